@@ -1,0 +1,3 @@
+//! The node's end of the config stream.
+
+pub mod state;

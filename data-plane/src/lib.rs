@@ -1,0 +1,5 @@
+//! The data plane.
+
+pub mod control;
+pub mod route;
+pub mod usage;

@@ -1,0 +1,3 @@
+//! Principal and model → plan.
+
+pub mod table;

@@ -1,0 +1,285 @@
+//! Settings from `appsettings.json`, the environment and flags, later over earlier.
+//!
+//! A program describes its settings as a struct whose fields serialise in `PascalCase` and have defaults: that struct is the
+//! list of known keys. Keys are written `Section:Key` here, nested objects in the file's `OrchestrationApi` object, and
+//! `OrchestrationApi__Section__Key` in the environment. Upper and lower case are the same. A key that no one knows is an error
+//! which names the nearest known one.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use thiserror::Error;
+
+/// The object of the file, and the prefix in the environment, that hold the settings.
+const ROOT: &str = "OrchestrationApi";
+
+/// Keys of the .NET program of the same name that have no meaning here: taken without an error, and reported.
+const WITHOUT_EFFECT: &[&str] = &[
+    "Version",
+    "Database:TablePrefix",
+    "Global",
+    "Gemini",
+    "RequestLogging",
+    "KeyHealthCheck",
+    "LogCleanup",
+    "HealthCheck",
+];
+
+/// Where a value came from, for messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A settings file.
+    File(PathBuf),
+    /// A variable of the environment, by its full name.
+    Environment(String),
+    /// A command-line flag.
+    Flag,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Environment(name) => write!(f, "environment variable {name}"),
+            Self::Flag => write!(f, "command line"),
+        }
+    }
+}
+
+/// Why the settings could not be read.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{path}: {error}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        error: std::io::Error,
+    },
+    /// The file is not JSON.
+    #[error("{path}: not valid JSON: {error}")]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        error: serde_json::Error,
+    },
+    /// No program knows this key.
+    #[error("{origin}: unknown setting {key:?}; did you mean {nearest:?}?")]
+    UnknownKey {
+        /// Where it stands.
+        origin: Source,
+        /// The key as given.
+        key: String,
+        /// The known key that is most like it.
+        nearest: String,
+    },
+    /// The value has the wrong type.
+    #[error("{origin}: {key} must be {expected}, not {given:?}")]
+    Value {
+        /// Where it stands.
+        origin: Source,
+        /// The key.
+        key: String,
+        /// What it should be.
+        expected: &'static str,
+        /// What it is.
+        given: String,
+    },
+    /// The settings do not fit the program, for example a number out of range.
+    #[error("settings: {0}")]
+    Shape(serde_json::Error),
+}
+
+/// Settings, and what was given without having an effect.
+#[derive(Debug)]
+pub struct Loaded<T> {
+    /// The settings.
+    pub settings: T,
+    /// Keys of the original program that mean nothing here, with their source: to be logged as a warning.
+    pub without_effect: Vec<String>,
+}
+
+/// Collects values from the sources, in the order of the calls: later over earlier.
+#[derive(Debug)]
+pub struct Loader {
+    /// Every known key as its path, with an example value that tells its type.
+    known: Vec<(String, Value)>,
+    /// Sections of another program that may share the file.
+    elsewhere: &'static [&'static str],
+    values: Map<String, Value>,
+    without_effect: Vec<String>,
+}
+
+impl Loader {
+    /// A loader for the settings `T`. `elsewhere` names sections that belong to another program.
+    pub fn new<T: Serialize + Default>(elsewhere: &'static [&'static str]) -> Self {
+        let mut known = Vec::new();
+        collect_known("", &serde_json::to_value(T::default()).unwrap_or_default(), &mut known);
+        Self { known, elsewhere, values: Map::new(), without_effect: Vec::new() }
+    }
+
+    /// Adds the `OrchestrationApi` object of a JSON file; its other objects belong to other programs.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when the file cannot be read or holds an unknown key or a value of the wrong type.
+    pub fn file(mut self, path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Read { path: path.to_owned(), error })?;
+        let document: Value = serde_json::from_str(text.trim_start_matches('\u{feff}'))
+            .map_err(|error| ConfigError::Json { path: path.to_owned(), error })?;
+        let source = Source::File(path.to_owned());
+        let root = document.as_object().and_then(|document| {
+            document.iter().find(|(name, _)| name.eq_ignore_ascii_case(ROOT)).map(|(_, section)| section)
+        });
+        if let Some(root) = root {
+            self.walk(&source, "", root)?;
+        }
+        Ok(self)
+    }
+
+    /// Adds variables whose name starts with `OrchestrationApi__`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for an unknown key or a value of the wrong type.
+    pub fn environment(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        for (name, value) in variables {
+            let Some((root, key)) = name.split_once("__") else { continue };
+            if root.eq_ignore_ascii_case(ROOT) {
+                let key = key.replace("__", ":");
+                self.set(&Source::Environment(name.clone()), &key, Value::String(value))?;
+            }
+        }
+        Ok(self)
+    }
+
+    /// Adds one flag, if it was given.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for an unknown key or a value of the wrong type.
+    pub fn flag(mut self, key: &str, value: Option<impl ToString>) -> Result<Self, ConfigError> {
+        if let Some(value) = value {
+            self.set(&Source::Flag, key, Value::String(value.to_string()))?;
+        }
+        Ok(self)
+    }
+
+    /// The settings: defaults where no source had a value.
+    ///
+    /// # Errors
+    /// [`ConfigError::Shape`] when a value is out of range for its field.
+    pub fn load<T: DeserializeOwned>(self) -> Result<Loaded<T>, ConfigError> {
+        let settings = serde_json::from_value(Value::Object(self.values)).map_err(ConfigError::Shape)?;
+        Ok(Loaded { settings, without_effect: self.without_effect })
+    }
+
+    fn walk(&mut self, source: &Source, prefix: &str, value: &Value) -> Result<(), ConfigError> {
+        match value {
+            Value::Object(entries) if !self.known.iter().any(|(key, _)| key.eq_ignore_ascii_case(prefix)) => {
+                for (name, value) in entries {
+                    let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}:{name}") };
+                    self.walk(source, &key, value)?;
+                }
+                Ok(())
+            }
+            value => self.set(source, prefix, value.clone()),
+        }
+    }
+
+    fn set(&mut self, source: &Source, key: &str, value: Value) -> Result<(), ConfigError> {
+        let Some((known, example)) = self.known.iter().find(|(known, _)| known.eq_ignore_ascii_case(key)) else {
+            return self.unknown(source, key);
+        };
+        let value = convert(source, known, example, value)?;
+        let mut section = &mut self.values;
+        let mut names = known.split(':').peekable();
+        while let Some(name) = names.next() {
+            if names.peek().is_none() {
+                section.insert(name.to_owned(), value);
+                break;
+            }
+            let next = section.entry(name).or_insert_with(|| Value::Object(Map::new()));
+            let Value::Object(next) = next else { break };
+            section = next;
+        }
+        Ok(())
+    }
+
+    fn unknown(&mut self, source: &Source, key: &str) -> Result<(), ConfigError> {
+        if is_within(key, self.elsewhere) {
+            return Ok(());
+        }
+        if is_within(key, WITHOUT_EFFECT) {
+            self.without_effect.push(format!("{key} ({source})"));
+            return Ok(());
+        }
+        let wanted = key.to_ascii_lowercase();
+        let nearest = self
+            .known
+            .iter()
+            .max_by(|(left, _), (right, _)| {
+                let likeness = |known: &str| strsim::jaro_winkler(&wanted, &known.to_ascii_lowercase());
+                likeness(left).total_cmp(&likeness(right))
+            })
+            .map(|(known, _)| known.clone())
+            .unwrap_or_default();
+        Err(ConfigError::UnknownKey { origin: source.clone(), key: key.to_owned(), nearest })
+    }
+}
+
+/// Whether `key` is one of `sections` or stands in one.
+fn is_within(key: &str, sections: &[&str]) -> bool {
+    sections.iter().any(|section| {
+        key.get(..section.len()).is_some_and(|start| start.eq_ignore_ascii_case(section))
+            && matches!(key.as_bytes().get(section.len()), None | Some(b':'))
+    })
+}
+
+fn collect_known(prefix: &str, value: &Value, known: &mut Vec<(String, Value)>) {
+    match value {
+        Value::Object(entries) if !entries.is_empty() => {
+            for (name, value) in entries {
+                let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}:{name}") };
+                collect_known(&key, value, known);
+            }
+        }
+        value => known.push((prefix.to_owned(), value.clone())),
+    }
+}
+
+/// Brings a value to the type of the example: text from the environment becomes a number or a truth value where one is wanted.
+fn convert(source: &Source, key: &str, example: &Value, value: Value) -> Result<Value, ConfigError> {
+    let refuse = |expected: &'static str, given: &Value| {
+        let given = given.as_str().map_or_else(|| given.to_string(), str::to_owned);
+        Err(ConfigError::Value { origin: source.clone(), key: key.to_owned(), expected, given })
+    };
+    match (example, value) {
+        (_, Value::Null) => Ok(example.clone()),
+        (Value::Number(_), Value::String(text)) => match text.trim().parse::<serde_json::Number>() {
+            Ok(number) => Ok(Value::Number(number)),
+            Err(_) => refuse("a number", &Value::String(text)),
+        },
+        (Value::Number(_), value @ Value::Number(_))
+        | (Value::Bool(_), value @ Value::Bool(_))
+        | (Value::String(_) | Value::Null, value @ Value::String(_))
+        | (Value::Array(_), value @ Value::Array(_)) => Ok(value),
+        (Value::Bool(_), Value::String(text)) => match text.trim().to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" | "on" => Ok(Value::Bool(true)),
+            "false" | "0" | "no" | "off" => Ok(Value::Bool(false)),
+            _ => refuse("true or false", &Value::String(text)),
+        },
+        (Value::Array(_), Value::String(text)) => {
+            Ok(text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(Value::from).collect())
+        }
+        (Value::Number(_), value) => refuse("a number", &value),
+        (Value::Bool(_), value) => refuse("true or false", &value),
+        (Value::Array(_), value) => refuse("a list", &value),
+        (_, value) => refuse("a text", &value),
+    }
+}
+
+#[cfg(test)]
+mod tests;

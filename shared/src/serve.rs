@@ -1,0 +1,116 @@
+//! The HTTP accept loop: HTTP/1.1 and cleartext HTTP/2, a deadline for request headers, bounded connections, and a drain with
+//! a deadline. `axum::serve` has no header deadline, and hyper's own graceful shutdown waits for ever on an open stream.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::ConnectInfo;
+use http::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tower::Service as _;
+use tracing::{debug, info, warn};
+
+use crate::drain::Tasks;
+
+/// Deadlines and bounds of a listener.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// A connection on which no whole request headers arrive for this long is closed, be it idle or sending them slowly. The
+    /// default is above the 60 s for which load balancers usually keep an idle connection.
+    pub header_timeout: Duration,
+    /// Connections open at once; further ones wait in the kernel's queue.
+    pub max_connections: usize,
+    /// After the drain signal, connections still open after this long are closed.
+    pub drain_deadline: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            header_timeout: Duration::from_secs(65),
+            max_connections: 50_000,
+            drain_deadline: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Serves `router` on `listener` until `tasks` stop, then lets open requests finish, `limits.drain_deadline` at the longest.
+/// Each request carries a `ConnectInfo<SocketAddr>`.
+pub async fn serve(component: &'static str, listener: TcpListener, router: Router, limits: Limits, tasks: Tasks) {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.header_timeout).max_buf_size(64 * 1024);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(Duration::from_secs(30))
+        .keep_alive_timeout(Duration::from_secs(20))
+        .max_concurrent_streams(1024)
+        .max_header_list_size(64 * 1024);
+    let builder = Arc::new(builder);
+    let graceful = GracefulShutdown::new();
+    let abandon = CancellationToken::new();
+    let connections = Arc::new(Semaphore::new(limits.max_connections));
+
+    loop {
+        let (stream, peer, permit) = tokio::select! {
+            accepted = accept(&listener, &connections) => accepted,
+            () = tasks.stopping() => break,
+        };
+        if let Err(error) = stream.set_nodelay(true) {
+            debug!(%error, "TCP_NODELAY not set");
+        }
+        let router = router.clone();
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(peer));
+            let mut router = router.clone();
+            async move { Ok::<_, Infallible>(router.call(request).await.unwrap_or_else(|never| match never {})) }
+        });
+        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
+        let connection = graceful.watch(connection);
+        let abandoned = abandon.clone().cancelled_owned();
+        tasks.spawn("connection", async move {
+            tokio::select! {
+                ended = connection => if let Err(error) = ended {
+                    debug!(%error, "connection ended");
+                },
+                () = abandoned => {}
+            }
+            drop(permit);
+        });
+    }
+
+    drop(listener);
+    info!(component, open_connections = graceful.count(), "draining");
+    if tokio::time::timeout(limits.drain_deadline, graceful.shutdown()).await.is_err() {
+        warn!(component, deadline = ?limits.drain_deadline, "drain deadline passed; open connections are closed");
+        abandon.cancel();
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    connections: &Arc<Semaphore>,
+) -> (TcpStream, SocketAddr, Option<tokio::sync::OwnedSemaphorePermit>) {
+    // The semaphore is never closed, so a permit always comes.
+    let permit = Arc::clone(connections).acquire_owned().await.ok();
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => return (stream, peer, permit),
+            Err(error) => {
+                // Out of file descriptors, or a connection that went away while it waited. A short pause lets some close.
+                warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}

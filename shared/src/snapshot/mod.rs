@@ -1,0 +1,313 @@
+//! The domain model of a config snapshot: an immutable, versioned picture of all config a node needs.
+//!
+//! [`model`](self) is what the planes think in, `proto` is the one place where it becomes the wire form and back, `validate`
+//! decides whether a node may serve from it.
+
+mod proto;
+mod validate;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use thiserror::Error;
+
+use crate::ids::Id;
+use crate::secret::Secret;
+
+pub use validate::{validate_base_url, validate_group, validate_proxy_key};
+
+/// The highest `min_schema` this build understands. It rises when config gains a meaning that an older node must not ignore.
+pub const SCHEMA: u32 = 1;
+
+/// All config that a node needs, at one version.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Snapshot {
+    /// Grows with every committed change.
+    pub version: u64,
+    /// Names the history that versions count in.
+    pub epoch: Arc<str>,
+    /// All groups by id, enabled or not.
+    pub groups: HashMap<Id, Arc<Group>>,
+    /// All proxy keys by id, enabled or not.
+    pub proxy_keys: HashMap<Id, Arc<ProxyKey>>,
+}
+
+/// What changed between two versions.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Delta {
+    /// The version it applies to, and no other.
+    pub from_version: u64,
+    /// The version it leads to.
+    pub version: u64,
+    /// As in [`Snapshot::epoch`].
+    pub epoch: Arc<str>,
+    /// Groups that are new or changed.
+    pub groups: Vec<Arc<Group>>,
+    /// Groups that are gone.
+    pub removed_groups: Vec<Id>,
+    /// Proxy keys that are new or changed.
+    pub proxy_keys: Vec<Arc<ProxyKey>>,
+    /// Proxy keys that are gone.
+    pub removed_proxy_keys: Vec<Id>,
+}
+
+/// A provider account or pool.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Group {
+    /// Stable id.
+    pub id: Id,
+    /// What people call it. Unique.
+    pub name: Arc<str>,
+    /// Name of the vendor, such as `openai`. A node that does not know it leaves the group out of its plans.
+    pub provider_type: Arc<str>,
+    /// As the vendor's own SDK takes it, without a trailing slash.
+    pub base_url: Arc<str>,
+    /// In the order given by the operator.
+    pub upstream_keys: Vec<Arc<UpstreamKey>>,
+    /// Names of the models at the vendor.
+    pub models: Vec<Arc<str>>,
+    /// Name that clients ask for → name at the vendor.
+    pub model_aliases: BTreeMap<Arc<str>, Arc<str>>,
+    /// Request fields set where the client left them out.
+    pub parameter_defaults: Map<String, Value>,
+    /// Request fields that replace the client's.
+    pub parameter_overrides: Map<String, Value>,
+    /// Sent with each upstream request, over the gateway's own headers. Values may be credentials.
+    pub headers: BTreeMap<String, Secret>,
+    /// How the group picks among its upstream keys.
+    pub balance_policy: BalancePolicy,
+    /// Further attempts in this group after the first one failed.
+    pub retry_count: u32,
+    /// Deadline of one attempt up to the first byte of the answer.
+    pub timeout: Duration,
+    /// Requests a minute; 0 is no limit.
+    pub rpm_limit: u32,
+    /// Model that probes use.
+    pub test_model: Option<Arc<str>>,
+    /// The higher number goes first.
+    pub priority: i32,
+    /// Whether it may serve.
+    pub enabled: bool,
+    /// Ask the provider unstreamed and answer the client as a stream.
+    pub fake_streaming: bool,
+    /// Whether background probes cover it.
+    pub health_check_enabled: bool,
+    /// The proxy that its requests leave through.
+    pub outbound_proxy: Option<OutboundProxy>,
+}
+
+/// A vendor's API key in a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamKey {
+    /// Stable id: a new secret is a new key.
+    pub id: Id,
+    /// Printable stand-in.
+    pub masked: Arc<str>,
+    /// The key itself.
+    pub secret: Secret,
+    /// Whether it may be used.
+    pub enabled: bool,
+}
+
+/// A proxy between a node and the provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboundProxy {
+    /// How to talk to it.
+    pub scheme: ProxyScheme,
+    /// Host name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// Empty where it wants none.
+    pub username: String,
+    /// Empty where it wants none.
+    pub password: Secret,
+    /// Addresses of the local network go direct.
+    pub bypass_local: bool,
+    /// Domains that go direct.
+    pub bypass_domains: Vec<String>,
+}
+
+/// A credential of a client of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProxyKey {
+    /// Stable id.
+    pub id: Id,
+    /// What people call it.
+    pub name: Arc<str>,
+    /// SHA-256 of its value.
+    pub digest: [u8; 32],
+    /// Whether it may be used.
+    pub enabled: bool,
+    /// Groups it may use. Empty: all. An id of no group allows nothing.
+    pub allowed_groups: Vec<Id>,
+    /// Models it may use, as clients name them. Empty: all.
+    pub allowed_models: Vec<Arc<str>>,
+    /// How the key picks among groups that serve the model.
+    pub group_policy: GroupPolicy,
+    /// Group id → weight, for [`GroupPolicy::Weighted`]. A group that is missing weighs 1.
+    pub group_weights: BTreeMap<Id, u32>,
+    /// Requests a minute; 0 is no limit.
+    pub rpm_limit: u32,
+    /// Tokens a minute; 0 is no limit.
+    pub tpm_limit: u64,
+    /// Requests in flight; 0 is no limit.
+    pub concurrency_limit: u32,
+    /// Epoch milliseconds from which on it is refused.
+    pub expires_at_ms: Option<i64>,
+}
+
+/// A closed list of names, spelled the same in JSON, in the database and on the wire.
+macro_rules! names {
+    ($(#[$meta:meta])* $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $text:literal,)+ }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum $name {
+            $($(#[$variant_meta])* $variant,)+
+        }
+
+        impl $name {
+            /// All names, in the order of preference for help texts.
+            pub const NAMES: &'static [&'static str] = &[$($text,)+];
+
+            /// The name.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)+
+                }
+            }
+
+            /// The value of a name.
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name {
+                    $($text => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+names! {
+    /// How a group picks among its upstream keys.
+    BalancePolicy {
+        /// One after the other.
+        #[default]
+        RoundRobin = "round_robin",
+        /// Uniformly.
+        Random = "random",
+        /// The one with the fewest requests so far.
+        LeastUsed = "least_used",
+    }
+}
+
+names! {
+    /// How a proxy key picks among groups that serve the model.
+    GroupPolicy {
+        /// The highest priority first.
+        #[default]
+        Failover = "failover",
+        /// One after the other.
+        RoundRobin = "round_robin",
+        /// At random, by weight.
+        Weighted = "weighted",
+        /// Uniformly.
+        Random = "random",
+        /// The one with the fewest requests so far.
+        LeastUsed = "least_used",
+    }
+}
+
+names! {
+    /// How to talk to an [`OutboundProxy`].
+    ProxyScheme {
+        /// Plain HTTP, `CONNECT` for TLS targets.
+        #[default]
+        Http = "http",
+        /// HTTP over TLS.
+        Https = "https",
+        /// SOCKS 5, names resolved by the proxy.
+        Socks5 = "socks5",
+    }
+}
+
+/// Why config was refused. The text is the reason in a Nack and is shown to the operator; it holds no secret.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum SnapshotError {
+    /// A value has no meaning here.
+    #[error("{place}: {problem}")]
+    Invalid {
+        /// Path of the value, such as `groups[openai-primary].base_url`.
+        place: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The config means something that this build does not know.
+    #[error("the config needs schema {needed}, this node understands up to {SCHEMA}: upgrade the node")]
+    Schema {
+        /// What the config asks for.
+        needed: u32,
+    },
+    /// A delta for another version.
+    #[error("the delta applies to version {from} of history {epoch:?}, this node has version {have} of {have_epoch:?}")]
+    WrongBase {
+        /// What the delta applies to.
+        from: u64,
+        /// Its history.
+        epoch: String,
+        /// What the node has.
+        have: u64,
+        /// The node's history.
+        have_epoch: String,
+    },
+}
+
+impl SnapshotError {
+    pub(crate) fn invalid(place: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::Invalid { place: place.into(), problem: problem.into() }
+    }
+}
+
+impl Snapshot {
+    /// The snapshot after `delta`, validated. `self` stays as it is. Costs a copy of two maps of pointers.
+    ///
+    /// # Errors
+    /// [`SnapshotError::WrongBase`] when the delta is for another version, [`SnapshotError::Invalid`] when the outcome would
+    /// not be valid.
+    pub fn apply(&self, delta: &Delta) -> Result<Self, SnapshotError> {
+        if delta.from_version != self.version || delta.epoch != self.epoch {
+            return Err(SnapshotError::WrongBase {
+                from: delta.from_version,
+                epoch: delta.epoch.to_string(),
+                have: self.version,
+                have_epoch: self.epoch.to_string(),
+            });
+        }
+        if delta.version <= delta.from_version {
+            return Err(SnapshotError::invalid("version", "is not higher than the version it changes"));
+        }
+        let mut next = self.clone();
+        next.version = delta.version;
+        for id in &delta.removed_groups {
+            next.groups.remove(id);
+        }
+        for group in &delta.groups {
+            next.groups.insert(Arc::clone(&group.id), Arc::clone(group));
+        }
+        for id in &delta.removed_proxy_keys {
+            next.proxy_keys.remove(id);
+        }
+        for key in &delta.proxy_keys {
+            next.proxy_keys.insert(Arc::clone(&key.id), Arc::clone(key));
+        }
+        next.validate()?;
+        Ok(next)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,270 @@
+//! Domain ↔ wire. The only place that knows both.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::{
+    BalancePolicy, Delta, Group, GroupPolicy, OutboundProxy, ProxyKey, ProxyScheme, SCHEMA, Snapshot, SnapshotError,
+    UpstreamKey,
+};
+use crate::pb;
+
+impl From<&Snapshot> for pb::Snapshot {
+    fn from(snapshot: &Snapshot) -> Self {
+        Self {
+            version: snapshot.version,
+            epoch: snapshot.epoch.to_string(),
+            min_schema: SCHEMA,
+            groups: snapshot.groups.values().map(|group| group.as_ref().into()).collect(),
+            proxy_keys: snapshot.proxy_keys.values().map(|key| key.as_ref().into()).collect(),
+        }
+    }
+}
+
+impl TryFrom<pb::Snapshot> for Snapshot {
+    type Error = SnapshotError;
+
+    /// Converts and validates.
+    fn try_from(message: pb::Snapshot) -> Result<Self, Self::Error> {
+        check_schema(message.min_schema)?;
+        let (groups, proxy_keys) = (message.groups.len(), message.proxy_keys.len());
+        let mut snapshot = Self { version: message.version, epoch: message.epoch.into(), ..Self::default() };
+        snapshot.groups.reserve(groups);
+        for group in message.groups {
+            let group = Group::try_from(group)?;
+            snapshot.groups.insert(Arc::clone(&group.id), Arc::new(group));
+        }
+        snapshot.proxy_keys.reserve(proxy_keys);
+        for key in message.proxy_keys {
+            let key = ProxyKey::try_from(key)?;
+            snapshot.proxy_keys.insert(Arc::clone(&key.id), Arc::new(key));
+        }
+        if snapshot.groups.len() != groups {
+            return Err(SnapshotError::invalid("groups", "two groups have the same id"));
+        }
+        if snapshot.proxy_keys.len() != proxy_keys {
+            return Err(SnapshotError::invalid("proxy_keys", "two proxy keys have the same id"));
+        }
+        snapshot.validate()?;
+        Ok(snapshot)
+    }
+}
+
+impl From<&Delta> for pb::Delta {
+    fn from(delta: &Delta) -> Self {
+        Self {
+            from_version: delta.from_version,
+            version: delta.version,
+            epoch: delta.epoch.to_string(),
+            min_schema: SCHEMA,
+            groups: delta.groups.iter().map(|group| group.as_ref().into()).collect(),
+            removed_group_ids: delta.removed_groups.iter().map(ToString::to_string).collect(),
+            proxy_keys: delta.proxy_keys.iter().map(|key| key.as_ref().into()).collect(),
+            removed_proxy_key_ids: delta.removed_proxy_keys.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+impl TryFrom<pb::Delta> for Delta {
+    type Error = SnapshotError;
+
+    fn try_from(message: pb::Delta) -> Result<Self, Self::Error> {
+        check_schema(message.min_schema)?;
+        Ok(Self {
+            from_version: message.from_version,
+            version: message.version,
+            epoch: message.epoch.into(),
+            groups: message.groups.into_iter().map(|group| group.try_into().map(Arc::new)).collect::<Result<_, _>>()?,
+            removed_groups: message.removed_group_ids.into_iter().map(Into::into).collect(),
+            proxy_keys: message
+                .proxy_keys
+                .into_iter()
+                .map(|key| key.try_into().map(Arc::new))
+                .collect::<Result<_, _>>()?,
+            removed_proxy_keys: message.removed_proxy_key_ids.into_iter().map(Into::into).collect(),
+        })
+    }
+}
+
+fn check_schema(needed: u32) -> Result<(), SnapshotError> {
+    if needed > SCHEMA { Err(SnapshotError::Schema { needed }) } else { Ok(()) }
+}
+
+impl From<&Group> for pb::Group {
+    fn from(group: &Group) -> Self {
+        Self {
+            id: group.id.to_string(),
+            name: group.name.to_string(),
+            provider_type: group.provider_type.to_string(),
+            base_url: group.base_url.to_string(),
+            upstream_keys: group.upstream_keys.iter().map(|key| key.as_ref().into()).collect(),
+            models: group.models.iter().map(ToString::to_string).collect(),
+            model_aliases: group.model_aliases.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
+            parameter_defaults_json: json_text(&group.parameter_defaults),
+            parameter_overrides_json: json_text(&group.parameter_overrides),
+            headers: group.headers.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect(),
+            balance_policy: group.balance_policy.as_str().to_owned(),
+            retry_count: group.retry_count,
+            timeout_ms: u64::try_from(group.timeout.as_millis()).unwrap_or(u64::MAX),
+            rpm_limit: group.rpm_limit,
+            test_model: group.test_model.as_deref().unwrap_or_default().to_owned(),
+            priority: group.priority,
+            enabled: group.enabled,
+            fake_streaming: group.fake_streaming,
+            health_check_enabled: group.health_check_enabled,
+            outbound_proxy: group.outbound_proxy.as_ref().map(Into::into),
+        }
+    }
+}
+
+impl TryFrom<pb::Group> for Group {
+    type Error = SnapshotError;
+
+    fn try_from(message: pb::Group) -> Result<Self, Self::Error> {
+        let id = message.id;
+        let place = |field: &str| format!("groups[{id}].{field}");
+        let balance_policy = BalancePolicy::from_name(&message.balance_policy)
+            .ok_or_else(|| unknown(place("balance_policy"), &message.balance_policy))?;
+        let parameter_defaults = json_object(&place("parameter_defaults"), &message.parameter_defaults_json)?;
+        let parameter_overrides = json_object(&place("parameter_overrides"), &message.parameter_overrides_json)?;
+        let outbound_proxy = match message.outbound_proxy {
+            Some(proxy) => Some(outbound_proxy(&place("outbound_proxy"), proxy)?),
+            None => None,
+        };
+        Ok(Self {
+            id: id.into(),
+            name: message.name.into(),
+            provider_type: message.provider_type.into(),
+            base_url: message.base_url.into(),
+            upstream_keys: message.upstream_keys.into_iter().map(|key| Arc::new(key.into())).collect(),
+            models: message.models.into_iter().map(Into::into).collect(),
+            model_aliases: message.model_aliases.into_iter().map(|(k, v)| (k.into(), v.into())).collect(),
+            parameter_defaults,
+            parameter_overrides,
+            headers: message.headers.into_iter().map(|(name, value)| (name, value.into())).collect(),
+            balance_policy,
+            retry_count: message.retry_count,
+            timeout: Duration::from_millis(message.timeout_ms),
+            rpm_limit: message.rpm_limit,
+            test_model: Some(message.test_model).filter(|model| !model.is_empty()).map(Into::into),
+            priority: message.priority,
+            enabled: message.enabled,
+            fake_streaming: message.fake_streaming,
+            health_check_enabled: message.health_check_enabled,
+            outbound_proxy,
+        })
+    }
+}
+
+impl From<&UpstreamKey> for pb::UpstreamKey {
+    fn from(key: &UpstreamKey) -> Self {
+        Self {
+            id: key.id.to_string(),
+            masked: key.masked.to_string(),
+            secret: key.secret.expose().to_owned(),
+            enabled: key.enabled,
+        }
+    }
+}
+
+impl From<pb::UpstreamKey> for UpstreamKey {
+    fn from(message: pb::UpstreamKey) -> Self {
+        Self {
+            id: message.id.into(),
+            masked: message.masked.into(),
+            secret: message.secret.into(),
+            enabled: message.enabled,
+        }
+    }
+}
+
+impl From<&OutboundProxy> for pb::OutboundProxy {
+    fn from(proxy: &OutboundProxy) -> Self {
+        Self {
+            scheme: proxy.scheme.as_str().to_owned(),
+            host: proxy.host.clone(),
+            port: proxy.port.into(),
+            username: proxy.username.clone(),
+            password: proxy.password.expose().to_owned(),
+            bypass_local: proxy.bypass_local,
+            bypass_domains: proxy.bypass_domains.clone(),
+        }
+    }
+}
+
+fn outbound_proxy(place: &str, message: pb::OutboundProxy) -> Result<OutboundProxy, SnapshotError> {
+    Ok(OutboundProxy {
+        scheme: ProxyScheme::from_name(&message.scheme)
+            .ok_or_else(|| unknown(format!("{place}.scheme"), &message.scheme))?,
+        host: message.host,
+        port: message.port.try_into().map_err(|_| SnapshotError::invalid(format!("{place}.port"), "is above 65535"))?,
+        username: message.username,
+        password: message.password.into(),
+        bypass_local: message.bypass_local,
+        bypass_domains: message.bypass_domains,
+    })
+}
+
+impl From<&ProxyKey> for pb::ProxyKey {
+    fn from(key: &ProxyKey) -> Self {
+        Self {
+            id: key.id.to_string(),
+            name: key.name.to_string(),
+            digest: key.digest.to_vec(),
+            enabled: key.enabled,
+            allowed_group_ids: key.allowed_groups.iter().map(ToString::to_string).collect(),
+            allowed_models: key.allowed_models.iter().map(ToString::to_string).collect(),
+            group_policy: key.group_policy.as_str().to_owned(),
+            group_weights: key.group_weights.iter().map(|(id, weight)| (id.to_string(), *weight)).collect(),
+            rpm_limit: key.rpm_limit,
+            tpm_limit: key.tpm_limit,
+            concurrency_limit: key.concurrency_limit,
+            expires_at_ms: key.expires_at_ms.unwrap_or_default(),
+        }
+    }
+}
+
+impl TryFrom<pb::ProxyKey> for ProxyKey {
+    type Error = SnapshotError;
+
+    fn try_from(message: pb::ProxyKey) -> Result<Self, Self::Error> {
+        let id = message.id;
+        let place = |field: &str| format!("proxy_keys[{id}].{field}");
+        let digest = message.digest.as_slice().try_into().map_err(|_| {
+            SnapshotError::invalid(place("digest"), format!("has {} bytes, not 32", message.digest.len()))
+        })?;
+        let group_policy = GroupPolicy::from_name(&message.group_policy)
+            .ok_or_else(|| unknown(place("group_policy"), &message.group_policy))?;
+        Ok(Self {
+            id: id.into(),
+            name: message.name.into(),
+            digest,
+            enabled: message.enabled,
+            allowed_groups: message.allowed_group_ids.into_iter().map(Into::into).collect(),
+            allowed_models: message.allowed_models.into_iter().map(Into::into).collect(),
+            group_policy,
+            group_weights: message.group_weights.into_iter().map(|(id, weight)| (id.into(), weight)).collect(),
+            rpm_limit: message.rpm_limit,
+            tpm_limit: message.tpm_limit,
+            concurrency_limit: message.concurrency_limit,
+            expires_at_ms: Some(message.expires_at_ms).filter(|at| *at != 0),
+        })
+    }
+}
+
+fn unknown(place: String, name: &str) -> SnapshotError {
+    SnapshotError::invalid(place, format!("{name:?} means nothing to this build"))
+}
+
+fn json_text(object: &Map<String, Value>) -> String {
+    if object.is_empty() { String::new() } else { serde_json::to_string(object).unwrap_or_default() }
+}
+
+fn json_object(place: &str, text: &str) -> Result<Map<String, Value>, SnapshotError> {
+    if text.is_empty() {
+        return Ok(Map::new());
+    }
+    serde_json::from_str(text).map_err(|error| SnapshotError::invalid(place, format!("is not a JSON object: {error}")))
+}
