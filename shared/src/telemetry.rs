@@ -1,6 +1,7 @@
 //! The one place that sets up telemetry: logs to stdout, metrics in the OpenMetrics text form. An exporter of traces or
 //! logs joins as one more layer in [`init`].
 
+use std::io::{BufWriter, IsTerminal as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
@@ -9,8 +10,12 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use clap::ValueEnum;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
+use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::registry::Registry;
 use serde::{Deserialize, Serialize};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 use tracing_subscriber::{EnvFilter, Layer as _};
@@ -26,19 +31,61 @@ pub enum LogFormat {
     Json,
 }
 
-/// Starts logging to stdout. `filter` is a level or a list such as `info,data_plane=debug`.
+/// Lines that wait for stdout at most. When whoever reads stdout is slower than that, further lines are dropped and counted: a
+/// stuck reader of logs must not stop requests.
+const QUEUED_LINES: usize = 8192;
+
+/// Logging, until it is dropped: then what is queued is written.
+#[derive(Debug)]
+#[must_use = "logging ends when this is dropped"]
+pub struct Logging {
+    dropped: ErrorCounter,
+    _writer: WorkerGuard,
+}
+
+impl Logging {
+    /// Shows the lines that were dropped as the metric `log_lines_dropped_total`.
+    pub fn register(&self, metrics: &Metrics) {
+        let dropped = DroppedLines(self.dropped.clone());
+        metrics.register(|registry| registry.register_collector(Box::new(dropped)));
+    }
+}
+
+#[derive(Debug)]
+struct DroppedLines(ErrorCounter);
+
+impl Collector for DroppedLines {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
+        let dropped = ConstCounter::new(self.0.dropped_lines() as u64);
+        let encoder = encoder.encode_descriptor(
+            "log_lines_dropped",
+            "Log lines dropped because stdout was not read fast enough",
+            None,
+            dropped.metric_type(),
+        )?;
+        dropped.encode(encoder)
+    }
+}
+
+/// Starts logging to stdout, written by a thread of its own. `filter` is a level or a list such as `info,data_plane=debug`.
 ///
 /// # Errors
 /// When the filter cannot be read, or logging has been started before.
-pub fn init(format: LogFormat, filter: &str) -> Result<(), InitError> {
+pub fn init(format: LogFormat, filter: &str) -> Result<Logging, InitError> {
     let filter = EnvFilter::try_new(filter)?;
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stdout);
+    let (writer, guard) = NonBlockingBuilder::default()
+        .buffered_lines_limit(QUEUED_LINES)
+        .lossy(true)
+        .thread_name("log")
+        .finish(BufWriter::with_capacity(64 * 1024, std::io::stdout()));
+    let logging = Logging { dropped: writer.error_counter(), _writer: guard };
+    let lines = tracing_subscriber::fmt::layer().with_ansi(std::io::stdout().is_terminal()).with_writer(writer);
     let lines = match format {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed(),
     };
     tracing_subscriber::registry().with(lines.with_filter(filter)).try_init()?;
-    Ok(())
+    Ok(logging)
 }
 
 /// Why logging could not start.
