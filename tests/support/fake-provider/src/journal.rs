@@ -1,0 +1,214 @@
+//! What was received, and how it ended.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use hyper::HeaderMap;
+use hyper::http::request::Parts;
+use serde::Serialize;
+use serde_json::{Value, json};
+use shared::time::now_ms;
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// The whole answer was handed to the connection.
+    Answered,
+    /// The script closed the connection.
+    Cut,
+    /// The client left before that.
+    ClientGone,
+}
+
+/// One request.
+#[derive(Debug)]
+pub struct Received {
+    /// HTTP method.
+    pub method: String,
+    /// Path and query.
+    pub path: String,
+    /// As they came, in their order.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+    /// When the request had been read, epoch milliseconds.
+    pub at_ms: i64,
+    chunks: AtomicU64,
+    end: Mutex<Option<(End, i64)>>,
+}
+
+impl Received {
+    /// How it ended and when, epoch milliseconds; nothing while it is open.
+    pub fn end(&self) -> Option<(End, i64)> {
+        *self.end.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Chunks of the body written so far.
+    pub fn chunks(&self) -> u64 {
+        self.chunks.load(Ordering::Relaxed)
+    }
+
+    /// The header `name` as text; empty when it did not come.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The upstream key that the request carried.
+    pub fn key(&self) -> &str {
+        self.header("authorization").strip_prefix("Bearer ").unwrap_or_default()
+    }
+
+    /// The body as JSON; null when it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    fn describe(&self) -> Value {
+        let headers: Vec<_> = self
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect();
+        let end = self.end();
+        json!({
+            "method": self.method,
+            "path": self.path,
+            "headers": headers,
+            "body": String::from_utf8_lossy(&self.body),
+            "atMs": self.at_ms,
+            "chunks": self.chunks(),
+            "end": end.map(|(end, _)| end),
+            "endMs": end.map(|(_, at)| at),
+        })
+    }
+}
+
+/// The requests received last, up to a bound, and the totals since the start.
+#[derive(Debug)]
+pub struct Journal {
+    capacity: usize,
+    requests: Mutex<VecDeque<Arc<Received>>>,
+    total: AtomicU64,
+    ended: AtomicU64,
+    client_gone: AtomicU64,
+}
+
+impl Journal {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self {
+            capacity,
+            requests: Mutex::default(),
+            total: AtomicU64::new(0),
+            ended: AtomicU64::new(0),
+            client_gone: AtomicU64::new(0),
+        }
+    }
+
+    /// Requests for an answer of the provider since the start.
+    pub fn total(&self) -> u64 {
+        self.total.load(Ordering::Relaxed)
+    }
+
+    /// Requests that have not ended.
+    pub fn open(&self) -> u64 {
+        self.total().saturating_sub(self.ended.load(Ordering::Relaxed))
+    }
+
+    /// Requests whose client left before the end.
+    pub fn client_gone(&self) -> u64 {
+        self.client_gone.load(Ordering::Relaxed)
+    }
+
+    /// The requests received last, oldest first.
+    pub fn requests(&self) -> Vec<Arc<Received>> {
+        self.lock().iter().cloned().collect()
+    }
+
+    /// The request received last.
+    pub fn last(&self) -> Option<Arc<Received>> {
+        self.lock().back().cloned()
+    }
+
+    /// Forgets the requests; the totals stay.
+    pub fn clear(&self) {
+        self.lock().clear();
+    }
+
+    pub(crate) fn describe(&self) -> Value {
+        json!({
+            "total": self.total(),
+            "open": self.open(),
+            "clientGone": self.client_gone(),
+            "requests": self.requests().iter().map(|request| request.describe()).collect::<Vec<_>>(),
+        })
+    }
+
+    pub(crate) fn receive(self: &Journal, parts: &Parts, body: &Bytes) -> Option<Arc<Received>> {
+        self.total.fetch_add(1, Ordering::Relaxed);
+        if self.capacity == 0 {
+            return None;
+        }
+        let received = Arc::new(Received {
+            method: parts.method.to_string(),
+            path: parts.uri.to_string(),
+            headers: parts.headers.clone(),
+            body: body.clone(),
+            at_ms: now_ms(),
+            chunks: AtomicU64::new(0),
+            end: Mutex::default(),
+        });
+        let mut requests = self.lock();
+        if requests.len() == self.capacity {
+            requests.pop_front();
+        }
+        requests.push_back(Arc::clone(&received));
+        Some(received)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Arc<Received>>> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Notes how a request ends. Dropped without a word, the client has left.
+#[derive(Debug)]
+pub(crate) struct Ending {
+    provider: Arc<crate::Provider>,
+    received: Option<Arc<Received>>,
+    noted: bool,
+}
+
+impl Ending {
+    pub(crate) fn new(provider: &Arc<crate::Provider>, received: Option<Arc<Received>>) -> Self {
+        Self { provider: Arc::clone(provider), received, noted: false }
+    }
+
+    pub(crate) fn chunk(&self) {
+        if let Some(received) = &self.received {
+            received.chunks.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn note(&mut self, end: End) {
+        if std::mem::replace(&mut self.noted, true) {
+            return;
+        }
+        let journal = &self.provider.journal;
+        journal.ended.fetch_add(1, Ordering::Relaxed);
+        if end == End::ClientGone {
+            journal.client_gone.fetch_add(1, Ordering::Relaxed);
+        }
+        if let Some(received) = &self.received {
+            *received.end.lock().unwrap_or_else(PoisonError::into_inner) = Some((end, now_ms()));
+        }
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.note(End::ClientGone);
+    }
+}
