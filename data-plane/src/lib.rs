@@ -1,5 +1,32 @@
-//! The data plane.
+//! The data plane: serves clients, routes and fails over in memory, and reports usage. It owns no database and keeps nothing that
+//! another node would miss.
+//!
+//! In the order in which a request meets them:
+//!
+//! - [`ingress`]: the APIs that clients speak.
+//! - [`auth`]: client key → principal.
+//! - [`limits`]: bounds on one request.
+//! - [`route`]: principal and model → plan.
+//! - [`attempt`]: walks the plan.
+//! - [`provider`]: whom we call; [`protocol`]: in which wire format.
+//! - [`upstream`]: the HTTP client.
+//! - [`respond`]: writes the answer on.
+//! - [`usage`]: meters the request, keeps its record on disk, and reports it.
+//! - [`error`]: the only place where an error becomes an answer.
+//!
+//! Beside them: [`control`], the node's end of the config stream; [`node`], who this node is; [`metrics`].
 
+pub mod attempt;
+pub mod auth;
 pub mod control;
+pub mod error;
+pub mod ingress;
+pub mod limits;
+pub mod metrics;
+pub mod node;
+pub mod protocol;
+pub mod provider;
+pub mod respond;
 pub mod route;
+pub mod upstream;
 pub mod usage;

@@ -1,20 +1,214 @@
 //! A snapshot, compiled for look-ups by the request path.
 
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use shared::snapshot::Snapshot;
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use memchr::memmem::Finder;
+use serde_json::{Map, Value};
+use shared::crypto::KEY_LEN;
+use shared::ids::Id;
+use shared::pb;
+use shared::secret::Secret;
+use shared::snapshot::{Group, ProxyKey, Snapshot, UpstreamKey};
+use shared::time::now_ms;
 
-/// What the request path reads: immutable, swapped whole when a new snapshot is applied.
+use crate::provider::{self, Provider};
+use crate::route::health::KeyHealth;
+use crate::upstream::Exit;
+
+/// Fields of a request that config may not set: the gateway's own work depends on them.
+const NEVER_SET: &[&str] = &["model", "messages", "stream", "stream_options"];
+
+/// Secrets shorter than this are not looked for in answers: they would be found in ordinary words.
+const SHORTEST_REDACTED: usize = 8;
+
+/// What the request path reads: immutable but for key health, swapped whole when a new snapshot is applied.
 #[derive(Debug)]
 pub struct RouteTable {
     /// What it was compiled from.
     pub snapshot: Arc<Snapshot>,
+    principals: HashMap<[u8; KEY_LEN], Principal>,
+    routes: HashMap<Arc<str>, Vec<Route>>,
+    health: HashMap<Id, Arc<KeyHealth>>,
+    exits: HashMap<Id, Arc<Exit>>,
+}
+
+/// A client that has shown its proxy key.
+#[derive(Debug)]
+pub struct Principal {
+    /// Its key.
+    pub key: Arc<ProxyKey>,
+    /// Empty: all.
+    allowed_groups: HashSet<Id>,
+    /// Empty: all.
+    allowed_models: HashSet<Arc<str>>,
+}
+
+/// A group that serves a model.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// The group.
+    pub group: Arc<RoutedGroup>,
+    /// What the vendor calls the model.
+    pub upstream_model: Arc<str>,
+}
+
+/// A group as the request path needs it.
+#[derive(Debug)]
+pub struct RoutedGroup {
+    /// Its config.
+    pub group: Arc<Group>,
+    /// Whom it calls and where; none for a vendor that this build does not serve.
+    pub endpoint: Option<Endpoint>,
+    /// Its usable keys, in the operator's order.
+    pub keys: Vec<Arc<RoutedKey>>,
+    /// Request fields set where the client left them out, as JSON text.
+    pub defaults: Vec<(String, String)>,
+    /// Request fields that replace the client's, as JSON text.
+    pub overrides: Vec<(String, String)>,
+    /// Sent with each upstream request.
+    pub headers: HeaderMap,
+    /// The way out.
+    pub exit: Arc<Exit>,
+}
+
+/// Whom a group calls, and where.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// The vendor.
+    pub provider: &'static dyn Provider,
+    /// Where it takes chat completions.
+    pub chat: Uri,
+}
+
+/// An upstream key as the request path needs it.
+#[derive(Debug)]
+pub struct RoutedKey {
+    /// Its config.
+    pub key: Arc<UpstreamKey>,
+    /// The header that carries it.
+    pub credential: (HeaderName, HeaderValue),
+    /// What was learnt about it.
+    pub health: Arc<KeyHealth>,
+    /// Finds the secret in an answer.
+    pub leak: Option<Finder<'static>>,
+}
+
+impl Principal {
+    /// Whether the key may ask for `model`.
+    pub fn may_use_model(&self, model: &str) -> bool {
+        self.allowed_models.is_empty() || self.allowed_models.contains(model)
+    }
+
+    /// Whether the key may use the group.
+    pub fn may_use_group(&self, id: &str) -> bool {
+        self.allowed_groups.is_empty() || self.allowed_groups.contains(id)
+    }
 }
 
 impl RouteTable {
-    /// Compiles `snapshot`. What `previous` has learnt about keys and groups that are still there is kept.
+    /// Compiles `snapshot`. What `previous` has learnt about keys that are still there is kept.
     pub fn compile(snapshot: Arc<Snapshot>, previous: Option<&Self>) -> Self {
-        let _ = previous;
-        Self { snapshot }
+        let mut health = HashMap::with_capacity(snapshot.groups.len());
+        let mut exits = HashMap::with_capacity(snapshot.groups.len());
+        let mut routes: HashMap<Arc<str>, Vec<Route>> = HashMap::new();
+        // The higher priority first; among equals the older group, so that the order does not depend on chance.
+        let mut groups: Vec<_> = snapshot.groups.values().filter(|group| group.enabled).collect();
+        groups.sort_by(|left, right| right.priority.cmp(&left.priority).then_with(|| left.id.cmp(&right.id)));
+        for group in groups {
+            let routed = Arc::new(RoutedGroup::compile(group, previous, &mut health));
+            exits.insert(Arc::clone(&group.id), Arc::clone(&routed.exit));
+            let names = group.models.iter().map(|model| (model, model)).chain(&group.model_aliases);
+            // An alias that is also the name of a model of the group: the alias is what the operator meant.
+            let names: BTreeMap<_, _> = names.collect();
+            for (name, upstream_model) in names {
+                let route = Route { group: Arc::clone(&routed), upstream_model: Arc::clone(upstream_model) };
+                routes.entry(Arc::clone(name)).or_default().push(route);
+            }
+        }
+        let principals = snapshot.proxy_keys.values().map(|key| (key.digest, Principal::compile(key))).collect();
+        Self { snapshot, principals, routes, health, exits }
+    }
+
+    /// Takes in what another node learnt about an upstream key.
+    pub fn apply_key_state(&self, state: &pb::KeyState) {
+        if let Some(health) = self.health.get(state.upstream_key_id.as_str()) {
+            health.observe(state, now_ms());
+        }
+    }
+
+    /// Whose key has this digest.
+    pub fn principal(&self, digest: &[u8; KEY_LEN]) -> Option<&Principal> {
+        self.principals.get(digest)
+    }
+
+    /// The groups that serve `model`, the first to try first.
+    pub fn routes(&self, model: &str) -> &[Route] {
+        self.routes.get(model).map_or(&[], Vec::as_slice)
+    }
+
+    /// All names that clients may ask for, with the groups that serve them.
+    pub fn models(&self) -> impl Iterator<Item = (&Arc<str>, &[Route])> {
+        self.routes.iter().map(|(name, routes)| (name, routes.as_slice()))
     }
 }
+
+impl Principal {
+    fn compile(key: &Arc<ProxyKey>) -> Self {
+        Self {
+            key: Arc::clone(key),
+            allowed_groups: key.allowed_groups.iter().cloned().collect(),
+            allowed_models: key.allowed_models.iter().cloned().collect(),
+        }
+    }
+}
+
+impl RoutedGroup {
+    fn compile(group: &Arc<Group>, previous: Option<&RouteTable>, health: &mut HashMap<Id, Arc<KeyHealth>>) -> Self {
+        let endpoint = provider::by_type(&group.provider_type).and_then(|provider| {
+            let chat = format!("{}{}", group.base_url, provider.chat_path()).parse().ok()?;
+            Some(Endpoint { provider, chat })
+        });
+        let keys = group.upstream_keys.iter().filter(|key| key.enabled).filter_map(|key| {
+            // Validated with the snapshot: a secret that no header can carry does not come here.
+            let credential = endpoint.as_ref()?.provider.credential(key.secret.expose()).ok()?;
+            let known = previous.and_then(|table| table.health.get(&key.id)).cloned().unwrap_or_default();
+            health.insert(Arc::clone(&key.id), Arc::clone(&known));
+            let secret = key.secret.expose().as_bytes();
+            let leak = (secret.len() >= SHORTEST_REDACTED).then(|| Finder::new(secret).into_owned());
+            Some(Arc::new(RoutedKey { key: Arc::clone(key), credential, health: known, leak }))
+        });
+        let keys = keys.collect();
+        // Connections outlive a change of config that does not change the way out.
+        let exit = Exit::of(group);
+        let known = previous.and_then(|table| table.exits.get(&group.id)).filter(|known| ***known == exit);
+        Self {
+            endpoint,
+            keys,
+            defaults: fields(&group.parameter_defaults),
+            overrides: fields(&group.parameter_overrides),
+            headers: headers(group),
+            exit: known.cloned().unwrap_or_else(|| Arc::new(exit)),
+            group: Arc::clone(group),
+        }
+    }
+}
+
+fn fields(object: &Map<String, Value>) -> Vec<(String, String)> {
+    let settable = object.iter().filter(|(name, _)| !NEVER_SET.contains(&name.as_str()));
+    settable.map(|(name, value)| (name.clone(), value.to_string())).collect()
+}
+
+/// Validated with the snapshot; what is no header nevertheless is left out.
+fn headers(group: &Group) -> HeaderMap {
+    let header = |(name, value): (&String, &Secret)| {
+        let mut value = HeaderValue::from_str(value.expose()).ok()?;
+        value.set_sensitive(true);
+        Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value))
+    };
+    group.headers.iter().filter_map(header).collect()
+}
+
+#[cfg(test)]
+mod tests;

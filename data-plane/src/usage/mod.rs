@@ -1,5 +1,7 @@
 //! Usage: settled by the request path, kept on disk, reported to the control plane.
 
+pub mod meter;
+
 use prometheus_client::metrics::counter::Counter;
 use shared::pb::UsageRecord;
 use tokio::sync::mpsc;

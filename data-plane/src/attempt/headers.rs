@@ -1,0 +1,96 @@
+//! Which headers of a client go upstream: those on a list, and nothing else. So no credential, cookie or hop-by-hop header does.
+
+use aws_lc_rs::rand;
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, USER_AGENT};
+use http::{HeaderValue, request};
+use shared::crypto::hex;
+
+/// Headers that mean something to a provider, or to whoever watches over the application.
+const FORWARDED: [HeaderName; 6] = [
+    HeaderName::from_static("openai-organization"),
+    HeaderName::from_static("openai-project"),
+    HeaderName::from_static("openai-beta"),
+    HeaderName::from_static("idempotency-key"),
+    HeaderName::from_static("x-client-request-id"),
+    HeaderName::from_static("tracestate"),
+];
+
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+const OURS: HeaderValue = HeaderValue::from_static(concat!("orchestration-api/", env!("CARGO_PKG_VERSION")));
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
+const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
+
+/// The headers of a client's request, as far as they go upstream.
+#[derive(Debug)]
+pub struct ClientHeaders<'r> {
+    headers: &'r HeaderMap,
+    streamed: bool,
+    trace: Option<TraceContext>,
+}
+
+/// The trace that the request belongs to (W3C Trace Context, version 00).
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct TraceContext {
+    trace_id: String,
+    flags: String,
+}
+
+impl TraceContext {
+    /// Reads `traceparent`. One that is malformed starts no trace (W3C Trace Context, section 3.2.2).
+    fn read(headers: &HeaderMap) -> Option<Self> {
+        let text = headers.get(TRACEPARENT)?.to_str().ok()?;
+        let mut parts = text.trim().split('-');
+        let (version, trace_id, parent, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let is_hex = |part: &str, length: usize| {
+            part.len() == length && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        };
+        let known = is_hex(version, 2) && version != "ff" && (version != "00" || parts.next().is_none());
+        let valid = known && is_hex(trace_id, 32) && is_hex(parent, 16) && is_hex(flags, 2);
+        let zero = |part: &str| part.bytes().all(|byte| byte == b'0');
+        (valid && !zero(trace_id) && !zero(parent))
+            .then(|| Self { trace_id: trace_id.to_owned(), flags: flags.to_owned() })
+    }
+
+    /// The header for an attempt: the same trace, a span of its own.
+    fn child(&self) -> Option<HeaderValue> {
+        let mut span = [0; 8];
+        rand::fill(&mut span).ok()?;
+        span[7] |= 1;
+        HeaderValue::from_str(&format!("00-{}-{}-{}", self.trace_id, hex(&span), self.flags)).ok()
+    }
+}
+
+impl<'r> ClientHeaders<'r> {
+    /// Of a request that asks for a stream or not.
+    pub fn new(parts: &'r request::Parts, streamed: bool) -> Self {
+        Self { headers: &parts.headers, streamed, trace: TraceContext::read(&parts.headers) }
+    }
+
+    /// The id of the trace that the request belongs to.
+    pub fn trace_id(&self) -> Option<&str> {
+        self.trace.as_ref().map(|trace| trace.trace_id.as_str())
+    }
+
+    /// The headers of one attempt, without the credential.
+    pub fn for_upstream(&self) -> HeaderMap {
+        let mut headers = HeaderMap::with_capacity(16);
+        headers.insert(CONTENT_TYPE, JSON);
+        headers.insert(ACCEPT, if self.streamed { STREAM } else { JSON });
+        headers.insert(ACCEPT_ENCODING, IDENTITY);
+        headers.insert(USER_AGENT, OURS);
+        for name in &FORWARDED {
+            for value in self.headers.get_all(name) {
+                headers.append(name, value.clone());
+            }
+        }
+        if let Some(traceparent) = self.trace.as_ref().and_then(TraceContext::child) {
+            headers.insert(TRACEPARENT, traceparent);
+        }
+        headers
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,241 @@
+//! The only place where an error becomes an HTTP answer, in the shape of the client's own API.
+//!
+//! OpenAI's: `{"error":{"message","type","param","code"}}` (API reference, "Error codes").
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderName, HeaderValue, StatusCode};
+use serde::Serialize;
+use shared::pb::usage_record::Outcome;
+use thiserror::Error;
+
+/// Tells the official SDKs whether to send the request again by themselves.
+const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+
+/// Why a request has no answer of a provider. The text is for the client: what happened, to what, and what to do.
+#[derive(Debug, Error)]
+pub enum GatewayError {
+    /// No config has reached this node yet.
+    #[error("this gateway node has no configuration yet; try again shortly")]
+    NotReady,
+    /// No credential.
+    #[error("no API key was sent: put a proxy key of this gateway into the header 'Authorization: Bearer <key>'")]
+    MissingKey,
+    /// A credential that opens nothing. Says nothing of why.
+    #[error("the API key is not valid here: use an enabled proxy key of this gateway")]
+    InvalidKey,
+    /// No group serves the model to this key.
+    #[error("the model '{model}' does not exist here or this key may not use it; GET /v1/models lists what it may use")]
+    ModelNotFound {
+        /// As the client named it.
+        model: String,
+    },
+    /// Groups serve the model, and none of them has an upstream key to use.
+    #[error("the model '{model}' is configured, but no upstream key can serve it now: {reason}")]
+    NoUpstream {
+        /// As the client named it.
+        model: String,
+        /// Why, for the operator.
+        reason: String,
+    },
+    /// The body is not JSON.
+    #[error("the request body is not valid JSON: {0}")]
+    Json(serde_json::Error),
+    /// The body is JSON of another shape.
+    #[error("{message}")]
+    Field {
+        /// The field.
+        param: &'static str,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// The body is larger than allowed.
+    #[error("the request body is larger than {limit} bytes, the limit of this gateway")]
+    BodyTooLarge {
+        /// In bytes, after decompression.
+        limit: usize,
+    },
+    /// The body did not arrive.
+    #[error("the request body did not arrive in time")]
+    BodyTimeout,
+    /// The body broke off.
+    #[error("the request body could not be read: {0}")]
+    BodyUnreadable(String),
+    /// The body is compressed in a way that is not served.
+    #[error("the content-encoding '{0}' is not served; send gzip, deflate, zstd or none")]
+    Encoding(String),
+    /// No such route.
+    #[error("{method} {path} is not served here")]
+    UnknownRoute {
+        /// HTTP method.
+        method: String,
+        /// Path.
+        path: String,
+    },
+    /// The route has other methods.
+    #[error("{path} does not take {method}, only {allowed}")]
+    Method {
+        /// HTTP method.
+        method: String,
+        /// Path.
+        path: String,
+        /// What it takes.
+        allowed: &'static str,
+    },
+    /// No connection to the provider.
+    #[error("the provider could not be reached: {0}")]
+    Connect(&'static str),
+    /// The provider gave no answer in time.
+    #[error("the provider did not answer in time")]
+    Timeout,
+    /// The provider closed the connection before its answer was complete.
+    #[error("the provider closed the connection before its answer was complete")]
+    Cut,
+    /// The provider refused our key.
+    #[error("the provider refused the gateway's credentials (HTTP {0}); the operator of this gateway has to renew them")]
+    Credentials(StatusCode),
+    /// The provider answered with something that is no answer.
+    #[error("the provider's answer cannot be used: {0}")]
+    Unusable(&'static str),
+    /// A fault of the gateway.
+    #[error("the gateway failed: {0}")]
+    Internal(&'static str),
+}
+
+/// The error object of OpenAI's API.
+#[derive(Serialize)]
+struct Document<'e> {
+    error: Inner<'e>,
+}
+
+#[derive(Serialize)]
+struct Inner<'e> {
+    message: &'e str,
+    r#type: &'e str,
+    param: Option<&'e str>,
+    code: Option<&'e str>,
+}
+
+impl GatewayError {
+    /// What the client gets.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::NotReady | Self::NoUpstream { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::MissingKey | Self::InvalidKey => StatusCode::UNAUTHORIZED,
+            Self::ModelNotFound { .. } | Self::UnknownRoute { .. } => StatusCode::NOT_FOUND,
+            Self::Json(_) | Self::Field { .. } | Self::BodyUnreadable(_) => StatusCode::BAD_REQUEST,
+            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::Encoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::Connect(_) | Self::Cut | Self::Credentials(_) | Self::Unusable(_) => StatusCode::BAD_GATEWAY,
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// Machine-readable cause, in answers and usage records.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotReady => "not_ready",
+            Self::MissingKey => "missing_api_key",
+            Self::InvalidKey => "invalid_api_key",
+            Self::ModelNotFound { .. } => "model_not_found",
+            Self::NoUpstream { .. } => "no_upstream_key",
+            Self::Json(_) => "invalid_json",
+            Self::Field { .. } => "invalid_request",
+            Self::BodyTooLarge { .. } => "request_too_large",
+            Self::BodyTimeout => "request_timeout",
+            Self::BodyUnreadable(_) => "body_unreadable",
+            Self::Encoding(_) => "unsupported_encoding",
+            Self::UnknownRoute { .. } => "unknown_url",
+            Self::Method { .. } => "method_not_allowed",
+            Self::Connect(_) => "upstream_connect_error",
+            Self::Timeout => "upstream_timeout",
+            Self::Cut => "upstream_connection_closed",
+            Self::Credentials(_) => "upstream_authentication_failed",
+            Self::Unusable(_) => "upstream_invalid_response",
+            Self::Internal(_) => "internal_error",
+        }
+    }
+
+    /// The ledger's word for it.
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Timeout | Self::BodyTimeout => Outcome::Timeout,
+            Self::Connect(_) | Self::Cut | Self::Credentials(_) | Self::Unusable(_) => Outcome::UpstreamError,
+            Self::Internal(_) => Outcome::InternalError,
+            Self::BodyUnreadable(_) => Outcome::ClientGone,
+            _ => Outcome::Refused,
+        }
+    }
+
+    /// OpenAI's error type.
+    fn kind(&self) -> &'static str {
+        match self.status() {
+            StatusCode::UNAUTHORIZED => "authentication_error",
+            status if status.is_client_error() => "invalid_request_error",
+            _ => "server_error",
+        }
+    }
+
+    fn param(&self) -> Option<&str> {
+        match self {
+            Self::ModelNotFound { .. } => Some("model"),
+            Self::Field { param, .. } => Some(param),
+            _ => None,
+        }
+    }
+
+    /// The answer, without the headers that every answer has.
+    pub fn response(&self) -> Response {
+        let mut response = json_response(self.status(), self.document());
+        let headers = response.headers_mut();
+        match self {
+            Self::NotReady | Self::NoUpstream { .. } => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            Self::Method { allowed, .. } => {
+                headers.insert(ALLOW, HeaderValue::from_static(allowed));
+            }
+            // The provider may have done the work already, or will refuse the same key again: another try costs and does not help.
+            Self::Timeout | Self::Credentials(_) => {
+                headers.insert(X_SHOULD_RETRY, HeaderValue::from_static("false"));
+            }
+            _ => {}
+        }
+        response
+    }
+
+    /// The error document.
+    pub fn document(&self) -> Bytes {
+        document(&self.to_string(), self.kind(), self.param(), Some(self.code()))
+    }
+
+    /// The error as the last event of a stream that has begun.
+    pub fn event(&self) -> Bytes {
+        let document = self.document();
+        let mut event = Vec::with_capacity(document.len() + 8);
+        event.extend_from_slice(b"data: ");
+        event.extend_from_slice(&document);
+        event.extend_from_slice(b"\n\n");
+        event.into()
+    }
+}
+
+/// An error document with the words of a provider that did not send one.
+pub fn document(message: &str, kind: &str, param: Option<&str>, code: Option<&str>) -> Bytes {
+    let document = Document { error: Inner { message, r#type: kind, param, code } };
+    // Texts always serialise.
+    serde_json::to_vec(&document).unwrap_or_default().into()
+}
+
+/// An answer with a JSON body.
+pub fn json_response(status: StatusCode, body: Bytes) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

@@ -1,0 +1,115 @@
+//! One file for each API that clients speak.
+
+mod body;
+mod models;
+mod openai_chat;
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use http::HeaderValue;
+use shared::pb;
+use shared::telemetry::Metrics;
+use tokio::sync::mpsc;
+
+use crate::attempt::Attempts;
+use crate::control::state::ConfigState;
+use crate::error::GatewayError;
+use crate::limits::Limits;
+use crate::metrics::{Api, RequestMetrics};
+use crate::node::Node;
+use crate::upstream::Upstream;
+use crate::usage::UsageSink;
+use crate::usage::meter::{Meter, Recorder};
+
+/// What every request needs.
+#[derive(Debug)]
+pub struct Gateway {
+    config: ConfigState,
+    recorder: Arc<Recorder>,
+    limits: Limits,
+    attempts: Attempts,
+}
+
+impl Gateway {
+    /// Serves from `config`, gives usage records to `usage`, and what it learns about upstream keys to `key_states`.
+    ///
+    /// # Errors
+    /// When the HTTP client cannot be made.
+    pub fn new(
+        config: ConfigState,
+        usage: UsageSink,
+        node: Arc<Node>,
+        limits: Limits,
+        key_states: mpsc::Sender<pb::KeyState>,
+        metrics: &Metrics,
+    ) -> Result<Arc<Self>> {
+        let metrics = RequestMetrics::register(metrics, &node);
+        Ok(Arc::new(Self {
+            config,
+            recorder: Arc::new(Recorder { sink: usage, node, metrics }),
+            limits,
+            attempts: Attempts::new(Upstream::new()?, key_states),
+        }))
+    }
+}
+
+/// `/v1/*`.
+pub fn router(gateway: Arc<Gateway>) -> Router {
+    Router::new()
+        .route("/v1/chat/completions", post(openai_chat::create).fallback(only_post))
+        .route("/v1/models", get(models::list).fallback(only_get))
+        .route("/v1/models/{*id}", get(models::retrieve).fallback(only_get))
+        .route("/v1", axum::routing::any(unknown))
+        .route("/v1/{*path}", axum::routing::any(unknown))
+        .with_state(gateway)
+}
+
+async fn unknown(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+    refuse(&gateway, request, &GatewayError::UnknownRoute { method, path })
+}
+
+async fn only_post(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    wrong_method(&gateway, request, "POST")
+}
+
+async fn only_get(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    wrong_method(&gateway, request, "GET, HEAD")
+}
+
+fn wrong_method(gateway: &Gateway, request: Request, allowed: &'static str) -> Response {
+    let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+    refuse(gateway, request, &GatewayError::Method { method, path, allowed })
+}
+
+fn refuse(gateway: &Gateway, request: Request, error: &GatewayError) -> Response {
+    let (parts, _body) = request.into_parts();
+    let meter = Meter::start(&gateway.recorder, Api::Unknown, &parts);
+    failed(error, meter)
+}
+
+/// Answers with an error of the gateway's.
+fn failed(error: &GatewayError, mut meter: Meter) -> Response {
+    meter.failed(error);
+    let response = error.response();
+    identified(response, &request_id(&meter))
+}
+
+/// The header value that names the request.
+fn request_id(meter: &Meter) -> HeaderValue {
+    HeaderValue::from_str(meter.request_id()).unwrap_or_else(|_| HeaderValue::from_static("-"))
+}
+
+/// `response` with its `x-request-id`.
+fn identified(mut response: Response, id: &HeaderValue) -> Response {
+    response.headers_mut().insert("x-request-id", id.clone());
+    response.into_response()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,193 @@
+//! Metrics of the request path. Every label has a fixed set of values, and each series is made at the start: a request touches
+//! atomics and nothing else.
+
+mod histogram;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Unit;
+use shared::pb::usage_record::Outcome;
+use shared::telemetry::Metrics;
+
+pub use histogram::Histogram;
+
+use crate::node::Node;
+
+/// The API that a client speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Api {
+    /// OpenAI's chat completions.
+    OpenAiChat,
+    /// The list of models.
+    Models,
+    /// A route that is not served.
+    Unknown,
+}
+
+impl Api {
+    const ALL: [Self; 3] = [Self::OpenAiChat, Self::Models, Self::Unknown];
+
+    /// As usage records name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OpenAiChat => "openai_chat",
+            Self::Models => "models",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// The ledger's outcomes, as metrics and logs name them.
+pub fn outcome_name(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Unspecified => "unknown",
+        Outcome::Success => "success",
+        Outcome::Refused => "refused",
+        Outcome::UpstreamError => "upstream_error",
+        Outcome::Timeout => "timeout",
+        Outcome::ClientGone => "client_gone",
+        Outcome::InternalError => "internal_error",
+    }
+}
+
+const OUTCOMES: [Outcome; 7] = [
+    Outcome::Unspecified,
+    Outcome::Success,
+    Outcome::Refused,
+    Outcome::UpstreamError,
+    Outcome::Timeout,
+    Outcome::ClientGone,
+    Outcome::InternalError,
+];
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttemptResult {
+    /// An answer.
+    Success,
+    /// The request was at fault.
+    ClientFault,
+    /// Too many requests.
+    RateLimited,
+    /// The upstream key was refused.
+    KeyRefused,
+    /// The provider failed.
+    ServerError,
+    /// No connection, or one that broke.
+    ConnectError,
+    /// No answer in time.
+    Timeout,
+    /// An answer that is none.
+    Unusable,
+}
+
+impl AttemptResult {
+    const ALL: [(Self, &'static str); 8] = [
+        (Self::Success, "success"),
+        (Self::ClientFault, "client_fault"),
+        (Self::RateLimited, "rate_limited"),
+        (Self::KeyRefused, "key_refused"),
+        (Self::ServerError, "server_error"),
+        (Self::ConnectError, "connect_error"),
+        (Self::Timeout, "timeout"),
+        (Self::Unusable, "unusable"),
+    ];
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    api: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResultLabels {
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabels {
+    kind: &'static str,
+}
+
+/// Metrics of the request path.
+#[derive(Debug)]
+pub struct RequestMetrics {
+    requests: [[Counter; OUTCOMES.len()]; Api::ALL.len()],
+    attempts: [Counter; AttemptResult::ALL.len()],
+    duration: Histogram,
+    first_byte: Histogram,
+    input_tokens: Counter<u64, AtomicU64>,
+    output_tokens: Counter<u64, AtomicU64>,
+}
+
+impl RequestMetrics {
+    /// Registers them.
+    pub fn register(metrics: &Metrics, node: &Arc<Node>) -> Self {
+        let requests = Family::<RequestLabels, Counter>::default();
+        let attempts = Family::<ResultLabels, Counter>::default();
+        let tokens = Family::<KindLabels, Counter>::default();
+        let duration = Histogram::default();
+        let first_byte = Histogram::default();
+        metrics.register(|registry| {
+            registry.register("requests", "Client requests, by API and outcome", requests.clone());
+            registry.register("upstream_attempts", "Tries at an upstream key, by result", attempts.clone());
+            registry.register("tokens", "Tokens that providers reported", tokens.clone());
+            let help = "From the arrival of a chat request to the end of its answer";
+            registry.register_with_unit("request_duration", help, Unit::Seconds, duration.clone());
+            let help = "From the arrival of a chat request to the first byte of its answer";
+            registry.register_with_unit("first_byte_duration", help, Unit::Seconds, first_byte.clone());
+            registry.register_collector(Box::new(InFlightGauge(Arc::clone(node))));
+        });
+        let counter = |api: Api, outcome| {
+            requests.get_or_create(&RequestLabels { api: api.name(), outcome: outcome_name(outcome) }).clone()
+        };
+        Self {
+            requests: Api::ALL.map(|api| OUTCOMES.map(|outcome| counter(api, outcome))),
+            attempts: AttemptResult::ALL.map(|(_, result)| attempts.get_or_create(&ResultLabels { result }).clone()),
+            duration,
+            first_byte,
+            input_tokens: tokens.get_or_create(&KindLabels { kind: "input" }).clone(),
+            output_tokens: tokens.get_or_create(&KindLabels { kind: "output" }).clone(),
+        }
+    }
+
+    /// Counts a request that has ended. Times are in microseconds, 0 where there was no first byte.
+    pub fn request(&self, api: Api, outcome: Outcome, first_byte_us: u64, total_us: u64) {
+        self.requests[api as usize][outcome as usize].inc();
+        if api == Api::OpenAiChat {
+            self.duration.observe_us(total_us);
+            if first_byte_us > 0 {
+                self.first_byte.observe_us(first_byte_us);
+            }
+        }
+    }
+
+    /// Counts tokens that a provider reported.
+    pub fn tokens(&self, input: u64, output: u64) {
+        self.input_tokens.inc_by(input);
+        self.output_tokens.inc_by(output);
+    }
+
+    /// Counts an attempt.
+    pub fn attempt(&self, result: AttemptResult) {
+        self.attempts[result as usize].inc();
+    }
+}
+
+#[derive(Debug)]
+struct InFlightGauge(Arc<Node>);
+
+impl Collector for InFlightGauge {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
+        let gauge = ConstGauge::new(i64::from(self.0.in_flight()));
+        let help = "Client requests in flight";
+        gauge.encode(encoder.encode_descriptor("requests_in_flight", help, None, gauge.metric_type())?)
+    }
+}

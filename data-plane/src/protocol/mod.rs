@@ -1,0 +1,7 @@
+//! Wire formats: pure, no I/O.
+//!
+//! - [`sse`]: server-sent events, whatever they carry.
+//! - [`openai_chat`]: OpenAI's chat completions.
+
+pub mod openai_chat;
+pub mod sse;

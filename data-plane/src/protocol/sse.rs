@@ -1,0 +1,157 @@
+//! Server-sent events (WHATWG HTML, section 9.2), found in bytes that arrive in any portions.
+
+use bytes::{Buf as _, Bytes, BytesMut};
+use memchr::memchr2;
+
+/// Cuts a byte stream into whole events, in time linear to its length. An event keeps its line ends and the empty line that
+/// ends it, so that the pieces put together are the stream.
+#[derive(Debug)]
+pub struct EventSplitter {
+    /// An event that has begun and not ended.
+    held: BytesMut,
+    /// What of `held` has been searched.
+    scanned: usize,
+    /// Where in `held` the line that `scanned` stands in begins.
+    line: usize,
+    limit: usize,
+}
+
+/// One event is larger than allowed.
+#[derive(Debug, PartialEq, Eq)]
+pub struct TooLarge;
+
+impl EventSplitter {
+    /// A splitter that holds back at most `limit` bytes.
+    pub fn new(limit: usize) -> Self {
+        Self { held: BytesMut::new(), scanned: 0, line: 0, limit }
+    }
+
+    /// Takes the next portion. Gives the events that are whole now, as one piece of bytes, and keeps the rest. Bytes are copied
+    /// only where an event spans two portions.
+    ///
+    /// # Errors
+    /// [`TooLarge`].
+    pub fn push(&mut self, mut portion: Bytes) -> Result<Bytes, TooLarge> {
+        if self.held.is_empty() {
+            let end = last_end(&portion, 0, 0);
+            let whole = portion.split_to(end.events);
+            self.hold(&portion, end)?;
+            return Ok(whole);
+        }
+        self.held.extend_from_slice(&portion);
+        let end = last_end(&self.held, self.scanned, self.line);
+        if end.events == 0 {
+            (self.scanned, self.line) = (end.scanned, end.line);
+            return if self.held.len() > self.limit { Err(TooLarge) } else { Ok(Bytes::new()) };
+        }
+        let whole = self.held.split_to(end.events).freeze();
+        let rest = std::mem::take(&mut self.held).freeze();
+        self.hold(&rest, end)?;
+        Ok(whole)
+    }
+
+    /// What is held back: an event without its end.
+    pub fn take_rest(&mut self) -> Bytes {
+        (self.scanned, self.line) = (0, 0);
+        std::mem::take(&mut self.held).freeze()
+    }
+
+    fn hold(&mut self, rest: &[u8], end: End) -> Result<(), TooLarge> {
+        if rest.len() > self.limit {
+            return Err(TooLarge);
+        }
+        self.held.extend_from_slice(rest);
+        self.scanned = end.scanned - end.events;
+        self.line = end.line - end.events;
+        Ok(())
+    }
+}
+
+/// Where a search has come to.
+#[derive(Clone, Copy)]
+struct End {
+    /// Behind the last whole event.
+    events: usize,
+    /// Where to go on.
+    scanned: usize,
+    /// Where the line begins that is not at its end.
+    line: usize,
+}
+
+fn last_end(bytes: &[u8], scanned: usize, line: usize) -> End {
+    let mut end = End { events: 0, scanned, line };
+    while let Some(found) = memchr2(b'\n', b'\r', &bytes[end.scanned..]) {
+        let at = end.scanned + found;
+        let next = match (bytes[at], bytes.get(at + 1)) {
+            (b'\r', Some(b'\n')) => at + 2,
+            // Whether a line feed belongs to it is not known yet.
+            (b'\r', None) => {
+                end.scanned = at;
+                return end;
+            }
+            _ => at + 1,
+        };
+        if at == end.line {
+            end.events = next;
+        }
+        (end.line, end.scanned) = (next, next);
+    }
+    end.scanned = bytes.len();
+    end
+}
+
+/// The events in `bytes`, each with its end.
+pub fn events(mut bytes: Bytes) -> impl Iterator<Item = Bytes> {
+    std::iter::from_fn(move || {
+        let end = first_end(&bytes);
+        (end > 0).then(|| bytes.split_to(end))
+    })
+}
+
+/// Behind the first event, or behind all bytes.
+fn first_end(bytes: &[u8]) -> usize {
+    let (mut line, mut at) = (0, 0);
+    while let Some(found) = memchr2(b'\n', b'\r', &bytes[at..]) {
+        let newline = at + found;
+        at = newline + 1;
+        if bytes[newline] == b'\r' && bytes.get(at) == Some(&b'\n') {
+            at += 1;
+        }
+        if newline == line {
+            return at;
+        }
+        line = at;
+    }
+    bytes.len()
+}
+
+/// The data of `event`: the one line of it where there is one, as is usual, else its lines joined.
+pub fn data(event: &Bytes) -> Option<Bytes> {
+    let mut rest = event.clone();
+    let mut data: Option<Bytes> = None;
+    while !rest.is_empty() {
+        let end = memchr2(b'\n', b'\r', &rest).unwrap_or(rest.len());
+        let line = rest.split_to(end);
+        rest.advance(rest.len().min(1));
+        if let Some(value) = value_of_data(&line) {
+            data = Some(match data {
+                None => value,
+                Some(before) => [&before[..], b"\n", &value[..]].concat().into(),
+            });
+        }
+    }
+    data
+}
+
+fn value_of_data(line: &Bytes) -> Option<Bytes> {
+    let value = line.strip_prefix(b"data")?;
+    let value = match value {
+        [] => value,
+        [b':', b' ', rest @ ..] | [b':', rest @ ..] => rest,
+        _ => return None,
+    };
+    Some(line.slice_ref(value))
+}
+
+#[cfg(test)]
+mod tests;

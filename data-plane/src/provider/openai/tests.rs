@@ -1,0 +1,42 @@
+use std::time::Duration;
+
+use http::{HeaderMap, StatusCode};
+
+use super::{LONGEST_PAUSE, OpenAi, retry_after};
+use crate::provider::{Provider as _, Verdict};
+
+fn headers(entries: &[(&'static str, &str)]) -> HeaderMap {
+    entries.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+}
+
+#[test]
+fn the_pause_is_read_in_every_form() {
+    let pause = |name, value: &str| retry_after(&headers(&[(name, value)]));
+    assert_eq!(pause("retry-after", "7"), Some(Duration::from_secs(7)));
+    assert_eq!(pause("retry-after", " 0.5 "), Some(Duration::from_millis(500)));
+    assert_eq!(pause("retry-after-ms", "250"), Some(Duration::from_millis(250)));
+    assert_eq!(pause("retry-after", "1e9"), Some(LONGEST_PAUSE));
+    assert_eq!(pause("retry-after", "Fri, 31 Dec 2100 23:59:59 GMT"), Some(LONGEST_PAUSE));
+    for none in ["-1", "0", "NaN", "inf", "soon", "", "Fri, 31 Dec 1999 23:59:59 GMT"] {
+        assert_eq!(pause("retry-after", none), None, "{none:?}");
+    }
+    let both = headers(&[("retry-after", "60"), ("retry-after-ms", "1500")]);
+    assert_eq!(retry_after(&both), Some(Duration::from_millis(1500)));
+}
+
+#[test]
+fn an_answer_is_classified_by_its_status() {
+    let verdict = |status: u16| OpenAi.classify(StatusCode::from_u16(status).unwrap(), &HeaderMap::new());
+    assert_eq!(verdict(200), Verdict::Success);
+    assert!(matches!(verdict(302), Verdict::Unusable(_)));
+    for status in [400, 404, 409, 413, 422] {
+        assert_eq!(verdict(status), Verdict::ClientFault, "{status}");
+    }
+    for status in [401, 403] {
+        assert_eq!(verdict(status), Verdict::KeyRefused, "{status}");
+    }
+    assert_eq!(verdict(429), Verdict::RateLimited(None));
+    for status in [408, 500, 502, 503, 504, 529] {
+        assert_eq!(verdict(status), Verdict::Retryable, "{status}");
+    }
+}

@@ -1,0 +1,13 @@
+//! Writes a provider's answer on to the client.
+//!
+//! - [`collect`]: a body read whole, within bounds.
+//! - [`headers`]: which headers of a provider go to the client.
+//! - [`unary`]: an answer in one piece.
+//! - [`stream`]: an answer event by event.
+//! - [`redact`]: takes an upstream key out of an answer that repeats it.
+
+pub mod collect;
+pub mod headers;
+pub mod redact;
+pub mod stream;
+pub mod unary;

@@ -1,0 +1,134 @@
+//! An answer in one piece.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::{Bytes, BytesMut};
+use http::response::Parts;
+use http_body::Frame;
+use hyper::body::Incoming;
+
+use super::collect::{Collected, CollectError, UnpackError, collect, is_packed, unpack};
+use super::headers::forward;
+use super::redact::redact;
+use crate::attempt::Answer;
+use crate::error::GatewayError;
+use crate::protocol::openai_chat::answer::{usage, usage_in_tail};
+use crate::route::table::RoutedKey;
+use crate::usage::meter::Meter;
+
+/// Larger answers are not held, but written on as they come.
+const HELD: usize = 1024 * 1024;
+
+/// Compressed answers, which are not asked for, may unpack to so much.
+const UNPACKED: usize = 16 * 1024 * 1024;
+
+/// As much of the end of a large answer as its usage stands in.
+const TAIL: usize = 16 * 1024;
+
+/// Writes `answer` on. `pause` is how long each part of it may take.
+///
+/// # Errors
+/// [`GatewayError`] when the answer breaks off, or is not JSON, before anything of it has left; the meter is given back.
+pub async fn respond(answer: Answer, mut meter: Meter, pause: Duration) -> Result<Response, (GatewayError, Meter)> {
+    let Answer { head, body, candidate } = answer;
+    let body = match collect(body, HELD, pause).await {
+        Ok(Collected::Whole(body)) => body,
+        Ok(Collected::Larger { .. }) if is_packed(&head.headers) => {
+            return Err((GatewayError::Unusable("it is compressed, which was not asked for, and large"), meter));
+        }
+        Ok(Collected::Larger { start, rest }) => return Ok(large(&head, start, rest, Arc::clone(&candidate.key), meter)),
+        Err(CollectError::Broken(_)) => return Err((GatewayError::Cut, meter)),
+        Err(CollectError::TimedOut) => return Err((GatewayError::Timeout, meter)),
+    };
+    let body = match unpack(&head.headers, body, UNPACKED) {
+        Ok(body) => body,
+        Err(UnpackError::Unknown(_)) => return Err((GatewayError::Unusable("its content-encoding is not known"), meter)),
+        Err(UnpackError::TooLarge) => return Err((GatewayError::Unusable("it unpacks to more than 16 MiB"), meter)),
+        Err(UnpackError::Damaged) => return Err((GatewayError::Unusable("its compression is damaged"), meter)),
+    };
+    match usage(&body) {
+        Ok(tokens) => meter.tokens = tokens,
+        Err(_) => return Err((GatewayError::Unusable("it is not JSON"), meter)),
+    }
+    let body = redact(&candidate.key, body);
+    meter.first_byte();
+    meter.answering(head.status);
+    meter.response_bytes = body.len() as u64;
+    meter.succeeded();
+    Ok(with_head(&head, Body::from(body), &candidate.key))
+}
+
+fn with_head(head: &Parts, body: Body, key: &RoutedKey) -> Response {
+    let mut response = Response::new(body);
+    *response.status_mut() = head.status;
+    forward(&head.headers, response.headers_mut(), key);
+    response
+}
+
+fn large(head: &Parts, start: Bytes, rest: Incoming, key: Arc<RoutedKey>, mut meter: Meter) -> Response {
+    meter.first_byte();
+    meter.answering(head.status);
+    let body = LargeBody { start: Some(start), rest, tail: BytesMut::new(), meter, key: Arc::clone(&key) };
+    with_head(head, Body::new(body), &key)
+}
+
+/// A large answer on its way. Its usage is read from its end.
+struct LargeBody {
+    start: Option<Bytes>,
+    rest: Incoming,
+    tail: BytesMut,
+    meter: Meter,
+    key: Arc<RoutedKey>,
+}
+
+impl LargeBody {
+    fn pass(&mut self, data: Bytes) -> Frame<Bytes> {
+        let seen = &data[data.len().saturating_sub(TAIL)..];
+        if self.tail.len() + seen.len() > 2 * TAIL {
+            let old = self.tail.len().saturating_sub(TAIL);
+            self.tail = BytesMut::from(&self.tail[old..]);
+        }
+        self.tail.extend_from_slice(seen);
+        let data = redact(&self.key, data);
+        self.meter.response_bytes += data.len() as u64;
+        Frame::data(data)
+    }
+}
+
+impl http_body::Body for LargeBody {
+    type Data = Bytes;
+    type Error = GatewayError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if let Some(start) = self.start.take() {
+            return Poll::Ready(Some(Ok(self.pass(start))));
+        }
+        loop {
+            return Poll::Ready(match ready!(Pin::new(&mut self.rest).poll_frame(context)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => Some(Ok(self.pass(data))),
+                    // Trailers say nothing that a client of this API reads.
+                    Err(_trailers) => continue,
+                },
+                Some(Err(_)) => {
+                    // The head has left, so a broken connection is the only way to say that the answer is not whole.
+                    self.meter.broke(&GatewayError::Cut);
+                    Some(Err(GatewayError::Cut))
+                }
+                None => {
+                    self.meter.tokens = usage_in_tail(&self.tail);
+                    self.meter.succeeded();
+                    None
+                }
+            });
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Config for tests.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::crypto::sha256;
+use shared::snapshot::{BalancePolicy, Group, GroupPolicy, ProxyKey, Snapshot, UpstreamKey};
+
+/// A group of OpenAI's with one key named after it.
+pub(crate) fn group(id: &str, models: &[&str]) -> Group {
+    Group {
+        id: id.into(),
+        name: id.into(),
+        provider_type: "openai".into(),
+        base_url: "http://127.0.0.1:9/v1".into(),
+        upstream_keys: vec![upstream_key(&format!("{id}-1"))],
+        models: models.iter().map(|model| Arc::from(*model)).collect(),
+        model_aliases: std::collections::BTreeMap::new(),
+        parameter_defaults: serde_json::Map::new(),
+        parameter_overrides: serde_json::Map::new(),
+        headers: std::collections::BTreeMap::new(),
+        balance_policy: BalancePolicy::RoundRobin,
+        retry_count: 3,
+        timeout: Duration::from_mins(1),
+        rpm_limit: 0,
+        test_model: None,
+        priority: 0,
+        enabled: true,
+        fake_streaming: false,
+        health_check_enabled: true,
+        outbound_proxy: None,
+    }
+}
+
+pub(crate) fn upstream_key(id: &str) -> Arc<UpstreamKey> {
+    let secret = format!("sk-upstream-{id}");
+    Arc::new(UpstreamKey { id: id.into(), masked: id.into(), secret: secret.into(), enabled: true })
+}
+
+/// A proxy key of the value `value`.
+pub(crate) fn key(name: &str, value: &str) -> ProxyKey {
+    ProxyKey {
+        id: name.into(),
+        name: name.into(),
+        digest: sha256(value.as_bytes()),
+        enabled: true,
+        allowed_groups: Vec::new(),
+        allowed_models: Vec::new(),
+        group_policy: GroupPolicy::Failover,
+        group_weights: std::collections::BTreeMap::new(),
+        rpm_limit: 0,
+        tpm_limit: 0,
+        concurrency_limit: 0,
+        expires_at_ms: None,
+    }
+}
+
+pub(crate) fn snapshot(
+    groups: impl IntoIterator<Item = Group>,
+    keys: impl IntoIterator<Item = ProxyKey>,
+) -> Snapshot {
+    Snapshot {
+        version: 1,
+        epoch: "e".into(),
+        groups: groups.into_iter().map(|group| (Arc::clone(&group.id), Arc::new(group))).collect(),
+        proxy_keys: keys.into_iter().map(|key| (Arc::clone(&key.id), Arc::new(key))).collect(),
+    }
+}

@@ -1,0 +1,124 @@
+//! Which candidates a request may try, in which order, and why each other one is left out.
+
+use std::fmt;
+use std::sync::Arc;
+
+use shared::time::now_ms;
+
+use crate::route::health::Unhealthy;
+use crate::route::table::{Principal, RouteTable, RoutedGroup, RoutedKey};
+
+/// One upstream key of one group that may answer the request.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// The group.
+    pub group: Arc<RoutedGroup>,
+    /// The key.
+    pub key: Arc<RoutedKey>,
+    /// What the vendor calls the model.
+    pub upstream_model: Arc<str>,
+}
+
+/// The ordered attempts that a request may make.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// The first to try first.
+    pub candidates: Vec<Candidate>,
+    /// What is left out.
+    pub skipped: Vec<Skipped>,
+}
+
+/// A group, or one of its keys, that is left out.
+#[derive(Debug)]
+pub struct Skipped {
+    /// Name of the group.
+    pub group: Arc<str>,
+    /// Stand-in of the upstream key, where the reason is one of the key.
+    pub key: Option<Arc<str>>,
+    /// Why.
+    pub reason: SkipReason,
+}
+
+/// Why something is left out of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SkipReason {
+    /// The proxy key may not use the group.
+    NotAllowed,
+    /// This build has no provider of the group's type.
+    UnknownProvider,
+    /// The group has no upstream key that is enabled.
+    NoKeys,
+    /// The upstream key is out.
+    Unhealthy(Unhealthy),
+}
+
+impl fmt::Display for SkipReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotAllowed => "the proxy key may not use the group",
+            Self::UnknownProvider => "this node does not serve the group's provider type",
+            Self::NoKeys => "the group has no enabled upstream key",
+            Self::Unhealthy(Unhealthy::Invalid) => "the provider refused the upstream key",
+            Self::Unhealthy(Unhealthy::CoolingDown) => "the provider asked for a pause of the upstream key",
+        })
+    }
+}
+
+impl Skipped {
+    /// Whether the client is not to know of it: to whom a group is forbidden it does not exist.
+    pub fn is_hidden(&self) -> bool {
+        self.reason == SkipReason::NotAllowed
+    }
+}
+
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (group {})", self.reason, self.group)
+    }
+}
+
+impl Plan {
+    /// The plan of `principal` for `model`: groups by priority, in each its keys in order. Keys that are out are left out,
+    /// unless every one is: then the first of them is tried, since a guess about health must not refuse a request.
+    pub fn make(table: &RouteTable, principal: &Principal, model: &str) -> Self {
+        let now = now_ms();
+        let mut plan = Self::default();
+        let mut last_resort: Option<Candidate> = None;
+        for route in table.routes(model) {
+            let group = &route.group;
+            let skip = |key, reason| Skipped { group: Arc::clone(&group.group.name), key, reason };
+            if !principal.may_use_group(&group.group.id) {
+                plan.skipped.push(skip(None, SkipReason::NotAllowed));
+                continue;
+            }
+            if group.endpoint.is_none() {
+                plan.skipped.push(skip(None, SkipReason::UnknownProvider));
+                continue;
+            }
+            if group.keys.is_empty() {
+                plan.skipped.push(skip(None, SkipReason::NoKeys));
+            }
+            for key in &group.keys {
+                let candidate = || Candidate {
+                    group: Arc::clone(group),
+                    key: Arc::clone(key),
+                    upstream_model: Arc::clone(&route.upstream_model),
+                };
+                match key.health.at(now) {
+                    Ok(()) => plan.candidates.push(candidate()),
+                    Err(unhealthy) => {
+                        plan.skipped.push(skip(Some(Arc::clone(&key.key.masked)), SkipReason::Unhealthy(unhealthy)));
+                        last_resort = last_resort.or_else(|| Some(candidate()));
+                    }
+                }
+            }
+        }
+        if plan.candidates.is_empty() {
+            plan.candidates.extend(last_resort);
+        }
+        plan
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,70 @@
+//! The way by which a group's requests leave.
+
+use std::net::IpAddr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderValue, Uri};
+use shared::snapshot::{Group, OutboundProxy};
+
+use super::Lazy;
+
+/// The way by which a group's requests leave: directly, or through a proxy with connections of its own.
+#[derive(Debug, Default)]
+pub struct Exit(Option<(OutboundProxy, Lazy)>);
+
+impl PartialEq for Exit {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_ref().map(|(proxy, _)| proxy) == other.0.as_ref().map(|(proxy, _)| proxy)
+    }
+}
+
+impl Exit {
+    /// The way of `group`: its proxy, unless the proxy's exceptions cover the group's host.
+    pub fn of(group: &Group) -> Self {
+        let host = group.base_url.parse::<Uri>().ok().and_then(|uri| uri.host().map(str::to_owned)).unwrap_or_default();
+        let proxy = group.outbound_proxy.clone().filter(|proxy| !bypasses(proxy, &host));
+        Self(proxy.map(|proxy| (proxy, Lazy::default())))
+    }
+
+    pub(super) fn proxy(&self) -> Option<(&OutboundProxy, &Lazy)> {
+        self.0.as_ref().map(|(proxy, connections)| (proxy, connections))
+    }
+}
+
+fn bypasses(proxy: &OutboundProxy, host: &str) -> bool {
+    (proxy.bypass_local && is_local(host)) || proxy.bypass_domains.iter().any(|domain| is_within(host, domain))
+}
+
+/// A domain covers itself and all below it, with or without a leading `*.` or dot.
+fn is_within(host: &str, domain: &str) -> bool {
+    let domain = domain.trim().trim_start_matches('*').trim_start_matches('.').to_ascii_lowercase();
+    let host = host.to_ascii_lowercase();
+    !domain.is_empty() && (host == domain || host.strip_suffix(&domain).is_some_and(|before| before.ends_with('.')))
+}
+
+/// Names without a dot, `.local` and `.localhost`, and addresses of this machine or a private network.
+fn is_local(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+    match host.parse::<IpAddr>() {
+        Ok(IpAddr::V4(address)) => address.is_loopback() || address.is_private() || address.is_link_local(),
+        Ok(IpAddr::V6(address)) => {
+            address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()
+        }
+        Err(_) => !host.contains('.') || host.ends_with(".local") || host.ends_with(".localhost"),
+    }
+}
+
+/// `Proxy-Authorization` (RFC 7617); none where the proxy wants none.
+pub(super) fn basic_credentials(proxy: &OutboundProxy) -> Option<HeaderValue> {
+    if proxy.username.is_empty() {
+        return None;
+    }
+    let pair = STANDARD.encode(format!("{}:{}", proxy.username, proxy.password.expose()));
+    let mut value = HeaderValue::from_str(&format!("Basic {pair}")).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+//! The HTTP client to providers: pools of connections, TLS, and proxies on the way.
+//!
+//! This is hyper's pooled client itself and not a layer over it: it is on the path of every request, where a layer costs a third more
+//! processor time than all else that the gateway does.
+
+mod exit;
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::ResponseFuture;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::{ClientConfig, RootCertStore};
+use shared::snapshot::{OutboundProxy, ProxyScheme};
+use tracing::warn;
+
+pub use exit::Exit;
+
+/// For a TCP connection to be there.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long an idle connection is kept. Providers' load balancers close theirs after a minute or more.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
+
+type Pool<C> = legacy::Client<C, Full<Bytes>>;
+type Direct = HttpsConnector<HttpConnector>;
+
+/// Connections through a proxy.
+#[derive(Clone, Debug)]
+enum Connections {
+    Tunnel(Pool<HttpsConnector<Tunnel<Direct>>>),
+    Socks(Pool<HttpsConnector<SocksV5<HttpConnector>>>),
+}
+
+/// The client.
+#[derive(Debug)]
+pub struct Upstream {
+    tls: ClientConfig,
+    direct: Pool<Direct>,
+}
+
+/// Connections through one proxy, made when the first request needs them.
+#[derive(Debug, Default)]
+struct Lazy(OnceLock<Connections>);
+
+impl Upstream {
+    /// A client that trusts the system's root certificates, or Mozilla's where the system has none.
+    ///
+    /// # Errors
+    /// When there is no TLS provider.
+    pub fn new() -> Result<Self> {
+        let mut roots = RootCertStore::empty();
+        let native = rustls_native_certs::load_native_certs();
+        let (added, _ignored) = roots.add_parsable_certificates(native.certs);
+        if added == 0 {
+            warn!("the system has no root certificates; Mozilla's are used");
+            roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        }
+        ensure!(!roots.is_empty(), "there are no root certificates");
+        let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .context("TLS versions")?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let direct = pool(over_tls(tls.clone(), tcp()));
+        Ok(Self { tls, direct })
+    }
+
+    /// Sends `request` by the way `exit`. Dropping the future, or the body of its answer, ends the request at the provider.
+    pub fn send(&self, exit: &Exit, request: http::Request<Full<Bytes>>) -> ResponseFuture {
+        let Some((proxy, connections)) = exit.proxy() else { return self.direct.request(request) };
+        match connections.0.get_or_init(|| self.through(proxy)) {
+            Connections::Tunnel(pool) => pool.request(request),
+            Connections::Socks(pool) => pool.request(request),
+        }
+    }
+
+    fn through(&self, proxy: &OutboundProxy) -> Connections {
+        let scheme = if proxy.scheme == ProxyScheme::Socks5 { "socks5" } else { proxy.scheme.as_str() };
+        let uri = format!("{scheme}://{}:{}", bracketed(&proxy.host), proxy.port);
+        let Ok(uri) = uri.parse::<http::Uri>() else {
+            // Not reached with validated config. A proxy that is no host must not lead to a way around it.
+            let nowhere = http::Uri::from_static("http://proxy.invalid:1");
+            return Connections::Tunnel(pool(over_tls(self.tls.clone(), Tunnel::new(nowhere, self.direct_connector()))));
+        };
+        if proxy.scheme == ProxyScheme::Socks5 {
+            let mut socks = SocksV5::new(uri, tcp());
+            if !proxy.username.is_empty() {
+                socks = socks.with_auth(proxy.username.clone(), proxy.password.expose().to_owned());
+            }
+            return Connections::Socks(pool(over_tls(self.tls.clone(), socks)));
+        }
+        let mut tunnel = Tunnel::new(uri, self.direct_connector());
+        if let Some(credentials) = exit::basic_credentials(proxy) {
+            tunnel = tunnel.with_auth(credentials);
+        }
+        Connections::Tunnel(pool(over_tls(self.tls.clone(), tunnel)))
+    }
+
+    fn direct_connector(&self) -> Direct {
+        over_tls(self.tls.clone(), tcp())
+    }
+}
+
+fn bracketed(host: &str) -> String {
+    if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.to_owned() }
+}
+
+fn tcp() -> HttpConnector {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    tcp.set_keepalive(Some(Duration::from_mins(1)));
+    tcp
+}
+
+fn over_tls<C>(tls: ClientConfig, connector: C) -> HttpsConnector<C> {
+    HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_all_versions().wrap_connector(connector)
+}
+
+fn pool<C>(connector: C) -> Pool<C>
+where
+    C: legacy::connect::Connect + Clone,
+{
+    legacy::Client::builder(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .pool_max_idle_per_host(1024)
+        .http1_max_buf_size(128 * 1024)
+        .http2_keep_alive_interval(Duration::from_secs(20))
+        .http2_keep_alive_timeout(Duration::from_secs(10))
+        .build(connector)
+}

@@ -1,0 +1,312 @@
+//! Meters one client request. What it knows when it is dropped becomes the request's one usage record, so that every path has
+//! exactly one: an answer, a refusal, a provider's error, a client that leaves.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::extract::ConnectInfo;
+use http::header::USER_AGENT;
+use http::{HeaderValue, Method, StatusCode, request};
+use shared::ids::new_id;
+use shared::pb;
+use shared::pb::usage_record::{Outcome, UsageSource};
+use shared::snapshot::ProxyKey;
+use shared::time::now_ms;
+use tracing::{info, warn};
+
+use crate::error::GatewayError;
+use crate::metrics::{Api, AttemptResult, RequestMetrics, outcome_name};
+use crate::node::{InFlight, Node};
+use crate::protocol::openai_chat::answer::Tokens;
+use crate::route::plan::Candidate;
+use crate::usage::UsageSink;
+
+/// Longer texts of a client or a provider are cut in records and logs.
+const LONGEST_TEXT: usize = 300;
+
+/// What nginx logs for a client that closed the connection before the head of the answer.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+/// Where requests are counted and their records go.
+#[derive(Debug)]
+pub struct Recorder {
+    /// Takes the records.
+    pub sink: UsageSink,
+    /// This node.
+    pub node: Arc<Node>,
+    /// Counts.
+    pub metrics: RequestMetrics,
+}
+
+/// Meters one client request until it is dropped.
+#[derive(Debug)]
+pub struct Meter {
+    recorder: Arc<Recorder>,
+    _in_flight: InFlight,
+    started: Instant,
+    started_at_ms: i64,
+    id: String,
+    api: Api,
+    method: Method,
+    path: String,
+    client: Option<SocketAddr>,
+    user_agent: Option<HeaderValue>,
+    trace_id: Option<String>,
+    /// Config version that the request is served under.
+    pub snapshot_version: u64,
+    /// Whose request it is.
+    pub proxy_key: Option<Arc<ProxyKey>>,
+    /// As the client named it.
+    pub model: Option<String>,
+    /// Whether the client asked for a stream.
+    pub streamed: bool,
+    /// Whether the model may call tools.
+    pub has_tools: bool,
+    /// Bytes of the request's body, unpacked.
+    pub request_bytes: u64,
+    /// Bytes of the answer's body so far.
+    pub response_bytes: u64,
+    /// What the provider reported.
+    pub tokens: Option<Tokens>,
+    candidate: Option<Candidate>,
+    attempts: Vec<pb::Attempt>,
+    attempt_started: Option<Instant>,
+    queued: Option<Duration>,
+    first_byte: Option<Duration>,
+    /// A provider works, or has worked, on the answer: it may have spent tokens that it has not told of.
+    spending: bool,
+    status: u16,
+    outcome: Outcome,
+    error_code: &'static str,
+    error_message: String,
+}
+
+impl Meter {
+    /// Begins with the arrival of a request.
+    pub fn start(recorder: &Arc<Recorder>, api: Api, parts: &request::Parts) -> Self {
+        Self {
+            _in_flight: recorder.node.enter(),
+            recorder: Arc::clone(recorder),
+            started: Instant::now(),
+            started_at_ms: now_ms(),
+            id: new_id(),
+            api,
+            method: parts.method.clone(),
+            path: cut(parts.uri.path()).to_owned(),
+            client: parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0),
+            user_agent: parts.headers.get(USER_AGENT).cloned(),
+            trace_id: None,
+            snapshot_version: 0,
+            proxy_key: None,
+            model: None,
+            streamed: false,
+            has_tools: false,
+            request_bytes: 0,
+            response_bytes: 0,
+            tokens: None,
+            candidate: None,
+            attempts: Vec::new(),
+            attempt_started: None,
+            queued: None,
+            first_byte: None,
+            spending: false,
+            status: CLIENT_CLOSED_REQUEST,
+            outcome: Outcome::ClientGone,
+            error_code: "client_closed_request",
+            error_message: String::new(),
+        }
+    }
+
+    /// What every answer carries as `x-request-id`.
+    pub fn request_id(&self) -> &str {
+        &self.id
+    }
+
+    /// When the request arrived.
+    pub fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// Notes the trace that the request belongs to.
+    pub fn trace(&mut self, trace_id: &str) {
+        self.trace_id = Some(trace_id.to_owned());
+    }
+
+    /// Notes that a request leaves for `candidate`.
+    pub fn attempt(&mut self, candidate: &Candidate) {
+        let now = Instant::now();
+        self.queued.get_or_insert(now - self.started);
+        self.attempt_started = Some(now);
+        self.candidate = Some(candidate.clone());
+        self.spending = true;
+    }
+
+    /// Notes how the attempt ended; `status` is 0 where no answer came.
+    pub fn attempt_ended(&mut self, result: AttemptResult, status: u16, error: &str) {
+        self.recorder.metrics.attempt(result);
+        // Timed out or broken: the provider may be at work on it all the same. Any other error says that it is not.
+        self.spending = matches!(result, AttemptResult::Success | AttemptResult::Timeout);
+        self.push_attempt(status, error);
+    }
+
+    fn push_attempt(&mut self, status: u16, error: &str) {
+        let (Some(candidate), Some(started)) = (&self.candidate, self.attempt_started.take()) else { return };
+        self.attempts.push(pb::Attempt {
+            group_id: candidate.group.group.id.to_string(),
+            upstream_key_id: candidate.key.key.id.to_string(),
+            status: status.into(),
+            error: error.to_owned(),
+            duration_us: micros(started.elapsed()),
+        });
+    }
+
+    /// Notes that the answer's body begins to leave.
+    pub fn first_byte(&mut self) {
+        if self.first_byte.is_none() {
+            self.first_byte = Some(self.started.elapsed());
+        }
+    }
+
+    /// The client gets a head with `status`; how it ends is not known yet.
+    pub fn answering(&mut self, status: StatusCode) {
+        self.status = status.as_u16();
+    }
+
+    /// The client has the whole answer.
+    pub fn succeeded(&mut self) {
+        self.outcome = Outcome::Success;
+        self.error_code = "";
+    }
+
+    /// The client gets, or would have got, an error of the gateway's.
+    pub fn failed(&mut self, error: &GatewayError) {
+        self.status = error.status().as_u16();
+        self.broke(error);
+    }
+
+    /// The answer ends with an error after its head has left.
+    pub fn broke(&mut self, error: &GatewayError) {
+        self.outcome = error.outcome();
+        self.error_code = error.code();
+        self.error_message = cut(&error.to_string()).to_owned();
+    }
+
+    /// The provider ended the answer with an error of its own; `message` holds no secret.
+    pub fn provider_failed(&mut self, message: &str) {
+        self.outcome = Outcome::UpstreamError;
+        self.error_code = "upstream_error";
+        self.error_message = cut(message).to_owned();
+    }
+
+    fn usage_source(&self) -> UsageSource {
+        match (self.tokens, self.spending) {
+            (Some(_), _) => UsageSource::Reported,
+            (None, true) => UsageSource::Partial,
+            (None, false) => UsageSource::None,
+        }
+    }
+
+    fn log(&self, total: Duration) {
+        let key = self.proxy_key.as_ref().map(|key| &*key.name);
+        let group = self.candidate.as_ref().map(|candidate| &*candidate.group.group.name);
+        let (input, output) = self.tokens.map(|tokens| (tokens.input, tokens.output)).unzip();
+        macro_rules! line {
+            ($level:ident) => {
+                $level!(
+                    request_id = self.id,
+                    trace_id = self.trace_id,
+                    method = self.method.as_str(),
+                    path = self.path,
+                    status = self.status,
+                    outcome = outcome_name(self.outcome),
+                    error_code = (!self.error_code.is_empty()).then_some(self.error_code),
+                    error = (!self.error_message.is_empty()).then_some(self.error_message.as_str()),
+                    proxy_key = key,
+                    model = self.model,
+                    group,
+                    attempts = self.attempts.len(),
+                    streamed = self.streamed,
+                    input_tokens = input,
+                    output_tokens = output,
+                    first_byte_us = self.first_byte.map(micros),
+                    total_us = micros(total),
+                    "request"
+                )
+            };
+        }
+        if self.outcome == Outcome::InternalError { line!(warn) } else { line!(info) }
+    }
+}
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        if self.attempt_started.is_some() {
+            self.push_attempt(0, "the client left");
+        }
+        let total = self.started.elapsed();
+        let first_byte_us = self.first_byte.map(micros).unwrap_or_default();
+        let tokens = self.tokens.unwrap_or_default();
+        self.recorder.metrics.request(self.api, self.outcome, first_byte_us, micros(total));
+        self.recorder.metrics.tokens(tokens.input, tokens.output);
+        self.log(total);
+        let mut record = pb::UsageRecord {
+            id: self.id.clone(),
+            request_id: std::mem::take(&mut self.id),
+            node_id: self.recorder.node.id.to_string(),
+            snapshot_version: self.snapshot_version,
+            api: self.api.name().to_owned(),
+            method: self.method.to_string(),
+            path: std::mem::take(&mut self.path),
+            requested_model: self.model.take().unwrap_or_default(),
+            streamed: self.streamed,
+            has_tools: self.has_tools,
+            status: self.status.into(),
+            outcome: self.outcome.into(),
+            error_code: self.error_code.to_owned(),
+            error_message: std::mem::take(&mut self.error_message),
+            input_tokens: tokens.input,
+            cached_tokens: tokens.cached,
+            output_tokens: tokens.output,
+            reasoning_tokens: tokens.reasoning,
+            usage_source: self.usage_source().into(),
+            attempts: std::mem::take(&mut self.attempts),
+            started_at_ms: self.started_at_ms,
+            queue_us: self.queued.map(micros).unwrap_or_default(),
+            first_byte_us,
+            total_us: micros(total),
+            client_ip: self.client.map(|address| address.ip().to_canonical().to_string()).unwrap_or_default(),
+            user_agent: user_agent(self.user_agent.as_ref()),
+            request_bytes: self.request_bytes,
+            response_bytes: self.response_bytes,
+            ..pb::UsageRecord::default()
+        };
+        if let Some(key) = self.proxy_key.take() {
+            record.proxy_key_id = key.id.to_string();
+            record.proxy_key_name = key.name.to_string();
+        }
+        if let Some(candidate) = self.candidate.take() {
+            let group = &candidate.group.group;
+            record.group_id = group.id.to_string();
+            record.group_name = group.name.to_string();
+            record.provider_type = group.provider_type.to_string();
+            record.upstream_key_id = candidate.key.key.id.to_string();
+            record.upstream_key_masked = candidate.key.key.masked.to_string();
+            record.upstream_model = candidate.upstream_model.to_string();
+        }
+        self.recorder.sink.submit(record);
+    }
+}
+
+fn user_agent(value: Option<&HeaderValue>) -> String {
+    value.map(|value| cut(&String::from_utf8_lossy(value.as_bytes())).to_owned()).unwrap_or_default()
+}
+
+/// The first characters of `text`.
+fn cut(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(LONGEST_TEXT)).unwrap_or(text)
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
