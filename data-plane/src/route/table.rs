@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use shared::pb;
 use shared::snapshot::Snapshot;
 
 /// What the request path reads: immutable, swapped whole when a new snapshot is applied.
@@ -16,5 +17,10 @@ impl RouteTable {
     pub fn compile(snapshot: Arc<Snapshot>, previous: Option<&Self>) -> Self {
         let _ = previous;
         Self { snapshot }
+    }
+
+    /// Takes in what another node learnt about an upstream key.
+    pub fn apply_key_state(&self, state: &pb::KeyState) {
+        let _ = (self, state);
     }
 }

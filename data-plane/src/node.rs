@@ -1,0 +1,54 @@
+//! This node: who it is, and how busy.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// One running data plane.
+#[derive(Debug)]
+pub struct Node {
+    /// Stable over restarts.
+    pub id: Arc<str>,
+    /// Semantic version of the program.
+    pub version: &'static str,
+    in_flight: AtomicU32,
+    requests_total: AtomicU64,
+}
+
+/// One client request in flight, until it is dropped.
+#[derive(Debug)]
+pub struct InFlight(Arc<Node>);
+
+impl Node {
+    /// An idle node.
+    pub fn new(id: impl Into<Arc<str>>) -> Self {
+        Self {
+            id: id.into(),
+            version: env!("CARGO_PKG_VERSION"),
+            in_flight: AtomicU32::new(0),
+            requests_total: AtomicU64::new(0),
+        }
+    }
+
+    /// Counts a request that has come in.
+    pub fn enter(self: &Arc<Self>) -> InFlight {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        self.requests_total.fetch_add(1, Ordering::Relaxed);
+        InFlight(Arc::clone(self))
+    }
+
+    /// Client requests now in flight.
+    pub fn in_flight(&self) -> u32 {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// Client requests accepted since the start.
+    pub fn requests_total(&self) -> u64 {
+        self.requests_total.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
