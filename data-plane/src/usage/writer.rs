@@ -108,3 +108,6 @@ fn sync(complete: Vec<std::fs::File>, tasks: &Tasks) {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

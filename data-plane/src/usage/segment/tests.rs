@@ -83,7 +83,7 @@ proptest! {
     ) {
         let (mut bytes, ends) = segment(&ids);
         let place = HEADER.len() + place.index(bytes.len() - HEADER.len());
-        bytes[place] ^= 1 << bit;
+        bytes[place] ^= 1u8 << bit;
         let whole = ends.iter().filter(|end| **end <= place).count();
         prop_assert_eq!(read(&bytes), &ids[..whole]);
         let scan = scan(&bytes, 0).unwrap();
