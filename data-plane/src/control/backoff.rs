@@ -19,10 +19,10 @@ pub struct Backoff {
 
 impl Backoff {
     /// The wait before the next try.
-    pub fn next(&mut self) -> Duration {
+    pub fn wait(&mut self) -> Duration {
         self.failures = self.failures.saturating_add(1);
         let bound = SHORTEST.saturating_mul(1 << self.failures.min(16)).min(LONGEST);
-        SHORTEST + (bound - SHORTEST).mul_f64(random_fraction())
+        SHORTEST + bound.saturating_sub(SHORTEST).mul_f64(random_fraction())
     }
 
     /// A try has succeeded.

@@ -103,7 +103,7 @@ impl Subscriber {
             self.note(&ended, failing);
             failing |= !matches!(ended, Ended::WrongBase);
             tokio::select! {
-                () = self.keep_key_states(backoff.next()) => {}
+                () = self.keep_key_states(backoff.wait()) => {}
                 () = tasks.stopping() => return,
             }
         }

@@ -20,6 +20,9 @@ use crate::control::link::Link;
 /// Batches sent and not acked, at most.
 const IN_FLIGHT: usize = 4;
 
+/// When the tasks stop and the control plane takes nothing for this long, the rest waits on disk for the next start.
+const LAST_TRIES: Duration = Duration::from_secs(2);
+
 /// Deadlines of the stream.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadlines {
@@ -78,18 +81,20 @@ impl Reporter {
         Self { spool, link, node_id, deadlines, tasks, in_flight: VecDeque::new() }
     }
 
-    /// Reports until `tasks` stop, the spool is closed, and nothing waits in it.
+    /// Reports until `tasks` stop, the spool is closed, and nothing waits in it or the control plane takes nothing.
     pub async fn run(mut self) {
         let mut backoff = Backoff::default();
         let mut failing = false;
+        let mut stopping_since = None;
         loop {
             if !self.wait_for_records().await {
                 return;
             }
             let before = self.spool.pending();
             let Err(ended) = self.session(&mut failing).await else { return };
-            if self.spool.pending() < before || matches!(ended, Ended::Closed) {
+            if self.spool.pending() < before {
                 backoff.reset();
+                stopping_since = None;
             }
             if failing {
                 debug!(error = %ended, "usage is not reported");
@@ -102,7 +107,10 @@ impl Reporter {
                 }
             }
             failing = true;
-            sleep(backoff.next()).await;
+            if self.tasks.is_stopping() && stopping_since.get_or_insert_with(Instant::now).elapsed() > LAST_TRIES {
+                return;
+            }
+            sleep(backoff.wait()).await;
         }
     }
 

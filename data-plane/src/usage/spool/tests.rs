@@ -52,7 +52,9 @@ fn records_come_back_in_order_over_many_segments() {
     let (read, batches) = take(&spool);
     assert_eq!(ids(&read), ids(&all));
     assert!(batches.iter().all(|batch| batch.frames <= BATCH_RECORDS));
-    batches.iter().for_each(|batch| spool.acked(batch));
+    for batch in &batches {
+        spool.acked(batch);
+    }
     assert_eq!((spool.pending(), metrics.reported.get(), metrics.spool_records.get()), (0, 2000, 0));
     assert_eq!(segments(&root).len(), 1, "only the segment that is written to is left");
     assert_eq!(metrics.dropped_total(), 0);
@@ -84,7 +86,9 @@ fn a_restart_hands_out_only_what_is_not_acked() {
     spool.append(&records(1500..1600)).unwrap();
     let (read, batches) = take(&spool);
     assert_eq!(ids(&read), ids(&records(500..1600)));
-    batches.iter().for_each(|batch| spool.acked(batch));
+    for batch in &batches {
+        spool.acked(batch);
+    }
     drop(spool);
     let (spool, _) = open(&root, ROOMY);
     assert_eq!(spool.pending(), 0);
@@ -164,7 +168,9 @@ fn what_has_been_handed_out_is_not_counted_as_dropped() {
     assert_eq!(first.records().len(), 100, "it can still be sent");
     assert_eq!(spool.pending(), 5000 - dropped);
     spool.acked(&first);
-    rest.iter().for_each(|batch| spool.acked(batch));
+    for batch in &rest {
+        spool.acked(batch);
+    }
     assert_eq!((spool.pending(), metrics.reported.get()), (0, 5000 - dropped));
 }
 
