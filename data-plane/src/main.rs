@@ -71,14 +71,13 @@ fn main() -> ExitCode {
     match start() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            error!(error = format!("{failure:#}"), "the data plane ends");
             complain(&failure);
             ExitCode::FAILURE
         }
     }
 }
 
-#[expect(clippy::print_stderr, reason = "logging may not have begun, or be filtered away")]
+#[expect(clippy::print_stderr, reason = "logging may not have begun")]
 fn complain(failure: &anyhow::Error) {
     eprintln!("data-plane: {failure:#}");
 }
@@ -99,6 +98,9 @@ fn start() -> Result<()> {
     let metrics = Metrics::new();
     logging.register(&metrics);
     let ended = runtime.block_on(run(settings, &metrics));
+    if let Err(failure) = &ended {
+        error!(error = format!("{failure:#}"), "the data plane ends");
+    }
     // What still blocks after the drain deadlines is not waited for.
     runtime.shutdown_background();
     ended

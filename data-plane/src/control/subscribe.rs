@@ -20,7 +20,7 @@ use tracing::{debug, error, info, warn};
 use super::apply::{Applier, Change, Refusal};
 use super::backoff::Backoff;
 use super::commands;
-use super::link::Link;
+use super::link::{Link, explain};
 use crate::node::Node;
 
 /// For the stream to open.
@@ -64,7 +64,7 @@ pub struct Subscriber {
 /// Why a stream ended.
 #[derive(Debug, thiserror::Error)]
 enum Ended {
-    #[error("{} ({})", .0.message(), .0.code())]
+    #[error("{}", explain(.0))]
     Refused(#[from] Status),
     #[error("the control plane closed the stream")]
     Closed,

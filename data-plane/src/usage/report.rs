@@ -15,7 +15,7 @@ use tracing::{debug, info, warn};
 
 use super::spool::{Batch, Spool};
 use crate::control::backoff::Backoff;
-use crate::control::link::Link;
+use crate::control::link::{Link, explain};
 
 /// Batches sent and not acked, at most.
 const IN_FLIGHT: usize = 4;
@@ -53,7 +53,7 @@ pub struct Reporter {
 /// Why a stream ended.
 #[derive(Debug, thiserror::Error)]
 enum Ended {
-    #[error("{} ({})", .0.message(), .0.code())]
+    #[error("{}", explain(.0))]
     Refused(#[from] Status),
     #[error("the control plane closed the stream")]
     Closed,
