@@ -14,11 +14,15 @@
 //! - [`usage`]: meters the request, keeps its record on disk, and reports it.
 //! - [`error`]: the only place where an error becomes an answer.
 //!
-//! Beside them: [`control`], the node's end of the config stream; [`node`], who this node is; [`metrics`].
+//! Beside them: [`control`], the node's end of the config stream; [`node`], who this node is; [`metrics`]; [`config`], [`app`] and [`data_dir`], of which the program
+//! is made.
 
+pub mod app;
 pub mod attempt;
 pub mod auth;
+pub mod config;
 pub mod control;
+pub mod data_dir;
 pub mod error;
 pub mod ingress;
 pub mod limits;

@@ -1,9 +1,20 @@
 //! Usage: settled by the request path, kept on disk, reported to the control plane.
+//!
+//! A record goes from the request path through a bounded queue ([`UsageSink`]) to the [`spool`], which writes it to a
+//! [`segment`] file; [`report`] reads it back, sends it, and frees it once the control plane has it.
 
 pub mod meter;
+pub mod report;
+pub mod segment;
+pub mod spool;
+pub mod writer;
 
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use shared::pb::UsageRecord;
+use shared::telemetry::Metrics;
 use tokio::sync::mpsc;
 use tracing::error;
 
@@ -31,5 +42,95 @@ impl UsageSink {
                 "usage record dropped: the queue to the spool is full or closed"
             );
         }
+    }
+
+    /// Records that wait for the spool.
+    pub fn waiting(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
+    }
+}
+
+/// Why a record was dropped. The names are values of the label `reason`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DropReason {
+    /// The queue to the spool was full, or the node was already closing.
+    QueueFull,
+    /// The spool had reached its bound and its oldest records made room.
+    SpoolFull,
+    /// The disk took nothing until the node had to end.
+    DiskError,
+    /// Larger than any record should be.
+    TooLarge,
+    /// Damaged on disk.
+    Damaged,
+}
+
+impl DropReason {
+    const ALL: [Self; 5] = [Self::QueueFull, Self::SpoolFull, Self::DiskError, Self::TooLarge, Self::Damaged];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::QueueFull => "queue_full",
+            Self::SpoolFull => "spool_full",
+            Self::DiskError => "disk_error",
+            Self::TooLarge => "too_large",
+            Self::Damaged => "damaged",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DropLabels {
+    reason: &'static str,
+}
+
+/// What there is to see of usage records on their way.
+#[derive(Clone, Debug, Default)]
+pub struct UsageMetrics {
+    dropped: Family<DropLabels, Counter>,
+    /// Bytes of segment files on disk.
+    pub(crate) spool_bytes: Gauge,
+    /// Records on disk, or sent, that are not acked.
+    pub(crate) spool_records: Gauge,
+    /// Records that the control plane has acked.
+    pub(crate) reported: Counter,
+}
+
+impl UsageMetrics {
+    /// Metrics that are shown in `metrics`.
+    pub fn register(metrics: &Metrics) -> Self {
+        let usage = Self::default();
+        for reason in DropReason::ALL {
+            usage.dropped(reason);
+        }
+        metrics.register(|registry| {
+            registry.register(
+                "usage_records_dropped",
+                "Usage records that will never reach the ledger, by reason",
+                usage.dropped.clone(),
+            );
+            registry.register("usage_spool_bytes", "Bytes of the spool of usage records", usage.spool_bytes.clone());
+            registry.register(
+                "usage_spool_records",
+                "Usage records in the spool that the control plane has not acked",
+                usage.spool_records.clone(),
+            );
+            registry.register(
+                "usage_reported",
+                "Usage records that the control plane has acked",
+                usage.reported.clone(),
+            );
+        });
+        usage
+    }
+
+    /// Counts records dropped for `reason`.
+    pub fn dropped(&self, reason: DropReason) -> Counter {
+        self.dropped.get_or_create(&DropLabels { reason: reason.name() }).clone()
+    }
+
+    /// Records dropped since the start, for whatever reason.
+    pub fn dropped_total(&self) -> u64 {
+        DropReason::ALL.iter().map(|reason| self.dropped(*reason).get()).sum()
     }
 }

@@ -1,0 +1,136 @@
+//! Wires a data plane together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use axum::Router;
+use shared::drain::Tasks;
+use shared::health::Readiness;
+use shared::telemetry::Metrics;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tonic::transport::Channel;
+use tracing::{info, warn};
+
+use crate::config::Settings;
+use crate::control::apply::{Applier, ControlMetrics};
+use crate::control::last_good::{self, LastGood};
+use crate::control::link::Link;
+use crate::control::state::ConfigState;
+use crate::control::subscribe::{Subscriber, UsageState};
+use crate::data_dir::DataDir;
+use crate::ingress::{self, Gateway};
+use crate::node::Node;
+use crate::usage::report::{Deadlines, Reporter};
+use crate::usage::spool::Spool;
+use crate::usage::{DropReason, UsageMetrics, UsageSink, writer};
+
+/// What the request path learnt about upstream keys and has not been sent; further ones are left out.
+const KEY_STATES: usize = 1024;
+
+/// For the disk, when the node ends.
+const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
+
+/// For the config stream to end, and the last good config to be written.
+const CONTROL_DEADLINE: Duration = Duration::from_secs(2);
+
+/// A running data plane.
+#[derive(Debug)]
+pub struct DataPlane {
+    gateway: Arc<Gateway>,
+    spool: Arc<Spool>,
+    control: Tasks,
+    writer: Tasks,
+    reporter: Tasks,
+    _directory: DataDir,
+}
+
+impl DataPlane {
+    /// Starts a node that gets its config and reports its usage over `channel`. It serves at once from the last good config,
+    /// where there is one; else `readiness` waits for the first snapshot. The node ends with [`Self::drain`]; where `tasks` stop
+    /// without it, records that come later are dropped.
+    ///
+    /// # Errors
+    /// When a setting makes no sense, or the data directory cannot be used.
+    pub async fn start(
+        settings: Settings,
+        channel: Channel,
+        metrics: &Metrics,
+        readiness: &Readiness,
+        tasks: &Tasks,
+    ) -> Result<Self> {
+        let limits = settings.limits.limits()?;
+        ensure!(settings.usage.queue_capacity > 0, "Usage:QueueCapacity must be above 0");
+        let token = settings.node.token()?;
+        let link = Link::new(channel, &token).context("the node token holds characters that a header cannot carry")?;
+
+        let usage_metrics = UsageMetrics::register(metrics);
+        let (path, spool_limits, spool_metrics) =
+            (settings.data_directory(), settings.usage.limits(), usage_metrics.clone());
+        let open = move || -> Result<_> {
+            let directory = DataDir::open(&path)?;
+            let made = directory.node_id()?;
+            let spool = Spool::open(&directory.path().join("usage"), spool_limits, spool_metrics)
+                .with_context(|| format!("usage spool in {}", path.display()))?;
+            let last_good = LastGood::new(directory.path(), &token)?;
+            let restored = last_good.load();
+            Ok((directory, made, spool, last_good, restored))
+        };
+        let (directory, made, spool, last_good, restored) = tasks.spawn_blocking(open).await??;
+        let id = if settings.node.id.is_empty() { made } else { settings.node.id };
+        let node = Arc::new(Node::new(id));
+
+        let (control, writer, reporter) = (tasks.part(), tasks.part(), tasks.part());
+        let config = ConfigState::default();
+        let mut applier = Applier::new(config.clone(), readiness, ControlMetrics::register(metrics), control.clone());
+        match restored {
+            Ok(Some(snapshot)) => {
+                info!(version = snapshot.version, "serving from the last good config until the control plane answers");
+                applier.restore(snapshot).await?;
+            }
+            Ok(None) => info!("no config on disk yet; waiting for the control plane"),
+            Err(error) => warn!(%error, "the last good config on disk cannot be used; waiting for the control plane"),
+        }
+
+        let queue_full = usage_metrics.dropped(DropReason::QueueFull);
+        let (sink, records) = UsageSink::channel(settings.usage.queue_capacity, queue_full);
+        let (key_states, learnt) = mpsc::channel(KEY_STATES);
+        let gateway = Gateway::new(config, sink.clone(), Arc::clone(&node), limits, key_states, metrics)?;
+
+        let usage = {
+            let (spool, metrics) = (Arc::clone(&spool), usage_metrics.clone());
+            move || UsageState { pending: spool.pending() + sink.waiting() as u64, dropped: metrics.dropped_total() }
+        };
+        writer.spawn("usage writer", writer::write(Arc::clone(&spool), records, usage_metrics, writer.clone()));
+        let id = Arc::clone(&node.id);
+        let report = Reporter::new(Arc::clone(&spool), link.clone(), id, Deadlines::default(), reporter.clone());
+        reporter.spawn("usage report", report.run());
+        control.spawn("last good config", last_good::keep(Arc::new(last_good), applier.applied(), control.clone()));
+        info!(node_id = &*node.id, version = node.version, "data plane started");
+        control.spawn("config stream", Subscriber::new(link, node, applier, learnt, usage, control.clone()).run());
+
+        Ok(Self { gateway, spool, control, writer, reporter, _directory: directory })
+    }
+
+    /// The APIs that clients speak.
+    pub fn router(&self) -> Router {
+        ingress::router(Arc::clone(&self.gateway))
+    }
+
+    /// Ends the node, after its requests have ended: writes all usage records to disk, reports them if the control plane takes
+    /// them within `deadline`, and closes the config stream.
+    pub async fn drain(&self, deadline: Duration) {
+        let until = Instant::now() + deadline;
+        self.writer.drain("usage writer", FLUSH_DEADLINE).await;
+        self.reporter.drain("usage report", until.saturating_duration_since(Instant::now())).await;
+        let waiting = self.spool.pending();
+        if waiting > 0 {
+            info!(records = waiting, "usage records wait on disk for the next start");
+        }
+        self.control.drain("config stream", CONTROL_DEADLINE).await;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,285 @@
+//! Settings of a data plane.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde::{Deserialize, Serialize};
+use shared::secret::Secret;
+use shared::telemetry::LogFormat;
+
+use crate::limits::Limits;
+use crate::usage::spool::SpoolLimits;
+
+/// Sections of a shared settings file that belong to the control plane.
+pub const ELSEWHERE: &[&str] = &["Auth", "Database", "Grpc", "Secrets"];
+
+/// All settings, by section.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct Settings {
+    /// Where the spool, the last good config and the node's id are kept.
+    pub data_directory: String,
+    /// The listener.
+    pub server: ServerSettings,
+    /// The listener for metrics.
+    pub metrics: MetricsSettings,
+    /// Who this node is, and where its control plane.
+    pub node: NodeSettings,
+    /// Logs.
+    pub log: LogSettings,
+    /// Bounds on one client request.
+    pub limits: LimitSettings,
+    /// Usage records on their way.
+    pub usage: UsageSettings,
+}
+
+/// Section `Server`. Times are in seconds and may be fractions.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct ServerSettings {
+    /// Address and port.
+    pub listen: String,
+    /// With `port`: taken where `listen` is not given.
+    pub host: String,
+    /// 0 where not given.
+    pub port: u16,
+    /// For request headers to arrive, and for an idle connection.
+    pub header_timeout_seconds: f64,
+    /// Connections open at once.
+    pub max_connections: usize,
+    /// After SIGTERM: how long connections are still accepted.
+    pub drain_delay_seconds: f64,
+    /// After that: how long open requests may take to finish.
+    pub drain_deadline_seconds: f64,
+}
+
+/// Section `Metrics`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct MetricsSettings {
+    /// Address and port; empty is off.
+    pub listen: String,
+}
+
+/// Section `Node`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct NodeSettings {
+    /// Where the control plane serves gRPC: `http://` or `https://`.
+    pub control_plane_url: String,
+    /// What the control plane knows its nodes by.
+    pub token: Secret,
+    /// A file that holds the token.
+    pub token_file: String,
+    /// Empty: made at the first start and kept.
+    pub id: String,
+}
+
+/// Section `Log`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct LogSettings {
+    /// How a line is written.
+    pub format: LogFormat,
+    /// A level, or a list such as `info,data_plane=debug`.
+    pub filter: String,
+}
+
+/// Section `Limits`. Times are in seconds and may be fractions.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct LimitSettings {
+    /// Largest request body, after decompression.
+    pub max_body_bytes: usize,
+    /// For the client to send its body.
+    pub body_timeout_seconds: f64,
+    /// Until the first byte, all attempts together.
+    pub request_timeout_seconds: f64,
+    /// Between two chunks of a stream.
+    pub stream_idle_timeout_seconds: f64,
+}
+
+/// Section `Usage`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct UsageSettings {
+    /// Bytes of records waiting on disk; above it the oldest are dropped, and counted.
+    pub spool_max_bytes: u64,
+    /// Bytes of one file of the spool.
+    pub segment_bytes: u64,
+    /// Records waiting in memory for the disk.
+    pub queue_capacity: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            data_directory: "./data-node".to_owned(),
+            server: ServerSettings::default(),
+            metrics: MetricsSettings::default(),
+            node: NodeSettings::default(),
+            log: LogSettings::default(),
+            limits: LimitSettings::default(),
+            usage: UsageSettings::default(),
+        }
+    }
+}
+
+/// Where a data plane listens when nothing says otherwise.
+const DEFAULT_LISTEN: &str = "0.0.0.0:8080";
+
+impl Default for ServerSettings {
+    fn default() -> Self {
+        Self {
+            listen: DEFAULT_LISTEN.to_owned(),
+            host: String::new(),
+            port: 0,
+            header_timeout_seconds: 65.0,
+            max_connections: 50_000,
+            drain_delay_seconds: 1.0,
+            drain_deadline_seconds: 30.0,
+        }
+    }
+}
+
+impl Default for MetricsSettings {
+    fn default() -> Self {
+        Self { listen: "127.0.0.1:8081".to_owned() }
+    }
+}
+
+impl Default for NodeSettings {
+    fn default() -> Self {
+        Self {
+            control_plane_url: "http://127.0.0.1:5001".to_owned(),
+            token: Secret::default(),
+            token_file: String::new(),
+            id: String::new(),
+        }
+    }
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self { format: LogFormat::default(), filter: "info".to_owned() }
+    }
+}
+
+impl Default for LimitSettings {
+    fn default() -> Self {
+        let limits = Limits::default();
+        Self {
+            max_body_bytes: limits.max_body_bytes,
+            body_timeout_seconds: limits.body_timeout.as_secs_f64(),
+            request_timeout_seconds: limits.request_timeout.as_secs_f64(),
+            stream_idle_timeout_seconds: limits.stream_idle_timeout.as_secs_f64(),
+        }
+    }
+}
+
+impl Default for UsageSettings {
+    fn default() -> Self {
+        Self { spool_max_bytes: 256 * 1024 * 1024, segment_bytes: 4 * 1024 * 1024, queue_capacity: 65_536 }
+    }
+}
+
+impl Settings {
+    /// The data directory.
+    pub fn data_directory(&self) -> PathBuf {
+        PathBuf::from(&self.data_directory)
+    }
+}
+
+impl ServerSettings {
+    /// Address and port of the listener.
+    pub fn address(&self) -> String {
+        if self.port == 0 || self.listen != DEFAULT_LISTEN {
+            return self.listen.clone();
+        }
+        let host = if self.host.is_empty() { "0.0.0.0" } else { &self.host };
+        let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.to_owned() };
+        format!("{host}:{}", self.port)
+    }
+
+    /// Bounds of the listener.
+    ///
+    /// # Errors
+    /// When a time is no time.
+    pub fn limits(&self) -> Result<shared::serve::Limits> {
+        ensure!(self.max_connections > 0, "Server:MaxConnections must be above 0");
+        Ok(shared::serve::Limits {
+            header_timeout: seconds("Server:HeaderTimeoutSeconds", self.header_timeout_seconds)?,
+            max_connections: self.max_connections.min(tokio::sync::Semaphore::MAX_PERMITS),
+            drain_deadline: self.drain_deadline()?,
+        })
+    }
+
+    /// How long connections are accepted after SIGTERM.
+    ///
+    /// # Errors
+    /// When it is no time.
+    pub fn drain_delay(&self) -> Result<Duration> {
+        seconds("Server:DrainDelaySeconds", self.drain_delay_seconds)
+    }
+
+    /// How long open requests may take to finish.
+    ///
+    /// # Errors
+    /// When it is no time.
+    pub fn drain_deadline(&self) -> Result<Duration> {
+        seconds("Server:DrainDeadlineSeconds", self.drain_deadline_seconds)
+    }
+}
+
+impl NodeSettings {
+    /// The node token: as given, or from the file.
+    ///
+    /// # Errors
+    /// When there is none, or the file cannot be read.
+    pub fn token(&self) -> Result<Secret> {
+        if !self.token.is_empty() {
+            return Ok(self.token.clone());
+        }
+        if self.token_file.is_empty() {
+            bail!(
+                "no node token: set Node:Token or Node:TokenFile (--node-token-file) to what the control plane wrote to \
+                 node-token in its data directory"
+            );
+        }
+        let path = Path::new(&self.token_file);
+        let text = std::fs::read_to_string(path).with_context(|| format!("node token file {}", path.display()))?;
+        let token = Secret::new(text.trim());
+        ensure!(!token.is_empty(), "node token file {} is empty", path.display());
+        Ok(token)
+    }
+}
+
+impl LimitSettings {
+    /// Bounds on one client request.
+    ///
+    /// # Errors
+    /// When a time is no time.
+    pub fn limits(&self) -> Result<Limits> {
+        Ok(Limits {
+            max_body_bytes: self.max_body_bytes,
+            body_timeout: seconds("Limits:BodyTimeoutSeconds", self.body_timeout_seconds)?,
+            request_timeout: seconds("Limits:RequestTimeoutSeconds", self.request_timeout_seconds)?,
+            stream_idle_timeout: seconds("Limits:StreamIdleTimeoutSeconds", self.stream_idle_timeout_seconds)?,
+        })
+    }
+}
+
+impl UsageSettings {
+    /// Bounds of the spool.
+    pub fn limits(&self) -> SpoolLimits {
+        SpoolLimits { max_bytes: self.spool_max_bytes, segment_bytes: self.segment_bytes }
+    }
+}
+
+fn seconds(key: &str, value: f64) -> Result<Duration> {
+    Duration::try_from_secs_f64(value).with_context(|| format!("{key} must be a time in seconds, not {value}"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,58 @@
+use shared::config::Loader;
+
+use super::*;
+
+#[test]
+fn every_setting_has_a_key_and_a_default() {
+    let loaded = Loader::new::<Settings>(ELSEWHERE)
+        .environment([
+            ("OrchestrationApi__Server__DrainDelaySeconds".to_owned(), "0.25".to_owned()),
+            ("OrchestrationApi__Usage__SpoolMaxBytes".to_owned(), "1048576".to_owned()),
+            ("OrchestrationApi__Log__Format".to_owned(), "json".to_owned()),
+            ("OrchestrationApi__Node__Token".to_owned(), "a-token-from-the-control-plane".to_owned()),
+            ("OrchestrationApi__Database__Url".to_owned(), "sqlite://elsewhere".to_owned()),
+        ])
+        .unwrap()
+        .flag("Node:Id", Some("node-1"))
+        .unwrap()
+        .load::<Settings>()
+        .unwrap();
+    let settings = loaded.settings;
+    assert_eq!(settings.server.drain_delay().unwrap(), Duration::from_millis(250));
+    assert_eq!(settings.server.address(), "0.0.0.0:8080");
+    assert_eq!(settings.usage.limits().max_bytes, 1024 * 1024);
+    assert_eq!(settings.usage.limits().segment_bytes, 4 * 1024 * 1024);
+    assert_eq!(settings.log.format, LogFormat::Json);
+    assert_eq!(settings.node.token().unwrap().expose(), "a-token-from-the-control-plane");
+    assert_eq!(settings.node.id, "node-1");
+    assert_eq!(settings.limits.limits().unwrap().max_body_bytes, 33_554_432);
+}
+
+#[test]
+fn host_and_port_stand_in_for_the_listen_address() {
+    let mut server = ServerSettings { port: 9000, ..ServerSettings::default() };
+    assert_eq!(server.address(), "0.0.0.0:9000");
+    server.host = "::1".to_owned();
+    assert_eq!(server.address(), "[::1]:9000");
+    server.listen = "127.0.0.1:1".to_owned();
+    assert_eq!(server.address(), "127.0.0.1:1");
+}
+
+#[test]
+fn a_time_that_is_none_is_refused_by_its_key() {
+    let server = ServerSettings { drain_delay_seconds: -1.0, ..ServerSettings::default() };
+    assert!(server.drain_delay().unwrap_err().to_string().contains("Server:DrainDelaySeconds"));
+}
+
+#[test]
+fn the_token_comes_from_a_file_where_it_is_not_given() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("node-token");
+    std::fs::write(&path, "a-token\n").unwrap();
+    let mut node = NodeSettings { token_file: path.display().to_string(), ..NodeSettings::default() };
+    assert_eq!(node.token().unwrap().expose(), "a-token");
+    std::fs::write(&path, "\n").unwrap();
+    assert!(node.token().is_err());
+    node.token_file = String::new();
+    assert!(node.token().unwrap_err().to_string().contains("Node:TokenFile"));
+}

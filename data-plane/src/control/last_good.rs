@@ -1,0 +1,125 @@
+//! The last config that was put in force, kept on the node's disk for a start without a control plane. It holds upstream keys,
+//! so it is sealed under a key derived from the node token: another token cannot read it.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use prost::Message as _;
+use shared::crypto::{CryptoError, SealingKey};
+use shared::drain::Tasks;
+use shared::pb;
+use shared::secret::Secret;
+use shared::snapshot::{Snapshot, SnapshotError};
+use tokio::sync::watch;
+use tokio::time::sleep;
+use tracing::{debug, warn};
+use zeroize::Zeroizing;
+
+/// What the file is, for the key derivation and the seal.
+const PURPOSE: &str = "last good snapshot";
+
+const FILE: &str = "last-good-snapshot";
+
+/// Config that follows within this time is written with it.
+const DEBOUNCE: Duration = Duration::from_millis(200);
+
+/// Why the file could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum LastGoodError {
+    /// The disk.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// Sealed under another node token, or damaged.
+    #[error(transparent)]
+    Crypto(#[from] CryptoError),
+    /// Not a snapshot.
+    #[error("it is no snapshot: {0}")]
+    Form(#[from] prost::DecodeError),
+    /// A snapshot that this build cannot serve.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+}
+
+/// The file. Its methods block.
+#[derive(Debug)]
+pub struct LastGood {
+    directory: PathBuf,
+    key: SealingKey,
+}
+
+impl LastGood {
+    /// The file in `directory`, sealed with what is derived from `token`.
+    ///
+    /// # Errors
+    /// [`CryptoError::Seal`].
+    pub fn new(directory: &Path, token: &Secret) -> Result<Self, CryptoError> {
+        let key = SealingKey::derive("node", token.expose().as_bytes(), PURPOSE)?;
+        Ok(Self { directory: directory.to_owned(), key })
+    }
+
+    /// Reads it; none when it was never written.
+    ///
+    /// # Errors
+    /// [`LastGoodError`].
+    pub fn load(&self) -> Result<Option<Snapshot>, LastGoodError> {
+        let sealed = match fs::read(self.directory.join(FILE)) {
+            Ok(sealed) => sealed,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let plain = self.key.open(PURPOSE, &sealed)?;
+        Ok(Some(Snapshot::try_from(pb::Snapshot::decode(plain.as_slice())?)?))
+    }
+
+    /// Replaces it, so that a crash leaves the old or the new one.
+    ///
+    /// # Errors
+    /// [`LastGoodError::Io`], [`LastGoodError::Crypto`].
+    pub fn save(&self, snapshot: &Snapshot) -> Result<(), LastGoodError> {
+        let plain = Zeroizing::new(pb::Snapshot::from(snapshot).encode_to_vec());
+        let sealed = self.key.seal(PURPOSE, &plain)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.directory)?;
+        let temporary = self.directory.join(format!("{FILE}.new"));
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        file.write_all(&sealed)?;
+        file.sync_all()?;
+        fs::rename(&temporary, self.directory.join(FILE))?;
+        File::open(&self.directory)?.sync_all()?;
+        Ok(())
+    }
+}
+
+/// Writes each config that `applied` changes to, soon after; several in a row are one. Ends when `tasks` stop, with the newest
+/// written.
+pub async fn keep(file: Arc<LastGood>, mut applied: watch::Receiver<Option<Arc<Snapshot>>>, tasks: Tasks) {
+    let mut pause = DEBOUNCE;
+    loop {
+        tokio::select! {
+            changed = applied.changed() => if changed.is_err() { return },
+            () = tasks.stopping() => if !applied.has_changed().unwrap_or(false) { return },
+        }
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = tasks.stopping() => {}
+        }
+        let Some(snapshot) = applied.borrow_and_update().clone() else { continue };
+        let started = Instant::now();
+        let (target, version) = (Arc::clone(&file), snapshot.version);
+        match tasks.spawn_blocking(move || target.save(&snapshot)).await {
+            Ok(Ok(())) => debug!(version, "config kept on disk"),
+            Ok(Err(error)) => {
+                warn!(%error, version, "config could not be kept on disk; a restart without the control plane would serve an older one");
+            }
+            Err(error) => warn!(%error, version, "config could not be kept on disk"),
+        }
+        // A large config that changes all the time must not keep the disk busy.
+        pause = DEBOUNCE.max(started.elapsed() * 5);
+    }
+}
+
+#[cfg(test)]
+mod tests;

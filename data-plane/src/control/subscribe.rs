@@ -1,0 +1,269 @@
+//! Keeps the config stream open: applies what comes, and tells the control plane what it needs to know.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::drain::Tasks;
+use shared::pb;
+use shared::pb::control_message::Message as FromControl;
+use shared::pb::node_message::Message as ToControl;
+use shared::snapshot::SCHEMA;
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::SendTimeoutError;
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Code, Status};
+use tracing::{debug, error, info, warn};
+
+use super::apply::{Applier, Change, Refusal};
+use super::backoff::Backoff;
+use super::commands;
+use super::link::{Link, explain};
+use crate::node::Node;
+
+/// For the stream to open.
+const OPEN_DEADLINE: Duration = Duration::from_secs(10);
+
+/// For one message to be taken by the connection.
+const SEND_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How often the node says how busy it is.
+const LOAD_PERIOD: Duration = Duration::from_secs(1);
+
+/// Messages that wait for the connection.
+const QUEUE: usize = 64;
+
+/// Key states kept while there is no stream, of one upstream key each.
+const KEPT_KEY_STATES: usize = 4096;
+
+/// How usage stands, for the load report.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct UsageState {
+    /// Records settled and not acked.
+    pub pending: u64,
+    /// Records dropped since the start.
+    pub dropped: u64,
+}
+
+/// Subscribes to config.
+pub struct Subscriber {
+    link: Link,
+    node: Arc<Node>,
+    applier: Applier,
+    key_states: mpsc::Receiver<pb::KeyState>,
+    usage: Box<dyn Fn() -> UsageState + Send + Sync>,
+    tasks: Tasks,
+    /// The next Hello asks for a whole snapshot: what came last did not fit what the node has.
+    whole: bool,
+    /// What the node learnt while there was no stream, by upstream key.
+    unsent: HashMap<String, pb::KeyState>,
+}
+
+/// Why a stream ended.
+#[derive(Debug, thiserror::Error)]
+enum Ended {
+    #[error("{}", explain(.0))]
+    Refused(#[from] Status),
+    #[error("the control plane closed the stream")]
+    Closed,
+    #[error("no answer within {0:?}")]
+    Silent(Duration),
+    #[error("a whole snapshot is needed")]
+    WrongBase,
+}
+
+impl Subscriber {
+    /// Subscribes as `node` over `link` and gives config to `applier`. What the node learns about upstream keys comes from
+    /// `key_states`; `usage` says how usage stands.
+    pub fn new(
+        link: Link,
+        node: Arc<Node>,
+        applier: Applier,
+        key_states: mpsc::Receiver<pb::KeyState>,
+        usage: impl Fn() -> UsageState + Send + Sync + 'static,
+        tasks: Tasks,
+    ) -> Self {
+        let usage = Box::new(usage);
+        Self { link, node, applier, key_states, usage, tasks, whole: false, unsent: HashMap::new() }
+    }
+
+    /// Subscribes until `tasks` stop.
+    pub async fn run(mut self) {
+        let tasks = self.tasks.clone();
+        let mut backoff = Backoff::default();
+        let mut failing = false;
+        loop {
+            let Err(ended) = tokio::select! {
+                ended = self.session(&mut backoff, &mut failing) => ended,
+                () = tasks.stopping() => return,
+            };
+            self.applier.connected(false);
+            self.note(&ended, failing);
+            failing |= !matches!(ended, Ended::WrongBase);
+            tokio::select! {
+                () = self.keep_key_states(backoff.wait()) => {}
+                () = tasks.stopping() => return,
+            }
+        }
+    }
+
+    fn note(&self, ended: &Ended, failing: bool) {
+        match ended {
+            Ended::WrongBase => {}
+            error if failing => debug!(%error, "the control plane is unreachable"),
+            Ended::Refused(status) if status.code() == Code::Unauthenticated => {
+                error!(error = status.message(), "the control plane refuses the node token");
+            }
+            error => {
+                let (version, _) = self.version();
+                warn!(%error, config_version = version, "the control plane is unreachable; the config in force stays");
+            }
+        }
+    }
+
+    /// Version and history of the config in force; 0 where there is none.
+    fn version(&self) -> (u64, Arc<str>) {
+        self.applier
+            .state()
+            .table()
+            .map_or_else(|| (0, "".into()), |table| (table.snapshot.version, Arc::clone(&table.snapshot.epoch)))
+    }
+
+    /// One stream, until it ends.
+    async fn session(&mut self, backoff: &mut Backoff, failing: &mut bool) -> Result<Infallible, Ended> {
+        let (to_control, receiver) = mpsc::channel(QUEUE);
+        let (version, epoch) = if self.whole { (0, "".into()) } else { self.version() };
+        let hello = pb::Hello {
+            node_id: self.node.id.to_string(),
+            version: self.node.version.to_owned(),
+            applied_version: version,
+            epoch: epoch.to_string(),
+            schema: SCHEMA,
+        };
+        send(&to_control, ToControl::Hello(hello)).await?;
+        let mut client = self.link.config();
+        let answer = timeout(OPEN_DEADLINE, client.stream(ReceiverStream::new(receiver)));
+        let mut from_control = answer.await.map_err(|_| Ended::Silent(OPEN_DEADLINE))??.into_inner();
+        self.applier.connected(true);
+        if std::mem::take(failing) {
+            info!("the control plane is reachable again");
+        } else {
+            info!(config_version = version, "connected to the control plane");
+        }
+
+        for (_, state) in self.unsent.drain() {
+            send(&to_control, ToControl::KeyState(state)).await?;
+        }
+        let mut load = interval(LOAD_PERIOD);
+        load.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                message = from_control.message() => {
+                    let message = message?.ok_or(Ended::Closed)?;
+                    // Only now is the stream known to work: a control plane may accept and then refuse.
+                    backoff.reset();
+                    if let Some(message) = message.message {
+                        self.handle(message, &to_control).await?;
+                    }
+                }
+                Some(state) = self.key_states.recv() => send(&to_control, ToControl::KeyState(state)).await?,
+                _ = load.tick() => send(&to_control, ToControl::Load(self.load())).await?,
+            }
+        }
+    }
+
+    async fn handle(&mut self, message: FromControl, to_control: &mpsc::Sender<pb::NodeMessage>) -> Result<(), Ended> {
+        match message {
+            FromControl::Snapshot(snapshot) => {
+                let version = snapshot.version;
+                let outcome = self.applier.apply(Change::Whole(snapshot)).await;
+                self.whole &= outcome.is_err();
+                self.confirm(version, outcome, to_control).await
+            }
+            FromControl::Delta(delta) => {
+                let version = delta.version;
+                let outcome = self.applier.apply(Change::Since(delta)).await;
+                self.confirm(version, outcome, to_control).await
+            }
+            FromControl::KeyState(state) => {
+                if let Some(table) = self.applier.state().table() {
+                    table.apply_key_state(&state);
+                }
+                Ok(())
+            }
+            FromControl::Command(command) => {
+                send(to_control, ToControl::CommandResult(commands::answer(command))).await
+            }
+        }
+    }
+
+    async fn confirm(
+        &mut self,
+        version: u64,
+        outcome: Result<(), Refusal>,
+        to_control: &mpsc::Sender<pb::NodeMessage>,
+    ) -> Result<(), Ended> {
+        let answer = match outcome {
+            Ok(()) => ToControl::Ack(pb::Ack { version }),
+            Err(Refusal::WrongBase(error)) => {
+                warn!(%error, version, "config does not fit what the node has; a whole snapshot is asked for");
+                self.whole = true;
+                return Err(Ended::WrongBase);
+            }
+            Err(refusal) => {
+                let (in_force, _) = self.version();
+                warn!(%refusal, version, in_force, "config refused; the config in force stays");
+                ToControl::Nack(pb::Nack { version, reason: refusal.to_string() })
+            }
+        };
+        send(to_control, answer).await
+    }
+
+    fn load(&self) -> pb::Load {
+        let usage = (self.usage)();
+        pb::Load {
+            in_flight: self.node.in_flight(),
+            requests_total: self.node.requests_total(),
+            usage_pending: usage.pending,
+            usage_dropped_total: usage.dropped,
+            resident_memory_bytes: resident_bytes(),
+        }
+    }
+
+    /// Waits, and keeps the newest of what the node learns about each upstream key.
+    async fn keep_key_states(&mut self, wait: Duration) {
+        let wait = sleep(wait);
+        tokio::pin!(wait);
+        loop {
+            tokio::select! {
+                () = &mut wait => return,
+                Some(state) = self.key_states.recv() => {
+                    if self.unsent.len() < KEPT_KEY_STATES || self.unsent.contains_key(&state.upstream_key_id) {
+                        self.unsent.insert(state.upstream_key_id.clone(), state);
+                    }
+                }
+            }
+        }
+    }
+}
+
+async fn send(to_control: &mpsc::Sender<pb::NodeMessage>, message: ToControl) -> Result<(), Ended> {
+    let message = pb::NodeMessage { message: Some(message) };
+    to_control.send_timeout(message, SEND_DEADLINE).await.map_err(|error| match error {
+        SendTimeoutError::Timeout(_) => Ended::Silent(SEND_DEADLINE),
+        SendTimeoutError::Closed(_) => Ended::Closed,
+    })
+}
+
+/// Memory of this process; 0 where the operating system does not tell.
+fn resident_bytes() -> u64 {
+    // Read from memory by the kernel: this does not wait for a disk.
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    line.trim_end_matches("kB").trim().parse::<u64>().unwrap_or_default() * 1024
+}
+
+#[cfg(test)]
+mod tests;

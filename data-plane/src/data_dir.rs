@@ -1,0 +1,83 @@
+//! The node's directory: held by one process at a time, and the home of the node's id.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use shared::ids::new_id;
+use thiserror::Error;
+
+/// A data directory that no other process holds, until this is dropped.
+#[derive(Debug)]
+pub struct DataDir {
+    path: PathBuf,
+    _lock: File,
+}
+
+/// Why the directory cannot be used.
+#[derive(Debug, Error)]
+pub enum DataDirError {
+    /// Two nodes must not write to one spool.
+    #[error("another process uses {0}: give each node a data directory of its own")]
+    InUse(PathBuf),
+    /// The disk.
+    #[error("{path}: {error}")]
+    Io {
+        /// What was to be read or written.
+        path: PathBuf,
+        /// What the operating system says.
+        error: io::Error,
+    },
+}
+
+impl DataDir {
+    /// Makes the directory if need be, readable by its owner alone, and takes it.
+    ///
+    /// # Errors
+    /// [`DataDirError`].
+    pub fn open(path: &Path) -> Result<Self, DataDirError> {
+        let failed = |error| DataDirError::Io { path: path.to_owned(), error };
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
+        let lock = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path.join("node.lock"))
+            .map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(DataDirError::InUse(path.to_owned())),
+            Err(TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The node's id: made once.
+    ///
+    /// # Errors
+    /// [`DataDirError::Io`].
+    pub fn node_id(&self) -> Result<String, DataDirError> {
+        let path = self.path.join("node-id");
+        let failed = |error| DataDirError::Io { path: path.clone(), error };
+        match fs::read_to_string(&path) {
+            Ok(text) if !text.trim().is_empty() => return Ok(text.trim().to_owned()),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+            _ => {}
+        }
+        let id = new_id();
+        let temporary = path.with_extension("new");
+        let mut file = File::create(&temporary).map_err(failed)?;
+        file.write_all(id.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+        fs::rename(&temporary, &path).map_err(failed)?;
+        Ok(id)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,22 @@
+use std::os::unix::fs::PermissionsExt as _;
+
+use super::*;
+
+#[test]
+fn one_process_at_a_time() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("node");
+    let first = DataDir::open(&path).unwrap();
+    assert!(matches!(DataDir::open(&path), Err(DataDirError::InUse(_))));
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+    drop(first);
+    DataDir::open(&path).unwrap();
+}
+
+#[test]
+fn the_id_stays() {
+    let root = tempfile::tempdir().unwrap();
+    let id = DataDir::open(root.path()).unwrap().node_id().unwrap();
+    assert!(!id.is_empty());
+    assert_eq!(DataDir::open(root.path()).unwrap().node_id().unwrap(), id);
+}

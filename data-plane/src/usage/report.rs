@@ -1,0 +1,208 @@
+//! From the spool to the ledger: at least once, in order, freed on disk when acked.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::drain::Tasks;
+use shared::pb::{UsageAck, UsageBatch};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Code, Status, Streaming};
+use tracing::{debug, info, warn};
+
+use super::spool::{Batch, Spool};
+use crate::control::backoff::Backoff;
+use crate::control::link::{Link, explain};
+
+/// Batches sent and not acked, at most.
+const IN_FLIGHT: usize = 4;
+
+/// When the tasks stop and the control plane takes nothing for this long, the rest waits on disk for the next start.
+const LAST_TRIES: Duration = Duration::from_secs(2);
+
+/// Deadlines of the stream.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadlines {
+    /// For the stream to open.
+    pub open: Duration,
+    /// From a batch's leaving until its ack.
+    pub ack: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self { open: Duration::from_secs(10), ack: Duration::from_secs(30) }
+    }
+}
+
+/// Sends what is in the spool.
+#[derive(Debug)]
+pub struct Reporter {
+    spool: Arc<Spool>,
+    link: Link,
+    node_id: Arc<str>,
+    deadlines: Deadlines,
+    tasks: Tasks,
+    /// Handed out by the spool and not acked; survives the stream, so that nothing is asked of the disk twice.
+    in_flight: VecDeque<Batch>,
+}
+
+/// Why a stream ended.
+#[derive(Debug, thiserror::Error)]
+enum Ended {
+    #[error("{}", explain(.0))]
+    Refused(#[from] Status),
+    #[error("the control plane closed the stream")]
+    Closed,
+    #[error("no answer within {0:?}")]
+    Silent(Duration),
+    #[error("the spool cannot be read: {0}")]
+    Disk(#[from] io::Error),
+    #[error("reading the spool panicked")]
+    Panicked(#[from] tokio::task::JoinError),
+}
+
+/// One stream of batches.
+struct Session {
+    batches: mpsc::Sender<UsageBatch>,
+    acks: Streaming<UsageAck>,
+    /// Of the batch sent last.
+    sequence: u64,
+    /// When the batches in flight left, the oldest first.
+    sent: VecDeque<Instant>,
+}
+
+impl Reporter {
+    /// Reports for the node `node_id` over `link`.
+    pub fn new(spool: Arc<Spool>, link: Link, node_id: Arc<str>, deadlines: Deadlines, tasks: Tasks) -> Self {
+        Self { spool, link, node_id, deadlines, tasks, in_flight: VecDeque::new() }
+    }
+
+    /// Reports until `tasks` stop, the spool is closed, and nothing waits in it or the control plane takes nothing.
+    pub async fn run(mut self) {
+        let mut backoff = Backoff::default();
+        let mut failing = false;
+        let mut stopping_since = None;
+        loop {
+            if !self.wait_for_records().await {
+                return;
+            }
+            let before = self.spool.pending();
+            let Err(ended) = self.session(&mut failing).await else { return };
+            if self.spool.pending() < before {
+                backoff.reset();
+                stopping_since = None;
+            }
+            if failing {
+                debug!(error = %ended, "usage is not reported");
+            } else {
+                let code = if let Ended::Refused(status) = &ended { Some(status.code()) } else { None };
+                if code == Some(Code::Unauthenticated) {
+                    warn!("usage is not reported: the control plane refuses the node token; records wait on disk");
+                } else {
+                    warn!(error = %ended, "usage is not reported; records wait on disk");
+                }
+            }
+            failing = true;
+            if self.tasks.is_stopping() && stopping_since.get_or_insert_with(Instant::now).elapsed() > LAST_TRIES {
+                return;
+            }
+            sleep(backoff.wait()).await;
+        }
+    }
+
+    /// Waits until there is something to send. False when there never will be.
+    async fn wait_for_records(&self) -> bool {
+        loop {
+            if self.spool.pending() > 0 {
+                return true;
+            }
+            if self.tasks.is_stopping() && self.spool.is_closed() {
+                return false;
+            }
+            tokio::select! {
+                () = self.spool.changed() => {}
+                () = self.tasks.stopping(), if !self.tasks.is_stopping() => {}
+            }
+        }
+    }
+
+    /// Opens a stream and sends over it. Returns without an error when all is reported and no more will come.
+    async fn session(&mut self, failing: &mut bool) -> Result<(), Ended> {
+        let mut session = self.open().await?;
+        loop {
+            while self.in_flight.len() < IN_FLIGHT
+                && let Some(batch) = self.next_batch().await?
+            {
+                let message = session.message(&batch, &self.node_id);
+                self.in_flight.push_back(batch);
+                // There is room for as many as may be in flight.
+                session.batches.try_send(message).map_err(|_| Ended::Closed)?;
+            }
+            if self.in_flight.is_empty() && self.tasks.is_stopping() && self.spool.is_closed() {
+                return Ok(());
+            }
+            let deadline = session.sent.front().map(|sent| *sent + self.deadlines.ack);
+            tokio::select! {
+                ack = session.acks.message() => {
+                    let ack = ack?.ok_or(Ended::Closed)?;
+                    if std::mem::take(failing) {
+                        info!("usage is reported again");
+                    }
+                    self.acked(&mut session, ack.sequence).await?;
+                }
+                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+                    return Err(Ended::Silent(self.deadlines.ack));
+                }
+                () = self.spool.changed() => {}
+                () = self.tasks.stopping(), if !self.tasks.is_stopping() => {}
+            }
+        }
+    }
+
+    /// Opens a stream, with what was in flight on the last one.
+    async fn open(&self) -> Result<Session, Ended> {
+        let (batches, receiver) = mpsc::channel(IN_FLIGHT);
+        let mut client = self.link.usage();
+        let (mut sequence, mut sent) = (0, VecDeque::new());
+        for batch in &self.in_flight {
+            sequence += 1;
+            sent.push_back(Instant::now());
+            let message = UsageBatch { node_id: self.node_id.to_string(), sequence, records: batch.records() };
+            batches.try_send(message).map_err(|_| Ended::Closed)?;
+        }
+        let answer = timeout(self.deadlines.open, client.report(ReceiverStream::new(receiver)));
+        let answer = answer.await.map_err(|_| Ended::Silent(self.deadlines.open))??;
+        Ok(Session { batches, acks: answer.into_inner(), sequence, sent })
+    }
+
+    async fn next_batch(&self) -> Result<Option<Batch>, Ended> {
+        let spool = Arc::clone(&self.spool);
+        Ok(self.tasks.spawn_blocking(move || spool.next_batch()).await??)
+    }
+
+    /// Frees all batches up to `sequence`.
+    async fn acked(&mut self, session: &mut Session, sequence: u64) -> Result<(), Ended> {
+        let oldest = session.sequence - session.sent.len() as u64 + 1;
+        let count = usize::try_from(sequence.saturating_add(1).saturating_sub(oldest)).unwrap_or(usize::MAX);
+        let batches: Vec<Batch> = self.in_flight.drain(..count.min(self.in_flight.len())).collect();
+        session.sent.drain(..count.min(session.sent.len()));
+        let spool = Arc::clone(&self.spool);
+        self.tasks.spawn_blocking(move || batches.iter().for_each(|batch| spool.acked(batch))).await?;
+        Ok(())
+    }
+}
+
+impl Session {
+    fn message(&mut self, batch: &Batch, node_id: &str) -> UsageBatch {
+        self.sequence += 1;
+        self.sent.push_back(Instant::now());
+        UsageBatch { node_id: node_id.to_owned(), sequence: self.sequence, records: batch.records() }
+    }
+}
+
+#[cfg(test)]
+mod tests;
