@@ -1,1 +1,11 @@
+//! Integration tests: the programs as a user starts them, spoken to over real sockets. One file for each route or behaviour.
+//!
+//! The tests `pNN_…` prove the promises of those numbers by their figures; where a duration or a count is scaled down, the
+//! test says so.
 
+mod chat;
+mod chat_edits;
+mod chat_errors;
+mod chat_failover;
+mod chat_headers;
+mod support;
