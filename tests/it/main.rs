@@ -3,9 +3,12 @@
 //! The tests `pNN_…` prove the promises of those numbers by their figures; where a duration or a count is scaled down, the
 //! test says so.
 
+mod admin;
+mod admin_access;
 mod chat;
 mod chat_edits;
 mod chat_errors;
 mod chat_failover;
 mod chat_headers;
+mod config_stream;
 mod support;
