@@ -11,4 +11,6 @@ mod chat_errors;
 mod chat_failover;
 mod chat_headers;
 mod config_stream;
+mod promises_faults;
 mod support;
+mod usage;
