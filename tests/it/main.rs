@@ -11,6 +11,7 @@ mod chat_errors;
 mod chat_failover;
 mod chat_headers;
 mod config_stream;
+mod promises_config;
 mod promises_faults;
 mod support;
 mod usage;
