@@ -11,7 +11,7 @@ use harness::planes::{Planes, chat, group};
 use harness::{ports, wait};
 use serde_json::json;
 
-use crate::support::{Bed, SOON, chat_records, provider, standalone};
+use crate::support::{Bed, SOON, a_group_for_each, chat_records, provider, standalone};
 
 const KEYS: [&str; 4] = ["sk-upstream-a-0001", "sk-upstream-b-0002", "sk-upstream-c-0003", "sk-upstream-d-0004"];
 
@@ -87,13 +87,15 @@ async fn the_next_group_serves_when_the_first_cannot_be_reached() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_providers_own_status_and_message_reach_the_client() {
-    let (planes, provider, key) = four_keys().await;
     let own = json!({ "message": "You exceeded your current quota.", "type": "insufficient_quota", "param": null,
         "code": "insufficient_quota" });
-    for (status, stream) in [(429, false), (429, true), (500, false), (503, true), (400, false), (422, true)] {
+    let cases = [(429, false), (429, true), (500, false), (503, true), (400, false), (422, true)];
+    let models: Vec<String> = (0..cases.len()).map(|number| format!("case-{number}")).collect();
+    let bed = a_group_for_each(standalone(), &models).await.unwrap();
+    for (model, (status, stream)) in models.iter().zip(cases) {
         let script = Script { error: Some(own.clone()), ..Script::error(status) }.header("retry-after", "7");
-        provider.always(Target::All, script);
-        let answer = planes.api().chat(&key.value, &chat("gpt-4o", stream)).await.unwrap();
+        bed.provider.always(Target::All, script);
+        let answer = bed.chat(&chat(model, stream)).await.unwrap();
         assert_eq!(answer.status, status, "{}", answer.text());
         let error = &answer.json()["error"];
         for field in ["message", "type", "code"] {
@@ -132,16 +134,19 @@ async fn a_provider_that_cannot_be_reached_is_502() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_that_hangs_up_is_502() {
-    let bed = Bed::start(standalone()).await.unwrap();
-    bed.provider.always(Target::All, Script::new().cut(Cut::BeforeHead));
-    let answer = bed.chat(&chat("gpt-4o", false)).await.unwrap();
-    assert_eq!(answer.status, 502, "{}", answer.text());
-    bed.provider.always(Target::All, Script { raw: Some("no HTTP at all\r\n\r\n".into()), ..Script::new() });
-    let answer = bed.chat(&chat("gpt-4o", false)).await.unwrap();
-    assert_eq!(answer.status, 502, "{}", answer.text());
+    let models = ["hangs-up", "no-http", "half"].map(str::to_owned);
+    let bed = a_group_for_each(standalone(), &models).await.unwrap();
+    let raw = Script { raw: Some("no HTTP at all\r\n\r\n".into()), ..Script::new() };
+    let scripts = [Script::new().cut(Cut::BeforeHead), raw, Script::new().cut(Cut::AfterChunks(1))];
+    for (model, script) in models.iter().zip(scripts) {
+        bed.provider.always(Target::Model(model.clone()), script);
+    }
+    for model in &models[..2] {
+        let answer = bed.chat(&chat(model, false)).await.unwrap();
+        assert_eq!(answer.status, 502, "{}", answer.text());
+    }
     // A unary answer that ends half-way never looks whole.
-    bed.provider.always(Target::All, Script::new().cut(Cut::AfterChunks(1)));
-    let broken = bed.chat(&chat("gpt-4o", false)).await;
+    let broken = bed.chat(&chat(&models[2], false)).await;
     assert!(broken.as_ref().is_err() || broken.as_ref().is_ok_and(|answer| answer.status == 502), "{broken:?}");
 }
 

@@ -8,10 +8,10 @@ use bytes::Bytes;
 use fake_provider::FakeProvider;
 use harness::admin::Key;
 use harness::http::{Answer, Connection};
-use harness::planes::{Planes, Setup};
+use harness::planes::{Planes, Setup, group};
 use http_body_util::Full;
 use hyper::{Method, Request};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// For something that happens at once, on a machine that is busy.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
@@ -97,6 +97,25 @@ impl Bed {
     pub(crate) async fn chat_records(&self, count: usize) -> Result<Vec<Value>> {
         chat_records(&self.planes, count, SOON).await
     }
+}
+
+/// A deployment with a group of its own for each of `models`, each with one upstream key of its own, [`case_key`]: what one
+/// case teaches the gateway about a key does not matter to the next.
+pub(crate) async fn a_group_for_each(setup: Setup, models: &[String]) -> Result<Bed> {
+    let provider = provider().await;
+    let planes = setup.start().await?;
+    for (number, model) in models.iter().enumerate() {
+        let body = group(&format!("group-{number}"), &provider.base_url(), &[&case_key(number)], &[model]);
+        planes.admin.create_group(&body).await?;
+    }
+    let key = planes.admin.create_key(&json!({ "name": "cases" })).await?;
+    planes.knows(&key).await?;
+    Ok(Bed { planes, provider, key })
+}
+
+/// The upstream key of case `number`.
+pub(crate) fn case_key(number: usize) -> String {
+    format!("sk-upstream-case-key-{number:04}")
 }
 
 /// A request with a body of JSON type as it stands.
