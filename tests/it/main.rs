@@ -3,6 +3,8 @@
 //! The tests `pNN_…` prove the promises of those numbers by their figures; where a duration or a count is scaled down, the
 //! test says so.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 mod admin;
 mod admin_access;
 mod chat;

@@ -54,8 +54,9 @@ async fn p23_usage_survives_kill_9_and_is_counted_once() {
         }
         let killed = Instant::now();
         bed.planes.nodes[0].kill().await.unwrap();
-        let old = killed - Duration::from_millis(200);
-        settled.extend(seen.lock().unwrap().iter().filter(|(_, at)| *at < old).map(|(id, _)| id.clone()));
+        let old = Duration::from_millis(200);
+        let seen = seen.lock().unwrap().clone();
+        settled.extend(seen.into_iter().filter(|(_, at)| killed.duration_since(*at) > old).map(|(id, _)| id));
         if kill == 2 {
             bed.planes.control.start().await.unwrap();
         }

@@ -105,6 +105,8 @@ def test_stream_that_breaks_off(client):
         for chunk in stream:
             text += chunk.choices[0].delta.content or ""
     assert text == "Hello from the "
+    # Not a broken connection, which some clients take for the end: an error event that says what happened.
+    assert type(caught.value) is openai.APIError, repr(caught.value)
     assert caught.value.message
 
 
