@@ -13,6 +13,7 @@ mod chat_errors;
 mod chat_failover;
 mod chat_headers;
 mod config_stream;
+mod programs;
 mod promises_config;
 mod promises_faults;
 mod promises_load;

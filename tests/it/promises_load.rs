@@ -1,18 +1,21 @@
 //! Promises on bad inputs that are heavy: 17 and 18.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use harness::planes::chat;
+use harness::wait;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::support::{Bed, standalone};
+use crate::support::{Bed, SOON, standalone};
 
 /// Opens a connection, sends the start of a request, dribbles on, and gives how long the peer put up with it.
-async fn half_open(address: SocketAddr, number: usize) -> Duration {
+async fn half_open(address: SocketAddr, number: usize, open: &AtomicUsize) -> Duration {
     let mut stream = TcpStream::connect(address).await.unwrap();
+    open.fetch_add(1, Ordering::Relaxed);
     let opened = Instant::now();
     let start: &[u8] = match number % 3 {
         0 => b"",
@@ -46,9 +49,11 @@ async fn p17_half_open_requests_are_closed() {
     let timeout = Duration::from_secs(2);
     let bed = Bed::start(standalone().set("Server:HeaderTimeoutSeconds", 2)).await.unwrap();
     let address = bed.planes.api().http;
-    let connections = join_all((0..1000).map(|number| half_open(address, number)));
+    let open = AtomicUsize::new(0);
+    let connections = join_all((0..1000).map(|number| half_open(address, number, &open)));
     let served = async {
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        let all_open = || (open.load(Ordering::Relaxed) == 1000).then_some(());
+        wait::until("all connections are open", SOON, all_open).await.unwrap();
         bed.chat(&chat("gpt-4o", false)).await.unwrap().status
     };
     let all = async { tokio::join!(connections, served) };
