@@ -1,1 +1,24 @@
+//! Integration tests: the programs as a user starts them, spoken to over real sockets. One file for each route or behaviour.
+//!
+//! The tests `pNN_…` prove the promises of those numbers by their figures; where a duration or a count is scaled down, the
+//! test says so.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod admin;
+mod admin_access;
+mod chat;
+mod chat_edits;
+mod chat_errors;
+mod chat_failover;
+mod chat_headers;
+mod config_stream;
+mod programs;
+mod promises_config;
+mod promises_faults;
+mod promises_load;
+mod promises_security;
+mod promises_start;
+mod promises_usage;
+mod support;
+mod usage;

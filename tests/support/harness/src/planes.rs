@@ -75,8 +75,7 @@ impl Setup {
     pub async fn start_control(self) -> Result<Planes> {
         crate::raise_file_limit();
         let root = TempDir::new()?;
-        let control = self.control(root.path())?;
-        let mut control = control;
+        let mut control = self.prepare_control(root.path(), "control")?;
         control.start().await?;
         let password =
             printed_password(&control.process()?.log()).context("no password is printed at the first start")?;
@@ -84,9 +83,14 @@ impl Setup {
         Ok(Planes { setup: self, root, control, nodes: Vec::new(), admin, password })
     }
 
-    fn control(&self, root: &Path) -> Result<Program> {
-        let name = if self.nodes.is_some() { "control-plane" } else { "orchestration-api" };
-        let mut program = self.program(root, name, name)?;
+    /// A control plane (or the standalone program) below `root`, not started: for a start that is to fail, or several that
+    /// share a database.
+    ///
+    /// # Errors
+    /// When there is no free port.
+    pub fn prepare_control(&self, root: &Path, name: &str) -> Result<Program> {
+        let program = if self.nodes.is_some() { "control-plane" } else { "orchestration-api" };
+        let mut program = self.program(root, program, name)?;
         if self.nodes.is_some() {
             let grpc = ports::free()?;
             program.grpc = Some(grpc);
