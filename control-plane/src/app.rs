@@ -78,7 +78,8 @@ impl ControlPlane {
         let secrets = Secrets::load_or_create(&settings.data_directory, given).context("secrets")?;
         let sealing = Arc::new(secrets.sealing_key().context("Secrets:MasterKey")?);
         let store = Store::open(url.expose(), sealing, tasks).await.context("database")?;
-        let initial_admin = first_admin(&store, &settings.auth, tasks).await.context("first user")?;
+        let passwords = Passwords::new(tasks).await?;
+        let initial_admin = first_admin(&store, &settings.auth, &passwords).await.context("first user")?;
         let publisher = Publisher::start(store.clone(), tasks).await.context("config")?;
         publisher.register(metrics);
         let nodes = NodeRegistry::new();
@@ -90,7 +91,7 @@ impl ControlPlane {
             publisher,
             nodes,
             sessions: Sessions::new(&secrets.jwt_secret, lifetime),
-            passwords: Passwords::new(tasks).await?,
+            passwords,
             throttle: Throttle::default(),
             database_type: database_type(url.expose()),
             started: Instant::now(),

@@ -120,9 +120,17 @@ impl ApiError {
                 format!("Correct these and send it again: {}.", names.join(", "))
             }
             Self::Store(StoreError::Taken { field, value }) => {
-                let field = camel_case(field);
-                let message =
-                    if value.is_empty() { "is in use already".to_owned() } else { format!("{value:?} is in use already") };
+                let field = match *field {
+                    "key_name" => "name".to_owned(),
+                    "digest" => "key".to_owned(),
+                    other => camel_case(other),
+                };
+                // The value of a key is a secret.
+                let message = if value.is_empty() || field == "key" {
+                    "is in use already".to_owned()
+                } else {
+                    format!("{value:?} is in use already")
+                };
                 let detail = format!("{field} {message}; choose another.");
                 errors.push(FieldError::new(field, message));
                 detail
@@ -170,9 +178,7 @@ impl ApiError {
             Self::Store(StoreError::Unavailable(_)) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "database-unavailable", "The database does not answer")
             }
-            Self::Store(_) | Self::Internal(_) => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "internal", "The server failed")
-            }
+            Self::Store(_) | Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "The server failed"),
         }
     }
 }

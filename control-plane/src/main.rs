@@ -61,7 +61,7 @@ async fn run(flags: &Flags) -> anyhow::Result<()> {
     // The listeners stop before what their requests use.
     let listeners = Tasks::new();
     let control = ControlPlane::start(settings, &metrics, &readiness, &tasks).await?;
-    let router = control.router().merge(readiness.router()).fallback(web::not_found);
+    let router = control.router().merge(readiness.router()).fallback_service(web::fallback());
     listeners.spawn("http", shared::serve::serve("http", http, router, limits.clone(), listeners.clone()));
     if let Some(listener) = scrapes {
         listeners

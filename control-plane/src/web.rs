@@ -8,7 +8,7 @@ use axum::extract::Request;
 use axum::http::{HeaderValue, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{Html, IntoResponse as _, Response};
-use axum::routing::{any, get};
+use axum::routing::{MethodRouter, any, get};
 use shared::ids::new_id;
 use tracing::{Instrument as _, field, info, info_span};
 
@@ -40,8 +40,12 @@ pub(crate) fn router(state: AppState) -> Router {
         .with_state(state)
 }
 
-/// The answer for a path that no program of ours knows.
-pub async fn not_found() -> Response {
+/// The answer for a path that nothing is served under: for `Router::fallback_service`, once all routers are merged.
+pub fn fallback() -> MethodRouter {
+    any(not_found).layer(from_fn(careful)).layer(from_fn(logged))
+}
+
+async fn not_found() -> Response {
     ApiError::NotFound("the path was").into_response()
 }
 
@@ -87,3 +91,6 @@ async fn page() -> Response {
     let html = include_str!("web/page.html").replace("{version}", VERSION);
     ([(header::CONTENT_SECURITY_POLICY, PAGE_POLICY)], Html(html)).into_response()
 }
+
+#[cfg(test)]
+mod tests;

@@ -97,10 +97,8 @@ pub(crate) fn query_integer(fields: &mut Fields, name: &str, least: i64, most: i
 /// A time of the query: epoch milliseconds or RFC 3339.
 pub(crate) fn query_time(fields: &mut Fields, name: &str) -> Option<i64> {
     let text = fields.text(name, 64)?;
-    let time = text
-        .parse::<i64>()
-        .ok()
-        .or_else(|| text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond));
+    let time =
+        text.parse::<i64>().ok().or_else(|| text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond));
     if time.is_none() {
         fields.error(name, "must be a time: epoch milliseconds, or a text such as 2027-01-31T12:00:00Z");
     }

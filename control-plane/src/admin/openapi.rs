@@ -76,10 +76,7 @@ pub(crate) fn router(document: &Document) -> Router<AppState> {
     };
     let index = page.clone();
     Router::new()
-        .route(
-            DOCUMENT,
-            get(move || async move { ([(header::CONTENT_TYPE, "application/json")], json.to_string()) }),
-        )
+        .route(DOCUMENT, get(move || async move { ([(header::CONTENT_TYPE, "application/json")], json.to_string()) }))
         .route("/swagger", get(|| async { Redirect::permanent("/swagger/") }))
         .route("/swagger/", get(move || index("index.html".to_owned())))
         .route("/swagger/{*path}", get(move |Path(path): Path<String>| page(path)))
@@ -90,9 +87,7 @@ fn file(path: &str, config: Arc<Config<'static>>) -> Response {
         Ok(Some(file)) => {
             let mut response =
                 ([(header::CONTENT_TYPE, file.content_type.as_str())], file.bytes.into_owned()).into_response();
-            response
-                .headers_mut()
-                .insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(SWAGGER_POLICY));
+            response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(SWAGGER_POLICY));
             if file.gzpipped {
                 response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
             }

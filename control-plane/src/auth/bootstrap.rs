@@ -1,7 +1,6 @@
 //! The first start: an admin to log in with. No password is ever a known one.
 
 use shared::crypto::random_token;
-use shared::drain::Tasks;
 use shared::ids::new_id;
 use shared::secret::Secret;
 
@@ -86,10 +85,10 @@ pub fn check_settings(settings: &AuthSettings) -> Result<(), SettingError> {
 ///
 /// # Errors
 /// [`ApiError`] when the store fails or there is no randomness.
-pub async fn first_admin(
+pub(crate) async fn first_admin(
     store: &Store,
     settings: &AuthSettings,
-    tasks: &Tasks,
+    passwords: &Passwords,
 ) -> Result<Option<InitialAdmin>, ApiError> {
     if users::count(store).await? > 0 {
         return Ok(None);
@@ -104,7 +103,7 @@ pub async fn first_admin(
     let user = User {
         id: new_id(),
         username: settings.username.clone(),
-        password_hash: Passwords::new(tasks).await?.hash(password.clone()).await?,
+        password_hash: passwords.hash(password.clone()).await?,
         role: Role::Admin,
         enabled: true,
     };

@@ -8,11 +8,12 @@ mod routes;
 mod sessions;
 pub(crate) mod throttle;
 
-pub use bootstrap::{InitialAdmin, check_settings, first_admin};
+pub use bootstrap::{InitialAdmin, check_settings};
 pub use extract::{Principal, Reader, Writer};
 pub use routes::{LoggedIn, LoginBody, LoginUser, Verified};
 pub use sessions::Sessions;
 
+pub(crate) use bootstrap::first_admin;
 pub(crate) use extract::client_address;
 pub(crate) use routes::router;
 

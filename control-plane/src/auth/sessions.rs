@@ -52,8 +52,7 @@ impl Sessions {
         let now = now_ms();
         let lifetime = i64::try_from(self.lifetime.as_millis()).unwrap_or(i64::MAX);
         let expires_at = now.saturating_add(lifetime);
-        let session =
-            sessions::Session { id: new_id(), user_id: user.id.to_string(), expires_at, revoked: false };
+        let session = sessions::Session { id: new_id(), user_id: user.id.to_string(), expires_at, revoked: false };
         let claims = Claims {
             sub: session.user_id.clone(),
             sid: session.id.clone(),
@@ -83,10 +82,5 @@ impl Sessions {
             expires_at: session.expires_at,
             client_ip: String::new(),
         })
-    }
-
-    #[cfg(test)]
-    pub(crate) const fn tokens(&self) -> &Tokens {
-        &self.tokens
     }
 }

@@ -41,7 +41,9 @@ impl Throttle {
             attempts.pop_front();
         }
         match attempts.front() {
-            Some(first) if attempts.len() >= ALLOWED => Err(WINDOW.saturating_sub(now.saturating_duration_since(*first))),
+            Some(first) if attempts.len() >= ALLOWED => {
+                Err(WINDOW.saturating_sub(now.saturating_duration_since(*first)))
+            }
             _ => {
                 attempts.push_back(now);
                 Ok(Attempt(pair))

@@ -1,9 +1,9 @@
 use super::*;
 
 fn load(variables: &[(&str, &str)]) -> Settings {
-    let variables = variables.iter().map(|(key, value)| {
-        (format!("OrchestrationApi__{}", key.replace(':', "__")), (*value).to_owned())
-    });
+    let variables = variables
+        .iter()
+        .map(|(key, value)| (format!("OrchestrationApi__{}", key.replace(':', "__")), (*value).to_owned()));
     let loader = Loader::new::<Settings>(ELSEWHERE).environment(variables).unwrap();
     loader.load::<Settings>().unwrap().settings
 }
@@ -47,10 +47,7 @@ fn the_originals_connection_strings_become_urls() {
     assert_eq!(
         url(&[
             ("Database:Type", "MySQL"),
-            (
-                "Database:MySqlConnectionString",
-                "Server=db;Port=3307;Database=orch;Uid=me;Pwd=p@ss/1;CharSet=utf8mb4;"
-            )
+            ("Database:MySqlConnectionString", "Server=db;Port=3307;Database=orch;Uid=me;Pwd=p@ss/1;CharSet=utf8mb4;")
         ]),
         "mysql://me:p%40ss%2F1@db:3307/orch"
     );

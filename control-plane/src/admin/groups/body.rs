@@ -151,7 +151,8 @@ pub(super) fn patched(patch: Value, existing: &StoredGroup) -> Result<StoredGrou
         *proxy = named;
     }
     if let Some(Value::Object(headers)) = patch.get_mut("headers") {
-        *headers = std::mem::take(headers).into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
+        *headers =
+            std::mem::take(headers).into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
     }
     let mut readable = serde_json::to_value(GroupView::of(existing))
         .map_err(|error| ApiError::Internal(format!("a group cannot be written as JSON: {error}")))?;
@@ -197,10 +198,12 @@ fn read_aliases(fields: &mut Fields) -> BTreeMap<Arc<str>, Arc<str>> {
         let problem = match into_text(model) {
             Err(other) => Some(format!("must be a text, not {}", kind(&other))),
             Ok(model) if alias.trim().is_empty() || model.trim().is_empty() => Some("must not be empty".to_owned()),
-            Ok(model) => text_problem(&alias, MODEL_BYTES).or_else(|| text_problem(&model, MODEL_BYTES)).or_else(|| {
-                aliases.insert(alias.into(), model.into());
-                None
-            }),
+            Ok(model) => {
+                text_problem(&alias, MODEL_BYTES).or_else(|| text_problem(&model, MODEL_BYTES)).or_else(|| {
+                    aliases.insert(alias.into(), model.into());
+                    None
+                })
+            }
         };
         if let Some(problem) = problem {
             fields.error(&field, problem);
@@ -225,11 +228,7 @@ fn read_headers(fields: &mut Fields, existing: Option<&BTreeMap<String, Secret>>
     headers
 }
 
-fn header(
-    name: &str,
-    value: Value,
-    existing: Option<&BTreeMap<String, Secret>>,
-) -> Result<(String, Secret), String> {
+fn header(name: &str, value: Value, existing: Option<&BTreeMap<String, Secret>>) -> Result<(String, Secret), String> {
     let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else { return Err("is not a header name".to_owned()) };
     if RESERVED_HEADERS.contains(&name.as_str()) {
         return Err("belongs to the connection and cannot be set".to_owned());

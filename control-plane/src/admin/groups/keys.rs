@@ -32,7 +32,8 @@ pub(super) fn read_keys(fields: &mut Fields, existing: &[Arc<UpstreamKey>]) -> V
     let keys = match fields.list("apiKeys") {
         None => existing.to_vec(),
         Some(list) => {
-            let mut chosen = Chosen { masks: masks(existing), existing, taken: HashSet::new(), secrets: HashSet::new() };
+            let mut chosen =
+                Chosen { masks: masks(existing), existing, taken: HashSet::new(), secrets: HashSet::new() };
             let mut keys = Vec::with_capacity(list.len());
             for (index, value) in list.iter().enumerate() {
                 match chosen.key(value) {

@@ -188,7 +188,11 @@ async fn remove(
     Writer(principal): Writer,
     ResourceId(id): ResourceId,
 ) -> Result<StatusCode, ApiError> {
-    if store::delete(state.store(), &id, &principal.actor()).await? { Ok(StatusCode::NO_CONTENT) } else { Err(NOT_FOUND) }
+    if store::delete(state.store(), &id, &principal.actor()).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(NOT_FOUND)
+    }
 }
 
 async fn existing(state: &AppState, id: &str) -> Result<StoredGroup, ApiError> {

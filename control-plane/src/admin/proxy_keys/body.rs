@@ -119,7 +119,8 @@ pub(super) fn patched(patch: Value, existing: &StoredProxyKey) -> Result<Written
     let mut patch = Fields::of(patch, FIELDS)?.into_values()?;
     if let Some(weights @ Value::Array(_)) = patch.get_mut("groupWeights") {
         // A list replaces all weights; as a map it would be merged with them.
-        let mut fields = Fields::of(Value::Object(Map::from_iter([("groupWeights".to_owned(), weights.take())])), FIELDS)?;
+        let mut fields =
+            Fields::of(Value::Object(Map::from_iter([("groupWeights".to_owned(), weights.take())])), FIELDS)?;
         let given = read_weights(&mut fields);
         fields.finish()?;
         let gone = existing.key.group_weights.keys().map(|id| (id.to_string(), Value::Null));
@@ -133,14 +134,9 @@ pub(super) fn patched(patch: Value, existing: &StoredProxyKey) -> Result<Written
 }
 
 /// Refuses ids of groups that do not exist, unless the key had them before: a group may be deleted while a key names it.
-pub(super) async fn check_groups(
-    store: &Store,
-    key: &ProxyKey,
-    existing: Option<&ProxyKey>,
-) -> Result<(), ApiError> {
-    let known: BTreeSet<&Id> = existing
-        .map(|key| key.allowed_groups.iter().chain(key.group_weights.keys()).collect())
-        .unwrap_or_default();
+pub(super) async fn check_groups(store: &Store, key: &ProxyKey, existing: Option<&ProxyKey>) -> Result<(), ApiError> {
+    let known: BTreeSet<&Id> =
+        existing.map(|key| key.allowed_groups.iter().chain(key.group_weights.keys()).collect()).unwrap_or_default();
     let allowed = key.allowed_groups.iter().enumerate().map(|(index, id)| (format!("allowedGroups[{index}]"), id));
     let weighted = key.group_weights.keys().map(|id| (format!("groupWeights[{id}]"), id));
     let mut checked: BTreeMap<&Id, bool> = BTreeMap::new();
@@ -203,10 +199,8 @@ fn read_weights(fields: &mut Fields) -> BTreeMap<Id, u32> {
         Some(Value::Object(map)) => map
             .into_iter()
             .map(|(id, weight)| {
-                let entry = Map::from_iter([
-                    ("groupId".to_owned(), Value::String(id.clone())),
-                    ("weight".to_owned(), weight),
-                ]);
+                let entry =
+                    Map::from_iter([("groupId".to_owned(), Value::String(id.clone())), ("weight".to_owned(), weight)]);
                 (format!("groupWeights[{id}]"), entry)
             })
             .collect(),

@@ -193,7 +193,11 @@ async fn remove(
     Writer(principal): Writer,
     ResourceId(id): ResourceId,
 ) -> Result<StatusCode, ApiError> {
-    if store::delete(state.store(), &id, &principal.actor()).await? { Ok(StatusCode::NO_CONTENT) } else { Err(NOT_FOUND) }
+    if store::delete(state.store(), &id, &principal.actor()).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(NOT_FOUND)
+    }
 }
 
 fn shown(stored: &StoredProxyKey, value: Option<&Secret>) -> ProxyKeyView {
