@@ -27,7 +27,7 @@ use crate::{grpc, web};
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// How often expired sessions are removed.
-const PURGE_EVERY: Duration = Duration::from_secs(600);
+const PURGE_EVERY: Duration = Duration::from_mins(10);
 
 /// A running control plane. Its tasks end with the `tasks` that it was started under.
 pub struct ControlPlane {
@@ -35,7 +35,8 @@ pub struct ControlPlane {
     ledger: Arc<Ledger>,
     node_token: Secret,
     initial_admin: Option<InitialAdmin>,
-    tasks: Tasks,
+    /// The streams of nodes, which are open for ever.
+    streams: Tasks,
 }
 
 /// What every handler shares. Cheap to clone.
@@ -99,7 +100,7 @@ impl ControlPlane {
         }));
         tasks.spawn("session purge", purge_sessions(store, tasks.clone()));
         drop(starting);
-        Ok(Self { state, ledger, node_token: secrets.node_token, initial_admin, tasks: tasks.clone() })
+        Ok(Self { state, ledger, node_token: secrets.node_token, initial_admin, streams: tasks.part() })
     }
 
     /// `/auth/*`, `/admin/*`, `/openapi.json`, `/swagger` and the page at `/`. Without the probes, and without a fallback: other
@@ -115,8 +116,14 @@ impl ControlPlane {
             Arc::clone(&self.state.0.nodes),
             Arc::clone(&self.ledger),
             &self.node_token,
-            &self.tasks,
+            &self.streams,
         )
+    }
+
+    /// Ends the streams of nodes, which would otherwise keep the gRPC listener from ending. Nodes send again what was not acked.
+    /// Says whether all ended within `deadline`.
+    pub async fn drain_streams(&self, deadline: Duration) -> bool {
+        self.streams.drain("streams of nodes", deadline).await
     }
 
     /// What nodes authenticate with.

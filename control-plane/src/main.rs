@@ -1,10 +1,12 @@
 //! The control plane as a program of its own.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser;
+use control_plane::auth::InitialAdmin;
 use control_plane::config::Flags;
 use control_plane::{ControlPlane, Settings, app, grpc, web};
 use shared::drain::{Tasks, termination_signal};
@@ -76,15 +78,14 @@ async fn run(flags: &Flags) -> anyhow::Result<()> {
         }
     });
     if let Some(admin) = control.initial_admin() {
-        say(&first_start(&admin.username, admin.password.expose(), http_address, &token_file.display().to_string()));
+        say(&first_start(admin, http_address, grpc_address, &token_file));
     }
     info!(version = app::VERSION, http = %http_address, grpc = %grpc_address, "serving");
 
     termination_signal().await?;
     readiness.drain();
     tokio::time::sleep(drain_delay).await;
-    // Streams of nodes are open for ever: their part is told to stop, then the listeners wait for what is left.
-    tasks.stop();
+    control.drain_streams(deadline).await;
     let listeners = listeners.drain("listeners", deadline).await;
     let tasks = tasks.drain("control plane", deadline).await;
     if !(listeners && tasks) {
@@ -98,15 +99,24 @@ async fn listen(key: &'static str, address: &str) -> anyhow::Result<TcpListener>
 }
 
 /// What the operator needs after a first start, shown once and never logged.
-fn first_start(username: &str, password: &str, http: SocketAddr, token_file: &str) -> String {
-    let host = if http.ip().is_unspecified() { "127.0.0.1".to_owned() } else { http.ip().to_string() };
-    let port = http.port();
+fn first_start(admin: &InitialAdmin, http: SocketAddr, grpc: SocketAddr, token_file: &Path) -> String {
+    let InitialAdmin { username, password } = admin;
     format!(
         "\nFirst start: an admin was made. The password is shown this once.\n\
-         \n  username: {username}\n  password: {password}\n\n\
-         Next: open http://{host}:{port}/ for the admin API, and start a data plane with\n\
-         \n  data-plane --control-url http://{host}:<gRPC port> --node-token-file {token_file}\n"
+         \n  username: {username}\n  password: {}\n\n\
+         Next: open http://{}/ for the admin API, and start a data plane with\n\
+         \n  data-plane --control-url http://{} --node-token-file {}\n",
+        password.expose(),
+        reachable(http),
+        reachable(grpc),
+        token_file.display()
     )
+}
+
+/// An address that can be connected to from this machine.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = if address.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { address.ip() };
+    SocketAddr::new(ip, address.port())
 }
 
 #[expect(clippy::print_stdout, reason = "the password of a first start goes to the terminal and never to the log")]

@@ -56,7 +56,7 @@ async fn logged(request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let client_ip = client_address(request.extensions()).map(|address| address.to_string()).unwrap_or_default();
-    let span = info_span!("request", request_id, user = field::Empty);
+    let span = info_span!(parent: None, "request", request_id, user = field::Empty);
     async move {
         let mut response = next.run(request).await;
         let status = response.status().as_u16();

@@ -117,7 +117,7 @@ impl Fields {
 
     /// The same, which must be there and not blank. Empty when it is not.
     pub(crate) fn required_text(&mut self, name: &str, longest: usize) -> String {
-        if !self.values.get(name).is_some_and(|value| !value.is_null()) {
+        if self.values.get(name).is_none_or(Value::is_null) {
             self.error(name, "is required");
             return String::new();
         }
@@ -209,7 +209,7 @@ impl Fields {
             Value::String(text) => text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond),
             number => whole(number),
         };
-        if !time.is_some_and(|time| time > 0) {
+        if time.is_none_or(|time| time <= 0) {
             self.error(name, "must be a time: epoch milliseconds, or a text such as 2027-01-31T12:00:00Z");
         }
         time

@@ -93,12 +93,11 @@ pub(crate) async fn first_admin(
     if users::count(store).await? > 0 {
         return Ok(None);
     }
-    let (password, made) = match &settings.password {
-        Some(password) => (password.clone(), false),
-        None => {
-            let password = random_token(MADE_PASSWORD_BYTES).map_err(|error| ApiError::Internal(error.to_string()))?;
-            (Secret::new(password), true)
-        }
+    let (password, made) = if let Some(password) = &settings.password {
+        (password.clone(), false)
+    } else {
+        let password = random_token(MADE_PASSWORD_BYTES).map_err(|error| ApiError::Internal(error.to_string()))?;
+        (Secret::new(password), true)
     };
     let user = User {
         id: new_id(),

@@ -69,18 +69,17 @@ impl FromRequestParts<AppState> for Writer {
 }
 
 async fn principal(parts: &mut Parts, state: &AppState) -> Result<Principal, ApiError> {
-    let token = match parts.headers.get(header::AUTHORIZATION) {
-        Some(value) => bearer(value.to_str().unwrap_or_default())
-            .ok_or(ApiError::Unauthenticated("the header authorization must be \"Bearer <token>\""))?,
-        None => {
-            let token = cookie(&parts.headers).ok_or(ApiError::Unauthenticated(
-                "send the token of POST /auth/login as \"authorization: Bearer <token>\"",
-            ))?;
-            if !parts.method.is_safe() && !same_origin(&parts.headers, &parts.uri) {
-                return Err(ApiError::Forbidden("a change with the cookie must come from this site's own pages"));
-            }
-            token
+    let token = if let Some(value) = parts.headers.get(header::AUTHORIZATION) {
+        bearer(value.to_str().unwrap_or_default())
+            .ok_or(ApiError::Unauthenticated("the header authorization must be \"Bearer <token>\""))?
+    } else {
+        let token = cookie(&parts.headers).ok_or(ApiError::Unauthenticated(
+            "send the token of POST /auth/login as \"authorization: Bearer <token>\"",
+        ))?;
+        if !parts.method.is_safe() && !same_origin(&parts.headers, &parts.uri) {
+            return Err(ApiError::Forbidden("a change with the cookie must come from this site's own pages"));
         }
+        token
     };
     let mut principal = state.sessions().check(state.store(), token).await?;
     principal.client_ip = client_address(&parts.extensions).map(|address| address.to_string()).unwrap_or_default();

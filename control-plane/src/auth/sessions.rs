@@ -52,7 +52,7 @@ impl Sessions {
         let now = now_ms();
         let lifetime = i64::try_from(self.lifetime.as_millis()).unwrap_or(i64::MAX);
         let expires_at = now.saturating_add(lifetime);
-        let session = sessions::Session { id: new_id(), user_id: user.id.to_string(), expires_at, revoked: false };
+        let session = sessions::Session { id: new_id(), user_id: user.id.clone(), expires_at, revoked: false };
         let claims = Claims {
             sub: session.user_id.clone(),
             sid: session.id.clone(),
@@ -75,8 +75,8 @@ impl Sessions {
         }
         let user = users::get(store, &claims.sub).await?.filter(|user| user.enabled).ok_or(REFUSED)?;
         Ok(Principal {
-            user_id: user.id.to_string(),
-            username: user.username.to_string(),
+            user_id: user.id.clone(),
+            username: user.username,
             role: user.role,
             session_id: session.id,
             expires_at: session.expires_at,

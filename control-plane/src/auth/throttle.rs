@@ -11,7 +11,7 @@ use shared::crypto::sha256;
 const ALLOWED: usize = 5;
 
 /// In this time.
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 
 /// Pairs of account and address remembered. Above it the one that has been quiet the longest is forgotten.
 const REMEMBERED: usize = 10_000;

@@ -63,7 +63,7 @@ const URL_BYTES: usize = 2048;
 const HEADER_BYTES: usize = 8192;
 
 const DEFAULT_RETRY_COUNT: u32 = 3;
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
 const LONGEST_TIMEOUT_SECONDS: f64 = 3600.0;
 
 /// Headers that belong to the connection and not to the operator.

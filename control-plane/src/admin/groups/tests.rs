@@ -56,7 +56,7 @@ fn the_documented_body_makes_a_group_as_it_stands() {
     let group = &stored.group;
     assert_eq!(&*group.base_url, "https://api.openai.com/v1");
     assert_eq!(group.balance_policy, BalancePolicy::RoundRobin);
-    assert_eq!((group.retry_count, group.timeout, group.priority), (3, Duration::from_secs(60), 1));
+    assert_eq!((group.retry_count, group.timeout, group.priority), (3, Duration::from_mins(1), 1));
     assert_eq!(group.upstream_keys.len(), 2);
     assert_ne!(group.upstream_keys[0].id, group.upstream_keys[1].id);
     assert_eq!(group.parameter_defaults["max_tokens"], 2000);
@@ -104,7 +104,7 @@ fn a_put_takes_defaults_but_keeps_keys_that_are_not_named() {
     assert_eq!(again.group.id, stored.group.id);
     assert_eq!(&*again.group.base_url, "https://api.anthropic.com");
     assert_eq!(again.group.headers.len(), 0);
-    assert_eq!((again.group.retry_count, again.group.timeout), (3, Duration::from_secs(60)));
+    assert_eq!((again.group.retry_count, again.group.timeout), (3, Duration::from_mins(1)));
     assert!(again.group.enabled && again.group.health_check_enabled && !again.proxy_enabled);
     assert_eq!(replacement(issue_body(), Some(&stored)).unwrap().group.upstream_keys.len(), 2);
     let empty = json!({"groupName": "n", "providerType": "openai", "apiKeys": []});

@@ -1,7 +1,10 @@
 use axum::http::{Method, StatusCode, header};
+use axum::response::IntoResponse as _;
 use serde_json::{Value, json};
 
 use super::{Plane, group};
+use crate::error::ApiError;
+use crate::store::StoreError;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_json_says_where() {
@@ -110,7 +113,7 @@ async fn the_document_describes_every_route_and_swagger_shows_it() {
         assert!(document["components"]["schemas"][schema].is_object(), "{schema}");
     }
     let body = &document["components"]["schemas"]["GroupBody"]["properties"];
-    for field in super::super::tests::group("a").as_object().unwrap().keys() {
+    for field in group("a").as_object().unwrap().keys() {
         assert!(body[field].is_object(), "{field} in {body}");
     }
 
@@ -122,4 +125,16 @@ async fn the_document_describes_every_route_and_swagger_shows_it() {
     assert_eq!(plane.get("/swagger", "").await.headers[header::LOCATION], "/swagger/");
     let home = plane.get("/", "").await;
     assert!(home.text.contains("/swagger") && home.text.contains("/health"), "{}", home.text);
+}
+
+#[test]
+fn a_database_that_does_not_answer_is_not_the_clients_fault() {
+    let response = ApiError::from(StoreError::Unavailable("no connection to db.internal".into())).into_response();
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+    let problem = ApiError::from(StoreError::Unavailable("no connection to db.internal".into())).problem();
+    assert!(!serde_json::to_string(&problem).unwrap().contains("db.internal"));
+    let problem = ApiError::Internal("a detail".into()).problem();
+    assert_eq!(problem.status, 500);
+    assert!(!serde_json::to_string(&problem).unwrap().contains("a detail"));
 }
