@@ -319,8 +319,7 @@ impl Outbox {
             Update::Snapshot(snapshot) => Down::Snapshot(pb::Snapshot::from(snapshot.as_ref())),
         };
         self.node.sent(position.version);
-        *self.link.progress() =
-            Progress { has: Some(position), waiting_since: Some(Instant::now()), refused: false };
+        *self.link.progress() = Progress { has: Some(position), waiting_since: Some(Instant::now()), refused: false };
         Some(message)
     }
 }

@@ -88,7 +88,8 @@ fn make_room(current: &mut HashMap<String, Arc<pb::KeyState>>, now: i64) {
     let before = current.len();
     current.retain(|_, state| lasts(state, now));
     if current.len() == before {
-        let oldest = current.values().min_by_key(|state| state.observed_at_ms).map(|state| state.upstream_key_id.clone());
+        let oldest =
+            current.values().min_by_key(|state| state.observed_at_ms).map(|state| state.upstream_key_id.clone());
         if let Some(oldest) = oldest {
             current.remove(&oldest);
         }

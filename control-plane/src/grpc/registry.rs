@@ -19,7 +19,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::key_states::KeyStates;
-use super::view::{NackView, NodeView};
+use super::view::NackView;
+
+pub use super::view::NodeView;
 
 /// Nodes listed at most, connected or not.
 const MAX_NODES: usize = 1_000;
@@ -140,7 +142,8 @@ impl NodeRegistry {
         let (answer, answered) = oneshot::channel();
         let session = {
             let mut nodes = self.nodes();
-            let link = nodes.get_mut(node_id).and_then(|entry| entry.link.as_mut()).ok_or(CommandError::NotConnected)?;
+            let link =
+                nodes.get_mut(node_id).and_then(|entry| entry.link.as_mut()).ok_or(CommandError::NotConnected)?;
             if link.pending.len() >= MAX_COMMANDS || link.pending.contains_key(&id) {
                 return Err(CommandError::Busy);
             }
@@ -166,7 +169,8 @@ impl NodeRegistry {
         let replaced = CancellationToken::new();
         let (commands, inbox) = mpsc::channel(MAX_COMMANDS);
         let now = now_ms();
-        let link = Link { session: Arc::clone(&session), replaced: replaced.clone(), commands, pending: HashMap::new() };
+        let link =
+            Link { session: Arc::clone(&session), replaced: replaced.clone(), commands, pending: HashMap::new() };
         let mut nodes = self.nodes();
         let before = nodes.remove(&id);
         if before.is_none() && nodes.len() >= MAX_NODES {
@@ -199,7 +203,13 @@ impl NodeRegistry {
             last_nack,
             load: None,
         };
-        info!(node = &*id, version = view.version, address = view.address, has = view.applied_version, "node connected");
+        info!(
+            node = &*id,
+            version = view.version,
+            address = view.address,
+            has = view.applied_version,
+            "node connected"
+        );
         nodes.insert(Arc::clone(&id), Entry { view, link: Some(link) });
         drop(nodes);
         let node = Node { registry: Arc::clone(self), id, session };
@@ -316,7 +326,8 @@ impl Node {
     fn with(&self, change: impl FnOnce(&mut Entry)) {
         let mut nodes = self.registry.nodes();
         let entry = nodes.get_mut(&self.id);
-        if let Some(entry) = entry.filter(|entry| entry.link.as_ref().is_some_and(|link| link.session == self.session)) {
+        if let Some(entry) = entry.filter(|entry| entry.link.as_ref().is_some_and(|link| link.session == self.session))
+        {
             change(entry);
         }
     }

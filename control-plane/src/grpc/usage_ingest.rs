@@ -32,7 +32,8 @@ impl UsageService for UsageIngest {
     type ReportStream = Acks;
 
     async fn report(&self, request: Request<Streaming<UsageBatch>>) -> Result<Response<Acks>, Status> {
-        let report = Report { ledger: Arc::clone(&self.ledger), tasks: self.tasks.clone(), batches: request.into_inner() };
+        let report =
+            Report { ledger: Arc::clone(&self.ledger), tasks: self.tasks.clone(), batches: request.into_inner() };
         let acks = stream::unfold(Some(report), |report| async {
             let mut report = report?;
             match report.next().await {

@@ -108,7 +108,8 @@ impl Ledger {
             drop(turn);
             new
         });
-        let new = timeout(DEADLINE, write).await.map_err(|_| LedgerError::Late)?.map_err(|_| LedgerError::Stopping)??;
+        let new =
+            timeout(DEADLINE, write).await.map_err(|_| LedgerError::Late)?.map_err(|_| LedgerError::Stopping)??;
         self.records.inc_by(new);
         self.duplicates.inc_by(total.saturating_sub(new));
         Ok(())
