@@ -32,7 +32,7 @@ const MAX_COMMANDS: usize = 64;
 /// For a command that names no time of its own.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest time a command may name.
-const COMMAND_TIMEOUT_MAX: Duration = Duration::from_secs(300);
+const COMMAND_TIMEOUT_MAX: Duration = Duration::from_mins(5);
 /// What an answer may take beyond the node's own time for the command.
 const COMMAND_GRACE: Duration = Duration::from_secs(1);
 /// The longest reason of a refusal that is kept, in characters.

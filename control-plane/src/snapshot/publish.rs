@@ -29,7 +29,7 @@ const BACKOFF: Duration = Duration::from_secs(5);
 /// An answer that takes longer is given up.
 const DEADLINE: Duration = Duration::from_secs(30);
 /// How often old changes are removed from the database.
-const PRUNE_EVERY: Duration = Duration::from_secs(3600);
+const PRUNE_EVERY: Duration = Duration::from_hours(1);
 /// Versions whose changes stay in the database.
 const PRUNE_KEEP: u64 = 10_000;
 
