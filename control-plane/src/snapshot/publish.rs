@@ -100,6 +100,7 @@ impl Publisher {
             failures: Counter::default(),
         });
         publisher.show_version();
+        tasks.spawn("config pruner", prune(publisher.store.clone(), tasks.clone()));
         tasks.spawn("config publisher", Arc::clone(&publisher).follow(committed, tasks.clone()));
         Ok(publisher)
     }
@@ -173,7 +174,6 @@ impl Publisher {
 
     async fn follow(self: Arc<Self>, mut committed: watch::Receiver<u64>, tasks: Tasks) {
         let mut pause = POLL;
-        let mut pruned = Instant::now();
         loop {
             let news = tokio::select! {
                 () = tasks.stopping() => return,
@@ -200,12 +200,6 @@ impl Publisher {
                     if news.is_some() {
                         pause = POLL;
                     }
-                }
-            }
-            if pruned.elapsed() >= PRUNE_EVERY {
-                pruned = Instant::now();
-                if let Ok(Err(error)) = timeout(DEADLINE, config::prune(&self.store, PRUNE_KEEP)).await {
-                    warn!(%error, "old config changes could not be removed");
                 }
             }
         }
@@ -269,6 +263,23 @@ impl Publisher {
 
     fn published(&self) -> MutexGuard<'_, Published> {
         self.published.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Removes changes that no delta will be made of any more.
+async fn prune(store: Store, tasks: Tasks) {
+    loop {
+        tokio::select! {
+            () = tasks.stopping() => return,
+            () = tokio::time::sleep(PRUNE_EVERY) => {}
+        }
+        let outcome = tokio::select! {
+            () = tasks.stopping() => return,
+            outcome = timeout(DEADLINE, config::prune(&store, PRUNE_KEEP)) => outcome.unwrap_or_else(|_| Err(late())),
+        };
+        if let Err(error) = outcome {
+            warn!(%error, "old config changes could not be removed");
+        }
     }
 }
 

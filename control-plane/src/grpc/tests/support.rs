@@ -77,7 +77,7 @@ impl Plane {
         let address = listener.local_addr().unwrap();
         let stopping = tasks.clone();
         tasks.spawn("test server", async move {
-            let incoming = TcpIncoming::from(listener);
+            let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
             let stopped = async move { stopping.stopping().await };
             server().add_routes(routes).serve_with_incoming_shutdown(incoming, stopped).await.unwrap();
         });
