@@ -135,6 +135,10 @@ impl ApiError {
                 errors.push(FieldError::new(field, message));
                 detail
             }
+            Self::Store(StoreError::Cursor) => {
+                errors.push(FieldError::new("cursor", "must be the nextCursor of a page of this list"));
+                "Correct it, or leave it out for the first page.".to_owned()
+            }
             Self::Store(StoreError::Stale) => {
                 "It was changed by someone else in the meantime. Read it again, repeat your change and send it once more."
                     .to_owned()
@@ -161,7 +165,9 @@ impl ApiError {
     fn kind(&self) -> (StatusCode, &'static str, &'static str) {
         match self {
             Self::Malformed(_) => (StatusCode::BAD_REQUEST, "malformed", "The request cannot be read"),
-            Self::Invalid(_) => (StatusCode::BAD_REQUEST, "invalid-fields", "The request holds invalid fields"),
+            Self::Invalid(_) | Self::Store(StoreError::Cursor) => {
+                (StatusCode::BAD_REQUEST, "invalid-fields", "The request holds invalid fields")
+            }
             Self::Unauthenticated(_) => (StatusCode::UNAUTHORIZED, "unauthenticated", "Log in first"),
             Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden", "Not allowed"),
             Self::NotFound(_) | Self::Store(StoreError::NotFound) => (StatusCode::NOT_FOUND, "not-found", "Not found"),

@@ -3,7 +3,8 @@
 use shared::crypto::SealingKey;
 use shared::drain::Tasks;
 use std::sync::{Arc, Mutex};
-pub mod audit; pub mod config;
+pub mod audit;
+pub mod config;
 pub mod groups;
 pub mod proxy_keys;
 pub mod sessions;
@@ -20,19 +21,31 @@ pub struct Mem {
     pub t: i64,
 }
 #[derive(Clone)]
-pub struct Store(pub Arc<Mutex<Mem>>);
+pub struct Store(pub Arc<Mutex<Mem>>, pub tokio::sync::watch::Sender<u64>);
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("S")
+    }
+}
 impl Store {
     pub async fn open(_u: &str, _s: Arc<SealingKey>, _t: &Tasks) -> Result<Self, StoreError> {
         Ok(Self(Arc::default(), tokio::sync::watch::channel(0).0))
     }
-    pub fn config_changed(&self) -> tokio::sync::watch::Receiver<u64> { self.1.subscribe() } pub async fn ping(&self) -> Result<(), StoreError> { Ok(()) }
- pub fn with<T>(&self, f: impl FnOnce(&mut Mem) -> T) -> Result<T, StoreError> {
+    pub fn config_changed(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.1.subscribe()
+    }
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+    pub fn with<T>(&self, f: impl FnOnce(&mut Mem) -> T) -> Result<T, StoreError> {
         let mut m = self.0.lock().unwrap();
         if m.down {
             return Err(StoreError::Unavailable("x".into()));
         }
         m.t += 1;
-        let r = f(&mut m); self.1.send_replace(m.t as u64); Ok(r)
+        let r = f(&mut m);
+        self.1.send_replace(m.t as u64);
+        Ok(r)
     }
 }
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +56,10 @@ pub enum StoreError {
     Taken { field: &'static str, value: String },
     #[error("stale")]
     Stale,
+    #[error("c")]
+    Cursor,
+    #[error("d")]
+    Corrupt(String),
     #[error("nf")]
     NotFound,
 }

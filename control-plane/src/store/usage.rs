@@ -58,4 +58,6 @@ pub async fn list(s: &Store, p: &Page, _f: &UsageFilter) -> Result<Listed<Stored
 pub async fn count(s: &Store) -> Result<i64, StoreError> {
     s.with(|_| 0)
 }
-pub async fn insert(_s: &Store, r: &[shared::pb::UsageRecord]) -> Result<u64, StoreError> { Ok(r.len() as u64) }
+pub async fn insert(_s: &Store, r: &[shared::pb::UsageRecord]) -> Result<u64, StoreError> {
+    Ok(r.len() as u64)
+}

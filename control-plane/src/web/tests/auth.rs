@@ -1,7 +1,15 @@
+use std::time::Duration;
+
 use axum::http::{Method, StatusCode, header};
 use serde_json::{Value, json};
+use shared::drain::Tasks;
+use shared::health::Readiness;
+use shared::telemetry::Metrics;
+use tempfile::TempDir;
 
 use super::{PASSWORD, Plane, group};
+use crate::ControlPlane;
+use crate::config::Settings;
 use crate::store::users::Role;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -133,4 +141,35 @@ async fn p33_a_change_with_the_cookie_must_come_from_a_page_of_ours() {
     );
     assert_eq!(send(&[("origin", "http://gateway.test")]).await, StatusCode::CREATED);
     assert_eq!(send(&[("sec-fetch-site", "same-origin")]).await, StatusCode::CONFLICT, "it got through");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p31_a_first_start_makes_a_password_and_a_second_one_does_not() {
+    let directory = TempDir::new().unwrap();
+    let settings = Settings { data_directory: directory.path().to_owned(), ..Settings::default() };
+    let start = async |settings: Settings| {
+        let tasks = Tasks::new();
+        let control = ControlPlane::start(settings, &Metrics::new(), &Readiness::new("test"), &tasks).await;
+        (control, tasks)
+    };
+    let (first, tasks) = start(settings.clone()).await;
+    let admin = first.as_ref().unwrap().initial_admin().unwrap().clone();
+    assert_eq!(admin.username, "admin");
+    assert!(admin.password.expose().len() >= 20);
+    drop(first);
+    assert!(tasks.drain("first", Duration::from_secs(10)).await);
+
+    let (second, _tasks) = start(settings.clone()).await;
+    assert!(second.unwrap().initial_admin().is_none());
+
+    for (password, jwt_secret) in
+        [(Some("admin123"), None), (Some("short"), None), (None, Some("thirty-one bytes are not enough"))]
+    {
+        let mut settings = settings.clone();
+        settings.auth.password = password.map(Into::into);
+        settings.auth.jwt_secret = jwt_secret.map(Into::into);
+        let (refused, _tasks) = start(settings).await;
+        let error = refused.err().unwrap().to_string();
+        assert!(error.starts_with("Auth:"), "{error}");
+    }
 }

@@ -67,6 +67,8 @@ async fn a_bad_query_names_each_field() {
         ("/admin/audit?limit=-1", &["limit"]),
         ("/admin/logs?limit=x&status=abc&from=yesterday&pageSize=5", &["pageSize", "limit", "from", "status"]),
         ("/admin/groups?limit=1&limit=2", &["limit"]),
+        ("/admin/groups?cursor=%00", &["cursor"]),
+        ("/admin/logs?cursor=not-one-of-ours", &["cursor"]),
     ] {
         let answer = plane.get(path, &token).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}");
