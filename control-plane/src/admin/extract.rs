@@ -1,0 +1,106 @@
+//! What the handlers take from a request, with problem documents for what cannot be taken.
+
+use std::time::Duration;
+
+use axum::body::to_bytes;
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use http_body_util::LengthLimitError;
+use serde_json::{Map, Value};
+
+use super::fields::{Fields, Known};
+use crate::error::ApiError;
+
+/// Largest body of an admin request, in bytes.
+pub(crate) const BODY_LIMIT: usize = 1024 * 1024;
+
+/// For a client to send its body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A body sent as JSON, any value.
+pub(crate) struct JsonBody(pub(crate) Value);
+
+impl<S: Send + Sync> FromRequest<S> for JsonBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
+        if !is_json(request.headers()) {
+            return Err(ApiError::NotJson);
+        }
+        let read = tokio::time::timeout(BODY_TIMEOUT, to_bytes(request.into_body(), BODY_LIMIT));
+        let bytes = read.await.map_err(|_| ApiError::BodyTimeout)?.map_err(|error| {
+            let error = error.into_inner();
+            if error.is::<LengthLimitError>() {
+                ApiError::TooLarge(BODY_LIMIT)
+            } else {
+                ApiError::Malformed("the body could not be read to its end".to_owned())
+            }
+        })?;
+        match serde_json::from_slice(&bytes) {
+            Ok(value) => Ok(Self(value)),
+            Err(_) if bytes.is_empty() => Err(ApiError::Malformed("the body is empty, JSON is needed".to_owned())),
+            Err(error) => Err(ApiError::Malformed(malformed(&error))),
+        }
+    }
+}
+
+/// Where the JSON ends to be JSON. The parser's own words could quote the body, so only the place is taken from it.
+fn malformed(error: &serde_json::Error) -> String {
+    let what = if error.is_eof() { "ends too early" } else { "is not JSON" };
+    format!("the body {what} at line {}, column {}", error.line(), error.column())
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(Ok(kind)) = headers.get(header::CONTENT_TYPE).map(|value| value.to_str()) else { return false };
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
+}
+
+/// The id in the path.
+pub(crate) struct ResourceId(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for ResourceId {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Path(id) = Path::<String>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| ApiError::Malformed("the path is not UTF-8".to_owned()))?;
+        Ok(Self(id))
+    }
+}
+
+/// The query of a request as fields.
+pub(crate) fn query(parts: &Parts, known: &[Known]) -> Result<Fields, ApiError> {
+    let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
+        .map_err(|_| ApiError::Malformed("the query cannot be read".to_owned()))?;
+    let mut values = Map::new();
+    for (name, value) in pairs {
+        if values.insert(name.clone(), Value::String(value)).is_some() {
+            return Err(ApiError::field(name, "is given twice"));
+        }
+    }
+    Ok(Fields::named(String::new(), values, known))
+}
+
+/// A whole number of the query, which is text there.
+pub(crate) fn query_integer(fields: &mut Fields, name: &str, least: i64, most: i64) -> Option<i64> {
+    let text = fields.text(name, 64)?;
+    let number = text.parse().ok().filter(|number| (least..=most).contains(number));
+    if number.is_none() {
+        fields.error(name, format!("must be a whole number from {least} to {most}"));
+    }
+    number
+}
+
+/// A time of the query: epoch milliseconds or RFC 3339.
+pub(crate) fn query_time(fields: &mut Fields, name: &str) -> Option<i64> {
+    let text = fields.text(name, 64)?;
+    let time =
+        text.parse::<i64>().ok().or_else(|| text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond));
+    if time.is_none() {
+        fields.error(name, "must be a time: epoch milliseconds, or a text such as 2027-01-31T12:00:00Z");
+    }
+    time
+}

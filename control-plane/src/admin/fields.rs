@@ -1,0 +1,287 @@
+//! Reads the fields of a JSON object and collects everything that is wrong with them, so that a client learns it all at once.
+//!
+//! Names are camelCase; snake_case is taken too. `null` is the same as absent.
+
+use serde_json::{Map, Value};
+
+use crate::error::{ApiError, FieldError, camel_case};
+
+/// A field that a request may hold.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Known {
+    /// As answers spell it.
+    pub(crate) name: &'static str,
+    /// Other names that are taken.
+    pub(crate) aliases: &'static [&'static str],
+}
+
+impl Known {
+    pub(crate) const fn new(name: &'static str) -> Self {
+        Self { name, aliases: &[] }
+    }
+
+    pub(crate) const fn also(name: &'static str, aliases: &'static [&'static str]) -> Self {
+        Self { name, aliases }
+    }
+}
+
+/// The object under its canonical names, and what is wrong so far.
+#[derive(Debug)]
+pub(crate) struct Fields {
+    /// In front of each name in messages, such as `proxyConfig.`.
+    prefix: String,
+    values: Map<String, Value>,
+    errors: Vec<FieldError>,
+}
+
+impl Fields {
+    /// The fields of a request body.
+    pub(crate) fn of(body: Value, known: &[Known]) -> Result<Self, ApiError> {
+        match body {
+            Value::Object(values) => Ok(Self::named(String::new(), values, known)),
+            other => Err(ApiError::Malformed(format!("the body must be a JSON object, not {}", kind(&other)))),
+        }
+    }
+
+    /// The fields of a nested object.
+    pub(crate) fn named(prefix: String, given: Map<String, Value>, known: &[Known]) -> Self {
+        let mut fields = Self { prefix, values: Map::new(), errors: Vec::new() };
+        for (name, value) in given {
+            let camel = camel_case(&name);
+            let found = known.iter().find(|known| known.name == camel || known.aliases.contains(&camel.as_str()));
+            match found {
+                Some(known) if fields.values.contains_key(known.name) => {
+                    fields.error(&name, format!("is given twice, also as {:?}", known.name));
+                }
+                Some(known) => {
+                    fields.values.insert(known.name.to_owned(), value);
+                }
+                None => fields.error(&name, unknown(&camel, known)),
+            }
+        }
+        fields
+    }
+
+    /// Notes that a field is bad.
+    pub(crate) fn error(&mut self, field: &str, message: impl Into<String>) {
+        let field = format!("{}{field}", self.prefix);
+        self.errors.push(FieldError::new(field, message));
+    }
+
+    /// Adds what was found wrong in a nested object.
+    pub(crate) fn absorb(&mut self, nested: Self) {
+        self.errors.extend(nested.errors);
+    }
+
+    /// Whether nothing is wrong so far.
+    pub(crate) fn is_fine(&self) -> bool {
+        self.errors.is_empty()
+    }
+
+    /// Ends the reading.
+    pub(crate) fn finish(self) -> Result<(), ApiError> {
+        if self.errors.is_empty() { Ok(()) } else { Err(ApiError::Invalid(self.errors)) }
+    }
+
+    /// The object as it stands, for a merge patch.
+    pub(crate) fn into_values(self) -> Result<Map<String, Value>, ApiError> {
+        if self.errors.is_empty() { Ok(self.values) } else { Err(ApiError::Invalid(self.errors)) }
+    }
+
+    /// The field as it stands; none where it is absent or null.
+    pub(crate) fn take(&mut self, name: &str) -> Option<Value> {
+        self.values.remove(name).filter(|value| !value.is_null())
+    }
+
+    fn typed<T>(&mut self, name: &str, wanted: &str, read: impl FnOnce(Value) -> Result<T, Value>) -> Option<T> {
+        match read(self.take(name)?) {
+            Ok(value) => Some(value),
+            Err(other) => {
+                self.error(name, format!("must be {wanted}, not {}", kind(&other)));
+                None
+            }
+        }
+    }
+
+    /// A text of at most `longest` bytes without control characters.
+    pub(crate) fn text(&mut self, name: &str, longest: usize) -> Option<String> {
+        let text = self.typed(name, "a text", into_text)?;
+        match text_problem(&text, longest) {
+            Some(problem) => {
+                self.error(name, problem);
+                None
+            }
+            None => Some(text),
+        }
+    }
+
+    /// The same, which must be there and not blank. Empty when it is not.
+    pub(crate) fn required_text(&mut self, name: &str, longest: usize) -> String {
+        if self.values.get(name).is_none_or(Value::is_null) {
+            self.error(name, "is required");
+            return String::new();
+        }
+        let text = self.text(name, longest);
+        if text.as_ref().is_some_and(|text| text.trim().is_empty()) {
+            self.error(name, "must not be empty");
+        }
+        text.unwrap_or_default()
+    }
+
+    pub(crate) fn boolean(&mut self, name: &str, default: bool) -> bool {
+        let value = self.typed(name, "true or false", |value| value.as_bool().ok_or(value));
+        value.unwrap_or(default)
+    }
+
+    /// A whole number from `least` to `most`.
+    pub(crate) fn integer(&mut self, name: &str, least: i64, most: i64) -> Option<i64> {
+        let value = self.take(name)?;
+        match whole(&value) {
+            Some(number) if (least..=most).contains(&number) => return Some(number),
+            Some(_) => self.error(name, format!("must be from {least} to {most}")),
+            None if value.is_number() => self.error(name, format!("must be a whole number from {least} to {most}")),
+            None => self.error(name, format!("must be a whole number, not {}", kind(&value))),
+        }
+        None
+    }
+
+    /// A limit: 0 is none.
+    pub(crate) fn limit(&mut self, name: &str) -> u32 {
+        self.integer(name, 0, i64::from(u32::MAX)).and_then(|limit| u32::try_from(limit).ok()).unwrap_or_default()
+    }
+
+    pub(crate) fn number(&mut self, name: &str) -> Option<f64> {
+        self.typed(name, "a number", |value| value.as_f64().ok_or(value))
+    }
+
+    pub(crate) fn object(&mut self, name: &str) -> Option<Map<String, Value>> {
+        self.typed(name, "an object", |value| match value {
+            Value::Object(map) => Ok(map),
+            other => Err(other),
+        })
+    }
+
+    pub(crate) fn list(&mut self, name: &str) -> Option<Vec<Value>> {
+        self.typed(name, "a list", |value| match value {
+            Value::Array(list) => Ok(list),
+            other => Err(other),
+        })
+    }
+
+    /// A list of texts, none blank and none twice. None where the field is absent.
+    pub(crate) fn texts(&mut self, name: &str, longest: usize) -> Option<Vec<String>> {
+        let list = self.list(name)?;
+        let mut texts = Vec::with_capacity(list.len());
+        for (index, value) in list.into_iter().enumerate() {
+            let place = format!("{name}[{index}]");
+            match into_text(value) {
+                Ok(text) if text.trim().is_empty() => self.error(&place, "must not be empty"),
+                Ok(text) => match text_problem(&text, longest) {
+                    Some(problem) => self.error(&place, problem),
+                    None => texts.push((place, text)),
+                },
+                Err(other) => self.error(&place, format!("must be a text, not {}", kind(&other))),
+            }
+        }
+        let mut seen = std::collections::HashSet::with_capacity(texts.len());
+        let twice: Vec<String> =
+            texts.iter().filter(|(_, text)| !seen.insert(text.as_str())).map(|(place, _)| place.clone()).collect();
+        for place in twice {
+            self.error(&place, "stands in the list already");
+        }
+        Some(texts.into_iter().map(|(_, text)| text).collect())
+    }
+
+    /// One name of a closed list.
+    pub(crate) fn name_of<T>(&mut self, name: &str, names: &[&str], read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        let text = self.text(name, 64)?;
+        let found = read(&text);
+        if found.is_none() {
+            self.error(name, format!("must be one of {}, not {text:?}", names.join(", ")));
+        }
+        found
+    }
+
+    /// A time in epoch milliseconds, or as RFC 3339 text.
+    pub(crate) fn time(&mut self, name: &str) -> Option<i64> {
+        let value = self.take(name)?;
+        let time = match &value {
+            Value::String(text) => text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond),
+            number => whole(number),
+        };
+        if time.is_none_or(|time| time <= 0) {
+            self.error(name, "must be a time: epoch milliseconds, or a text such as 2027-01-31T12:00:00Z");
+        }
+        time
+    }
+}
+
+/// Also `60.0`, which some languages write for 60.
+fn whole(value: &Value) -> Option<i64> {
+    value.as_i64().or_else(|| {
+        let number = value.as_f64().filter(|number| number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0)?;
+        #[expect(clippy::cast_possible_truncation, reason = "whole and within the range that f64 holds exactly")]
+        Some(number as i64)
+    })
+}
+
+pub(crate) fn into_text(value: Value) -> Result<String, Value> {
+    match value {
+        Value::String(text) => Ok(text),
+        other => Err(other),
+    }
+}
+
+pub(crate) fn text_problem(text: &str, longest: usize) -> Option<String> {
+    if text.len() > longest {
+        Some(format!("must not be longer than {longest} bytes"))
+    } else if text.chars().any(char::is_control) {
+        Some("must not hold control characters".to_owned())
+    } else {
+        None
+    }
+}
+
+/// The type of a value, for messages; never the value, which may be a secret.
+pub(crate) fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+fn unknown(name: &str, known: &[Known]) -> String {
+    let wanted = name.to_ascii_lowercase();
+    let likeness = |known: &str| strsim::jaro_winkler(&wanted, &known.to_ascii_lowercase());
+    let nearest = known
+        .iter()
+        .flat_map(|known| std::iter::once(known.name).chain(known.aliases.iter().copied()))
+        .max_by(|left, right| likeness(left).total_cmp(&likeness(right)));
+    match nearest {
+        Some(nearest) => format!("is not a known field; did you mean {nearest:?}?"),
+        None => "is not a known field".to_owned(),
+    }
+}
+
+/// A JSON merge patch (RFC 7396): `patch` over `target`.
+pub(crate) fn merge(target: &mut Value, patch: Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch;
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(Map::new());
+    }
+    let Value::Object(target) = target else { return };
+    for (name, value) in patch {
+        if value.is_null() {
+            target.remove(&name);
+        } else {
+            merge(target.entry(name).or_insert(Value::Null), value);
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! A group as it is written: fields read, checked all at once, and laid over what is stored.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::{HeaderName, HeaderValue};
+use serde_json::{Map, Value};
+use shared::ids::new_id;
+use shared::secret::Secret;
+use shared::snapshot::{BalancePolicy, Group, SnapshotError, validate_base_url, validate_group};
+
+use super::keys::read_keys;
+use super::proxy::{PROXY_FIELDS, read_proxy};
+use super::view::GroupView;
+use crate::admin::fields::{Fields, Known, into_text, kind, merge, text_problem};
+use crate::error::{ApiError, camel_case};
+use crate::store::StoreError;
+use crate::store::groups::StoredGroup;
+
+/// Vendors, each with the base URL that its own SDK uses. One without must be given its base URL.
+const PROVIDERS: &[(&str, Option<&str>)] = &[
+    ("openai", Some("https://api.openai.com/v1")),
+    ("openai_responses", Some("https://api.openai.com/v1")),
+    ("openai_compatible", None),
+    ("anthropic", Some("https://api.anthropic.com")),
+    ("gemini", Some("https://generativelanguage.googleapis.com")),
+];
+
+/// Fields of a group. The last five are only read: taken, so that what was read can be sent back.
+pub(super) const FIELDS: &[Known] = &[
+    Known::also("groupName", &["name"]),
+    Known::new("providerType"),
+    Known::new("baseUrl"),
+    Known::new("apiKeys"),
+    Known::new("models"),
+    Known::new("modelAliases"),
+    Known::also("parameters", &["parameterDefaults"]),
+    Known::new("parameterOverrides"),
+    Known::new("headers"),
+    Known::new("balancePolicy"),
+    Known::new("retryCount"),
+    Known::new("timeout"),
+    Known::also("rpmLimit", &["rpm"]),
+    Known::new("testModel"),
+    Known::new("priority"),
+    Known::new("enabled"),
+    Known::new("proxyEnabled"),
+    Known::new("proxyConfig"),
+    Known::new("fakeStreaming"),
+    Known::new("healthCheckEnabled"),
+    Known::new("upstreamKeys"),
+    Known::new("updatedAt"),
+    Known::new("id"),
+    Known::new("createdAt"),
+];
+
+/// Longest name of a group or a model, in bytes.
+pub(super) const NAME_BYTES: usize = 128;
+const MODEL_BYTES: usize = 256;
+const URL_BYTES: usize = 2048;
+/// Longest value of a header, in bytes.
+const HEADER_BYTES: usize = 8192;
+
+const DEFAULT_RETRY_COUNT: u32 = 3;
+const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
+const LONGEST_TIMEOUT_SECONDS: f64 = 3600.0;
+
+/// Headers that belong to the connection and not to the operator.
+const RESERVED_HEADERS: &[&str] =
+    &["connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];
+
+/// Marks a mask. A secret that holds it cannot be told from one.
+pub(super) const MASK_MARK: &str = "****";
+
+/// The group that `body` describes. With `existing` it replaces that one: absent fields take their defaults, but absent keys
+/// and masked secrets stay.
+pub(super) fn replacement(body: Value, existing: Option<&StoredGroup>) -> Result<StoredGroup, ApiError> {
+    let mut fields = Fields::of(body, FIELDS)?;
+    let stale = is_stale(&mut fields, existing);
+    let group = existing.map(|stored| &stored.group);
+
+    let name = fields.required_text("groupName", NAME_BYTES).trim().to_owned();
+    let provider_type = fields.required_text("providerType", NAME_BYTES);
+    let provider = PROVIDERS.iter().find(|(name, _)| *name == provider_type);
+    if provider.is_none() && !provider_type.is_empty() {
+        let names: Vec<&str> = PROVIDERS.iter().map(|(name, _)| *name).collect();
+        fields.error("providerType", format!("must be one of {}, not {provider_type:?}", names.join(", ")));
+    }
+    let base_url = read_base_url(&mut fields, provider.and_then(|(_, base_url)| *base_url));
+    let upstream_keys = read_keys(&mut fields, group.map_or(&[], |group| group.upstream_keys.as_slice()));
+    let models = arcs(fields.texts("models", MODEL_BYTES).unwrap_or_default());
+    let model_aliases = read_aliases(&mut fields);
+    let parameter_defaults = fields.object("parameters").unwrap_or_default();
+    let parameter_overrides = fields.object("parameterOverrides").unwrap_or_default();
+    let headers = read_headers(&mut fields, group.map(|group| &group.headers));
+    let outbound_proxy = read_proxy(&mut fields, group.and_then(|group| group.outbound_proxy.as_ref()));
+    let proxy_enabled = fields.boolean("proxyEnabled", false);
+    if proxy_enabled && outbound_proxy.is_none() && fields.is_fine() {
+        fields.error("proxyConfig", "is required when proxyEnabled is true");
+    }
+    let retry_count = fields.integer("retryCount", 0, 100).and_then(|count| u32::try_from(count).ok());
+    let priority = fields.integer("priority", i64::from(i32::MIN), i64::from(i32::MAX));
+    let group = Group {
+        id: group.map_or_else(|| new_id().into(), |group| Arc::clone(&group.id)),
+        name: name.into(),
+        provider_type: provider_type.into(),
+        base_url: base_url.into(),
+        upstream_keys,
+        models,
+        model_aliases,
+        parameter_defaults,
+        parameter_overrides,
+        headers,
+        balance_policy: fields
+            .name_of("balancePolicy", BalancePolicy::NAMES, BalancePolicy::from_name)
+            .unwrap_or_default(),
+        retry_count: retry_count.unwrap_or(DEFAULT_RETRY_COUNT),
+        timeout: read_timeout(&mut fields),
+        rpm_limit: fields.limit("rpmLimit"),
+        test_model: fields.text("testModel", MODEL_BYTES).filter(|model| !model.is_empty()).map(Into::into),
+        priority: priority.and_then(|priority| i32::try_from(priority).ok()).unwrap_or_default(),
+        enabled: fields.boolean("enabled", true),
+        fake_streaming: fields.boolean("fakeStreaming", false),
+        health_check_enabled: fields.boolean("healthCheckEnabled", true),
+        outbound_proxy,
+    };
+    if fields.is_fine()
+        && let Err(error) = validate_group(&group)
+    {
+        let (field, problem) = place(error);
+        fields.error(&field, problem);
+    }
+    fields.finish()?;
+    if stale {
+        return Err(StoreError::Stale.into());
+    }
+    let (created_at, updated_at) = existing.map_or((0, 0), |stored| (stored.created_at, stored.updated_at));
+    Ok(StoredGroup { group, proxy_enabled, created_at, updated_at })
+}
+
+/// The group after a merge patch (RFC 7396) over its readable form.
+pub(super) fn patched(patch: Value, existing: &StoredGroup) -> Result<StoredGroup, ApiError> {
+    let mut patch = Fields::of(patch, FIELDS)?.into_values()?;
+    if let Some(Value::Object(proxy)) = patch.get_mut("proxyConfig") {
+        let mut named = Fields::named("proxyConfig.".to_owned(), std::mem::take(proxy), PROXY_FIELDS).into_values()?;
+        if named.get("password").is_some_and(Value::is_null) {
+            // Absent would keep it.
+            named.insert("password".to_owned(), Value::String(String::new()));
+        }
+        *proxy = named;
+    }
+    if let Some(Value::Object(headers)) = patch.get_mut("headers") {
+        *headers =
+            std::mem::take(headers).into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
+    }
+    let mut readable = serde_json::to_value(GroupView::of(existing))
+        .map_err(|error| ApiError::Internal(format!("a group cannot be written as JSON: {error}")))?;
+    merge(&mut readable, Value::Object(patch));
+    replacement(readable, Some(existing))
+}
+
+/// Whether the client has read an older state than the stored one. Also checks `id`, which cannot be changed.
+fn is_stale(fields: &mut Fields, existing: Option<&StoredGroup>) -> bool {
+    let updated_at = fields.take("updatedAt");
+    let id = fields.take("id");
+    fields.take("createdAt");
+    let Some(existing) = existing else { return false };
+    if id.is_some_and(|id| id.as_str() != Some(&existing.group.id)) {
+        fields.error("id", "cannot be changed");
+    }
+    updated_at.is_some_and(|updated_at| updated_at.as_i64() != Some(existing.updated_at))
+}
+
+fn read_base_url(fields: &mut Fields, default: Option<&str>) -> String {
+    let given = fields.text("baseUrl", URL_BYTES);
+    let given = given.map(|url| url.trim().trim_end_matches('/').to_owned()).filter(|url| !url.is_empty());
+    match (given, default) {
+        (Some(url), _) => {
+            if let Err(error) = validate_base_url(&url) {
+                let (field, problem) = place(error);
+                fields.error(&field, problem);
+            }
+            url
+        }
+        (None, Some(default)) => default.to_owned(),
+        (None, None) => {
+            fields.error("baseUrl", "is required for this providerType");
+            String::new()
+        }
+    }
+}
+
+fn read_aliases(fields: &mut Fields) -> BTreeMap<Arc<str>, Arc<str>> {
+    let mut aliases = BTreeMap::new();
+    for (alias, model) in fields.object("modelAliases").unwrap_or_default() {
+        let field = format!("modelAliases[{alias}]");
+        let problem = match into_text(model) {
+            Err(other) => Some(format!("must be a text, not {}", kind(&other))),
+            Ok(model) if alias.trim().is_empty() || model.trim().is_empty() => Some("must not be empty".to_owned()),
+            Ok(model) => {
+                text_problem(&alias, MODEL_BYTES).or_else(|| text_problem(&model, MODEL_BYTES)).or_else(|| {
+                    aliases.insert(alias.into(), model.into());
+                    None
+                })
+            }
+        };
+        if let Some(problem) = problem {
+            fields.error(&field, problem);
+        }
+    }
+    aliases
+}
+
+fn read_headers(fields: &mut Fields, existing: Option<&BTreeMap<String, Secret>>) -> BTreeMap<String, Secret> {
+    let mut headers = BTreeMap::new();
+    for (name, value) in fields.object("headers").unwrap_or_default() {
+        let field = format!("headers[{name}]");
+        match header(&name, value, existing) {
+            Ok((name, value)) => {
+                if headers.insert(name, value).is_some() {
+                    fields.error(&field, "is given twice");
+                }
+            }
+            Err(problem) => fields.error(&field, problem),
+        }
+    }
+    headers
+}
+
+fn header(name: &str, value: Value, existing: Option<&BTreeMap<String, Secret>>) -> Result<(String, Secret), String> {
+    let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else { return Err("is not a header name".to_owned()) };
+    if RESERVED_HEADERS.contains(&name.as_str()) {
+        return Err("belongs to the connection and cannot be set".to_owned());
+    }
+    let value = into_text(value).map_err(|other| format!("must be a text, not {}", kind(&other)))?;
+    if value.contains(MASK_MARK) {
+        let kept = existing.and_then(|headers| headers.get(name.as_str())).filter(|stored| stored.mask() == value);
+        let kept = kept.ok_or("is a mask, but of no stored value: send the value itself")?;
+        return Ok((name.as_str().to_owned(), kept.clone()));
+    }
+    if value.len() > HEADER_BYTES || HeaderValue::from_str(&value).is_err() {
+        return Err("is not a header value".to_owned());
+    }
+    Ok((name.as_str().to_owned(), value.into()))
+}
+
+fn read_timeout(fields: &mut Fields) -> Duration {
+    let Some(seconds) = fields.number("timeout") else { return DEFAULT_TIMEOUT };
+    let timeout = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+    // Stored in milliseconds.
+    let timeout = Duration::from_millis(u64::try_from(timeout.as_millis()).unwrap_or_default());
+    if timeout.is_zero() || seconds > LONGEST_TIMEOUT_SECONDS {
+        fields.error("timeout", format!("must be seconds from 0.001 to {LONGEST_TIMEOUT_SECONDS}"));
+        return DEFAULT_TIMEOUT;
+    }
+    timeout
+}
+
+fn arcs(texts: Vec<String>) -> Vec<Arc<str>> {
+    texts.into_iter().map(Into::into).collect()
+}
+
+/// Where a problem of the model stands in the JSON.
+fn place(error: SnapshotError) -> (String, String) {
+    match error {
+        SnapshotError::Invalid { place, problem } => {
+            let field = match place.as_str() {
+                "name" => "groupName".to_owned(),
+                other => camel_case(other)
+                    .replace("outboundProxy", "proxyConfig")
+                    .replace("upstreamKeys", "apiKeys")
+                    .replace(".secret", ""),
+            };
+            (field, problem)
+        }
+        other => (String::new(), other.to_string()),
+    }
+}
+
+/// What a write of a group sends, for the OpenAPI document. [`replacement`] reads it.
+#[derive(Debug, utoipa::ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct GroupBody {
+    /// What people call it. Unique.
+    #[schema(example = "openai-primary", max_length = 128)]
+    pub group_name: String,
+    /// The vendor: `openai`, `openai_responses`, `openai_compatible`, `anthropic` or `gemini`.
+    #[schema(example = "openai")]
+    pub provider_type: String,
+    /// As the vendor's own SDK takes it (OpenAI's ends in `/v1`). Defaults to the vendor's; needed for `openai_compatible`.
+    #[schema(example = "https://api.openai.com/v1")]
+    pub base_url: Option<String>,
+    /// The vendor's keys. The mask of a stored key keeps that key; without the field all stay.
+    #[schema(example = json!(["sk-1", "sk-2"]))]
+    pub api_keys: Option<Vec<String>>,
+    /// Names of the models at the vendor.
+    #[schema(example = json!(["gpt-4o", "gpt-4o-mini"]))]
+    pub models: Option<Vec<String>>,
+    /// Name that clients ask for → name at the vendor.
+    pub model_aliases: Option<BTreeMap<String, String>>,
+    /// Request fields set where the client left them out. Also taken as `parameterDefaults`.
+    #[schema(value_type = Option<Object>, example = json!({"temperature": 0.7}))]
+    pub parameters: Option<Map<String, Value>>,
+    /// Request fields that replace the client's.
+    #[schema(value_type = Option<Object>)]
+    pub parameter_overrides: Option<Map<String, Value>>,
+    /// Headers sent with each upstream request, over the gateway's own. The mask of a stored value keeps it.
+    pub headers: Option<BTreeMap<String, String>>,
+    /// `round_robin`, `random` or `least_used`.
+    #[schema(default = "round_robin")]
+    pub balance_policy: Option<String>,
+    /// Further attempts in this group after the first one failed.
+    #[schema(default = 3, maximum = 100)]
+    pub retry_count: Option<u32>,
+    /// Seconds of one attempt up to the first byte of the answer; may be a fraction.
+    #[schema(default = 60)]
+    pub timeout: Option<f64>,
+    /// Requests a minute; 0 is no limit. Also taken as `rpm`.
+    #[schema(default = 0)]
+    pub rpm_limit: Option<u32>,
+    /// Model that probes use.
+    pub test_model: Option<String>,
+    /// The higher number goes first.
+    #[schema(default = 0)]
+    pub priority: Option<i32>,
+    /// Whether it may serve.
+    #[schema(default = true)]
+    pub enabled: Option<bool>,
+    /// Whether `proxyConfig` is in force.
+    #[schema(default = false)]
+    pub proxy_enabled: Option<bool>,
+    /// The proxy that its requests leave through.
+    pub proxy_config: Option<super::proxy::ProxyConfigBody>,
+    /// Ask the provider unstreamed and answer the client as a stream.
+    #[schema(default = false)]
+    pub fake_streaming: Option<bool>,
+    /// Whether background probes cover it.
+    #[schema(default = true)]
+    pub health_check_enabled: Option<bool>,
+    /// Switches stored upstream keys on and off, by id.
+    pub upstream_keys: Option<Vec<super::keys::UpstreamKeyBody>>,
+    /// What was read as `updatedAt`: the write is refused with 409 when the group has changed since.
+    pub updated_at: Option<i64>,
+}

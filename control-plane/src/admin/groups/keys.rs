@@ -1,0 +1,128 @@
+//! The upstream keys of a group: a new secret is a new key, a mask keeps the one it stands for.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use axum::http::HeaderValue;
+use serde_json::Value;
+use shared::ids::new_id;
+use shared::secret::{Secret, mask};
+use shared::snapshot::UpstreamKey;
+use utoipa::ToSchema;
+
+use super::body::MASK_MARK;
+use super::view::masks;
+use crate::admin::fields::{Fields, Known, kind};
+
+const FIELDS: &[Known] = &[Known::new("id"), Known::new("enabled"), Known::new("masked")];
+
+/// Longest upstream key, in bytes.
+const KEY_BYTES: usize = 8192;
+
+/// Switches a stored upstream key.
+#[derive(Debug, ToSchema)]
+pub struct UpstreamKeyBody {
+    /// Which key.
+    pub id: String,
+    /// Whether it may be used.
+    pub enabled: bool,
+}
+
+pub(super) fn read_keys(fields: &mut Fields, existing: &[Arc<UpstreamKey>]) -> Vec<Arc<UpstreamKey>> {
+    let keys = match fields.list("apiKeys") {
+        None => existing.to_vec(),
+        Some(list) => {
+            let mut chosen =
+                Chosen { masks: masks(existing), existing, taken: HashSet::new(), secrets: HashSet::new() };
+            let mut keys = Vec::with_capacity(list.len());
+            for (index, value) in list.iter().enumerate() {
+                match chosen.key(value) {
+                    Ok(key) => keys.push(key),
+                    Err(problem) => fields.error(&format!("apiKeys[{index}]"), problem),
+                }
+            }
+            keys
+        }
+    };
+    switch(fields, keys, existing)
+}
+
+/// What the list has named so far.
+struct Chosen<'a> {
+    existing: &'a [Arc<UpstreamKey>],
+    masks: Vec<String>,
+    /// Positions of stored keys that the list has kept.
+    taken: HashSet<usize>,
+    secrets: HashSet<String>,
+}
+
+impl Chosen<'_> {
+    fn key(&mut self, value: &Value) -> Result<Arc<UpstreamKey>, String> {
+        let text = value.as_str().ok_or_else(|| format!("must be a text, not {}", kind(value)))?.trim();
+        if text.is_empty() {
+            return Err("must not be empty".to_owned());
+        }
+        let key = if text.contains(MASK_MARK) { self.masked(text)? } else { self.plain(text)? };
+        if self.secrets.insert(key.secret.expose().to_owned()) {
+            Ok(key)
+        } else {
+            Err("stands in the list already".to_owned())
+        }
+    }
+
+    /// The stored key behind a mask. A bare mask that several keys share means the first of them not named yet.
+    fn masked(&mut self, text: &str) -> Result<Arc<UpstreamKey>, String> {
+        let position = (0..self.existing.len())
+            .filter(|position| !self.taken.contains(position))
+            .find(|position| self.masks[*position] == text || self.existing[*position].secret.mask() == text)
+            .ok_or("is a mask, but of no stored key: send the key itself")?;
+        self.taken.insert(position);
+        Ok(Arc::clone(&self.existing[position]))
+    }
+
+    fn plain(&mut self, text: &str) -> Result<Arc<UpstreamKey>, String> {
+        if text.len() > KEY_BYTES {
+            return Err(format!("must not be longer than {KEY_BYTES} bytes"));
+        }
+        if HeaderValue::from_str(text).is_err() || !text.is_ascii() {
+            return Err("holds characters that an HTTP header cannot carry".to_owned());
+        }
+        if let Some(position) = self.existing.iter().position(|key| key.secret.expose() == text) {
+            self.taken.insert(position);
+            return Ok(Arc::clone(&self.existing[position]));
+        }
+        Ok(Arc::new(UpstreamKey {
+            id: new_id().into(),
+            masked: mask(text).into(),
+            secret: Secret::new(text),
+            enabled: true,
+        }))
+    }
+}
+
+/// Sets `enabled` of keys as `upstreamKeys` says. It may still name keys that `apiKeys` has just dropped.
+fn switch(
+    fields: &mut Fields,
+    mut keys: Vec<Arc<UpstreamKey>>,
+    existing: &[Arc<UpstreamKey>],
+) -> Vec<Arc<UpstreamKey>> {
+    for (index, value) in fields.list("upstreamKeys").unwrap_or_default().into_iter().enumerate() {
+        let place = format!("upstreamKeys[{index}]");
+        let Value::Object(entry) = value else {
+            fields.error(&place, format!("must be an object, not {}", kind(&value)));
+            continue;
+        };
+        let mut entry = Fields::named(format!("{place}."), entry, FIELDS);
+        entry.take("masked");
+        let id = entry.required_text("id", 64);
+        let enabled = entry.boolean("enabled", true);
+        if entry.is_fine() && !existing.iter().any(|key| *key.id == *id) {
+            entry.error("id", "is the id of no upstream key of this group; new keys go into apiKeys");
+        }
+        if let Some(key) = keys.iter_mut().find(|key| *key.id == *id && key.enabled != enabled) {
+            *key = Arc::new(UpstreamKey { enabled, ..UpstreamKey::clone(key) });
+        }
+        fields.absorb(entry);
+    }
+    keys
+}

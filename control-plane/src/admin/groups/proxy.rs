@@ -1,0 +1,88 @@
+//! The proxy that a group's requests leave through.
+
+use axum::http::Uri;
+use shared::secret::Secret;
+use shared::snapshot::{OutboundProxy, ProxyScheme};
+use utoipa::ToSchema;
+
+use super::body::MASK_MARK;
+use crate::admin::fields::{Fields, Known};
+
+pub(super) const PROXY_FIELDS: &[Known] = &[
+    Known::new("type"),
+    Known::new("host"),
+    Known::new("port"),
+    Known::new("username"),
+    Known::new("password"),
+    Known::new("bypassLocal"),
+    Known::new("bypassDomains"),
+];
+
+const DEFAULT_PORT: u16 = 8080;
+
+/// Longest host name (RFC 1035), in bytes.
+const HOST_BYTES: usize = 253;
+const CREDENTIAL_BYTES: usize = 1024;
+
+/// A proxy between a node and the provider.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct ProxyConfigBody {
+    /// `http`, `https` or `socks5`.
+    #[schema(rename = "type", default = "http")]
+    pub kind: Option<String>,
+    /// Host name or address.
+    pub host: String,
+    /// TCP port.
+    #[schema(default = 8080, minimum = 1)]
+    pub port: Option<u16>,
+    /// Where it wants one.
+    pub username: Option<String>,
+    /// Where it wants one. The mask, or leaving the field out, keeps the stored one; an empty text removes it.
+    pub password: Option<String>,
+    /// Addresses of the local network go direct.
+    #[schema(default = true)]
+    pub bypass_local: Option<bool>,
+    /// Domains that go direct.
+    pub bypass_domains: Option<Vec<String>>,
+}
+
+pub(super) fn read_proxy(group: &mut Fields, existing: Option<&OutboundProxy>) -> Option<OutboundProxy> {
+    let given = group.object("proxyConfig")?;
+    let mut fields = Fields::named("proxyConfig.".to_owned(), given, PROXY_FIELDS);
+    let host = fields.required_text("host", HOST_BYTES).trim().to_owned();
+    if !host.is_empty() && !is_host(&host) {
+        fields.error("host", "must be a host name or an address, without scheme, port or path");
+    }
+    let port = fields.integer("port", 1, i64::from(u16::MAX)).and_then(|port| u16::try_from(port).ok());
+    let proxy = OutboundProxy {
+        scheme: fields.name_of("type", ProxyScheme::NAMES, ProxyScheme::from_name).unwrap_or_default(),
+        host,
+        port: port.unwrap_or(DEFAULT_PORT),
+        username: fields.text("username", CREDENTIAL_BYTES).unwrap_or_default(),
+        password: read_password(&mut fields, existing),
+        bypass_local: fields.boolean("bypassLocal", true),
+        bypass_domains: fields.texts("bypassDomains", HOST_BYTES).unwrap_or_default(),
+    };
+    group.absorb(fields);
+    Some(proxy)
+}
+
+fn read_password(fields: &mut Fields, existing: Option<&OutboundProxy>) -> Secret {
+    let stored = existing.map(|proxy| proxy.password.clone()).unwrap_or_default();
+    match fields.text("password", CREDENTIAL_BYTES) {
+        None => stored,
+        Some(text) if !text.contains(MASK_MARK) => text.into(),
+        Some(text) if !stored.is_empty() && stored.mask() == text => stored,
+        Some(_) => {
+            fields.error("password", "is a mask, but of no stored password: send the password itself");
+            Secret::default()
+        }
+    }
+}
+
+fn is_host(host: &str) -> bool {
+    let bracketed = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.to_owned() };
+    let uri = format!("http://{bracketed}/").parse::<Uri>();
+    uri.is_ok_and(|uri| uri.host() == Some(&bracketed) && uri.port().is_none() && uri.path() == "/")
+}

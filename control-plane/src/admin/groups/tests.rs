@@ -1,0 +1,249 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use shared::snapshot::{BalancePolicy, ProxyScheme};
+
+use super::body::{patched, replacement};
+use super::view::GroupView;
+use crate::error::ApiError;
+use crate::store::StoreError;
+use crate::store::groups::StoredGroup;
+
+fn issue_body() -> Value {
+    json!({
+        "groupName": "openai-primary", "providerType": "openai", "apiKeys": ["sk-1", "sk-2"],
+        "models": ["gpt-4o", "gpt-4o-mini"], "balancePolicy": "round_robin", "retryCount": 3, "timeout": 60,
+        "priority": 1, "enabled": true, "parameters": {"temperature": 0.7, "max_tokens": 2000}
+    })
+}
+
+fn full() -> StoredGroup {
+    let body = json!({
+        "group_name": "full", "provider_type": "openai_compatible", "base_url": "http://host:1/v1/",
+        "api_keys": ["sk-first-key-0001", "sk-other-key-0002"], "models": ["m"], "model_aliases": {"fast": "m"},
+        "parameter_defaults": {"temperature": 0.5}, "parameter_overrides": {"seed": 1},
+        "headers": {"X-Token": "a-long-header-secret"}, "balance_policy": "least_used", "retry_count": 1,
+        "timeout": 1.5, "rpm": 60, "test_model": "m", "priority": -2, "enabled": false, "proxy_enabled": true,
+        "proxy_config": {"type": "socks5", "host": "proxy.test", "port": 1080, "username": "u",
+                         "password": "proxy-password-1", "bypass_local": false, "bypass_domains": ["a.test"]},
+        "fake_streaming": true, "health_check_enabled": false
+    });
+    let mut group = replacement(body, None).unwrap();
+    group.created_at = 1;
+    group.updated_at = 2;
+    group
+}
+
+fn view(group: &StoredGroup) -> Value {
+    serde_json::to_value(GroupView::of(group)).unwrap()
+}
+
+fn bad(result: Result<StoredGroup, ApiError>) -> Vec<(String, String)> {
+    match result {
+        Err(ApiError::Invalid(errors)) => errors.into_iter().map(|error| (error.field, error.message)).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn bad_fields(result: Result<StoredGroup, ApiError>) -> Vec<String> {
+    bad(result).into_iter().map(|(field, _)| field).collect()
+}
+
+#[test]
+fn the_documented_body_makes_a_group_as_it_stands() {
+    let stored = replacement(issue_body(), None).unwrap();
+    let group = &stored.group;
+    assert_eq!(&*group.base_url, "https://api.openai.com/v1");
+    assert_eq!(group.balance_policy, BalancePolicy::RoundRobin);
+    assert_eq!((group.retry_count, group.timeout, group.priority), (3, Duration::from_mins(1), 1));
+    assert_eq!(group.upstream_keys.len(), 2);
+    assert_ne!(group.upstream_keys[0].id, group.upstream_keys[1].id);
+    assert_eq!(group.parameter_defaults["max_tokens"], 2000);
+    let shown = view(&stored);
+    assert_eq!(shown["apiKeys"], json!(["****", "****#2"]));
+    assert_eq!(shown["timeout"], json!(60));
+    assert_eq!(shown["parameters"], json!({"temperature": 0.7, "max_tokens": 2000}));
+    assert!(!shown.to_string().contains("sk-1"));
+}
+
+#[test]
+fn every_field_has_its_place_and_no_secret_is_shown() {
+    let stored = full();
+    let shown = view(&stored);
+    assert_eq!(shown["baseUrl"], "http://host:1/v1");
+    assert_eq!(shown["apiKeys"], json!(["sk-f****0001", "sk-o****0002"]));
+    assert_eq!(shown["upstreamKeys"][0]["masked"], "sk-f****0001");
+    assert_eq!(shown["headers"], json!({"x-token": "a-lo****cret"}));
+    assert_eq!(
+        shown["proxyConfig"],
+        json!({"type": "socks5", "host": "proxy.test", "port": 1080, "username": "u", "password": "prox****rd-1",
+               "bypassLocal": false, "bypassDomains": ["a.test"]})
+    );
+    assert_eq!(shown["timeout"], json!(1.5));
+    assert_eq!(shown["rpmLimit"], 60);
+    assert_eq!(stored.group.outbound_proxy.as_ref().unwrap().scheme, ProxyScheme::Socks5);
+    for secret in ["sk-first-key-0001", "a-long-header-secret", "proxy-password-1"] {
+        assert!(!shown.to_string().contains(secret), "{secret}");
+    }
+}
+
+#[test]
+fn what_was_read_can_be_sent_back_unchanged() {
+    let stored = full();
+    let again = replacement(view(&stored), Some(&stored)).unwrap();
+    assert_eq!(again.group, stored.group);
+    assert_eq!(patched(json!({}), &stored).unwrap().group, stored.group);
+}
+
+#[test]
+fn a_put_takes_defaults_but_keeps_keys_that_are_not_named() {
+    let stored = full();
+    let again = replacement(json!({"groupName": "n", "providerType": "anthropic"}), Some(&stored)).unwrap();
+    assert_eq!(again.group.upstream_keys, stored.group.upstream_keys);
+    assert_eq!(again.group.id, stored.group.id);
+    assert_eq!(&*again.group.base_url, "https://api.anthropic.com");
+    assert_eq!(again.group.headers.len(), 0);
+    assert_eq!((again.group.retry_count, again.group.timeout), (3, Duration::from_mins(1)));
+    assert!(again.group.enabled && again.group.health_check_enabled && !again.proxy_enabled);
+    assert_eq!(replacement(issue_body(), Some(&stored)).unwrap().group.upstream_keys.len(), 2);
+    let empty = json!({"groupName": "n", "providerType": "openai", "apiKeys": []});
+    assert_eq!(replacement(empty, Some(&stored)).unwrap().group.upstream_keys.len(), 0);
+}
+
+#[test]
+fn masks_keep_keys_by_id_and_new_secrets_are_new_keys() {
+    let stored = full();
+    let keys = &stored.group.upstream_keys;
+    let patch = json!({"apiKeys": ["sk-o****0002", "sk-brand-new-key-3", "sk-first-key-0001"]});
+    let again = patched(patch, &stored).unwrap();
+    let ids: Vec<_> = again.group.upstream_keys.iter().map(|key| Arc::clone(&key.id)).collect();
+    assert_eq!(ids[0], keys[1].id);
+    assert_eq!(ids[2], keys[0].id, "the secret itself is the same key");
+    assert!(keys.iter().all(|key| key.id != ids[1]));
+    assert_eq!(again.group.upstream_keys[0].secret, keys[1].secret);
+
+    let errors = bad(patched(json!({"apiKeys": ["sk-x****9999", "sk-o****0002", "sk-o****0002", "", 5]}), &stored));
+    let wanted = "is a mask, but of no stored key: send the key itself";
+    assert_eq!(errors[0], ("apiKeys[0]".to_owned(), wanted.to_owned()));
+    assert_eq!(errors.len(), 4, "{errors:?}");
+    let errors = bad_fields(replacement(view(&stored), None));
+    assert_eq!(errors.len(), 6, "masks and ids make no new group: {errors:?}");
+}
+
+#[test]
+fn keys_that_look_alike_are_told_apart_by_position() {
+    let stored = replacement(issue_body(), None).unwrap();
+    let keys = &stored.group.upstream_keys;
+    let kept = |list: Value| patched(json!({ "apiKeys": list }), &stored).unwrap().group.upstream_keys;
+    assert_eq!(kept(json!(["****", "****#2"])), *keys);
+    assert_eq!(kept(json!(["****", "****"])), *keys);
+    assert_eq!(kept(json!(["****#2"])), [Arc::clone(&keys[1])]);
+    assert_eq!(kept(json!(["****#2", "****"])), [Arc::clone(&keys[1]), Arc::clone(&keys[0])]);
+    assert_eq!(bad_fields(patched(json!({"apiKeys": ["****", "****", "****"]}), &stored)), ["apiKeys[2]"]);
+}
+
+#[test]
+fn the_same_secret_twice_is_refused() {
+    let body = json!({"groupName": "n", "providerType": "openai", "apiKeys": ["sk-1", "sk-2", " sk-1 "]});
+    assert_eq!(bad_fields(replacement(body, None)), ["apiKeys[2]"]);
+}
+
+#[test]
+fn upstream_keys_are_switched_by_id() {
+    let stored = full();
+    let id = &stored.group.upstream_keys[1].id;
+    let again = patched(json!({"upstreamKeys": [{"id": id, "enabled": false}]}), &stored).unwrap();
+    let enabled: Vec<bool> = again.group.upstream_keys.iter().map(|key| key.enabled).collect();
+    assert_eq!(enabled, [true, false]);
+    assert_eq!(
+        bad_fields(patched(json!({"upstreamKeys": [{"id": "x", "enabled": false}]}), &stored)),
+        ["upstreamKeys[0].id"]
+    );
+}
+
+#[test]
+fn a_patch_changes_what_it_names_in_either_spelling() {
+    let stored = full();
+    let again = patched(
+        json!({
+            "retry_count": 9, "parameterDefaults": {"temperature": null, "top_p": 1}, "model_aliases": {"slow": "m"},
+            "headers": {"X-TOKEN": null, "x-new": "value"}, "proxy_config": {"bypass_local": true}, "testModel": null
+        }),
+        &stored,
+    )
+    .unwrap();
+    assert_eq!(again.group.retry_count, 9);
+    assert_eq!(Value::Object(again.group.parameter_defaults.clone()), json!({"top_p": 1}));
+    assert_eq!(again.group.model_aliases.len(), 2);
+    assert_eq!(again.group.headers.keys().collect::<Vec<_>>(), ["x-new"]);
+    assert_eq!(again.group.test_model, None);
+    let proxy = again.group.outbound_proxy.unwrap();
+    assert!(proxy.bypass_local);
+    assert_eq!(proxy.password.expose(), "proxy-password-1");
+    assert_eq!(again.group.upstream_keys, stored.group.upstream_keys);
+
+    let without = patched(json!({"proxyConfig": {"password": null}}), &stored).unwrap();
+    assert!(without.group.outbound_proxy.unwrap().password.is_empty());
+    let none = patched(json!({"proxyConfig": null, "proxyEnabled": false}), &stored).unwrap();
+    assert_eq!(none.group.outbound_proxy, None);
+    assert_eq!(bad_fields(patched(json!({"proxyConfig": null}), &stored)), ["proxyConfig"]);
+}
+
+#[test]
+fn all_bad_fields_are_named_at_once() {
+    let body = json!({
+        "groupName": " ", "providerType": "opanai", "baseUrl": "ftp://x", "apiKeys": ["ok-key", "b\nd", 3],
+        "models": "gpt-4o", "modelAliases": {"a": 1, "b": ""}, "parameters": [], "headers": {"b d": "x", "te": "x", "ok": "a\nb"},
+        "balancePolicy": "fastest", "retryCount": -1, "timeout": 0, "rpmLimit": "many", "priority": 1e12,
+        "enabled": 1, "proxyConfig": {"host": "http://x/", "port": 0, "typ": "http"}, "colour": 1
+    });
+    let mut fields = bad_fields(replacement(body, None));
+    fields.sort();
+    let mut wanted = [
+        "groupName",
+        "providerType",
+        "baseUrl",
+        "apiKeys[1]",
+        "apiKeys[2]",
+        "models",
+        "modelAliases[a]",
+        "modelAliases[b]",
+        "parameters",
+        "headers[b d]",
+        "headers[te]",
+        "headers[ok]",
+        "balancePolicy",
+        "retryCount",
+        "timeout",
+        "rpmLimit",
+        "priority",
+        "enabled",
+        "proxyConfig.host",
+        "proxyConfig.port",
+        "proxyConfig.typ",
+        "colour",
+    ];
+    wanted.sort_unstable();
+    assert_eq!(fields, wanted);
+}
+
+#[test]
+fn a_compatible_provider_needs_its_base_url() {
+    let errors = bad(replacement(json!({"groupName": "n", "providerType": "openai_compatible"}), None));
+    assert_eq!(errors, [("baseUrl".to_owned(), "is required for this providerType".to_owned())]);
+    assert_eq!(bad_fields(replacement(json!({}), None)), ["groupName", "providerType", "baseUrl"]);
+}
+
+#[test]
+fn a_write_over_an_older_state_is_refused() {
+    let stored = full();
+    for (updated_at, fine) in [(json!(2), true), (json!(1), false), (json!(null), true)] {
+        let result = patched(json!({ "updatedAt": updated_at, "priority": 4 }), &stored);
+        assert_eq!(result.is_ok(), fine, "{updated_at}");
+        if let Err(error) = result {
+            assert!(matches!(error, ApiError::Store(StoreError::Stale)), "{error:?}");
+        }
+    }
+    assert_eq!(bad_fields(patched(json!({"id": "other"}), &stored)), ["id"]);
+}

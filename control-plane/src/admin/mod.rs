@@ -1,0 +1,30 @@
+//! The admin REST API, one file for each resource.
+
+pub mod audit;
+pub(crate) mod extract;
+pub(crate) mod fields;
+pub mod groups;
+pub mod logs;
+pub mod nodes;
+pub mod openapi;
+pub mod pagination;
+pub mod proxy_keys;
+pub mod status;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::app::AppState;
+
+/// The routes under `/admin`.
+pub(crate) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .merge(status::router())
+        .merge(groups::router())
+        .merge(proxy_keys::router())
+        .merge(logs::router())
+        .merge(nodes::router())
+        .merge(audit::router())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,45 @@
+//! `GET /admin/nodes`: the nodes that are, or lately were, connected.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::AppState;
+use crate::auth::Reader;
+use crate::error::Problem;
+use crate::grpc::registry::NodeView;
+
+/// All nodes, on one page.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeList {
+    /// The nodes.
+    pub items: Vec<NodeView>,
+    /// Always null: there is one page.
+    pub next_cursor: Option<String>,
+}
+
+/// The routes of nodes.
+pub(crate) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(list))
+}
+
+/// List nodes
+///
+/// Each with the config version it was sent, the one it applied, and what it refused last.
+#[utoipa::path(
+    get,
+    path = "/admin/nodes",
+    operation_id = "listNodes",
+    tag = "nodes",
+    responses(
+        (status = 200, description = "All nodes", body = NodeList),
+        (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn list(State(state): State<AppState>, _reader: Reader) -> Json<NodeList> {
+    Json(NodeList { items: state.nodes().list(), next_cursor: None })
+}

@@ -1,0 +1,99 @@
+//! The OpenAPI 3.1 document, made from the handlers, and Swagger UI to read it with.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Path;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Components, OpenApi as Document, SecurityRequirement};
+use utoipa::{Modify, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_swagger_ui::Config;
+
+use crate::app::AppState;
+use crate::auth::COOKIE;
+use crate::error::ApiError;
+
+/// Where the document is.
+pub const DOCUMENT: &str = "/openapi.json";
+
+/// What Swagger UI needs and no more: its own scripts and styles, inline styles that it sets, and images in them.
+const SWAGGER_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+                              font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Orchestration API",
+        description = "Admin API of the gateway.\n\nNames are camelCase in answers; snake_case is taken too. Times are epoch \
+                       milliseconds. Secrets go in and never come out: a read shows a mask, and a write with the mask keeps \
+                       the secret. Errors are problem documents (RFC 9457) that name every bad field at once.",
+        license(name = "MIT", identifier = "MIT"),
+    ),
+    tags(
+        (name = "auth", description = "Log in and out"),
+        (name = "groups", description = "Provider accounts and pools"),
+        (name = "proxy keys", description = "What clients authenticate with"),
+        (name = "logs", description = "Usage records"),
+        (name = "nodes", description = "Data planes"),
+        (name = "audit", description = "Who changed what"),
+        (name = "status", description = "The control plane itself"),
+    ),
+    modifiers(&Credentials),
+)]
+struct Base;
+
+struct Credentials;
+
+impl Modify for Credentials {
+    fn modify(&self, document: &mut Document) {
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+        let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(COOKIE)));
+        let components = document.components.get_or_insert_with(Components::new);
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        components.add_security_scheme("cookie", cookie);
+        let none: [&str; 0] = [];
+        document.security =
+            Some(vec![SecurityRequirement::new("bearer", none), SecurityRequirement::new("cookie", none)]);
+    }
+}
+
+/// All documented routes, and the document.
+pub(crate) fn documented() -> (Router<AppState>, Document) {
+    OpenApiRouter::with_openapi(Base::openapi()).merge(crate::auth::router()).merge(super::router()).split_for_parts()
+}
+
+/// `/openapi.json` and `/swagger`.
+pub(crate) fn router(document: &Document) -> Router<AppState> {
+    let json: Arc<str> = document.to_json().unwrap_or_default().into();
+    let config = Arc::new(Config::from(DOCUMENT));
+    let page = move |path: String| {
+        let config = Arc::clone(&config);
+        async move { file(&path, config) }
+    };
+    let index = page.clone();
+    Router::new()
+        .route(DOCUMENT, get(move || async move { ([(header::CONTENT_TYPE, "application/json")], json.to_string()) }))
+        .route("/swagger", get(|| async { Redirect::permanent("/swagger/") }))
+        .route("/swagger/", get(move || index("index.html".to_owned())))
+        .route("/swagger/{*path}", get(move |Path(path): Path<String>| page(path)))
+}
+
+fn file(path: &str, config: Arc<Config<'static>>) -> Response {
+    match utoipa_swagger_ui::serve(path, config) {
+        Ok(Some(file)) => {
+            let mut response =
+                ([(header::CONTENT_TYPE, file.content_type.as_str())], file.bytes.into_owned()).into_response();
+            response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(SWAGGER_POLICY));
+            if file.gzpipped {
+                response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            }
+            response
+        }
+        Ok(None) => ApiError::NotFound("the page was").into_response(),
+        Err(error) => ApiError::Internal(format!("Swagger UI: {error}")).into_response(),
+    }
+}

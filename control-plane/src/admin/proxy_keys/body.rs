@@ -1,0 +1,276 @@
+//! A proxy key as it is written: fields read, checked all at once, and laid over what is stored.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+use shared::crypto::{random_token, sha256};
+use shared::ids::{Id, new_id};
+use shared::secret::{Secret, mask};
+use shared::snapshot::{GroupPolicy, ProxyKey, validate_proxy_key};
+use utoipa::ToSchema;
+
+use super::view::ProxyKeyView;
+use crate::admin::fields::{Fields, Known, kind, merge};
+use crate::error::{ApiError, FieldError};
+use crate::store::proxy_keys::StoredProxyKey;
+use crate::store::{Store, StoreError, groups};
+
+/// Fields of a proxy key. The last five are only read: taken, so that what was read can be sent back.
+const FIELDS: &[Known] = &[
+    Known::also("name", &["keyName"]),
+    Known::new("key"),
+    Known::new("description"),
+    Known::new("enabled"),
+    Known::new("allowedGroups"),
+    Known::new("allowedModels"),
+    Known::also("groupPolicy", &["groupBalancePolicy"]),
+    Known::new("groupWeights"),
+    Known::also("rpmLimit", &["rpm"]),
+    Known::also("tpmLimit", &["tpm"]),
+    Known::also("concurrencyLimit", &["concurrency"]),
+    Known::new("expiresAt"),
+    Known::new("updatedAt"),
+    Known::new("id"),
+    Known::new("masked"),
+    Known::new("usageCount"),
+    Known::new("lastUsedAt"),
+    Known::new("createdAt"),
+];
+
+const WEIGHT_FIELDS: &[Known] = &[Known::new("groupId"), Known::new("weight")];
+
+/// In front of a value made here.
+const PREFIX: &str = "sk-orch-";
+
+/// Random bytes of a value made here.
+const MADE_BYTES: usize = 32;
+
+/// A value that a caller brings must be hard to guess.
+const KEY_CHARACTERS: std::ops::RangeInclusive<usize> = 16..=512;
+
+const NAME_BYTES: usize = 128;
+const DESCRIPTION_BYTES: usize = 2000;
+const ID_BYTES: usize = 64;
+const MODEL_BYTES: usize = 256;
+const HEAVIEST: i64 = 1_000_000;
+
+/// A proxy key to be stored, and its value where it is a new one.
+pub(super) struct Written {
+    pub(super) stored: StoredProxyKey,
+    pub(super) value: Option<Secret>,
+}
+
+/// The proxy key that `body` describes. With `existing` it replaces that one: absent fields take their defaults, but an absent
+/// value stays.
+pub(super) fn replacement(body: Value, existing: Option<&StoredProxyKey>) -> Result<Written, ApiError> {
+    let mut fields = Fields::of(body, FIELDS)?;
+    let stale = is_stale(&mut fields, existing);
+    let name = fields.required_text("name", NAME_BYTES).trim().to_owned();
+    let value = read_value(&mut fields, existing)?;
+    let description = fields.text("description", DESCRIPTION_BYTES).filter(|description| !description.is_empty());
+    let tpm_limit = fields.integer("tpmLimit", 0, i64::MAX).and_then(|limit| u64::try_from(limit).ok());
+    let key = ProxyKey {
+        id: existing.map_or_else(|| new_id().into(), |stored| Arc::clone(&stored.key.id)),
+        name: name.into(),
+        digest: match (&value, existing) {
+            (Some(value), _) => sha256(value.expose().as_bytes()),
+            (None, Some(stored)) => stored.key.digest,
+            (None, None) => [0; 32],
+        },
+        enabled: fields.boolean("enabled", true),
+        allowed_groups: arcs(fields.texts("allowedGroups", ID_BYTES)),
+        allowed_models: arcs(fields.texts("allowedModels", MODEL_BYTES)),
+        group_policy: fields.name_of("groupPolicy", GroupPolicy::NAMES, GroupPolicy::from_name).unwrap_or_default(),
+        group_weights: read_weights(&mut fields),
+        rpm_limit: fields.limit("rpmLimit"),
+        tpm_limit: tpm_limit.unwrap_or_default(),
+        concurrency_limit: fields.limit("concurrencyLimit"),
+        expires_at_ms: fields.time("expiresAt"),
+    };
+    if fields.is_fine()
+        && let Err(error) = validate_proxy_key(&key)
+    {
+        fields.error("key", error.to_string());
+    }
+    fields.finish()?;
+    if stale {
+        return Err(StoreError::Stale.into());
+    }
+    let masked = match (&value, existing) {
+        (Some(value), _) => mask(value.expose()),
+        (None, Some(stored)) => stored.masked.clone(),
+        (None, None) => String::new(),
+    };
+    let stored = StoredProxyKey {
+        key,
+        masked,
+        description,
+        usage_count: existing.map_or(0, |stored| stored.usage_count),
+        last_used_at: existing.and_then(|stored| stored.last_used_at),
+        created_at: existing.map_or(0, |stored| stored.created_at),
+        updated_at: existing.map_or(0, |stored| stored.updated_at),
+    };
+    Ok(Written { stored, value })
+}
+
+/// The proxy key after a merge patch (RFC 7396) over its readable form.
+pub(super) fn patched(patch: Value, existing: &StoredProxyKey) -> Result<Written, ApiError> {
+    let mut patch = Fields::of(patch, FIELDS)?.into_values()?;
+    if let Some(weights @ Value::Array(_)) = patch.get_mut("groupWeights") {
+        // A list replaces all weights; as a map it would be merged with them.
+        let mut fields =
+            Fields::of(Value::Object(Map::from_iter([("groupWeights".to_owned(), weights.take())])), FIELDS)?;
+        let given = read_weights(&mut fields);
+        fields.finish()?;
+        let gone = existing.key.group_weights.keys().map(|id| (id.to_string(), Value::Null));
+        let given = given.into_iter().map(|(id, weight)| (id.to_string(), weight.into()));
+        *weights = Value::Object(gone.chain(given).collect());
+    }
+    let mut readable = serde_json::to_value(ProxyKeyView::of(existing))
+        .map_err(|error| ApiError::Internal(format!("a proxy key cannot be written as JSON: {error}")))?;
+    merge(&mut readable, Value::Object(patch));
+    replacement(readable, Some(existing))
+}
+
+/// Refuses ids of groups that do not exist, unless the key had them before: a group may be deleted while a key names it.
+pub(super) async fn check_groups(store: &Store, key: &ProxyKey, existing: Option<&ProxyKey>) -> Result<(), ApiError> {
+    let known: BTreeSet<&Id> =
+        existing.map(|key| key.allowed_groups.iter().chain(key.group_weights.keys()).collect()).unwrap_or_default();
+    let allowed = key.allowed_groups.iter().enumerate().map(|(index, id)| (format!("allowedGroups[{index}]"), id));
+    let weighted = key.group_weights.keys().map(|id| (format!("groupWeights[{id}]"), id));
+    let mut checked: BTreeMap<&Id, bool> = BTreeMap::new();
+    let mut errors = Vec::new();
+    for (field, id) in allowed.chain(weighted) {
+        if known.contains(id) {
+            continue;
+        }
+        let exists = match checked.get(id) {
+            Some(exists) => *exists,
+            None => groups::get(store, id).await?.is_some(),
+        };
+        checked.insert(id, exists);
+        if !exists {
+            errors.push(FieldError::new(field, format!("{id:?} is the id of no group")));
+        }
+    }
+    if errors.is_empty() { Ok(()) } else { Err(ApiError::Invalid(errors)) }
+}
+
+/// Whether the client has read an older state than the stored one. Also checks `id`, which cannot be changed.
+fn is_stale(fields: &mut Fields, existing: Option<&StoredProxyKey>) -> bool {
+    let updated_at = fields.take("updatedAt");
+    let id = fields.take("id");
+    for read_only in ["masked", "usageCount", "lastUsedAt", "createdAt"] {
+        fields.take(read_only);
+    }
+    let Some(existing) = existing else { return false };
+    if id.is_some_and(|id| id.as_str() != Some(&existing.key.id)) {
+        fields.error("id", "cannot be changed");
+    }
+    updated_at.is_some_and(|updated_at| updated_at.as_i64() != Some(existing.updated_at))
+}
+
+/// A new value: the caller's own, or for a new key one made here.
+fn read_value(fields: &mut Fields, existing: Option<&StoredProxyKey>) -> Result<Option<Secret>, ApiError> {
+    let Some(text) = fields.text("key", *KEY_CHARACTERS.end()) else {
+        return if existing.is_some() {
+            Ok(None)
+        } else {
+            let token = random_token(MADE_BYTES).map_err(|error| ApiError::Internal(error.to_string()))?;
+            Ok(Some(Secret::new(format!("{PREFIX}{token}"))))
+        };
+    };
+    if existing.is_some_and(|stored| stored.masked == text) {
+        return Ok(None);
+    }
+    if !KEY_CHARACTERS.contains(&text.len()) || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let (least, most) = (KEY_CHARACTERS.start(), KEY_CHARACTERS.end());
+        fields.error("key", format!("must be {least} to {most} visible ASCII characters"));
+    }
+    Ok(Some(text.into()))
+}
+
+/// A map of group id to weight, or a list of `{groupId, weight}`.
+fn read_weights(fields: &mut Fields) -> BTreeMap<Id, u32> {
+    let mut weights = BTreeMap::new();
+    let entries: Vec<(String, Map<String, Value>)> = match fields.take("groupWeights") {
+        None => Vec::new(),
+        Some(Value::Object(map)) => map
+            .into_iter()
+            .map(|(id, weight)| {
+                let entry =
+                    Map::from_iter([("groupId".to_owned(), Value::String(id.clone())), ("weight".to_owned(), weight)]);
+                (format!("groupWeights[{id}]"), entry)
+            })
+            .collect(),
+        Some(Value::Array(list)) => {
+            let mut entries = Vec::with_capacity(list.len());
+            for (index, entry) in list.into_iter().enumerate() {
+                let place = format!("groupWeights[{index}]");
+                match entry {
+                    Value::Object(entry) => entries.push((place, entry)),
+                    other => fields.error(&place, format!("must be an object, not {}", kind(&other))),
+                }
+            }
+            entries
+        }
+        Some(other) => {
+            let message = format!("must be an object of group id and weight, or a list, not {}", kind(&other));
+            fields.error("groupWeights", message);
+            Vec::new()
+        }
+    };
+    for (place, entry) in entries {
+        let mut entry = Fields::named(format!("{place}."), entry, WEIGHT_FIELDS);
+        let id = entry.required_text("groupId", ID_BYTES);
+        let weight = entry.integer("weight", 0, HEAVIEST).and_then(|weight| u32::try_from(weight).ok()).unwrap_or(1);
+        if entry.is_fine() && weights.insert(id.into(), weight).is_some() {
+            entry.error("groupId", "has a weight already");
+        }
+        fields.absorb(entry);
+    }
+    weights
+}
+
+fn arcs(texts: Option<Vec<String>>) -> Vec<Arc<str>> {
+    texts.unwrap_or_default().into_iter().map(Into::into).collect()
+}
+
+/// What a write of a proxy key sends, for the OpenAPI document. [`replacement`] reads it.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct ProxyKeyBody {
+    /// What people call it. Unique. Also taken as `keyName`.
+    #[schema(example = "my-app-key", max_length = 128)]
+    pub name: String,
+    /// A value of your own, 16 to 512 visible ASCII characters. Without it one is made.
+    pub key: Option<String>,
+    /// For people.
+    pub description: Option<String>,
+    /// Whether it may be used.
+    #[schema(default = true)]
+    pub enabled: Option<bool>,
+    /// Ids of the groups it may use. Empty: all.
+    pub allowed_groups: Option<Vec<String>>,
+    /// Models it may use, as clients name them. Empty: all.
+    pub allowed_models: Option<Vec<String>>,
+    /// `failover`, `round_robin`, `weighted`, `random` or `least_used`. Also taken as `groupBalancePolicy`.
+    #[schema(default = "failover")]
+    pub group_policy: Option<String>,
+    /// Group id → weight, for `weighted`; a group that is missing weighs 1. A list of `{groupId, weight}` is taken too.
+    pub group_weights: Option<BTreeMap<String, u32>>,
+    /// Requests a minute; 0 is no limit. Also taken as `rpm`.
+    #[schema(default = 0, example = 100)]
+    pub rpm_limit: Option<u32>,
+    /// Tokens a minute; 0 is no limit. Also taken as `tpm`.
+    #[schema(default = 0)]
+    pub tpm_limit: Option<u64>,
+    /// Requests in flight; 0 is no limit. Also taken as `concurrency`.
+    #[schema(default = 0)]
+    pub concurrency_limit: Option<u32>,
+    /// When it stops to be valid: epoch milliseconds, or RFC 3339 text.
+    pub expires_at: Option<i64>,
+    /// What was read as `updatedAt`: the write is refused with 409 when the key has changed since.
+    pub updated_at: Option<i64>,
+}

@@ -1,0 +1,212 @@
+//! `/admin/proxy-keys`: what clients authenticate with.
+
+mod body;
+mod view;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use shared::secret::Secret;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::extract::{JsonBody, ResourceId, query};
+use super::pagination::{CURSOR, LIMIT, PageOf, PageQuery, page};
+use crate::app::AppState;
+use crate::auth::{Reader, Writer};
+use crate::error::{ApiError, Problem};
+use crate::store::proxy_keys as store;
+use crate::store::proxy_keys::StoredProxyKey;
+
+use body::{Written, check_groups};
+
+pub use body::ProxyKeyBody;
+pub use view::ProxyKeyView;
+
+const NOT_FOUND: ApiError = ApiError::NotFound("the proxy key was");
+
+/// The routes of proxy keys.
+pub(crate) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(read, replace, patch, remove))
+}
+
+/// List proxy keys
+#[utoipa::path(
+    get,
+    path = "/admin/proxy-keys",
+    operation_id = "listProxyKeys",
+    tag = "proxy keys",
+    params(PageQuery),
+    responses(
+        (status = 200, description = "A page of proxy keys", body = PageOf<ProxyKeyView>),
+        (status = 400, description = "The query is not valid", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn list(
+    State(state): State<AppState>,
+    _reader: Reader,
+    parts: Parts,
+) -> Result<Json<PageOf<ProxyKeyView>>, ApiError> {
+    let mut query = query(&parts, &[LIMIT, CURSOR])?;
+    let page = page(&mut query);
+    query.finish()?;
+    Ok(PageOf::of(store::list(state.store(), &page).await?, |key| ProxyKeyView::of(&key)))
+}
+
+/// Make a proxy key
+///
+/// The answer holds the value in `key`, this once.
+#[utoipa::path(
+    post,
+    path = "/admin/proxy-keys",
+    operation_id = "createProxyKey",
+    tag = "proxy keys",
+    request_body = ProxyKeyBody,
+    responses(
+        (status = 201, description = "The proxy key as it is stored", body = ProxyKeyView),
+        (status = 400, description = "Fields are not valid", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Viewers change nothing", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The name or the value is taken", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn create(
+    State(state): State<AppState>,
+    Writer(principal): Writer,
+    JsonBody(body): JsonBody,
+) -> Result<Response, ApiError> {
+    let Written { stored: key, value } = body::replacement(body, None)?;
+    check_groups(state.store(), &key.key, None).await?;
+    let stored = store::create(state.store(), &key, &principal.actor()).await?;
+    let mut response = (StatusCode::CREATED, Json(shown(&stored, value.as_ref()))).into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Ok(location) = HeaderValue::from_str(&format!("/admin/proxy-keys/{}", stored.key.id)) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// Read a proxy key
+#[utoipa::path(
+    get,
+    path = "/admin/proxy-keys/{id}",
+    operation_id = "readProxyKey",
+    tag = "proxy keys",
+    params(("id" = String, Path, description = "Id of the proxy key")),
+    responses(
+        (status = 200, description = "The proxy key", body = ProxyKeyView),
+        (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is none", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn read(
+    State(state): State<AppState>,
+    _reader: Reader,
+    ResourceId(id): ResourceId,
+) -> Result<Json<ProxyKeyView>, ApiError> {
+    Ok(Json(ProxyKeyView::of(&existing(&state, &id).await?)))
+}
+
+/// Replace a proxy key
+///
+/// Fields that are left out take their defaults, but without `key` the value stays. A new `key` replaces it.
+#[utoipa::path(
+    put,
+    path = "/admin/proxy-keys/{id}",
+    operation_id = "replaceProxyKey",
+    tag = "proxy keys",
+    params(("id" = String, Path, description = "Id of the proxy key")),
+    request_body = ProxyKeyBody,
+    responses(
+        (status = 200, description = "The proxy key as it is stored", body = ProxyKeyView),
+        (status = 400, description = "Fields are not valid", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Viewers change nothing", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is none", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The name is taken, or the proxy key was changed meanwhile", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn replace(
+    State(state): State<AppState>,
+    Writer(principal): Writer,
+    ResourceId(id): ResourceId,
+    JsonBody(body): JsonBody,
+) -> Result<Json<ProxyKeyView>, ApiError> {
+    let existing = existing(&state, &id).await?;
+    let Written { stored: key, value } = body::replacement(body, Some(&existing))?;
+    check_groups(state.store(), &key.key, Some(&existing.key)).await?;
+    let stored = store::replace(state.store(), &key, &principal.actor()).await?;
+    Ok(Json(shown(&stored, value.as_ref())))
+}
+
+/// Change a proxy key
+///
+/// A JSON merge patch (RFC 7396) over the form that is read: fields that are left out stay, null resets a field to its default.
+#[utoipa::path(
+    patch,
+    path = "/admin/proxy-keys/{id}",
+    operation_id = "changeProxyKey",
+    tag = "proxy keys",
+    params(("id" = String, Path, description = "Id of the proxy key")),
+    request_body(content = ProxyKeyBody, description = "Any part of a proxy key"),
+    responses(
+        (status = 200, description = "The proxy key as it is stored", body = ProxyKeyView),
+        (status = 400, description = "Fields are not valid", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Viewers change nothing", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is none", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The name is taken, or the proxy key was changed meanwhile", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn patch(
+    State(state): State<AppState>,
+    Writer(principal): Writer,
+    ResourceId(id): ResourceId,
+    JsonBody(body): JsonBody,
+) -> Result<Json<ProxyKeyView>, ApiError> {
+    let existing = existing(&state, &id).await?;
+    let Written { stored: key, value } = body::patched(body, &existing)?;
+    check_groups(state.store(), &key.key, Some(&existing.key)).await?;
+    let stored = store::replace(state.store(), &key, &principal.actor()).await?;
+    Ok(Json(shown(&stored, value.as_ref())))
+}
+
+/// Delete a proxy key
+#[utoipa::path(
+    delete,
+    path = "/admin/proxy-keys/{id}",
+    operation_id = "deleteProxyKey",
+    tag = "proxy keys",
+    params(("id" = String, Path, description = "Id of the proxy key")),
+    responses(
+        (status = 204, description = "It is gone"),
+        (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Viewers change nothing", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is none", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn remove(
+    State(state): State<AppState>,
+    Writer(principal): Writer,
+    ResourceId(id): ResourceId,
+) -> Result<StatusCode, ApiError> {
+    if store::delete(state.store(), &id, &principal.actor()).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(NOT_FOUND)
+    }
+}
+
+fn shown(stored: &StoredProxyKey, value: Option<&Secret>) -> ProxyKeyView {
+    ProxyKeyView { key: value.map(|value| value.expose().to_owned()), ..ProxyKeyView::of(stored) }
+}
+
+async fn existing(state: &AppState, id: &str) -> Result<StoredProxyKey, ApiError> {
+    store::get(state.store(), id).await?.ok_or(NOT_FOUND)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,79 @@
+//! How a proxy key is shown. Its value is shown once, by the answer that made it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::store::proxy_keys::StoredProxyKey;
+
+/// A proxy key as it is read.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProxyKeyView {
+    /// Its id.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// The value that clients send. Only in the answer that made it or changed it, never again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    pub key: Option<String>,
+    /// Stand-in for the value.
+    pub masked: String,
+    /// For people.
+    pub description: Option<String>,
+    /// Whether it may be used.
+    pub enabled: bool,
+    /// Ids of the groups it may use. Empty: all.
+    pub allowed_groups: Vec<String>,
+    /// Models it may use, as clients name them. Empty: all.
+    pub allowed_models: Vec<String>,
+    /// How the key picks among groups that serve the model.
+    pub group_policy: &'static str,
+    /// Group id → weight, for `weighted`.
+    pub group_weights: BTreeMap<String, u32>,
+    /// Requests a minute; 0 is no limit.
+    pub rpm_limit: u32,
+    /// Tokens a minute; 0 is no limit.
+    pub tpm_limit: u64,
+    /// Requests in flight; 0 is no limit.
+    pub concurrency_limit: u32,
+    /// When it stops to be valid, epoch milliseconds.
+    pub expires_at: Option<i64>,
+    /// Requests so far.
+    pub usage_count: i64,
+    /// When it was last used, epoch milliseconds.
+    pub last_used_at: Option<i64>,
+    /// When it was made, epoch milliseconds.
+    pub created_at: i64,
+    /// When it was last changed, epoch milliseconds. Sent back in a write, it must still be the present one.
+    pub updated_at: i64,
+}
+
+impl ProxyKeyView {
+    /// What of `stored` may be shown.
+    pub fn of(stored: &StoredProxyKey) -> Self {
+        let key = &stored.key;
+        Self {
+            id: key.id.to_string(),
+            name: key.name.to_string(),
+            key: None,
+            masked: stored.masked.clone(),
+            description: stored.description.clone(),
+            enabled: key.enabled,
+            allowed_groups: key.allowed_groups.iter().map(ToString::to_string).collect(),
+            allowed_models: key.allowed_models.iter().map(ToString::to_string).collect(),
+            group_policy: key.group_policy.as_str(),
+            group_weights: key.group_weights.iter().map(|(id, weight)| (id.to_string(), *weight)).collect(),
+            rpm_limit: key.rpm_limit,
+            tpm_limit: key.tpm_limit,
+            concurrency_limit: key.concurrency_limit,
+            expires_at: key.expires_at_ms,
+            usage_count: stored.usage_count,
+            last_used_at: stored.last_used_at,
+            created_at: stored.created_at,
+            updated_at: stored.updated_at,
+        }
+    }
+}

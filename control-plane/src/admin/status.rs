@@ -1,0 +1,96 @@
+//! `GET /admin/status`: the control plane at a glance.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::{AppState, VERSION};
+use crate::auth::Reader;
+use crate::error::{ApiError, Problem};
+use crate::store::usage;
+
+/// The control plane at a glance.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// Always `running`.
+    pub status: &'static str,
+    /// Version of the program.
+    #[schema(example = "0.1.0")]
+    pub version: &'static str,
+    /// Seconds since it started.
+    pub uptime_seconds: u64,
+    /// When it started, epoch milliseconds.
+    pub started_at: i64,
+    /// `sqlite`, `mysql` or `postgres`.
+    pub database_type: &'static str,
+    /// Version of the config that nodes are told.
+    pub config_version: u64,
+    /// Why the config could not be read lately, so that nodes still have an older one; null when all is well.
+    pub config_problem: Option<String>,
+    /// How many there are.
+    pub counts: Counts,
+    /// Nodes whose stream is open.
+    pub nodes_connected: usize,
+}
+
+/// How many there are.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Counts {
+    /// Groups.
+    pub groups: usize,
+    /// Groups that may serve.
+    pub enabled_groups: usize,
+    /// Upstream keys of all groups.
+    pub upstream_keys: usize,
+    /// Proxy keys.
+    pub proxy_keys: usize,
+    /// Proxy keys that may be used.
+    pub enabled_proxy_keys: usize,
+    /// Usage records in the ledger.
+    pub usage_records: i64,
+}
+
+/// The route of the status.
+pub(crate) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(status))
+}
+
+/// Show the status
+#[utoipa::path(
+    get,
+    path = "/admin/status",
+    operation_id = "readStatus",
+    tag = "status",
+    responses(
+        (status = 200, description = "The status", body = Status),
+        (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The database does not answer", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn status(State(state): State<AppState>, _reader: Reader) -> Result<Json<Status>, ApiError> {
+    let snapshot = state.publisher().snapshot();
+    let counts = Counts {
+        groups: snapshot.groups.len(),
+        enabled_groups: snapshot.groups.values().filter(|group| group.enabled).count(),
+        upstream_keys: snapshot.groups.values().map(|group| group.upstream_keys.len()).sum(),
+        proxy_keys: snapshot.proxy_keys.len(),
+        enabled_proxy_keys: snapshot.proxy_keys.values().filter(|key| key.enabled).count(),
+        usage_records: usage::count(state.store()).await?,
+    };
+    Ok(Json(Status {
+        status: "running",
+        version: VERSION,
+        uptime_seconds: state.uptime().as_secs(),
+        started_at: state.started_at(),
+        database_type: state.database_type(),
+        config_version: snapshot.version,
+        config_problem: state.publisher().problem(),
+        counts,
+        nodes_connected: state.nodes().list().iter().filter(|node| node.connected).count(),
+    }))
+}

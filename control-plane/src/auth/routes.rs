@@ -1,0 +1,190 @@
+//! `POST /auth/login`, `GET /auth/verify`, `POST /auth/logout`.
+
+use std::time::Instant;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::json;
+use shared::secret::Secret;
+use tracing::{info, warn};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::extract::{Reader, client_address};
+use super::jwt::role_name;
+use super::{COOKIE, Principal};
+use crate::admin::extract::JsonBody;
+use crate::admin::fields::{Fields, Known};
+use crate::app::AppState;
+use crate::error::{ApiError, Problem};
+use crate::store::{Actor, audit, sessions, users};
+
+/// Longest account name and password taken, in bytes.
+const LONGEST: usize = 1024;
+
+const FIELDS: &[Known] = &[Known::new("username"), Known::new("password")];
+
+/// What a login sends.
+#[derive(Debug, ToSchema)]
+pub struct LoginBody {
+    /// Name of the user.
+    pub username: String,
+    /// Password of the user.
+    #[schema(format = Password)]
+    pub password: String,
+}
+
+/// A login that succeeded.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LoggedIn {
+    /// To be sent as `authorization: Bearer <token>`.
+    pub token: String,
+    /// When it expires, epoch milliseconds.
+    pub expires_at: i64,
+    /// Who logged in.
+    pub user: LoginUser,
+}
+
+/// A token that is valid.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Verified {
+    /// Always true; a token that is not valid is answered with 401.
+    pub valid: bool,
+    /// When it expires, epoch milliseconds.
+    pub expires_at: i64,
+    /// Whose it is.
+    pub user: LoginUser,
+}
+
+/// A user as logins show it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LoginUser {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub username: String,
+    /// `admin`, `operator` or `viewer`.
+    pub role: &'static str,
+}
+
+/// The routes under `/auth`.
+pub(crate) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(login)).routes(routes!(verify)).routes(routes!(logout))
+}
+
+/// Log in
+///
+/// Answers a token, and sets it as the HttpOnly cookie `authToken` for browsers. After five wrong logins of an account from an
+/// address within a minute, further ones are refused until the minute is over.
+#[utoipa::path(
+    post,
+    path = "/auth/login",
+    operation_id = "login",
+    tag = "auth",
+    request_body = LoginBody,
+    security(()),
+    responses(
+        (status = 200, description = "Logged in", body = LoggedIn),
+        (status = 400, description = "Fields are missing", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "Wrong user name or password", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many wrong logins", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn login(State(state): State<AppState>, parts: Parts, JsonBody(body): JsonBody) -> Result<Response, ApiError> {
+    let mut fields = Fields::of(body, FIELDS)?;
+    let username = fields.required_text("username", LONGEST);
+    let password = Secret::new(fields.required_text("password", LONGEST));
+    fields.finish()?;
+
+    let address = client_address(&parts.extensions);
+    let client_ip = address.map(|address| address.to_string()).unwrap_or_default();
+    let attempt = state
+        .throttle()
+        .attempt(&username, address, Instant::now())
+        .map_err(|retry_after| ApiError::TooManyLogins { retry_after })?;
+    let user = users::by_name(state.store(), &username).await?;
+    let right = state.passwords().verify(password, user.as_ref().map(|user| &user.password_hash)).await?;
+    let Some(user) = user.filter(|user| right && user.enabled) else {
+        // The name is not logged: people type passwords into that field.
+        warn!(client_ip, "wrong login");
+        return Err(ApiError::Unauthenticated("wrong user name or password"));
+    };
+    state.throttle().succeeded(&attempt);
+
+    let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let opened = state.sessions().open(state.store(), &user, &client_ip, user_agent).await?;
+    users::logged_in(state.store(), &user.id).await?;
+    let actor = Actor { user_id: Some(user.id.clone()), username: user.username.clone(), client_ip };
+    audit::record(state.store(), &actor, "login", "session", None, &json!({})).await?;
+    info!(username = %user.username, "logged in");
+
+    let secure = if arrived_by_tls(&parts) { "; Secure" } else { "" };
+    let cookie = format!(
+        "{COOKIE}={}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}{secure}",
+        opened.token.expose(),
+        state.sessions().lifetime().as_secs()
+    );
+    let answer = LoggedIn {
+        token: opened.token.expose().to_owned(),
+        expires_at: opened.expires_at,
+        user: LoginUser { id: user.id.clone(), username: user.username.clone(), role: role_name(user.role) },
+    };
+    Ok(with_cookie(Json(answer).into_response(), &cookie))
+}
+
+/// Check a token
+#[utoipa::path(
+    get,
+    path = "/auth/verify",
+    operation_id = "verifyToken",
+    tag = "auth",
+    responses(
+        (status = 200, description = "The token is valid", body = Verified),
+        (status = 401, description = "It is not", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn verify(Reader(principal): Reader) -> Json<Verified> {
+    let Principal { user_id, username, role, expires_at, .. } = principal;
+    Json(Verified { valid: true, expires_at, user: LoginUser { id: user_id, username, role: role_name(role) } })
+}
+
+/// Log out
+///
+/// The token is refused from now on.
+#[utoipa::path(
+    post,
+    path = "/auth/logout",
+    operation_id = "logout",
+    tag = "auth",
+    responses(
+        (status = 204, description = "Logged out"),
+        (status = 401, description = "There was no valid token", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn logout(State(state): State<AppState>, Reader(principal): Reader) -> Result<Response, ApiError> {
+    sessions::revoke(state.store(), &principal.session_id).await?;
+    audit::record(state.store(), &principal.actor(), "logout", "session", None, &json!({})).await?;
+    let cookie = format!("{COOKIE}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0");
+    Ok(with_cookie(StatusCode::NO_CONTENT.into_response(), &cookie))
+}
+
+/// What a proxy in front says. A client that lies here only keeps its own cookie from plain connections.
+fn arrived_by_tls(parts: &Parts) -> bool {
+    parts.headers.get("x-forwarded-proto").is_some_and(|scheme| scheme == "https")
+}
+
+fn with_cookie(mut response: Response, cookie: &str) -> Response {
+    if let Ok(mut value) = HeaderValue::from_str(cookie) {
+        value.set_sensitive(true);
+        response.headers_mut().insert(header::SET_COOKIE, value);
+    }
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,109 @@
+//! Where the database is: a URL, or a type with a connection string as the .NET program of the same name has them.
+
+use std::path::Path;
+
+use shared::secret::Secret;
+
+use super::{DatabaseSettings, SettingError};
+
+/// The file of the default database, in the data directory.
+const FILE: &str = "orchestration_api.db";
+
+pub(super) fn url(database: &DatabaseSettings, data_directory: &Path) -> Result<Secret, SettingError> {
+    if let Some(url) = &database.url {
+        return Ok(url.clone());
+    }
+    match database.kind.as_deref().map(str::to_ascii_lowercase).as_deref() {
+        None | Some("" | "sqlite") => match &database.connection_string {
+            Some(text) => sqlite(text.expose()),
+            None => Ok(Secret::new(format!("sqlite://{}", data_directory.join(FILE).display()))),
+        },
+        Some("mysql" | "mariadb") => server(
+            "Database:MySqlConnectionString",
+            database.my_sql_connection_string.as_ref(),
+            &Dialect { scheme: "mysql", port: "3306" },
+        ),
+        Some("postgres" | "postgresql") => server(
+            "Database:PostgresConnectionString",
+            database.postgres_connection_string.as_ref(),
+            &Dialect { scheme: "postgres", port: "5432" },
+        ),
+        Some(other) => {
+            Err(SettingError::new("Database:Type", format!("is {other:?}; it must be sqlite, mysql or postgres")))
+        }
+    }
+}
+
+struct Dialect {
+    scheme: &'static str,
+    port: &'static str,
+}
+
+fn sqlite(text: &str) -> Result<Secret, SettingError> {
+    const KEY: &str = "Database:ConnectionString";
+    if text.starts_with("sqlite:") {
+        return Ok(Secret::new(text));
+    }
+    let file = entries(KEY, text)?
+        .into_iter()
+        .find(|(name, _)| matches!(name.as_str(), "datasource" | "filename"))
+        .map(|(_, value)| value)
+        .filter(|file| !file.is_empty())
+        .ok_or_else(|| SettingError::new(KEY, "names no file: write \"Data Source=<file>\""))?;
+    Ok(Secret::new(format!("sqlite://{file}")))
+}
+
+fn server(key: &'static str, text: Option<&Secret>, dialect: &Dialect) -> Result<Secret, SettingError> {
+    let text = text.ok_or_else(|| SettingError::new(key, "is needed for this Database:Type"))?.expose();
+    if text.contains("://") {
+        return Ok(Secret::new(text));
+    }
+    let (mut host, mut port, mut name, mut user, mut password) = (None, None, None, None, None);
+    for (entry, value) in entries(key, text)? {
+        match entry.as_str() {
+            "server" | "host" | "datasource" => host = Some(value),
+            "port" => port = Some(value),
+            "database" | "initialcatalog" => name = Some(value),
+            "user" | "userid" | "uid" | "username" => user = Some(value),
+            "password" | "pwd" => password = Some(value),
+            // Hints to a driver of another language, such as a character set.
+            _ => {}
+        }
+    }
+    let missing = |what: &str| SettingError::new(key, format!("names no {what}"));
+    let host = host.ok_or_else(|| missing("server"))?;
+    let name = name.ok_or_else(|| missing("database"))?;
+    let user = user.ok_or_else(|| missing("user"))?;
+    let port = port.unwrap_or_else(|| dialect.port.to_owned());
+    let password = password.map(|password| format!(":{}", percent_encode(&password))).unwrap_or_default();
+    Ok(Secret::new(format!(
+        "{}://{}{password}@{host}:{port}/{}",
+        dialect.scheme,
+        percent_encode(&user),
+        percent_encode(&name)
+    )))
+}
+
+/// `Name=value;Name=value`, names in lower case without spaces.
+fn entries(key: &'static str, text: &str) -> Result<Vec<(String, String)>, SettingError> {
+    text.split(';')
+        .map(str::trim)
+        .filter(|entry| !entry.is_empty())
+        .map(|entry| {
+            let (name, value) = entry
+                .split_once('=')
+                .ok_or_else(|| SettingError::new(key, "must be written as Name=value;Name=value"))?;
+            let name = name.chars().filter(|character| !character.is_whitespace()).collect::<String>();
+            Ok((name.to_ascii_lowercase(), value.trim().to_owned()))
+        })
+        .collect()
+}
+
+fn percent_encode(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+            other => format!("%{other:02X}"),
+        })
+        .collect()
+}

@@ -1,0 +1,80 @@
+use super::*;
+
+fn load(variables: &[(&str, &str)]) -> Settings {
+    let variables = variables
+        .iter()
+        .map(|(key, value)| (format!("OrchestrationApi__{}", key.replace(':', "__")), (*value).to_owned()));
+    let loader = Loader::new::<Settings>(ELSEWHERE).environment(variables).unwrap();
+    loader.load::<Settings>().unwrap().settings
+}
+
+fn url(variables: &[(&str, &str)]) -> String {
+    load(variables).database_url().unwrap().expose().to_owned()
+}
+
+#[test]
+fn defaults_are_as_documented() {
+    let settings = load(&[]);
+    assert_eq!(settings.server.address(), "0.0.0.0:5000");
+    assert_eq!(settings.grpc.listen, "0.0.0.0:5001");
+    assert_eq!(settings.metrics.listen, "127.0.0.1:5002");
+    assert_eq!(settings.auth.session_timeout, 86_400);
+    assert_eq!(url(&[]), "sqlite://./data/orchestration_api.db");
+    assert_eq!(settings.server.limits().unwrap().header_timeout, Duration::from_secs(65));
+}
+
+#[test]
+fn listen_wins_over_host_and_port() {
+    assert_eq!(load(&[("Server:Host", "127.0.0.1"), ("Server:Port", "1")]).server.address(), "127.0.0.1:1");
+    assert_eq!(load(&[("Server:Host", "::1"), ("Server:Port", "1")]).server.address(), "[::1]:1");
+    assert_eq!(load(&[("Server:Port", "1"), ("Server:Listen", "0.0.0.0:2")]).server.address(), "0.0.0.0:2");
+}
+
+#[test]
+fn durations_may_be_fractions_but_not_negative() {
+    let settings = load(&[("Server:DrainDelaySeconds", "0.1")]);
+    assert_eq!(settings.server.drain_delay(), Ok(Duration::from_millis(100)));
+    let error = load(&[("Server:DrainDelaySeconds", "-1")]).server.drain_delay().unwrap_err();
+    assert_eq!(error.key, "Server:DrainDelaySeconds");
+}
+
+#[test]
+fn the_originals_connection_strings_become_urls() {
+    assert_eq!(
+        url(&[("Database:Type", "sqlite"), ("Database:ConnectionString", "Data Source=Data/x.db")]),
+        "sqlite://Data/x.db"
+    );
+    assert_eq!(
+        url(&[
+            ("Database:Type", "MySQL"),
+            ("Database:MySqlConnectionString", "Server=db;Port=3307;Database=orch;Uid=me;Pwd=p@ss/1;CharSet=utf8mb4;")
+        ]),
+        "mysql://me:p%40ss%2F1@db:3307/orch"
+    );
+    assert_eq!(
+        url(&[
+            ("Database:Type", "postgres"),
+            ("Database:PostgresConnectionString", "Host=db;Database=orch;Username=me")
+        ]),
+        "postgres://me@db:5432/orch"
+    );
+    assert_eq!(url(&[("Database:Url", "mysql://x"), ("Database:Type", "sqlite")]), "mysql://x");
+    let error = load(&[("Database:Type", "oracle")]).database_url().unwrap_err();
+    assert_eq!(error.to_string(), "Database:Type is \"oracle\"; it must be sqlite, mysql or postgres");
+}
+
+#[test]
+fn sections_of_the_data_plane_may_stand_in_the_same_file() {
+    let variables = [("OrchestrationApi__Limits__MaxBodyBytes".to_owned(), "1".to_owned())];
+    assert!(Settings::load(&Flags::default(), variables).is_ok());
+    let typo = [("OrchestrationApi__Auth__Pasword".to_owned(), "1".to_owned())];
+    let error = Settings::load(&Flags::default(), typo).unwrap_err().to_string();
+    assert!(error.contains("Auth:Password"), "{error}");
+}
+
+#[test]
+fn a_printed_settings_struct_shows_no_secret() {
+    let settings = load(&[("Auth:Password", "correct-horse"), ("Database:Url", "mysql://u:hunter2@h/d")]);
+    let shown = format!("{settings:?}") + &serde_json::to_string(&settings).unwrap();
+    assert!(!shown.contains("correct-horse") && !shown.contains("hunter2"), "{shown}");
+}

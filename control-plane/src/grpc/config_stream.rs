@@ -1,0 +1,330 @@
+//! The config stream of a node: config down, acks up.
+//!
+//! One version at a time is on its way to a node: the next one leaves when the node has accepted or refused the last, and holds
+//! all that was committed meanwhile. After a refusal the next version goes out whole, and the refused one is not sent again.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::{Stream, stream};
+use shared::drain::Tasks;
+use shared::pb::config_service_server::ConfigService;
+use shared::pb::control_message::Message as Down;
+use shared::pb::node_message::Message as Up;
+use shared::pb::{self, ControlMessage, NodeMessage};
+use tokio::sync::{Notify, broadcast, mpsc, watch};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming};
+use tracing::{debug, warn};
+
+use super::registry::{Connected, Node, NodeRegistry};
+use crate::snapshot::publish::{Position, Publisher, Update};
+
+/// In which a new stream says hello.
+const HELLO: Duration = Duration::from_secs(10);
+/// In which a version that a node has and this process has not yet must show up in the database.
+const CATCH_UP: Duration = Duration::from_secs(10);
+/// After which an unanswered version no longer holds up the next one.
+const ANSWER: Duration = Duration::from_secs(30);
+/// The longest node id, in bytes.
+const MAX_NODE_ID: usize = 128;
+
+/// The service that nodes get their config from.
+pub(crate) struct ConfigStreams {
+    publisher: Arc<Publisher>,
+    registry: Arc<NodeRegistry>,
+    tasks: Tasks,
+}
+
+impl ConfigStreams {
+    pub(crate) fn new(publisher: Arc<Publisher>, registry: Arc<NodeRegistry>, tasks: Tasks) -> Self {
+        Self { publisher, registry, tasks }
+    }
+}
+
+type Outgoing = Pin<Box<dyn Stream<Item = Result<ControlMessage, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl ConfigService for ConfigStreams {
+    type StreamStream = Outgoing;
+
+    async fn stream(&self, request: Request<Streaming<NodeMessage>>) -> Result<Response<Outgoing>, Status> {
+        let address = request.remote_addr().map_or_else(|| "in-process".to_owned(), |address| address.to_string());
+        let greeting = Greeting {
+            publisher: Arc::clone(&self.publisher),
+            registry: Arc::clone(&self.registry),
+            tasks: self.tasks.clone(),
+            incoming: request.into_inner(),
+            address,
+        };
+        // The answer's headers leave at once: a node may wait for them before it says hello.
+        let messages = stream::unfold(Stage::Greeting(Box::new(greeting)), |stage| async {
+            let (message, outbox) = match stage {
+                Stage::Greeting(greeting) => match greeting.meet().await {
+                    Ok(mut outbox) => (outbox.next().await, Some(outbox)),
+                    Err(status) => (Some(Err(status)), None),
+                },
+                Stage::Serving(mut outbox) => (outbox.next().await, Some(outbox)),
+                Stage::Ended => (None, None),
+            };
+            let next = match (&message, outbox) {
+                (Some(Ok(_)), Some(outbox)) => Stage::Serving(outbox),
+                _ => Stage::Ended,
+            };
+            message.map(|message| (message, next))
+        });
+        Ok(Response::new(Box::pin(messages)))
+    }
+}
+
+enum Stage {
+    Greeting(Box<Greeting>),
+    Serving(Box<Outbox>),
+    Ended,
+}
+
+/// A stream that has not said who it is.
+struct Greeting {
+    publisher: Arc<Publisher>,
+    registry: Arc<NodeRegistry>,
+    tasks: Tasks,
+    incoming: Streaming<NodeMessage>,
+    address: String,
+}
+
+impl Greeting {
+    async fn meet(mut self: Box<Self>) -> Result<Box<Outbox>, Status> {
+        let tasks = self.tasks.clone();
+        tokio::select! {
+            () = tasks.stopping() => Err(stopping()),
+            met = async move {
+                let hello = timeout(HELLO, self.incoming.message());
+                let first = hello.await.map_err(|_| Status::deadline_exceeded("no hello came"))??;
+                let Some(NodeMessage { message: Some(Up::Hello(hello)) }) = first else {
+                    return Err(Status::invalid_argument("the first message is to be a hello"));
+                };
+                check_node_id(&hello.node_id)?;
+                self.serve(hello).await
+            } => met,
+        }
+    }
+
+    async fn serve(self: Box<Self>, hello: pb::Hello) -> Result<Box<Outbox>, Status> {
+        let Self { publisher, registry, tasks, incoming, address } = *self;
+        let positions = publisher.position();
+        let has = Position { epoch: hello.epoch.as_str().into(), version: hello.applied_version };
+        let ahead = |position: &Position| has.epoch == position.epoch && has.version > position.version;
+        // Another replica has told the node what this one has not read yet. To send the older config would undo a change.
+        if ahead(&positions.borrow()) && timeout(CATCH_UP, publisher.checked()).await.is_err() {
+            return Err(Status::unavailable("the node has newer config, and the database cannot be asked for it"));
+        }
+        let Connected { node, replaced, commands } =
+            registry.connect(&hello, address).map_err(|full| Status::resource_exhausted(full.to_string()))?;
+        let (known, key_states) = registry.key_states.follow();
+        let link = Arc::new(Link {
+            progress: Mutex::new(Progress { has: (hello.applied_version > 0).then_some(has), ..Progress::default() }),
+            answered: Notify::new(),
+            ended: CancellationToken::new(),
+        });
+        let outbox = Outbox {
+            publisher,
+            tasks: tasks.clone(),
+            positions,
+            link: Arc::clone(&link),
+            node: node.clone(),
+            replaced,
+            commands,
+            known: known.into(),
+            key_states,
+        };
+        tasks.spawn("node messages", read(incoming, node, link, tasks.clone()));
+        Ok(Box::new(outbox))
+    }
+}
+
+fn check_node_id(id: &str) -> Result<(), Status> {
+    if id.is_empty() || id.len() > MAX_NODE_ID || !id.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+        return Err(Status::invalid_argument(format!(
+            "the node id is to have 1 to {MAX_NODE_ID} printable ASCII characters"
+        )));
+    }
+    Ok(())
+}
+
+fn stopping() -> Status {
+    Status::unavailable("the control plane is stopping")
+}
+
+/// What both directions of a stream share.
+struct Link {
+    progress: Mutex<Progress>,
+    /// The node accepted or refused what it was sent.
+    answered: Notify,
+    /// The node's side has ended, or ours has.
+    ended: CancellationToken,
+}
+
+impl Link {
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Default)]
+struct Progress {
+    /// What the node was sent last, or said it has.
+    has: Option<Position>,
+    /// When that was sent, while it is neither accepted nor refused.
+    waiting_since: Option<Instant>,
+    /// The node refused it, so that a delta from it would mean nothing.
+    refused: bool,
+}
+
+/// Reads what the node says until the stream ends.
+async fn read(mut incoming: Streaming<NodeMessage>, node: Node, link: Arc<Link>, tasks: Tasks) {
+    loop {
+        let message = tokio::select! {
+            () = tasks.stopping() => break,
+            () = link.ended.cancelled() => break,
+            message = incoming.message() => message,
+        };
+        match message {
+            Ok(Some(NodeMessage { message: Some(message) })) => heard(message, &node, &link),
+            // From a newer node.
+            Ok(Some(NodeMessage { message: None })) => {}
+            Ok(None) => break,
+            Err(status) => {
+                debug!(node = node.id(), %status, "the node's stream broke");
+                break;
+            }
+        }
+    }
+    link.ended.cancel();
+}
+
+fn heard(message: Up, node: &Node, link: &Link) {
+    match message {
+        Up::Hello(_) => warn!(node = node.id(), "a second hello was ignored"),
+        Up::Ack(ack) => {
+            let sent = answer(link, ack.version, false);
+            if let Some(sent) = sent {
+                node.registry().ack_seconds.observe(sent.elapsed().as_secs_f64());
+            }
+            node.acked(ack.version);
+            link.answered.notify_one();
+        }
+        Up::Nack(nack) => {
+            answer(link, nack.version, true);
+            node.nacked(nack);
+            link.answered.notify_one();
+        }
+        Up::KeyState(state) => node.key_state(state),
+        Up::Load(load) => node.loaded(load),
+        Up::CommandResult(result) => node.answered(result),
+    }
+}
+
+/// Notes the answer to `version`, and gives the time that it was sent. An answer to another version than the last changes
+/// nothing: what counts is what the node says of the last.
+fn answer(link: &Link, version: u64, refused: bool) -> Option<Instant> {
+    let mut progress = link.progress();
+    if progress.has.as_ref().is_none_or(|has| has.version != version) {
+        return None;
+    }
+    progress.refused = refused;
+    progress.waiting_since.take()
+}
+
+/// What a node is to be sent, made when the connection has room for it.
+struct Outbox {
+    publisher: Arc<Publisher>,
+    tasks: Tasks,
+    positions: watch::Receiver<Position>,
+    link: Arc<Link>,
+    node: Node,
+    replaced: CancellationToken,
+    commands: mpsc::Receiver<pb::Command>,
+    /// Key states from before the stream, to be sent first.
+    known: VecDeque<Arc<pb::KeyState>>,
+    key_states: broadcast::Receiver<Arc<pb::KeyState>>,
+}
+
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        self.link.ended.cancel();
+        self.node.disconnected();
+    }
+}
+
+impl Outbox {
+    /// The next message, or why the stream ends.
+    async fn next(&mut self) -> Option<Result<ControlMessage, Status>> {
+        loop {
+            self.positions.mark_unchanged();
+            if let Some(message) = self.config() {
+                return down(message);
+            }
+            if let Some(state) = self.known.pop_front() {
+                return down(Down::KeyState(state.as_ref().clone()));
+            }
+            let waiting = self.link.progress().waiting_since.map(|since| since + ANSWER);
+            tokio::select! {
+                biased;
+                () = self.tasks.stopping() => return Some(Err(stopping())),
+                () = self.replaced.cancelled() => {
+                    return Some(Err(Status::aborted("another stream of the same node replaced this one")));
+                }
+                () = self.link.ended.cancelled() => return None,
+                Ok(()) = self.positions.changed() => {}
+                () = self.link.answered.notified() => {}
+                Some(command) = self.commands.recv() => return down(Down::Command(command)),
+                state = self.key_states.recv() => match state {
+                    Ok(state) if state.node_id == self.node.id() => {}
+                    Ok(state) => return down(Down::KeyState(state.as_ref().clone())),
+                    Err(broadcast::error::RecvError::Lagged(missed)) => {
+                        warn!(node = self.node.id(), missed, "the node is slow: it misses key states");
+                    }
+                    // The registry holds the sender, so that this cannot be.
+                    Err(broadcast::error::RecvError::Closed) => return Some(Err(stopping())),
+                },
+                () = sleep_until(waiting.unwrap_or_else(Instant::now)), if waiting.is_some() => {
+                    warn!(node = self.node.id(), "the node neither accepted nor refused the config it was sent");
+                    self.link.progress().waiting_since = None;
+                }
+            }
+        }
+    }
+
+    /// The config that the node lacks, unless it still has to answer to the last.
+    fn config(&self) -> Option<Down> {
+        let (has, refused) = {
+            let progress = self.link.progress();
+            if progress.waiting_since.is_some() {
+                return None;
+            }
+            (progress.has.clone(), progress.refused)
+        };
+        let newest = self.publisher.update(has.as_ref());
+        let (position, update) = match newest {
+            (_, Update::Nothing) => return None,
+            _ if refused => self.publisher.update(None),
+            newest => newest,
+        };
+        let message = match update {
+            Update::Nothing => return None,
+            Update::Delta(delta) => Down::Delta(delta.as_ref().clone()),
+            Update::Snapshot(snapshot) => Down::Snapshot(pb::Snapshot::from(snapshot.as_ref())),
+        };
+        self.node.sent(position.version);
+        *self.link.progress() = Progress { has: Some(position), waiting_since: Some(Instant::now()), refused: false };
+        Some(message)
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "what a stream of answers yields")]
+fn down(message: Down) -> Option<Result<ControlMessage, Status>> {
+    Some(Ok(ControlMessage { message: Some(message) }))
+}

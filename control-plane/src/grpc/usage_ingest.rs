@@ -1,0 +1,73 @@
+//! Usage records from nodes into the ledger. A batch is read when the one before is in the ledger, so that a node is held back by
+//! the flow control of its stream and nothing queues up here.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures_util::{Stream, stream};
+use shared::drain::Tasks;
+use shared::pb::usage_service_server::UsageService;
+use shared::pb::{UsageAck, UsageBatch};
+use tonic::{Request, Response, Status, Streaming};
+use tracing::warn;
+
+use crate::ledger::Ledger;
+
+/// The service that nodes report usage to.
+pub(crate) struct UsageIngest {
+    ledger: Arc<Ledger>,
+    tasks: Tasks,
+}
+
+impl UsageIngest {
+    pub(crate) fn new(ledger: Arc<Ledger>, tasks: Tasks) -> Self {
+        Self { ledger, tasks }
+    }
+}
+
+type Acks = Pin<Box<dyn Stream<Item = Result<UsageAck, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl UsageService for UsageIngest {
+    type ReportStream = Acks;
+
+    async fn report(&self, request: Request<Streaming<UsageBatch>>) -> Result<Response<Acks>, Status> {
+        let report =
+            Report { ledger: Arc::clone(&self.ledger), tasks: self.tasks.clone(), batches: request.into_inner() };
+        let acks = stream::unfold(Some(report), |report| async {
+            let mut report = report?;
+            match report.next().await {
+                Ok(Some(ack)) => Some((Ok(ack), Some(report))),
+                Ok(None) => None,
+                Err(status) => Some((Err(status), None)),
+            }
+        });
+        Ok(Response::new(Box::pin(acks)))
+    }
+}
+
+struct Report {
+    ledger: Arc<Ledger>,
+    tasks: Tasks,
+    batches: Streaming<UsageBatch>,
+}
+
+impl Report {
+    /// Stores the next batch; nothing when the node has no more.
+    async fn next(&mut self) -> Result<Option<UsageAck>, Status> {
+        let batch = tokio::select! {
+            biased;
+            () = self.tasks.stopping() => return Err(Status::unavailable("the control plane is stopping")),
+            batch = self.batches.message() => batch?,
+        };
+        let Some(UsageBatch { node_id, sequence, records }) = batch else { return Ok(None) };
+        let count = records.len();
+        match self.ledger.ingest(records).await {
+            Ok(()) => Ok(Some(UsageAck { sequence })),
+            Err(error) => {
+                warn!(node = node_id, sequence, records = count, %error, "usage is not in the ledger; the node will send it again");
+                Err(Status::unavailable("the ledger cannot be written at the moment"))
+            }
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! The ledger of usage: every record once, however often a node sends it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::metrics::counter::Counter;
+use shared::drain::Tasks;
+use shared::pb::UsageRecord;
+use shared::telemetry::Metrics;
+use thiserror::Error;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tracing::warn;
+use uuid::Uuid;
+
+use crate::store::{Store, StoreError, usage};
+
+/// Records of one transaction at most.
+const CHUNK: usize = 500;
+/// Transactions under way at most.
+const WRITERS: usize = 4;
+/// A turn, or a commit, that takes longer is given up.
+const DEADLINE: Duration = Duration::from_secs(30);
+/// The longest text of a record that is kept whole, in characters.
+const MAX_TEXT: usize = 2_000;
+/// The longest name or id of a record that is kept whole, in characters.
+const MAX_NAME: usize = 255;
+
+/// The most attempts of a record that are kept.
+const MAX_ATTEMPTS: usize = 100;
+
+/// Puts usage records into the database.
+#[derive(Debug)]
+pub struct Ledger {
+    store: Store,
+    tasks: Tasks,
+    writers: Arc<Semaphore>,
+    records: Counter,
+    duplicates: Counter,
+    invalid: Counter,
+}
+
+/// Why records are not in the ledger. To be sent again: those that are there do no harm.
+#[derive(Debug, Error)]
+pub enum LedgerError {
+    /// The database refused, or is away.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The database is too slow, or another writer holds it.
+    #[error("the ledger did not answer within {} s", DEADLINE.as_secs())]
+    Late,
+    /// The program is about to end.
+    #[error("the ledger is stopping")]
+    Stopping,
+}
+
+impl Ledger {
+    /// A ledger over `store`, which shows `ledger_records_total`, `ledger_duplicates_total` and `ledger_invalid_total`.
+    /// `tasks` own its writes.
+    pub fn start(store: Store, metrics: &Metrics, tasks: &Tasks) -> Arc<Self> {
+        let ledger = Self {
+            store,
+            tasks: tasks.clone(),
+            writers: Arc::new(Semaphore::new(WRITERS)),
+            records: Counter::default(),
+            duplicates: Counter::default(),
+            invalid: Counter::default(),
+        };
+        metrics.register(|registry| {
+            registry.register("ledger_records", "Usage records committed to the ledger", ledger.records.clone());
+            registry.register(
+                "ledger_duplicates",
+                "Usage records that the ledger had already",
+                ledger.duplicates.clone(),
+            );
+            registry.register("ledger_invalid", "Usage records skipped for an invalid id", ledger.invalid.clone());
+        });
+        Arc::new(ledger)
+    }
+
+    /// Stores `records`; returns after the commit. Records without a UUID for an id are counted and skipped, since they would
+    /// block the node's queue for ever.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when not all of them are stored.
+    pub async fn ingest(&self, records: Vec<UsageRecord>) -> Result<(), LedgerError> {
+        let given = records.len();
+        let mut valid: Vec<_> = records.into_iter().filter_map(presentable).collect();
+        let invalid = given - valid.len();
+        if invalid > 0 {
+            self.invalid.inc_by(invalid as u64);
+            warn!(records = invalid, "usage records without a valid id were skipped");
+        }
+        while !valid.is_empty() {
+            let rest = valid.split_off(valid.len().min(CHUNK));
+            self.commit(std::mem::replace(&mut valid, rest)).await?;
+        }
+        Ok(())
+    }
+
+    async fn commit(&self, records: Vec<UsageRecord>) -> Result<(), LedgerError> {
+        let turn = timeout(DEADLINE, Arc::clone(&self.writers).acquire_owned()).await;
+        let turn = turn.map_err(|_| LedgerError::Late)?.map_err(|_| LedgerError::Stopping)?;
+        let (store, total) = (self.store.clone(), records.len() as u64);
+        // In a task, since a transaction must not be cut short when the node leaves.
+        let write = self.tasks.spawn("ledger write", async move {
+            let new = usage::insert(&store, &records).await;
+            drop(turn);
+            new
+        });
+        let new =
+            timeout(DEADLINE, write).await.map_err(|_| LedgerError::Late)?.map_err(|_| LedgerError::Stopping)??;
+        self.records.inc_by(new);
+        self.duplicates.inc_by(total.saturating_sub(new));
+        Ok(())
+    }
+}
+
+/// The record as every database can hold it; nothing when its id is not a UUID.
+fn presentable(mut record: UsageRecord) -> Option<UsageRecord> {
+    record.id = Uuid::try_parse(&record.id).ok()?.hyphenated().to_string();
+    for name in [
+        &mut record.request_id,
+        &mut record.node_id,
+        &mut record.proxy_key_id,
+        &mut record.proxy_key_name,
+        &mut record.group_id,
+        &mut record.group_name,
+        &mut record.provider_type,
+        &mut record.upstream_key_id,
+        &mut record.upstream_key_masked,
+        &mut record.api,
+        &mut record.method,
+        &mut record.requested_model,
+        &mut record.upstream_model,
+        &mut record.error_code,
+        &mut record.client_ip,
+    ] {
+        shorten(name, MAX_NAME);
+    }
+    for text in [&mut record.path, &mut record.error_message, &mut record.user_agent] {
+        shorten(text, MAX_TEXT);
+    }
+    record.attempts.truncate(MAX_ATTEMPTS);
+    for attempt in &mut record.attempts {
+        shorten(&mut attempt.group_id, MAX_NAME);
+        shorten(&mut attempt.upstream_key_id, MAX_NAME);
+        shorten(&mut attempt.error, MAX_NAME);
+        attempt.duration_us = attempt.duration_us.min(i64::MAX as u64);
+    }
+    for number in [
+        &mut record.snapshot_version,
+        &mut record.input_tokens,
+        &mut record.cached_tokens,
+        &mut record.cache_write_tokens,
+        &mut record.output_tokens,
+        &mut record.reasoning_tokens,
+        &mut record.queue_us,
+        &mut record.first_byte_us,
+        &mut record.total_us,
+        &mut record.request_bytes,
+        &mut record.response_bytes,
+    ] {
+        *number = (*number).min(i64::MAX as u64);
+    }
+    record.status = record.status.min(i32::MAX as u32);
+    Some(record)
+}
+
+/// At most `characters`, and no NUL, which PostgreSQL does not take.
+fn shorten(text: &mut String, characters: usize) {
+    if text.contains('\0') {
+        text.retain(|character| character != '\0');
+    }
+    if let Some((end, _)) = text.char_indices().nth(characters) {
+        text.truncate(end);
+    }
+}
+
+#[cfg(test)]
+mod tests;

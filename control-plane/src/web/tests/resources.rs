@@ -1,0 +1,166 @@
+use axum::http::{Method, StatusCode, header};
+use serde_json::{Value, json};
+
+use super::{Plane, group};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_is_made_read_replaced_patched_and_deleted() {
+    let (plane, token) = Plane::with_admin().await;
+    let made = plane.call(Method::POST, "/admin/groups", &token, &group("first")).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+    assert!(!made.text.contains("sk-upstream-key-0001"));
+    let made_json = made.json();
+    let path = format!("/admin/groups/{}", made_json["id"].as_str().unwrap());
+    assert_eq!(made.headers[header::LOCATION], path);
+    assert_eq!(made_json["apiKeys"], json!(["sk-u****0001"]));
+    assert_eq!(plane.get(&path, &token).await.json(), made_json);
+
+    let mut whole = made_json.clone();
+    whole["priority"] = json!(7);
+    let replaced = plane.call(Method::PUT, &path, &token, &whole).await;
+    assert_eq!(replaced.status, StatusCode::OK, "{}", replaced.text);
+    assert_eq!(replaced.json()["priority"], 7);
+    assert_eq!(replaced.json()["upstreamKeys"], made_json["upstreamKeys"], "the keys keep their ids");
+
+    let patched = plane.call(Method::PATCH, &path, &token, &json!({"retry_count": 0, "models": ["a"]})).await;
+    assert_eq!(patched.status, StatusCode::OK, "{}", patched.text);
+    assert_eq!((&patched.json()["retryCount"], &patched.json()["priority"]), (&json!(0), &json!(7)));
+
+    let bad = plane.call(Method::PATCH, &path, &token, &json!({"timeout": -1, "balancePolicy": "x"})).await;
+    assert_eq!((bad.status, bad.fields().len()), (StatusCode::BAD_REQUEST, 2));
+    assert_eq!(plane.get(&path, &token).await.json(), patched.json(), "nothing was stored");
+
+    assert_eq!(plane.call(Method::DELETE, &path, &token, &Value::Null).await.status, StatusCode::NO_CONTENT);
+    for method in [Method::GET, Method::PUT, Method::PATCH, Method::DELETE] {
+        let answer = plane.call(method.clone(), &path, &token, &group("x")).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{method}");
+        assert_eq!(answer.json()["detail"], "The group was not found.");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn conflicts_say_what_to_do() {
+    let (plane, token) = Plane::with_admin().await;
+    let made = plane.call(Method::POST, "/admin/groups", &token, &group("first")).await.json();
+    let again = plane.call(Method::POST, "/admin/groups", &token, &group("first")).await;
+    assert_eq!((again.status, again.fields()), (StatusCode::CONFLICT, vec!["groupName".to_owned()]));
+    assert_eq!(again.json()["type"], "urn:orchestration-api:taken");
+
+    let path = format!("/admin/groups/{}", made["id"].as_str().unwrap());
+    assert_eq!(plane.call(Method::PATCH, &path, &token, &json!({"priority": 1})).await.status, StatusCode::OK);
+    let stale = plane.call(Method::PUT, &path, &token, &made).await;
+    assert_eq!(stale.status, StatusCode::CONFLICT);
+    assert_eq!(stale.json()["type"], "urn:orchestration-api:stale");
+    assert!(stale.json()["detail"].as_str().unwrap().contains("Read it again"), "{}", stale.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_go_page_by_page() {
+    let (plane, token) = Plane::with_admin().await;
+    for number in 0..5 {
+        let made = plane.call(Method::POST, "/admin/groups", &token, &group(&format!("group-{number}"))).await;
+        assert_eq!(made.status, StatusCode::CREATED);
+    }
+    let (mut names, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = plane.get(&format!("/admin/groups?limit=2{cursor}"), &token).await.json();
+        let items = page["items"].as_array().unwrap();
+        assert!(items.len() <= 2);
+        names.extend(items.iter().map(|item| item["groupName"].as_str().unwrap().to_owned()));
+        match page["nextCursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    names.sort();
+    assert_eq!(names, ["group-0", "group-1", "group-2", "group-3", "group-4"]);
+    let audit = plane.get("/admin/audit?limit=3", &token).await.json();
+    assert_eq!(audit["items"].as_array().unwrap().len(), 3);
+    assert!(audit["nextCursor"].is_string());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_key_shows_its_value_once() {
+    let (plane, token) = Plane::with_admin().await;
+    let body = json!({"name": "my-app-key", "rpm": 100, "enabled": true});
+    let made = plane.call(Method::POST, "/admin/proxy-keys", &token, &body).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+    let value = made.json()["key"].as_str().unwrap().to_owned();
+    assert!(value.starts_with("sk-orch-"));
+    assert_eq!(made.json()["rpmLimit"], 100);
+    let path = format!("/admin/proxy-keys/{}", made.json()["id"].as_str().unwrap());
+    for path in [path.as_str(), "/admin/proxy-keys", "/admin/audit"] {
+        assert!(!plane.get(path, &token).await.text.contains(&value), "{path}");
+    }
+    let patched = plane.call(Method::PATCH, &path, &token, &json!({"description": "new"})).await;
+    assert_eq!((patched.status, patched.json().get("key")), (StatusCode::OK, None), "{}", patched.text);
+
+    let own = json!({"name": "own", "key": "sk-brought-from-elsewhere"});
+    let brought = plane.call(Method::POST, "/admin/proxy-keys", &token, &own).await;
+    assert_eq!(brought.json()["key"], "sk-brought-from-elsewhere");
+    let same_name = plane.call(Method::POST, "/admin/proxy-keys", &token, &body).await;
+    assert_eq!((same_name.status, same_name.fields()), (StatusCode::CONFLICT, vec!["name".to_owned()]));
+    let own = json!({"name": "other", "key": "sk-brought-from-elsewhere"});
+    let same_value = plane.call(Method::POST, "/admin/proxy-keys", &token, &own).await;
+    assert_eq!((same_value.status, same_value.fields()), (StatusCode::CONFLICT, vec!["key".to_owned()]));
+    assert!(!same_value.text.contains("brought"), "{}", same_value.text);
+
+    assert_eq!(plane.call(Method::DELETE, &path, &token, &Value::Null).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(plane.get(&path, &token).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_key_names_only_groups_that_exist() {
+    let (plane, token) = Plane::with_admin().await;
+    let id = plane.call(Method::POST, "/admin/groups", &token, &group("a")).await.json()["id"].clone();
+    let body = json!({"name": "k", "allowedGroups": [id, "gone"], "groupWeights": {"lost": 1}});
+    let refused = plane.call(Method::POST, "/admin/proxy-keys", &token, &body).await;
+    assert_eq!(
+        (refused.status, refused.fields()),
+        (StatusCode::BAD_REQUEST, vec!["allowedGroups[1]".to_owned(), "groupWeights[lost]".to_owned()])
+    );
+    let made =
+        plane.call(Method::POST, "/admin/proxy-keys", &token, &json!({"name": "k", "allowedGroups": [id]})).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+
+    // The group goes; the key still names it, and may still be changed otherwise.
+    let group_path = format!("/admin/groups/{}", id.as_str().unwrap());
+    plane.call(Method::DELETE, &group_path, &token, &Value::Null).await;
+    let path = format!("/admin/proxy-keys/{}", made.json()["id"].as_str().unwrap());
+    let patched = plane.call(Method::PATCH, &path, &token, &json!({"rpm": 5})).await;
+    assert_eq!((patched.status, &patched.json()["allowedGroups"]), (StatusCode::OK, &json!([id])), "{}", patched.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_and_logins_are_in_the_audit_log() {
+    let (plane, token) = Plane::with_admin().await;
+    plane.call(Method::POST, "/admin/groups", &token, &group("a")).await;
+    let audit = plane.get("/admin/audit", &token).await;
+    let items = audit.json()["items"].as_array().unwrap().clone();
+    assert!(items.iter().any(|item| item["action"] == "login" && item["clientIp"] == "127.0.0.1"), "{}", audit.text);
+    let change = items.iter().find(|item| item["resource"] == "group").unwrap();
+    assert_eq!(change["username"], "admin");
+    assert!(!audit.text.contains("sk-upstream-key-0001"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_status_counts_what_nodes_are_told() {
+    let (plane, token) = Plane::with_admin().await;
+    plane.call(Method::POST, "/admin/groups", &token, &group("a")).await;
+    let wanted = json!({"groups": 1, "enabledGroups": 1, "upstreamKeys": 1, "proxyKeys": 0, "enabledProxyKeys": 0, "usageRecords": 0});
+    let mut position = plane.control.publisher().position();
+    let deadline = std::time::Duration::from_secs(10);
+    tokio::time::timeout(deadline, async {
+        while plane.get("/admin/status", &token).await.json()["counts"] != wanted {
+            position.changed().await.unwrap();
+        }
+    })
+    .await
+    .unwrap();
+    let status = plane.get("/admin/status", &token).await.json();
+    assert_eq!(status["databaseType"], "sqlite");
+    assert_eq!(status["nodesConnected"], 0);
+    assert!(status["configVersion"].as_u64().unwrap() > 0);
+    let nodes = plane.get("/admin/nodes", &token).await.json();
+    assert_eq!(nodes, json!({"items": [], "nextCursor": null}));
+}
