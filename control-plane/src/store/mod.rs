@@ -1,8 +1,13 @@
-//! stub
-#![expect(missing_docs, clippy::pedantic)]
-use shared::crypto::SealingKey;
-use shared::drain::Tasks;
-use std::sync::{Arc, Mutex};
+//! The database: SQLite, MySQL/MariaDB or PostgreSQL behind one set of functions.
+//!
+//! - [`groups`], [`proxy_keys`]: what operators configure. Each change is one transaction that raises the config version.
+//! - [`config`]: what nodes are sent, whole or as the changes since a version.
+//! - [`usage`]: the ledger. [`audit`]: who changed what. [`users`], [`sessions`]: login.
+//! - `pool`, `macros`, `dialect`, `migrate`, `schema`: how one body of code runs on three databases.
+
+#[macro_use]
+mod macros;
+
 pub mod audit;
 pub mod config;
 pub mod groups;
@@ -10,75 +15,134 @@ pub mod proxy_keys;
 pub mod sessions;
 pub mod usage;
 pub mod users;
-#[derive(Default)]
-pub struct Mem {
-    pub groups: Vec<groups::StoredGroup>,
-    pub keys: Vec<proxy_keys::StoredProxyKey>,
-    pub users: Vec<users::User>,
-    pub sessions: Vec<sessions::Session>,
-    pub audit: Vec<audit::StoredAudit>,
-    pub down: bool,
-    pub t: i64,
-}
+
+mod columns;
+mod dialect;
+mod error;
+mod migrate;
+mod pool;
+mod schema;
+
+use std::fmt;
+use std::sync::Arc;
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl as _;
+use shared::crypto::SealingKey;
+use shared::drain::Tasks;
+use tokio::sync::watch;
+
+pub use error::StoreError;
+use pool::{Pools, Target};
+
+/// The database of a control plane. Cheap to clone.
 #[derive(Clone)]
-pub struct Store(pub Arc<Mutex<Mem>>, pub tokio::sync::watch::Sender<u64>);
-impl std::fmt::Debug for Store {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("S")
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    pools: Pools,
+    sealing: Arc<SealingKey>,
+    tasks: Tasks,
+    changed: watch::Sender<u64>,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("pools", &self.0.pools).finish_non_exhaustive()
     }
 }
-impl Store {
-    pub async fn open(_u: &str, _s: Arc<SealingKey>, _t: &Tasks) -> Result<Self, StoreError> {
-        Ok(Self(Arc::default(), tokio::sync::watch::channel(0).0))
-    }
-    pub fn config_changed(&self) -> tokio::sync::watch::Receiver<u64> {
-        self.1.subscribe()
-    }
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        Ok(())
-    }
-    pub fn with<T>(&self, f: impl FnOnce(&mut Mem) -> T) -> Result<T, StoreError> {
-        let mut m = self.0.lock().unwrap();
-        if m.down {
-            return Err(StoreError::Unavailable("x".into()));
-        }
-        m.t += 1;
-        let r = f(&mut m);
-        self.1.send_replace(m.t as u64);
-        Ok(r)
-    }
-}
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    #[error("u {0}")]
-    Unavailable(String),
-    #[error("taken")]
-    Taken { field: &'static str, value: String },
-    #[error("stale")]
-    Stale,
-    #[error("c")]
-    Cursor,
-    #[error("d")]
-    Corrupt(String),
-    #[error("nf")]
-    NotFound,
-}
+
+/// Who makes a change, for the audit log.
+#[derive(Clone, Debug)]
 pub struct Actor {
+    /// None where it is the program itself.
     pub user_id: Option<String>,
+    /// Name at the time.
     pub username: String,
+    /// Address that the request came from.
     pub client_ip: String,
 }
+
+/// Which part of a list.
+#[derive(Clone, Debug)]
 pub struct Page {
+    /// Items at most, 1 to 200: the caller checks it.
     pub limit: i64,
+    /// [`Listed::next_cursor`] of the page before.
     pub cursor: Option<String>,
 }
+
+/// One page of a list.
+#[derive(Clone, Debug)]
 pub struct Listed<T> {
+    /// What is on the page.
     pub items: Vec<T>,
+    /// Opaque text for the next page; `None` on the last one.
     pub next_cursor: Option<String>,
 }
-pub fn paged<T>(all: Vec<T>, p: &Page, id: impl Fn(&T) -> String) -> Listed<T> {
-    let mut it: Vec<T> = all.into_iter().filter(|x| p.cursor.as_ref().is_none_or(|c| id(x) > *c)).collect();
-    let more = it.len() as i64 > p.limit;
-    it.truncate(p.limit as usize);
-    Listed { next_cursor: if more { it.last().map(&id) } else { None }, items: it }
+
+impl<T> Listed<T> {
+    /// A page out of up to `limit + 1` rows: the surplus one says that there is a next page.
+    fn of(mut items: Vec<T>, limit: i64, cursor: impl Fn(&T) -> String) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(0);
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next_cursor = if more { items.last().map(cursor) } else { None };
+        Self { items, next_cursor }
+    }
+
+    fn try_map<U>(self, map: impl FnMut(T) -> Result<U, StoreError>) -> Result<Listed<U>, StoreError> {
+        let items = self.items.into_iter().map(map).collect::<Result<_, _>>()?;
+        Ok(Listed { items, next_cursor: self.next_cursor })
+    }
 }
+
+impl Store {
+    /// Connects, brings the schema up to date under a lock that all control planes of the database share, and sees to it that
+    /// the database belongs to `sealing`.
+    ///
+    /// `url` is `sqlite://<path>`, `mysql://…` (or `mariadb://…`) or `postgres://…`. Every query runs in a task of `tasks`, so
+    /// that a caller who leaves does not cut it in half.
+    ///
+    /// # Errors
+    /// [`StoreError::Url`], [`StoreError::Unavailable`], [`StoreError::Migration`] when the schema cannot be brought up to date
+    /// or is newer than this build, [`StoreError::Crypto`] when the data was sealed under another master key.
+    pub async fn open(url: &str, sealing: Arc<SealingKey>, tasks: &Tasks) -> Result<Self, StoreError> {
+        let target = Target::parse(url)?;
+        let version = migrate::run(&target, Arc::clone(&sealing), tasks).await?;
+        let pools = Pools::connect(&target).await?;
+        let changed = watch::Sender::new(version);
+        Ok(Self(Arc::new(Inner { pools, sealing, tasks: tasks.clone(), changed })))
+    }
+
+    /// Changes, to the new config version, after each config change committed by this process.
+    pub fn config_changed(&self) -> watch::Receiver<u64> {
+        self.0.changed.subscribe()
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        with_conn!(self, conn => {
+            schema::settings::table.select(schema::settings::name).limit(1).load::<String>(conn).await?;
+            Ok(())
+        })
+    }
+
+    fn sealing(&self) -> &SealingKey {
+        &self.0.sealing
+    }
+
+    fn committed(&self, version: u64) {
+        self.0.changed.send_if_modified(|seen| {
+            let newer = version > *seen;
+            *seen = version.max(*seen);
+            newer
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+//! The tables as diesel sees them: the same in each of the three databases.
+
+diesel::table! {
+    settings (name) {
+        name -> Text,
+        value -> Text,
+    }
+}
+
+diesel::table! {
+    users (id) {
+        id -> Text,
+        username -> Text,
+        password_hash -> Text,
+        role -> Text,
+        enabled -> Bool,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+        last_login_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    sessions (id) {
+        id -> Text,
+        user_id -> Text,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        revoked_at -> Nullable<BigInt>,
+        client_ip -> Text,
+        user_agent -> Text,
+    }
+}
+
+diesel::table! {
+    provider_groups (id) {
+        id -> Text,
+        group_name -> Text,
+        provider_type -> Text,
+        base_url -> Text,
+        models -> Text,
+        model_aliases -> Text,
+        parameter_defaults -> Text,
+        parameter_overrides -> Text,
+        headers_sealed -> Nullable<Text>,
+        balance_policy -> Text,
+        retry_count -> Integer,
+        timeout_ms -> BigInt,
+        rpm_limit -> BigInt,
+        test_model -> Nullable<Text>,
+        priority -> Integer,
+        enabled -> Bool,
+        fake_streaming -> Bool,
+        health_check_enabled -> Bool,
+        proxy_enabled -> Bool,
+        proxy_config_sealed -> Nullable<Text>,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    upstream_keys (id) {
+        id -> Text,
+        group_id -> Text,
+        position -> Integer,
+        secret_sealed -> Text,
+        masked -> Text,
+        enabled -> Bool,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    proxy_keys (id) {
+        id -> Text,
+        key_name -> Text,
+        digest -> Text,
+        masked -> Text,
+        description -> Nullable<Text>,
+        enabled -> Bool,
+        allowed_groups -> Text,
+        allowed_models -> Text,
+        group_policy -> Text,
+        group_weights -> Text,
+        rpm_limit -> BigInt,
+        tpm_limit -> BigInt,
+        concurrency_limit -> BigInt,
+        expires_at -> Nullable<BigInt>,
+        usage_count -> BigInt,
+        last_used_at -> Nullable<BigInt>,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    config_changes (version, entity_kind, entity_id) {
+        version -> BigInt,
+        entity_kind -> Text,
+        entity_id -> Text,
+        changed_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    usage_records (id) {
+        id -> Text,
+        request_id -> Text,
+        node_id -> Text,
+        snapshot_version -> BigInt,
+        proxy_key_id -> Nullable<Text>,
+        proxy_key_name -> Nullable<Text>,
+        group_id -> Nullable<Text>,
+        group_name -> Nullable<Text>,
+        provider_type -> Nullable<Text>,
+        upstream_key_id -> Nullable<Text>,
+        upstream_key_masked -> Nullable<Text>,
+        api -> Text,
+        method -> Text,
+        path -> Text,
+        requested_model -> Nullable<Text>,
+        upstream_model -> Nullable<Text>,
+        streamed -> Bool,
+        has_tools -> Bool,
+        status -> Integer,
+        outcome -> Text,
+        error_code -> Nullable<Text>,
+        error_message -> Nullable<Text>,
+        input_tokens -> BigInt,
+        cached_tokens -> BigInt,
+        cache_write_tokens -> BigInt,
+        output_tokens -> BigInt,
+        reasoning_tokens -> BigInt,
+        usage_source -> Text,
+        cost_micros -> BigInt,
+        attempts -> Text,
+        started_at -> BigInt,
+        queue_us -> BigInt,
+        first_byte_us -> BigInt,
+        total_us -> BigInt,
+        client_ip -> Text,
+        user_agent -> Text,
+        request_bytes -> BigInt,
+        response_bytes -> BigInt,
+        recorded_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    audit_log (id) {
+        id -> Text,
+        at -> BigInt,
+        user_id -> Nullable<Text>,
+        username -> Text,
+        action -> Text,
+        resource -> Text,
+        resource_id -> Nullable<Text>,
+        detail -> Text,
+        client_ip -> Text,
+    }
+}

@@ -1,0 +1,10 @@
+CREATE TABLE users (
+  id VARCHAR(64) NOT NULL PRIMARY KEY,
+  username VARCHAR(255) NOT NULL UNIQUE,
+  password_hash MEDIUMTEXT NOT NULL,
+  role VARCHAR(64) NOT NULL,
+  enabled BOOLEAN NOT NULL,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  last_login_at BIGINT
+) ENGINE=InnoDB CHARSET=utf8mb4 COLLATE=utf8mb4_bin;

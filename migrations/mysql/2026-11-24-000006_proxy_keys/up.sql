@@ -1,0 +1,20 @@
+CREATE TABLE proxy_keys (
+  id VARCHAR(64) NOT NULL PRIMARY KEY,
+  key_name VARCHAR(255) NOT NULL UNIQUE,
+  digest CHAR(64) NOT NULL UNIQUE,
+  masked VARCHAR(255) NOT NULL,
+  description MEDIUMTEXT,
+  enabled BOOLEAN NOT NULL,
+  allowed_groups MEDIUMTEXT NOT NULL,
+  allowed_models MEDIUMTEXT NOT NULL,
+  group_policy VARCHAR(64) NOT NULL,
+  group_weights MEDIUMTEXT NOT NULL,
+  rpm_limit BIGINT NOT NULL,
+  tpm_limit BIGINT NOT NULL,
+  concurrency_limit BIGINT NOT NULL,
+  expires_at BIGINT,
+  usage_count BIGINT NOT NULL,
+  last_used_at BIGINT,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL
+) ENGINE=InnoDB CHARSET=utf8mb4 COLLATE=utf8mb4_bin;

@@ -1,0 +1,20 @@
+CREATE TABLE proxy_keys (
+  id TEXT NOT NULL PRIMARY KEY,
+  key_name TEXT NOT NULL UNIQUE,
+  digest TEXT NOT NULL UNIQUE,
+  masked TEXT NOT NULL,
+  description TEXT,
+  enabled BOOLEAN NOT NULL,
+  allowed_groups TEXT NOT NULL,
+  allowed_models TEXT NOT NULL,
+  group_policy TEXT NOT NULL,
+  group_weights TEXT NOT NULL,
+  rpm_limit BIGINT NOT NULL,
+  tpm_limit BIGINT NOT NULL,
+  concurrency_limit BIGINT NOT NULL,
+  expires_at BIGINT,
+  usage_count BIGINT NOT NULL,
+  last_used_at BIGINT,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL
+);

@@ -1,9 +1,0 @@
-DROP TABLE audit_log;
-DROP TABLE usage_records;
-DROP TABLE config_changes;
-DROP TABLE proxy_keys;
-DROP TABLE upstream_keys;
-DROP TABLE provider_groups;
-DROP TABLE sessions;
-DROP TABLE users;
-DROP TABLE settings;
