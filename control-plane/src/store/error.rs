@@ -21,6 +21,9 @@ pub enum StoreError {
         /// The value; empty where it is not to be shown.
         value: String,
     },
+    /// The program ends, and what was asked may or may not have been done.
+    #[error("the database task was interrupted")]
+    Interrupted,
     /// The row was changed since the caller read it.
     #[error("the row was changed in the meantime")]
     Stale,
@@ -42,6 +45,13 @@ pub enum StoreError {
     /// A stored value has no meaning.
     #[error("the database holds a damaged value: {0}")]
     Corrupt(String),
+}
+
+impl StoreError {
+    /// The same, naming the column and the value where one is in use.
+    pub(super) fn taken(self, field: &'static str, value: &str) -> Self {
+        if let Self::Taken { .. } = self { Self::Taken { field, value: value.to_owned() } } else { self }
+    }
 }
 
 impl From<Error> for StoreError {

@@ -123,3 +123,11 @@ macro_rules! server_pool {
     }};
 }
 use server_pool;
+
+/// A connection of `pool`, within the deadline.
+pub(super) async fn get<C>(pool: &Pool<C>) -> Result<PooledConnection<'_, C>, StoreError>
+where
+    C: diesel_async::pooled_connection::PoolableConnection + 'static,
+{
+    pool.get().await.map_err(|error| StoreError::Unavailable(error.to_string()))
+}

@@ -1,0 +1,109 @@
+//! Who changed what.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl as _;
+use serde_json::Value;
+use shared::ids::new_id;
+use shared::time::now_ms;
+
+use super::schema::audit_log;
+use super::{Actor, Listed, Page, Store, StoreError};
+
+/// One entry of the audit log.
+#[derive(Clone, Debug)]
+pub struct StoredAudit {
+    /// UUIDv7.
+    pub id: String,
+    /// Epoch milliseconds.
+    pub at: i64,
+    /// Who; none for the program itself.
+    pub user_id: Option<String>,
+    /// Name at the time.
+    pub username: String,
+    /// What was done, such as `create`.
+    pub action: String,
+    /// To what kind of thing, such as `group`.
+    pub resource: String,
+    /// To which.
+    pub resource_id: Option<String>,
+    /// More about it; holds no secret.
+    pub detail: Value,
+    /// From where.
+    pub client_ip: String,
+}
+
+#[derive(Clone, Insertable, Queryable, Selectable)]
+#[diesel(table_name = audit_log)]
+pub(super) struct Row {
+    id: String,
+    at: i64,
+    user_id: Option<String>,
+    username: String,
+    action: String,
+    resource: String,
+    resource_id: Option<String>,
+    detail: String,
+    client_ip: String,
+}
+
+impl Row {
+    pub(super) fn new(actor: &Actor, action: &str, resource: &str, resource_id: Option<&str>, detail: &Value) -> Self {
+        Self {
+            id: new_id(),
+            at: now_ms(),
+            user_id: actor.user_id.clone(),
+            username: actor.username.clone(),
+            action: action.to_owned(),
+            resource: resource.to_owned(),
+            resource_id: resource_id.map(str::to_owned),
+            detail: detail.to_string(),
+            client_ip: actor.client_ip.clone(),
+        }
+    }
+
+    fn stored(self) -> StoredAudit {
+        StoredAudit {
+            id: self.id,
+            at: self.at,
+            user_id: self.user_id,
+            username: self.username,
+            action: self.action,
+            resource: self.resource,
+            resource_id: self.resource_id,
+            detail: serde_json::from_str(&self.detail).unwrap_or(Value::Null),
+            client_ip: self.client_ip,
+        }
+    }
+}
+
+/// Adds an entry.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn record(
+    store: &Store,
+    actor: &Actor,
+    action: &str,
+    resource: &str,
+    resource_id: Option<&str>,
+    detail: &Value,
+) -> Result<(), StoreError> {
+    let row = Row::new(actor, action, resource, resource_id, detail);
+    with_tx!(store, conn => {
+        diesel::insert_into(audit_log::table).values(row.clone()).execute(conn).await?;
+        Ok(())
+    })
+}
+
+/// Entries, newest first.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn list(store: &Store, page: &Page) -> Result<Listed<StoredAudit>, StoreError> {
+    let (limit, before) = (page.limit, page.cursor.clone().unwrap_or_else(|| "~".to_owned()));
+    let rows = with_conn!(store, conn => {
+        let query = audit_log::table.filter(audit_log::id.lt(&before)).order(audit_log::id.desc()).limit(limit + 1);
+        Ok(query.select(Row::as_select()).load::<Row>(conn).await?)
+    })?;
+    Ok(Listed::of(rows.into_iter().map(Row::stored).collect(), limit, |entry: &StoredAudit| entry.id.clone()))
+}

@@ -1,0 +1,79 @@
+//! Logins.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl as _;
+use shared::time::now_ms;
+
+use super::schema::sessions;
+use super::{Store, StoreError};
+
+/// A login.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// UUIDv7, in the token as `sid`.
+    pub id: String,
+    /// Whose.
+    pub user_id: String,
+    /// Epoch milliseconds.
+    pub expires_at: i64,
+    /// Logged out.
+    pub revoked: bool,
+}
+
+/// Stores a login.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn create(store: &Store, session: &Session, client_ip: &str, user_agent: &str) -> Result<(), StoreError> {
+    let (session, client_ip, user_agent) = (session.clone(), client_ip.to_owned(), user_agent.to_owned());
+    with_tx!(store, conn => {
+        let row = (
+            sessions::id.eq(&session.id),
+            sessions::user_id.eq(&session.user_id),
+            sessions::created_at.eq(now_ms()),
+            sessions::expires_at.eq(session.expires_at),
+            sessions::client_ip.eq(&client_ip),
+            sessions::user_agent.eq(&user_agent),
+        );
+        diesel::insert_into(sessions::table).values(row).execute(conn).await?;
+        Ok(())
+    })
+}
+
+/// The login of this id.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn get(store: &Store, id: &str) -> Result<Option<Session>, StoreError> {
+    let id = id.to_owned();
+    let row = with_conn!(store, conn => {
+        let columns = (sessions::id, sessions::user_id, sessions::expires_at, sessions::revoked_at);
+        let query = sessions::table.find(&id).select(columns);
+        Ok(query.first::<(String, String, i64, Option<i64>)>(conn).await.optional()?)
+    })?;
+    Ok(row.map(|(id, user_id, expires_at, revoked_at)| Session { id, user_id, expires_at, revoked: revoked_at.is_some() }))
+}
+
+/// Ends a login.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn revoke(store: &Store, id: &str) -> Result<(), StoreError> {
+    let id = id.to_owned();
+    with_tx!(store, conn => {
+        let query = diesel::update(sessions::table.find(&id)).set(sessions::revoked_at.eq(now_ms()));
+        query.execute(conn).await?;
+        Ok(())
+    })
+}
+
+/// Deletes logins that have expired.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn purge_expired(store: &Store) -> Result<(), StoreError> {
+    with_tx!(store, conn => {
+        diesel::delete(sessions::table.filter(sessions::expires_at.lt(now_ms()))).execute(conn).await?;
+        Ok(())
+    })
+}
