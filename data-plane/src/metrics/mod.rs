@@ -148,13 +148,15 @@ impl RequestMetrics {
         let counter = |api: Api, outcome| {
             requests.get_or_create(&RequestLabels { api: api.name(), outcome: outcome_name(outcome) }).clone()
         };
+        // Not within the struct: the first guard would live to its end, and the second look-up wait for it for ever.
+        let tokens = |kind| tokens.get_or_create(&KindLabels { kind }).clone();
         Self {
             requests: Api::ALL.map(|api| OUTCOMES.map(|outcome| counter(api, outcome))),
             attempts: AttemptResult::ALL.map(|(_, result)| attempts.get_or_create(&ResultLabels { result }).clone()),
             duration,
             first_byte,
-            input_tokens: tokens.get_or_create(&KindLabels { kind: "input" }).clone(),
-            output_tokens: tokens.get_or_create(&KindLabels { kind: "output" }).clone(),
+            input_tokens: tokens("input"),
+            output_tokens: tokens("output"),
         }
     }
 
