@@ -3,7 +3,7 @@
 //! - [`groups`], [`proxy_keys`]: what operators configure. Each change is one transaction that raises the config version.
 //! - [`config`]: what nodes are sent, whole or as the changes since a version.
 //! - [`usage`]: the ledger. [`audit`]: who changed what. [`users`], [`sessions`]: login.
-//! - `pool`, `macros`, `dialect`, `migrate`, `schema`: how one body of code runs on three databases.
+//! - `pool`, `macros`, `columns`, `migrate`, `schema`: how one body of code runs on three databases.
 
 #[macro_use]
 mod macros;
@@ -17,7 +17,6 @@ pub mod usage;
 pub mod users;
 
 mod columns;
-mod dialect;
 mod error;
 mod migrate;
 mod pool;

@@ -88,6 +88,18 @@ impl fmt::Debug for Pools {
     }
 }
 
+macro_rules! server_pool {
+    ($url:expr, $setup:expr) => {{
+        let manager = AsyncDieselConnectionManager::new_with_config($url.expose(), setup($setup));
+        Pool::builder()
+            .max_size(SERVER_CONNECTIONS)
+            .connection_timeout(GET_DEADLINE)
+            .build(manager)
+            .await
+            .map_err(|error| StoreError::Unavailable(error.to_string()))
+    }};
+}
+
 impl Pools {
     pub(super) async fn connect(target: &Target) -> Result<Self, StoreError> {
         match target {
@@ -105,24 +117,32 @@ impl Pools {
                 };
                 Ok(Self::Sqlite { read: pool(SQLITE_READERS).await?, write: pool(1).await? })
             }
-            Target::MySql(url) => server_pool(url, MYSQL_SETUP).await.map(Self::MySql),
-            Target::Postgres(url) => server_pool(url, POSTGRES_SETUP).await.map(Self::Postgres),
+            Target::MySql(url) => server_pool!(url, MYSQL_SETUP).map(Self::MySql),
+            Target::Postgres(url) => server_pool!(url, POSTGRES_SETUP).map(Self::Postgres),
         }
     }
 }
 
-macro_rules! server_pool {
-    ($url:expr, $setup:expr) => {{
-        let manager = AsyncDieselConnectionManager::new_with_config($url.expose(), setup($setup));
-        Pool::builder()
-            .max_size(SERVER_CONNECTIONS)
-            .connection_timeout(GET_DEADLINE)
-            .build(manager)
-            .await
-            .map_err(|error| StoreError::Unavailable(error.to_string()))
-    }};
+
+/// Makes connections of one kind, each set up with `sql`.
+fn setup<C>(sql: &'static str) -> ManagerConfig<C>
+where
+    C: AsyncConnection + SimpleAsyncConnection + Send + 'static,
+{
+    let mut config = ManagerConfig::default();
+    config.custom_setup = Box::new(move |url| establish(url, sql).boxed());
+    config
 }
-use server_pool;
+
+async fn establish<C>(url: &str, sql: &'static str) -> ConnectionResult<C>
+where
+    C: AsyncConnection + SimpleAsyncConnection,
+{
+    let late = || ConnectionError::BadConnection("no connection in time".to_owned());
+    let mut connection = timeout(CONNECT_DEADLINE, C::establish(url)).await.map_err(|_| late())??;
+    connection.batch_execute(sql).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
+    Ok(connection)
+}
 
 /// A connection of `pool`, within the deadline.
 pub(super) async fn get<C>(pool: &Pool<C>) -> Result<PooledConnection<'_, C>, StoreError>

@@ -1,0 +1,189 @@
+//! What nodes are sent, whole or as the changes since a version. Each read sees the database at one moment.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl as _;
+use shared::ids::Id;
+use shared::snapshot::{Delta, Snapshot};
+
+use super::migrate::{CONFIG_EPOCH, CONFIG_PRUNED, CONFIG_VERSION};
+use super::schema::{config_changes, provider_groups, proxy_keys, settings, upstream_keys};
+use super::{Store, StoreError, groups, proxy_keys as keys};
+
+/// Kinds of things that config consists of, as `config_changes` names them.
+pub(super) const GROUP: &str = "group";
+pub(super) const PROXY_KEY: &str = "proxy_key";
+
+/// More changes than this are sent as a whole snapshot.
+const LARGEST_DELTA: i64 = 900;
+
+/// What has changed since a version.
+#[derive(Debug)]
+pub enum Since {
+    /// Nothing.
+    Unchanged,
+    /// This.
+    Delta(Delta),
+    /// So much, or so long ago, that the whole snapshot is needed.
+    TooOld,
+}
+
+/// The counters of config.
+struct Counters {
+    version: u64,
+    pruned: u64,
+    epoch: Arc<str>,
+}
+
+impl Counters {
+    fn of(rows: Vec<(String, String)>) -> Result<Self, StoreError> {
+        let find = |wanted: &str| {
+            let row = rows.iter().find(|(name, _)| name == wanted);
+            row.map(|(_, value)| value.as_str()).ok_or_else(|| StoreError::Corrupt(format!("settings.{wanted} is missing")))
+        };
+        let number = |name: &str| {
+            find(name)?.parse().map_err(|_| StoreError::Corrupt(format!("settings.{name} is not a number")))
+        };
+        Ok(Self { version: number(CONFIG_VERSION)?, pruned: number(CONFIG_PRUNED)?, epoch: find(CONFIG_EPOCH)?.into() })
+    }
+}
+
+macro_rules! counters {
+    ($conn:expr) => {
+        Counters::of(settings::table.select((settings::name, settings::value)).load($conn).await?)?
+    };
+}
+
+/// Raises the config version within a transaction and gives the new one. Comes first in it: the row is the lock by which
+/// versions are committed in their order.
+macro_rules! raise_version {
+    ($conn:expr) => {{
+        use $crate::store::migrate::CONFIG_VERSION;
+        use $crate::store::schema::settings;
+        let row = settings::table.find(CONFIG_VERSION);
+        diesel::update(row).set(settings::name.eq(CONFIG_VERSION)).execute($conn).await?;
+        let text: String = row.select(settings::value).first($conn).await?;
+        let version = text.parse::<i64>().map_err(|_| StoreError::Corrupt("settings.config_version".to_owned()))? + 1;
+        diesel::update(row).set(settings::value.eq(version.to_string())).execute($conn).await?;
+        version
+    }};
+}
+pub(super) use raise_version;
+
+/// Notes within a transaction that `version` touched a thing.
+macro_rules! note_change {
+    ($conn:expr, $version:expr, $kind:expr, $id:expr, $at:expr) => {{
+        use $crate::store::schema::config_changes;
+        let change = (
+            config_changes::version.eq($version),
+            config_changes::entity_kind.eq($kind),
+            config_changes::entity_id.eq(&$id),
+            config_changes::changed_at.eq($at),
+        );
+        diesel::insert_into(config_changes::table).values(change).execute($conn).await?;
+    }};
+}
+pub(super) use note_change;
+
+/// Everything, with its version.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn snapshot(store: &Store) -> Result<Snapshot, StoreError> {
+    let (counters, groups, upstream_keys, keys) = with_read_tx!(store, conn => {
+        let counters = counters!(conn);
+        let groups = provider_groups::table.select(groups::Row::as_select()).load::<groups::Row>(conn).await?;
+        let order = (upstream_keys::group_id, upstream_keys::position);
+        let query = upstream_keys::table.order(order).select(groups::KeyRow::as_select());
+        let upstream_keys = query.load::<groups::KeyRow>(conn).await?;
+        let keys = proxy_keys::table.select(keys::Row::as_select()).load::<keys::Row>(conn).await?;
+        Ok((counters, groups, upstream_keys, keys))
+    })?;
+    let mut snapshot = Snapshot { version: counters.version, epoch: counters.epoch, ..Snapshot::default() };
+    for stored in groups::assemble(store.sealing(), groups, upstream_keys)? {
+        let group = Arc::new(stored.for_nodes());
+        snapshot.groups.insert(Arc::clone(&group.id), group);
+    }
+    for row in keys {
+        let key = Arc::new(row.stored()?.key);
+        snapshot.proxy_keys.insert(Arc::clone(&key.id), key);
+    }
+    Ok(snapshot)
+}
+
+/// What has changed since `version` of the history `epoch`.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn since(store: &Store, version: u64, epoch: &str) -> Result<Since, StoreError> {
+    let epoch: Arc<str> = epoch.into();
+    let from = i64::try_from(version).unwrap_or(i64::MAX);
+    let read = with_read_tx!(store, conn => {
+        let counters = counters!(conn);
+        if counters.epoch != epoch || version > counters.version || version < counters.pruned {
+            return Ok(Err(Since::TooOld));
+        }
+        if version == counters.version {
+            return Ok(Err(Since::Unchanged));
+        }
+        let query = config_changes::table.filter(config_changes::version.gt(from)).limit(LARGEST_DELTA + 1);
+        let columns = (config_changes::entity_kind, config_changes::entity_id);
+        let changes = query.select(columns).load::<(String, String)>(conn).await?;
+        if i64::try_from(changes.len()).unwrap_or(i64::MAX) > LARGEST_DELTA {
+            return Ok(Err(Since::TooOld));
+        }
+        let of = |wanted: &str| -> BTreeSet<String> {
+            changes.iter().filter(|(kind, _)| kind == wanted).map(|(_, id)| id.clone()).collect()
+        };
+        let (group_ids, key_ids) = (of(GROUP), of(PROXY_KEY));
+        let query = provider_groups::table.filter(provider_groups::id.eq_any(group_ids.clone()));
+        let groups = query.select(groups::Row::as_select()).load::<groups::Row>(conn).await?;
+        let query = upstream_keys::table.filter(upstream_keys::group_id.eq_any(group_ids.clone()));
+        let query = query.order((upstream_keys::group_id, upstream_keys::position)).select(groups::KeyRow::as_select());
+        let upstream_keys = query.load::<groups::KeyRow>(conn).await?;
+        let query = proxy_keys::table.filter(proxy_keys::id.eq_any(key_ids.clone()));
+        let keys = query.select(keys::Row::as_select()).load::<keys::Row>(conn).await?;
+        Ok(Ok((counters, group_ids, key_ids, groups, upstream_keys, keys)))
+    })?;
+    let (counters, group_ids, key_ids, groups, upstream_keys, keys) = match read {
+        Ok(read) => read,
+        Err(since) => return Ok(since),
+    };
+    let mut delta =
+        Delta { from_version: version, version: counters.version, epoch: counters.epoch, ..Delta::default() };
+    for stored in groups::assemble(store.sealing(), groups, upstream_keys)? {
+        delta.groups.push(Arc::new(stored.for_nodes()));
+    }
+    for row in keys {
+        delta.proxy_keys.push(Arc::new(row.stored()?.key));
+    }
+    let gone = |ids: BTreeSet<String>, there: &[&str]| -> Vec<Id> {
+        ids.into_iter().filter(|id| !there.contains(&id.as_str())).map(Id::from).collect()
+    };
+    let there: Vec<_> = delta.groups.iter().map(|group| &*group.id).collect();
+    delta.removed_groups = gone(group_ids, &there);
+    let there: Vec<_> = delta.proxy_keys.iter().map(|key| &*key.id).collect();
+    delta.removed_proxy_keys = gone(key_ids, &there);
+    Ok(Since::Delta(delta))
+}
+
+/// Forgets changes, but for those of the last `keep` versions. A node that is older gets a whole snapshot.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn prune(store: &Store, keep: u64) -> Result<(), StoreError> {
+    with_tx!(store, conn => {
+        let counters = counters!(conn);
+        let upto = counters.version.saturating_sub(keep);
+        if upto <= counters.pruned {
+            return Ok(());
+        }
+        let old = config_changes::version.le(i64::try_from(upto).unwrap_or(i64::MAX));
+        diesel::delete(config_changes::table.filter(old)).execute(conn).await?;
+        let row = settings::table.find(CONFIG_PRUNED);
+        diesel::update(row).set(settings::value.eq(upto.to_string())).execute(conn).await?;
+        Ok(())
+    })
+}

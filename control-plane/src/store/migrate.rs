@@ -1,0 +1,142 @@
+//! Brings the schema up to date, under a lock that all control planes of a database share: of several that start at once, one
+//! migrates and the others find it done.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use diesel::connection::SimpleConnection as _;
+use diesel::migration::{MigrationSource, MigrationVersion};
+use diesel::prelude::*;
+use diesel::SqliteConnection;
+use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
+use diesel_async::{AsyncMysqlConnection, AsyncPgConnection};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use shared::crypto::SealingKey;
+use shared::drain::Tasks;
+use shared::ids::new_id;
+
+use super::StoreError;
+use super::pool::{SQLITE_SETUP, Target, sqlite_path};
+use super::schema::settings;
+
+const SQLITE: EmbeddedMigrations = embed_migrations!("../migrations/sqlite");
+const MYSQL: EmbeddedMigrations = embed_migrations!("../migrations/mysql");
+const POSTGRES: EmbeddedMigrations = embed_migrations!("../migrations/postgres");
+
+/// Names the lock on a server: any number that no other program on the database takes.
+const LOCK: i64 = 0x6f72_6368_6573_7472;
+
+/// How long to wait for another control plane that migrates.
+const LOCK_SECONDS: u32 = 120;
+
+/// Something sealed under the master key, to tell at a start whether it is still the same.
+const CANARY: &str = "master_key_canary";
+
+/// Counts config versions. The first is 1: nodes read 0 as none.
+pub(super) const CONFIG_VERSION: &str = "config_version";
+/// Names the history that config versions count in.
+pub(super) const CONFIG_EPOCH: &str = "config_epoch";
+/// Config changes up to this version have been pruned.
+pub(super) const CONFIG_PRUNED: &str = "config_pruned";
+
+/// Migrates, and gives the config version in force.
+pub(super) async fn run(target: &Target, sealing: Arc<SealingKey>, tasks: &Tasks) -> Result<u64, StoreError> {
+    let target = target.clone();
+    let work = tasks.spawn_blocking(move || match target {
+        Target::Sqlite(path) => {
+            if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+                std::fs::create_dir_all(directory).map_err(|error| failed(&error))?;
+            }
+            let lock = File::create(path.with_extension("lock")).map_err(|error| failed(&error))?;
+            lock.lock().map_err(|error| failed(&error))?;
+            let mut connection = SqliteConnection::establish(sqlite_path(&path)?).map_err(unreachable_database)?;
+            connection.batch_execute(SQLITE_SETUP)?;
+            let version = bring_up(&mut connection, SQLITE, &sealing);
+            drop(lock);
+            version
+        }
+        Target::MySql(url) => {
+            let mut connection =
+                AsyncConnectionWrapper::<AsyncMysqlConnection>::establish(url.expose()).map_err(unreachable_database)?;
+            connection.batch_execute(&format!("SELECT GET_LOCK('{LOCK:x}', {LOCK_SECONDS})"))?;
+            let version = bring_up(&mut connection, MYSQL, &sealing);
+            connection.batch_execute(&format!("SELECT RELEASE_LOCK('{LOCK:x}')"))?;
+            version
+        }
+        Target::Postgres(url) => {
+            let mut connection =
+                AsyncConnectionWrapper::<AsyncPgConnection>::establish(url.expose()).map_err(unreachable_database)?;
+            connection.batch_execute(&format!("SELECT pg_advisory_lock({LOCK})"))?;
+            let version = bring_up(&mut connection, POSTGRES, &sealing);
+            connection.batch_execute(&format!("SELECT pg_advisory_unlock({LOCK})"))?;
+            version
+        }
+    });
+    work.await.unwrap_or(Err(StoreError::Interrupted))
+}
+
+fn failed(error: &dyn std::fmt::Display) -> StoreError {
+    StoreError::Migration(error.to_string())
+}
+
+fn unreachable_database(error: ConnectionError) -> StoreError {
+    StoreError::Unavailable(error.to_string())
+}
+
+/// What a control plane needs of a connection to migrate on it.
+trait Migrate<DB: diesel::backend::Backend>: MigrationHarness<DB> {
+    fn setting(&mut self, name: &str) -> QueryResult<Option<String>>;
+    fn set(&mut self, name: &str, value: &str) -> QueryResult<usize>;
+}
+
+macro_rules! migrate_on {
+    ($connection:ty, $backend:ty) => {
+        impl Migrate<$backend> for $connection {
+            fn setting(&mut self, name: &str) -> QueryResult<Option<String>> {
+                settings::table.find(name).select(settings::value).first(self).optional()
+            }
+
+            fn set(&mut self, name: &str, value: &str) -> QueryResult<usize> {
+                let row = (settings::name.eq(name), settings::value.eq(value));
+                diesel::insert_into(settings::table).values(row).execute(self)
+            }
+        }
+    };
+}
+
+migrate_on!(SqliteConnection, diesel::sqlite::Sqlite);
+migrate_on!(AsyncConnectionWrapper<AsyncMysqlConnection>, diesel::mysql::Mysql);
+migrate_on!(AsyncConnectionWrapper<AsyncPgConnection>, diesel::pg::Pg);
+
+fn bring_up<DB, C>(connection: &mut C, migrations: EmbeddedMigrations, sealing: &SealingKey) -> Result<u64, StoreError>
+where
+    DB: diesel::backend::Backend,
+    C: Migrate<DB>,
+    EmbeddedMigrations: MigrationSource<DB>,
+{
+    let known: Vec<_> = migrations.migrations().map_err(|error| failed(&error))?;
+    let known: Vec<MigrationVersion<'static>> =
+        known.iter().map(|migration| migration.name().version().as_owned()).collect();
+    let applied = connection.applied_migrations().map_err(|error| failed(&error))?;
+    if let Some(foreign) = applied.iter().find(|version| !known.contains(version)) {
+        return Err(StoreError::Migration(format!(
+            "it holds the migration {foreign}, which this build does not know: start a newer build"
+        )));
+    }
+    connection.run_pending_migrations(migrations).map_err(|error| failed(&error))?;
+    for (name, first) in [(CONFIG_VERSION, "1"), (CONFIG_PRUNED, "0"), (CONFIG_EPOCH, &*new_id())] {
+        if connection.setting(name)?.is_none() {
+            connection.set(name, first)?;
+        }
+    }
+    match connection.setting(CANARY)? {
+        Some(sealed) => {
+            sealing.open_text(CANARY, &sealed)?;
+        }
+        None => {
+            connection.set(CANARY, &sealing.seal_text(CANARY, CANARY)?)?;
+        }
+    }
+    let version = connection.setting(CONFIG_VERSION)?.unwrap_or_default();
+    version.parse().map_err(|_| StoreError::Corrupt(format!("settings.{CONFIG_VERSION}: {version:?}")))
+}
