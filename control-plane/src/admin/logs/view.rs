@@ -153,7 +153,7 @@ impl LogView {
             total_tokens: stored.input_tokens.saturating_add(stored.output_tokens),
             usage_source: stored.usage_source,
             cost_micros: stored.cost_micros,
-            attempts: stored.attempts,
+            attempts: stored.attempts.0,
             started_at: stored.started_at,
             queue_us: stored.queue_us,
             first_byte_us: stored.first_byte_us,

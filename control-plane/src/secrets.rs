@@ -1,0 +1,192 @@
+//! The secrets of an installation: made at its first start, kept with mode 0600, and never defaulted to a known value.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use shared::crypto::{CryptoError, SealingKey, random_token};
+use shared::ids::new_id;
+use shared::secret::Secret;
+use thiserror::Error;
+
+/// The file in the data directory.
+const FILE: &str = "secrets.json";
+
+/// Holds the node token alone, for a data plane to read.
+const NODE_TOKEN_FILE: &str = "node-token";
+
+/// Shortest secret that an operator may bring.
+const SHORTEST: usize = 32;
+
+/// Random bytes of a made secret.
+const MADE: usize = 32;
+
+/// Parts of secrets that stand in examples.
+const WELL_KNOWN: &[&str] = &["your-", "your_", "yoursecret", "changeme", "change-me", "change_me", "default", "example"];
+
+/// What an installation keeps secret.
+#[derive(Clone, Debug)]
+pub struct Secrets {
+    /// Seals what could spend money, in the database.
+    pub master_key: Secret,
+    /// Names the master key in what it sealed.
+    pub master_key_id: String,
+    /// Signs logins.
+    pub jwt_secret: Secret,
+    /// Shown by nodes.
+    pub node_token: Secret,
+}
+
+/// Secrets that the operator brings; what is none is made at the first start.
+#[derive(Clone, Debug, Default)]
+pub struct GivenSecrets {
+    /// `Secrets:MasterKey`.
+    pub master_key: Option<Secret>,
+    /// `Auth:JwtSecret`.
+    pub jwt_secret: Option<Secret>,
+    /// `Secrets:NodeToken`.
+    pub node_token: Option<Secret>,
+}
+
+/// Why there are no secrets.
+#[derive(Debug, Error)]
+pub enum SecretsError {
+    /// A secret that others may know.
+    #[error("{setting} {problem}: choose another, or leave it out to have one made")]
+    Weak {
+        /// The setting.
+        setting: &'static str,
+        /// What is wrong.
+        problem: &'static str,
+    },
+    /// The file cannot be read or written.
+    #[error("{path}: {error}")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What the operating system says.
+        error: io::Error,
+    },
+    /// The file is damaged.
+    #[error("{path}: not a file of secrets: {error}; without it the upstream keys in the database cannot be read")]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        error: serde_json::Error,
+    },
+    /// No randomness.
+    #[error(transparent)]
+    Crypto(#[from] CryptoError),
+}
+
+/// The file's content. It is the one place where these secrets are written out.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Kept {
+    master_key_id: String,
+    master_key: String,
+    jwt_secret: String,
+    node_token: String,
+}
+
+impl Secrets {
+    /// The secrets in `directory`, with those of `given` over them; what is missing is made and kept.
+    ///
+    /// # Errors
+    /// [`SecretsError`].
+    pub fn load_or_create(directory: &Path, given: GivenSecrets) -> Result<Self, SecretsError> {
+        check("Secrets:MasterKey", given.master_key.as_ref())?;
+        check("Auth:JwtSecret", given.jwt_secret.as_ref())?;
+        check("Secrets:NodeToken", given.node_token.as_ref())?;
+        let at = |path: &Path| {
+            let path = path.to_owned();
+            move |error| SecretsError::File { path, error }
+        };
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(at(directory))?;
+        // Two control planes that start at once on one directory make one set of secrets.
+        let lock_path = directory.join("secrets.lock");
+        let lock = private().open(&lock_path).map_err(at(&lock_path))?;
+        lock.lock().map_err(at(&lock_path))?;
+
+        let path = directory.join(FILE);
+        let kept = match fs::read(&path) {
+            Ok(text) => serde_json::from_slice(&text)
+                .map_err(|error| SecretsError::Damaged { path: path.clone(), error })?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Kept::default(),
+            Err(error) => return Err(at(&path)(error)),
+        };
+        let mut next = kept.clone();
+        for secret in [&mut next.master_key, &mut next.jwt_secret, &mut next.node_token] {
+            if secret.is_empty() {
+                *secret = random_token(MADE)?;
+            }
+        }
+        if next.master_key_id.is_empty() {
+            next.master_key_id = new_id();
+        }
+        if next != kept {
+            let text = serde_json::to_vec_pretty(&next)
+                .map_err(|error| SecretsError::Damaged { path: path.clone(), error })?;
+            write(directory, FILE, &text).map_err(at(&path))?;
+        }
+        let or = |given: Option<Secret>, kept: String| given.unwrap_or_else(|| Secret::new(kept));
+        let brought = given.master_key.is_some();
+        let secrets = Self {
+            // A key that the operator brings is told from one that was made, and named the same in every replica.
+            master_key_id: if brought { "given".to_owned() } else { next.master_key_id },
+            master_key: or(given.master_key, next.master_key),
+            jwt_secret: or(given.jwt_secret, next.jwt_secret),
+            node_token: or(given.node_token, next.node_token),
+        };
+        let path = directory.join(NODE_TOKEN_FILE);
+        write(directory, NODE_TOKEN_FILE, secrets.node_token.expose().as_bytes()).map_err(at(&path))?;
+        drop(lock);
+        Ok(secrets)
+    }
+
+    /// What seals values in the database.
+    ///
+    /// # Errors
+    /// [`CryptoError`] when the library refuses the key.
+    pub fn sealing_key(&self) -> Result<SealingKey, CryptoError> {
+        SealingKey::derive(self.master_key_id.clone(), self.master_key.expose().as_bytes(), "database values")
+    }
+}
+
+fn check(setting: &'static str, secret: Option<&Secret>) -> Result<(), SecretsError> {
+    let Some(secret) = secret else { return Ok(()) };
+    let text = secret.expose();
+    let weak = |problem| Err(SecretsError::Weak { setting, problem });
+    if text.len() < SHORTEST {
+        return weak("is shorter than 32 bytes");
+    }
+    let lower = text.to_ascii_lowercase();
+    let repeats = text.bytes().all(|byte| Some(byte) == text.bytes().next());
+    if repeats || WELL_KNOWN.iter().any(|known| lower.contains(known)) {
+        return weak("is one that others may know");
+    }
+    Ok(())
+}
+
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true).mode(0o600);
+    options
+}
+
+/// Writes a file whole or not at all.
+fn write(directory: &Path, name: &str, content: &[u8]) -> io::Result<()> {
+    let temporary = directory.join(format!("{name}.new"));
+    let mut file = private().truncate(true).open(&temporary)?;
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    fs::rename(&temporary, directory.join(name))?;
+    File::open(directory)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests;

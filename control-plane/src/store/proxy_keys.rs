@@ -1,0 +1,264 @@
+//! Proxy keys: what clients show. Their values are not stored, only digests.
+
+use std::collections::BTreeMap;
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl as _;
+use serde_json::json;
+use shared::crypto::hex;
+use shared::snapshot::{GroupPolicy, ProxyKey};
+use shared::time::now_ms;
+
+use super::columns::{from_json, json, named, number, signed};
+use super::config::{PROXY_KEY, note_change, raise_version};
+use super::schema::{audit_log, proxy_keys};
+use super::{Actor, Listed, Page, Store, StoreError, audit};
+
+/// A proxy key as it is stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredProxyKey {
+    /// Its config.
+    pub key: ProxyKey,
+    /// Printable stand-in for its value.
+    pub masked: String,
+    /// For people.
+    pub description: Option<String>,
+    /// Usage records that name it.
+    pub usage_count: i64,
+    /// Epoch milliseconds.
+    pub last_used_at: Option<i64>,
+    /// Epoch milliseconds.
+    pub created_at: i64,
+    /// Epoch milliseconds; grows with each change.
+    pub updated_at: i64,
+}
+
+#[derive(Clone, Insertable, Queryable, Selectable)]
+#[diesel(table_name = proxy_keys)]
+pub(super) struct Row {
+    id: String,
+    key_name: String,
+    digest: String,
+    masked: String,
+    description: Option<String>,
+    enabled: bool,
+    allowed_groups: String,
+    allowed_models: String,
+    group_policy: String,
+    group_weights: String,
+    rpm_limit: i64,
+    tpm_limit: i64,
+    concurrency_limit: i64,
+    expires_at: Option<i64>,
+    usage_count: i64,
+    last_used_at: Option<i64>,
+    created_at: i64,
+    updated_at: i64,
+}
+
+impl Row {
+    fn of(stored: &StoredProxyKey) -> Result<Self, StoreError> {
+        let key = &stored.key;
+        Ok(Self {
+            id: key.id.to_string(),
+            key_name: key.name.to_string(),
+            digest: hex(&key.digest),
+            masked: stored.masked.clone(),
+            description: stored.description.clone(),
+            enabled: key.enabled,
+            allowed_groups: json(&key.allowed_groups.iter().map(|id| &**id).collect::<Vec<_>>())?,
+            allowed_models: json(&key.allowed_models.iter().map(|model| &**model).collect::<Vec<_>>())?,
+            group_policy: key.group_policy.as_str().to_owned(),
+            group_weights: json(&key.group_weights.iter().map(|(id, w)| (&**id, *w)).collect::<BTreeMap<_, _>>())?,
+            rpm_limit: key.rpm_limit.into(),
+            tpm_limit: signed(key.tpm_limit),
+            concurrency_limit: key.concurrency_limit.into(),
+            expires_at: key.expires_at_ms,
+            usage_count: stored.usage_count,
+            last_used_at: stored.last_used_at,
+            created_at: stored.created_at,
+            updated_at: stored.updated_at,
+        })
+    }
+
+    pub(super) fn stored(self) -> Result<StoredProxyKey, StoreError> {
+        let groups: Vec<String> = from_json("allowed_groups", &self.allowed_groups)?;
+        let models: Vec<String> = from_json("allowed_models", &self.allowed_models)?;
+        let weights: BTreeMap<String, u32> = from_json("group_weights", &self.group_weights)?;
+        Ok(StoredProxyKey {
+            key: ProxyKey {
+                digest: digest(&self.digest).ok_or_else(|| StoreError::Corrupt(format!("proxy_keys.{}", self.id)))?,
+                id: self.id.into(),
+                name: self.key_name.into(),
+                enabled: self.enabled,
+                allowed_groups: groups.into_iter().map(Into::into).collect(),
+                allowed_models: models.into_iter().map(Into::into).collect(),
+                group_policy: named("group_policy", &self.group_policy, GroupPolicy::from_name(&self.group_policy))?,
+                group_weights: weights.into_iter().map(|(id, weight)| (id.into(), weight)).collect(),
+                rpm_limit: number("rpm_limit", self.rpm_limit)?,
+                tpm_limit: number("tpm_limit", self.tpm_limit)?,
+                concurrency_limit: number("concurrency_limit", self.concurrency_limit)?,
+                expires_at_ms: self.expires_at,
+            },
+            masked: self.masked,
+            description: self.description,
+            usage_count: self.usage_count,
+            last_used_at: self.last_used_at,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+        })
+    }
+}
+
+/// 32 bytes out of 64 hexadecimal digits.
+fn digest(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+/// One page, the oldest first.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn list(store: &Store, page: &Page) -> Result<Listed<StoredProxyKey>, StoreError> {
+    let (limit, after) = (page.limit, page.cursor.clone().unwrap_or_default());
+    let rows = with_conn!(store, conn => {
+        let query = proxy_keys::table.filter(proxy_keys::id.gt(&after)).order(proxy_keys::id).limit(limit + 1);
+        Ok(query.select(Row::as_select()).load::<Row>(conn).await?)
+    })?;
+    Listed::of(rows, limit, |row| row.id.clone()).try_map(Row::stored)
+}
+
+/// The proxy key of this id.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn get(store: &Store, id: &str) -> Result<Option<StoredProxyKey>, StoreError> {
+    let id = id.to_owned();
+    let row = with_conn!(store, conn => {
+        Ok(proxy_keys::table.find(&id).select(Row::as_select()).first::<Row>(conn).await.optional()?)
+    })?;
+    row.map(Row::stored).transpose()
+}
+
+/// Says which of the two unique values is the one in use.
+async fn taken(store: &Store, error: StoreError, row: &Row) -> StoreError {
+    if !matches!(error, StoreError::Taken { .. }) {
+        return error;
+    }
+    let name = row.key_name.clone();
+    let id = row.id.clone();
+    let found: Result<i64, StoreError> = with_conn!(store, conn => {
+        let query = proxy_keys::table.filter(proxy_keys::key_name.eq(&name)).filter(proxy_keys::id.ne(&id));
+        Ok(query.count().get_result(conn).await?)
+    });
+    match found {
+        Ok(0) => error.taken("digest", ""),
+        _ => error.taken("key_name", &row.key_name),
+    }
+}
+
+/// Adds a proxy key. Its times are set here.
+///
+/// # Errors
+/// [`StoreError::Taken`] for a name or a value in use.
+pub async fn create(store: &Store, stored: &StoredProxyKey, actor: &Actor) -> Result<StoredProxyKey, StoreError> {
+    let now = now_ms();
+    let stored = StoredProxyKey { created_at: now, updated_at: now, ..stored.clone() };
+    let given = Row::of(&stored)?;
+    let row = given.clone();
+    let log = audit::Row::new(actor, "create", PROXY_KEY, Some(&row.id), &json!({ "name": row.key_name }));
+    let created = with_tx!(store, conn => {
+        let version = raise_version!(conn);
+        diesel::insert_into(proxy_keys::table).values(row.clone()).execute(conn).await?;
+        note_change!(conn, version, PROXY_KEY, row.id, now);
+        diesel::insert_into(audit_log::table).values(log.clone()).execute(conn).await?;
+        Ok(version)
+    });
+    match created {
+        Ok(version) => {
+            store.committed(version.unsigned_abs());
+            Ok(stored)
+        }
+        Err(error) => Err(taken(store, error, &given).await),
+    }
+}
+
+/// Replaces a proxy key, where it is still as the caller read it. What is counted of its use stays.
+///
+/// # Errors
+/// [`StoreError::Stale`] where `updated_at` is another, [`StoreError::NotFound`], [`StoreError::Taken`].
+pub async fn replace(store: &Store, stored: &StoredProxyKey, actor: &Actor) -> Result<StoredProxyKey, StoreError> {
+    let read_at = stored.updated_at;
+    let next = StoredProxyKey { updated_at: now_ms().max(read_at + 1), ..stored.clone() };
+    let given = Row::of(&next)?;
+    let row = given.clone();
+    let log = audit::Row::new(actor, "update", PROXY_KEY, Some(&row.id), &json!({ "name": row.key_name }));
+    let replaced = with_tx!(store, conn => {
+        let version = raise_version!(conn);
+        let current = proxy_keys::table.find(&row.id).select(proxy_keys::updated_at).first::<i64>(conn).await;
+        if current? != read_at {
+            return Err(StoreError::Stale);
+        }
+        let new = row.clone();
+        let values = (
+            proxy_keys::key_name.eq(new.key_name),
+            proxy_keys::digest.eq(new.digest),
+            proxy_keys::masked.eq(new.masked),
+            proxy_keys::description.eq(new.description),
+            proxy_keys::enabled.eq(new.enabled),
+            proxy_keys::allowed_groups.eq(new.allowed_groups),
+            proxy_keys::allowed_models.eq(new.allowed_models),
+            proxy_keys::group_policy.eq(new.group_policy),
+            proxy_keys::group_weights.eq(new.group_weights),
+            proxy_keys::rpm_limit.eq(new.rpm_limit),
+            proxy_keys::tpm_limit.eq(new.tpm_limit),
+            proxy_keys::concurrency_limit.eq(new.concurrency_limit),
+            proxy_keys::expires_at.eq(new.expires_at),
+            proxy_keys::updated_at.eq(new.updated_at),
+        );
+        diesel::update(proxy_keys::table.find(&row.id)).set(values).execute(conn).await?;
+        note_change!(conn, version, PROXY_KEY, row.id, row.updated_at);
+        diesel::insert_into(audit_log::table).values(log.clone()).execute(conn).await?;
+        Ok(version)
+    });
+    match replaced {
+        Ok(version) => {
+            store.committed(version.unsigned_abs());
+            Ok(next)
+        }
+        Err(error) => Err(taken(store, error, &given).await),
+    }
+}
+
+/// Deletes a proxy key. Says whether it was there.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn delete(store: &Store, id: &str, actor: &Actor) -> Result<bool, StoreError> {
+    let (id, now) = (id.to_owned(), now_ms());
+    let log = audit::Row::new(actor, "delete", PROXY_KEY, Some(&id), &json!({}));
+    let deleted = with_tx!(store, conn => {
+        let version = raise_version!(conn);
+        if diesel::delete(proxy_keys::table.find(&id)).execute(conn).await? == 0 {
+            return Err(StoreError::NotFound);
+        }
+        note_change!(conn, version, PROXY_KEY, id, now);
+        diesel::insert_into(audit_log::table).values(log.clone()).execute(conn).await?;
+        Ok(version)
+    });
+    match deleted {
+        Ok(version) => {
+            store.committed(version.unsigned_abs());
+            Ok(true)
+        }
+        Err(StoreError::NotFound) => Ok(false),
+        Err(error) => Err(error),
+    }
+}

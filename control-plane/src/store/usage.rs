@@ -1,0 +1,267 @@
+//! The ledger's rows: one for each client request.
+
+use std::collections::{BTreeMap, HashSet};
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl as _;
+use serde_json::{Value, json};
+use shared::pb::UsageRecord;
+use shared::pb::usage_record::{Outcome, UsageSource};
+use shared::time::now_ms;
+
+use super::columns::{signed, some_text};
+use super::schema::{proxy_keys, usage_records};
+use super::{Listed, Page, Store, StoreError};
+
+/// The attempts of a request, as JSON text in the database.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attempts(pub Value);
+
+impl From<String> for Attempts {
+    fn from(text: String) -> Self {
+        Self(serde_json::from_str(&text).unwrap_or(Value::Null))
+    }
+}
+
+impl From<Attempts> for String {
+    fn from(attempts: Attempts) -> Self {
+        attempts.0.to_string()
+    }
+}
+
+/// A usage record as it is stored; the fields are those of [`UsageRecord`], empty ones are none.
+#[derive(Clone, Debug, PartialEq, Insertable, Queryable, Selectable)]
+#[diesel(table_name = usage_records)]
+#[expect(missing_docs, reason = "documented at UsageRecord")]
+pub struct StoredUsage {
+    pub id: String,
+    pub request_id: String,
+    pub node_id: String,
+    pub snapshot_version: i64,
+    pub proxy_key_id: Option<String>,
+    pub proxy_key_name: Option<String>,
+    pub group_id: Option<String>,
+    pub group_name: Option<String>,
+    pub provider_type: Option<String>,
+    pub upstream_key_id: Option<String>,
+    pub upstream_key_masked: Option<String>,
+    pub api: String,
+    pub method: String,
+    pub path: String,
+    pub requested_model: Option<String>,
+    pub upstream_model: Option<String>,
+    pub streamed: bool,
+    pub has_tools: bool,
+    pub status: i32,
+    pub outcome: String,
+    pub error_code: Option<String>,
+    pub error_message: Option<String>,
+    pub input_tokens: i64,
+    pub cached_tokens: i64,
+    pub cache_write_tokens: i64,
+    pub output_tokens: i64,
+    pub reasoning_tokens: i64,
+    pub usage_source: String,
+    pub cost_micros: i64,
+    #[diesel(serialize_as = String, deserialize_as = String)]
+    pub attempts: Attempts,
+    pub started_at: i64,
+    pub queue_us: i64,
+    pub first_byte_us: i64,
+    pub total_us: i64,
+    pub client_ip: String,
+    pub user_agent: String,
+    pub request_bytes: i64,
+    pub response_bytes: i64,
+    /// When it came in here, epoch milliseconds.
+    pub recorded_at: i64,
+}
+
+impl StoredUsage {
+    fn of(record: &UsageRecord, recorded_at: i64) -> Self {
+        let attempt = |attempt: &shared::pb::Attempt| {
+            json!({
+                "groupId": attempt.group_id,
+                "upstreamKeyId": attempt.upstream_key_id,
+                "status": attempt.status,
+                "error": attempt.error,
+                "durationUs": attempt.duration_us,
+            })
+        };
+        Self {
+            id: record.id.clone(),
+            request_id: record.request_id.clone(),
+            node_id: record.node_id.clone(),
+            snapshot_version: signed(record.snapshot_version),
+            proxy_key_id: some_text(&record.proxy_key_id),
+            proxy_key_name: some_text(&record.proxy_key_name),
+            group_id: some_text(&record.group_id),
+            group_name: some_text(&record.group_name),
+            provider_type: some_text(&record.provider_type),
+            upstream_key_id: some_text(&record.upstream_key_id),
+            upstream_key_masked: some_text(&record.upstream_key_masked),
+            api: record.api.clone(),
+            method: record.method.clone(),
+            path: record.path.clone(),
+            requested_model: some_text(&record.requested_model),
+            upstream_model: some_text(&record.upstream_model),
+            streamed: record.streamed,
+            has_tools: record.has_tools,
+            status: i32::try_from(record.status).unwrap_or(i32::MAX),
+            outcome: outcome(record.outcome()).to_owned(),
+            error_code: some_text(&record.error_code),
+            error_message: some_text(&record.error_message),
+            input_tokens: signed(record.input_tokens),
+            cached_tokens: signed(record.cached_tokens),
+            cache_write_tokens: signed(record.cache_write_tokens),
+            output_tokens: signed(record.output_tokens),
+            reasoning_tokens: signed(record.reasoning_tokens),
+            usage_source: source(record.usage_source()).to_owned(),
+            cost_micros: record.cost_micros,
+            attempts: Attempts(record.attempts.iter().map(attempt).collect()),
+            started_at: record.started_at_ms,
+            queue_us: signed(record.queue_us),
+            first_byte_us: signed(record.first_byte_us),
+            total_us: signed(record.total_us),
+            client_ip: record.client_ip.clone(),
+            user_agent: record.user_agent.clone(),
+            request_bytes: signed(record.request_bytes),
+            response_bytes: signed(record.response_bytes),
+            recorded_at,
+        }
+    }
+}
+
+fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Unspecified => "unknown",
+        Outcome::Success => "success",
+        Outcome::Refused => "refused",
+        Outcome::UpstreamError => "upstream_error",
+        Outcome::Timeout => "timeout",
+        Outcome::ClientGone => "client_gone",
+        Outcome::InternalError => "internal_error",
+    }
+}
+
+fn source(source: UsageSource) -> &'static str {
+    match source {
+        UsageSource::None => "none",
+        UsageSource::Reported => "reported",
+        UsageSource::Estimated => "estimated",
+        UsageSource::Partial => "partial",
+    }
+}
+
+/// Which records. All that are given must hold.
+#[derive(Clone, Debug, Default)]
+pub struct UsageFilter {
+    /// Of this proxy key.
+    pub proxy_key_id: Option<String>,
+    /// Of this group.
+    pub group_id: Option<String>,
+    /// Asked for this model.
+    pub model: Option<String>,
+    /// Of this request.
+    pub request_id: Option<String>,
+    /// Started then or later, epoch milliseconds.
+    pub from_ms: Option<i64>,
+    /// Started before then, epoch milliseconds.
+    pub to_ms: Option<i64>,
+    /// Answered with this status.
+    pub status: Option<i32>,
+}
+
+/// Adds the records that are not there yet, in one transaction, and counts them for their proxy keys. Gives how many were new.
+///
+/// # Errors
+/// [`StoreError`]; then none of them is added.
+pub async fn insert(store: &Store, records: &[UsageRecord]) -> Result<u64, StoreError> {
+    match insert_new(store, records).await {
+        // Another stream added one of them between the look and the insert: now it is seen.
+        Err(StoreError::Taken { .. }) => insert_new(store, records).await,
+        done => done,
+    }
+}
+
+async fn insert_new(store: &Store, records: &[UsageRecord]) -> Result<u64, StoreError> {
+    let now = now_ms();
+    let mut ids = HashSet::with_capacity(records.len());
+    let rows: Vec<_> =
+        records.iter().filter(|record| ids.insert(&record.id)).map(|record| StoredUsage::of(record, now)).collect();
+    with_tx!(store, conn => {
+        let wanted: Vec<_> = rows.iter().map(|row| row.id.clone()).collect();
+        let query = usage_records::table.filter(usage_records::id.eq_any(wanted)).select(usage_records::id);
+        let there: HashSet<String> = query.load::<String>(conn).await?.into_iter().collect();
+        let mut new = 0;
+        let mut used: BTreeMap<String, (i64, i64)> = BTreeMap::new();
+        for row in rows.iter().filter(|row| !there.contains(&row.id)) {
+            diesel::insert_into(usage_records::table).values(row.clone()).execute(conn).await?;
+            new += 1;
+            if let Some(id) = &row.proxy_key_id {
+                let (count, last) = used.entry(id.clone()).or_default();
+                *count += 1;
+                *last = row.started_at.max(*last);
+            }
+        }
+        for (id, (count, last)) in used {
+            let values = (proxy_keys::usage_count.eq(proxy_keys::usage_count + count), proxy_keys::last_used_at.eq(last));
+            diesel::update(proxy_keys::table.find(id)).set(values).execute(conn).await?;
+        }
+        Ok(new)
+    })
+}
+
+/// One page, the newest first.
+///
+/// # Errors
+/// [`StoreError::Cursor`] for a cursor that this list did not give out.
+pub async fn list(store: &Store, page: &Page, filter: &UsageFilter) -> Result<Listed<StoredUsage>, StoreError> {
+    let (limit, filter) = (page.limit, filter.clone());
+    let before = page.cursor.as_deref().map(cursor).transpose()?;
+    let rows = with_conn!(store, conn => {
+        use usage_records as column;
+        let mut query = usage_records::table.select(StoredUsage::as_select()).into_boxed();
+        if let Some((started_at, id)) = &before {
+            let same = column::started_at.eq(*started_at).and(column::id.lt(id));
+            query = query.filter(column::started_at.lt(*started_at).or(same));
+        }
+        if let Some(id) = &filter.proxy_key_id {
+            query = query.filter(column::proxy_key_id.eq(id));
+        }
+        if let Some(id) = &filter.group_id {
+            query = query.filter(column::group_id.eq(id));
+        }
+        if let Some(model) = &filter.model {
+            query = query.filter(column::requested_model.eq(model));
+        }
+        if let Some(id) = &filter.request_id {
+            query = query.filter(column::request_id.eq(id));
+        }
+        if let Some(from) = filter.from_ms {
+            query = query.filter(column::started_at.ge(from));
+        }
+        if let Some(to) = filter.to_ms {
+            query = query.filter(column::started_at.lt(to));
+        }
+        if let Some(status) = filter.status {
+            query = query.filter(column::status.eq(status));
+        }
+        let query = query.order((column::started_at.desc(), column::id.desc())).limit(limit + 1);
+        Ok(query.load::<StoredUsage>(conn).await?)
+    })?;
+    Ok(Listed::of(rows, limit, |row| format!("{}.{}", row.started_at, row.id)))
+}
+
+fn cursor(text: &str) -> Result<(i64, String), StoreError> {
+    let (started_at, id) = text.split_once('.').ok_or(StoreError::Cursor)?;
+    Ok((started_at.parse().map_err(|_| StoreError::Cursor)?, id.to_owned()))
+}
+
+/// How many there are.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn count(store: &Store) -> Result<i64, StoreError> {
+    with_conn!(store, conn => Ok(usage_records::table.count().get_result(conn).await?))
+}
