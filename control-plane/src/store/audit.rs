@@ -1,7 +1,7 @@
 //! Who changed what.
 
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl as _;
+use diesel_async::RunQueryDsl;
 use serde_json::Value;
 use shared::ids::new_id;
 use shared::time::now_ms;

@@ -48,6 +48,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// A pool had no connection to give.
+    pub(super) fn no_connection(error: impl std::fmt::Display) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+
     /// The same, naming the column and the value where one is in use.
     pub(super) fn taken(self, field: &'static str, value: &str) -> Self {
         if let Self::Taken { .. } = self { Self::Taken { field, value: value.to_owned() } } else { self }

@@ -28,18 +28,22 @@ macro_rules! on_connection {
         let work = async move {
             match &store.0.pools {
                 $crate::store::pool::Pools::Sqlite { $sqlite: pool, .. } => {
-                    let mut connection = $crate::store::pool::get(pool).await?;
+                    let mut connection = pool.get().await.map_err($crate::store::StoreError::no_connection)?;
                     $run!(sqlite, connection, $conn, $crate::store::pool::AsyncSqliteConnection, $body)
                 }
                 $crate::store::pool::Pools::MySql(pool) => {
-                    let mut connection = $crate::store::pool::get(pool).await?;
+                    let mut connection = pool.get().await.map_err($crate::store::StoreError::no_connection)?;
                     $run!(server, connection, $conn, diesel_async::AsyncMysqlConnection, $body)
                 }
                 $crate::store::pool::Pools::Postgres(pool) => {
-                    let mut connection = $crate::store::pool::get(pool).await?;
+                    let mut connection = pool.get().await.map_err($crate::store::StoreError::no_connection)?;
                     $run!(server, connection, $conn, diesel_async::AsyncPgConnection, $body)
                 }
             }
+        };
+        let work = async move {
+            let late = |_| $crate::store::StoreError::Unavailable("it did not answer in time".to_owned());
+            tokio::time::timeout($crate::store::pool::QUERY_DEADLINE, work).await.map_err(late)?
         };
         tasks.spawn("database", work).await.unwrap_or_else(|_| Err($crate::store::StoreError::Interrupted))
     }};
@@ -54,9 +58,10 @@ macro_rules! run_plain {
 }
 
 macro_rules! run_transaction {
-    (sqlite, $connection:ident, $conn:ident, $type:ty, $body:expr) => {
-        $connection.immediate_transaction(async |$conn: &mut $type| -> Result<_, $crate::store::StoreError> { $body }).await
-    };
+    (sqlite, $connection:ident, $conn:ident, $type:ty, $body:expr) => {{
+        let connection: &mut $type = &mut $connection;
+        connection.immediate_transaction(async |$conn: &mut $type| -> Result<_, $crate::store::StoreError> { $body }).await
+    }};
     (server, $connection:ident, $conn:ident, $type:ty, $body:expr) => {
         run_read_transaction!(server, $connection, $conn, $type, $body)
     };
@@ -65,6 +70,7 @@ macro_rules! run_transaction {
 macro_rules! run_read_transaction {
     ($kind:ident, $connection:ident, $conn:ident, $type:ty, $body:expr) => {{
         use diesel_async::AsyncConnection as _;
-        $connection.transaction(async |$conn: &mut $type| -> Result<_, $crate::store::StoreError> { $body }).await
+        let connection: &mut $type = &mut $connection;
+        connection.transaction(async |$conn: &mut $type| -> Result<_, $crate::store::StoreError> { $body }).await
     }};
 }

@@ -26,7 +26,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl as _;
+use diesel_async::RunQueryDsl;
 use shared::crypto::SealingKey;
 use shared::drain::Tasks;
 use tokio::sync::watch;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use diesel::{ConnectionError, ConnectionResult, SqliteConnection};
-use diesel_async::pooled_connection::bb8::{Pool, PooledConnection};
+use diesel_async::pooled_connection::bb8::Pool;
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig};
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_async::{AsyncConnection, AsyncMysqlConnection, AsyncPgConnection, SimpleAsyncConnection};
@@ -24,7 +24,7 @@ const GET_DEADLINE: Duration = Duration::from_secs(1);
 /// How long making a connection may take.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 
-/// How long a query or transaction may take on a server. SQLite's are bounded by its busy timeout.
+/// How long a query or transaction may take.
 pub(super) const QUERY_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Connections that read from a SQLite file. One more writes: SQLite has one writer at a time, and waiting for a pooled
@@ -142,12 +142,4 @@ where
     let mut connection = timeout(CONNECT_DEADLINE, C::establish(url)).await.map_err(|_| late())??;
     connection.batch_execute(sql).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(connection)
-}
-
-/// A connection of `pool`, within the deadline.
-pub(super) async fn get<C>(pool: &Pool<C>) -> Result<PooledConnection<'_, C>, StoreError>
-where
-    C: diesel_async::pooled_connection::PoolableConnection + 'static,
-{
-    pool.get().await.map_err(|error| StoreError::Unavailable(error.to_string()))
 }

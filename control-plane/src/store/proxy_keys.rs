@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl as _;
+use diesel_async::RunQueryDsl;
 use serde_json::json;
 use shared::crypto::hex;
 use shared::snapshot::{GroupPolicy, ProxyKey};

@@ -1,7 +1,7 @@
 //! Logins.
 
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl as _;
+use diesel_async::RunQueryDsl;
 use shared::time::now_ms;
 
 use super::schema::sessions;

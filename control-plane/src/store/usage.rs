@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl as _;
+use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 use shared::pb::UsageRecord;
 use shared::pb::usage_record::{Outcome, UsageSource};

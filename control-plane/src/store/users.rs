@@ -1,7 +1,7 @@
 //! Who may log in.
 
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl as _;
+use diesel_async::RunQueryDsl;
 use shared::secret::Secret;
 use shared::time::now_ms;
 
