@@ -39,7 +39,7 @@ fn what_the_operator_brings_goes_first() {
 fn weak_secrets_are_refused_naming_the_setting() {
     let directory = tempfile::tempdir().unwrap();
     let long = "x".repeat(40);
-    for weak in ["short", &long, "your-secret-key-at-least-32-characters-long"] {
+    for weak in ["k3y-9", &long, "your-secret-key-at-least-32-characters-long"] {
         let given = GivenSecrets { jwt_secret: Some(Secret::new(weak)), ..GivenSecrets::default() };
         let error = Secrets::load_or_create(directory.path(), given).unwrap_err();
         assert!(matches!(error, SecretsError::Weak { .. }) && error.to_string().contains("Auth:JwtSecret"), "{error}");
