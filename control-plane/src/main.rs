@@ -63,6 +63,9 @@ async fn run(flags: &Flags) -> anyhow::Result<()> {
     // The listeners stop before what their requests use.
     let listeners = Tasks::new();
     let control = ControlPlane::start(settings, &metrics, &readiness, &tasks).await?;
+    if let Some(admin) = control.initial_admin() {
+        say(&first_start(admin, http_address, grpc_address, &token_file));
+    }
     let router = control.router().merge(readiness.router()).fallback_service(web::fallback());
     listeners.spawn("http", shared::serve::serve("http", http, router, limits.clone(), listeners.clone()));
     if let Some(listener) = scrapes {
@@ -77,9 +80,6 @@ async fn run(flags: &Flags) -> anyhow::Result<()> {
             error!(%error, "the gRPC listener ended");
         }
     });
-    if let Some(admin) = control.initial_admin() {
-        say(&first_start(admin, http_address, grpc_address, &token_file));
-    }
     info!(version = app::VERSION, http = %http_address, grpc = %grpc_address, "serving");
 
     termination_signal().await?;

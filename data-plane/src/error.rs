@@ -140,8 +140,7 @@ impl GatewayError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotReady => "not_ready",
-            Self::MissingKey => "missing_api_key",
-            Self::InvalidKey => "invalid_api_key",
+            Self::MissingKey | Self::InvalidKey => "invalid_api_key",
             Self::ModelNotFound { .. } => "model_not_found",
             Self::NoUpstream { .. } => "no_upstream_key",
             Self::Json(_) => "invalid_json",
@@ -175,7 +174,6 @@ impl GatewayError {
     /// OpenAI's error type.
     fn kind(&self) -> &'static str {
         match self.status() {
-            StatusCode::UNAUTHORIZED => "authentication_error",
             status if status.is_client_error() => "invalid_request_error",
             _ => "server_error",
         }

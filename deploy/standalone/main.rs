@@ -143,8 +143,6 @@ async fn run(settings: Settings, demo: bool, metrics: &Metrics) -> Result<()> {
     let data_plane = DataPlane::start(node, channel, metrics, &readiness, &node_tasks).await?;
     let router = control.router().merge(data_plane.router()).merge(readiness.router());
     let router = router.fallback_service(web::fallback());
-    http.spawn("http", serve("http", listener, router, limits, http.clone()));
-    info!(version = VERSION, http = %address, "serving");
     if let Some(admin) = control.initial_admin() {
         say(&first_start(admin, address));
     }
@@ -152,6 +150,8 @@ async fn run(settings: Settings, demo: bool, metrics: &Metrics) -> Result<()> {
     if let Some(demo) = &demo {
         say(&demo.instructions(address));
     }
+    http.spawn("http", serve("http", listener, router, limits, http.clone()));
+    info!(version = VERSION, http = %address, "serving");
 
     termination_signal().await?;
     readiness.drain();

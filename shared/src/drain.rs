@@ -32,7 +32,7 @@ impl Tasks {
     where
         F: Future<Output: Send + 'static> + Send + 'static,
     {
-        self.tracker.spawn(task.instrument(info_span!("task", name)))
+        self.tracker.spawn(task.instrument(info_span!("task", task = name)))
     }
 
     /// Starts `task` on a thread where it may block.

@@ -15,7 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tower::Service as _;
 use tracing::{debug, info, warn};
@@ -70,16 +70,22 @@ pub async fn serve(component: &'static str, listener: TcpListener, router: Route
             debug!(%error, "TCP_NODELAY not set");
         }
         let router = router.clone();
+        let (asked, first_request) = watch::channel(false);
         let service = service_fn(move |mut request: Request<Incoming>| {
+            if !*asked.borrow() {
+                asked.send_replace(true);
+            }
             request.extensions_mut().insert(ConnectInfo(peer));
             let mut router = router.clone();
             async move { Ok::<_, Infallible>(router.call(request).await.unwrap_or_else(|never| match never {})) }
         });
         let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
         let connection = graceful.watch(connection);
+        let header_timeout = limits.header_timeout;
         let abandoned = abandon.clone().cancelled_owned();
         tasks.spawn("connection", async move {
             tokio::select! {
+                () = silent(first_request, header_timeout) => debug!(%peer, "no request in time; the connection is closed"),
                 ended = connection => if let Err(error) = ended {
                     debug!(%error, "connection ended");
                 },
@@ -94,6 +100,16 @@ pub async fn serve(component: &'static str, listener: TcpListener, router: Route
     if tokio::time::timeout(limits.drain_deadline, graceful.shutdown()).await.is_err() {
         warn!(component, deadline = ?limits.drain_deadline, "drain deadline passed; open connections are closed");
         abandon.cancel();
+    }
+}
+
+/// Resolves when no first request has come within `deadline`: the builder's own deadline begins only once it knows which version
+/// of HTTP the client speaks.
+async fn silent(mut first_request: watch::Receiver<bool>, deadline: Duration) {
+    match tokio::time::timeout(deadline, first_request.wait_for(|asked| *asked)).await {
+        Err(_elapsed) => {}
+        // It has come, or the connection ends by itself.
+        Ok(_) => std::future::pending().await,
     }
 }
 

@@ -40,7 +40,7 @@ pub enum StoreError {
     #[error(transparent)]
     Crypto(#[from] CryptoError),
     /// The schema could not be brought up to date.
-    #[error("the database schema: {0}")]
+    #[error("database migration: {0}")]
     Migration(String),
     /// A stored value has no meaning.
     #[error("the database holds a damaged value: {0}")]

@@ -101,7 +101,10 @@ fn is_stream(headers: &HeaderMap) -> bool {
 fn pass_on_error(said: &ProviderAnswer, mut meter: Meter) -> Response {
     let key = &said.candidate.key;
     let provider = provider_error(&said.body);
-    let message = redact::redact_text(key, provider.message);
+    let mut message = redact::redact_text(key, provider.message);
+    if message.is_empty() {
+        message = format!("the provider answered HTTP {} without an error message", said.status.as_u16());
+    }
     let body = if provider.well_formed {
         redact::redact(key, said.body.clone())
     } else {
@@ -121,6 +124,5 @@ fn pass_on_error(said: &ProviderAnswer, mut meter: Meter) -> Response {
 
 fn document(said: &ProviderAnswer, message: &str) -> Bytes {
     let kind = if said.status.is_client_error() { "invalid_request_error" } else { "server_error" };
-    let own = format!("the provider answered HTTP {} without an error message", said.status.as_u16());
-    error::document(if message.is_empty() { &own } else { message }, kind, None, Some("upstream_error"))
+    error::document(message, kind, None, Some("upstream_error"))
 }

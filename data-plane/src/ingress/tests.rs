@@ -272,7 +272,7 @@ async fn refusals_are_in_the_clients_shape() {
         (chat(&plain("gpt-9", false)), 404, "model_not_found"),
         (chat(&json!({})), 400, "invalid_request"),
         (chat(&large), 413, "request_too_large"),
-        (Request::post("/v1/chat/completions").body(Body::empty()).unwrap(), 401, "missing_api_key"),
+        (Request::post("/v1/chat/completions").body(Body::empty()).unwrap(), 401, "invalid_api_key"),
         (
             Request::post("/v1/chat/completions").header("authorization", "Bearer x").body(Body::empty()).unwrap(),
             401,
