@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -15,7 +16,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower::Service as _;
 use tracing::{debug, info, warn};
@@ -70,11 +71,10 @@ pub async fn serve(component: &'static str, listener: TcpListener, router: Route
             debug!(%error, "TCP_NODELAY not set");
         }
         let router = router.clone();
-        let (asked, first_request) = watch::channel(false);
+        let asked = Arc::new(AtomicBool::new(false));
+        let first_request = Arc::clone(&asked);
         let service = service_fn(move |mut request: Request<Incoming>| {
-            if !*asked.borrow() {
-                asked.send_replace(true);
-            }
+            asked.store(true, Ordering::Relaxed);
             request.extensions_mut().insert(ConnectInfo(peer));
             let mut router = router.clone();
             async move { Ok::<_, Infallible>(router.call(request).await.unwrap_or_else(|never| match never {})) }
@@ -105,11 +105,10 @@ pub async fn serve(component: &'static str, listener: TcpListener, router: Route
 
 /// Resolves when no first request has come within `deadline`: the builder's own deadline begins only once it knows which version
 /// of HTTP the client speaks.
-async fn silent(mut first_request: watch::Receiver<bool>, deadline: Duration) {
-    match tokio::time::timeout(deadline, first_request.wait_for(|asked| *asked)).await {
-        Err(_elapsed) => {}
-        // It has come, or the connection ends by itself.
-        Ok(_) => std::future::pending().await,
+async fn silent(first_request: Arc<AtomicBool>, deadline: Duration) {
+    tokio::time::sleep(deadline).await;
+    if first_request.load(Ordering::Relaxed) {
+        std::future::pending::<()>().await;
     }
 }
 

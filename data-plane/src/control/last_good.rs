@@ -24,8 +24,8 @@ const PURPOSE: &str = "last good snapshot";
 
 const FILE: &str = "last-good-snapshot";
 
-/// Config that follows within this time is written with it.
-const DEBOUNCE: Duration = Duration::from_millis(200);
+/// Config that follows another within this time is written after it.
+const DEBOUNCE: Duration = Duration::from_millis(50);
 
 /// Why the file could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -93,18 +93,13 @@ impl LastGood {
     }
 }
 
-/// Writes each config that `applied` changes to, soon after; several in a row are one. Ends when `tasks` stop, with the newest
+/// Writes each config that `applied` changes to; of several in a row the first and the last. Ends when `tasks` stop, with the newest
 /// written.
 pub async fn keep(file: Arc<LastGood>, mut applied: watch::Receiver<Option<Arc<Snapshot>>>, tasks: Tasks) {
-    let mut pause = DEBOUNCE;
     loop {
         tokio::select! {
             changed = applied.changed() => if changed.is_err() { return },
             () = tasks.stopping() => if !applied.has_changed().unwrap_or(false) { return },
-        }
-        tokio::select! {
-            () = sleep(pause) => {}
-            () = tasks.stopping() => {}
         }
         let Some(snapshot) = applied.borrow_and_update().clone() else { continue };
         let started = Instant::now();
@@ -117,7 +112,11 @@ pub async fn keep(file: Arc<LastGood>, mut applied: watch::Receiver<Option<Arc<S
             Err(error) => warn!(%error, version, "config could not be kept on disk"),
         }
         // A large config that changes all the time must not keep the disk busy.
-        pause = DEBOUNCE.max(started.elapsed() * 5);
+        let pause = DEBOUNCE.max(started.elapsed() * 5);
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = tasks.stopping() => {}
+        }
     }
 }
 
