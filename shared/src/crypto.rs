@@ -24,7 +24,7 @@ pub enum CryptoError {
     #[error("the sealed text is malformed")]
     Malformed,
     /// The text names a key that is not at hand.
-    #[error("the value was sealed under the key {0:?}, which is not at hand")]
+    #[error("the value was sealed under another master key, {0:?}")]
     UnknownKey(String),
 }
 

@@ -22,8 +22,8 @@ pub enum Collected<B> {
     Whole(Bytes),
     /// More than the bound.
     Larger {
-        /// What was read, more than the bound by less than one frame.
-        start: Bytes,
+        /// What was read, more than the bound by less than one frame, in pieces.
+        start: Vec<Bytes>,
         /// The rest.
         rest: B,
     },
@@ -65,7 +65,7 @@ where
             pieces.push(&data);
         }
         if first.len() + pieces.length > bound {
-            let start = if pieces.length == 0 { first } else { pieces.join() };
+            let start = if pieces.length == 0 { vec![first] } else { pieces.into_vec() };
             return Ok(Collected::Larger { start, rest: body });
         }
     }
@@ -98,13 +98,18 @@ impl Pieces {
         }
     }
 
-    fn join(mut self) -> Bytes {
-        self.full.retain(|piece| !piece.is_empty());
-        if self.full.is_empty() {
-            return self.last.freeze();
+    fn into_vec(self) -> Vec<Bytes> {
+        self.full.into_iter().chain([self.last]).filter(|piece| !piece.is_empty()).map(BytesMut::freeze).collect()
+    }
+
+    fn join(self) -> Bytes {
+        let length = self.length;
+        let mut pieces = self.into_vec();
+        if pieces.len() == 1 {
+            return pieces.remove(0);
         }
-        let mut all = BytesMut::with_capacity(self.length);
-        for piece in self.full.into_iter().chain([self.last]) {
+        let mut all = BytesMut::with_capacity(length);
+        for piece in pieces {
             all.extend_from_slice(&piece);
         }
         all.freeze()

@@ -1,5 +1,6 @@
 //! An answer in one piece.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -70,16 +71,16 @@ fn with_head(head: &Parts, body: Body, key: &RoutedKey) -> Response {
     response
 }
 
-fn large(head: &Parts, start: Bytes, rest: Incoming, key: Arc<RoutedKey>, mut meter: Meter) -> Response {
+fn large(head: &Parts, start: Vec<Bytes>, rest: Incoming, key: Arc<RoutedKey>, mut meter: Meter) -> Response {
     meter.first_byte();
     meter.answering(head.status);
-    let body = LargeBody { start: Some(start), rest, tail: BytesMut::new(), meter, key: Arc::clone(&key) };
+    let body = LargeBody { start: start.into(), rest, tail: BytesMut::new(), meter, key: Arc::clone(&key) };
     with_head(head, Body::new(body), &key)
 }
 
 /// A large answer on its way. Its usage is read from its end.
 struct LargeBody {
-    start: Option<Bytes>,
+    start: VecDeque<Bytes>,
     rest: Incoming,
     tail: BytesMut,
     meter: Meter,
@@ -108,7 +109,7 @@ impl http_body::Body for LargeBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        if let Some(start) = self.start.take() {
+        if let Some(start) = self.start.pop_front() {
             return Poll::Ready(Some(Ok(self.pass(start))));
         }
         loop {
