@@ -24,7 +24,8 @@ const SHORTEST: usize = 32;
 const MADE: usize = 32;
 
 /// Parts of secrets that stand in examples.
-const WELL_KNOWN: &[&str] = &["your-", "your_", "yoursecret", "changeme", "change-me", "change_me", "default", "example"];
+const WELL_KNOWN: &[&str] =
+    &["your-", "your_", "yoursecret", "changeme", "change-me", "change_me", "default", "example"];
 
 /// What an installation keeps secret.
 #[derive(Clone, Debug)]
@@ -113,8 +114,9 @@ impl Secrets {
 
         let path = directory.join(FILE);
         let kept = match fs::read(&path) {
-            Ok(text) => serde_json::from_slice(&text)
-                .map_err(|error| SecretsError::Damaged { path: path.clone(), error })?,
+            Ok(text) => {
+                serde_json::from_slice(&text).map_err(|error| SecretsError::Damaged { path: path.clone(), error })?
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Kept::default(),
             Err(error) => return Err(at(&path)(error)),
         };

@@ -83,10 +83,13 @@ impl DataPlane {
 
         let (control, writer, reporter) = (tasks.part(), tasks.part(), tasks.part());
         let config = ConfigState::default();
-        let mut applier = Applier::new(config.clone(), readiness, ControlMetrics::register(metrics), control.clone());
+        let control_metrics = ControlMetrics::register(metrics);
+        let kept = control_metrics.kept.clone();
+        let mut applier = Applier::new(config.clone(), readiness, control_metrics, control.clone());
         match restored {
             Ok(Some(snapshot)) => {
                 info!(version = snapshot.version, "serving from the last good config until the control plane answers");
+                kept.set(i64::try_from(snapshot.version).unwrap_or(i64::MAX));
                 applier.restore(snapshot).await?;
             }
             Ok(None) => info!("no config on disk yet; waiting for the control plane"),
@@ -106,7 +109,8 @@ impl DataPlane {
         let id = Arc::clone(&node.id);
         let report = Reporter::new(Arc::clone(&spool), link.clone(), id, Deadlines::default(), reporter.clone());
         reporter.spawn("usage report", report.run());
-        control.spawn("last good config", last_good::keep(Arc::new(last_good), applier.applied(), control.clone()));
+        let keep = last_good::keep(Arc::new(last_good), applier.applied(), kept, control.clone());
+        control.spawn("last good config", keep);
         info!(node_id = &*node.id, version = node.version, "data plane started");
         control.spawn("config stream", Subscriber::new(link, node, applier, learnt, usage, control.clone()).run());
 

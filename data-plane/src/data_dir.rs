@@ -72,7 +72,8 @@ impl DataDir {
         }
         let id = new_id();
         let temporary = path.with_extension("new");
-        let mut file = File::create(&temporary).map_err(failed)?;
+        let mut file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary).map_err(failed)?;
         file.write_all(id.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
         fs::rename(&temporary, &path).map_err(failed)?;
         Ok(id)

@@ -94,7 +94,9 @@ pub enum GatewayError {
     #[error("the provider closed the connection before its answer was complete")]
     Cut,
     /// The provider refused our key.
-    #[error("the provider refused the gateway's credentials (HTTP {0}); the operator of this gateway has to renew them")]
+    #[error(
+        "the provider refused the gateway's credentials (HTTP {0}); the operator of this gateway has to renew them"
+    )]
     Credentials(StatusCode),
     /// The provider answered with something that is no answer.
     #[error("the provider's answer cannot be used: {0}")]

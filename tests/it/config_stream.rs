@@ -132,6 +132,7 @@ async fn a_restart_of_the_control_plane_does_not_disturb_traffic() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_starts_from_its_last_good_config_and_says_so() {
     let mut bed = Bed::start(split(1)).await.unwrap();
+    bed.config_kept().await.unwrap();
     bed.planes.control.kill().await.unwrap();
     bed.planes.nodes[0].kill().await.unwrap();
     bed.planes.nodes[0].start().await.unwrap();

@@ -93,6 +93,18 @@ impl Bed {
         Connection::to(self.planes.api().http).fetch(request).await
     }
 
+    /// Waits until each node has the config that it serves on its disk too: a node that is killed serves that when it starts alone.
+    pub(crate) async fn config_kept(&self) -> Result<()> {
+        for node in &self.planes.nodes {
+            harness::wait::until_async("the config is on the node's disk", SOON, async || {
+                let scrape = node.scrape().await.ok()?;
+                (scrape.sum("config_version")? <= scrape.sum("config_kept_version")?).then_some(())
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
     /// The ledger's records of chat requests, once there are `count`. Others, such as those of the model list, are left out.
     pub(crate) async fn chat_records(&self, count: usize) -> Result<Vec<Value>> {
         chat_records(&self.planes, count, SOON).await

@@ -41,7 +41,8 @@ impl Counters {
     fn of(rows: Vec<(String, String)>) -> Result<Self, StoreError> {
         let find = |wanted: &str| {
             let row = rows.iter().find(|(name, _)| name == wanted);
-            row.map(|(_, value)| value.as_str()).ok_or_else(|| StoreError::Corrupt(format!("settings.{wanted} is missing")))
+            row.map(|(_, value)| value.as_str())
+                .ok_or_else(|| StoreError::Corrupt(format!("settings.{wanted} is missing")))
         };
         let number = |name: &str| {
             find(name)?.parse().map_err(|_| StoreError::Corrupt(format!("settings.{name} is not a number")))

@@ -64,7 +64,9 @@ impl From<Error> for StoreError {
         let Error::DatabaseError(kind, detail) = &error else {
             return match error {
                 Error::NotFound => Self::NotFound,
-                Error::BrokenTransactionManager => Self::Unavailable("the connection broke in a transaction".to_owned()),
+                Error::BrokenTransactionManager => {
+                    Self::Unavailable("the connection broke in a transaction".to_owned())
+                }
                 other => Self::Database(other),
             };
         };

@@ -60,7 +60,9 @@ macro_rules! run_plain {
 macro_rules! run_transaction {
     (sqlite, $connection:ident, $conn:ident, $type:ty, $body:expr) => {{
         let connection: &mut $type = &mut $connection;
-        connection.immediate_transaction(async |$conn: &mut $type| -> Result<_, $crate::store::StoreError> { $body }).await
+        connection
+            .immediate_transaction(async |$conn: &mut $type| -> Result<_, $crate::store::StoreError> { $body })
+            .await
     }};
     (server, $connection:ident, $conn:ident, $type:ty, $body:expr) => {
         run_read_transaction!(server, $connection, $conn, $type, $body)

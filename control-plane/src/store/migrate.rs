@@ -4,10 +4,10 @@
 use std::fs::File;
 use std::sync::Arc;
 
+use diesel::SqliteConnection;
 use diesel::connection::SimpleConnection as _;
 use diesel::migration::{MigrationSource, MigrationVersion};
 use diesel::prelude::*;
-use diesel::SqliteConnection;
 use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
 use diesel_async::{AsyncMysqlConnection, AsyncPgConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
@@ -56,8 +56,8 @@ pub(super) async fn run(target: &Target, sealing: Arc<SealingKey>, tasks: &Tasks
             version
         }
         Target::MySql(url) => {
-            let mut connection =
-                AsyncConnectionWrapper::<AsyncMysqlConnection>::establish(url.expose()).map_err(unreachable_database)?;
+            let mut connection = AsyncConnectionWrapper::<AsyncMysqlConnection>::establish(url.expose())
+                .map_err(unreachable_database)?;
             connection.batch_execute(&format!("SELECT GET_LOCK('{LOCK:x}', {LOCK_SECONDS})"))?;
             let version = bring_up(&mut connection, MYSQL, &sealing);
             connection.batch_execute(&format!("SELECT RELEASE_LOCK('{LOCK:x}')"))?;

@@ -123,7 +123,6 @@ impl Pools {
     }
 }
 
-
 /// Makes connections of one kind, each set up with `sql`.
 fn setup<C>(sql: &'static str) -> ManagerConfig<C>
 where

@@ -51,7 +51,12 @@ pub async fn get(store: &Store, id: &str) -> Result<Option<Session>, StoreError>
         let query = sessions::table.find(&id).select(columns);
         Ok(query.first::<(String, String, i64, Option<i64>)>(conn).await.optional()?)
     })?;
-    Ok(row.map(|(id, user_id, expires_at, revoked_at)| Session { id, user_id, expires_at, revoked: revoked_at.is_some() }))
+    Ok(row.map(|(id, user_id, expires_at, revoked_at)| Session {
+        id,
+        user_id,
+        expires_at,
+        revoked: revoked_at.is_some(),
+    }))
 }
 
 /// Ends a login.

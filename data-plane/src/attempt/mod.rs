@@ -156,7 +156,8 @@ impl Attempts {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => {
                 debug!(request_id = meter.request_id(), group = &*group.group.name, %error, "attempt failed");
-                let reason = if error.is_connect() { "no connection" } else { "it closed the connection without an answer" };
+                let reason =
+                    if error.is_connect() { "no connection" } else { "it closed the connection without an answer" };
                 meter.attempt_ended(AttemptResult::ConnectError, 0, reason);
                 return Err(Step::Next(GatewayError::Connect(reason).into()));
             }

@@ -62,6 +62,8 @@ pub enum Refusal {
 #[derive(Clone, Debug, Default)]
 pub struct ControlMetrics {
     version: Gauge,
+    /// Version of the config on the node's disk.
+    pub(crate) kept: Gauge,
     applied: Counter,
     rejected: Counter,
     connected: Gauge,
@@ -73,6 +75,11 @@ impl ControlMetrics {
         let control = Self::default();
         metrics.register(|registry| {
             registry.register("config_version", "Version of the config in force", control.version.clone());
+            registry.register(
+                "config_kept_version",
+                "Version of the config on the node's disk, which a start without the control plane serves",
+                control.kept.clone(),
+            );
             registry.register(
                 "config_applied",
                 "Configs of the control plane that were put in force",

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use prometheus_client::metrics::gauge::Gauge;
 use prost::Message as _;
 use shared::crypto::{CryptoError, SealingKey};
 use shared::drain::Tasks;
@@ -93,9 +94,9 @@ impl LastGood {
     }
 }
 
-/// Writes each config that `applied` changes to; of several in a row the first and the last. Ends when `tasks` stop, with the newest
-/// written.
-pub async fn keep(file: Arc<LastGood>, mut applied: watch::Receiver<Option<Arc<Snapshot>>>, tasks: Tasks) {
+/// Writes each config that `applied` changes to; of several in a row the first and the last. `kept` shows the version on disk. Ends
+/// when `tasks` stop, with the newest written.
+pub async fn keep(file: Arc<LastGood>, mut applied: watch::Receiver<Option<Arc<Snapshot>>>, kept: Gauge, tasks: Tasks) {
     loop {
         tokio::select! {
             changed = applied.changed() => if changed.is_err() { return },
@@ -105,7 +106,10 @@ pub async fn keep(file: Arc<LastGood>, mut applied: watch::Receiver<Option<Arc<S
         let started = Instant::now();
         let (target, version) = (Arc::clone(&file), snapshot.version);
         match tasks.spawn_blocking(move || target.save(&snapshot)).await {
-            Ok(Ok(())) => debug!(version, "config kept on disk"),
+            Ok(Ok(())) => {
+                kept.set(i64::try_from(version).unwrap_or(i64::MAX));
+                debug!(version, "config kept on disk");
+            }
             Ok(Err(error)) => {
                 warn!(%error, version, "config could not be kept on disk; a restart without the control plane would serve an older one");
             }

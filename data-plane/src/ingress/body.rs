@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use crate::error::GatewayError;
 use crate::limits::Limits;
-use crate::respond::collect::{Collected, CollectError, UnpackError, collect, unpack};
+use crate::respond::collect::{CollectError, Collected, UnpackError, collect, unpack};
 
 /// The body, unpacked. One whose announced or unpacked length is over the limit is refused as soon as that is known.
 ///

@@ -105,11 +105,7 @@ fn pass_on_error(said: &ProviderAnswer, mut meter: Meter) -> Response {
     if message.is_empty() {
         message = format!("the provider answered HTTP {} without an error message", said.status.as_u16());
     }
-    let body = if provider.well_formed {
-        redact::redact(key, said.body.clone())
-    } else {
-        document(said, &message)
-    };
+    let body = if provider.well_formed { redact::redact(key, said.body.clone()) } else { document(said, &message) };
     meter.first_byte();
     meter.answering(said.status);
     meter.provider_failed(&message);

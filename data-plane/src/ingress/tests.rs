@@ -191,7 +191,10 @@ async fn a_refused_key_is_left_alone_and_others_are_told() {
     bench.provider.always(Target::All, Script::error(401));
     let response = bench.send(chat(&plain("gpt-4o", false))).await;
     assert_eq!(response.headers()["x-should-retry"], "false");
-    assert_eq!((response.status().as_u16(), &error(&text(response).await)["code"]), (502, &json!("upstream_authentication_failed")));
+    assert_eq!(
+        (response.status().as_u16(), &error(&text(response).await)["code"]),
+        (502, &json!("upstream_authentication_failed"))
+    );
 }
 
 #[tokio::test]
@@ -256,7 +259,10 @@ async fn a_hostile_provider_gives_a_clean_error() {
 async fn an_upstream_key_never_comes_back() {
     let bench = bench(|_| {}).await;
     for stream in [false, true] {
-        bench.provider.always(Target::All, Script { echo: true, ..Script::default() }.header("x-ratelimit-limit-requests", "sk-upstream-g-1"));
+        bench.provider.always(
+            Target::All,
+            Script { echo: true, ..Script::default() }.header("x-ratelimit-limit-requests", "sk-upstream-g-1"),
+        );
         let response = bench.send(chat(&plain("gpt-4o", stream))).await;
         assert!(!format!("{:?}", response.headers()).contains("sk-upstream"), "{:?}", response.headers());
         let body = text(response).await;
@@ -297,7 +303,10 @@ async fn refusals_are_in_the_clients_shape() {
         assert_eq!(error["code"], code);
         assert!(error["message"].is_string() && error["type"].is_string());
         let record = bench.record();
-        assert_eq!((record.status, record.error_code.as_str(), record.outcome()), (u32::from(status), code, Outcome::Refused));
+        assert_eq!(
+            (record.status, record.error_code.as_str(), record.outcome()),
+            (u32::from(status), code, Outcome::Refused)
+        );
     }
     assert_eq!(bench.keys_used().len(), 0);
 }
@@ -321,7 +330,10 @@ async fn a_client_that_leaves_is_recorded() {
     body.frame().await.unwrap().unwrap();
     drop(body);
     let record = bench.record();
-    assert_eq!((record.status, record.outcome(), record.usage_source()), (200, Outcome::ClientGone, UsageSource::Partial));
+    assert_eq!(
+        (record.status, record.outcome(), record.usage_source()),
+        (200, Outcome::ClientGone, UsageSource::Partial)
+    );
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use http::response::Parts;
 use http_body::Frame;
 use hyper::body::Incoming;
 
-use super::collect::{Collected, CollectError, UnpackError, collect, is_packed, unpack};
+use super::collect::{CollectError, Collected, UnpackError, collect, is_packed, unpack};
 use super::headers::forward;
 use super::redact::redact;
 use crate::attempt::Answer;
@@ -42,13 +42,17 @@ pub async fn respond(answer: Answer, mut meter: Meter, pause: Duration) -> Resul
         Ok(Collected::Larger { .. }) if is_packed(&head.headers) => {
             return Err((GatewayError::Unusable("it is compressed, which was not asked for, and large"), meter));
         }
-        Ok(Collected::Larger { start, rest }) => return Ok(large(&head, start, rest, Arc::clone(&candidate.key), meter)),
+        Ok(Collected::Larger { start, rest }) => {
+            return Ok(large(&head, start, rest, Arc::clone(&candidate.key), meter));
+        }
         Err(CollectError::Broken(_)) => return Err((GatewayError::Cut, meter)),
         Err(CollectError::TimedOut) => return Err((GatewayError::Timeout, meter)),
     };
     let body = match unpack(&head.headers, body, UNPACKED) {
         Ok(body) => body,
-        Err(UnpackError::Unknown(_)) => return Err((GatewayError::Unusable("its content-encoding is not known"), meter)),
+        Err(UnpackError::Unknown(_)) => {
+            return Err((GatewayError::Unusable("its content-encoding is not known"), meter));
+        }
         Err(UnpackError::TooLarge) => return Err((GatewayError::Unusable("it unpacks to more than 16 MiB"), meter)),
         Err(UnpackError::Damaged) => return Err((GatewayError::Unusable("its compression is damaged"), meter)),
     };

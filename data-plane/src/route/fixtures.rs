@@ -55,10 +55,7 @@ pub(crate) fn key(name: &str, value: &str) -> ProxyKey {
     }
 }
 
-pub(crate) fn snapshot(
-    groups: impl IntoIterator<Item = Group>,
-    keys: impl IntoIterator<Item = ProxyKey>,
-) -> Snapshot {
+pub(crate) fn snapshot(groups: impl IntoIterator<Item = Group>, keys: impl IntoIterator<Item = ProxyKey>) -> Snapshot {
     Snapshot {
         version: 1,
         epoch: "e".into(),

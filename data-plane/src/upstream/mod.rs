@@ -88,7 +88,10 @@ impl Upstream {
         let Ok(uri) = uri.parse::<http::Uri>() else {
             // Not reached with validated config. A proxy that is no host must not lead to a way around it.
             let nowhere = http::Uri::from_static("http://proxy.invalid:1");
-            return Connections::Tunnel(pool(over_tls(self.tls.clone(), Tunnel::new(nowhere, self.direct_connector()))));
+            return Connections::Tunnel(pool(over_tls(
+                self.tls.clone(),
+                Tunnel::new(nowhere, self.direct_connector()),
+            )));
         };
         if proxy.scheme == ProxyScheme::Socks5 {
             let mut socks = SocksV5::new(uri, tcp());

@@ -28,8 +28,15 @@ fn only_what_is_on_the_list_goes_upstream() {
     ]);
     let mut names: Vec<_> = sent.keys().map(http::HeaderName::as_str).collect();
     names.sort_unstable();
-    let expected =
-        ["accept", "accept-encoding", "content-type", "idempotency-key", "openai-beta", "openai-organization", "user-agent"];
+    let expected = [
+        "accept",
+        "accept-encoding",
+        "content-type",
+        "idempotency-key",
+        "openai-beta",
+        "openai-organization",
+        "user-agent",
+    ];
     assert_eq!(names, expected);
     assert_eq!(sent["openai-organization"], "org-1");
     assert_eq!(sent["accept-encoding"], "identity");

@@ -82,7 +82,7 @@ async fn the_newest_config_is_kept_even_at_the_end() {
     let root = tempfile::tempdir().unwrap();
     let (sender, receiver) = watch::channel(None);
     let tasks = Tasks::new();
-    tasks.spawn("keep", keep(Arc::new(file(root.path(), TOKEN)), receiver, tasks.clone()));
+    tasks.spawn("keep", keep(Arc::new(file(root.path(), TOKEN)), receiver, Gauge::default(), tasks.clone()));
     for version in 1..=5 {
         sender.send_replace(Some(Arc::new(snapshot(version))));
     }

@@ -11,7 +11,9 @@ fn times_fall_into_cumulative_buckets() {
         histogram.observe_us(time);
     }
     let text = metrics.encode().unwrap();
-    for line in ["t_bucket{le=\"0.001\"} 2", "t_bucket{le=\"0.0025\"} 3", "t_bucket{le=\"600.0\"} 3", "t_bucket{le=\"+Inf\"} 4"] {
+    for line in
+        ["t_bucket{le=\"0.001\"} 2", "t_bucket{le=\"0.0025\"} 3", "t_bucket{le=\"600.0\"} 3", "t_bucket{le=\"+Inf\"} 4"]
+    {
         assert!(text.contains(line), "{line} in {text}");
     }
     assert!(text.contains("t_count 4"), "{text}");

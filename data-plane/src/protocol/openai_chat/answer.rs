@@ -121,7 +121,8 @@ pub fn event(data: &Bytes) -> Event {
 
 /// Whether a field is there with a value other than null. A quote within a string is escaped, so text of the model is not found.
 fn has_value(name: &Finder<'_>, data: &[u8]) -> bool {
-    name.find_iter(data).any(|at| value_of(&data[at + name.needle().len()..]).is_some_and(|value| !value.starts_with(b"n")))
+    name.find_iter(data)
+        .any(|at| value_of(&data[at + name.needle().len()..]).is_some_and(|value| !value.starts_with(b"n")))
 }
 
 /// What follows the colon.
@@ -153,10 +154,7 @@ pub fn provider_error(body: &[u8]) -> ProviderError {
     let Ok(document) = serde_json::from_slice::<serde_json::Value>(body) else { return ProviderError::default() };
     let error = &document["error"];
     let message = error["message"].as_str().or_else(|| error.as_str()).or_else(|| document["message"].as_str());
-    ProviderError {
-        well_formed: error["message"].is_string(),
-        message: message.unwrap_or_default().to_owned(),
-    }
+    ProviderError { well_formed: error["message"].is_string(), message: message.unwrap_or_default().to_owned() }
 }
 
 #[cfg(test)]

@@ -63,7 +63,10 @@ impl<'b> ChatRequest<'b> {
             Some("true") => true,
             None | Some("false" | "null") => false,
             Some(other) => {
-                return Err(invalid("stream", format!("the field 'stream' must be true or false, not {}", kind(other))));
+                return Err(invalid(
+                    "stream",
+                    format!("the field 'stream' must be true or false, not {}", kind(other)),
+                ));
             }
         };
         let include_usage = match find("stream_options") {
@@ -73,7 +76,8 @@ impl<'b> ChatRequest<'b> {
                 .include_usage
                 .unwrap_or_default(),
         };
-        let has_tools = ["tools", "functions"].into_iter().filter_map(find).any(|value| !matches!(value, "null" | "[]"));
+        let has_tools =
+            ["tools", "functions"].into_iter().filter_map(find).any(|value| !matches!(value, "null" | "[]"));
         Ok(Self { body, model: model.0, stream, include_usage, has_tools, fields })
     }
 
@@ -132,7 +136,8 @@ impl<'b> ChatRequest<'b> {
     fn asking_for_usage(&self) -> Cow<'static, str> {
         const ASKING: &str = r#"{"include_usage":true}"#;
         let given = self.fields.iter().find(|field| field.name == "stream_options");
-        let Some(Ok(mut options)) = given.map(|field| serde_json::from_str::<serde_json::Map<_, _>>(field.value)) else {
+        let Some(Ok(mut options)) = given.map(|field| serde_json::from_str::<serde_json::Map<_, _>>(field.value))
+        else {
             return ASKING.into();
         };
         options.insert("include_usage".to_owned(), true.into());

@@ -15,7 +15,8 @@ fn split(stream: &[u8], cuts: &[usize]) -> (Vec<Bytes>, Bytes) {
     (found, splitter.take_rest())
 }
 
-const STREAM: &[u8] = b"data: {\"a\":1}\n\n: ping\n\nevent: x\r\ndata: one\r\ndata: two\r\n\r\ndata:[DONE]\n\ndata: cut";
+const STREAM: &[u8] =
+    b"data: {\"a\":1}\n\n: ping\n\nevent: x\r\ndata: one\r\ndata: two\r\n\r\ndata:[DONE]\n\ndata: cut";
 
 #[test]
 fn every_split_in_two_gives_the_same_events() {

@@ -39,7 +39,10 @@ fn each_encoding_is_undone_within_the_bound() {
         assert_eq!(unpack(&headers, body.clone(), 100_000).unwrap(), plain, "{encoding}");
         if encoding != "identity" {
             assert_eq!(unpack(&headers, body.clone(), 99_999), Err(UnpackError::TooLarge), "{encoding}");
-            assert!(matches!(unpack(&headers, body.slice(..body.len() / 2), 100_000), Err(UnpackError::Damaged)), "{encoding}");
+            assert!(
+                matches!(unpack(&headers, body.slice(..body.len() / 2), 100_000), Err(UnpackError::Damaged)),
+                "{encoding}"
+            );
         }
     }
     let (headers, body) = packed("br", b"x");
@@ -49,7 +52,8 @@ fn each_encoding_is_undone_within_the_bound() {
 #[tokio::test]
 async fn frames_are_put_together_up_to_the_bound() {
     let body = |frames: &[&'static str]| {
-        let frames: Vec<_> = frames.iter().map(|text| Ok::<_, String>(Frame::data(Bytes::from_static(text.as_bytes())))).collect();
+        let frames: Vec<_> =
+            frames.iter().map(|text| Ok::<_, String>(Frame::data(Bytes::from_static(text.as_bytes())))).collect();
         StreamBody::new(stream::iter(frames))
     };
     let pause = Duration::from_secs(5);

@@ -35,7 +35,8 @@ fn exceptions_go_direct() {
 
 #[test]
 fn local_addresses_go_direct_where_asked() {
-    for local in ["http://127.0.0.1:1", "http://10.1.2.3", "http://[::1]:80", "http://box.local", "http://ollama:11434"] {
+    for local in ["http://127.0.0.1:1", "http://10.1.2.3", "http://[::1]:80", "http://box.local", "http://ollama:11434"]
+    {
         assert!(goes_direct(local, proxy(true, &[])), "{local}");
         assert!(!goes_direct(local, proxy(false, &[])), "{local}");
     }
