@@ -95,7 +95,7 @@ async fn run(flags: &Flags) -> anyhow::Result<()> {
 }
 
 async fn listen(key: &'static str, address: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("{key} {address}"))
+    shared::serve::listen(address).await.with_context(|| format!("{key} {address}"))
 }
 
 /// What the operator needs after a first start, shown once and never logged.

@@ -15,7 +15,6 @@ use shared::drain::{Tasks, termination_signal};
 use shared::health::Readiness;
 use shared::serve::{Limits, serve};
 use shared::telemetry::{self, Metrics};
-use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
 use tracing::{error, info, warn};
@@ -140,10 +139,11 @@ async fn run(settings: Settings, metrics: &Metrics) -> Result<()> {
     let channel = channel(&settings.node.control_plane_url)?;
 
     // Taken before anything else starts: a port in use is the most frequent mistake.
-    let listener = TcpListener::bind(&address).await.with_context(|| format!("listen on {address}"))?;
+    let listener = shared::serve::listen(&address).await.with_context(|| format!("listen on {address}"))?;
     if !settings.metrics.listen.is_empty() {
         let address = &settings.metrics.listen;
-        let listener = TcpListener::bind(address).await.with_context(|| format!("listen on {address} for metrics"))?;
+        let listener =
+            shared::serve::listen(address).await.with_context(|| format!("listen on {address} for metrics"))?;
         let limits = Limits { drain_deadline: Duration::ZERO, max_connections: 256, ..Limits::default() };
         node.spawn("metrics", serve("metrics", listener, metrics.router(), limits, node.clone()));
     }

@@ -171,7 +171,7 @@ async fn run(settings: Settings, demo: bool, metrics: &Metrics) -> Result<()> {
 }
 
 async fn listen(key: &'static str, address: &str) -> Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("{key} {address}"))
+    shared::serve::listen(address).await.with_context(|| format!("{key} {address}"))
 }
 
 /// An address that can be connected to from this machine.

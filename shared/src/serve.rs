@@ -2,6 +2,7 @@
 //! a deadline. `axum::serve` has no header deadline, and hyper's own graceful shutdown waits for ever on an open stream.
 
 use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +16,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs, lookup_host};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower::Service as _;
@@ -43,6 +44,27 @@ impl Default for Limits {
             drain_deadline: Duration::from_secs(30),
         }
     }
+}
+
+/// Connections that the kernel holds until they are accepted. Beyond it the kernel falls back to cookies, and a client may believe
+/// in a connection that is not there.
+const BACKLOG: u32 = 4096;
+
+/// Listens on `address`, a host and port, with a queue that a burst of connections fits into.
+///
+/// # Errors
+/// When the address cannot be resolved, or is taken.
+pub async fn listen(address: impl ToSocketAddrs) -> io::Result<TcpListener> {
+    let mut failure = io::Error::new(io::ErrorKind::InvalidInput, "the address names no host");
+    for address in lookup_host(address).await? {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.set_reuseaddr(true)?;
+        match socket.bind(address).and_then(|()| socket.listen(BACKLOG)) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
 }
 
 /// Serves `router` on `listener` until `tasks` stop, then lets open requests finish, `limits.drain_deadline` at the longest.

@@ -145,7 +145,7 @@ async fn a_node_starts_from_its_last_good_config_and_says_so() {
     assert_eq!(bed.planes.nodes[0].get("/health/live").await.unwrap().status, 200);
 
     bed.planes.control.start().await.unwrap();
-    let change = harness::planes::group("new", &bed.provider.base_url(), &["sk-upstream-key-0002"], &["new-model"]);
+    let change = group("new", &bed.provider.base_url(), &["sk-upstream-key-0002"], &["new-model"]);
     bed.planes.admin.create_group(&change).await.unwrap();
     wait::until_async("the node follows the control plane again", SOON, async || {
         let ready = bed.planes.nodes[0].get("/health/ready").await.ok()?;
