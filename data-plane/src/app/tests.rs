@@ -10,7 +10,7 @@ use tonic::transport::Endpoint;
 use tower::ServiceExt as _;
 
 use super::*;
-use crate::control::test_server::{LONG, TOKEN, TestServer};
+use crate::control::tests::server::{LONG, TOKEN, TestServer};
 
 fn settings(directory: &std::path::Path) -> Settings {
     let mut settings = Settings { data_directory: directory.display().to_string(), ..Settings::default() };

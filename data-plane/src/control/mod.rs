@@ -13,4 +13,4 @@ pub mod state;
 pub mod subscribe;
 
 #[cfg(test)]
-pub(crate) mod test_server;
+pub(crate) mod tests;

@@ -117,13 +117,13 @@ impl RouteTable {
         let mut groups: Vec<_> = snapshot.groups.values().filter(|group| group.enabled).collect();
         groups.sort_by(|left, right| right.priority.cmp(&left.priority).then_with(|| left.id.cmp(&right.id)));
         for group in groups {
-            let routed = Arc::new(RoutedGroup::compile(group, previous, &mut health));
-            exits.insert(Arc::clone(&group.id), Arc::clone(&routed.exit));
+            let compiled = Arc::new(RoutedGroup::compile(group, previous, &mut health));
+            exits.insert(Arc::clone(&group.id), Arc::clone(&compiled.exit));
             let names = group.models.iter().map(|model| (model, model)).chain(&group.model_aliases);
             // An alias that is also the name of a model of the group: the alias is what the operator meant.
             let names: BTreeMap<_, _> = names.collect();
             for (name, upstream_model) in names {
-                let route = Route { group: Arc::clone(&routed), upstream_model: Arc::clone(upstream_model) };
+                let route = Route { group: Arc::clone(&compiled), upstream_model: Arc::clone(upstream_model) };
                 routes.entry(Arc::clone(name)).or_default().push(route);
             }
         }

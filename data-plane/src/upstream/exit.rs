@@ -51,7 +51,7 @@ fn is_local(host: &str) -> bool {
         Ok(IpAddr::V6(address)) => {
             address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()
         }
-        Err(_) => !host.contains('.') || host.ends_with(".local") || host.ends_with(".localhost"),
+        Err(_) => host.rsplit('.').next().is_some_and(|last| last == host || last == "local" || last == "localhost"),
     }
 }
 

@@ -189,14 +189,14 @@ impl Meter {
     pub fn broke(&mut self, error: &GatewayError) {
         self.outcome = error.outcome();
         self.error_code = error.code();
-        self.error_message = cut(&error.to_string()).to_owned();
+        cut(&error.to_string()).clone_into(&mut self.error_message);
     }
 
     /// The provider ended the answer with an error of its own; `message` holds no secret.
     pub fn provider_failed(&mut self, message: &str) {
         self.outcome = Outcome::UpstreamError;
         self.error_code = "upstream_error";
-        self.error_message = cut(message).to_owned();
+        cut(message).clone_into(&mut self.error_message);
     }
 
     fn usage_source(&self) -> UsageSource {

@@ -1,6 +1,6 @@
 //! Usage records on disk, from the moment they are settled until the control plane has them.
 //!
-//! A directory of numbered [`segment`] files, of which only the newest is written to, and a cursor file that says up to where
+//! A directory of numbered [`segment`](super::segment) files, of which only the newest is written to, and a cursor file that says up to where
 //! records are acked. Everything here blocks on the disk: call it where that is allowed.
 
 mod files;

@@ -3,7 +3,7 @@ use shared::telemetry::Metrics;
 
 use super::super::apply::ControlMetrics;
 use super::super::state::ConfigState;
-use super::super::test_server::{LONG, NodeStream, TOKEN, TestServer};
+use super::super::tests::server::{LONG, NodeStream, TOKEN, TestServer};
 use super::*;
 
 fn group(id: &str) -> pb::Group {

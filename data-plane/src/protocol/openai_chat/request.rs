@@ -101,7 +101,8 @@ impl<'b> ChatRequest<'b> {
         for (name, value) in defaults {
             let limits_length = LENGTH_LIMITS.contains(&name.as_str());
             let given = |name: &str| self.has(name) || overrides.iter().any(|(set, _)| set == name);
-            if !given(name) && !(limits_length && LENGTH_LIMITS.iter().any(|other| given(other))) {
+            let superseded = limits_length && LENGTH_LIMITS.iter().any(|other| given(other));
+            if !given(name) && !superseded {
                 added.push((name, Cow::Borrowed(value)));
             }
         }

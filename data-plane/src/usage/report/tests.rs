@@ -4,7 +4,7 @@ use std::path::Path;
 use shared::pb::UsageRecord;
 
 use super::*;
-use crate::control::test_server::{LONG, TOKEN, TestServer};
+use crate::control::tests::server::{LONG, TOKEN, TestServer};
 use crate::usage::UsageMetrics;
 use crate::usage::spool::SpoolLimits;
 

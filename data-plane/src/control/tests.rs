@@ -1,0 +1,3 @@
+//! What the tests of both streams share.
+
+pub(crate) mod server;
