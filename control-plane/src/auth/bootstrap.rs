@@ -107,7 +107,7 @@ pub(crate) async fn first_admin(
         enabled: true,
     };
     match users::create(store, &user).await {
-        Ok(_) => {
+        Ok(()) => {
             tracing::info!(username = %user.username, "the first admin was made");
             Ok(made.then(|| InitialAdmin { username: user.username, password }))
         }

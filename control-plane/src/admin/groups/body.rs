@@ -278,7 +278,7 @@ fn place(error: SnapshotError) -> (String, String) {
     }
 }
 
-/// What a write of a group sends, for the OpenAPI document. [`replacement`] reads it.
+/// What a write of a group sends, for the OpenAPI document. `replacement` reads it.
 #[derive(Debug, utoipa::ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct GroupBody {

@@ -237,7 +237,7 @@ fn arcs(texts: Option<Vec<String>>) -> Vec<Arc<str>> {
     texts.unwrap_or_default().into_iter().map(Into::into).collect()
 }
 
-/// What a write of a proxy key sends, for the OpenAPI document. [`replacement`] reads it.
+/// What a write of a proxy key sends, for the OpenAPI document. `replacement` reads it.
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct ProxyKeyBody {
