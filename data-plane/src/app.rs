@@ -122,6 +122,11 @@ impl DataPlane {
         ingress::router(Arc::clone(&self.gateway))
     }
 
+    /// The same, for a node that serves nothing else: every other path is an error of OpenAI's shape.
+    pub fn only_router(&self) -> Router {
+        ingress::only_router(Arc::clone(&self.gateway))
+    }
+
     /// Ends the node, after its requests have ended: writes all usage records to disk, reports them if the control plane takes
     /// them within `deadline`, and closes the config stream.
     pub async fn drain(&self, deadline: Duration) {

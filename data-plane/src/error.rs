@@ -95,9 +95,18 @@ pub enum GatewayError {
     Cut,
     /// The provider refused our key.
     #[error(
-        "the provider refused the gateway's credentials (HTTP {0}); the operator of this gateway has to renew them"
+        "the provider refused the gateway's credentials (HTTP {status}); the operator of this gateway has to renew them{}",
+        said.as_deref().map(|said| format!(". The provider says: {said}")).unwrap_or_default()
     )]
-    Credentials(StatusCode),
+    Credentials {
+        /// What it answered.
+        status: StatusCode,
+        /// Its words, where they cannot repeat a part of the key.
+        said: Option<String>,
+    },
+    /// The gateway ends, and its drain deadline has passed.
+    #[error("this gateway node is shutting down and could not finish the answer; send the request again")]
+    Draining,
     /// The provider answered with something that is no answer.
     #[error("the provider's answer cannot be used: {0}")]
     Unusable(&'static str),
@@ -124,7 +133,7 @@ impl GatewayError {
     /// What the client gets.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::NotReady | Self::NoUpstream { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotReady | Self::NoUpstream { .. } | Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
             Self::MissingKey | Self::InvalidKey => StatusCode::UNAUTHORIZED,
             Self::ModelNotFound { .. } | Self::UnknownRoute { .. } => StatusCode::NOT_FOUND,
             Self::Json(_) | Self::Field { .. } | Self::BodyUnreadable(_) => StatusCode::BAD_REQUEST,
@@ -133,7 +142,7 @@ impl GatewayError {
             Self::Encoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
-            Self::Connect(_) | Self::Cut | Self::Credentials(_) | Self::Unusable(_) => StatusCode::BAD_GATEWAY,
+            Self::Connect(_) | Self::Cut | Self::Credentials { .. } | Self::Unusable(_) => StatusCode::BAD_GATEWAY,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -142,6 +151,7 @@ impl GatewayError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotReady => "not_ready",
+            Self::Draining => "gateway_draining",
             Self::MissingKey | Self::InvalidKey => "invalid_api_key",
             Self::ModelNotFound { .. } => "model_not_found",
             Self::NoUpstream { .. } => "no_upstream_key",
@@ -156,7 +166,7 @@ impl GatewayError {
             Self::Connect(_) => "upstream_connect_error",
             Self::Timeout => "upstream_timeout",
             Self::Cut => "upstream_connection_closed",
-            Self::Credentials(_) => "upstream_authentication_failed",
+            Self::Credentials { .. } => "upstream_authentication_failed",
             Self::Unusable(_) => "upstream_invalid_response",
             Self::Internal(_) => "internal_error",
         }
@@ -166,8 +176,8 @@ impl GatewayError {
     pub fn outcome(&self) -> Outcome {
         match self {
             Self::Timeout | Self::BodyTimeout => Outcome::Timeout,
-            Self::Connect(_) | Self::Cut | Self::Credentials(_) | Self::Unusable(_) => Outcome::UpstreamError,
-            Self::Internal(_) => Outcome::InternalError,
+            Self::Connect(_) | Self::Cut | Self::Credentials { .. } | Self::Unusable(_) => Outcome::UpstreamError,
+            Self::Internal(_) | Self::Draining => Outcome::InternalError,
             Self::BodyUnreadable(_) => Outcome::ClientGone,
             _ => Outcome::Refused,
         }
@@ -194,14 +204,14 @@ impl GatewayError {
         let mut response = json_response(self.status(), self.document());
         let headers = response.headers_mut();
         match self {
-            Self::NotReady | Self::NoUpstream { .. } => {
+            Self::NotReady | Self::NoUpstream { .. } | Self::Draining => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
             }
             Self::Method { allowed, .. } => {
                 headers.insert(ALLOW, HeaderValue::from_static(allowed));
             }
             // The provider may have done the work already, or will refuse the same key again: another try costs and does not help.
-            Self::Timeout | Self::Credentials(_) => {
+            Self::Timeout | Self::Credentials { .. } => {
                 headers.insert(X_SHOULD_RETRY, HeaderValue::from_static("false"));
             }
             _ => {}

@@ -149,7 +149,7 @@ async fn run(settings: Settings, metrics: &Metrics) -> Result<()> {
     }
     let data_plane = DataPlane::start(settings, channel, metrics, &readiness, &node).await?;
     info!(address, "serving");
-    let router = data_plane.router().merge(readiness.router());
+    let router = data_plane.only_router().merge(readiness.router());
     http.spawn("http", serve("http", listener, router, limits, http.clone()));
 
     termination_signal().await?;

@@ -7,13 +7,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
+use crate::ids::new_id;
 use crate::time::{now_ms, rfc3339};
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Whether the program is ready, and what it waits for. Clones share the state.
 #[derive(Clone, Debug)]
@@ -129,5 +132,6 @@ async fn ready(State(readiness): State<Readiness>) -> Response {
 }
 
 fn answer(status: StatusCode, body: Value) -> Response {
-    (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+    let headers = [(header::CACHE_CONTROL, "no-store".to_owned()), (X_REQUEST_ID, new_id())];
+    (status, headers, Json(body)).into_response()
 }

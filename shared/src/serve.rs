@@ -67,8 +67,15 @@ pub async fn listen(address: impl ToSocketAddrs) -> io::Result<TcpListener> {
     Err(failure)
 }
 
+/// After the drain deadline, for answers still under way to end with an error in place of nothing.
+const LAST_WORDS: Duration = Duration::from_millis(300);
+
+/// What a request carries to learn that the drain deadline has passed and its connection is about to be closed.
+#[derive(Clone, Debug)]
+pub struct Closing(pub CancellationToken);
+
 /// Serves `router` on `listener` until `tasks` stop, then lets open requests finish, `limits.drain_deadline` at the longest.
-/// Each request carries a `ConnectInfo<SocketAddr>`.
+/// Each request carries a `ConnectInfo<SocketAddr>` and a [`Closing`].
 pub async fn serve(component: &'static str, listener: TcpListener, router: Router, limits: Limits, tasks: Tasks) {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.header_timeout).max_buf_size(64 * 1024);
@@ -81,7 +88,7 @@ pub async fn serve(component: &'static str, listener: TcpListener, router: Route
         .max_header_list_size(64 * 1024);
     let builder = Arc::new(builder);
     let graceful = GracefulShutdown::new();
-    let abandon = CancellationToken::new();
+    let (closing, abandon) = (CancellationToken::new(), CancellationToken::new());
     let connections = Arc::new(Semaphore::new(limits.max_connections));
 
     loop {
@@ -95,9 +102,12 @@ pub async fn serve(component: &'static str, listener: TcpListener, router: Route
         let router = router.clone();
         let asked = Arc::new(AtomicBool::new(false));
         let first_request = Arc::clone(&asked);
+        // Of its own, so that requests of different connections share no lock.
+        let closing = Closing(closing.child_token());
         let service = service_fn(move |mut request: Request<Incoming>| {
             asked.store(true, Ordering::Relaxed);
             request.extensions_mut().insert(ConnectInfo(peer));
+            request.extensions_mut().insert(closing.clone());
             let mut router = router.clone();
             async move { Ok::<_, Infallible>(router.call(request).await.unwrap_or_else(|never| match never {})) }
         });
@@ -119,9 +129,13 @@ pub async fn serve(component: &'static str, listener: TcpListener, router: Route
 
     drop(listener);
     info!(component, open_connections = graceful.count(), "draining");
-    if tokio::time::timeout(limits.drain_deadline, graceful.shutdown()).await.is_err() {
+    let mut ended = std::pin::pin!(graceful.shutdown());
+    if tokio::time::timeout(limits.drain_deadline, &mut ended).await.is_err() {
         warn!(component, deadline = ?limits.drain_deadline, "drain deadline passed; open connections are closed");
-        abandon.cancel();
+        closing.cancel();
+        if tokio::time::timeout(LAST_WORDS, ended).await.is_err() {
+            abandon.cancel();
+        }
     }
 }
 

@@ -263,6 +263,12 @@ async fn a_key_of_another_gateway_moves_in_with_its_value() {
     planes.knows(&key).await.unwrap();
     assert_eq!(planes.api().chat(&key.value, &chat("gpt-4o", false)).await.unwrap().status, 200);
     let again = json!({ "name": "again", "key": body["key"] });
+    let masked = json!({ "name": "masked", "key": "sk-o****from-another-gateway" });
+    let text = problem(&send(&planes, Method::POST, "/admin/proxy-keys", &masked).await, 400);
+    assert!(text.contains("mask"), "{text}");
+    let path = format!("/admin/proxy-keys/{}", key.id);
+    problem(&send(&planes, Method::PATCH, &path, &json!({ "key": masked["key"] })).await, 400);
+    planes.knows(&key).await.unwrap();
     let text = problem(&send(&planes, Method::POST, "/admin/proxy-keys", &again).await, 409);
     assert!(text.contains("key") && !text.contains(&key.value), "{text}");
 }

@@ -196,3 +196,55 @@ async fn a_providers_own_error_event_passes_through() {
     let message = errors[0]["error"]["message"].as_str().unwrap();
     assert!(message.contains("The server had an error"), "{message}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_of_any_length_leaves_its_record_and_no_long_line_in_the_log() {
+    let bed = Bed::start(standalone()).await.unwrap();
+    let answer = bed.chat(&chat(&"m".repeat(2_000_000), false)).await.unwrap();
+    assert_eq!(answer.status, 400, "{}", answer.text().len());
+    error(&answer);
+    assert_eq!(answer.json()["error"]["param"], "model");
+    let records = bed.chat_records(1).await.unwrap();
+    assert_eq!((&records[0]["status"], &records[0]["outcome"]), (&json!(400), &json!("refused")));
+    let log = bed.planes.api().process().unwrap().log();
+    assert!(log.lines().all(|line| line.len() < 4096));
+}
+
+/// Providers, and what stands in front of them, do not all speak OpenAI's shape.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_providers_own_words_reach_the_client_whatever_their_shape() {
+    let bed = Bed::start(standalone()).await.unwrap();
+    for (status, content_type, body, words) in [
+        (422, "application/json", r#"{"detail":"max_tokens too large: 9 > 5"}"#, "max_tokens too large: 9 > 5"),
+        (400, "application/json", r#"[{"error":{"message":"API version not valid"}}]"#, "API version not valid"),
+        (400, "text/plain", "overloaded:\n come back at noon", "overloaded: come back at noon"),
+        (413, "text/html", "<html><h1>413 Too Large</h1></html>", "413 Too Large"),
+    ] {
+        bed.provider.script(Target::All, Script::verbatim(status, content_type, body));
+        let answer = bed.chat(&chat("gpt-4o", false)).await.unwrap();
+        assert_eq!(answer.status, status, "{}", answer.text());
+        let (_, code, message) = error(&answer);
+        assert_eq!((code.as_str(), message.as_str()), ("upstream_error", words));
+    }
+    let records = bed.chat_records(4).await.unwrap();
+    assert!(records.iter().any(|record| record["errorMessage"] == "413 Too Large"), "{records:?}");
+}
+
+/// The status of a refused key is the operator's business, and so are the words of a 401, which tend to repeat a part of the key.
+#[tokio::test(flavor = "multi_thread")]
+async fn why_the_provider_refused_the_key_is_in_the_record() {
+    for (status, told) in [(401, false), (403, true)] {
+        let bed = Bed::start(standalone()).await.unwrap();
+        let body = json!({ "error": { "message": "not from here", "type": "x", "code": "y" } });
+        bed.provider.always(Target::All, Script::verbatim(status, "application/json", body.to_string()));
+        let answer = bed.chat(&chat("gpt-4o", false)).await.unwrap();
+        assert_eq!((answer.status, answer.header("x-should-retry")), (502, "false"));
+        let (_, code, message) = error(&answer);
+        assert_eq!(code, "upstream_authentication_failed");
+        assert!(message.contains(&status.to_string()), "{message}");
+        assert_eq!(message.contains("not from here"), told, "{message}");
+        let records = bed.chat_records(1).await.unwrap();
+        let attempt = &records[0]["attempts"][0];
+        assert!(attempt["error"].as_str().unwrap().contains("not from here"), "{attempt}");
+    }
+}

@@ -9,7 +9,7 @@ use harness::planes::{chat, chat_request, group};
 use hyper::Method;
 use serde_json::json;
 
-use crate::support::{Bed, provider, standalone};
+use crate::support::{Bed, provider, split, standalone};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const SPAN: &str = "b7ad6b7169203331";
@@ -130,4 +130,38 @@ async fn the_record_and_the_log_carry_the_request_id() {
         serde_json::from_str::<serde_json::Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
     }
     assert!(!log.contains(&bed.key.value) && !log.contains("sk-upstream-key-0001"), "a secret is in the log");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_for_the_next_hop_alone_or_holds_the_key_stays_here() {
+    let bed = Bed::start(standalone()).await.unwrap();
+    let with_key = format!("trace of {}", bed.key.value);
+    let headers = [
+        ("connection", "keep-alive, OpenAI-Beta"),
+        ("openai-beta", "for-this-hop"),
+        ("openai-project", "proj-1"),
+        ("x-client-request-id", with_key.as_str()),
+        ("traceparent", "malformed"),
+        ("tracestate", "vendor=1"),
+    ];
+    let answer = bed.post(&headers, chat("gpt-4o", false).to_string()).await.unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let received = bed.provider.journal().last().unwrap();
+    assert_eq!(received.header("openai-project"), "proj-1");
+    for name in ["openai-beta", "x-client-request-id", "tracestate", "traceparent"] {
+        assert_eq!(received.header(name), "", "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn probes_and_paths_that_are_not_served_have_a_request_id_too() {
+    let bed = Bed::start(split(1)).await.unwrap();
+    for (path, status) in
+        [("/health", 200), ("/health/live", 200), ("/health/ready", 200), ("/", 404), ("/nope", 404), ("/v1/", 404)]
+    {
+        let answer = bed.planes.api().get(path).await.unwrap();
+        assert_eq!(answer.status, status, "{path}: {}", answer.text());
+        assert!(!answer.header("x-request-id").is_empty(), "{path}");
+        assert!(status == 200 || answer.json()["error"]["code"] == "unknown_url", "{path}: {}", answer.text());
+    }
 }

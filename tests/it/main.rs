@@ -12,6 +12,7 @@ mod chat_edits;
 mod chat_errors;
 mod chat_failover;
 mod chat_headers;
+mod chat_slow;
 mod config_stream;
 mod programs;
 mod promises_config;

@@ -114,3 +114,17 @@ async fn a_request_is_one_line_at_info() {
     let log = bed.planes.api().process().unwrap().log();
     assert!(!log.contains("a secret of the client"), "a body is in the log");
 }
+
+/// OpenMetrics 1.0, "MetricFamily names MUST be unique".
+#[tokio::test(flavor = "multi_thread")]
+async fn no_metric_stands_twice() {
+    let bed = Bed::start(standalone()).await.unwrap();
+    let scrape = bed.planes.api().scrape().await.unwrap();
+    let mut families: Vec<&str> = scrape.text().lines().filter(|line| line.starts_with("# TYPE ")).collect();
+    assert!(families.len() > 20, "{families:?}");
+    families.sort_unstable();
+    for pair in families.windows(2) {
+        assert_ne!(pair[0].split(' ').nth(2), pair[1].split(' ').nth(2));
+    }
+    assert!(scrape.text().ends_with("# EOF\n"));
+}

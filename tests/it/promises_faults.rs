@@ -11,6 +11,7 @@ use futures_util::future::join_all;
 use harness::http::{Connection, EventStream};
 use harness::planes::{chat, chat_request};
 use harness::wait;
+use serde_json::json;
 use shared::drain::Tasks;
 use shared::time::now_ms;
 
@@ -223,5 +224,14 @@ async fn p11_an_endless_stream_does_not_keep_a_node_from_ending() {
     let took = terminated.elapsed();
     assert!(took <= grace + Duration::from_secs(1), "ended after {took:?}");
     assert!(took >= Duration::from_secs(2), "ended after {took:?}: the stream had its grace");
-    chat_records(&bed.planes, 1, SOON).await.unwrap_or_else(|error| panic!("the stream's record is lost: {error:#}"));
+    let events = stream.rest().await.unwrap();
+    let last = chunks(&events[events.len() - 1..]).pop().unwrap();
+    assert_eq!(last["error"]["code"], "gateway_draining", "the stream does not end as if it were whole: {last}");
+    let records = chat_records(&bed.planes, 1, SOON).await;
+    let records = records.unwrap_or_else(|error| panic!("the stream's record is lost: {error:#}"));
+    assert_eq!(
+        (&records[0]["outcome"], &records[0]["errorCode"]),
+        (&json!("internal_error"), &json!("gateway_draining")),
+        "the client did not leave"
+    );
 }

@@ -138,3 +138,17 @@ async fn p35_a_redirect_is_not_followed() {
     }
     assert_eq!(canary.journal().total(), 0, "the key went elsewhere");
 }
+
+/// A large answer is passed on in the pieces in which it comes; the key is cut by some of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn p35_a_key_across_two_pieces_of_a_large_answer_does_not_leak() {
+    const MEBIBYTE: usize = 1024 * 1024;
+    let bed = Bed::start(standalone()).await.unwrap();
+    let body = format!("{{\"a\":\"{}\"}}", format!("{} {UPSTREAM_KEY} ", "x".repeat(977)).repeat(1500));
+    assert!(body.len() > MEBIBYTE);
+    let script = Script { split_bytes: Some(1021), ..Script::verbatim(200, "application/json", body.clone()) };
+    bed.provider.script(Target::All, script);
+    let answer = bed.chat(&chat("gpt-4o", false)).await.unwrap();
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.text(), body.replace(UPSTREAM_KEY, "[redacted]"));
+}

@@ -6,6 +6,9 @@ use serde_json::{Map, Value};
 
 use crate::error::{ApiError, FieldError, camel_case};
 
+/// Marks a mask. A secret that holds it cannot be told from one.
+pub(crate) const MASK_MARK: &str = "****";
+
 /// A field that a request may hold.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Known {
@@ -86,6 +89,11 @@ impl Fields {
     /// The object as it stands, for a merge patch.
     pub(crate) fn into_values(self) -> Result<Map<String, Value>, ApiError> {
         if self.errors.is_empty() { Ok(self.values) } else { Err(ApiError::Invalid(self.errors)) }
+    }
+
+    /// Whether the field is there, be it null.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.values.contains_key(name)
     }
 
     /// The field as it stands; none where it is absent or null.

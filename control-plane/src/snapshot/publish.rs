@@ -105,11 +105,11 @@ impl Publisher {
         Ok(publisher)
     }
 
-    /// Shows `config_version`, `config_publish_seconds` (from a commit of this process to its publication) and
+    /// Shows `config_published_version`, `config_publish_seconds` (from a commit of this process to its publication) and
     /// `config_read_failures_total`.
     pub fn register(&self, metrics: &Metrics) {
         metrics.register(|registry| {
-            registry.register("config_version", "Version of the published config", self.version.clone());
+            registry.register("config_published_version", "Version of the published config", self.version.clone());
             registry.register(
                 "config_publish_seconds",
                 "From the news of a commit until its config is published",

@@ -1,9 +1,12 @@
 //! Which headers of a client go upstream: those on a list, and nothing else. So no credential, cookie or hop-by-hop header does.
 
 use aws_lc_rs::rand;
-use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, USER_AGENT};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, USER_AGENT};
 use http::{HeaderValue, request};
+use memchr::memmem;
 use shared::crypto::hex;
+
+use crate::auth;
 
 /// Headers that mean something to a provider, or to whoever watches over the application.
 const FORWARDED: [HeaderName; 6] = [
@@ -12,9 +15,10 @@ const FORWARDED: [HeaderName; 6] = [
     HeaderName::from_static("openai-beta"),
     HeaderName::from_static("idempotency-key"),
     HeaderName::from_static("x-client-request-id"),
-    HeaderName::from_static("tracestate"),
+    TRACESTATE,
 ];
 
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 const OURS: HeaderValue = HeaderValue::from_static(concat!("orchestration-api/", env!("CARGO_PKG_VERSION")));
@@ -73,6 +77,19 @@ impl<'r> ClientHeaders<'r> {
         self.trace.as_ref().map(|trace| trace.trace_id.as_str())
     }
 
+    /// Whether the client meant the header for the next hop alone (RFC 9110, section 7.6.1).
+    fn is_hop_by_hop(&self, name: &HeaderName) -> bool {
+        self.headers.get_all(CONNECTION).into_iter().any(|value| {
+            let mut names = value.as_bytes().split(|byte| *byte == b',');
+            names.any(|listed| listed.trim_ascii().eq_ignore_ascii_case(name.as_str().as_bytes()))
+        })
+    }
+
+    /// Whether the proxy key stands in a header where it does not belong.
+    fn holds_key(&self, value: &HeaderValue) -> bool {
+        auth::bearer(self.headers).is_some_and(|key| memmem::find(value.as_bytes(), key).is_some())
+    }
+
     /// The headers of one attempt, without the credential.
     pub fn for_upstream(&self) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(16);
@@ -80,13 +97,16 @@ impl<'r> ClientHeaders<'r> {
         headers.insert(ACCEPT, if self.streamed { STREAM } else { JSON });
         headers.insert(ACCEPT_ENCODING, IDENTITY);
         headers.insert(USER_AGENT, OURS);
-        for name in &FORWARDED {
-            for value in self.headers.get_all(name) {
+        for name in FORWARDED.iter().filter(|name| !self.is_hop_by_hop(name)) {
+            for value in self.headers.get_all(name).into_iter().filter(|value| !self.holds_key(value)) {
                 headers.append(name, value.clone());
             }
         }
         if let Some(traceparent) = self.trace.as_ref().and_then(TraceContext::child) {
             headers.insert(TRACEPARENT, traceparent);
+        } else {
+            // Says nothing without the other (W3C Trace Context, section 3.3).
+            headers.remove(TRACESTATE);
         }
         headers
     }

@@ -18,9 +18,11 @@ use tracing::{debug, info};
 
 use crate::error::GatewayError;
 use crate::metrics::AttemptResult;
+use crate::protocol::openai_chat::answer::provider_error;
 use crate::protocol::openai_chat::request::ChatRequest;
 use crate::provider::{Target, Verdict};
-use crate::respond::collect::{self, Collected};
+use crate::respond::collect::{self, Collected, Patience};
+use crate::respond::redact::redact_text;
 use crate::route::plan::{Candidate, Plan};
 use crate::upstream::Upstream;
 use crate::usage::meter::Meter;
@@ -177,22 +179,30 @@ impl Attempts {
             }
             Verdict::ClientFault => {
                 meter.attempt_ended(AttemptResult::ClientFault, status, "the provider refused the request");
-                Err(Step::End(said(candidate, head, body).await))
+                Err(Step::End(Failure::Provider(said(candidate, head, body).await)))
             }
             Verdict::RateLimited(pause) => {
                 meter.attempt_ended(AttemptResult::RateLimited, status, "rate limited");
                 let pause = i64::try_from(pause.unwrap_or(DEFAULT_PAUSE).as_millis()).unwrap_or_default();
                 self.observe(&candidate, Health::CoolingDown, now_ms() + pause, status);
-                Err(Step::Next(said(candidate, head, body).await))
+                Err(Step::Next(Failure::Provider(said(candidate, head, body).await)))
             }
             Verdict::KeyRefused => {
-                meter.attempt_ended(AttemptResult::KeyRefused, status, "the provider refused the upstream key");
                 self.observe(&candidate, Health::Invalid, 0, status);
-                Err(Step::Next(GatewayError::Credentials(head.status).into()))
+                let said = said(candidate, head, body).await;
+                let words = redact_text(&said.candidate.key, provider_error(&said.body).message);
+                meter.attempt_ended(
+                    AttemptResult::KeyRefused,
+                    status,
+                    &format!("the provider refused the upstream key: {words}"),
+                );
+                // A 401 is about the key, and such texts repeat the half of it; a 403 is about what it may do.
+                let words = Some(words).filter(|words| said.status == StatusCode::FORBIDDEN && !words.is_empty());
+                Err(Step::Next(GatewayError::Credentials { status: said.status, said: words }.into()))
             }
             Verdict::Retryable => {
                 meter.attempt_ended(AttemptResult::ServerError, status, "the provider failed");
-                Err(Step::Next(said(candidate, head, body).await))
+                Err(Step::Next(Failure::Provider(said(candidate, head, body).await)))
             }
             Verdict::Unusable(why) => {
                 meter.attempt_ended(AttemptResult::Unusable, status, why);
@@ -245,11 +255,11 @@ fn key_state(candidate: &Candidate, health: Health, until_ms: i64, status: u16, 
 }
 
 /// What the provider says in an error answer. A body that does not come, or is too long, is left out or cut: the status stands.
-async fn said(candidate: Candidate, head: Parts, body: Incoming) -> Failure {
-    let collected = collect::collect(body, LONGEST_ERROR, ERROR_BODY_TIMEOUT).await;
+async fn said(candidate: Candidate, head: Parts, body: Incoming) -> ProviderAnswer {
+    let collected = collect::collect(body, LONGEST_ERROR, Patience::within(ERROR_BODY_TIMEOUT)).await;
     let body = match collected {
         Ok(Collected::Whole(body)) => collect::unpack(&head.headers, body, LONGEST_ERROR).unwrap_or_default(),
         Ok(Collected::Larger { .. }) | Err(_) => Bytes::new(),
     };
-    Failure::Provider(ProviderAnswer { status: head.status, headers: head.headers, body, candidate })
+    ProviderAnswer { status: head.status, headers: head.headers, body, candidate }
 }

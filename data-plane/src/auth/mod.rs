@@ -20,8 +20,8 @@ pub fn principal<'t>(table: &'t RouteTable, headers: &HeaderMap) -> Result<&'t P
     if !principal.key.enabled || expired { Err(GatewayError::InvalidKey) } else { Ok(principal) }
 }
 
-/// The scheme's name is not case-sensitive (RFC 9110, section 11.1).
-fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+/// The credential that a request carries. The scheme's name is not case-sensitive (RFC 9110, section 11.1).
+pub fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     let value = headers.get(AUTHORIZATION)?.as_bytes();
     let (scheme, token) = value.split_at_checked(7)?;
     let token = token.trim_ascii();

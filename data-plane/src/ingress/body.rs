@@ -4,11 +4,10 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
-use tokio::time::timeout;
 
 use crate::error::GatewayError;
 use crate::limits::Limits;
-use crate::respond::collect::{CollectError, Collected, UnpackError, collect, unpack};
+use crate::respond::collect::{CollectError, Collected, Patience, UnpackError, collect, unpack};
 
 /// The body, unpacked. One whose announced or unpacked length is over the limit is refused as soon as that is known.
 ///
@@ -22,8 +21,7 @@ pub(super) async fn read(headers: &HeaderMap, body: Body, limits: &Limits) -> Re
         return Err(too_large());
     }
     // The deadline is one for the whole body: a client that sends a byte at a time does not extend it.
-    let collected = timeout(limits.body_timeout, collect(body, limit, limits.body_timeout)).await;
-    let packed = match collected.map_err(|_elapsed| GatewayError::BodyTimeout)? {
+    let packed = match collect(body, limit, Patience::within(limits.body_timeout)).await {
         Ok(Collected::Whole(body)) => body,
         Ok(Collected::Larger { .. }) => return Err(too_large()),
         Err(CollectError::TimedOut) => return Err(GatewayError::BodyTimeout),

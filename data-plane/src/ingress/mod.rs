@@ -65,8 +65,14 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
         .route("/v1/models", get(models::list).fallback(only_get))
         .route("/v1/models/{*id}", get(models::retrieve).fallback(only_get))
         .route("/v1", axum::routing::any(unknown))
+        .route("/v1/", axum::routing::any(unknown))
         .route("/v1/{*path}", axum::routing::any(unknown))
         .with_state(gateway)
+}
+
+/// The same, and an error of OpenAI's shape for every other path: for a node that serves nothing else.
+pub fn only_router(gateway: Arc<Gateway>) -> Router {
+    router(Arc::clone(&gateway)).fallback_service(axum::routing::any(unknown).with_state(gateway))
 }
 
 async fn unknown(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {

@@ -17,6 +17,7 @@ use crate::error::{self, GatewayError};
 use crate::metrics::Api;
 use crate::protocol::openai_chat::answer::provider_error;
 use crate::protocol::openai_chat::request::ChatRequest;
+use crate::respond::collect::Patience;
 use crate::respond::{headers, redact, stream, unary};
 use crate::route::plan::{Plan, Skipped};
 use crate::usage::meter::Meter;
@@ -31,7 +32,12 @@ pub(super) async fn create(State(gateway): State<Arc<Gateway>>, request: Request
     let (parts, body) = request.into_parts();
     let mut meter = Meter::start(&gateway.recorder, Api::OpenAiChat, &parts);
     let id = request_id(&meter);
-    let response = match ask(&gateway, &parts, body, &mut meter).await {
+    let closing = meter.closing();
+    let asked = tokio::select! {
+        asked = ask(&gateway, &parts, body, &mut meter) => asked,
+        () = closing => Err(GatewayError::Draining.into()),
+    };
+    let response = match asked {
         Ok((answer, delivery)) => deliver(&gateway, answer, &delivery, meter).await,
         Err(Failure::Gateway(error)) => failed(&error, meter),
         Err(Failure::Provider(said)) => pass_on_error(&said, meter),
@@ -81,12 +87,12 @@ async fn ask(
 }
 
 async fn deliver(gateway: &Gateway, answer: Answer, delivery: &Delivery, meter: Meter) -> Response {
-    let idle = gateway.limits.stream_idle_timeout;
+    let first = delivery.deadline.min(Instant::now() + answer.candidate.group.group.timeout);
+    let patience = Patience { first, pause: gateway.limits.stream_idle_timeout, whole: delivery.deadline };
     let delivered = if is_stream(&answer.head.headers) {
-        let deadline = delivery.deadline.min(Instant::now() + answer.candidate.group.group.timeout);
-        stream::respond(answer, meter, deadline, idle, delivery.hide_usage).await
+        stream::respond(answer, meter, patience, delivery.hide_usage).await
     } else {
-        unary::respond(answer, meter, idle).await
+        unary::respond(answer, meter, patience).await
     };
     delivered.unwrap_or_else(|(error, meter)| failed(&error, meter))
 }

@@ -10,7 +10,7 @@ use http::header::CONTENT_ENCODING;
 use http_body::Body;
 use http_body_util::BodyExt as _;
 use thiserror::Error;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 /// The largest window that a zstd frame may ask for: 8 MiB (RFC 9659), which bounds what unpacking holds.
 const ZSTD_WINDOW_LOG: u32 = 23;
@@ -40,20 +40,41 @@ pub enum CollectError<E> {
     TimedOut,
 }
 
-/// Reads `body` up to `bound` bytes; each part of it has `pause` to come. A body of one frame, as small ones are, is not copied.
+/// How long a body may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// Until its first bytes.
+    pub first: Instant,
+    /// Between two parts of it.
+    pub pause: Duration,
+    /// Until its end, or until it is known to be over the bound.
+    pub whole: Instant,
+}
+
+impl Patience {
+    /// All of it within `time`.
+    pub fn within(time: Duration) -> Self {
+        let until = Instant::now() + time;
+        Self { first: until, pause: time, whole: until }
+    }
+}
+
+/// Reads `body` up to `bound` bytes, with `patience`. A body of one frame, as small ones are, is not copied.
 ///
 /// # Errors
 /// [`CollectError`].
-pub async fn collect<B>(mut body: B, bound: usize, pause: Duration) -> Result<Collected<B>, CollectError<B::Error>>
+pub async fn collect<B>(mut body: B, bound: usize, patience: Patience) -> Result<Collected<B>, CollectError<B::Error>>
 where
     B: Body<Data = Bytes> + Unpin,
 {
     let mut first = Bytes::new();
     let mut pieces = Pieces::default();
+    let mut until = patience.first.min(patience.whole);
     loop {
-        let frame = timeout(pause, body.frame()).await.map_err(|_elapsed| CollectError::TimedOut)?;
+        let frame = timeout_at(until, body.frame()).await.map_err(|_elapsed| CollectError::TimedOut)?;
         let Some(frame) = frame else { break };
         let Ok(data) = frame.map_err(CollectError::Broken)?.into_data() else { continue };
+        until = (Instant::now() + patience.pause).min(patience.whole);
         if first.is_empty() && pieces.length == 0 {
             first = data;
         } else {

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -14,9 +14,11 @@ use http::header::CACHE_CONTROL;
 use http_body::Frame;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
+use tokio::time::timeout_at;
 
+use super::collect::Patience;
 use super::headers::forward;
+use super::idle::IdleTimer;
 use super::redact::{redact, redact_text};
 use crate::attempt::Answer;
 use crate::error::GatewayError;
@@ -33,7 +35,7 @@ const END_GRACE: Duration = Duration::from_millis(250);
 
 const DONE: &[u8] = b"data: [DONE]\n\n";
 
-/// Writes `answer` on. Waits for the first portion of it, until `deadline`, before anything leaves; then each has `idle` to come.
+/// Writes `answer` on. Waits for the first portion of it before anything leaves; then each has the pause of `patience` to come.
 /// `hide_usage` leaves out the event that reports usage and nothing else.
 ///
 /// # Errors
@@ -41,13 +43,12 @@ const DONE: &[u8] = b"data: [DONE]\n\n";
 pub async fn respond(
     answer: Answer,
     mut meter: Meter,
-    deadline: Instant,
-    idle: Duration,
+    patience: Patience,
     hide_usage: bool,
 ) -> Result<Response, (GatewayError, Meter)> {
     let Answer { head, mut body, candidate } = answer;
     let first = loop {
-        match timeout_at(deadline, body.frame()).await {
+        match timeout_at(patience.first, body.frame()).await {
             Ok(Some(Ok(frame))) => match frame.into_data() {
                 Ok(data) if data.is_empty() => {}
                 Ok(data) => break data,
@@ -64,9 +65,8 @@ pub async fn respond(
         upstream: Some(body),
         splitter: EventSplitter::new(LARGEST_EVENT),
         ready: Bytes::new(),
-        last: Instant::now(),
-        idle,
-        timer: Box::pin(sleep_until(Instant::now() + idle)),
+        timer: IdleTimer::new(patience.pause),
+        closing: Box::pin(meter.closing()),
         hide_usage,
         done: false,
         finished: false,
@@ -90,9 +90,9 @@ struct EventStream {
     splitter: EventSplitter,
     /// To be written next.
     ready: Bytes,
-    last: Instant,
-    idle: Duration,
-    timer: Pin<Box<Sleep>>,
+    timer: IdleTimer,
+    /// The gateway ends.
+    closing: Pin<Box<dyn Future<Output = ()> + Send>>,
     hide_usage: bool,
     /// `[DONE]` has come.
     done: bool,
@@ -107,12 +107,12 @@ struct EventStream {
 impl EventStream {
     /// Takes a portion of the provider's body.
     fn take(&mut self, portion: Bytes) {
-        self.last = Instant::now();
+        self.timer.touch();
         match self.splitter.push(portion) {
             Ok(events) => {
                 self.ready = self.pass(events);
                 if self.done {
-                    self.timer.as_mut().reset(self.last + END_GRACE);
+                    self.timer.shorten(END_GRACE);
                 }
             }
             Err(sse::TooLarge) => self.break_off(&GatewayError::Unusable("one of its events is larger than 1 MiB")),
@@ -219,15 +219,13 @@ impl http_body::Body for EventStream {
                 Poll::Ready(Some(Err(_))) => this.break_off(&GatewayError::Cut),
                 Poll::Ready(None) => this.end(),
                 Poll::Pending => {
-                    if this.timer.as_mut().poll(context).is_pending() {
-                        return Poll::Pending;
+                    if this.closing.as_mut().poll(context).is_ready() {
+                        this.break_off(&GatewayError::Draining);
+                        continue;
                     }
-                    // The timer is set anew only when it has run out, and not with each event.
-                    let until = this.last + this.idle;
+                    ready!(this.timer.poll_expired(context));
                     if this.done {
                         this.upstream = None;
-                    } else if Instant::now() < until {
-                        this.timer.as_mut().reset(until);
                     } else {
                         this.break_off(&GatewayError::Timeout);
                     }

@@ -13,9 +13,10 @@ use http::response::Parts;
 use http_body::Frame;
 use hyper::body::Incoming;
 
-use super::collect::{CollectError, Collected, UnpackError, collect, is_packed, unpack};
+use super::collect::{CollectError, Collected, Patience, UnpackError, collect, is_packed, unpack};
 use super::headers::forward;
-use super::redact::redact;
+use super::idle::IdleTimer;
+use super::redact::{Redactor, redact};
 use crate::attempt::Answer;
 use crate::error::GatewayError;
 use crate::protocol::openai_chat::answer::{usage, usage_in_tail};
@@ -31,19 +32,19 @@ const UNPACKED: usize = 16 * 1024 * 1024;
 /// As much of the end of a large answer as its usage stands in.
 const TAIL: usize = 16 * 1024;
 
-/// Writes `answer` on. `pause` is how long each part of it may take.
+/// Writes `answer` on, with `patience` until it is whole or large; of a large one, each further part has its pause to come.
 ///
 /// # Errors
 /// [`GatewayError`] when the answer breaks off, or is not JSON, before anything of it has left; the meter is given back.
-pub async fn respond(answer: Answer, mut meter: Meter, pause: Duration) -> Result<Response, (GatewayError, Meter)> {
+pub async fn respond(answer: Answer, mut meter: Meter, patience: Patience) -> Result<Response, (GatewayError, Meter)> {
     let Answer { head, body, candidate } = answer;
-    let body = match collect(body, HELD, pause).await {
+    let body = match collect(body, HELD, patience).await {
         Ok(Collected::Whole(body)) => body,
         Ok(Collected::Larger { .. }) if is_packed(&head.headers) => {
             return Err((GatewayError::Unusable("it is compressed, which was not asked for, and large"), meter));
         }
         Ok(Collected::Larger { start, rest }) => {
-            return Ok(large(&head, start, rest, Arc::clone(&candidate.key), meter));
+            return Ok(large(&head, start, rest, Arc::clone(&candidate.key), patience.pause, meter));
         }
         Err(CollectError::Broken(_)) => return Err((GatewayError::Cut, meter)),
         Err(CollectError::TimedOut) => return Err((GatewayError::Timeout, meter)),
@@ -75,33 +76,57 @@ fn with_head(head: &Parts, body: Body, key: &RoutedKey) -> Response {
     response
 }
 
-fn large(head: &Parts, start: Vec<Bytes>, rest: Incoming, key: Arc<RoutedKey>, mut meter: Meter) -> Response {
+fn large(
+    head: &Parts,
+    start: Vec<Bytes>,
+    rest: Incoming,
+    key: Arc<RoutedKey>,
+    pause: Duration,
+    mut meter: Meter,
+) -> Response {
     meter.first_byte();
     meter.answering(head.status);
-    let body = LargeBody { start: start.into(), rest, tail: BytesMut::new(), meter, key: Arc::clone(&key) };
+    let body = LargeBody {
+        start: start.into(),
+        rest: Some(rest),
+        timer: IdleTimer::new(pause),
+        tail: BytesMut::new(),
+        redactor: Redactor::default(),
+        meter,
+        key: Arc::clone(&key),
+    };
     with_head(head, Body::new(body), &key)
 }
 
 /// A large answer on its way. Its usage is read from its end.
 struct LargeBody {
     start: VecDeque<Bytes>,
-    rest: Incoming,
+    /// None when it has ended.
+    rest: Option<Incoming>,
+    timer: IdleTimer,
     tail: BytesMut,
+    redactor: Redactor,
     meter: Meter,
     key: Arc<RoutedKey>,
 }
 
 impl LargeBody {
-    fn pass(&mut self, data: Bytes) -> Frame<Bytes> {
+    /// What of the answer goes to the client after `data`.
+    fn pass(&mut self, data: Bytes) -> Bytes {
         let seen = &data[data.len().saturating_sub(TAIL)..];
         if self.tail.len() + seen.len() > 2 * TAIL {
             let old = self.tail.len().saturating_sub(TAIL);
             self.tail = BytesMut::from(&self.tail[old..]);
         }
         self.tail.extend_from_slice(seen);
-        let data = redact(&self.key, data);
-        self.meter.response_bytes += data.len() as u64;
-        Frame::data(data)
+        self.redactor.push(&self.key, data)
+    }
+
+    /// The head has left, so a broken connection is the only way to say that the answer is not whole.
+    fn break_off(&mut self, error: GatewayError) -> GatewayError {
+        self.rest = None;
+        self.meter.broke(&error);
+        error
     }
 }
 
@@ -113,27 +138,34 @@ impl http_body::Body for LargeBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        if let Some(start) = self.start.pop_front() {
-            return Poll::Ready(Some(Ok(self.pass(start))));
-        }
         loop {
-            return Poll::Ready(match ready!(Pin::new(&mut self.rest).poll_frame(context)) {
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => Some(Ok(self.pass(data))),
-                    // Trailers say nothing that a client of this API reads.
-                    Err(_trailers) => continue,
-                },
-                Some(Err(_)) => {
-                    // The head has left, so a broken connection is the only way to say that the answer is not whole.
-                    self.meter.broke(&GatewayError::Cut);
-                    Some(Err(GatewayError::Cut))
+            let data = if let Some(start) = self.start.pop_front() {
+                self.pass(start)
+            } else {
+                let Some(rest) = &mut self.rest else { return Poll::Ready(None) };
+                match Pin::new(rest).poll_frame(context) {
+                    Poll::Ready(Some(Ok(frame))) => {
+                        self.timer.touch();
+                        // Trailers say nothing that a client of this API reads.
+                        self.pass(frame.into_data().unwrap_or_default())
+                    }
+                    Poll::Ready(Some(Err(_))) => return Poll::Ready(Some(Err(self.break_off(GatewayError::Cut)))),
+                    Poll::Ready(None) => {
+                        self.rest = None;
+                        self.meter.tokens = usage_in_tail(&self.tail);
+                        self.meter.succeeded();
+                        self.redactor.finish()
+                    }
+                    Poll::Pending => {
+                        ready!(self.timer.poll_expired(context));
+                        return Poll::Ready(Some(Err(self.break_off(GatewayError::Timeout))));
+                    }
                 }
-                None => {
-                    self.meter.tokens = usage_in_tail(&self.tail);
-                    self.meter.succeeded();
-                    None
-                }
-            });
+            };
+            if !data.is_empty() {
+                self.meter.response_bytes += data.len() as u64;
+                return Poll::Ready(Some(Ok(Frame::data(data))));
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ use http::{HeaderValue, Method, StatusCode, request};
 use shared::ids::new_id;
 use shared::pb;
 use shared::pb::usage_record::{Outcome, UsageSource};
+use shared::serve::Closing;
 use shared::snapshot::ProxyKey;
 use shared::time::now_ms;
 use tracing::{info, warn};
@@ -51,6 +52,7 @@ pub struct Meter {
     method: Method,
     path: String,
     client: Option<SocketAddr>,
+    closing: Option<Closing>,
     user_agent: Option<HeaderValue>,
     trace_id: Option<String>,
     /// Config version that the request is served under.
@@ -95,6 +97,7 @@ impl Meter {
             method: parts.method.clone(),
             path: cut(parts.uri.path()).to_owned(),
             client: parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0),
+            closing: parts.extensions.get::<Closing>().cloned(),
             user_agent: parts.headers.get(USER_AGENT).cloned(),
             trace_id: None,
             snapshot_version: 0,
@@ -121,6 +124,17 @@ impl Meter {
     /// What every answer carries as `x-request-id`.
     pub fn request_id(&self) -> &str {
         &self.id
+    }
+
+    /// Resolves when the connection is about to be closed because the gateway ends.
+    pub fn closing(&self) -> impl Future<Output = ()> + Send + use<> {
+        let closing = self.closing.clone();
+        async move {
+            match closing {
+                Some(Closing(token)) => token.cancelled_owned().await,
+                None => std::future::pending().await,
+            }
+        }
     }
 
     /// When the request arrived.
@@ -216,7 +230,7 @@ impl Meter {
                 $level!(
                     request_id = self.id,
                     trace_id = self.trace_id,
-                    method = self.method.as_str(),
+                    method = cut(self.method.as_str()),
                     path = self.path,
                     status = self.status,
                     outcome = outcome_name(self.outcome),
@@ -244,6 +258,10 @@ impl Drop for Meter {
         if self.attempt_started.is_some() {
             self.push_attempt(0, "the client left");
         }
+        let closed_by_us = self.closing.as_ref().is_some_and(|closing| closing.0.is_cancelled());
+        if self.outcome == Outcome::ClientGone && closed_by_us {
+            self.broke(&GatewayError::Draining);
+        }
         let total = self.started.elapsed();
         let first_byte_us = self.first_byte.map(micros).unwrap_or_default();
         let tokens = self.tokens.unwrap_or_default();
@@ -256,7 +274,7 @@ impl Drop for Meter {
             node_id: self.recorder.node.id.to_string(),
             snapshot_version: self.snapshot_version,
             api: self.api.name().to_owned(),
-            method: self.method.to_string(),
+            method: cut(self.method.as_str()).to_owned(),
             path: std::mem::take(&mut self.path),
             requested_model: self.model.take().unwrap_or_default(),
             streamed: self.streamed,

@@ -30,7 +30,8 @@ pub const BATCH_RECORDS: u64 = 500;
 pub struct SpoolLimits {
     /// Bytes of all segments together. Above it the oldest segment is dropped.
     pub max_bytes: u64,
-    /// Bytes of one segment; it is made smaller where fewer than four would fit into `max_bytes`.
+    /// Bytes of one segment; it is made smaller where fewer than eight would fit into `max_bytes`, so that the batches in flight leave
+    /// some that can be dropped.
     pub segment_bytes: u64,
 }
 
@@ -109,6 +110,8 @@ struct Segment {
     length: u64,
     /// Frames that have not been handed out.
     unread: u64,
+    /// Frames that have been handed out and are not acked: while there are any, the segment stays.
+    in_flight: u64,
 }
 
 impl Spool {
@@ -130,7 +133,7 @@ impl Spool {
             if unread == 0 {
                 files.remove(found.number);
             } else {
-                segments.push_back(Segment { number: found.number, length: found.scan.length, unread });
+                segments.push_back(Segment { number: found.number, length: found.scan.length, unread, in_flight: 0 });
             }
         }
         let pending = segments.iter().map(|segment| segment.unread).sum();
@@ -138,7 +141,7 @@ impl Spool {
             info!(records = pending, "usage records of an earlier run wait to be reported");
         }
         let max_bytes = limits.max_bytes.max(4 * 1024);
-        let limits = SpoolLimits { max_bytes, segment_bytes: limits.segment_bytes.min(max_bytes / 4) };
+        let limits = SpoolLimits { max_bytes, segment_bytes: limits.segment_bytes.min(max_bytes / 8) };
         let state = State { files, segments, active: None, next_number, read: acked, acked, reader: None };
         let spool = Self {
             limits,
@@ -198,7 +201,7 @@ impl Spool {
             let file = state.files.create(number)?;
             state.next_number += 1;
             state.active = Some(file);
-            state.segments.push_back(Segment { number, length: HEADER.len() as u64, unread: 0 });
+            state.segments.push_back(Segment { number, length: HEADER.len() as u64, unread: 0, in_flight: 0 });
         }
         let (Some(file), Some(segment)) = (&state.active, state.segments.back_mut()) else { return Ok(()) };
         if let Err(error) = file.write_all_at(frames, segment.length) {
@@ -216,15 +219,16 @@ impl Spool {
         Ok(())
     }
 
-    /// Drops oldest segments until `needed` more bytes fit.
+    /// Drops the oldest segments until `needed` more bytes fit. One that is on its way to the control plane is passed over: it may
+    /// arrive, and then it would be counted as stored and as dropped; and should the node die, it is still needed.
     fn make_room(&self, state: &mut State, needed: u64, complete: &mut Vec<File>) {
         while state.bytes() + needed > self.limits.max_bytes {
-            if state.segments.len() == 1 {
+            let Some(index) = state.segments.iter().position(|segment| segment.in_flight == 0) else { return };
+            if index + 1 == state.segments.len() {
                 complete.extend(state.active.take());
             }
-            let Some(oldest) = state.segments.pop_front() else { return };
+            let Some(oldest) = state.segments.remove(index) else { return };
             state.files.remove(oldest.number);
-            // What has been handed out is in the hands of the reporter, which keeps it until it is acked.
             if oldest.unread > 0 {
                 self.pending.fetch_sub(oldest.unread, Ordering::Relaxed);
                 self.metrics.dropped(DropReason::SpoolFull).inc_by(oldest.unread);
@@ -258,6 +262,7 @@ impl Spool {
                 continue;
             }
             segment.unread = segment.unread.saturating_sub(batch.frames);
+            segment.in_flight += batch.frames;
             state.read = batch.end;
             return Ok(Some(batch));
         }
@@ -278,6 +283,9 @@ impl Spool {
         let mut state = self.state();
         let state = &mut *state;
         state.acked = state.acked.max(batch.end);
+        if let Some(segment) = state.segments.iter_mut().find(|segment| segment.number == batch.end.segment) {
+            segment.in_flight = segment.in_flight.saturating_sub(batch.frames);
+        }
         if let Err(error) = state.files.write_cursor(state.acked) {
             warn!(%error, "the cursor of the usage spool could not be written; records may be sent again after a restart");
         }

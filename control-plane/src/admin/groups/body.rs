@@ -13,7 +13,7 @@ use shared::snapshot::{BalancePolicy, Group, SnapshotError, validate_base_url, v
 use super::keys::read_keys;
 use super::proxy::{PROXY_FIELDS, read_proxy};
 use super::view::GroupView;
-use crate::admin::fields::{Fields, Known, into_text, kind, merge, text_problem};
+use crate::admin::fields::{Fields, Known, MASK_MARK, into_text, kind, merge, text_problem};
 use crate::error::{ApiError, camel_case};
 use crate::store::StoreError;
 use crate::store::groups::StoredGroup;
@@ -69,9 +69,6 @@ const LONGEST_TIMEOUT_SECONDS: f64 = 3600.0;
 /// Headers that belong to the connection and not to the operator.
 const RESERVED_HEADERS: &[&str] =
     &["connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];
-
-/// Marks a mask. A secret that holds it cannot be told from one.
-pub(super) const MASK_MARK: &str = "****";
 
 /// The group that `body` describes. With `existing` it replaces that one: absent fields take their defaults, but absent keys
 /// and masked secrets stay.
@@ -156,7 +153,13 @@ pub(super) fn patched(patch: Value, existing: &StoredGroup) -> Result<StoredGrou
     }
     let mut readable = serde_json::to_value(GroupView::of(existing))
         .map_err(|error| ApiError::Internal(format!("a group cannot be written as JSON: {error}")))?;
+    // Removed by the merge, they would be kept.
+    let removed = ["headers", "proxyConfig"].into_iter().filter(|name| patch.get(*name).is_some_and(Value::is_null));
+    let removed: Vec<_> = removed.collect();
     merge(&mut readable, Value::Object(patch));
+    for name in removed {
+        readable[name] = Value::Null;
+    }
     replacement(readable, Some(existing))
 }
 
@@ -213,6 +216,10 @@ fn read_aliases(fields: &mut Fields) -> BTreeMap<Arc<str>, Arc<str>> {
 }
 
 fn read_headers(fields: &mut Fields, existing: Option<&BTreeMap<String, Secret>>) -> BTreeMap<String, Secret> {
+    // Their values are secrets, which a write without the field keeps.
+    if !fields.has("headers") {
+        return existing.cloned().unwrap_or_default();
+    }
     let mut headers = BTreeMap::new();
     for (name, value) in fields.object("headers").unwrap_or_default() {
         let field = format!("headers[{name}]");
@@ -305,7 +312,8 @@ pub struct GroupBody {
     /// Request fields that replace the client's.
     #[schema(value_type = Option<Object>)]
     pub parameter_overrides: Option<Map<String, Value>>,
-    /// Headers sent with each upstream request, over the gateway's own. The mask of a stored value keeps it.
+    /// Headers sent with each upstream request, over the gateway's own. The mask of a stored value keeps
+    /// it; without the field all stay.
     pub headers: Option<BTreeMap<String, String>>,
     /// `round_robin`, `random` or `least_used`.
     #[schema(default = "round_robin")]
@@ -330,7 +338,7 @@ pub struct GroupBody {
     /// Whether `proxyConfig` is in force.
     #[schema(default = false)]
     pub proxy_enabled: Option<bool>,
-    /// The proxy that its requests leave through.
+    /// The proxy that its requests leave through. Without the field the stored one stays; null removes it.
     pub proxy_config: Option<super::proxy::ProxyConfigBody>,
     /// Ask the provider unstreamed and answer the client as a stream.
     #[schema(default = false)]

@@ -10,8 +10,8 @@ use shared::secret::{Secret, mask};
 use shared::snapshot::UpstreamKey;
 use utoipa::ToSchema;
 
-use super::body::MASK_MARK;
 use super::view::masks;
+use crate::admin::fields::MASK_MARK;
 use crate::admin::fields::{Fields, Known, kind};
 
 const FIELDS: &[Known] = &[Known::new("id"), Known::new("enabled"), Known::new("masked")];

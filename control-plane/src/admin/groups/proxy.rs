@@ -5,8 +5,7 @@ use shared::secret::Secret;
 use shared::snapshot::{OutboundProxy, ProxyScheme};
 use utoipa::ToSchema;
 
-use super::body::MASK_MARK;
-use crate::admin::fields::{Fields, Known};
+use crate::admin::fields::{Fields, Known, MASK_MARK};
 
 pub(super) const PROXY_FIELDS: &[Known] = &[
     Known::new("type"),
@@ -48,6 +47,9 @@ pub struct ProxyConfigBody {
 }
 
 pub(super) fn read_proxy(group: &mut Fields, existing: Option<&OutboundProxy>) -> Option<OutboundProxy> {
+    if !group.has("proxyConfig") {
+        return existing.cloned();
+    }
     let given = group.object("proxyConfig")?;
     let mut fields = Fields::named("proxyConfig.".to_owned(), given, PROXY_FIELDS);
     let host = fields.required_text("host", HOST_BYTES).trim().to_owned();

@@ -97,13 +97,19 @@ fn what_was_read_can_be_sent_back_unchanged() {
 }
 
 #[test]
-fn a_put_takes_defaults_but_keeps_keys_that_are_not_named() {
+fn a_put_takes_defaults_but_keeps_secrets_that_are_not_named() {
     let stored = full();
     let again = replacement(json!({"groupName": "n", "providerType": "anthropic"}), Some(&stored)).unwrap();
     assert_eq!(again.group.upstream_keys, stored.group.upstream_keys);
     assert_eq!(again.group.id, stored.group.id);
     assert_eq!(&*again.group.base_url, "https://api.anthropic.com");
-    assert_eq!(again.group.headers.len(), 0);
+    assert_eq!(again.group.headers, stored.group.headers);
+    assert_eq!(again.group.outbound_proxy, stored.group.outbound_proxy);
+    assert!(!stored.group.headers.is_empty() && stored.group.outbound_proxy.is_some());
+    let none = json!({"groupName": "n", "providerType": "openai", "headers": null, "proxyEnabled": false, "proxyConfig": null});
+    for without in [replacement(none.clone(), Some(&stored)).unwrap(), patched(none, &stored).unwrap()] {
+        assert!(without.group.headers.is_empty() && without.group.outbound_proxy.is_none());
+    }
     assert_eq!((again.group.retry_count, again.group.timeout), (3, Duration::from_mins(1)));
     assert!(again.group.enabled && again.group.health_check_enabled && !again.proxy_enabled);
     assert_eq!(replacement(issue_body(), Some(&stored)).unwrap().group.upstream_keys.len(), 2);

@@ -11,7 +11,7 @@ use shared::snapshot::{GroupPolicy, ProxyKey, validate_proxy_key};
 use utoipa::ToSchema;
 
 use super::view::ProxyKeyView;
-use crate::admin::fields::{Fields, Known, kind, merge};
+use crate::admin::fields::{Fields, Known, MASK_MARK, kind, merge};
 use crate::error::{ApiError, FieldError};
 use crate::store::proxy_keys::StoredProxyKey;
 use crate::store::{Store, StoreError, groups};
@@ -183,6 +183,9 @@ fn read_value(fields: &mut Fields, existing: Option<&StoredProxyKey>) -> Result<
     };
     if existing.is_some_and(|stored| stored.masked == text) {
         return Ok(None);
+    }
+    if text.contains(MASK_MARK) {
+        fields.error("key", "is a mask, and not of this key: send the value itself");
     }
     if !KEY_CHARACTERS.contains(&text.len()) || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         let (least, most) = (KEY_CHARACTERS.start(), KEY_CHARACTERS.end());

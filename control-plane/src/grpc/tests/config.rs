@@ -113,7 +113,7 @@ async fn a_commit_reaches_the_node_and_its_ack_is_seen() {
     assert_eq!(view.load.map(|load| (load.in_flight, load.usage_pending)), Some((7, 2)));
     let metrics = plane.metrics.encode().unwrap();
     assert!(metrics.contains("nodes_connected 1"), "{metrics}");
-    assert!(metrics.contains(&format!("config_version {}", node.config.version)), "{metrics}");
+    assert!(metrics.contains(&format!("config_published_version {}", node.config.version)), "{metrics}");
 
     drop(node);
     plane.view("n1", |view| !view.connected).await;

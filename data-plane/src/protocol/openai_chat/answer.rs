@@ -6,6 +6,7 @@ use bytes::Bytes;
 use memchr::memmem::{Finder, FinderRev};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 
 /// Token counts that a provider reported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -140,7 +141,10 @@ fn is_error(data: &[u8]) -> bool {
     may_be && serde_json::from_slice::<Envelope>(data).is_ok_and(|envelope| envelope.error.is_some())
 }
 
-/// What a provider says in its error document: `error.message` or `message`, with `error.code` or `error.type`.
+/// The longest text that is taken from an error answer which is no JSON.
+const LONGEST_WORDS: usize = 300;
+
+/// What a provider says in its error answer.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct ProviderError {
     /// Whether it is a document of OpenAI's shape, to be passed on as it stands.
@@ -149,12 +153,50 @@ pub struct ProviderError {
     pub message: String,
 }
 
-/// Reads an error document.
+/// Reads an error answer: a document with `error.message`, `error`, `message` or `detail` (FastAPI), bare or in an array of one
+/// (Gemini's), or else its text, without the tags of HTML.
 pub fn provider_error(body: &[u8]) -> ProviderError {
-    let Ok(document) = serde_json::from_slice::<serde_json::Value>(body) else { return ProviderError::default() };
-    let error = &document["error"];
-    let message = error["message"].as_str().or_else(|| error.as_str()).or_else(|| document["message"].as_str());
-    ProviderError { well_formed: error["message"].is_string(), message: message.unwrap_or_default().to_owned() }
+    let Ok(document) = serde_json::from_slice::<Value>(body) else {
+        return ProviderError { well_formed: false, message: words(body) };
+    };
+    let inner = document.get(0).unwrap_or(&document);
+    let error = &inner["error"];
+    let detail = &inner["detail"];
+    let message =
+        [&error["message"], error, &inner["message"], detail, &detail[0]["msg"]].into_iter().find_map(Value::as_str);
+    ProviderError {
+        well_formed: document["error"]["message"].is_string(),
+        message: message.unwrap_or_default().to_owned(),
+    }
+}
+
+/// The words of a text or an HTML page.
+fn words(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let is_page = text.trim_start().starts_with('<');
+    let mut words = String::new();
+    let mut in_tag = false;
+    for character in text.chars() {
+        match character {
+            '<' if is_page => in_tag = true,
+            '>' if in_tag => in_tag = false,
+            _ if in_tag => continue,
+            character if character.is_whitespace() || character.is_control() => {}
+            character => {
+                words.push(character);
+                continue;
+            }
+        }
+        // Between two words, however far apart.
+        if !words.is_empty() && !words.ends_with(' ') {
+            words.push(' ');
+        }
+        if words.len() > LONGEST_WORDS {
+            break;
+        }
+    }
+    words.truncate(words.floor_char_boundary(LONGEST_WORDS));
+    words.trim_end().to_owned()
 }
 
 #[cfg(test)]

@@ -41,6 +41,9 @@ const ONCE: &[&str] = &["model", "stream", "stream_options"];
 /// Either of these is the limit of the answer's length; a request may hold one.
 const LENGTH_LIMITS: [&str; 2] = ["max_tokens", "max_completion_tokens"];
 
+/// Longest name of a model, in bytes; that of config, too.
+const LONGEST_MODEL: usize = 256;
+
 impl<'b> ChatRequest<'b> {
     /// Reads `body`.
     ///
@@ -59,6 +62,10 @@ impl<'b> ChatRequest<'b> {
         })?;
         let model: Text<'b> = serde_json::from_str(model)
             .map_err(|_| invalid("model", format!("the field 'model' must be a string, not {}", kind(model))))?;
+        if model.0.len() > LONGEST_MODEL {
+            let problem = format!("the field 'model' is longer than {LONGEST_MODEL} bytes: no model has such a name");
+            return Err(invalid("model", problem));
+        }
         let stream = match find("stream") {
             Some("true") => true,
             None | Some("false" | "null") => false,

@@ -155,7 +155,7 @@ fn a_full_spool_drops_the_oldest_and_counts_exactly() {
 }
 
 #[test]
-fn what_has_been_handed_out_is_not_counted_as_dropped() {
+fn what_is_on_its_way_is_not_dropped() {
     let root = tempfile::tempdir().unwrap();
     let (spool, metrics) = open(&root, SpoolLimits { max_bytes: 16 * 1024, segment_bytes: 1024 * 1024 });
     spool.append(&records(0..100)).unwrap();
@@ -165,7 +165,16 @@ fn what_has_been_handed_out_is_not_counted_as_dropped() {
     let dropped = metrics.dropped_total();
     let (read, rest) = take(&spool);
     assert_eq!(100 + read.len() as u64 + dropped, 5000);
-    assert_eq!(first.records().len(), 100, "it can still be sent");
+    let restarted = {
+        let copy = tempfile::tempdir().unwrap();
+        fs::create_dir(copy.path().join("usage")).unwrap();
+        for path in segments(&root) {
+            fs::copy(&path, copy.path().join("usage").join(path.file_name().unwrap())).unwrap();
+        }
+        take(&open(&copy, ROOMY).0).0
+    };
+    assert_eq!(ids(&restarted)[..100], ids(&records(0..100)), "a node that dies still has it");
+    assert_eq!(restarted.len() as u64, 5000 - dropped);
     assert_eq!(spool.pending(), 5000 - dropped);
     spool.acked(&first);
     for batch in &rest {

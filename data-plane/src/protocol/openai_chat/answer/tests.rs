@@ -53,5 +53,19 @@ fn the_words_of_an_error_document() {
     let other = provider_error(br#"{"message":"nope"}"#);
     assert_eq!((other.well_formed, other.message.as_str()), (false, "nope"));
     assert_eq!(provider_error(br#"{"error":"nope"}"#).message, "nope");
-    assert!(!provider_error(b"<html>").well_formed);
+    assert_eq!(provider_error(br#"{"detail":"too large: 9 > 5"}"#).message, "too large: 9 > 5");
+    assert_eq!(provider_error(br#"{"detail":[{"loc":["body"],"msg":"field required"}]}"#).message, "field required");
+    let array = provider_error(br#"[{"error":{"message":"API key not valid"}}]"#);
+    assert_eq!((array.well_formed, array.message.as_str()), (false, "API key not valid"));
+    for (text, words) in [
+        ("overloaded: come back\nat noon\n", "overloaded: come back at noon"),
+        ("<html><title>502 Bad Gateway</title>\r\n<body><h1>nginx</h1></body></html>", "502 Bad Gateway nginx"),
+        ("5 < 6 > 4", "5 < 6 > 4"),
+        ("<", ""),
+        ("", ""),
+    ] {
+        let said = provider_error(text.as_bytes());
+        assert_eq!((said.well_formed, said.message.as_str()), (false, words), "{text}");
+    }
+    assert!(provider_error("é".repeat(9999).as_bytes()).message.len() <= 300);
 }
