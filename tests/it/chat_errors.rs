@@ -218,7 +218,12 @@ async fn the_providers_own_words_reach_the_client_whatever_their_shape() {
         (422, "application/json", r#"{"detail":"max_tokens too large: 9 > 5"}"#, "max_tokens too large: 9 > 5"),
         (400, "application/json", r#"[{"error":{"message":"API version not valid"}}]"#, "API version not valid"),
         (400, "text/plain", "overloaded:\n come back at noon", "overloaded: come back at noon"),
-        (413, "text/html", "<html><h1>413 Too Large</h1></html>", "413 Too Large"),
+        (
+            413,
+            "text/html",
+            "<html><h1>413 Too Large</h1></html>",
+            "the provider answered HTTP 413 without an error message",
+        ),
     ] {
         bed.provider.script(Target::All, Script::verbatim(status, content_type, body));
         let answer = bed.chat(&chat("gpt-4o", false)).await.unwrap();
@@ -227,7 +232,7 @@ async fn the_providers_own_words_reach_the_client_whatever_their_shape() {
         assert_eq!((code.as_str(), message.as_str()), ("upstream_error", words));
     }
     let records = bed.chat_records(4).await.unwrap();
-    assert!(records.iter().any(|record| record["errorMessage"] == "413 Too Large"), "{records:?}");
+    assert!(records.iter().any(|record| record["errorMessage"] == "API version not valid"), "{records:?}");
 }
 
 /// The status of a refused key is the operator's business, and so are the words of a 401, which tend to repeat a part of the key.

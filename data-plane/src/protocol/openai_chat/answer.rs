@@ -154,7 +154,7 @@ pub struct ProviderError {
 }
 
 /// Reads an error answer: a document with `error.message`, `error`, `message` or `detail` (FastAPI), bare or in an array of one
-/// (Gemini's), or else its text, without the tags of HTML.
+/// (Gemini's), or else its text.
 pub fn provider_error(body: &[u8]) -> ProviderError {
     let Ok(document) = serde_json::from_slice::<Value>(body) else {
         return ProviderError { well_formed: false, message: words(body) };
@@ -170,33 +170,20 @@ pub fn provider_error(body: &[u8]) -> ProviderError {
     }
 }
 
-/// The words of a text or an HTML page.
+/// The beginning of a text, on one line. A page of HTML comes from a proxy in front of the provider, and says nothing of use.
 fn words(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body);
-    let is_page = text.trim_start().starts_with('<');
-    let mut words = String::new();
-    let mut in_tag = false;
-    for character in text.chars() {
-        match character {
-            '<' if is_page => in_tag = true,
-            '>' if in_tag => in_tag = false,
-            _ if in_tag => continue,
-            character if character.is_whitespace() || character.is_control() => {}
-            character => {
-                words.push(character);
-                continue;
-            }
-        }
-        // Between two words, however far apart.
-        if !words.is_empty() && !words.ends_with(' ') {
-            words.push(' ');
-        }
-        if words.len() > LONGEST_WORDS {
-            break;
-        }
+    let text = String::from_utf8_lossy(body.get(..4 * LONGEST_WORDS).unwrap_or(body));
+    if text.trim_start().starts_with('<') {
+        return String::new();
     }
-    words.truncate(words.floor_char_boundary(LONGEST_WORDS));
-    words.trim_end().to_owned()
+    let mut words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    let mut line = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        line.push(' ');
+        line.push_str(word);
+    }
+    line.truncate(line.floor_char_boundary(LONGEST_WORDS));
+    line
 }
 
 #[cfg(test)]
