@@ -164,4 +164,8 @@ async fn probes_and_paths_that_are_not_served_have_a_request_id_too() {
         assert!(!answer.header("x-request-id").is_empty(), "{path}");
         assert!(status == 200 || answer.json()["error"]["code"] == "unknown_url", "{path}: {}", answer.text());
     }
+    bed.chat(&chat("gpt-4o", false)).await.unwrap();
+    bed.chat_records(1).await.unwrap();
+    let logs = bed.planes.admin.logs().await.unwrap();
+    assert!(logs.iter().all(|record| record["path"].as_str().unwrap().starts_with("/v1")), "a scan fills the ledger");
 }

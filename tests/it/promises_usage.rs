@@ -55,7 +55,13 @@ async fn p23_usage_survives_kill_9_and_is_counted_once() {
     // asked of the next.
     let mut started = Instant::now();
     for kill in 1..=KILLS {
-        let enough = wait::until("requests are answered", SOON, || (seen.lock().unwrap().len() >= 300).then_some(()));
+        let old = |answer: &Answered, by: Instant| {
+            answer.sent >= started && by.saturating_duration_since(answer.seen) > Duration::from_millis(200)
+        };
+        let enough = wait::until("requests are answered that have to be kept", SOON, || {
+            let now = Instant::now();
+            (seen.lock().unwrap().iter().filter(|answer| old(answer, now)).count() >= 200).then_some(())
+        });
         enough.await.unwrap();
         if kill == 2 {
             // The control plane dies with it: batches that were sent and not acked are sent again.
@@ -63,9 +69,9 @@ async fn p23_usage_survives_kill_9_and_is_counted_once() {
         }
         let killed = Instant::now();
         bed.planes.nodes[0].kill().await.unwrap();
-        let kept = |answer: &Answered| answer.sent >= started && killed - answer.seen > Duration::from_millis(200);
         let seen = std::mem::take(&mut *seen.lock().unwrap());
-        settled.extend(seen.into_iter().filter(kept).map(|answer| answer.request_id));
+        let kept = seen.into_iter().filter(|answer| old(answer, killed));
+        settled.extend(kept.map(|answer| answer.request_id));
         if kill == 2 {
             bed.planes.control.start().await.unwrap();
         }

@@ -12,6 +12,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use http::HeaderValue;
+use shared::ids::new_id;
 use shared::pb;
 use shared::telemetry::Metrics;
 use tokio::sync::mpsc;
@@ -70,9 +71,16 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
         .with_state(gateway)
 }
 
-/// The same, and an error of OpenAI's shape for every other path: for a node that serves nothing else.
+/// The same, and an error for every other path: for a node that serves nothing else.
 pub fn only_router(gateway: Arc<Gateway>) -> Router {
-    router(Arc::clone(&gateway)).fallback_service(axum::routing::any(unknown).with_state(gateway))
+    router(gateway).fallback(elsewhere)
+}
+
+/// No request to an API, so it leaves no usage record: whoever scans a node does not fill the ledger.
+async fn elsewhere(request: Request) -> Response {
+    let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+    let id = HeaderValue::from_str(&new_id()).unwrap_or_else(|_| HeaderValue::from_static("-"));
+    identified(GatewayError::UnknownRoute { method, path }.response(), &id)
 }
 
 async fn unknown(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {

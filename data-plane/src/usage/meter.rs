@@ -170,7 +170,7 @@ impl Meter {
             group_id: candidate.group.group.id.to_string(),
             upstream_key_id: candidate.key.key.id.to_string(),
             status: status.into(),
-            error: error.to_owned(),
+            error: cut(error).to_owned(),
             duration_us: micros(started.elapsed()),
         });
     }

@@ -11,8 +11,7 @@ use shared::snapshot::UpstreamKey;
 use utoipa::ToSchema;
 
 use super::view::masks;
-use crate::admin::fields::MASK_MARK;
-use crate::admin::fields::{Fields, Known, kind};
+use crate::admin::fields::{Fields, Known, MASK_MARK, kind};
 
 const FIELDS: &[Known] = &[Known::new("id"), Known::new("enabled"), Known::new("masked")];
 

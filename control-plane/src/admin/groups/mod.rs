@@ -109,7 +109,7 @@ async fn read(
 
 /// Replace a group
 ///
-/// Fields that are left out take their defaults, but without `apiKeys` the upstream keys stay.
+/// Fields that are left out take their defaults, but without `apiKeys`, `headers` or `proxyConfig` what is secret in them stays.
 #[utoipa::path(
     put,
     path = "/admin/groups/{id}",
