@@ -4,4 +4,4 @@
 //! - [`openai_chat`]: OpenAI's chat completions.
 
 pub mod openai_chat;
-pub mod sse;
+pub use translation::protocol::sse;

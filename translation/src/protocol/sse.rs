@@ -3,6 +3,9 @@
 use bytes::{Buf as _, Bytes, BytesMut};
 use memchr::memchr2;
 
+/// The largest event that is held back until it is whole, in bytes.
+pub const LARGEST_EVENT: usize = 1024 * 1024;
+
 /// Cuts a byte stream into whole events, in time linear to its length. An event keeps its line ends and the empty line that
 /// ends it, so that the pieces put together are the stream.
 #[derive(Debug)]
@@ -141,6 +144,20 @@ pub fn data(event: &Bytes) -> Option<Bytes> {
         }
     }
     data
+}
+
+/// The name of `event` (its `event:` line), where it has one.
+pub fn name(event: &Bytes) -> Option<Bytes> {
+    let mut rest = event.clone();
+    while !rest.is_empty() {
+        let end = memchr2(b'\n', b'\r', &rest).unwrap_or(rest.len());
+        let line = rest.split_to(end);
+        rest.advance(rest.len().min(1));
+        if let Some(value) = line.strip_prefix(b"event:") {
+            return Some(line.slice_ref(value.trim_ascii()));
+        }
+    }
+    None
 }
 
 fn value_of_data(line: &Bytes) -> Option<Bytes> {

@@ -1,0 +1,44 @@
+use super::{Facts, ForcedTools, ModelFacts, Sampling, ThinkingForm};
+use crate::ir::Effort;
+
+#[test]
+fn the_longest_name_counts_and_prefixes_of_vendors_are_skipped() {
+    let facts = Facts::built_in();
+    assert_eq!(facts.as_of.len(), "2026-11-23".len());
+    for name in ["claude-opus-4-1-20250805", "anthropic/claude-opus-4.1", "us.anthropic.claude-opus-4-1-20250805-v1:0"]
+    {
+        assert_eq!(facts.of(name).max_output, Some(32_000), "{name}");
+        assert_eq!(facts.of(name).sampling, Sampling::OneOf, "{name}");
+    }
+    assert_eq!(facts.of("claude-opus-4-20250514").sampling, Sampling::All);
+    assert_eq!(facts.of("models/gemini-2.5-flash-lite").budget, Some((512, 24_576)));
+    assert_eq!(facts.of("gpt-4o-mini").thinking, ThinkingForm::None);
+    assert_eq!(*facts.of("some-unknown-model"), ModelFacts::default());
+}
+
+#[test]
+fn models_newer_than_the_data_get_the_strictest_row_of_their_family() {
+    let facts = Facts::built_in();
+    assert_eq!(facts.of("claude-opus-9"), facts.of("claude-opus-5-5"));
+    assert_eq!(facts.of("claude-opus-9").forced_tools, ForcedTools::No);
+    assert_eq!(facts.of("gemini-9-pro"), facts.of("gemini-3.8-flash"));
+}
+
+#[test]
+fn an_effort_that_a_model_does_not_know_steps_down() {
+    let of = |model, effort| Facts::built_in().of(model).nearest_effort(effort);
+    assert_eq!(of("claude-sonnet-4-6", Effort::XHigh), Some(Effort::High));
+    assert_eq!(of("claude-sonnet-4-6", Effort::Max), Some(Effort::Max));
+    assert_eq!(of("claude-sonnet-4-6", Effort::Minimal), Some(Effort::Low));
+    assert_eq!(of("gemini-3-pro", Effort::None), Some(Effort::Low));
+    assert_eq!(of("claude-3-haiku", Effort::High), None);
+}
+
+#[test]
+fn an_operator_overrides() {
+    let own = r#"{"asOf":"2027-01-01","rows":[{"models":["Claude-Opus-9"],"facts":{"maxOutput":1}}]}"#;
+    let facts = Facts::read(own).unwrap().over(Facts::built_in());
+    assert_eq!(facts.of("claude-opus-9-x").max_output, Some(1));
+    assert_eq!(facts.of("claude-opus-8").max_output, Some(128_000));
+    assert!(Facts::read(r#"{"asOf":"","rows":[{"models":["x"],"facts":{"maxOutpt":1}}]}"#).is_err());
+}

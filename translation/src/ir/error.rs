@@ -1,0 +1,182 @@
+//! What went wrong, at a provider or here, and what of a request a target cannot say.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use super::request::{Field, Request};
+
+/// Kinds of errors that every format can tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The request is malformed or asks for what cannot be.
+    InvalidRequest,
+    /// No credential, or one that opens nothing: the client's.
+    Authentication,
+    /// The client may not do this.
+    PermissionDenied,
+    /// No such model, route or object.
+    NotFound,
+    /// The request is too large.
+    TooLarge,
+    /// Too many requests or tokens for now.
+    RateLimited,
+    /// The account has no money left, or its quota of the day is spent.
+    Quota,
+    /// The provider has no capacity now.
+    Overloaded,
+    /// Nothing came in time.
+    Timeout,
+    /// The provider refused the gateway's own key: the operator's matter.
+    UpstreamAuthentication,
+    /// Any other failure of the provider or the gateway.
+    Server,
+}
+
+/// An error of a provider, or of the gateway, in the neutral form.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProviderError {
+    /// What kind.
+    pub kind: ErrorKind,
+    /// HTTP status that the client is to get, were nothing sent yet. A format may have its own for a kind (Anthropic's 529).
+    pub status: u16,
+    /// For people; never empty.
+    pub message: String,
+    /// OpenAI's `code`, such as `context_length_exceeded`.
+    pub code: Option<Cow<'static, str>>,
+    /// Path of the field at fault.
+    pub param: Option<String>,
+    /// The provider's own name of the error type, where it has one.
+    pub provider_type: Option<String>,
+    /// How long to wait.
+    pub retry_after: Option<Duration>,
+}
+
+impl ProviderError {
+    /// An error of `kind` with the status that goes with it.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        let message = message.into();
+        let message = if message.is_empty() { "the provider gave no reason".to_owned() } else { message };
+        Self { kind, status: kind.status(), message, code: None, param: None, provider_type: None, retry_after: None }
+    }
+
+    /// With a code.
+    #[must_use]
+    pub fn code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
+        self.code = Some(code.into());
+        self
+    }
+
+    /// The stream ended without saying why the model stopped (translation specification, 4.10).
+    pub fn truncated() -> Self {
+        Self::new(ErrorKind::Server, "the provider closed the connection before its answer was complete")
+            .code("upstream_stream_truncated")
+    }
+}
+
+impl ErrorKind {
+    /// The status of HTTP that goes with it.
+    pub fn status(self) -> u16 {
+        match self {
+            Self::InvalidRequest => 400,
+            Self::Authentication => 401,
+            Self::PermissionDenied => 403,
+            Self::NotFound => 404,
+            Self::TooLarge => 413,
+            Self::RateLimited | Self::Quota => 429,
+            Self::Overloaded => 503,
+            Self::Timeout => 504,
+            Self::UpstreamAuthentication | Self::Server => 502,
+        }
+    }
+}
+
+/// Codes of [`TranslateError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorCode {
+    /// The field is there with a value that it cannot have.
+    InvalidValue,
+    /// The value is right, and the target cannot do it.
+    UnsupportedValue,
+    /// The target has nothing like the field.
+    UnsupportedParameter,
+    /// A picture of a kind that the target does not read.
+    InvalidImageFormat,
+}
+
+impl ErrorCode {
+    /// OpenAI's word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::InvalidValue => "invalid_value",
+            Self::UnsupportedValue => "unsupported_value",
+            Self::UnsupportedParameter => "unsupported_parameter",
+            Self::InvalidImageFormat => "invalid_image_format",
+        }
+    }
+}
+
+/// The client's request cannot be read, or cannot be said in the target's format: always a 400.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TranslateError {
+    /// Path of the field at fault, in the client's format.
+    pub param: Option<String>,
+    /// What is wrong, and what to do.
+    pub message: String,
+    /// Machine-readable.
+    pub code: ErrorCode,
+}
+
+impl TranslateError {
+    /// An error about `param`.
+    pub fn new(code: ErrorCode, param: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { param: Some(param.into()), message: message.into(), code }
+    }
+
+    /// `param` has a value that it cannot have.
+    pub fn invalid(param: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::InvalidValue, param, message)
+    }
+
+    /// `param` has a value that the target cannot do.
+    pub fn unsupported(param: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::UnsupportedValue, param, message)
+    }
+}
+
+impl fmt::Display for TranslateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for TranslateError {}
+
+/// Fields that a target cannot express and that were left out, in the client's own words, each once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Dropped(Vec<Cow<'static, str>>);
+
+impl Dropped {
+    /// Notes a field that has a neutral form.
+    pub fn field(&mut self, request: &Request, field: Field) {
+        self.named(field.name(request.origin));
+    }
+
+    /// Notes a field by the client's name for it.
+    pub fn named(&mut self, name: impl Into<Cow<'static, str>>) {
+        let name = name.into();
+        if !self.0.contains(&name) {
+            self.0.push(name);
+        }
+    }
+
+    /// Whether nothing was left out.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The names, in the order in which they were met.
+    pub fn names(&self) -> &[Cow<'static, str>] {
+        &self.0
+    }
+}

@@ -1,0 +1,133 @@
+//! Media that a client gives in a URL.
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::part::{Media, MediaKind, Source};
+
+/// What a `data:` URL (RFC 2397) holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataUrl {
+    /// Lower case, without parameters; `text/plain` where it says none.
+    pub mime: String,
+    /// Base64, standard alphabet, without white space.
+    pub base64: String,
+}
+
+impl DataUrl {
+    /// Reads `url`. None where it is no `data:` URL. Base64 is not decoded to be looked at, only stripped of white space; percent-encoded content is encoded anew.
+    pub fn read(url: &str) -> Option<Self> {
+        let rest = url.get(..5).filter(|scheme| scheme.eq_ignore_ascii_case("data:")).map(|_| &url[5..])?;
+        let (head, data) = rest.split_once(',')?;
+        let mut head = head.split(';').map(str::trim);
+        let mime = head.next().filter(|mime| !mime.is_empty()).unwrap_or("text/plain");
+        let base64 = if head.any(|parameter| parameter.eq_ignore_ascii_case("base64")) {
+            without_space(data).into_owned()
+        } else {
+            STANDARD.encode(percent_decoded(data))
+        };
+        Some(Self { mime: normal_mime(mime), base64 })
+    }
+
+    /// Its content.
+    ///
+    /// # Errors
+    /// When it is not base64.
+    pub fn decoded(&self) -> Result<Vec<u8>, base64::DecodeError> {
+        STANDARD.decode(&self.base64)
+    }
+}
+
+impl Media {
+    /// A medium at `url`, which may hold it (`data:`). A document in an image's place is a document.
+    pub fn at(kind: MediaKind, url: &str) -> Self {
+        match DataUrl::read(url) {
+            Some(data) => {
+                let kind = kind_of(&data.mime).unwrap_or(kind);
+                Self::new(kind, Source::Base64(data.base64), Some(data.mime))
+            }
+            None => Self::new(kind, Source::Url(url.to_owned()), None),
+        }
+    }
+}
+
+/// The kind of medium that a media type is of.
+pub fn kind_of(mime: &str) -> Option<MediaKind> {
+    match mime.split('/').next()? {
+        "image" => Some(MediaKind::Image),
+        "audio" => Some(MediaKind::Audio),
+        "video" => Some(MediaKind::Video),
+        "text" => Some(MediaKind::Document),
+        _ => (mime == "application/pdf").then_some(MediaKind::Document),
+    }
+}
+
+/// Lower case, and the usual name where a client has another (`image/jpg`).
+pub fn normal_mime(mime: &str) -> String {
+    let mime = mime.trim().to_ascii_lowercase();
+    match mime.as_str() {
+        "image/jpg" => "image/jpeg".to_owned(),
+        "audio/mp3" => "audio/mpeg".to_owned(),
+        "audio/x-wav" | "audio/wave" => "audio/wav".to_owned(),
+        _ => mime,
+    }
+}
+
+/// The media type that the name of a file, or the path of a URL, ends in.
+pub fn mime_of_name(name: &str) -> Option<&'static str> {
+    let path = name.split(['?', '#']).next()?;
+    let extension = path.rsplit('/').next()?.rsplit_once('.')?.1.to_ascii_lowercase();
+    Some(match extension.as_str() {
+        "png" => "image/png",
+        "jpg" | "jpeg" => "image/jpeg",
+        "gif" => "image/gif",
+        "webp" => "image/webp",
+        "heic" => "image/heic",
+        "pdf" => "application/pdf",
+        "txt" => "text/plain",
+        "md" => "text/markdown",
+        "csv" => "text/csv",
+        "html" | "htm" => "text/html",
+        "json" => "application/json",
+        "wav" => "audio/wav",
+        "mp3" => "audio/mpeg",
+        "ogg" | "oga" => "audio/ogg",
+        "flac" => "audio/flac",
+        "m4a" => "audio/mp4",
+        "mp4" => "video/mp4",
+        "mov" => "video/quicktime",
+        "webm" => "video/webm",
+        _ => return None,
+    })
+}
+
+/// `data` without white space, which some encoders break lines with.
+pub fn without_space(data: &str) -> Cow<'_, str> {
+    if data.bytes().any(|byte| byte.is_ascii_whitespace()) {
+        Cow::Owned(data.split_ascii_whitespace().collect())
+    } else {
+        Cow::Borrowed(data)
+    }
+}
+
+fn percent_decoded(text: &str) -> Vec<u8> {
+    let bytes = text.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let hex = (byte == b'%').then(|| text.get(at + 1..at + 3)).flatten();
+        if let Some(value) = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            decoded.push(value);
+            at += 3;
+        } else {
+            decoded.push(byte);
+            at += 1;
+        }
+    }
+    decoded
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,28 @@
+use super::{DataUrl, mime_of_name};
+use crate::ir::{Media, MediaKind, Source};
+
+#[test]
+fn data_urls_of_all_forms_are_read() {
+    let read = |url: &str| DataUrl::read(url).map(|data| (data.mime, data.base64));
+    let pair = |mime: &str, data: &str| Some((mime.to_owned(), data.to_owned()));
+    assert_eq!(read("data:image/png;base64,AAA="), pair("image/png", "AAA="));
+    assert_eq!(read("DATA:image/JPG;charset=utf-8;base64,AA\n A="), pair("image/jpeg", "AAA="));
+    assert_eq!(read("data:text/plain,a%20b"), pair("text/plain", "YSBi"));
+    assert_eq!(read("data:,x%2"), pair("text/plain", "eCUy"));
+    assert_eq!(read("https://example.com/a.png"), None);
+    assert_eq!(read("data:image/png"), None);
+}
+
+#[test]
+fn a_pdf_in_an_images_place_is_a_document() {
+    let media = Media::at(MediaKind::Image, "data:application/pdf;base64,AA==");
+    assert_eq!((media.kind, media.source), (MediaKind::Document, Source::Base64("AA==".to_owned())));
+    assert_eq!(Media::at(MediaKind::Image, "https://x/y").source, Source::Url("https://x/y".to_owned()));
+}
+
+#[test]
+fn names_tell_media_types() {
+    assert_eq!(mime_of_name("https://x/y/z.JPG?w=1.png"), Some("image/jpeg"));
+    assert_eq!(mime_of_name("report.pdf"), Some("application/pdf"));
+    assert_eq!(mime_of_name("https://x.com/y"), None);
+}

@@ -1,0 +1,26 @@
+//! The one neutral form between wire formats.
+//!
+//! - [`request`]: a conversation and how the model is to go on.
+//! - [`part`]: what messages and answers are made of.
+//! - [`media`]: media that a client gives in a URL.
+//! - [`response`]: a whole answer.
+//! - [`event`]: a piece of a streamed answer.
+//! - [`error`]: what went wrong, at a provider or here, and what of a request a target cannot say.
+
+pub mod error;
+pub mod event;
+pub mod media;
+pub mod part;
+pub mod request;
+pub mod response;
+
+pub use error::{Dropped, ErrorCode, ErrorKind, ProviderError, TranslateError};
+pub use event::{Event, Start};
+pub use part::{
+    CacheControl, CallKind, Citation, Family, Media, MediaKind, Part, Signature, Source, ToolCall, ToolResult,
+};
+pub use request::{
+    Effort, Field, Message, Output, Reasoning, Request, Role, Schema, ServiceTier, Summary, Thinking, Tool, ToolChoice,
+    ToolKind,
+};
+pub use response::{Choice, Finish, Response, Usage};

@@ -1,0 +1,77 @@
+//! A whole answer.
+
+use super::part::Part;
+use crate::json::Json;
+
+/// A whole answer in the neutral form.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Response {
+    /// The provider's id of it.
+    pub id: Option<String>,
+    /// The model as the provider resolved it.
+    pub model: Option<String>,
+    /// Epoch seconds, where the provider says.
+    pub created: Option<u64>,
+    /// Answers. A decoder gives at least one, or an error.
+    pub choices: Vec<Choice>,
+    /// What it cost.
+    pub usage: Option<Usage>,
+    /// OpenAI's word for the tier that served it: `default`, `priority`, `flex`.
+    pub service_tier: Option<String>,
+}
+
+/// One answer of those that were asked for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Choice {
+    /// What the model says, in its order.
+    pub parts: Vec<Part>,
+    /// Why it stopped.
+    pub finish: Option<Finish>,
+    /// Which text ended it.
+    pub stop_sequence: Option<String>,
+    /// Log probabilities, in OpenAI chat's shape (`{"content": [...]}`).
+    pub logprobs: Option<Json>,
+}
+
+/// Why the model stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// It had said all, or a stop text came.
+    Stop,
+    /// The limit of tokens, or of the context.
+    Length,
+    /// It wants tools called.
+    ToolCalls,
+    /// The provider's safety rules, or the model itself, declined.
+    ContentFilter,
+    /// Anthropic's `pause_turn`: a long server-side step wants to be continued.
+    Pause,
+}
+
+/// Token counts. Every count is a part of its sum, whatever the provider's own way of counting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Tokens in, those from and to a cache included.
+    pub input: u64,
+    /// Of those, read from the provider's cache.
+    pub cached: u64,
+    /// Of those, written to the provider's cache.
+    pub cache_write: u64,
+    /// Of `cache_write`, those kept for an hour.
+    pub cache_write_1h: u64,
+    /// Of `input`, sound.
+    pub input_audio: u64,
+    /// Tokens out, reasoning included.
+    pub output: u64,
+    /// Of those, spent on reasoning.
+    pub reasoning: u64,
+    /// Of `output`, sound.
+    pub output_audio: u64,
+}
+
+impl Usage {
+    /// In and out.
+    pub fn total(&self) -> u64 {
+        self.input.saturating_add(self.output)
+    }
+}

@@ -1,0 +1,169 @@
+//! Names and ids that one side allows and the other does not.
+//!
+//! Replacing what is not allowed can make two names equal (`a.b` and `a_b`), so a [`Mapping`] is one to one over a request, and is undone on the answer
+//! (translation specification, 2.2 and 11).
+
+use std::collections::HashMap;
+
+/// A one-to-one mapping from the client's names to those that the target allows, made as names are met.
+#[derive(Clone, Debug)]
+pub struct Mapping {
+    rule: Rule,
+    /// Client's → target's, of names that differ or that were given to another.
+    forward: HashMap<String, String>,
+    /// Target's → client's.
+    backward: HashMap<String, String>,
+}
+
+/// What the target allows.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule {
+    /// Longest name, in bytes.
+    pub longest: usize,
+    /// Whether a byte may stand in a name; the flag says whether it is the first.
+    pub allows: fn(u8, bool) -> bool,
+    /// Exactly so many letters and digits, whatever `allows` says (Mistral's tool-call ids).
+    pub exact: Option<usize>,
+}
+
+/// OpenAI's names of tools.
+pub const OPENAI_NAMES: Rule = Rule { longest: 64, allows: |byte, _| is_word(byte), exact: None };
+/// OpenAI's ids of tool calls, of chat completions.
+pub const OPENAI_IDS: Rule = Rule { longest: 40, allows: |byte, _| byte.is_ascii_graphic(), exact: None };
+/// OpenAI's ids of tool calls, of the Responses API.
+pub const RESPONSES_IDS: Rule = Rule { longest: 64, allows: |byte, _| byte.is_ascii_graphic(), exact: None };
+/// Anthropic's names of tools.
+pub const ANTHROPIC_NAMES: Rule = Rule { longest: 128, allows: |byte, _| is_word(byte), exact: None };
+/// Anthropic's ids of tool calls.
+pub const ANTHROPIC_IDS: Rule = Rule { longest: 256, allows: |byte, _| is_word(byte), exact: None };
+/// Gemini's names of functions: the first is a letter or an underscore.
+pub const GEMINI_NAMES: Rule = Rule {
+    longest: 64,
+    allows: |byte, first| {
+        byte.is_ascii_alphabetic() || byte == b'_' || (!first && (is_word(byte) || matches!(byte, b'.' | b':')))
+    },
+    exact: None,
+};
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
+}
+
+impl Rule {
+    fn fits(&self, name: &str) -> bool {
+        match self.exact {
+            Some(length) => name.len() == length && name.bytes().all(|byte| byte.is_ascii_alphanumeric()),
+            None => {
+                !name.is_empty()
+                    && name.len() <= self.longest
+                    && name.bytes().enumerate().all(|(at, byte)| (self.allows)(byte, at == 0))
+            }
+        }
+    }
+
+    /// A name that fits, like `name`.
+    fn fitted(&self, name: &str, attempt: u64) -> String {
+        let tag = digest(name, attempt);
+        if let Some(length) = self.exact {
+            return base62(tag)
+                .chars()
+                .chain(base62(digest(name, attempt + 1_000)).chars())
+                .chain(std::iter::repeat('0'))
+                .take(length)
+                .collect();
+        }
+        let mut fitted: String = name
+            .bytes()
+            .enumerate()
+            .map(|(at, byte)| if byte.is_ascii() && (self.allows)(byte, at == 0) { char::from(byte) } else { '_' })
+            .collect();
+        let cut = fitted.len() > self.longest;
+        if cut || attempt > 0 || fitted.is_empty() {
+            fitted.truncate(self.longest.saturating_sub(7));
+            fitted.push('_');
+            fitted.extend(format!("{tag:016x}").chars().take(6));
+        }
+        fitted
+    }
+}
+
+impl Mapping {
+    /// An empty mapping by `rule`.
+    pub fn new(rule: Rule) -> Self {
+        Self { rule, forward: HashMap::new(), backward: HashMap::new() }
+    }
+
+    /// What the target is told for the client's `name`. Names that fit are told as they are, so give all of them before others if both may occur: see
+    /// [`Mapping::reserve`].
+    pub fn map(&mut self, name: &str) -> String {
+        if let Some(known) = self.forward.get(name) {
+            return known.clone();
+        }
+        let free = |mapping: &Self, candidate: &str| mapping.backward.get(candidate).is_none_or(|owner| owner == name);
+        let mapped = if self.rule.fits(name) && free(self, name) {
+            name.to_owned()
+        } else {
+            let mut attempt = 0;
+            loop {
+                let candidate = self.rule.fitted(name, attempt);
+                if free(self, &candidate) {
+                    break candidate;
+                }
+                attempt += 1;
+            }
+        };
+        self.forward.insert(name.to_owned(), mapped.clone());
+        self.backward.insert(mapped.clone(), name.to_owned());
+        mapped
+    }
+
+    /// Keeps the names that fit for themselves, so that none is given to another first.
+    pub fn reserve<'n>(&mut self, names: impl IntoIterator<Item = &'n str>) {
+        for name in names {
+            if self.rule.fits(name) {
+                self.map(name);
+            }
+        }
+    }
+
+    /// The client's names of those that were changed: target's → client's.
+    pub fn changed(self) -> HashMap<String, String> {
+        self.backward.into_iter().filter(|(mapped, name)| mapped != name).collect()
+    }
+}
+
+/// FNV-1a: the same name is told alike in every turn of a conversation, on every node.
+fn digest(name: &str, attempt: u64) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for byte in name.bytes().chain(attempt.to_le_bytes()) {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+    }
+    hash
+}
+
+const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+fn base62(mut number: u64) -> String {
+    let mut text = String::with_capacity(11);
+    loop {
+        // Below 62, so it indexes.
+        text.push(char::from(ALPHABET[usize::try_from(number % 62).unwrap_or_default()]));
+        number /= 62;
+        if number == 0 {
+            return text;
+        }
+    }
+}
+
+/// `length` random letters and digits.
+pub fn random(length: usize) -> String {
+    std::iter::repeat_with(|| char::from(ALPHABET[fastrand::usize(..ALPHABET.len())])).take(length).collect()
+}
+
+/// An id for a tool call of a provider that gave none: unique over every conversation, and short enough for all formats.
+pub fn new_call_id() -> String {
+    format!("call_{}", random(24))
+}
+
+#[cfg(test)]
+mod tests;

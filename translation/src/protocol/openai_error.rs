@@ -1,0 +1,141 @@
+//! Errors of OpenAI's APIs (API reference, "Error codes"): `{"error":{"message","type","param","code"}}`.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::ir::{ErrorKind, ProviderError};
+
+#[derive(Serialize)]
+struct Document<'e> {
+    error: Inner<'e>,
+}
+
+#[derive(Serialize)]
+struct Inner<'e> {
+    message: &'e str,
+    r#type: &'e str,
+    param: Option<&'e str>,
+    code: Option<&'e str>,
+}
+
+/// The longest text that is taken from an error answer which is no JSON.
+const LONGEST_WORDS: usize = 300;
+
+/// The status that a client of OpenAI's gets, and the document.
+pub fn encode(error: &ProviderError) -> (u16, Vec<u8>) {
+    // 529 is Anthropic's own: no other SDK knows it.
+    let status = if error.status == 529 { 503 } else { error.status };
+    (status, document(&error.message, kind_word(error), error.param.as_deref(), code(error)))
+}
+
+/// An error document.
+pub fn document(message: &str, kind: &str, param: Option<&str>, code: Option<&str>) -> Vec<u8> {
+    // Texts always serialise.
+    serde_json::to_vec(&Document { error: Inner { message, r#type: kind, param, code } }).unwrap_or_default()
+}
+
+/// OpenAI's error type.
+pub fn kind_word(error: &ProviderError) -> &'static str {
+    match error.kind {
+        ErrorKind::InvalidRequest
+        | ErrorKind::Authentication
+        | ErrorKind::PermissionDenied
+        | ErrorKind::NotFound
+        | ErrorKind::TooLarge => "invalid_request_error",
+        ErrorKind::RateLimited => "rate_limit_error",
+        ErrorKind::Quota => "insufficient_quota",
+        ErrorKind::UpstreamAuthentication => "api_error",
+        ErrorKind::Overloaded | ErrorKind::Timeout | ErrorKind::Server => "server_error",
+    }
+}
+
+fn code(error: &ProviderError) -> Option<&str> {
+    error.code.as_deref().or(match error.kind {
+        ErrorKind::RateLimited => Some("rate_limit_exceeded"),
+        ErrorKind::Quota => Some("insufficient_quota"),
+        ErrorKind::Overloaded => Some("overloaded"),
+        ErrorKind::Timeout => Some("timeout"),
+        ErrorKind::TooLarge => Some("request_too_large"),
+        ErrorKind::Authentication => Some("invalid_api_key"),
+        ErrorKind::UpstreamAuthentication => Some("upstream_authentication_failed"),
+        ErrorKind::InvalidRequest | ErrorKind::PermissionDenied | ErrorKind::NotFound | ErrorKind::Server => None,
+    })
+}
+
+/// Reads an error answer: a document with `error.message`, `error`, `message` or `detail` (FastAPI), bare or in an array of one, or else its text.
+pub fn decode(status: u16, body: &[u8]) -> ProviderError {
+    let document = serde_json::from_slice::<Value>(body).ok();
+    let inner = document.as_ref().map(|document| document.get(0).unwrap_or(document));
+    let error = inner.map_or(&Value::Null, |inner| &inner["error"]);
+    let message = match inner {
+        Some(inner) => {
+            let detail = &inner["detail"];
+            let places = [&error["message"], error, &inner["message"], detail, &detail[0]["msg"]];
+            places.into_iter().find_map(Value::as_str).unwrap_or_default().to_owned()
+        }
+        None => words(body),
+    };
+    let text = |name: &str| error[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    let code = text("code").or_else(|| error["code"].as_i64().map(|code| code.to_string()));
+    let kind = kind_of(status, code.as_deref(), text("type").as_deref());
+    let message = if message.is_empty() {
+        format!("the provider answered HTTP {status} without an error message")
+    } else {
+        message
+    };
+    ProviderError {
+        status: if status == 422 { 400 } else { client_status(kind, status) },
+        param: text("param"),
+        provider_type: text("type"),
+        code: code.map(Cow::Owned).or_else(|| document.is_none().then_some(Cow::Borrowed("bad_upstream_response"))),
+        ..ProviderError::new(kind, message)
+    }
+}
+
+/// The kind that a provider's status, and its code and type where it has them, speak of.
+pub fn kind_of(status: u16, code: Option<&str>, kind: Option<&str>) -> ErrorKind {
+    if code == Some("insufficient_quota") || kind == Some("insufficient_quota") {
+        return ErrorKind::Quota;
+    }
+    match status {
+        401 | 403 => ErrorKind::UpstreamAuthentication,
+        402 => ErrorKind::Quota,
+        404 => ErrorKind::NotFound,
+        413 => ErrorKind::TooLarge,
+        429 => ErrorKind::RateLimited,
+        408 | 504 => ErrorKind::Timeout,
+        503 | 529 => ErrorKind::Overloaded,
+        400..500 => ErrorKind::InvalidRequest,
+        _ => ErrorKind::Server,
+    }
+}
+
+/// The provider's own status, where it is one that a client can make sense of.
+fn client_status(kind: ErrorKind, status: u16) -> u16 {
+    match kind {
+        ErrorKind::InvalidRequest | ErrorKind::NotFound | ErrorKind::TooLarge | ErrorKind::RateLimited => status,
+        ErrorKind::Server if (500..600).contains(&status) => status,
+        _ => kind.status(),
+    }
+}
+
+/// The beginning of a text, on one line. A page of HTML comes from a proxy in front of the provider, and says nothing of use.
+pub fn words(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body.get(..4 * LONGEST_WORDS).unwrap_or(body));
+    if text.trim_start().starts_with('<') {
+        return String::new();
+    }
+    let mut words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    let mut line = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        line.push(' ');
+        line.push_str(word);
+    }
+    line.truncate(line.floor_char_boundary(LONGEST_WORDS));
+    line
+}
+
+#[cfg(test)]
+mod tests;
