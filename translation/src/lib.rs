@@ -6,6 +6,7 @@
 //! - [`ir`]: the neutral form.
 //! - [`facts`]: what is known of models (limits, thinking, sampling …): data, not code.
 //! - [`json`]: JSON texts that pass through unparsed.
+//! - [`object`]: a JSON object as bytes, and edits to it that leave every other byte.
 //! - [`names`]: names and ids that one side allows and the other does not.
 //! - [`back`]: undoes on an answer what was done to its request.
 //!
@@ -17,4 +18,5 @@ pub mod facts;
 pub mod ir;
 pub mod json;
 pub mod names;
+pub mod object;
 pub mod protocol;

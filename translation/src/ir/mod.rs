@@ -5,8 +5,10 @@
 //! - [`media`]: media that a client gives in a URL.
 //! - [`response`]: a whole answer.
 //! - [`event`]: a piece of a streamed answer.
+//! - [`collect`]: a stream as a whole answer, and the other way round.
 //! - [`error`]: what went wrong, at a provider or here, and what of a request a target cannot say.
 
+pub mod collect;
 pub mod error;
 pub mod event;
 pub mod media;
@@ -14,6 +16,7 @@ pub mod part;
 pub mod request;
 pub mod response;
 
+pub use collect::Collector;
 pub use error::{Dropped, ErrorCode, ErrorKind, ProviderError, TranslateError};
 pub use event::{Event, Start};
 pub use part::{

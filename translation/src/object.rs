@@ -1,0 +1,291 @@
+//! A JSON object as bytes: which fields it has and where, and edits to some that leave every other byte as it is.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+
+use bytes::Bytes;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use crate::ir::TranslateError;
+use crate::json::quoted;
+
+/// A JSON object as it stands in a body.
+#[derive(Debug)]
+pub struct Object<'b> {
+    body: &'b Bytes,
+    fields: Vec<Field<'b>>,
+}
+
+/// A top-level field.
+#[derive(Debug)]
+struct Field<'b> {
+    name: Cow<'b, str>,
+    /// Its value, as it stands in the body.
+    value: &'b str,
+}
+
+/// The body is no JSON object.
+#[derive(Debug)]
+pub enum ReadError {
+    /// It is no JSON; the error tells line and column.
+    Json(serde_json::Error),
+    /// It is JSON of another shape.
+    Shape(TranslateError),
+}
+
+impl<'b> Object<'b> {
+    /// Reads `body`.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn read(body: &'b Bytes) -> Result<Self, ReadError> {
+        let Fields(fields) = serde_json::from_slice(body).map_err(|error| {
+            if error.is_data() {
+                let message = format!("the request body must be a JSON object: {error}");
+                ReadError::Shape(TranslateError::invalid("body", message))
+            } else {
+                ReadError::Json(error)
+            }
+        })?;
+        Ok(Self { body, fields })
+    }
+
+    /// The text of a field's value; the first, where the field stands there twice. `null` is a value.
+    pub fn get(&self, name: &str) -> Option<&'b str> {
+        self.fields.iter().find(|field| field.name == name).map(|field| field.value)
+    }
+
+    /// The text of a field's value, unless it is `null`.
+    pub fn non_null(&self, name: &str) -> Option<&'b str> {
+        self.get(name).filter(|value| *value != "null")
+    }
+
+    /// A string.
+    ///
+    /// # Errors
+    /// When the field is there and no string.
+    pub fn string(&self, name: &'static str) -> Result<Option<Cow<'b, str>>, TranslateError> {
+        let Some(value) = self.non_null(name) else { return Ok(None) };
+        let text: Result<Text<'b>, _> = serde_json::from_str(value);
+        let wrong =
+            |_| TranslateError::invalid(name, format!("the field '{name}' must be a string, not {}", kind(value)));
+        text.map(|text| Some(text.0)).map_err(wrong)
+    }
+
+    /// A truth value; absent is false.
+    ///
+    /// # Errors
+    /// When the field is there and no truth value.
+    pub fn flag(&self, name: &'static str) -> Result<bool, TranslateError> {
+        match self.non_null(name) {
+            Some("true") => Ok(true),
+            None | Some("false") => Ok(false),
+            Some(other) => Err(TranslateError::invalid(
+                name,
+                format!("the field '{name}' must be true or false, not {}", kind(other)),
+            )),
+        }
+    }
+
+    /// Refuses a body in which one of `names` stands twice: which one counts differs between JSON parsers, so that the gateway could allow one model and
+    /// the provider run the other.
+    ///
+    /// # Errors
+    /// [`TranslateError`], naming the field.
+    pub fn once(&self, names: &[&'static str]) -> Result<(), TranslateError> {
+        let twice = |name: &&&str| self.fields.iter().filter(|field| field.name == **name).count() > 1;
+        match names.iter().find(twice) {
+            Some(name) => {
+                Err(TranslateError::invalid(*name, format!("the field '{name}' stands twice in the request")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Begins to edit it.
+    pub fn edit(&self) -> Edits<'_, 'b> {
+        Edits { object: self, replaced: Vec::new(), added: Vec::new(), removed: Vec::new() }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.fields.iter().any(|field| field.name == name)
+    }
+
+    /// Where `value` stands in the body that it was read from.
+    fn span(&self, value: &str) -> Range<usize> {
+        let start = value.as_ptr().addr() - self.body.as_ptr().addr();
+        start..start + value.len()
+    }
+}
+
+/// Edits to an object. Without one, the body is the client's, uncopied.
+#[derive(Debug)]
+pub struct Edits<'o, 'b> {
+    object: &'o Object<'b>,
+    replaced: Vec<(Range<usize>, Cow<'o, str>)>,
+    added: Vec<(&'o str, Cow<'o, str>)>,
+    removed: Vec<&'o str>,
+}
+
+impl<'o> Edits<'o, '_> {
+    /// Sets a field to `value`, a JSON text.
+    pub fn set(&mut self, name: &'o str, value: impl Into<Cow<'o, str>>) {
+        let value = value.into();
+        let mut found = false;
+        for field in self.object.fields.iter().filter(|field| field.name == name) {
+            let span = self.object.span(field.value);
+            self.replaced.retain(|(range, _)| *range != span);
+            self.replaced.push((span, value.clone()));
+            found = true;
+        }
+        if !found {
+            self.added.retain(|(added, _)| *added != name);
+            self.added.push((name, value));
+        }
+    }
+
+    /// Sets a field to a string.
+    pub fn set_string(&mut self, name: &'o str, value: &str) {
+        self.set(name, quoted(value));
+    }
+
+    /// Takes a field out.
+    pub fn remove(&mut self, name: &'o str) {
+        if self.object.has(name) {
+            self.removed.push(name);
+        }
+        self.added.retain(|(added, _)| *added != name);
+    }
+
+    /// Whether the field will be there.
+    pub fn has(&self, name: &str) -> bool {
+        let there = self.object.has(name) && !self.removed.contains(&name);
+        there || self.added.iter().any(|(added, _)| *added == name)
+    }
+
+    /// The body.
+    pub fn apply(self) -> Bytes {
+        if !self.removed.is_empty() {
+            return self.rebuilt();
+        }
+        if self.replaced.is_empty() && self.added.is_empty() { self.object.body.clone() } else { self.spliced() }
+    }
+
+    fn spliced(mut self) -> Bytes {
+        let source = self.object.body;
+        self.replaced.sort_by_key(|(range, _)| range.start);
+        let more: usize = self.replaced.iter().map(|(_, value)| value.len()).sum();
+        let more = more + self.added.iter().map(|(name, value)| name.len() + value.len() + 8).sum::<usize>();
+        let mut body = Vec::with_capacity(source.len() + more);
+        let mut copied = 0;
+        for (range, value) in self.replaced {
+            body.extend_from_slice(&source[copied..range.start]);
+            body.extend_from_slice(value.as_bytes());
+            copied = range.end;
+        }
+        let last = self.object.fields.last().map(|field| self.object.span(field.value).end);
+        // Into an object without a field, behind its brace.
+        let end = last.or_else(|| source.iter().position(|byte| *byte == b'{').map(|at| at + 1));
+        let end = end.unwrap_or(copied).max(copied);
+        body.extend_from_slice(&source[copied..end]);
+        for (at, (name, value)) in self.added.iter().enumerate() {
+            if at > 0 || last.is_some() {
+                body.push(b',');
+            }
+            body.extend_from_slice(quoted(name).as_bytes());
+            body.push(b':');
+            body.extend_from_slice(value.as_bytes());
+        }
+        body.extend_from_slice(&source[end..]);
+        body.into()
+    }
+
+    /// The fields that are left, written anew.
+    fn rebuilt(self) -> Bytes {
+        let mut body = Vec::with_capacity(self.object.body.len());
+        let left = self.object.fields.iter().filter(|field| !self.removed.iter().any(|name| field.name == *name));
+        let left = left.map(|field| {
+            let span = self.object.span(field.value);
+            let replaced = self.replaced.iter().find(|(range, _)| *range == span);
+            (&*field.name, replaced.map_or(field.value, |(_, value)| value))
+        });
+        for (name, value) in left.chain(self.added.iter().map(|(name, value)| (*name, &**value))) {
+            body.push(if body.is_empty() { b'{' } else { b',' });
+            body.extend_from_slice(quoted(name).as_bytes());
+            body.push(b':');
+            body.extend_from_slice(value.as_bytes());
+        }
+        if body.is_empty() {
+            body.push(b'{');
+        }
+        body.push(b'}');
+        body.into()
+    }
+}
+
+/// What a JSON value is, for messages.
+pub fn kind(value: &str) -> &'static str {
+    match value.as_bytes().first() {
+        Some(b'"') => "a string",
+        Some(b'{') => "an object",
+        Some(b'[') => "a list",
+        Some(b't' | b'f') => "a truth value",
+        Some(b'n') => "null",
+        _ => "a number",
+    }
+}
+
+/// A string that borrows where it holds no escapes.
+struct Text<'t>(Cow<'t, str>);
+
+impl<'de> Deserialize<'de> for Text<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visit;
+        impl<'de> Visitor<'de> for Visit {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(Visit)
+    }
+}
+
+struct Fields<'b>(Vec<Field<'b>>);
+
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visit;
+        impl<'de> Visitor<'de> for Visit {
+            type Value = Fields<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut fields = Vec::with_capacity(8);
+                while let Some((Text(name), value)) = map.next_entry::<Text<'de>, &'de RawValue>()? {
+                    fields.push(Field { name, value: value.get() });
+                }
+                Ok(Fields(fields))
+            }
+        }
+        deserializer.deserialize_map(Visit)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+use bytes::Bytes;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::{Object, ReadError};
+
+type Change = fn(&mut super::Edits<'_, '_>);
+
+fn edit(body: &str, change: Change) -> String {
+    let body = Bytes::copy_from_slice(body.as_bytes());
+    let object = Object::read(&body).unwrap();
+    let mut edits = object.edit();
+    change(&mut edits);
+    String::from_utf8(edits.apply().to_vec()).unwrap()
+}
+
+#[test]
+fn without_an_edit_the_bytes_are_the_same() {
+    let body = Bytes::from_static(b"{ \"model\" : \"gpt-4o\",\n\t\"unknown\":[1.0,2e3 ] }  ");
+    let edited = Object::read(&body).unwrap().edit().apply();
+    assert_eq!(edited, body);
+    assert_eq!(edited.as_ptr(), body.as_ptr());
+}
+
+#[test]
+fn edits_leave_every_other_byte() {
+    let set: Change = |edits| edits.set_string("model", "gpt-4o");
+    assert_eq!(
+        edit("{ \"x\": 1.0,\"model\" : \"fast\" , \"y\":null }", set),
+        "{ \"x\": 1.0,\"model\" : \"gpt-4o\" , \"y\":null }"
+    );
+    assert_eq!(edit("{ }", set), "{\"model\":\"gpt-4o\" }");
+    assert_eq!(edit(r#"{"a":1}"#, set), r#"{"a":1,"model":"gpt-4o"}"#);
+    let twice: Change = |edits| {
+        edits.set("a", "2");
+        edits.set("a", "3");
+        edits.set("b", "4");
+        edits.set("b", "5");
+    };
+    assert_eq!(edit(r#"{"a":1}"#, twice), r#"{"a":3,"b":5}"#);
+}
+
+#[test]
+fn fields_are_taken_out() {
+    let remove: Change = |edits| {
+        edits.set("b", "2");
+        edits.remove("a");
+        edits.remove("c");
+        edits.remove("nothing");
+    };
+    assert_eq!(edit(r#"{"a":{"x":1}, "b":1.0 ,"c":3, "d": "e"}"#, remove), r#"{"b":2,"d":"e"}"#);
+    assert_eq!(edit(r#"{"a":1,"b":1}"#, |edits| (edits.remove("a"), edits.remove("b")).0), "{}");
+}
+
+#[test]
+fn values_are_read() {
+    let body = Bytes::from_static(br#"{"mod\u0065l":"gpt\u002d4o","stream":true,"n":null,"x":5}"#);
+    let object = Object::read(&body).unwrap();
+    assert_eq!(object.string("model").unwrap().unwrap(), "gpt-4o");
+    assert_eq!((object.flag("stream"), object.flag("n"), object.flag("absent")), (Ok(true), Ok(false), Ok(false)));
+    assert_eq!((object.get("n"), object.non_null("n"), object.string("n")), (Some("null"), None, Ok(None)));
+    assert!(object.flag("x").unwrap_err().message.contains("a number"));
+    assert!(object.string("x").is_err());
+}
+
+#[test]
+fn a_field_that_counts_may_stand_there_once() {
+    let body = Bytes::from_static(br#"{"model":"a","mod\u0065l":"b"}"#);
+    let error = Object::read(&body).unwrap().once(&["stream", "model"]).unwrap_err();
+    assert_eq!(error.param.as_deref(), Some("model"));
+}
+
+#[test]
+fn what_is_no_object_is_refused() {
+    let read = |body: &str| Object::read(&Bytes::copy_from_slice(body.as_bytes())).map(|_| ()).unwrap_err();
+    assert!(matches!(read("[]"), ReadError::Shape(_)));
+    for body in ["", "{", "{\"model\":\"m\"} x", "{\"model\":\"m\",}"] {
+        assert!(matches!(read(body), ReadError::Json(_)), "{body:?}");
+    }
+    let deep = Bytes::from(format!(r#"{{"x":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000)));
+    // Nesting is skipped without recursion, or refused: it does not overflow.
+    drop(Object::read(&deep));
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_read_or_refused(body in prop::collection::vec(any::<u8>(), 0..200)) {
+        let body = Bytes::from(body);
+        if let Ok(object) = Object::read(&body) {
+            let mut edits = object.edit();
+            edits.set("x", "1");
+            edits.apply();
+        }
+    }
+
+    #[test]
+    fn an_edit_changes_what_it_names_and_nothing_else(
+        names in prop::collection::btree_set("[a-z]{1,6}", 0..6),
+        value in prop::sample::select(vec![json!(null), json!(1.5), json!("\"x\\"), json!([1, {"a": "}"}])]),
+        pretty in any::<bool>(),
+        remove in any::<bool>(),
+    ) {
+        let mut object: serde_json::Map<String, Value> = names.iter().map(|name| (name.clone(), value.clone())).collect();
+        object.insert("model".to_owned(), json!("alias"));
+        let text = if pretty { serde_json::to_string_pretty(&object) } else { serde_json::to_string(&object) }.unwrap();
+        let body = Bytes::from(text);
+        let read = Object::read(&body).unwrap();
+        let mut edits = read.edit();
+        edits.set_string("model", "real");
+        edits.set("set", "{}");
+        object.insert("model".to_owned(), json!("real"));
+        object.insert("set".to_owned(), json!({}));
+        let first = names.first().filter(|name| remove && *name != "set" && *name != "model");
+        if let Some(name) = first {
+            edits.remove(name);
+            object.shift_remove(name);
+        }
+        prop_assert_eq!(serde_json::from_slice::<Value>(&edits.apply()).unwrap(), Value::Object(object));
+    }
+}
