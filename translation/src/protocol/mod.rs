@@ -65,6 +65,18 @@ pub trait Protocol: Debug + Send + Sync {
     /// Writes an error for a client: its status in this format, and its document.
     fn encode_error(&self, error: &ProviderError, request_id: &str) -> (u16, Vec<u8>);
 
+    /// Writes an error as the last of a client's stream that passes through and has begun.
+    fn error_event(&self, error: &ProviderError, request_id: &str) -> Vec<u8> {
+        let (_, document) = self.encode_error(error, request_id);
+        [b"data: ", &*document, b"\n\n"].concat()
+    }
+
+    /// What a stream that passes through still needs, when the provider closed it after the reason why the model stopped and before the format's own end. None
+    /// where the format has no such place: then the stream is cut.
+    fn end_marker(&self) -> Option<&'static [u8]> {
+        Some(b"")
+    }
+
     /// Reads a provider's stream.
     fn decoder(&self) -> Box<dyn StreamDecoder>;
 
@@ -180,6 +192,11 @@ pub trait StreamDecoder: Debug + Send {
 
     /// The stream has ended: appends what is missing, an error where it broke off.
     fn end(&mut self, events: &mut Vec<Event>);
+
+    /// Whether the format's own end has come: nothing of use follows, though the connection may stay open.
+    fn done(&self) -> bool {
+        false
+    }
 }
 
 /// Writes a client's stream.

@@ -94,6 +94,11 @@ pub fn decode(status: u16, body: &[u8]) -> ProviderError {
     }
 }
 
+/// Whether `body` is an error document of OpenAI's shape, to be passed on as it stands.
+pub fn is_document(body: &[u8]) -> bool {
+    serde_json::from_slice::<Value>(body).is_ok_and(|document| document["error"]["message"].is_string())
+}
+
 /// The kind that a provider's status, and its code and type where it has them, speak of.
 pub fn kind_of(status: u16, code: Option<&str>, kind: Option<&str>) -> ErrorKind {
     if code == Some("insufficient_quota") || kind == Some("insufficient_quota") {
