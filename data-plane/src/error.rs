@@ -1,15 +1,17 @@
 //! The only place where an error becomes an HTTP answer, in the shape of the client's own API.
-//!
-//! OpenAI's: `{"error":{"message","type","param","code"}}` (API reference, "Error codes").
+
+use std::borrow::Cow;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, StatusCode};
-use serde::Serialize;
 use shared::pb::usage_record::Outcome;
 use thiserror::Error;
+use translation::ir::{ErrorKind, ProviderError, TranslateError};
+use translation::protocol::Format;
 
 /// Tells the official SDKs whether to send the request again by themselves.
 const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
@@ -21,8 +23,8 @@ pub enum GatewayError {
     #[error("this gateway node has no configuration yet; try again shortly")]
     NotReady,
     /// No credential.
-    #[error("no API key was sent: put a proxy key of this gateway into the header 'Authorization: Bearer <key>'")]
-    MissingKey,
+    #[error("no API key was sent: put a proxy key of this gateway into the header '{0}'")]
+    MissingKey(&'static str),
     /// A credential that opens nothing. Says nothing of why.
     #[error("the API key is not valid here: use an enabled proxy key of this gateway")]
     InvalidKey,
@@ -47,9 +49,28 @@ pub enum GatewayError {
     #[error("{message}")]
     Field {
         /// The field.
-        param: &'static str,
+        param: Option<String>,
         /// What is wrong with it.
         message: String,
+    },
+    /// The request cannot be read as its API demands, or cannot be said in the provider's.
+    #[error("{0}")]
+    Translate(TranslateError),
+    /// The provider's API has nothing like a field, and the group is to refuse such requests.
+    #[error(
+        "the field '{field}' cannot be expressed in the provider's API ({format}), and its group refuses what it would have to leave out"
+    )]
+    Unsupported {
+        /// The field, in the client's words.
+        field: String,
+        /// What the provider speaks.
+        format: Format,
+    },
+    /// The group's vendor has no such endpoint.
+    #[error("the provider that serves this model ({vendor}) has no such endpoint")]
+    NoEndpoint {
+        /// The vendor.
+        vendor: &'static str,
     },
     /// The body is larger than allowed.
     #[error("the request body is larger than {limit} bytes, the limit of this gateway")]
@@ -110,39 +131,45 @@ pub enum GatewayError {
     /// The provider answered with something that is no answer.
     #[error("the provider's answer cannot be used: {0}")]
     Unusable(&'static str),
+    /// The provider gave an error in the guise of an answer.
+    #[error("{}", .0.message)]
+    Provider(Box<ProviderError>),
+    /// The request has come back to a gateway like this one.
+    #[error(
+        "the request goes in a circle: an upstream of this gateway is a gateway that sends it back here; the operator has to change a base URL"
+    )]
+    Loop,
     /// A fault of the gateway.
     #[error("the gateway failed: {0}")]
     Internal(&'static str),
 }
 
-/// The error object of OpenAI's API.
-#[derive(Serialize)]
-struct Document<'e> {
-    error: Inner<'e>,
-}
-
-#[derive(Serialize)]
-struct Inner<'e> {
-    message: &'e str,
-    r#type: &'e str,
-    param: Option<&'e str>,
-    code: Option<&'e str>,
-}
-
 impl GatewayError {
-    /// What the client gets.
+    /// A field of the request is wrong.
+    pub fn field(error: TranslateError) -> Self {
+        Self::Field { param: error.param, message: error.message }
+    }
+
+    /// What the client gets, where its API has no status of its own for it.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::NotReady | Self::NoUpstream { .. } | Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
-            Self::MissingKey | Self::InvalidKey => StatusCode::UNAUTHORIZED,
+            Self::MissingKey(_) | Self::InvalidKey => StatusCode::UNAUTHORIZED,
             Self::ModelNotFound { .. } | Self::UnknownRoute { .. } => StatusCode::NOT_FOUND,
-            Self::Json(_) | Self::Field { .. } | Self::BodyUnreadable(_) => StatusCode::BAD_REQUEST,
+            Self::Json(_)
+            | Self::Field { .. }
+            | Self::Translate(_)
+            | Self::Unsupported { .. }
+            | Self::NoEndpoint { .. }
+            | Self::BodyUnreadable(_) => StatusCode::BAD_REQUEST,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::Encoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
             Self::Connect(_) | Self::Cut | Self::Credentials { .. } | Self::Unusable(_) => StatusCode::BAD_GATEWAY,
+            Self::Provider(error) => StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_GATEWAY),
+            Self::Loop => StatusCode::LOOP_DETECTED,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -152,11 +179,14 @@ impl GatewayError {
         match self {
             Self::NotReady => "not_ready",
             Self::Draining => "gateway_draining",
-            Self::MissingKey | Self::InvalidKey => "invalid_api_key",
+            Self::MissingKey(_) | Self::InvalidKey => "invalid_api_key",
             Self::ModelNotFound { .. } => "model_not_found",
             Self::NoUpstream { .. } => "no_upstream_key",
             Self::Json(_) => "invalid_json",
             Self::Field { .. } => "invalid_request",
+            Self::Translate(error) => error.code.word(),
+            Self::Unsupported { .. } => "unsupported_parameter",
+            Self::NoEndpoint { .. } => "unsupported_endpoint",
             Self::BodyTooLarge { .. } => "request_too_large",
             Self::BodyTimeout => "request_timeout",
             Self::BodyUnreadable(_) => "body_unreadable",
@@ -168,6 +198,8 @@ impl GatewayError {
             Self::Cut => "upstream_connection_closed",
             Self::Credentials { .. } => "upstream_authentication_failed",
             Self::Unusable(_) => "upstream_invalid_response",
+            Self::Provider(_) => "upstream_error",
+            Self::Loop => "loop_detected",
             Self::Internal(_) => "internal_error",
         }
     }
@@ -176,32 +208,56 @@ impl GatewayError {
     pub fn outcome(&self) -> Outcome {
         match self {
             Self::Timeout | Self::BodyTimeout => Outcome::Timeout,
-            Self::Connect(_) | Self::Cut | Self::Credentials { .. } | Self::Unusable(_) => Outcome::UpstreamError,
+            Self::Connect(_) | Self::Cut | Self::Credentials { .. } | Self::Unusable(_) | Self::Provider(_) => {
+                Outcome::UpstreamError
+            }
             Self::Internal(_) | Self::Draining => Outcome::InternalError,
             Self::BodyUnreadable(_) => Outcome::ClientGone,
             _ => Outcome::Refused,
         }
     }
 
-    /// OpenAI's error type.
-    fn kind(&self) -> &'static str {
-        match self.status() {
-            status if status.is_client_error() => "invalid_request_error",
-            _ => "server_error",
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NotReady | Self::NoUpstream { .. } | Self::Draining => ErrorKind::Overloaded,
+            Self::MissingKey(_) | Self::InvalidKey => ErrorKind::Authentication,
+            Self::ModelNotFound { .. } | Self::UnknownRoute { .. } => ErrorKind::NotFound,
+            Self::BodyTooLarge { .. } => ErrorKind::TooLarge,
+            Self::Timeout => ErrorKind::Timeout,
+            Self::Credentials { .. } => ErrorKind::UpstreamAuthentication,
+            Self::Connect(_) | Self::Cut | Self::Unusable(_) | Self::Loop | Self::Internal(_) => ErrorKind::Server,
+            Self::Provider(error) => error.kind,
+            _ => ErrorKind::InvalidRequest,
         }
     }
 
-    fn param(&self) -> Option<&str> {
+    fn param(&self) -> Option<String> {
         match self {
-            Self::ModelNotFound { .. } => Some("model"),
-            Self::Field { param, .. } => Some(param),
+            Self::ModelNotFound { .. } => Some("model".to_owned()),
+            Self::Field { param, .. } => param.clone(),
+            Self::Translate(error) => error.param.clone(),
+            Self::Unsupported { field, .. } => Some(field.clone()),
             _ => None,
         }
     }
 
-    /// The answer, without the headers that every answer has.
-    pub fn response(&self) -> Response {
-        let mut response = json_response(self.status(), self.document());
+    /// It, in the form that every client API's error is written from.
+    pub fn neutral(&self) -> ProviderError {
+        if let Self::Provider(error) = self {
+            return (**error).clone();
+        }
+        ProviderError {
+            status: self.status().as_u16(),
+            code: Some(Cow::Borrowed(self.code())),
+            param: self.param(),
+            ..ProviderError::new(self.kind(), self.to_string())
+        }
+    }
+
+    /// The answer to a client of `format`, without the headers that every answer has.
+    pub fn response(&self, format: Format, request_id: &str) -> Response {
+        let neutral = self.neutral();
+        let mut response = answer(&neutral, format, request_id);
         let headers = response.headers_mut();
         match self {
             Self::NotReady | Self::NoUpstream { .. } | Self::Draining => {
@@ -211,7 +267,7 @@ impl GatewayError {
                 headers.insert(ALLOW, HeaderValue::from_static(allowed));
             }
             // The provider may have done the work already, or will refuse the same key again: another try costs and does not help.
-            Self::Timeout | Self::Credentials { .. } => {
+            Self::Timeout | Self::Credentials { .. } | Self::Loop => {
                 headers.insert(X_SHOULD_RETRY, HeaderValue::from_static("false"));
             }
             _ => {}
@@ -219,27 +275,26 @@ impl GatewayError {
         response
     }
 
-    /// The error document.
-    pub fn document(&self) -> Bytes {
-        document(&self.to_string(), self.kind(), self.param(), Some(self.code()))
-    }
-
-    /// The error as the last event of a stream that has begun.
-    pub fn event(&self) -> Bytes {
-        let document = self.document();
-        let mut event = Vec::with_capacity(document.len() + 8);
-        event.extend_from_slice(b"data: ");
-        event.extend_from_slice(&document);
-        event.extend_from_slice(b"\n\n");
-        event.into()
+    /// The error as the last event of a stream of `format` that has begun.
+    pub fn event(&self, format: Format, request_id: &str) -> Bytes {
+        format.protocol().error_event(&self.neutral(), request_id).into()
     }
 }
 
-/// An error document with the words of a provider that did not send one.
-pub fn document(message: &str, kind: &str, param: Option<&str>, code: Option<&str>) -> Bytes {
-    let document = Document { error: Inner { message, r#type: kind, param, code } };
-    // Texts always serialise.
-    serde_json::to_vec(&document).unwrap_or_default().into()
+/// The answer to a client of `format` that says `error`.
+pub fn answer(error: &ProviderError, format: Format, request_id: &str) -> Response {
+    let (status, document) = format.protocol().encode_error(error, request_id);
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+    let mut response = json_response(status, document.into());
+    if let Some(pause) = error.retry_after {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(whole_seconds(pause)));
+    }
+    response
+}
+
+/// At least as long, in whole seconds.
+fn whole_seconds(pause: Duration) -> u64 {
+    pause.as_secs() + u64::from(pause.subsec_nanos() > 0)
 }
 
 /// An answer with a JSON body.

@@ -8,7 +8,8 @@
 //! - [`limits`]: bounds on one request.
 //! - [`route`]: principal and model → plan.
 //! - [`attempt`]: walks the plan.
-//! - [`provider`]: whom we call; [`protocol`]: in which wire format.
+//! - [`request`]: what the client asks for, written for a candidate; wire formats and translation are the crate [`translation`].
+//! - [`provider`]: whom we call.
 //! - [`upstream`]: the HTTP client.
 //! - [`respond`]: writes the answer on.
 //! - [`usage`]: meters the request, keeps its record on disk, and reports it.
@@ -28,8 +29,8 @@ pub mod ingress;
 pub mod limits;
 pub mod metrics;
 pub mod node;
-pub mod protocol;
 pub mod provider;
+pub mod request;
 pub mod respond;
 pub mod route;
 pub mod upstream;

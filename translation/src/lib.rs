@@ -20,3 +20,4 @@ pub mod json;
 pub mod names;
 pub mod object;
 pub mod protocol;
+pub mod vendor;

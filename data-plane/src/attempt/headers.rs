@@ -1,22 +1,31 @@
 //! Which headers of a client go upstream: those on a list, and nothing else. So no credential, cookie or hop-by-hop header does.
 
+use std::borrow::Cow;
+
 use aws_lc_rs::rand;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, USER_AGENT};
 use http::{HeaderValue, request};
 use memchr::memmem;
 use shared::crypto::hex;
+use translation::protocol::Format;
 
 use crate::auth;
 
-/// Headers that mean something to a provider, or to whoever watches over the application.
-const FORWARDED: [HeaderName; 6] = [
+/// Headers that mean something to whoever watches over the application, or guards against doing a thing twice.
+const FORWARDED: [HeaderName; 3] =
+    [HeaderName::from_static("idempotency-key"), HeaderName::from_static("x-client-request-id"), TRACESTATE];
+
+/// Headers that mean something to a provider which is spoken to in the client's own format.
+const OPENAIS: [HeaderName; 3] = [
     HeaderName::from_static("openai-organization"),
     HeaderName::from_static("openai-project"),
     HeaderName::from_static("openai-beta"),
-    HeaderName::from_static("idempotency-key"),
-    HeaderName::from_static("x-client-request-id"),
-    TRACESTATE,
 ];
+const ANTHROPICS: [HeaderName; 2] =
+    [HeaderName::from_static("anthropic-version"), HeaderName::from_static("anthropic-beta")];
+
+/// How many gateways like this one a request has passed.
+pub const HOPS: HeaderName = HeaderName::from_static("x-orchestration-hops");
 
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -30,7 +39,9 @@ const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 #[derive(Debug)]
 pub struct ClientHeaders<'r> {
     headers: &'r HeaderMap,
-    streamed: bool,
+    format: Format,
+    credential: Option<Cow<'r, [u8]>>,
+    hops: u64,
     trace: Option<TraceContext>,
 }
 
@@ -67,9 +78,16 @@ impl TraceContext {
 }
 
 impl<'r> ClientHeaders<'r> {
-    /// Of a request that asks for a stream or not.
-    pub fn new(parts: &'r request::Parts, streamed: bool) -> Self {
-        Self { headers: &parts.headers, streamed, trace: TraceContext::read(&parts.headers) }
+    /// Of a request of a client of `format`.
+    pub fn new(parts: &'r request::Parts, format: Format) -> Self {
+        let headers = &parts.headers;
+        let hops = headers.get(HOPS).and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or_default();
+        Self { headers, format, credential: auth::credential(parts, format), hops, trace: TraceContext::read(headers) }
+    }
+
+    /// How many gateways like this one the request has passed. A client can make it more, to its own harm, and never less.
+    pub fn hops(&self) -> u64 {
+        self.hops
     }
 
     /// The id of the trace that the request belongs to.
@@ -87,17 +105,24 @@ impl<'r> ClientHeaders<'r> {
 
     /// Whether the proxy key stands in a header where it does not belong.
     fn holds_key(&self, value: &HeaderValue) -> bool {
-        auth::bearer(self.headers).is_some_and(|key| memmem::find(value.as_bytes(), key).is_some())
+        self.credential.as_ref().is_some_and(|key| memmem::find(value.as_bytes(), key).is_some())
     }
 
-    /// The headers of one attempt, without the credential.
-    pub fn for_upstream(&self) -> HeaderMap {
+    /// The headers of one attempt in `format`, without the credential.
+    pub fn for_upstream(&self, format: Format, streamed: bool) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(16);
         headers.insert(CONTENT_TYPE, JSON);
-        headers.insert(ACCEPT, if self.streamed { STREAM } else { JSON });
+        headers.insert(ACCEPT, if streamed { STREAM } else { JSON });
         headers.insert(ACCEPT_ENCODING, IDENTITY);
         headers.insert(USER_AGENT, OURS);
-        for name in FORWARDED.iter().filter(|name| !self.is_hop_by_hop(name)) {
+        headers.insert(HOPS, HeaderValue::from(self.hops.saturating_add(1)));
+        let own: &[HeaderName] = match format {
+            Format::OpenAiChat | Format::OpenAiResponses => &OPENAIS,
+            Format::AnthropicMessages => &ANTHROPICS,
+            Format::GeminiGenerate | Format::BedrockConverse => &[],
+        };
+        let own = if format == self.format { own } else { &[] };
+        for name in FORWARDED.iter().chain(own).filter(|name| !self.is_hop_by_hop(name)) {
             for value in self.headers.get_all(name).into_iter().filter(|value| !self.holds_key(value)) {
                 headers.append(name, value.clone());
             }

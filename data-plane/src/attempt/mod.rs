@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::response::Parts;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use shared::pb;
 use shared::pb::key_state::Health;
@@ -15,19 +16,20 @@ use shared::time::now_ms;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 use tracing::{debug, info};
+use translation::ir::{ErrorKind, ProviderError};
+use translation::protocol::{Format, openai_error};
 
 use crate::error::GatewayError;
 use crate::metrics::AttemptResult;
-use crate::protocol::openai_chat::answer::provider_error;
-use crate::protocol::openai_chat::request::ChatRequest;
-use crate::provider::{Target, Verdict};
+use crate::provider::verdict::Verdict;
+use crate::request::{Conversion, Outbound, Outgoing};
 use crate::respond::collect::{self, Collected, Patience};
 use crate::respond::redact::redact_text;
 use crate::route::plan::{Candidate, Plan};
 use crate::upstream::Upstream;
 use crate::usage::meter::Meter;
 
-pub use headers::ClientHeaders;
+pub use headers::{ClientHeaders, HOPS};
 
 /// Further attempts after the first, however many a group allows.
 const MOST_RETRIES: u32 = 1;
@@ -58,6 +60,10 @@ pub struct Answer {
     pub body: Incoming,
     /// Who answers.
     pub candidate: Candidate,
+    /// The format of the body.
+    pub format: Format,
+    /// How it becomes the client's. None: the bytes pass.
+    pub conversion: Option<Box<Conversion>>,
 }
 
 /// Why a walk ended without an answer.
@@ -80,6 +86,10 @@ pub struct ProviderAnswer {
     pub body: Bytes,
     /// Who answered.
     pub candidate: Candidate,
+    /// The format of the body.
+    pub format: Format,
+    /// What it says.
+    pub error: ProviderError,
 }
 
 impl From<GatewayError> for Failure {
@@ -108,21 +118,31 @@ impl Attempts {
     pub async fn walk(
         &self,
         plan: Plan,
-        request: &ChatRequest<'_>,
+        request: &dyn Outbound,
         client: &ClientHeaders<'_>,
         meter: &mut Meter,
         deadline: Instant,
     ) -> Result<Answer, Failure> {
         let mut last: Option<Failure> = None;
-        let mut retries = 0;
+        let mut refused: Option<GatewayError> = None;
+        let (mut tries, mut retries) = (0, 0);
         for candidate in plan.candidates {
-            if last.is_some() {
+            // What one group cannot be asked for may be no trouble to another; it is no attempt.
+            let outgoing = match request.write(&candidate) {
+                Ok(outgoing) => outgoing,
+                Err(error) => {
+                    refused.get_or_insert(error);
+                    continue;
+                }
+            };
+            if tries > 0 {
                 if retries >= MOST_RETRIES.min(candidate.group.group.retry_count) || Instant::now() >= deadline {
                     break;
                 }
                 retries += 1;
             }
-            match self.attempt(candidate, request, client, meter, deadline).await {
+            tries += 1;
+            match self.attempt(candidate, outgoing, client, meter, deadline).await {
                 Ok(answer) => return Ok(answer),
                 Err(Step::End(failure)) => return Err(failure),
                 // What a provider said is worth more to the client than that another could not be reached.
@@ -132,13 +152,14 @@ impl Attempts {
                 },
             }
         }
-        Err(last.unwrap_or(Failure::Gateway(GatewayError::Internal("the plan has no candidate"))))
+        let refused = refused.unwrap_or(GatewayError::Internal("the plan has no candidate"));
+        Err(last.unwrap_or(Failure::Gateway(refused)))
     }
 
     async fn attempt(
         &self,
         candidate: Candidate,
-        request: &ChatRequest<'_>,
+        outgoing: Outgoing,
         client: &ClientHeaders<'_>,
         meter: &mut Meter,
         deadline: Instant,
@@ -147,10 +168,18 @@ impl Attempts {
         let Some(endpoint) = &group.endpoint else {
             return Err(Step::Next(GatewayError::Internal("the group has no provider").into()));
         };
-        let ask_for_usage = endpoint.provider.reports_usage_on_request();
-        let body = request.edited(&candidate.upstream_model, &group.defaults, &group.overrides, ask_for_usage);
-        let target = Target { url: &endpoint.chat, credential: &candidate.key.credential, headers: &group.headers };
-        let upstream_request = endpoint.provider.prepare(&target, client.for_upstream(), body);
+        let Outgoing { uri, body, format, stream, conversion } = outgoing;
+        let mut headers = client.for_upstream(format, stream);
+        let (name, value) = &candidate.key.credential;
+        headers.insert(name.clone(), value.clone());
+        endpoint.provider.headers(&mut headers);
+        for (name, value) in &group.headers {
+            headers.insert(name.clone(), value.clone());
+        }
+        let mut upstream_request = Request::new(Full::new(body));
+        *upstream_request.method_mut() = Method::POST;
+        *upstream_request.uri_mut() = uri;
+        *upstream_request.headers_mut() = headers;
 
         meter.attempt(&candidate);
         let until = deadline.min(Instant::now() + group.group.timeout);
@@ -175,40 +204,49 @@ impl Attempts {
             Verdict::Success => {
                 meter.attempt_ended(AttemptResult::Success, status, "");
                 self.worked(&candidate);
-                Ok(Answer { head, body, candidate })
+                Ok(Answer { head, body, candidate, format, conversion })
             }
             Verdict::ClientFault => {
+                let said = said(candidate, format, head, body).await;
+                if said.error.kind == ErrorKind::UpstreamAuthentication {
+                    // Gemini says so with a 400.
+                    return Err(self.key_refused(said, meter));
+                }
                 meter.attempt_ended(AttemptResult::ClientFault, status, "the provider refused the request");
-                Err(Step::End(Failure::Provider(said(candidate, head, body).await)))
+                Err(Step::End(Failure::Provider(said)))
             }
             Verdict::RateLimited(pause) => {
                 meter.attempt_ended(AttemptResult::RateLimited, status, "rate limited");
-                let pause = i64::try_from(pause.unwrap_or(DEFAULT_PAUSE).as_millis()).unwrap_or_default();
-                self.observe(&candidate, Health::CoolingDown, now_ms() + pause, status);
-                Err(Step::Next(Failure::Provider(said(candidate, head, body).await)))
+                let said = said(candidate, format, head, body).await;
+                let pause = pause.or(said.error.retry_after).unwrap_or(DEFAULT_PAUSE);
+                let pause = i64::try_from(pause.as_millis()).unwrap_or_default();
+                self.observe(&said.candidate, Health::CoolingDown, now_ms() + pause, status);
+                Err(Step::Next(Failure::Provider(said)))
             }
             Verdict::KeyRefused => {
-                self.observe(&candidate, Health::Invalid, 0, status);
-                let said = said(candidate, head, body).await;
-                let words = redact_text(&said.candidate.key, provider_error(&said.body).message);
-                meter.attempt_ended(
-                    AttemptResult::KeyRefused,
-                    status,
-                    &format!("the provider refused the upstream key: {words}"),
-                );
-                // A 401 is about the key, and such texts repeat the half of it; a 403 is about what it may do.
-                let words = Some(words).filter(|words| said.status == StatusCode::FORBIDDEN && !words.is_empty());
-                Err(Step::Next(GatewayError::Credentials { status: said.status, said: words }.into()))
+                let said = said(candidate, format, head, body).await;
+                Err(self.key_refused(said, meter))
             }
             Verdict::Retryable => {
                 meter.attempt_ended(AttemptResult::ServerError, status, "the provider failed");
-                Err(Step::Next(Failure::Provider(said(candidate, head, body).await)))
+                Err(Step::Next(Failure::Provider(said(candidate, format, head, body).await)))
             }
             Verdict::Unusable(why) => {
                 meter.attempt_ended(AttemptResult::Unusable, status, why);
                 Err(Step::End(GatewayError::Unusable(why).into()))
             }
         }
+    }
+
+    /// The provider does not take the upstream key.
+    fn key_refused(&self, said: ProviderAnswer, meter: &mut Meter) -> Step {
+        self.observe(&said.candidate, Health::Invalid, 0, said.status.as_u16());
+        let words = redact_text(&said.candidate.key, openai_error::message(&said.body).unwrap_or_default());
+        let reason = format!("the provider refused the upstream key: {words}");
+        meter.attempt_ended(AttemptResult::KeyRefused, said.status.as_u16(), &reason);
+        // A 401 is about the key, and such texts repeat the half of it; a 403 is about what it may do.
+        let words = Some(words).filter(|words| said.status == StatusCode::FORBIDDEN && !words.is_empty());
+        Step::Next(GatewayError::Credentials { status: said.status, said: words }.into())
     }
 
     /// A key that was refused before works again.
@@ -255,11 +293,12 @@ fn key_state(candidate: &Candidate, health: Health, until_ms: i64, status: u16, 
 }
 
 /// What the provider says in an error answer. A body that does not come, or is too long, is left out or cut: the status stands.
-async fn said(candidate: Candidate, head: Parts, body: Incoming) -> ProviderAnswer {
+async fn said(candidate: Candidate, format: Format, head: Parts, body: Incoming) -> ProviderAnswer {
     let collected = collect::collect(body, LONGEST_ERROR, Patience::within(ERROR_BODY_TIMEOUT)).await;
     let body = match collected {
         Ok(Collected::Whole(body)) => collect::unpack(&head.headers, body, LONGEST_ERROR).unwrap_or_default(),
         Ok(Collected::Larger { .. }) | Err(_) => Bytes::new(),
     };
-    ProviderAnswer { status: head.status, headers: head.headers, body, candidate }
+    let error = format.protocol().decode_error(head.status.as_u16(), &body);
+    ProviderAnswer { status: head.status, headers: head.headers, body, candidate, format, error }
 }

@@ -1,26 +1,85 @@
 //! Client key → principal.
 
+use std::borrow::Cow;
+
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::request::Parts;
 use shared::crypto::sha256;
 use shared::time::now_ms;
+use translation::protocol::Format;
 
 use crate::error::GatewayError;
 use crate::route::table::{Principal, RouteTable};
 
-/// Finds whose key the request carries as `Authorization: Bearer`. The key is digested whole before it is looked up, so how
-/// long that takes says nothing of which keys there are.
+/// Where a client of each API puts its credential, the first to count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// `Authorization: Bearer`.
+    Bearer,
+    /// `x-api-key`.
+    XApiKey,
+    /// `x-goog-api-key`.
+    GoogApiKey,
+    /// `?key=`.
+    Query,
+}
+
+/// Where clients of `format` put it. The SDKs of Anthropic and Google know two and three ways.
+pub fn places(format: Format) -> &'static [Place] {
+    match format {
+        Format::AnthropicMessages => &[Place::XApiKey, Place::Bearer],
+        Format::GeminiGenerate => &[Place::GoogApiKey, Place::Query, Place::Bearer],
+        Format::OpenAiChat | Format::OpenAiResponses | Format::BedrockConverse => &[Place::Bearer],
+    }
+}
+
+/// Finds whose key the request carries. The key is digested whole before it is looked up, so how long that takes says nothing of which keys there are.
 ///
 /// # Errors
 /// [`GatewayError::MissingKey`], and [`GatewayError::InvalidKey`] for one that is unknown, disabled or expired alike.
-pub fn principal<'t>(table: &'t RouteTable, headers: &HeaderMap) -> Result<&'t Principal, GatewayError> {
-    let value = bearer(headers).ok_or(GatewayError::MissingKey)?;
-    let principal = table.principal(&sha256(value)).ok_or(GatewayError::InvalidKey)?;
+pub fn principal<'t>(table: &'t RouteTable, parts: &Parts, format: Format) -> Result<&'t Principal, GatewayError> {
+    let value = credential(parts, format).ok_or_else(|| GatewayError::MissingKey(wanted(format)))?;
+    let principal = table.principal(&sha256(&value)).ok_or(GatewayError::InvalidKey)?;
     let expired = principal.key.expires_at_ms.is_some_and(|at| at <= now_ms());
     if !principal.key.enabled || expired { Err(GatewayError::InvalidKey) } else { Ok(principal) }
 }
 
-/// The credential that a request carries. The scheme's name is not case-sensitive (RFC 9110, section 11.1).
+fn wanted(format: Format) -> &'static str {
+    match format {
+        Format::AnthropicMessages => "x-api-key: <key>",
+        Format::GeminiGenerate => "x-goog-api-key: <key>",
+        Format::OpenAiChat | Format::OpenAiResponses | Format::BedrockConverse => "Authorization: Bearer <key>",
+    }
+}
+
+/// The credential that a request of a client of `format` carries.
+pub fn credential(parts: &Parts, format: Format) -> Option<Cow<'_, [u8]>> {
+    places(format).iter().find_map(|place| match place {
+        Place::Bearer => bearer(&parts.headers).map(Cow::Borrowed),
+        Place::XApiKey => header(&parts.headers, "x-api-key"),
+        Place::GoogApiKey => header(&parts.headers, "x-goog-api-key"),
+        Place::Query => in_query(parts),
+    })
+}
+
+/// Whether a request shows itself as one of Gemini's by the place of its credential (translation specification, 12).
+pub fn is_geminis(parts: &Parts) -> bool {
+    header(&parts.headers, "x-goog-api-key").is_some() || in_query(parts).is_some()
+}
+
+fn header<'p>(headers: &'p HeaderMap, name: &str) -> Option<Cow<'p, [u8]>> {
+    let value = headers.get(name)?.as_bytes().trim_ascii();
+    (!value.is_empty()).then_some(Cow::Borrowed(value))
+}
+
+/// `?key=` (<https://ai.google.dev/gemini-api/docs/api-key>).
+fn in_query(parts: &Parts) -> Option<Cow<'_, [u8]>> {
+    let (_, value) = form_urlencoded::parse(parts.uri.query()?.as_bytes()).find(|(name, _)| name == "key")?;
+    (!value.is_empty()).then(|| Cow::Owned(value.into_owned().into_bytes()))
+}
+
+/// The credential behind `Authorization: Bearer`. The scheme's name is not case-sensitive (RFC 9110, section 11.1).
 pub fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     let value = headers.get(AUTHORIZATION)?.as_bytes();
     let (scheme, token) = value.split_at_checked(7)?;

@@ -1,12 +1,19 @@
 use std::sync::Arc;
 
-use http::HeaderMap;
+use http::Request;
+use http::request::Parts;
 use shared::time::now_ms;
+use translation::protocol::Format;
 
-use super::principal;
+use super::{credential, is_geminis, principal};
 use crate::error::GatewayError;
 use crate::route::fixtures::{key, snapshot};
 use crate::route::table::RouteTable;
+
+fn parts(uri: &str, headers: &[(&str, &str)]) -> Parts {
+    let request = headers.iter().fold(Request::get(uri), |request, (name, value)| request.header(*name, *value));
+    request.body(()).unwrap().into_parts().0
+}
 
 fn outcome(authorization: Option<&str>) -> Result<String, GatewayError> {
     let mut disabled = key("disabled", "sk-disabled");
@@ -16,11 +23,25 @@ fn outcome(authorization: Option<&str>) -> Result<String, GatewayError> {
     let mut later = key("later", "sk-later");
     later.expires_at_ms = Some(now_ms() + 60_000);
     let table = RouteTable::compile(Arc::new(snapshot([], [key("good", "sk-good"), disabled, expired, later])), None);
-    let mut headers = HeaderMap::new();
-    if let Some(value) = authorization {
-        headers.insert("authorization", value.parse().unwrap());
-    }
-    principal(&table, &headers).map(|principal| principal.key.name.to_string())
+    let headers: Vec<_> = authorization.map(|value| ("authorization", value)).into_iter().collect();
+    principal(&table, &parts("/v1/x", &headers), Format::OpenAiChat).map(|principal| principal.key.name.to_string())
+}
+
+#[test]
+fn each_api_has_its_places_for_the_key_and_an_order() {
+    let found = |format, uri: &str, headers: &[(&str, &str)]| {
+        credential(&parts(uri, headers), format).map(|key| String::from_utf8(key.into_owned()).unwrap())
+    };
+    let all = [("authorization", "Bearer b"), ("x-api-key", "x"), ("x-goog-api-key", "g")];
+    assert_eq!(found(Format::OpenAiChat, "/v1?key=q", &all).unwrap(), "b");
+    assert_eq!(found(Format::AnthropicMessages, "/v1?key=q", &all).unwrap(), "x");
+    assert_eq!(found(Format::AnthropicMessages, "/v1", &all[..1]).unwrap(), "b");
+    assert_eq!(found(Format::GeminiGenerate, "/v1?key=q", &all).unwrap(), "g");
+    assert_eq!(found(Format::GeminiGenerate, "/v1?a=1&key=q%2Fr", &all[..2]).unwrap(), "q/r");
+    assert_eq!(found(Format::GeminiGenerate, "/v1", &all[..2]).unwrap(), "b");
+    assert_eq!(found(Format::OpenAiChat, "/v1?key=q", &all[1..]), None);
+    assert_eq!(found(Format::GeminiGenerate, "/v1?key=", &[("x-goog-api-key", " ")]), None);
+    assert!(is_geminis(&parts("/v1?key=q", &[])) && !is_geminis(&parts("/v1", &all[..2])));
 }
 
 #[test]
@@ -34,7 +55,7 @@ fn a_known_key_is_its_principal() {
 #[test]
 fn without_a_key_the_request_is_told_to_bring_one() {
     for value in [None, Some("Bearer"), Some("Bearer  "), Some("Basic c2stZ29vZA=="), Some("sk-good")] {
-        assert!(matches!(outcome(value), Err(GatewayError::MissingKey)), "{value:?}");
+        assert!(matches!(outcome(value), Err(GatewayError::MissingKey(_))), "{value:?}");
     }
 }
 

@@ -1,8 +1,9 @@
 //! One file for each API that clients speak.
 
 mod body;
+mod chat;
+mod gemini;
 mod models;
-mod openai_chat;
 
 use std::sync::Arc;
 
@@ -10,14 +11,16 @@ use anyhow::Result;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
-use http::HeaderValue;
+use axum::routing::{any, get, post};
+use http::{HeaderValue, request};
 use shared::ids::new_id;
 use shared::pb;
 use shared::telemetry::Metrics;
 use tokio::sync::mpsc;
+use translation::protocol::Format;
 
 use crate::attempt::Attempts;
+use crate::auth;
 use crate::control::state::ConfigState;
 use crate::error::GatewayError;
 use crate::limits::Limits;
@@ -59,15 +62,24 @@ impl Gateway {
     }
 }
 
-/// `/v1/*`.
+/// `/v1/*`, `/v1beta/*` and `/claude/v1/*`.
 pub fn router(gateway: Arc<Gateway>) -> Router {
     Router::new()
-        .route("/v1/chat/completions", post(openai_chat::create).fallback(only_post))
+        .route("/v1/chat/completions", post(chat::openai_chat).fallback(only_post))
+        .route("/v1/responses", post(chat::openai_responses).fallback(only_post))
+        .route("/v1/messages", post(chat::anthropic_messages).fallback(only_post))
+        .route("/claude/v1/messages", post(chat::anthropic_messages).fallback(only_post))
         .route("/v1/models", get(models::list).fallback(only_get))
-        .route("/v1/models/{*id}", get(models::retrieve).fallback(only_get))
-        .route("/v1", axum::routing::any(unknown))
-        .route("/v1/", axum::routing::any(unknown))
-        .route("/v1/{*path}", axum::routing::any(unknown))
+        .route("/v1/models/{*id}", get(models::retrieve).post(gemini::call).fallback(only_get))
+        .route("/v1beta/models", get(models::list).fallback(only_get))
+        .route("/v1beta/models/{*id}", get(models::retrieve).post(gemini::call).fallback(only_get))
+        .route("/claude/v1/models", get(models::list).fallback(only_get))
+        .route("/claude/v1/models/{*id}", get(models::retrieve).fallback(only_get))
+        .route("/v1", any(unknown))
+        .route("/v1/", any(unknown))
+        .route("/v1/{*path}", any(unknown))
+        .route("/v1beta/{*path}", any(unknown))
+        .route("/claude/{*path}", any(unknown))
         .with_state(gateway)
 }
 
@@ -76,16 +88,35 @@ pub fn only_router(gateway: Arc<Gateway>) -> Router {
     router(gateway).fallback(elsewhere)
 }
 
+/// Which API a request is of that has reached no route of one: by its path, and where APIs share paths by the place of its credential (translation
+/// specification, 12).
+fn format_of(parts: &request::Parts) -> Format {
+    let path = parts.uri.path();
+    if path.starts_with("/v1beta") || auth::is_geminis(parts) {
+        Format::GeminiGenerate
+    } else if path.starts_with("/claude")
+        || path.starts_with("/v1/messages")
+        || parts.headers.contains_key("anthropic-version")
+    {
+        Format::AnthropicMessages
+    } else {
+        Format::OpenAiChat
+    }
+}
+
 /// No request to an API, so it leaves no usage record: whoever scans a node does not fill the ledger.
 async fn elsewhere(request: Request) -> Response {
     let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
-    let id = HeaderValue::from_str(&new_id()).unwrap_or_else(|_| HeaderValue::from_static("-"));
-    identified(GatewayError::UnknownRoute { method, path }.response(), &id)
+    let id = new_id();
+    let header = HeaderValue::from_str(&id).unwrap_or_else(|_| HeaderValue::from_static("-"));
+    identified(GatewayError::UnknownRoute { method, path }.response(Format::OpenAiChat, &id), &header)
 }
 
 async fn unknown(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
-    refuse(&gateway, request, &GatewayError::UnknownRoute { method, path })
+    let (parts, body) = request.into_parts();
+    let format = format_of(&parts);
+    refuse(&gateway, Request::from_parts(parts, body), format, &GatewayError::UnknownRoute { method, path })
 }
 
 async fn only_post(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
@@ -98,19 +129,21 @@ async fn only_get(State(gateway): State<Arc<Gateway>>, request: Request) -> Resp
 
 fn wrong_method(gateway: &Gateway, request: Request, allowed: &'static str) -> Response {
     let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
-    refuse(gateway, request, &GatewayError::Method { method, path, allowed })
+    let (parts, body) = request.into_parts();
+    let format = format_of(&parts);
+    refuse(gateway, Request::from_parts(parts, body), format, &GatewayError::Method { method, path, allowed })
 }
 
-fn refuse(gateway: &Gateway, request: Request, error: &GatewayError) -> Response {
+fn refuse(gateway: &Gateway, request: Request, format: Format, error: &GatewayError) -> Response {
     let (parts, _body) = request.into_parts();
     let meter = Meter::start(&gateway.recorder, Api::Unknown, &parts);
-    failed(error, meter)
+    failed(error, format, meter)
 }
 
-/// Answers with an error of the gateway's.
-fn failed(error: &GatewayError, mut meter: Meter) -> Response {
+/// Answers a client of `format` with an error of the gateway's.
+fn failed(error: &GatewayError, format: Format, mut meter: Meter) -> Response {
     meter.failed(error);
-    let response = error.response();
+    let response = error.response(format, meter.request_id());
     identified(response, &request_id(&meter))
 }
 

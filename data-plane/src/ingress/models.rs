@@ -1,4 +1,5 @@
-//! `GET /v1/models` and `GET /v1/models/{id}` (OpenAI API reference, "Models"): what the proxy key may ask for.
+//! `GET /v1/models` and `GET /v1/models/{id}`: what the proxy key may ask for, in the shape of the client's API: OpenAI's ("Models"), Anthropic's ("List Models"),
+//! Gemini's (`models.list`).
 
 use std::sync::Arc;
 
@@ -6,22 +7,24 @@ use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use http::{StatusCode, request};
 use serde::Serialize;
+use translation::protocol::Format;
 
-use super::{Gateway, failed, identified, request_id};
+use super::{Gateway, failed, format_of, identified, request_id};
 use crate::auth;
 use crate::error::{GatewayError, json_response};
 use crate::metrics::Api;
 use crate::route::table::{Principal, Route, RouteTable};
 use crate::usage::meter::Meter;
 
+/// OpenAI's.
 #[derive(Serialize)]
-struct List<'t> {
+struct OpenAiList<'t> {
     object: &'static str,
-    data: Vec<Model<'t>>,
+    data: Vec<OpenAiModel<'t>>,
 }
 
 #[derive(Serialize)]
-struct Model<'t> {
+struct OpenAiModel<'t> {
     id: &'t str,
     object: &'static str,
     /// When the vendor made it, which config does not say.
@@ -29,11 +32,80 @@ struct Model<'t> {
     owned_by: &'t str,
 }
 
+/// Anthropic's.
+#[derive(Serialize)]
+struct AnthropicList<'t> {
+    data: Vec<AnthropicModel<'t>>,
+    has_more: bool,
+    first_id: Option<&'t str>,
+    last_id: Option<&'t str>,
+}
+
+#[derive(Serialize)]
+struct AnthropicModel<'t> {
+    r#type: &'static str,
+    id: &'t str,
+    display_name: &'t str,
+    created_at: &'static str,
+}
+
+/// Gemini's.
+#[derive(Serialize)]
+struct GeminiList<'t> {
+    models: Vec<GeminiModel<'t>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct GeminiModel<'t> {
+    name: String,
+    display_name: &'t str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_token_limit: Option<u64>,
+    supported_generation_methods: [&'static str; 3],
+}
+
+/// A model that the proxy key may ask for.
+struct Model<'t> {
+    id: &'t str,
+    owner: &'t str,
+    output_limit: Option<u64>,
+}
+
+impl<'t> Model<'t> {
+    fn openai(&self) -> OpenAiModel<'t> {
+        OpenAiModel { id: self.id, object: "model", created: 0, owned_by: self.owner }
+    }
+
+    fn anthropic(&self) -> AnthropicModel<'t> {
+        AnthropicModel { r#type: "model", id: self.id, display_name: self.id, created_at: "1970-01-01T00:00:00Z" }
+    }
+
+    fn gemini(&self) -> GeminiModel<'t> {
+        GeminiModel {
+            name: format!("models/{}", self.id),
+            display_name: self.id,
+            output_token_limit: self.output_limit,
+            supported_generation_methods: ["generateContent", "streamGenerateContent", "countTokens"],
+        }
+    }
+}
+
 pub(super) async fn list(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
-    answer(&gateway, request, |table, principal| {
-        let mut data: Vec<_> = table.models().filter_map(|(name, routes)| model(principal, name, routes)).collect();
-        data.sort_by(|left, right| left.id.cmp(right.id));
-        Ok(serde_json::to_vec(&List { object: "list", data }))
+    answer(&gateway, request, |format, table, principal| {
+        let mut models: Vec<_> = table.models().filter_map(|(name, routes)| model(principal, name, routes)).collect();
+        models.sort_by(|left, right| left.id.cmp(right.id));
+        let (first_id, last_id) = (models.first().map(|model| model.id), models.last().map(|model| model.id));
+        Ok(match format {
+            Format::AnthropicMessages => {
+                let data = models.iter().map(Model::anthropic).collect();
+                serde_json::to_vec(&AnthropicList { data, has_more: false, first_id, last_id })
+            }
+            Format::GeminiGenerate => {
+                serde_json::to_vec(&GeminiList { models: models.iter().map(Model::gemini).collect() })
+            }
+            _ => serde_json::to_vec(&OpenAiList { object: "list", data: models.iter().map(Model::openai).collect() }),
+        })
     })
 }
 
@@ -42,9 +114,14 @@ pub(super) async fn retrieve(
     Path(id): Path<String>,
     request: Request,
 ) -> Response {
-    answer(&gateway, request, |table, principal| {
+    answer(&gateway, request, |format, table, principal| {
         let found = model(principal, &id, table.routes(&id));
-        found.map(|model| serde_json::to_vec(&model)).ok_or_else(|| GatewayError::ModelNotFound { model: id.clone() })
+        let found = found.ok_or_else(|| GatewayError::ModelNotFound { model: id.clone() })?;
+        Ok(match format {
+            Format::AnthropicMessages => serde_json::to_vec(&found.anthropic()),
+            Format::GeminiGenerate => serde_json::to_vec(&found.gemini()),
+            _ => serde_json::to_vec(&found.openai()),
+        })
     })
 }
 
@@ -58,18 +135,19 @@ fn model<'t>(principal: &Principal, name: &'t str, routes: &'t [Route]) -> Optio
         principal.may_use_group(&group.group.id) && group.endpoint.is_some() && !group.keys.is_empty()
     };
     let route = routes.iter().find(usable)?;
-    Some(Model { id: name, object: "model", created: 0, owned_by: &route.group.group.provider_type })
+    Some(Model { id: name, owner: &route.group.group.provider_type, output_limit: route.facts.max_output })
 }
 
 fn answer(
     gateway: &Gateway,
     request: Request,
-    write: impl FnOnce(&RouteTable, &Principal) -> Result<serde_json::Result<Vec<u8>>, GatewayError>,
+    write: impl FnOnce(Format, &RouteTable, &Principal) -> Result<serde_json::Result<Vec<u8>>, GatewayError>,
 ) -> Response {
     let (parts, _body) = request.into_parts();
     let mut meter = Meter::start(&gateway.recorder, Api::Models, &parts);
     let id = request_id(&meter);
-    let response = match read(gateway, &parts, &mut meter, write) {
+    let format = format_of(&parts);
+    let response = match read(gateway, &parts, format, &mut meter, write) {
         Ok(body) => {
             meter.first_byte();
             meter.answering(StatusCode::OK);
@@ -77,7 +155,7 @@ fn answer(
             meter.succeeded();
             json_response(StatusCode::OK, body.into())
         }
-        Err(error) => failed(&error, meter),
+        Err(error) => failed(&error, format, meter),
     };
     identified(response, &id)
 }
@@ -85,12 +163,13 @@ fn answer(
 fn read(
     gateway: &Gateway,
     parts: &request::Parts,
+    format: Format,
     meter: &mut Meter,
-    write: impl FnOnce(&RouteTable, &Principal) -> Result<serde_json::Result<Vec<u8>>, GatewayError>,
+    write: impl FnOnce(Format, &RouteTable, &Principal) -> Result<serde_json::Result<Vec<u8>>, GatewayError>,
 ) -> Result<Vec<u8>, GatewayError> {
     let table = gateway.config.table().ok_or(GatewayError::NotReady)?;
     meter.snapshot_version = table.snapshot.version;
-    let principal = auth::principal(&table, &parts.headers)?;
+    let principal = auth::principal(&table, parts, format)?;
     meter.proxy_key = Some(Arc::clone(&principal.key));
-    write(&table, principal)?.map_err(|_| GatewayError::Internal("the list of models could not be written"))
+    write(format, &table, principal)?.map_err(|_| GatewayError::Internal("the list of models could not be written"))
 }

@@ -24,6 +24,30 @@ use crate::node::Node;
 pub enum Api {
     /// OpenAI's chat completions.
     OpenAiChat,
+    /// OpenAI's responses.
+    OpenAiResponses,
+    /// Anthropic's messages.
+    AnthropicMessages,
+    /// Gemini's generated content.
+    GeminiGenerate,
+    /// Counting the tokens of a request, Anthropic's and Gemini's.
+    CountTokens,
+    /// OpenAI's older completions.
+    Completions,
+    /// Embeddings, OpenAI's and Gemini's.
+    Embeddings,
+    /// OpenAI's moderations.
+    Moderations,
+    /// OpenAI's images.
+    Images,
+    /// OpenAI's speech and transcriptions.
+    Audio,
+    /// Reranking.
+    Rerank,
+    /// OpenAI's files.
+    Files,
+    /// OpenAI's batches.
+    Batches,
     /// The list of models.
     Models,
     /// A route that is not served.
@@ -31,15 +55,48 @@ pub enum Api {
 }
 
 impl Api {
-    const ALL: [Self; 3] = [Self::OpenAiChat, Self::Models, Self::Unknown];
+    const ALL: [Self; 15] = [
+        Self::OpenAiChat,
+        Self::OpenAiResponses,
+        Self::AnthropicMessages,
+        Self::GeminiGenerate,
+        Self::CountTokens,
+        Self::Completions,
+        Self::Embeddings,
+        Self::Moderations,
+        Self::Images,
+        Self::Audio,
+        Self::Rerank,
+        Self::Files,
+        Self::Batches,
+        Self::Models,
+        Self::Unknown,
+    ];
 
     /// As usage records name it.
     pub fn name(self) -> &'static str {
         match self {
             Self::OpenAiChat => "openai_chat",
+            Self::OpenAiResponses => "openai_responses",
+            Self::AnthropicMessages => "anthropic_messages",
+            Self::GeminiGenerate => "gemini_generate",
+            Self::CountTokens => "count_tokens",
+            Self::Completions => "completions",
+            Self::Embeddings => "embeddings",
+            Self::Moderations => "moderations",
+            Self::Images => "images",
+            Self::Audio => "audio",
+            Self::Rerank => "rerank",
+            Self::Files => "files",
+            Self::Batches => "batches",
             Self::Models => "models",
             Self::Unknown => "unknown",
         }
+    }
+
+    /// Whether a model writes an answer there, so that its times say something of the gateway and the provider.
+    fn is_chat(self) -> bool {
+        matches!(self, Self::OpenAiChat | Self::OpenAiResponses | Self::AnthropicMessages | Self::GeminiGenerate)
     }
 }
 
@@ -163,7 +220,7 @@ impl RequestMetrics {
     /// Counts a request that has ended. Times are in microseconds, 0 where there was no first byte.
     pub fn request(&self, api: Api, outcome: Outcome, first_byte_us: u64, total_us: u64) {
         self.requests[api as usize][outcome as usize].inc();
-        if api == Api::OpenAiChat {
+        if api.is_chat() {
             self.duration.observe_us(total_us);
             if first_byte_us > 0 {
                 self.first_byte.observe_us(first_byte_us);

@@ -10,11 +10,13 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use http::HeaderValue;
-use http::header::CACHE_CONTROL;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http_body::Frame;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::time::timeout_at;
+use translation::protocol::sse::{self, EventSplitter, LARGEST_EVENT};
+use translation::protocol::{Format, StreamWatcher, openai_error};
 
 use super::collect::Patience;
 use super::headers::forward;
@@ -22,21 +24,14 @@ use super::idle::IdleTimer;
 use super::redact::{redact, redact_text};
 use crate::attempt::Answer;
 use crate::error::GatewayError;
-use crate::protocol::openai_chat::answer::{self, provider_error};
-use crate::protocol::sse::{self, EventSplitter};
 use crate::route::table::RoutedKey;
 use crate::usage::meter::Meter;
 
-/// The largest event that is held back until it is whole.
-const LARGEST_EVENT: usize = 1024 * 1024;
-
 /// After `[DONE]`, for the provider to end its body, so that the connection can be used again.
-const END_GRACE: Duration = Duration::from_millis(250);
-
-const DONE: &[u8] = b"data: [DONE]\n\n";
+pub(super) const END_GRACE: Duration = Duration::from_millis(250);
 
 /// Writes `answer` on. Waits for the first portion of it before anything leaves; then each has the pause of `patience` to come.
-/// `hide_usage` leaves out the event that reports usage and nothing else.
+/// `hide_usage` leaves out the event that reports usage and nothing else; `array` writes the data of the events as a JSON array (Gemini without `alt=sse`).
 ///
 /// # Errors
 /// [`GatewayError`] when no first portion comes; the meter is given back.
@@ -45,29 +40,25 @@ pub async fn respond(
     mut meter: Meter,
     patience: Patience,
     hide_usage: bool,
+    array: bool,
 ) -> Result<Response, (GatewayError, Meter)> {
-    let Answer { head, mut body, candidate } = answer;
-    let first = loop {
-        match timeout_at(patience.first, body.frame()).await {
-            Ok(Some(Ok(frame))) => match frame.into_data() {
-                Ok(data) if data.is_empty() => {}
-                Ok(data) => break data,
-                Err(_trailers) => {}
-            },
-            Ok(Some(Err(_))) => return Err((GatewayError::Cut, meter)),
-            Ok(None) => return Err((GatewayError::Unusable("it is an empty stream"), meter)),
-            Err(_elapsed) => return Err((GatewayError::Timeout, meter)),
-        }
+    let Answer { head, mut body, candidate, format, .. } = answer;
+    let first = match first_portion(&mut body, patience).await {
+        Ok(first) => first,
+        Err(error) => return Err((error, meter)),
     };
     meter.first_byte();
     meter.answering(head.status);
     let mut stream = EventStream {
         upstream: Some(body),
+        format,
+        watcher: format.protocol().watcher(),
         splitter: EventSplitter::new(LARGEST_EVENT),
         ready: Bytes::new(),
         timer: IdleTimer::new(patience.pause),
         closing: Box::pin(meter.closing()),
         hide_usage,
+        array: array.then_some(Array::Empty),
         done: false,
         finished: false,
         failed: false,
@@ -77,16 +68,56 @@ pub async fn respond(
     stream.take(first);
     let mut response = Response::new(Body::new(stream));
     *response.status_mut() = head.status;
+    forward(&head.headers, response.headers_mut(), &candidate.key);
+    if array {
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    as_stream(&mut response);
+    Ok(response)
+}
+
+/// Tells caches and proxies on the way to leave the stream alone.
+pub(super) fn as_stream(response: &mut Response) {
     let headers = response.headers_mut();
-    forward(&head.headers, headers, &candidate.key);
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    Ok(response)
+}
+
+/// Waits for the first bytes of a stream.
+///
+/// # Errors
+/// [`GatewayError`] when none come.
+pub(super) async fn first_portion(body: &mut Incoming, patience: Patience) -> Result<Bytes, GatewayError> {
+    loop {
+        match timeout_at(patience.first, body.frame()).await {
+            Ok(Some(Ok(frame))) => match frame.into_data() {
+                Ok(data) if data.is_empty() => {}
+                Ok(data) => return Ok(data),
+                Err(_trailers) => {}
+            },
+            Ok(Some(Err(_))) => return Err(GatewayError::Cut),
+            Ok(None) => return Err(GatewayError::Unusable("it is an empty stream")),
+            Err(_elapsed) => return Err(GatewayError::Timeout),
+        }
+    }
+}
+
+/// How far a stream that is written as an array has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Array {
+    /// Nothing is written.
+    Empty,
+    /// An element is.
+    Open,
+    /// The bracket is closed.
+    Closed,
 }
 
 /// A stream on its way. Dropping it ends the request at the provider, and settles the meter.
 struct EventStream {
     upstream: Option<Incoming>,
+    format: Format,
+    watcher: Box<dyn StreamWatcher>,
     splitter: EventSplitter,
     /// To be written next.
     ready: Bytes,
@@ -94,7 +125,9 @@ struct EventStream {
     /// The gateway ends.
     closing: Pin<Box<dyn Future<Output = ()> + Send>>,
     hide_usage: bool,
-    /// `[DONE]` has come.
+    /// Where the client wants an array.
+    array: Option<Array>,
+    /// The format's own end has come.
     done: bool,
     /// The model has said why it stopped.
     finished: bool,
@@ -121,6 +154,9 @@ impl EventStream {
 
     /// What of whole events goes to the client: all of it, but for the usage that it did not ask for.
     fn pass(&mut self, events: Bytes) -> Bytes {
+        if self.array.is_some() {
+            return self.pass_as_array(events);
+        }
         let mut shown: Option<BytesMut> = None;
         let mut seen = 0;
         for event in sse::events(events.clone()) {
@@ -135,17 +171,47 @@ impl EventStream {
         redact(&self.key, shown.map_or(events, BytesMut::freeze))
     }
 
+    /// The same, as elements of an array.
+    fn pass_as_array(&mut self, events: Bytes) -> Bytes {
+        let mut shown = BytesMut::with_capacity(events.len());
+        for event in sse::events(events) {
+            self.read(&event);
+            if let Some(data) = sse::data(&event) {
+                self.element(&data, &mut shown);
+            }
+        }
+        redact(&self.key, shown.freeze())
+    }
+
+    fn element(&mut self, data: &[u8], shown: &mut BytesMut) {
+        shown.extend_from_slice(if self.array == Some(Array::Empty) { b"[" } else { b",\r\n" });
+        shown.extend_from_slice(data);
+        self.array = Some(Array::Open);
+    }
+
+    /// Closes the array, where there is one.
+    fn close_array(&mut self) {
+        let bracket: &[u8] = match self.array {
+            Some(Array::Empty) => b"[]",
+            Some(Array::Open) => b"]",
+            Some(Array::Closed) | None => return,
+        };
+        self.array = Some(Array::Closed);
+        self.ready = [&self.ready[..], bracket].concat().into();
+    }
+
     /// Notes what an event says. Gives whether it is to be hidden.
     fn read(&mut self, event: &Bytes) -> bool {
         let Some(data) = sse::data(event) else { return false };
-        let event = answer::event(&data);
+        let event = self.watcher.event(&data);
         self.finished |= event.finishes;
         if let Some(usage) = event.usage {
-            self.meter.tokens = Some(usage);
+            self.meter.usage = Some(usage);
         }
         if event.error {
             self.failed = true;
-            self.meter.provider_failed(&redact_text(&self.key, provider_error(&data).message));
+            let words = openai_error::message(&data).unwrap_or_default();
+            self.meter.provider_failed(&redact_text(&self.key, words));
         }
         if event.done {
             self.done = true;
@@ -159,6 +225,11 @@ impl EventStream {
     /// The provider's body has ended.
     fn end(&mut self) {
         self.upstream = None;
+        self.end_events();
+        self.close_array();
+    }
+
+    fn end_events(&mut self) {
         if self.done {
             return;
         }
@@ -168,7 +239,7 @@ impl EventStream {
             rest.extend_from_slice(b"\n\n");
             let rest = rest.freeze();
             let whole = sse::data(&rest).is_some_and(|data| {
-                answer::event(&data).done || serde_json::from_slice::<serde::de::IgnoredAny>(&data).is_ok()
+                data.trim_ascii() == b"[DONE]" || serde_json::from_slice::<serde::de::IgnoredAny>(&data).is_ok()
             });
             if whole {
                 self.ready = self.pass(rest);
@@ -177,11 +248,12 @@ impl EventStream {
         if self.done || self.failed {
             return;
         }
-        if self.finished {
-            self.meter.succeeded();
-            self.ready = [&self.ready[..], DONE].concat().into();
-        } else {
-            self.break_off(&GatewayError::Cut);
+        match self.format.protocol().end_marker() {
+            Some(marker) if self.finished => {
+                self.meter.succeeded();
+                self.ready = [&self.ready[..], marker].concat().into();
+            }
+            _ => self.break_off(&GatewayError::Cut),
         }
     }
 
@@ -189,7 +261,16 @@ impl EventStream {
     fn break_off(&mut self, error: &GatewayError) {
         self.upstream = None;
         self.meter.broke(error);
-        self.ready = [&self.ready[..], &error.event()[..]].concat().into();
+        if self.array.is_some() {
+            let (_, document) = self.format.protocol().encode_error(&error.neutral(), self.meter.request_id());
+            let mut shown = BytesMut::from(&*self.ready);
+            self.element(&document, &mut shown);
+            self.ready = shown.freeze();
+            self.close_array();
+            return;
+        }
+        let event = error.event(self.format, self.meter.request_id());
+        self.ready = [&self.ready[..], &event[..]].concat().into();
     }
 }
 
@@ -215,7 +296,7 @@ impl http_body::Body for EventStream {
                     }
                 }
                 // Behind `[DONE]` nothing is missing.
-                Poll::Ready(Some(Err(_))) if this.done || this.failed => this.upstream = None,
+                Poll::Ready(Some(Err(_))) if this.done || this.failed => this.end(),
                 Poll::Ready(Some(Err(_))) => this.break_off(&GatewayError::Cut),
                 Poll::Ready(None) => this.end(),
                 Poll::Pending => {

@@ -12,6 +12,7 @@ use bytes::{Bytes, BytesMut};
 use http::response::Parts;
 use http_body::Frame;
 use hyper::body::Incoming;
+use translation::protocol::Protocol;
 
 use super::collect::{CollectError, Collected, Patience, UnpackError, collect, is_packed, unpack};
 use super::headers::forward;
@@ -19,7 +20,6 @@ use super::idle::IdleTimer;
 use super::redact::{Redactor, redact};
 use crate::attempt::Answer;
 use crate::error::GatewayError;
-use crate::protocol::openai_chat::answer::{usage, usage_in_tail};
 use crate::route::table::RoutedKey;
 use crate::usage::meter::Meter;
 
@@ -37,28 +37,17 @@ const TAIL: usize = 16 * 1024;
 /// # Errors
 /// [`GatewayError`] when the answer breaks off, or is not JSON, before anything of it has left; the meter is given back.
 pub async fn respond(answer: Answer, mut meter: Meter, patience: Patience) -> Result<Response, (GatewayError, Meter)> {
-    let Answer { head, body, candidate } = answer;
-    let body = match collect(body, HELD, patience).await {
-        Ok(Collected::Whole(body)) => body,
-        Ok(Collected::Larger { .. }) if is_packed(&head.headers) => {
-            return Err((GatewayError::Unusable("it is compressed, which was not asked for, and large"), meter));
+    let Answer { head, body, candidate, format, .. } = answer;
+    let protocol = format.protocol();
+    let body = match read(&head, body, patience).await {
+        Ok(Read::Whole(body)) => body,
+        Ok(Read::Larger { start, rest }) => {
+            return Ok(large(&head, start, rest, Arc::clone(&candidate.key), patience.pause, protocol, meter));
         }
-        Ok(Collected::Larger { start, rest }) => {
-            return Ok(large(&head, start, rest, Arc::clone(&candidate.key), patience.pause, meter));
-        }
-        Err(CollectError::Broken(_)) => return Err((GatewayError::Cut, meter)),
-        Err(CollectError::TimedOut) => return Err((GatewayError::Timeout, meter)),
+        Err(error) => return Err((error, meter)),
     };
-    let body = match unpack(&head.headers, body, UNPACKED) {
-        Ok(body) => body,
-        Err(UnpackError::Unknown(_)) => {
-            return Err((GatewayError::Unusable("its content-encoding is not known"), meter));
-        }
-        Err(UnpackError::TooLarge) => return Err((GatewayError::Unusable("it unpacks to more than 16 MiB"), meter)),
-        Err(UnpackError::Damaged) => return Err((GatewayError::Unusable("its compression is damaged"), meter)),
-    };
-    match usage(&body) {
-        Ok(tokens) => meter.tokens = tokens,
+    match protocol.usage(&body) {
+        Ok(usage) => meter.usage = usage,
         Err(_) => return Err((GatewayError::Unusable("it is not JSON"), meter)),
     }
     let body = redact(&candidate.key, body);
@@ -67,6 +56,42 @@ pub async fn respond(answer: Answer, mut meter: Meter, patience: Patience) -> Re
     meter.response_bytes = body.len() as u64;
     meter.succeeded();
     Ok(with_head(&head, Body::from(body), &candidate.key))
+}
+
+enum Read {
+    Whole(Bytes),
+    Larger { start: Vec<Bytes>, rest: Incoming },
+}
+
+async fn read(head: &Parts, body: Incoming, patience: Patience) -> Result<Read, GatewayError> {
+    let body = match collect(body, HELD, patience).await {
+        Ok(Collected::Whole(body)) => body,
+        Ok(Collected::Larger { .. }) if is_packed(&head.headers) => {
+            return Err(GatewayError::Unusable("it is compressed, which was not asked for, and large"));
+        }
+        Ok(Collected::Larger { start, rest }) => return Ok(Read::Larger { start, rest }),
+        Err(CollectError::Broken(_)) => return Err(GatewayError::Cut),
+        Err(CollectError::TimedOut) => return Err(GatewayError::Timeout),
+    };
+    unpack(&head.headers, body, UNPACKED).map(Read::Whole).map_err(|error| match error {
+        UnpackError::Unknown(_) => GatewayError::Unusable("its content-encoding is not known"),
+        UnpackError::TooLarge => GatewayError::Unusable("it unpacks to more than 16 MiB"),
+        UnpackError::Damaged => GatewayError::Unusable("its compression is damaged"),
+    })
+}
+
+/// The whole of an answer that is to be translated.
+///
+/// # Errors
+/// [`GatewayError`] when it breaks off, or is too large to be held.
+pub(super) async fn whole(head: &Parts, body: Incoming, patience: Patience) -> Result<Bytes, GatewayError> {
+    match collect(body, UNPACKED, patience).await {
+        Ok(Collected::Whole(body)) => unpack(&head.headers, body, UNPACKED)
+            .map_err(|_| GatewayError::Unusable("its compression is damaged, unknown, or too much")),
+        Ok(Collected::Larger { .. }) => Err(GatewayError::Unusable("it is larger than 16 MiB")),
+        Err(CollectError::Broken(_)) => Err(GatewayError::Cut),
+        Err(CollectError::TimedOut) => Err(GatewayError::Timeout),
+    }
 }
 
 fn with_head(head: &Parts, body: Body, key: &RoutedKey) -> Response {
@@ -82,6 +107,7 @@ fn large(
     rest: Incoming,
     key: Arc<RoutedKey>,
     pause: Duration,
+    protocol: &'static dyn Protocol,
     mut meter: Meter,
 ) -> Response {
     meter.first_byte();
@@ -92,6 +118,7 @@ fn large(
         timer: IdleTimer::new(pause),
         tail: BytesMut::new(),
         redactor: Redactor::default(),
+        protocol,
         meter,
         key: Arc::clone(&key),
     };
@@ -106,6 +133,7 @@ struct LargeBody {
     timer: IdleTimer,
     tail: BytesMut,
     redactor: Redactor,
+    protocol: &'static dyn Protocol,
     meter: Meter,
     key: Arc<RoutedKey>,
 }
@@ -152,7 +180,7 @@ impl http_body::Body for LargeBody {
                     Poll::Ready(Some(Err(_))) => return Poll::Ready(Some(Err(self.break_off(GatewayError::Cut)))),
                     Poll::Ready(None) => {
                         self.rest = None;
-                        self.meter.tokens = usage_in_tail(&self.tail);
+                        self.meter.usage = self.protocol.usage_in_tail(&self.tail);
                         self.meter.succeeded();
                         self.redactor.finish()
                     }

@@ -5,6 +5,10 @@ use std::sync::Arc;
 
 use shared::time::now_ms;
 
+use translation::facts::ModelFacts;
+
+use crate::error::GatewayError;
+use crate::provider::Endpoint;
 use crate::route::health::Unhealthy;
 use crate::route::table::{Principal, RouteTable, RoutedGroup, RoutedKey};
 
@@ -17,6 +21,18 @@ pub struct Candidate {
     pub key: Arc<RoutedKey>,
     /// What the vendor calls the model.
     pub upstream_model: Arc<str>,
+    /// What is known of the model.
+    pub facts: Arc<ModelFacts>,
+}
+
+impl Candidate {
+    /// Whom it calls, and where.
+    ///
+    /// # Errors
+    /// Where the group has none; no plan holds such a candidate.
+    pub fn endpoint(&self) -> Result<&Endpoint, GatewayError> {
+        self.group.endpoint.as_ref().ok_or(GatewayError::Internal("the group has no provider"))
+    }
 }
 
 /// The ordered attempts that a request may make.
@@ -78,6 +94,23 @@ impl fmt::Display for Skipped {
 }
 
 impl Plan {
+    /// A plan of `principal` for `model` that has a candidate.
+    ///
+    /// # Errors
+    /// [`GatewayError::ModelNotFound`] where no group serves the model to this key, [`GatewayError::NoUpstream`] where one does and cannot now.
+    pub fn serving(table: &RouteTable, principal: &Principal, model: &str) -> Result<Self, GatewayError> {
+        let unknown = || GatewayError::ModelNotFound { model: model.to_owned() };
+        if !principal.may_use_model(model) {
+            return Err(unknown());
+        }
+        let plan = Self::make(table, principal, model);
+        if !plan.candidates.is_empty() {
+            return Ok(plan);
+        }
+        let reason = plan.skipped.iter().find(|skipped| !skipped.is_hidden()).map(Skipped::to_string);
+        Err(reason.map_or_else(unknown, |reason| GatewayError::NoUpstream { model: model.to_owned(), reason }))
+    }
+
     /// The plan of `principal` for `model`: groups by priority, in each its keys in order. Keys that are out are left out,
     /// unless every one is: then the first of them is tried, since a guess about health must not refuse a request.
     pub fn make(table: &RouteTable, principal: &Principal, model: &str) -> Self {
@@ -103,6 +136,7 @@ impl Plan {
                     group: Arc::clone(group),
                     key: Arc::clone(key),
                     upstream_model: Arc::clone(&route.upstream_model),
+                    facts: Arc::clone(&route.facts),
                 };
                 match key.health.at(now) {
                     Ok(()) => plan.candidates.push(candidate()),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use memchr::memmem::Finder;
 use serde_json::{Map, Value};
 use shared::crypto::KEY_LEN;
@@ -12,13 +12,14 @@ use shared::pb;
 use shared::secret::Secret;
 use shared::snapshot::{Group, ProxyKey, Snapshot, UpstreamKey};
 use shared::time::now_ms;
+use translation::facts::{Facts, ModelFacts};
 
-use crate::provider::{self, Provider};
+use crate::provider::Endpoint;
 use crate::route::health::KeyHealth;
 use crate::upstream::Exit;
 
 /// Fields of a request that config may not set: the gateway's own work depends on them.
-const NEVER_SET: &[&str] = &["model", "messages", "stream", "stream_options"];
+const NEVER_SET: &[&str] = &["model", "messages", "input", "contents", "stream", "stream_options"];
 
 /// Secrets shorter than this are not looked for in answers: they would be found in ordinary words.
 const SHORTEST_REDACTED: usize = 8;
@@ -52,6 +53,8 @@ pub struct Route {
     pub group: Arc<RoutedGroup>,
     /// What the vendor calls the model.
     pub upstream_model: Arc<str>,
+    /// What is known of the model.
+    pub facts: Arc<ModelFacts>,
 }
 
 /// A group as the request path needs it.
@@ -71,15 +74,6 @@ pub struct RoutedGroup {
     pub headers: HeaderMap,
     /// The way out.
     pub exit: Arc<Exit>,
-}
-
-/// Whom a group calls, and where.
-#[derive(Clone, Debug)]
-pub struct Endpoint {
-    /// The vendor.
-    pub provider: &'static dyn Provider,
-    /// Where it takes chat completions.
-    pub chat: Uri,
 }
 
 /// An upstream key as the request path needs it.
@@ -116,6 +110,7 @@ impl RouteTable {
         // The higher priority first; among equals the older group, so that the order does not depend on chance.
         let mut groups: Vec<_> = snapshot.groups.values().filter(|group| group.enabled).collect();
         groups.sort_by(|left, right| right.priority.cmp(&left.priority).then_with(|| left.id.cmp(&right.id)));
+        let mut known_facts: HashMap<Arc<str>, Arc<ModelFacts>> = HashMap::new();
         for group in groups {
             let compiled = Arc::new(RoutedGroup::compile(group, previous, &mut health));
             exits.insert(Arc::clone(&group.id), Arc::clone(&compiled.exit));
@@ -123,7 +118,9 @@ impl RouteTable {
             // An alias that is also the name of a model of the group: the alias is what the operator meant.
             let names: BTreeMap<_, _> = names.collect();
             for (name, upstream_model) in names {
-                let route = Route { group: Arc::clone(&compiled), upstream_model: Arc::clone(upstream_model) };
+                let facts = known_facts.entry(Arc::clone(upstream_model));
+                let facts = Arc::clone(facts.or_insert_with(|| Arc::new(Facts::built_in().of(upstream_model).clone())));
+                let route = Route { group: Arc::clone(&compiled), upstream_model: Arc::clone(upstream_model), facts };
                 routes.entry(Arc::clone(name)).or_default().push(route);
             }
         }
@@ -165,11 +162,18 @@ impl Principal {
 }
 
 impl RoutedGroup {
+    /// Whether the provider is asked for a stream, for a client that wants one or not.
+    pub fn streams(&self, wanted: bool) -> bool {
+        wanted && !self.group.fake_streaming
+    }
+
+    /// Whether a request is refused that holds what the provider's API cannot express.
+    pub fn rejects_unsupported(&self) -> bool {
+        false
+    }
+
     fn compile(group: &Arc<Group>, previous: Option<&RouteTable>, health: &mut HashMap<Id, Arc<KeyHealth>>) -> Self {
-        let endpoint = provider::by_type(&group.provider_type).and_then(|provider| {
-            let chat = format!("{}{}", group.base_url, provider.chat_path()).parse().ok()?;
-            Some(Endpoint { provider, chat })
-        });
+        let endpoint = Endpoint::of(&group.provider_type, &group.base_url);
         let keys = group.upstream_keys.iter().filter(|key| key.enabled).filter_map(|key| {
             // Validated with the snapshot: a secret that no header can carry does not come here.
             let credential = endpoint.as_ref()?.provider.credential(key.secret.expose()).ok()?;

@@ -15,11 +15,11 @@ use shared::serve::Closing;
 use shared::snapshot::ProxyKey;
 use shared::time::now_ms;
 use tracing::{info, warn};
+use translation::ir::Usage;
 
 use crate::error::GatewayError;
 use crate::metrics::{Api, AttemptResult, RequestMetrics, outcome_name};
 use crate::node::{InFlight, Node};
-use crate::protocol::openai_chat::answer::Tokens;
 use crate::route::plan::Candidate;
 use crate::usage::UsageSink;
 
@@ -70,7 +70,7 @@ pub struct Meter {
     /// Bytes of the answer's body so far.
     pub response_bytes: u64,
     /// What the provider reported.
-    pub tokens: Option<Tokens>,
+    pub usage: Option<Usage>,
     candidate: Option<Candidate>,
     attempts: Vec<pb::Attempt>,
     attempt_started: Option<Instant>,
@@ -107,7 +107,7 @@ impl Meter {
             has_tools: false,
             request_bytes: 0,
             response_bytes: 0,
-            tokens: None,
+            usage: None,
             candidate: None,
             attempts: Vec::new(),
             attempt_started: None,
@@ -214,7 +214,7 @@ impl Meter {
     }
 
     fn usage_source(&self) -> UsageSource {
-        match (self.tokens, self.spending) {
+        match (self.usage, self.spending) {
             (Some(_), _) => UsageSource::Reported,
             (None, true) => UsageSource::Partial,
             (None, false) => UsageSource::None,
@@ -224,7 +224,7 @@ impl Meter {
     fn log(&self, total: Duration) {
         let key = self.proxy_key.as_ref().map(|key| &*key.name);
         let group = self.candidate.as_ref().map(|candidate| &*candidate.group.group.name);
-        let (input, output) = self.tokens.map(|tokens| (tokens.input, tokens.output)).unzip();
+        let (input, output) = self.usage.map(|usage| (usage.input, usage.output)).unzip();
         macro_rules! line {
             ($level:ident) => {
                 $level!(
@@ -264,9 +264,9 @@ impl Drop for Meter {
         }
         let total = self.started.elapsed();
         let first_byte_us = self.first_byte.map(micros).unwrap_or_default();
-        let tokens = self.tokens.unwrap_or_default();
+        let usage = self.usage.unwrap_or_default();
         self.recorder.metrics.request(self.api, self.outcome, first_byte_us, micros(total));
-        self.recorder.metrics.tokens(tokens.input, tokens.output);
+        self.recorder.metrics.tokens(usage.input, usage.output);
         self.log(total);
         let mut record = pb::UsageRecord {
             id: self.id.clone(),
@@ -283,10 +283,11 @@ impl Drop for Meter {
             outcome: self.outcome.into(),
             error_code: self.error_code.to_owned(),
             error_message: std::mem::take(&mut self.error_message),
-            input_tokens: tokens.input,
-            cached_tokens: tokens.cached,
-            output_tokens: tokens.output,
-            reasoning_tokens: tokens.reasoning,
+            input_tokens: usage.input,
+            cached_tokens: usage.cached,
+            cache_write_tokens: usage.cache_write,
+            output_tokens: usage.output,
+            reasoning_tokens: usage.reasoning,
             usage_source: self.usage_source().into(),
             attempts: std::mem::take(&mut self.attempts),
             started_at_ms: self.started_at_ms,

@@ -64,27 +64,30 @@ fn code(error: &ProviderError) -> Option<&str> {
     })
 }
 
-/// Reads an error answer: a document with `error.message`, `error`, `message` or `detail` (FastAPI), bare or in an array of one, or else its text.
+/// The words in an error answer: a document with `error.message`, `error`, `message` or `detail` (FastAPI), bare or in an array of one, or else its text.
+pub fn message(body: &[u8]) -> Option<String> {
+    match serde_json::from_slice::<Value>(body) {
+        Ok(document) => message_in(document.get(0).unwrap_or(&document)),
+        Err(_) => Some(words(body)).filter(|words| !words.is_empty()),
+    }
+}
+
+fn message_in(document: &Value) -> Option<String> {
+    let (error, detail) = (&document["error"], &document["detail"]);
+    let places = [&error["message"], error, &document["message"], detail, &detail[0]["msg"]];
+    places.into_iter().find_map(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+/// Reads an error answer of any shape that vendors with OpenAI's API send.
 pub fn decode(status: u16, body: &[u8]) -> ProviderError {
     let document = serde_json::from_slice::<Value>(body).ok();
     let inner = document.as_ref().map(|document| document.get(0).unwrap_or(document));
     let error = inner.map_or(&Value::Null, |inner| &inner["error"]);
-    let message = match inner {
-        Some(inner) => {
-            let detail = &inner["detail"];
-            let places = [&error["message"], error, &inner["message"], detail, &detail[0]["msg"]];
-            places.into_iter().find_map(Value::as_str).unwrap_or_default().to_owned()
-        }
-        None => words(body),
-    };
+    let message = inner.map_or_else(|| message(body), message_in);
     let text = |name: &str| error[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
     let code = text("code").or_else(|| error["code"].as_i64().map(|code| code.to_string()));
     let kind = kind_of(status, code.as_deref(), text("type").as_deref());
-    let message = if message.is_empty() {
-        format!("the provider answered HTTP {status} without an error message")
-    } else {
-        message
-    };
+    let message = message.unwrap_or_else(|| format!("the provider answered HTTP {status} without an error message"));
     ProviderError {
         status: if status == 422 { 400 } else { client_status(kind, status) },
         param: text("param"),

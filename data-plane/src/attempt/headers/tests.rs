@@ -1,4 +1,5 @@
 use http::Request;
+use translation::protocol::Format;
 
 use super::ClientHeaders;
 
@@ -8,7 +9,7 @@ fn upstream(headers: &[(&str, &str)]) -> http::HeaderMap {
         request = request.header(*name, *value);
     }
     let (parts, ()) = request.body(()).unwrap().into_parts();
-    ClientHeaders::new(&parts, false).for_upstream()
+    ClientHeaders::new(&parts, Format::OpenAiChat).for_upstream(Format::OpenAiChat, false)
 }
 
 #[test]
@@ -36,6 +37,7 @@ fn only_what_is_on_the_list_goes_upstream() {
         "openai-beta",
         "openai-organization",
         "user-agent",
+        "x-orchestration-hops",
     ];
     assert_eq!(names, expected);
     assert_eq!(sent["openai-organization"], "org-1");

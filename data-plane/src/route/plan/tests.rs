@@ -51,7 +51,7 @@ fn an_alias_leads_to_the_vendors_name() {
 #[test]
 fn what_is_left_out_has_its_reason() {
     let mut foreign = group("foreign", &["m"]);
-    foreign.provider_type = "anthropic".into();
+    foreign.provider_type = "of_another_build".into();
     let mut empty = group("empty", &["m"]);
     empty.upstream_keys.clear();
     let forbidden = group("forbidden", &["m"]);

@@ -2,8 +2,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 
-use super::{LONGEST_PAUSE, OpenAi, retry_after};
-use crate::provider::{Provider as _, Verdict};
+use super::{LONGEST_PAUSE, Verdict, reset, retry_after, usual};
 
 fn headers(entries: &[(&'static str, &str)]) -> HeaderMap {
     entries.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
@@ -26,7 +25,7 @@ fn the_pause_is_read_in_every_form() {
 
 #[test]
 fn an_answer_is_classified_by_its_status() {
-    let verdict = |status: u16| OpenAi.classify(StatusCode::from_u16(status).unwrap(), &HeaderMap::new());
+    let verdict = |status: u16| usual(StatusCode::from_u16(status).unwrap(), &HeaderMap::new());
     assert_eq!(verdict(200), Verdict::Success);
     assert!(matches!(verdict(302), Verdict::Unusable(_)));
     for status in [400, 404, 409, 413, 422] {
@@ -39,4 +38,21 @@ fn an_answer_is_classified_by_its_status() {
     for status in [408, 500, 502, 503, 504, 529] {
         assert_eq!(verdict(status), Verdict::Retryable, "{status}");
     }
+}
+
+#[test]
+fn a_window_that_opens_again_is_a_pause() {
+    let soon = (jiff::Timestamp::now() + Duration::from_secs(20)).to_string();
+    let sent = headers(&[
+        ("anthropic-ratelimit-requests-reset", "2020-01-01T00:00:00Z"),
+        ("anthropic-ratelimit-tokens-reset", &soon),
+        ("anthropic-ratelimit-tokens-limit", "5"),
+    ]);
+    let pause = reset(&sent, "anthropic-ratelimit-").unwrap();
+    assert!(pause > Duration::from_secs(18) && pause <= Duration::from_secs(20), "{pause:?}");
+    assert_eq!(
+        reset(&headers(&[("anthropic-ratelimit-x-reset", "2020-01-01T00:00:00Z")]), "anthropic-ratelimit-"),
+        None
+    );
+    assert_eq!(reset(&HeaderMap::new(), "anthropic-ratelimit-"), None);
 }

@@ -1,0 +1,166 @@
+//! The chat APIs: OpenAI's chat completions and responses, Anthropic's messages, Gemini's generated content.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, request};
+use shared::time::now_ms;
+use tokio::time::Instant;
+use translation::names;
+use translation::protocol::{Asked, Format, openai_error};
+
+use super::{Gateway, body, failed, identified, request_id};
+use crate::attempt::{Answer, ClientHeaders, Failure, ProviderAnswer};
+use crate::auth;
+use crate::error::{self, GatewayError};
+use crate::metrics::Api;
+use crate::request::{ChatRequest, Spoken};
+use crate::respond::collect::Patience;
+use crate::respond::convert::{self, Wish};
+use crate::respond::{headers, redact, stream, unary};
+use crate::route::plan::Plan;
+use crate::usage::meter::Meter;
+
+/// A request that has passed this many gateways like this one goes in a circle.
+const MOST_HOPS: u64 = 2;
+
+/// How the answer is to be written on.
+struct Delivery {
+    format: Format,
+    hide_usage: bool,
+    array: bool,
+    deadline: Instant,
+    /// Where the answer is to be converted.
+    wish: Option<Wish>,
+}
+
+/// `POST /v1/chat/completions` (OpenAI API reference, "Create chat completion").
+pub(super) async fn openai_chat(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    create(&gateway, request, Api::OpenAiChat, Format::OpenAiChat, Spoken::default()).await
+}
+
+/// `POST /v1/responses` (OpenAI API reference, "Create a model response").
+pub(super) async fn openai_responses(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    create(&gateway, request, Api::OpenAiResponses, Format::OpenAiResponses, Spoken::default()).await
+}
+
+/// `POST /v1/messages` (Anthropic API reference, "Create a Message").
+pub(super) async fn anthropic_messages(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    create(&gateway, request, Api::AnthropicMessages, Format::AnthropicMessages, Spoken::default()).await
+}
+
+/// A request to the chat API `format`.
+pub(super) async fn create(gateway: &Gateway, request: Request, api: Api, format: Format, spoken: Spoken) -> Response {
+    let (parts, body) = request.into_parts();
+    let mut meter = Meter::start(&gateway.recorder, api, &parts);
+    let id = request_id(&meter);
+    let closing = meter.closing();
+    let asked = tokio::select! {
+        asked = ask(gateway, &parts, body, format, spoken, &mut meter) => asked,
+        () = closing => Err(GatewayError::Draining.into()),
+    };
+    let response = match asked {
+        Ok((answer, delivery)) => deliver(gateway, answer, delivery, meter).await,
+        Err(Failure::Gateway(error)) => failed(&error, format, meter),
+        Err(Failure::Provider(said)) => pass_on_error(&said, format, meter),
+    };
+    identified(response, &id)
+}
+
+/// From the client's request to the head of a provider's answer.
+async fn ask(
+    gateway: &Gateway,
+    parts: &request::Parts,
+    body: Body,
+    format: Format,
+    spoken: Spoken,
+    meter: &mut Meter,
+) -> Result<(Answer, Delivery), Failure> {
+    let table = gateway.config.table().ok_or(GatewayError::NotReady)?;
+    meter.snapshot_version = table.snapshot.version;
+    let principal = auth::principal(&table, parts, format)?;
+    meter.proxy_key = Some(Arc::clone(&principal.key));
+
+    let body = body::read(&parts.headers, body, &gateway.limits).await?;
+    meter.request_bytes = body.len() as u64;
+    let array = spoken.stream == Some(true) && !wants_events(parts);
+    let request = ChatRequest::read(format, &body, spoken)?;
+    meter.model = Some(request.model.to_string());
+    meter.streamed = request.stream;
+    meter.has_tools = request.has_tools;
+
+    let client = ClientHeaders::new(parts, format);
+    if let Some(trace_id) = client.trace_id() {
+        meter.trace(trace_id);
+    }
+    if client.hops() > MOST_HOPS {
+        return Err(GatewayError::Loop.into());
+    }
+    let plan = Plan::serving(&table, principal, &request.model)?;
+    let deadline = Instant::from_std(meter.started() + gateway.limits.request_timeout);
+    let answer = gateway.attempts.walk(plan, &request, &client, meter, deadline).await?;
+    let wish = match &answer.conversion {
+        Some(_) => {
+            let neutral = request.neutral().map_err(GatewayError::Translate)?;
+            let created = u64::try_from(now_ms() / 1000).unwrap_or_default();
+            let asked = Asked { id: names::random(24), created, request: Arc::clone(neutral) };
+            Some(Wish { format, stream: request.stream, array, asked })
+        }
+        None => None,
+    };
+    let hide_usage = format == Format::OpenAiChat && request.stream && !request.include_usage;
+    Ok((answer, Delivery { format, hide_usage, array, deadline, wish }))
+}
+
+/// Whether a client of Gemini's wants events and not an array.
+fn wants_events(parts: &request::Parts) -> bool {
+    let query = parts.uri.query().unwrap_or_default();
+    form_urlencoded::parse(query.as_bytes()).any(|(name, value)| name == "alt" && value == "sse")
+}
+
+async fn deliver(gateway: &Gateway, mut answer: Answer, delivery: Delivery, meter: Meter) -> Response {
+    let first = delivery.deadline.min(Instant::now() + answer.candidate.group.group.timeout);
+    let patience = Patience { first, pause: gateway.limits.stream_idle_timeout, whole: delivery.deadline };
+    let delivered = match (answer.conversion.take(), delivery.wish) {
+        (Some(conversion), Some(wish)) => convert::respond(answer, *conversion, meter, patience, wish).await,
+        _ if convert::is_stream(&answer.head.headers) => {
+            stream::respond(answer, meter, patience, delivery.hide_usage, delivery.array).await
+        }
+        _ => unary::respond(answer, meter, patience).await,
+    };
+    delivered.unwrap_or_else(|(error, meter)| failed(&error, delivery.format, meter))
+}
+
+/// The provider's own status and words, in the client's shape.
+pub(super) fn pass_on_error(said: &ProviderAnswer, format: Format, mut meter: Meter) -> Response {
+    let key = &said.candidate.key;
+    let same_shape = error_shape(said.format) == error_shape(format);
+    let mut error = said.error.clone();
+    error.message = redact::redact_text(key, error.message);
+    let as_it_is = same_shape && (format != Format::OpenAiChat || openai_error::is_document(&said.body));
+    let mut response = if as_it_is && !said.body.is_empty() {
+        error::json_response(said.status, redact::redact(key, said.body.clone()))
+    } else {
+        if error.code.is_none() {
+            error.code = Some("upstream_error".into());
+        }
+        error::answer(&error, format, meter.request_id())
+    };
+    meter.first_byte();
+    meter.answering(response.status());
+    meter.provider_failed(&error.message);
+    meter.response_bytes = http_body::Body::size_hint(response.body()).lower();
+    let mut forwarded = HeaderMap::new();
+    headers::forward(&said.headers, &mut forwarded, key);
+    forwarded.remove(CONTENT_TYPE);
+    response.headers_mut().extend(forwarded);
+    response
+}
+
+/// Formats with the same shape of errors are the same here.
+fn error_shape(format: Format) -> Format {
+    if format == Format::OpenAiResponses { Format::OpenAiChat } else { format }
+}

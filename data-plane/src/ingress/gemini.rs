@@ -1,0 +1,36 @@
+//! Gemini's API (<https://ai.google.dev/api/generate-content>): the method stands behind the model's name in the path.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Request, State};
+use axum::response::Response;
+use translation::protocol::Format;
+
+use super::{Gateway, chat, refuse};
+use crate::error::GatewayError;
+use crate::metrics::Api;
+use crate::request::Spoken;
+
+/// `POST /v1beta/models/{model}:{method}`, and the same below `/v1`.
+pub(super) async fn call(
+    State(gateway): State<Arc<Gateway>>,
+    Path(resource): Path<String>,
+    request: Request,
+) -> Response {
+    // The router has undone percent-encoding, so `%3A` is a colon here.
+    let (model, method) = resource.rsplit_once(':').unwrap_or((&resource, ""));
+    let model = model.to_owned();
+    let spoken = |stream| Spoken { model: Some(model), stream: Some(stream) };
+    match method {
+        "generateContent" => {
+            chat::create(&gateway, request, Api::GeminiGenerate, Format::GeminiGenerate, spoken(false)).await
+        }
+        "streamGenerateContent" => {
+            chat::create(&gateway, request, Api::GeminiGenerate, Format::GeminiGenerate, spoken(true)).await
+        }
+        _ => {
+            let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+            refuse(&gateway, request, Format::GeminiGenerate, &GatewayError::UnknownRoute { method, path })
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! A request to one of the chat APIs.
+
+use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use serde::Deserialize;
+use translation::ir;
+use translation::ir::TranslateError;
+use translation::object::{Object, ReadError};
+use translation::protocol::{Format, Target};
+
+use super::outgoing::{Conversion, Outbound, Outgoing};
+use crate::error::GatewayError;
+use crate::route::plan::Candidate;
+use crate::route::table::RoutedGroup;
+
+/// Fields that no body may hold twice: which one counts differs between JSON parsers, so that the gateway could allow one model
+/// and the provider run the other.
+const ONCE: &[&str] = &["model", "stream", "stream_options"];
+
+/// Either of these is the limit of the answer's length; a request may hold one.
+const LENGTH_LIMITS: [&str; 2] = ["max_tokens", "max_completion_tokens"];
+
+/// Longest name of a model, in bytes; that of config, too.
+const LONGEST_MODEL: usize = 256;
+
+/// What a client says outside of its body.
+#[derive(Debug, Default)]
+pub struct Spoken {
+    /// The model, where the URL names it.
+    pub model: Option<String>,
+    /// Whether the answer is to be a stream, where the URL tells.
+    pub stream: Option<bool>,
+}
+
+/// A request to one of the chat APIs, as far as routing reads it.
+#[derive(Debug)]
+pub struct ChatRequest<'b> {
+    /// The client's format.
+    pub format: Format,
+    object: Object<'b>,
+    body: &'b Bytes,
+    model_in_body: bool,
+    /// The model, as the client named it.
+    pub model: Cow<'b, str>,
+    /// Whether the answer is to be a stream.
+    pub stream: bool,
+    /// OpenAI chat: whether a stream is to end with a count of tokens.
+    pub include_usage: bool,
+    /// Whether the model may call tools.
+    pub has_tools: bool,
+    /// Read when the first candidate needs it.
+    neutral: OnceLock<Result<Arc<ir::Request>, TranslateError>>,
+}
+
+#[derive(Deserialize)]
+struct StreamOptions {
+    include_usage: Option<bool>,
+}
+
+impl<'b> ChatRequest<'b> {
+    /// Reads `body`.
+    ///
+    /// # Errors
+    /// [`GatewayError::Json`] with line and column, [`GatewayError::Field`] for a field of the wrong type.
+    pub fn read(format: Format, body: &'b Bytes, spoken: Spoken) -> Result<Self, GatewayError> {
+        let object = Object::read(body).map_err(read_error)?;
+        object.once(ONCE).map_err(GatewayError::field)?;
+        let model_in_body = spoken.model.is_none();
+        let model = match spoken.model {
+            Some(model) => Cow::Owned(model),
+            None => object.string("model").map_err(GatewayError::field)?.ok_or_else(|| {
+                let problem = "the field 'model' is missing: name a model, GET /v1/models lists them";
+                GatewayError::field(TranslateError::invalid("model", problem))
+            })?,
+        };
+        if model.len() > LONGEST_MODEL {
+            let problem = format!("the field 'model' is longer than {LONGEST_MODEL} bytes: no model has such a name");
+            return Err(GatewayError::field(TranslateError::invalid("model", problem)));
+        }
+        let stream = match spoken.stream {
+            Some(stream) => stream,
+            None => object.flag("stream").map_err(GatewayError::field)?,
+        };
+        let include_usage = match object.non_null("stream_options") {
+            Some(value) if format == Format::OpenAiChat => serde_json::from_str::<StreamOptions>(value)
+                .map_err(|error| {
+                    let problem = format!("the field 'stream_options' is wrong: {error}");
+                    GatewayError::field(TranslateError::invalid("stream_options", problem))
+                })?
+                .include_usage
+                .unwrap_or_default(),
+            _ => false,
+        };
+        let has_tools =
+            ["tools", "functions"].into_iter().filter_map(|name| object.non_null(name)).any(|value| value != "[]");
+        let neutral = OnceLock::new();
+        Ok(Self { format, object, body, model_in_body, model, stream, include_usage, has_tools, neutral })
+    }
+
+    /// It, in the neutral form.
+    ///
+    /// # Errors
+    /// When it is malformed.
+    pub fn neutral(&self) -> Result<&Arc<ir::Request>, TranslateError> {
+        let read = || {
+            let mut request = self.format.protocol().decode_request(self.body)?;
+            request.model = self.model.to_string();
+            request.stream = self.stream;
+            Ok(Arc::new(request))
+        };
+        self.neutral.get_or_init(read).as_ref().map_err(Clone::clone)
+    }
+
+    /// The client's body, with the vendor's name of the model, config's fields, and the wish that a stream ends with a count of tokens. Without an edit it is
+    /// uncopied.
+    fn edited(&self, candidate: &Candidate, asks_for_usage: bool) -> Bytes {
+        let mut edits = self.object.edit();
+        if self.model_in_body && *candidate.upstream_model != *self.model {
+            edits.set_string("model", &candidate.upstream_model);
+        }
+        configure(&mut edits, &candidate.group);
+        let ask = asks_for_usage && self.stream && !self.include_usage;
+        if ask {
+            edits.set("stream_options", self.asking_for_usage());
+        }
+        edits.apply()
+    }
+
+    /// The client's stream options, with `include_usage` set.
+    fn asking_for_usage(&self) -> Cow<'static, str> {
+        const ASKING: &str = r#"{"include_usage":true}"#;
+        let given = self.object.get("stream_options").map(serde_json::from_str::<serde_json::Map<_, _>>);
+        let Some(Ok(mut options)) = given else { return ASKING.into() };
+        options.insert("include_usage".to_owned(), true.into());
+        serde_json::Value::Object(options).to_string().into()
+    }
+
+    fn translated(&self, candidate: &Candidate, format: Format, stream: bool) -> Result<Outgoing, GatewayError> {
+        let endpoint = candidate.endpoint()?;
+        let target =
+            Target { model: &candidate.upstream_model, facts: &candidate.facts, quirks: endpoint.quirks(), stream };
+        let request = self.neutral().map_err(GatewayError::Translate)?;
+        let encoded = format.protocol().encode_request(request, &target).map_err(GatewayError::Translate)?;
+        if candidate.group.rejects_unsupported()
+            && let Some(field) = encoded.dropped.names().first()
+        {
+            return Err(GatewayError::Unsupported { field: field.to_string(), format });
+        }
+        let body = if candidate.group.overrides.is_empty() && candidate.group.defaults.is_empty() {
+            encoded.body
+        } else {
+            // What was just written is an object.
+            let object = Object::read(&encoded.body).map_err(read_error)?;
+            let mut edits = object.edit();
+            configure(&mut edits, &candidate.group);
+            edits.apply()
+        };
+        let uri = endpoint.uri(format, &candidate.upstream_model, stream)?;
+        let conversion = Some(Box::new(Conversion { back: encoded.back, dropped: encoded.dropped }));
+        Ok(Outgoing { uri, body, format, stream, conversion })
+    }
+}
+
+impl Outbound for ChatRequest<'_> {
+    fn write(&self, candidate: &Candidate) -> Result<Outgoing, GatewayError> {
+        let endpoint = candidate.endpoint()?;
+        let stream = candidate.group.streams(self.stream);
+        if endpoint.speaks(self.format) && stream == self.stream {
+            let body = self.edited(candidate, self.format == Format::OpenAiChat && endpoint.quirks().stream_usage);
+            let uri = endpoint.uri(self.format, &candidate.upstream_model, stream)?;
+            return Ok(Outgoing { uri, body, format: self.format, stream, conversion: None });
+        }
+        let format = if endpoint.speaks(self.format) { self.format } else { endpoint.preferred() };
+        self.translated(candidate, format, stream)
+    }
+}
+
+/// Sets config's fields: overrides always, defaults where the client set nothing.
+fn configure<'g>(edits: &mut translation::object::Edits<'g, '_>, group: &'g RoutedGroup) {
+    for (name, value) in &group.overrides {
+        edits.set(name, value.as_str());
+    }
+    for (name, value) in &group.defaults {
+        let limits_length = LENGTH_LIMITS.contains(&name.as_str());
+        let superseded = limits_length && LENGTH_LIMITS.iter().any(|other| edits.has(other));
+        if !edits.has(name) && !superseded {
+            edits.set(name, value.as_str());
+        }
+    }
+}
+
+/// The body is no JSON object.
+pub fn read_error(error: ReadError) -> GatewayError {
+    match error {
+        ReadError::Json(error) => GatewayError::Json(error),
+        ReadError::Shape(error) => GatewayError::field(error),
+    }
+}
+
+#[cfg(test)]
+mod tests;
