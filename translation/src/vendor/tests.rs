@@ -123,6 +123,17 @@ fn the_version_of_anthropic_s_api_is_a_header() {
 }
 
 #[test]
+fn the_example_of_a_new_vendor_is_a_real_one() {
+    let guide = include_str!("../../../CONTRIBUTING.md");
+    let diff: String = include_str!("groq.rs").lines().flat_map(|line| ["+", line, "\n"]).collect();
+    assert!(guide.contains(&diff), "groq.rs and CONTRIBUTING.md have come apart");
+    assert!(
+        guide.contains("     deepseek,\n+    groq,\n     mistral,\n")
+            && include_str!("mod.rs").contains("\n    groq,\n")
+    );
+}
+
+#[test]
 fn quirks_are_none_for_owners_and_cautious_for_others() {
     for name in ["openai", "openai_responses", "azure_openai"] {
         assert!(vendor(name).quirks.max_completion_tokens && vendor(name).quirks.developer_role, "{name}");
