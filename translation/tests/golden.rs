@@ -30,8 +30,8 @@ fn folder(path: &Path) -> &str {
 }
 
 fn pretty(bytes: &[u8]) -> String {
-    let value: Value = serde_json::from_slice(bytes)
-        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(bytes)));
+    let value: Value =
+        serde_json::from_slice(bytes).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(bytes)));
     serde_json::to_string_pretty(&value).unwrap()
 }
 
@@ -103,7 +103,8 @@ fn answers(format: Format, exchange: &Value, request: Request, golden: &mut Stri
             if !matches!(events.last(), Some(Event::Error(_))) {
                 encoder.end(&mut bytes);
             }
-            writeln!(golden, "## stream for {client}\n{}", String::from_utf8(bytes).unwrap().replace('\r', "")).unwrap();
+            writeln!(golden, "## stream for {client}\n{}", String::from_utf8(bytes).unwrap().replace('\r', ""))
+                .unwrap();
         }
     } else if let Some(response) = exchange.get("response") {
         match format.protocol().decode_response(response.to_string().as_bytes()) {

@@ -170,16 +170,17 @@ impl Attempts {
         };
         let Outgoing { uri, body, format, stream, conversion } = outgoing;
         let mut headers = client.for_upstream(format, stream);
-        let (name, value) = &candidate.key.credential;
-        headers.insert(name.clone(), value.clone());
-        endpoint.provider.headers(&mut headers);
-        for (name, value) in &group.headers {
-            headers.insert(name.clone(), value.clone());
-        }
+        endpoint.headers(&mut headers);
         let mut upstream_request = Request::new(Full::new(body));
         *upstream_request.method_mut() = Method::POST;
         *upstream_request.uri_mut() = uri;
         *upstream_request.headers_mut() = headers;
+        if let Err(error) = candidate.key.credential.put(&mut upstream_request) {
+            return Err(Step::Next(error.into()));
+        }
+        for (name, value) in &group.headers {
+            upstream_request.headers_mut().insert(name.clone(), value.clone());
+        }
 
         meter.attempt(&candidate);
         let until = deadline.min(Instant::now() + group.group.timeout);
@@ -198,7 +199,7 @@ impl Attempts {
             }
         };
         let (head, body) = response.into_parts();
-        let verdict = endpoint.provider.classify(head.status, &head.headers);
+        let verdict = endpoint.classify(head.status, &head.headers);
         let status = head.status.as_u16();
         match verdict {
             Verdict::Success => {
