@@ -1,5 +1,6 @@
 //! Wire formats: one folder for each, behind one trait.
 //!
+//! - [`openai_chat`]: OpenAI chat completions.
 //! - [`openai_error`]: the errors of OpenAI's APIs.
 //! - [`sse`]: server-sent events, whatever they carry.
 
@@ -11,6 +12,7 @@ use bytes::Bytes;
 use crate::facts::ModelFacts;
 use crate::ir::{self, Dropped, Event, ProviderError, TranslateError, Usage};
 
+pub mod openai_chat;
 pub mod openai_error;
 pub mod sse;
 mod unserved;
@@ -243,7 +245,7 @@ impl Format {
     /// The format's implementation.
     pub fn protocol(self) -> &'static dyn Protocol {
         match self {
-            Self::OpenAiChat => &unserved::Unserved(Self::OpenAiChat),
+            Self::OpenAiChat => &openai_chat::OpenAiChat,
             Self::OpenAiResponses => &unserved::Unserved(Self::OpenAiResponses),
             Self::AnthropicMessages => &unserved::Unserved(Self::AnthropicMessages),
             Self::GeminiGenerate => &unserved::Unserved(Self::GeminiGenerate),
