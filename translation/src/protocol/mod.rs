@@ -1,5 +1,6 @@
 //! Wire formats: one folder for each, behind one trait.
 //!
+//! - [`anthropic_messages`]: Anthropic's Messages API.
 //! - [`openai_error`]: the errors of OpenAI's APIs.
 //! - [`sse`]: server-sent events, whatever they carry.
 
@@ -11,6 +12,7 @@ use bytes::Bytes;
 use crate::facts::ModelFacts;
 use crate::ir::{self, Dropped, Event, ProviderError, TranslateError, Usage};
 
+pub mod anthropic_messages;
 pub mod openai_error;
 pub mod sse;
 mod unserved;
@@ -245,7 +247,7 @@ impl Format {
         match self {
             Self::OpenAiChat => &unserved::Unserved(Self::OpenAiChat),
             Self::OpenAiResponses => &unserved::Unserved(Self::OpenAiResponses),
-            Self::AnthropicMessages => &unserved::Unserved(Self::AnthropicMessages),
+            Self::AnthropicMessages => &anthropic_messages::AnthropicMessages,
             Self::GeminiGenerate => &unserved::Unserved(Self::GeminiGenerate),
             Self::BedrockConverse => &unserved::Unserved(Self::BedrockConverse),
         }
