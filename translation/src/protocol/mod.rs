@@ -1,6 +1,7 @@
 //! Wire formats: one folder for each, behind one trait.
 //!
 //! - [`openai_chat`]: OpenAI chat completions.
+//! - [`anthropic_messages`]: Anthropic's Messages API.
 //! - [`openai_error`]: the errors of OpenAI's APIs.
 //! - [`sse`]: server-sent events, whatever they carry.
 
@@ -13,6 +14,7 @@ use crate::facts::ModelFacts;
 use crate::ir::{self, Dropped, Event, ProviderError, TranslateError, Usage};
 
 pub mod openai_chat;
+pub mod anthropic_messages;
 pub mod openai_error;
 pub mod sse;
 mod unserved;
@@ -247,7 +249,7 @@ impl Format {
         match self {
             Self::OpenAiChat => &openai_chat::OpenAiChat,
             Self::OpenAiResponses => &unserved::Unserved(Self::OpenAiResponses),
-            Self::AnthropicMessages => &unserved::Unserved(Self::AnthropicMessages),
+            Self::AnthropicMessages => &anthropic_messages::AnthropicMessages,
             Self::GeminiGenerate => &unserved::Unserved(Self::GeminiGenerate),
             Self::BedrockConverse => &unserved::Unserved(Self::BedrockConverse),
         }
