@@ -1,5 +1,6 @@
 //! Wire formats: one folder for each, behind one trait.
 //!
+//! - [`gemini_generate`]: Gemini's `generateContent`.
 //! - [`openai_error`]: the errors of OpenAI's APIs.
 //! - [`sse`]: server-sent events, whatever they carry.
 
@@ -11,6 +12,7 @@ use bytes::Bytes;
 use crate::facts::ModelFacts;
 use crate::ir::{self, Dropped, Event, ProviderError, TranslateError, Usage};
 
+pub mod gemini_generate;
 pub mod openai_error;
 pub mod sse;
 mod unserved;
@@ -246,7 +248,7 @@ impl Format {
             Self::OpenAiChat => &unserved::Unserved(Self::OpenAiChat),
             Self::OpenAiResponses => &unserved::Unserved(Self::OpenAiResponses),
             Self::AnthropicMessages => &unserved::Unserved(Self::AnthropicMessages),
-            Self::GeminiGenerate => &unserved::Unserved(Self::GeminiGenerate),
+            Self::GeminiGenerate => &gemini_generate::GeminiGenerate,
             Self::BedrockConverse => &unserved::Unserved(Self::BedrockConverse),
         }
     }
