@@ -2,6 +2,7 @@
 //!
 //! - [`openai_chat`]: OpenAI chat completions.
 //! - [`anthropic_messages`]: Anthropic's Messages API.
+//! - [`gemini_generate`]: Gemini's `generateContent`.
 //! - [`openai_error`]: the errors of OpenAI's APIs.
 //! - [`sse`]: server-sent events, whatever they carry.
 
@@ -15,6 +16,7 @@ use crate::ir::{self, Dropped, Event, ProviderError, TranslateError, Usage};
 
 pub mod openai_chat;
 pub mod anthropic_messages;
+pub mod gemini_generate;
 pub mod openai_error;
 pub mod sse;
 mod unserved;
@@ -250,7 +252,7 @@ impl Format {
             Self::OpenAiChat => &openai_chat::OpenAiChat,
             Self::OpenAiResponses => &unserved::Unserved(Self::OpenAiResponses),
             Self::AnthropicMessages => &anthropic_messages::AnthropicMessages,
-            Self::GeminiGenerate => &unserved::Unserved(Self::GeminiGenerate),
+            Self::GeminiGenerate => &gemini_generate::GeminiGenerate,
             Self::BedrockConverse => &unserved::Unserved(Self::BedrockConverse),
         }
     }
