@@ -1,5 +1,6 @@
 //! Wire formats: one folder for each, behind one trait.
 //!
+//! - [`openai_responses`]: OpenAI's Responses API.
 //! - [`openai_error`]: the errors of OpenAI's APIs.
 //! - [`sse`]: server-sent events, whatever they carry.
 
@@ -12,6 +13,7 @@ use crate::facts::ModelFacts;
 use crate::ir::{self, Dropped, Event, ProviderError, TranslateError, Usage};
 
 pub mod openai_error;
+pub mod openai_responses;
 pub mod sse;
 mod unserved;
 
@@ -244,7 +246,7 @@ impl Format {
     pub fn protocol(self) -> &'static dyn Protocol {
         match self {
             Self::OpenAiChat => &unserved::Unserved(Self::OpenAiChat),
-            Self::OpenAiResponses => &unserved::Unserved(Self::OpenAiResponses),
+            Self::OpenAiResponses => &openai_responses::OpenAiResponses,
             Self::AnthropicMessages => &unserved::Unserved(Self::AnthropicMessages),
             Self::GeminiGenerate => &unserved::Unserved(Self::GeminiGenerate),
             Self::BedrockConverse => &unserved::Unserved(Self::BedrockConverse),
