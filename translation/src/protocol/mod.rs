@@ -3,6 +3,7 @@
 //! - [`openai_chat`]: OpenAI chat completions.
 //! - [`anthropic_messages`]: Anthropic's Messages API.
 //! - [`gemini_generate`]: Gemini's `generateContent`.
+//! - [`openai_responses`]: OpenAI's Responses API.
 //! - [`openai_error`]: the errors of OpenAI's APIs.
 //! - [`sse`]: server-sent events, whatever they carry.
 
@@ -18,6 +19,7 @@ pub mod openai_chat;
 pub mod anthropic_messages;
 pub mod gemini_generate;
 pub mod openai_error;
+pub mod openai_responses;
 pub mod sse;
 mod unserved;
 
@@ -250,7 +252,7 @@ impl Format {
     pub fn protocol(self) -> &'static dyn Protocol {
         match self {
             Self::OpenAiChat => &openai_chat::OpenAiChat,
-            Self::OpenAiResponses => &unserved::Unserved(Self::OpenAiResponses),
+            Self::OpenAiResponses => &openai_responses::OpenAiResponses,
             Self::AnthropicMessages => &anthropic_messages::AnthropicMessages,
             Self::GeminiGenerate => &gemini_generate::GeminiGenerate,
             Self::BedrockConverse => &unserved::Unserved(Self::BedrockConverse),
