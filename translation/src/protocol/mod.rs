@@ -15,9 +15,9 @@ use bytes::Bytes;
 use crate::facts::ModelFacts;
 use crate::ir::{self, Dropped, Event, ProviderError, TranslateError, Usage};
 
-pub mod openai_chat;
 pub mod anthropic_messages;
 pub mod gemini_generate;
+pub mod openai_chat;
 pub mod openai_error;
 pub mod openai_responses;
 pub mod sse;
