@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::script::Script;
 
@@ -18,8 +19,9 @@ struct Recorded {
     status: u16,
     #[serde(default)]
     headers: serde_json::Map<String, Value>,
+    /// As it stands in the file: its numbers are not to lose a digit.
     #[serde(default)]
-    body: Option<Value>,
+    body: Option<Box<RawValue>>,
     #[serde(default)]
     sse: Option<String>,
 }
@@ -55,8 +57,10 @@ pub(crate) async fn load(script: &mut Script) {
             script.headers.push(("transfer-encoding".to_owned(), "chunked".to_owned()));
             (events, "text/event-stream; charset=utf-8")
         }
-        (None, Some(Value::String(text))) => (text, "text/plain"),
-        (None, Some(body)) => (body.to_string(), "application/json"),
+        (None, Some(body)) => match serde_json::from_str(body.get()) {
+            Ok(text) => (text, "text/plain"),
+            Err(_) => (body.get().to_owned(), "application/json"),
+        },
         (None, None) => (String::new(), "application/json"),
     };
     script.body = Some(body);

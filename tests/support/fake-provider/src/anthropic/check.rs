@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use super::model;
 use crate::call::{Call, list_of, text_of};
 use crate::refusal::Refusal;
 
@@ -39,10 +40,6 @@ const COUNTED: &[&str] =
 const WITHOUT_SAMPLING: &str = "2026-10-21";
 
 const SAMPLING: &[&str] = &["temperature", "top_p", "top_k"];
-
-/// Models that take no sampling, by how their names start.
-const UNSAMPLED: &[&str] =
-    &["claude-opus-4-7", "claude-opus-4-8", "claude-opus-5", "claude-sonnet-5", "claude-haiku-5", "claude-fable"];
 
 /// Checks headers and the names of fields.
 pub(super) fn head(call: &Call<'_>, counts: bool) -> Result<(), Refusal> {
@@ -88,6 +85,7 @@ pub(super) fn values(call: &Call<'_>, counts: bool) -> Result<(), Refusal> {
     if list_of(request, "stop_sequences").iter().any(|stop| stop.as_str().is_none_or(|stop| stop.trim().is_empty())) {
         return Err(Refusal::invalid("stop_sequences: each stop sequence must contain non-whitespace"));
     }
+    model::check(request, call.model)?;
     sampling(call)?;
     thinking(request, max_tokens)?;
     tools(request)?;
@@ -101,11 +99,6 @@ fn sampling(call: &Call<'_>) -> Result<(), Refusal> {
     let request = call.json();
     let given = |name: &str| request.get(name).filter(|value| !value.is_null());
     let model = call.model;
-    for name in SAMPLING {
-        if given(name).is_some() && UNSAMPLED.iter().any(|prefix| model.starts_with(prefix)) {
-            return Err(Refusal::invalid(format!("`{name}` is deprecated for this model.")));
-        }
-    }
     for name in ["temperature", "top_p"] {
         let in_range = |value: &Value| value.as_f64().is_some_and(|value| (0.0..=1.0).contains(&value));
         if given(name).is_some_and(|value| !in_range(value)) {

@@ -4,5 +4,6 @@ mod check;
 pub(crate) mod count;
 mod history;
 pub(crate) mod messages;
+mod model;
 pub(crate) mod models;
 mod stream;

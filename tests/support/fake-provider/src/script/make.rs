@@ -31,7 +31,12 @@ impl Script {
     }
 
     /// An answer that the model refuses to give.
-    pub fn refusal(words: impl Into<String>) -> Self {
+    pub fn refusal() -> Self {
+        Self::refusing("I'm sorry, but I can't help with that.")
+    }
+
+    /// An answer that the model refuses to give, in these words.
+    pub fn refusing(words: impl Into<String>) -> Self {
         Self { refusal: Some(words.into()), ..Self::default() }
     }
 
@@ -51,7 +56,7 @@ impl Script {
     }
 
     /// An answer with this JSON document.
-    pub fn json(document: &Value) -> Self {
+    pub fn json(document: Value) -> Self {
         Self::verbatim(200, "application/json", document.to_string())
     }
 
@@ -163,7 +168,7 @@ impl Script {
             "junk" => Self::verbatim(200, "application/json", "{\"id\": \"chatcmpl-"),
             "echo" => Self { echo: true, ..Self::default() },
             "thinking" => Self::new().thinking("The user wants an answer. I have one."),
-            "refusal" => Self::refusal("I'm sorry, but I can't help with that."),
+            "refusal" => Self::refusal(),
             "blocked" => Self::blocked("PROHIBITED_CONTENT"),
             _ => return None,
         })

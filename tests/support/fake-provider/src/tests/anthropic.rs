@@ -133,6 +133,7 @@ async fn thoughts_are_streamed_and_left_out_by_the_newer_models() {
     request["thinking"] = json!({ "type": "enabled", "budget_tokens": 2048 });
     let text = messages(&provider, &request).await.text();
     assert!(text.contains("thinking_delta") && text.contains("signature_delta"), "{text}");
+    request["model"] = json!("claude-opus-4-7");
     request["thinking"] = json!({ "type": "adaptive" });
     let text = messages(&provider, &request).await.text();
     assert!(!text.contains("thinking_delta") && text.contains("signature_delta"), "{text}");
@@ -175,9 +176,37 @@ async fn requests_are_refused_as_the_vendor_does() {
         assert_eq!((&error["type"], &error["error"]["type"]), (&json!("error"), &json!("invalid_request_error")));
         assert_eq!(error["request_id"], "req_fake");
     }
-    let mut newer = with("temperature", &json!(0.5));
-    newer["model"] = json!("claude-opus-4-7");
-    messages(&provider, &newer).await.refuses(400, "`temperature` is deprecated for this model.");
+}
+
+#[tokio::test]
+async fn models_refuse_what_they_do_not_have() {
+    let provider = provider().await;
+    let effort = |level: &str| json!({ "effort": level });
+    let cases = [
+        ("claude-opus-4-7", "temperature", json!(0.5), "`temperature` is deprecated for this model."),
+        ("claude-3-haiku-20240307", "max_tokens", json!(5000), "max_tokens: 5000 > 4096, which is the maximum"),
+        ("claude-opus-4-6", "output_config", effort("xhigh"), "Supported levels: high, low, max, medium."),
+        ("claude-haiku-4-5", "output_config", effort("low"), "does not support the effort parameter"),
+        (
+            "claude-opus-5",
+            "thinking",
+            json!({ "type": "enabled", "budget_tokens": 1024 }),
+            "Use \\\"thinking.type.adaptive\\\"",
+        ),
+        ("claude-haiku-4-5", "thinking", json!({ "type": "adaptive" }), "adaptive thinking is not supported"),
+        ("claude-opus-5-5", "thinking", json!({ "type": "disabled" }), "is not supported for this model"),
+        (
+            "claude-sonnet-4-6",
+            "messages",
+            json!([{ "role": "assistant", "content": "x" }]),
+            "assistant message prefill",
+        ),
+    ];
+    for (model, name, value, words) in cases {
+        let mut request = with(name, &value);
+        request["model"] = json!(model);
+        messages(&provider, &request).await.refuses(400, words);
+    }
 }
 
 #[tokio::test]
@@ -219,7 +248,7 @@ async fn scripts_apply_in_the_vendor_s_shape() {
     provider.script(Target::All, Script::saying("one two").cut(Cut::AfterChunks(1)));
     let got = messages(&provider, &streamed).await;
     assert!(got.text().contains("one ") && !got.text().contains("message_stop"));
-    provider.script(Target::All, Script::refusal("No."));
+    provider.script(Target::All, Script::refusing("No."));
     let got = messages(&provider, &streamed).await;
     assert_eq!(got.names(), ["message_start", "ping", "message_delta", "message_stop"]);
     assert_eq!(got.events()[2].1["delta"]["stop_details"]["explanation"], "No.");

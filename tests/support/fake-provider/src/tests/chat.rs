@@ -175,7 +175,7 @@ async fn thoughts_refusals_and_ends_are_scripted() {
         "{answer}"
     );
     assert!(answer.contains(r#""cached_tokens":4"#) && answer.contains(r#""reasoning_tokens":2"#), "{answer}");
-    provider.script(Target::All, Script::refusal("I will not"));
+    provider.script(Target::All, Script::refusing("I will not"));
     let answer = exchange(&provider, &chat(true)).await;
     assert!(answer.contains(r#"{"refusal":"will "}"#) && answer.contains(r#""finish_reason":"stop""#), "{answer}");
 }

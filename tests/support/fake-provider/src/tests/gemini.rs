@@ -185,7 +185,7 @@ async fn blocks_and_refusals_are_scripted() {
         (answer.get("candidates"), &answer["promptFeedback"]["blockReason"]),
         (None, &json!("PROHIBITED_CONTENT"))
     );
-    provider.script(Target::All, Script::refusal("No."));
+    provider.script(Target::All, Script::refusing("No."));
     let answer = call(&provider, "gemini-2.5-flash:generateContent", &request()).await.json();
     assert_eq!(
         (&answer["candidates"][0]["finishReason"], &answer["candidates"][0]["content"]),

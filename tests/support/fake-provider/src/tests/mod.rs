@@ -70,7 +70,8 @@ impl Got {
 async fn send(provider: &FakeProvider, head: &str, body: &[u8]) -> Got {
     let mut stream = TcpStream::connect(provider.addr).await.unwrap();
     let (line, headers) = head.split_once('\n').unwrap_or((head, ""));
-    let headers = headers.trim().lines().map(|header| format!("{}\r\n", header.trim())).collect::<String>();
+    let headers: Vec<String> = headers.trim().lines().map(|header| header.trim().to_owned() + "\r\n").collect();
+    let headers = headers.concat();
     let request =
         format!("{line} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n", body.len());
     stream.write_all(request.as_bytes()).await.unwrap();

@@ -88,7 +88,7 @@ async fn thoughts_refusals_and_incomplete_answers_are_streamed() {
     request["reasoning"] = json!({ "summary": "auto" });
     let names = openai(&provider, "/v1/responses", &request).await.names();
     assert!(names.contains(&"response.reasoning_summary_part.done".to_owned()), "{names:?}");
-    provider.script(Target::All, Script::refusal("I will not"));
+    provider.script(Target::All, Script::refusing("I will not"));
     let names = openai(&provider, "/v1/responses", &request).await.names();
     assert!(names.contains(&"response.refusal.done".to_owned()), "{names:?}");
     provider.script(Target::All, Script::saying("one").finish("length"));
@@ -145,12 +145,12 @@ async fn responses_are_remembered_for_their_key() {
 #[tokio::test]
 async fn responses_in_the_background_are_done_later_or_cancelled() {
     let provider = provider().await;
-    let make = async || openai(&provider, "/v1/responses", &with("background", &json!(true))).await.json();
-    let made = make().await;
+    let queue = async || openai(&provider, "/v1/responses", &with("background", &json!(true))).await.json();
+    let made = queue().await;
     assert_eq!((&made["status"], &made["output"]), (&json!("queued"), &json!([])));
     let path = |made: &Value| format!("/v1/responses/{}", made["id"].as_str().unwrap());
     assert_eq!(get(&provider, &path(&made)).await.json()["status"], "completed");
-    let made = make().await;
+    let made = queue().await;
     for _ in 0..2 {
         let cancelled = openai(&provider, &format!("{}/cancel", path(&made)), &json!({})).await.json();
         assert_eq!(cancelled["status"], "cancelled");

@@ -7,14 +7,12 @@ use crate::script::Script;
 
 /// A form; fields with a file name carry it after a bar.
 fn form(fields: &[(&str, &str)]) -> String {
-    let mut body = String::new();
-    for (name, value) in fields {
-        let (name, file) = name
-            .split_once('|')
-            .map_or((*name, String::new()), |(name, file)| (name, format!("; filename=\"{file}\"")));
-        body += &format!("--frontier\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n{value}\r\n");
-    }
-    body + "--frontier--\r\n"
+    let part = |(name, value): &(&str, &str)| {
+        let (name, file) = name.split_once('|').unwrap_or((name, ""));
+        let file = if file.is_empty() { String::new() } else { format!("; filename=\"{file}\"") };
+        format!("--frontier\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n{value}\r\n")
+    };
+    fields.iter().map(part).chain(["--frontier--\r\n".to_owned()]).collect::<Vec<_>>().concat()
 }
 
 async fn upload(provider: &FakeProvider, path: &str, key: &str, fields: &[(&str, &str)]) -> Got {
