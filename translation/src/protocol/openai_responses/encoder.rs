@@ -381,3 +381,12 @@ impl Encoder {
         });
     }
 }
+
+/// The same pair for a stream that passes through, of which nothing is known here.
+pub(super) fn failure(error: &ProviderError, request_id: &str) -> Vec<u8> {
+    let id = request_id.chars().filter(char::is_ascii_alphanumeric).collect();
+    let request = std::sync::Arc::new(crate::ir::Request::new(crate::protocol::Format::OpenAiResponses, ""));
+    let mut out = Vec::new();
+    Encoder::new(Asked { id, created: 0, request }, false).failed(error, &mut out);
+    out
+}

@@ -95,6 +95,10 @@ impl Protocol for OpenAiResponses {
         openai_error::encode(error)
     }
 
+    fn error_event(&self, error: &ProviderError, request_id: &str) -> Vec<u8> {
+        encoder::failure(error, request_id)
+    }
+
     fn decoder(&self) -> Box<dyn StreamDecoder> {
         Box::new(decoder::Decoder::new())
     }

@@ -7,6 +7,7 @@ use crate::ir::{
     CallKind, Citation, ErrorKind, Event, Family, Finish, Media, MediaKind, Part, ProviderError, Signature, Source,
     Start, Usage,
 };
+use crate::protocol::Protocol as _;
 
 fn started() -> Event {
     Event::Start(Start { id: Some("up".to_owned()), model: Some("claude-x".to_owned()), ..Start::default() })
@@ -212,6 +213,16 @@ fn point_10_an_error_is_the_pair_of_events_that_every_client_raises_on() {
     assert_eq!(second["response"]["error"], json!({"code": "overloaded", "message": "Overloaded"}));
     let [.., Event::Error(again)] = &super::events(&stream(&told, request()), &[])[..] else { panic!() };
     assert_eq!((again.kind, again.message.as_str()), (ErrorKind::Overloaded, "Overloaded"));
+}
+
+#[test]
+fn a_stream_that_passes_through_fails_with_the_same_pair() {
+    let error = ProviderError::truncated();
+    let events = wire(&super::OpenAiResponses.error_event(&error, "01-ab"));
+    assert_eq!(names(&events), ["error", "failed"]);
+    assert_eq!(events[0].1["error"]["code"], "upstream_stream_truncated");
+    assert_eq!(events[1].1["response"]["status"], "failed");
+    assert_eq!(events[1].1["response"]["id"], "resp_01ab");
 }
 
 #[test]
