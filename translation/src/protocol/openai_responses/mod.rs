@@ -78,9 +78,12 @@ impl Protocol for OpenAiResponses {
         encoder.start(&Start { service_tier, usage: response.usage, ..Start::default() }, &mut out);
         if let Some(choice) = response.choices.first() {
             encoder.finish(choice.finish);
-            choice.parts.iter().for_each(|part| encode_part(&mut encoder, part, &mut out));
-            if let Some(logprobs) = &choice.logprobs {
-                encoder.logprobs(logprobs);
+            let last_text = choice.parts.iter().rposition(|part| matches!(part, Part::Text { .. }));
+            for (at, part) in choice.parts.iter().enumerate() {
+                encode_part(&mut encoder, part, &mut out);
+                if let Some(logprobs) = choice.logprobs.as_ref().filter(|_| Some(at) == last_text) {
+                    encoder.logprobs(logprobs);
+                }
             }
         }
         encoder.document(&mut out);

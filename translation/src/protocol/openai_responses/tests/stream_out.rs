@@ -94,7 +94,7 @@ fn a_text_is_the_full_sequence_of_events() {
     );
     assert_eq!(
         last["usage"],
-        json!({"input_tokens": 10, "input_tokens_details": {"cached_tokens": 4}, "output_tokens": 7,
+        json!({"input_tokens": 10, "input_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 0}, "output_tokens": 7,
             "output_tokens_details": {"reasoning_tokens": 2}, "total_tokens": 17})
     );
     assert_eq!(events[0].1["response"]["usage"], Value::Null);
