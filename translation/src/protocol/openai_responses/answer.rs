@@ -1,6 +1,8 @@
 //! Reads a provider's whole answer (API reference, "The response object").
 
-use serde::Deserialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::item::{Annotation, Item, Kind, Piece, Thought, call_kind, opaque};
@@ -164,26 +166,37 @@ pub(super) fn decode(body: &[u8]) -> Result<Response, ProviderError> {
     })
 }
 
-/// Log probabilities in the shape of chat completions, where the two lists are always there.
-pub(super) fn logprobs(tokens: &[&RawValue]) -> Json {
-    let mut all: Vec<serde_json::Value> = tokens.iter().filter_map(|token| maybe(token)).collect();
-    all.retain(serde_json::Value::is_object);
-    for token in &mut all {
-        complete(token);
-        let others = &mut token["top_logprobs"];
-        match others.as_array_mut() {
-            Some(others) => others.iter_mut().for_each(complete),
-            None => *others = serde_json::json!([]),
-        }
-    }
-    Json::of(&serde_json::json!({ "content": all }))
+/// A token and its log probability, as chat completions have it.
+#[derive(Deserialize, Serialize)]
+struct LogProbability<'a> {
+    #[serde(borrow)]
+    token: Cow<'a, str>,
+    /// As it was written.
+    #[serde(borrow)]
+    logprob: &'a RawValue,
+    bytes: Option<Vec<u8>>,
+    /// None within such a list.
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    top_logprobs: Option<Vec<LogProbability<'a>>>,
 }
 
-/// Streams leave the bytes of a token out.
-fn complete(token: &mut serde_json::Value) {
-    if token.is_object() && token["bytes"].is_null() {
-        token["bytes"] = token["token"].as_str().map(str::as_bytes).into();
+/// Log probabilities in the shape of chat completions, where bytes and alternatives are always there; streams leave the bytes out.
+pub(super) fn logprobs(tokens: &[&RawValue]) -> Json {
+    #[derive(Serialize)]
+    struct Whole<'a> {
+        content: Vec<LogProbability<'a>>,
     }
+
+    let complete = |token: &mut LogProbability<'_>| {
+        let bytes = || token.token.as_bytes().to_vec();
+        token.bytes = Some(token.bytes.take().unwrap_or_else(bytes));
+    };
+    let mut content: Vec<LogProbability<'_>> = tokens.iter().filter_map(|token| maybe(token)).collect();
+    for token in &mut content {
+        complete(token);
+        token.top_logprobs.get_or_insert_default().iter_mut().for_each(complete);
+    }
+    Json::of(&Whole { content })
 }
 
 #[derive(Default)]

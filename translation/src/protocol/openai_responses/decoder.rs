@@ -233,4 +233,8 @@ impl StreamDecoder for Decoder {
             self.fail(ProviderError::truncated(), events);
         }
     }
+
+    fn done(&self) -> bool {
+        self.over
+    }
 }

@@ -19,7 +19,8 @@ pub(super) struct Frame {
 /// What does.
 pub(super) struct State<'s> {
     pub(super) status: &'static str,
-    pub(super) output: &'s [u8],
+    /// JSON of each item that is whole; empty of one that is not.
+    pub(super) output: &'s [Vec<u8>],
     pub(super) usage: Option<Usage>,
     pub(super) service_tier: Option<&'s str>,
     pub(super) incomplete: Option<&'static str>,
@@ -49,14 +50,20 @@ impl Frame {
 
     /// Appends the object.
     pub(super) fn write(&self, out: &mut Vec<u8>, state: &State<'_>) {
-        out.reserve(self.head.len() + self.tail.len() + state.output.len() + 400);
+        let output: usize = state.output.iter().map(|item| item.len() + 1).sum();
+        out.reserve(self.head.len() + self.tail.len() + output + 400);
         out.extend_from_slice(&self.head);
         member(out, "status", state.status);
         let error = state.error.map(|error| Failure { code: failure_code(error), message: &error.message });
         member(out, "error", &error);
         member(out, "incomplete_details", &state.incomplete.map(|reason| Incomplete { reason }));
         out.extend_from_slice(b"\"output\":[");
-        out.extend_from_slice(state.output);
+        for (at, item) in state.output.iter().filter(|item| !item.is_empty()).enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            out.extend_from_slice(item);
+        }
         out.extend_from_slice(b"],");
         member(out, "usage", &state.usage.as_ref().map(Counted::of));
         member(out, "service_tier", &state.service_tier);
@@ -118,8 +125,7 @@ struct Counted {
 #[derive(Serialize)]
 struct InputDetails {
     cached_tokens: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cache_write_tokens: Option<u64>,
+    cache_write_tokens: u64,
 }
 
 #[derive(Serialize)]
@@ -131,10 +137,7 @@ impl Counted {
     fn of(usage: &Usage) -> Self {
         Self {
             input_tokens: usage.input,
-            input_tokens_details: InputDetails {
-                cached_tokens: usage.cached,
-                cache_write_tokens: Some(usage.cache_write).filter(|count| *count > 0),
-            },
+            input_tokens_details: InputDetails { cached_tokens: usage.cached, cache_write_tokens: usage.cache_write },
             output_tokens: usage.output,
             output_tokens_details: OutputDetails { reasoning_tokens: usage.reasoning },
             total_tokens: usage.total(),

@@ -4,6 +4,9 @@
 use std::fmt;
 use std::io::Write as _;
 
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
 use super::document::{Frame, State, StreamError, push, service_tier, status};
 use super::output::{Call, Message, Piece, Thought, annotation};
 use super::signature::Signs;
@@ -127,10 +130,9 @@ impl Encoder {
         incomplete: Option<&'static str>,
         error: Option<&ProviderError>,
     ) {
-        let output = self.items.iter().filter(|item| !item.is_empty()).cloned().collect::<Vec<_>>().join(&b',');
         let usage = self.usage.filter(|_| status != "in_progress");
         let service_tier = service_tier(self.service_tier.as_deref(), &self.asked.request);
-        self.frame.write(out, &State { status, output: &output, usage, service_tier, incomplete, error });
+        self.frame.write(out, &State { status, output: &self.items, usage, service_tier, incomplete, error });
     }
 
     /// Appends the whole answer.
@@ -262,17 +264,19 @@ impl Encoder {
 
     /// Log probabilities, in chat's shape, of the text before.
     pub(super) fn logprobs(&mut self, logprobs: &Json) {
-        let Open::Message(Message { open: Some(piece), .. }) = &mut self.open else { return };
-        let list = logprobs.get().find('[').zip(logprobs.get().rfind(']'));
-        let tokens = serde_json::from_str::<serde_json::Value>(logprobs.get()).unwrap_or_default();
-        if list.is_none() || tokens["content"].as_array().is_none_or(Vec::is_empty) {
-            return;
+        #[derive(Deserialize)]
+        struct Tokens<'a> {
+            #[serde(borrow)]
+            content: Vec<&'a RawValue>,
         }
-        for token in tokens["content"].as_array().into_iter().flatten() {
+
+        let Open::Message(Message { open: Some(piece), .. }) = &mut self.open else { return };
+        let Ok(Tokens { content }) = serde_json::from_str(logprobs.get()) else { return };
+        for token in content {
             if !piece.logprobs.is_empty() {
                 piece.logprobs.push(b',');
             }
-            push(&mut piece.logprobs, token);
+            piece.logprobs.extend_from_slice(token.get().as_bytes());
         }
     }
 
@@ -380,4 +384,13 @@ impl Encoder {
             encoder.write(out, "failed", None, Some(error));
         });
     }
+}
+
+/// The same pair for a stream that passes through, of which nothing is known here.
+pub(super) fn failure(error: &ProviderError, request_id: &str) -> Vec<u8> {
+    let id = request_id.chars().filter(char::is_ascii_alphanumeric).collect();
+    let request = std::sync::Arc::new(crate::ir::Request::new(crate::protocol::Format::OpenAiResponses, ""));
+    let mut out = Vec::new();
+    Encoder::new(Asked { id, created: 0, request }, false).failed(error, &mut out);
+    out
 }

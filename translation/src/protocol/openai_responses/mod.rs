@@ -78,9 +78,12 @@ impl Protocol for OpenAiResponses {
         encoder.start(&Start { service_tier, usage: response.usage, ..Start::default() }, &mut out);
         if let Some(choice) = response.choices.first() {
             encoder.finish(choice.finish);
-            choice.parts.iter().for_each(|part| encode_part(&mut encoder, part, &mut out));
-            if let Some(logprobs) = &choice.logprobs {
-                encoder.logprobs(logprobs);
+            let last_text = choice.parts.iter().rposition(|part| matches!(part, Part::Text { .. }));
+            for (at, part) in choice.parts.iter().enumerate() {
+                encode_part(&mut encoder, part, &mut out);
+                if let Some(logprobs) = choice.logprobs.as_ref().filter(|_| Some(at) == last_text) {
+                    encoder.logprobs(logprobs);
+                }
             }
         }
         encoder.document(&mut out);
@@ -93,6 +96,10 @@ impl Protocol for OpenAiResponses {
 
     fn encode_error(&self, error: &ProviderError, _request_id: &str) -> (u16, Vec<u8>) {
         openai_error::encode(error)
+    }
+
+    fn error_event(&self, error: &ProviderError, request_id: &str) -> Vec<u8> {
+        encoder::failure(error, request_id)
     }
 
     fn decoder(&self) -> Box<dyn StreamDecoder> {

@@ -10,7 +10,9 @@ use super::shape::{Shape, reasoning_effort, summary_word, tier_word};
 use super::tools::{Written, WrittenChoice};
 use crate::back::Back;
 use crate::facts::{Sampling, ThinkingForm};
-use crate::ir::{Dropped, Field, Message, Output, Part, Request, Role, Tool, ToolChoice, ToolKind, TranslateError};
+use crate::ir::{
+    Dropped, Field, Message, Output, Part, Request, Role, ServiceTier, Tool, ToolChoice, ToolKind, TranslateError,
+};
 use crate::json::Json;
 use crate::names::{Mapping, OPENAI_NAMES};
 use crate::protocol::{Encoded, Format, Target};
@@ -65,6 +67,11 @@ fn refuse(request: &Request) -> Result<(), TranslateError> {
     Ok(())
 }
 
+/// Whether OpenAI has that tier: a word of another family's it has not.
+fn knows_tier(request: &Request, tier: &ServiceTier) -> bool {
+    !matches!(tier, ServiceTier::Other(_)) || matches!(request.origin, Format::OpenAiChat | Format::OpenAiResponses)
+}
+
 fn left_out(request: &Request, dropped: &mut Dropped) {
     let fields = [
         (request.top_k.is_some(), Field::TopK),
@@ -72,6 +79,7 @@ fn left_out(request: &Request, dropped: &mut Dropped) {
         (request.presence_penalty.is_some(), Field::PresencePenalty),
         (request.frequency_penalty.is_some(), Field::FrequencyPenalty),
         (!request.stop.is_empty(), Field::Stop),
+        (request.service_tier.as_ref().is_some_and(|tier| !knows_tier(request, tier)), Field::ServiceTier),
         (request.cache.is_some() || request.tools.iter().any(|tool| tool.cache.is_some()), Field::Cache),
     ];
     fields.into_iter().filter(|(there, _)| *there).for_each(|(_, field)| dropped.field(request, field));
@@ -297,7 +305,7 @@ impl Serialize for Whole<'_> {
             map.serialize_entry("reasoning", &Reasoning { effort: settings.effort, summary: settings.summary })?;
         }
         entry!("user", request.user.as_deref());
-        entry!("service_tier", request.service_tier.as_ref().map(tier_word));
+        entry!("service_tier", request.service_tier.as_ref().filter(|tier| knows_tier(request, tier)).map(tier_word));
         self.stored(&mut map)?;
         map.end()
     }

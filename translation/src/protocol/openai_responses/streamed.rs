@@ -28,6 +28,10 @@ pub(super) struct Where<'e> {
     pub(super) piece: u64,
 }
 
+/// More items, and more pieces of one, no answer has. Beyond that, the last stands for all: wild ids and indices must not fill the memory.
+const MOST_ITEMS: usize = 1_024;
+const MOST_PIECES: usize = 256;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sort {
     Message,
@@ -79,8 +83,7 @@ fn rest(whole: &str, told: usize) -> &str {
 
 impl Streamed {
     fn piece(&mut self, at: u64) -> &mut Told {
-        // More pieces than this no answer has; a wild index must not fill the memory.
-        let at = usize::try_from(at).unwrap_or(usize::MAX).min(1_023);
+        let at = usize::try_from(at).unwrap_or(usize::MAX).min(MOST_PIECES - 1);
         if self.pieces.len() <= at {
             self.pieces.resize(at + 1, Told::default());
         }
@@ -107,6 +110,9 @@ impl Items {
     }
 
     fn make(&mut self, at: Where<'_>, sort: Sort) -> usize {
+        if self.all.len() >= MOST_ITEMS {
+            return self.all.len() - 1;
+        }
         self.all.push(Streamed {
             sort,
             index: at.index,

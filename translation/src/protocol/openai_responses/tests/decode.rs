@@ -152,7 +152,7 @@ fn a_clients_answer_says_back_what_it_asked() {
                     "content": [{"type": "output_text", "text": "a", "annotations": [], "logprobs": []}]},
                 {"id": "fc_abc_1", "type": "function_call", "status": "completed", "call_id": "c1", "name": "f", "arguments": "{}"},
             ],
-            "usage": {"input_tokens": 0, "input_tokens_details": {"cached_tokens": 0}, "output_tokens": 0,
+            "usage": {"input_tokens": 0, "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0}, "output_tokens": 0,
                 "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": 0},
             "service_tier": "flex", "background": false, "instructions": "Be brief.", "max_output_tokens": 50,
             "max_tool_calls": null, "model": "alias", "parallel_tool_calls": false, "previous_response_id": null,

@@ -12,7 +12,9 @@ use crate::ir::{CallKind, Choice, Event, Part, Request, Response, ToolCall};
 use crate::protocol::{Asked, Encoded, Protocol as _, Quirks, Target};
 
 mod decode;
+mod fixtures;
 mod recordings;
+mod replay;
 mod request_in;
 mod request_out;
 mod stream_in;

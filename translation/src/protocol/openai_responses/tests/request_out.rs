@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{OpenAiResponses, decoded, encoded, target};
 use crate::ir::{
     CacheControl, CallKind, Effort, Family, Media, MediaKind, Message, Output, Part, Reasoning, Request, Role, Schema,
-    Signature, Source, Summary, Thinking, Tool, ToolCall, ToolChoice, ToolKind, ToolResult,
+    ServiceTier, Signature, Source, Summary, Thinking, Tool, ToolCall, ToolChoice, ToolKind, ToolResult,
 };
 use crate::json::Json;
 use crate::protocol::{Format, Protocol as _};
@@ -308,6 +308,10 @@ fn what_would_change_the_meaning_is_refused_and_the_rest_named() {
     let (written, whole) = encoded(&request, "gpt-4o");
     assert_eq!((&written["metadata"], &written["store"]), (&json!({"k": "v"}), &json!(true)));
     assert_eq!(whole.dropped.names(), ["cache_control", "logit_bias"]);
+    let mut request = hello();
+    (request.origin, request.service_tier) = (Format::GeminiGenerate, Some(ServiceTier::Other("batch".to_owned())));
+    let (written, whole) = encoded(&request, "gpt-4o");
+    assert_eq!((written.get("service_tier"), whole.dropped.names().len()), (None, 1));
 }
 
 #[test]

@@ -259,6 +259,17 @@ fn point_11_a_stream_that_breaks_off_is_an_error() {
 }
 
 #[test]
+fn wild_ids_and_indices_do_not_fill_the_memory() {
+    let mut data = vec![created()];
+    for n in 0..3_000_u64 {
+        let (id, far) = (format!("msg_{n}"), u64::MAX - n);
+        data.push(json!({"type": "response.output_text.delta", "item_id": id, "output_index": far, "content_index": far, "delta": "x"}));
+    }
+    data.push(completed(&json!([])));
+    assert_eq!(parts(&data), [Part::text("x".repeat(3_000))]);
+}
+
+#[test]
 fn a_background_answer_that_was_cancelled_is_an_error() {
     let data = [created(), json!({"type": "response.cancelled", "response": {"status": "cancelled"}})];
     assert!(matches!(events(sse(&data, true).as_bytes(), &[]).last(), Some(Event::Error(_))));

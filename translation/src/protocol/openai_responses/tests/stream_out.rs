@@ -7,6 +7,7 @@ use crate::ir::{
     CallKind, Citation, ErrorKind, Event, Family, Finish, Media, MediaKind, Part, ProviderError, Signature, Source,
     Start, Usage,
 };
+use crate::protocol::Protocol as _;
 
 fn started() -> Event {
     Event::Start(Start { id: Some("up".to_owned()), model: Some("claude-x".to_owned()), ..Start::default() })
@@ -93,7 +94,7 @@ fn a_text_is_the_full_sequence_of_events() {
     );
     assert_eq!(
         last["usage"],
-        json!({"input_tokens": 10, "input_tokens_details": {"cached_tokens": 4}, "output_tokens": 7,
+        json!({"input_tokens": 10, "input_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 0}, "output_tokens": 7,
             "output_tokens_details": {"reasoning_tokens": 2}, "total_tokens": 17})
     );
     assert_eq!(events[0].1["response"]["usage"], Value::Null);
@@ -212,6 +213,16 @@ fn point_10_an_error_is_the_pair_of_events_that_every_client_raises_on() {
     assert_eq!(second["response"]["error"], json!({"code": "overloaded", "message": "Overloaded"}));
     let [.., Event::Error(again)] = &super::events(&stream(&told, request()), &[])[..] else { panic!() };
     assert_eq!((again.kind, again.message.as_str()), (ErrorKind::Overloaded, "Overloaded"));
+}
+
+#[test]
+fn a_stream_that_passes_through_fails_with_the_same_pair() {
+    let error = ProviderError::truncated();
+    let events = wire(&super::OpenAiResponses.error_event(&error, "01-ab"));
+    assert_eq!(names(&events), ["error", "failed"]);
+    assert_eq!(events[0].1["error"]["code"], "upstream_stream_truncated");
+    assert_eq!(events[1].1["response"]["status"], "failed");
+    assert_eq!(events[1].1["response"]["id"], "resp_01ab");
 }
 
 #[test]
