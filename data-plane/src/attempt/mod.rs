@@ -72,7 +72,7 @@ pub enum Failure {
     /// No provider gave a status of its own that the client may see.
     Gateway(GatewayError),
     /// What a provider said.
-    Provider(ProviderAnswer),
+    Provider(Box<ProviderAnswer>),
 }
 
 /// The error answer of a provider.
@@ -240,7 +240,7 @@ impl Attempts {
     }
 
     /// The provider does not take the upstream key.
-    fn key_refused(&self, said: ProviderAnswer, meter: &mut Meter) -> Step {
+    fn key_refused(&self, said: Box<ProviderAnswer>, meter: &mut Meter) -> Step {
         self.observe(&said.candidate, Health::Invalid, 0, said.status.as_u16());
         let words = redact_text(&said.candidate.key, openai_error::message(&said.body).unwrap_or_default());
         let reason = format!("the provider refused the upstream key: {words}");
@@ -294,12 +294,12 @@ fn key_state(candidate: &Candidate, health: Health, until_ms: i64, status: u16, 
 }
 
 /// What the provider says in an error answer. A body that does not come, or is too long, is left out or cut: the status stands.
-async fn said(candidate: Candidate, format: Format, head: Parts, body: Incoming) -> ProviderAnswer {
+async fn said(candidate: Candidate, format: Format, head: Parts, body: Incoming) -> Box<ProviderAnswer> {
     let collected = collect::collect(body, LONGEST_ERROR, Patience::within(ERROR_BODY_TIMEOUT)).await;
     let body = match collected {
         Ok(Collected::Whole(body)) => collect::unpack(&head.headers, body, LONGEST_ERROR).unwrap_or_default(),
         Ok(Collected::Larger { .. }) | Err(_) => Bytes::new(),
     };
     let error = format.protocol().decode_error(head.status.as_u16(), &body);
-    ProviderAnswer { status: head.status, headers: head.headers, body, candidate, format, error }
+    Box::new(ProviderAnswer { status: head.status, headers: head.headers, body, candidate, format, error })
 }
