@@ -52,6 +52,12 @@ pub trait Protocol: Debug + Send + Sync {
     /// [`TranslateError`]: it is malformed.
     fn decode_request(&self, body: &[u8]) -> Result<ir::Request, TranslateError>;
 
+    /// Whether a client's request holds signatures that this gateway wrapped because they are another family's: a provider of this format would refuse them, so the
+    /// request has to be translated even where its format is the provider's own. Cheap: a search.
+    fn holds_foreign_signatures(&self, _body: &[u8]) -> bool {
+        false
+    }
+
     /// Writes a request for a provider.
     ///
     /// # Errors

@@ -48,12 +48,6 @@ pub fn stateful_field(request: &ir::Request) -> Option<&'static str> {
     request_in::stateful_field(request)
 }
 
-/// Whether a client's request holds thoughts that this gateway wrapped for another family. A provider of this format would refuse them, so such a request has
-/// to be translated even where its format is the provider's own.
-pub fn has_wrapped_thoughts(body: &[u8]) -> bool {
-    memmem::find(body, signature::PREFIX.as_bytes()).is_some()
-}
-
 impl Protocol for OpenAiResponses {
     fn format(&self) -> Format {
         Format::OpenAiResponses
@@ -61,6 +55,10 @@ impl Protocol for OpenAiResponses {
 
     fn decode_request(&self, body: &[u8]) -> Result<ir::Request, TranslateError> {
         request_in::decode(body)
+    }
+
+    fn holds_foreign_signatures(&self, body: &[u8]) -> bool {
+        memmem::find(body, signature::PREFIX.as_bytes()).is_some()
     }
 
     fn encode_request(&self, request: &ir::Request, target: &Target<'_>) -> Result<Encoded, TranslateError> {
