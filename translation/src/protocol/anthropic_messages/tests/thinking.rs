@@ -168,3 +168,21 @@ fn anthropics_own_words_are_kept() {
     request.reasoning.as_mut().unwrap().thinking = Some(Thinking::Adaptive);
     assert_eq!(thought(&request, SONNET_46).0, json!({"type": "adaptive"}));
 }
+
+#[test]
+fn a_step_that_was_paused_goes_on_as_it_began() {
+    let block =
+        crate::json::Json::of(&json!({"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}));
+    let paused = vec![Part::text("I have read five."), Part::Opaque { family: Family::Anthropic, block }];
+    let mut request = chat([(Role::User, vec![Part::text("Hi")]), (Role::Assistant, paused)]);
+    request.reasoning = by_effort(Effort::High).reasoning;
+    let body = body(&request, SONNET_46);
+    assert_eq!((&body["messages"][1]["role"], &body["thinking"]["type"]), (&json!("assistant"), &json!("adaptive")));
+}
+
+#[test]
+fn a_prefill_goes_before_a_thinking_budget() {
+    let mut request = chat([(Role::User, vec![Part::text("Hi")]), (Role::Assistant, vec![Part::text("{")])]);
+    request.reasoning = by_effort(Effort::High).reasoning;
+    assert_eq!(thought(&request, SONNET_4).0, Value::Null);
+}
