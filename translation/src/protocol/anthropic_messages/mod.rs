@@ -1,16 +1,16 @@
 //! Anthropic's Messages API, `POST /v1/messages` (API reference, "Messages").
 //!
-//! - [`request`]: reads a client's request.
-//! - [`prompt`]: writes a request for a provider.
-//! - [`answer`]: reads and writes whole answers.
-//! - [`stream`]: reads and writes streams.
-//! - [`blocks`]: content blocks as they are written.
-//! - [`error`]: reads and writes errors.
-//! - [`schema`]: fits a JSON schema to what structured outputs take.
-//! - [`signature`]: signatures of other families on their way through a client.
-//! - [`usage`]: token counts.
-//! - [`watch`]: what metering needs of traffic that passes through.
-//! - [`lenient`]: reads JSON of which only a part is known.
+//! - `request`: reads a client's request.
+//! - `prompt`: writes a request for a provider.
+//! - `answer`: reads and writes whole answers.
+//! - `stream`: reads and writes streams.
+//! - `blocks`: content blocks as they are written.
+//! - `error`: reads and writes errors.
+//! - `schema`: fits a JSON schema to what structured outputs take.
+//! - `signature`: signatures of other families on their way through a client.
+//! - `usage`: token counts.
+//! - `watch`: what metering needs of traffic that passes through.
+//! - `lenient`: reads JSON of which only a part is known.
 
 mod answer;
 mod blocks;
