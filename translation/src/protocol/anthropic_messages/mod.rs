@@ -62,6 +62,14 @@ impl Protocol for AnthropicMessages {
         error::encode(error, request_id)
     }
 
+    fn error_event(&self, error: &ProviderError, request_id: &str) -> Vec<u8> {
+        error::event(error, Some(request_id).filter(|id| !id.is_empty()))
+    }
+
+    fn end_marker(&self) -> Option<&'static [u8]> {
+        Some(b"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n")
+    }
+
     fn decoder(&self) -> Box<dyn StreamDecoder> {
         Box::new(stream::Decoder::new())
     }

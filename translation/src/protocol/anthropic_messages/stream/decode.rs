@@ -113,6 +113,10 @@ impl StreamDecoder for Decoder {
             self.state.fail(ProviderError::truncated(), events);
         }
     }
+
+    fn done(&self) -> bool {
+        self.state.finished
+    }
 }
 
 fn is_whole(event: &Bytes) -> bool {

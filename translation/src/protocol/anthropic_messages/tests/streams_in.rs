@@ -272,6 +272,16 @@ fn a_reason_is_end_enough() {
 }
 
 #[test]
+fn the_formats_own_end_is_known() {
+    let mut decoder = AnthropicMessages.decoder();
+    let [delta, stop] = end("end_turn");
+    decoder.push(Bytes::from(sse(&[start(), delta])), &mut Vec::new());
+    assert!(!decoder.done());
+    decoder.push(Bytes::from(sse(&[stop])), &mut Vec::new());
+    assert!(decoder.done());
+}
+
+#[test]
 fn a_stop_text_is_told() {
     let delta = json!({"type": "message_delta", "delta": {"stop_reason": "stop_sequence", "stop_sequence": "END"}});
     let events = read(&[start(), delta, json!({"type": "message_stop"})]);

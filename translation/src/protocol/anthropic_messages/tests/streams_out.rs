@@ -187,6 +187,17 @@ fn point_10_an_error_is_an_event_of_that_name() {
 }
 
 #[test]
+fn a_stream_that_passes_through_ends_in_the_same_ways() {
+    let error = ProviderError::new(ErrorKind::Overloaded, "Overloaded");
+    let event = String::from_utf8(AnthropicMessages.error_event(&error, "req_9")).unwrap();
+    let document =
+        json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}, "request_id": "req_9"});
+    assert_eq!(frames(&event), [("error".to_owned(), document)]);
+    let end = std::str::from_utf8(AnthropicMessages.end_marker().unwrap()).unwrap();
+    assert_eq!(frames(end), [("message_stop".to_owned(), json!({"type": "message_stop"}))]);
+}
+
+#[test]
 fn counts_that_come_late_still_count() {
     let usage = Usage { input: 7, output: 3, ..Usage::default() };
     let frames = frames(&stream_of(&[text("Hi"), finish(Finish::Stop), Event::Usage(usage)]));
