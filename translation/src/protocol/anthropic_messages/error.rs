@@ -28,11 +28,15 @@ pub(super) fn encode(error: &ProviderError, request_id: &str) -> (u16, Vec<u8>) 
     (status, document(error, Some(request_id).filter(|id| !id.is_empty())))
 }
 
-/// The document, also for the middle of a stream.
-pub(super) fn document(error: &ProviderError, request_id: Option<&str>) -> Vec<u8> {
+fn document(error: &ProviderError, request_id: Option<&str>) -> Vec<u8> {
     let inner = Inner { r#type: word(error.kind), message: message(error) };
     // Texts always serialise.
     serde_json::to_vec(&Document { r#type: "error", error: inner, request_id }).unwrap_or_default()
+}
+
+/// The last event of a stream that fails. Clients read no error that has no `event:` line (measured with Anthropic's SDKs).
+pub(super) fn event(error: &ProviderError, request_id: Option<&str>) -> Vec<u8> {
+    [b"event: error\ndata: ", &*document(error, request_id), b"\n\n"].concat()
 }
 
 fn word(kind: ErrorKind) -> &'static str {

@@ -1,16 +1,16 @@
 //! Anthropic's Messages API, `POST /v1/messages` (API reference, "Messages").
 //!
-//! - [`request`]: reads a client's request.
-//! - [`prompt`]: writes a request for a provider.
-//! - [`answer`]: reads and writes whole answers.
-//! - [`stream`]: reads and writes streams.
-//! - [`blocks`]: content blocks as they are written.
-//! - [`error`]: reads and writes errors.
-//! - [`schema`]: fits a JSON schema to what structured outputs take.
-//! - [`signature`]: signatures of other families on their way through a client.
-//! - [`usage`]: token counts.
-//! - [`watch`]: what metering needs of traffic that passes through.
-//! - [`lenient`]: reads JSON of which only a part is known.
+//! - `request`: reads a client's request.
+//! - `prompt`: writes a request for a provider.
+//! - `answer`: reads and writes whole answers.
+//! - `stream`: reads and writes streams.
+//! - `blocks`: content blocks as they are written.
+//! - `error`: reads and writes errors.
+//! - `schema`: fits a JSON schema to what structured outputs take.
+//! - `signature`: signatures of other families on their way through a client.
+//! - `usage`: token counts.
+//! - `watch`: what metering needs of traffic that passes through.
+//! - `lenient`: reads JSON of which only a part is known.
 
 mod answer;
 mod blocks;
@@ -60,6 +60,14 @@ impl Protocol for AnthropicMessages {
 
     fn encode_error(&self, error: &ProviderError, request_id: &str) -> (u16, Vec<u8>) {
         error::encode(error, request_id)
+    }
+
+    fn error_event(&self, error: &ProviderError, request_id: &str) -> Vec<u8> {
+        error::event(error, Some(request_id).filter(|id| !id.is_empty()))
+    }
+
+    fn end_marker(&self) -> Option<&'static [u8]> {
+        Some(b"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n")
     }
 
     fn decoder(&self) -> Box<dyn StreamDecoder> {

@@ -45,7 +45,7 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
         thinking::Situation { forced: tooling.forces(), prefilled, thoughtless_loop: is_thoughtless_loop(turns) };
     let thought = thinking::plan(request, facts, situation, &mut max_tokens, most, &mut dropped);
     let sampled = sampling(request, facts, thought.on, &mut dropped);
-    if tooling.any_object && facts.prefill && !thought.on && tooling.tools.is_empty() && !prefilled {
+    if tooling.any_object && facts.prefill && !thought.on && tooling.tools.is_empty() && is_users(turns) {
         let content = vec![Block::Text { text: Cow::Borrowed("{"), citations: Vec::new(), cache_control: None }];
         turns.push(Turn { role: "assistant", content });
         back.prefill = Some("{".to_owned());
@@ -170,16 +170,22 @@ fn max_tokens(request: &Request, target: &Target<'_>) -> Result<u64, TranslateEr
     }
 }
 
-/// Whether the last turn is the model's, to be continued.
+/// Whether the last turn is words of the model's, to be continued.
 fn prefilled(request: &Request, facts: &ModelFacts, turns: &[Turn<'_>]) -> Result<bool, TranslateError> {
     let Some(last) = turns.last().filter(|turn| turn.role == "assistant") else { return Ok(false) };
     // A step at the provider that was paused is continued by giving it back.
-    let paused = matches!(last.content.last(), Some(Block::Opaque(_)));
-    if facts.prefill || paused {
+    if matches!(last.content.last(), Some(Block::Opaque(_))) {
+        return Ok(false);
+    }
+    if facts.prefill {
         return Ok(true);
     }
     let words = "This model does not continue a message of its own: the last message has to be the user's.";
     Err(TranslateError::unsupported(Field::Messages.name(request.origin), words))
+}
+
+fn is_users(turns: &[Turn<'_>]) -> bool {
+    turns.last().is_some_and(|turn| turn.role == "user")
 }
 
 /// Whether results are given to calls of a turn in which, since the user last spoke, the model did not think: its thoughts were lost on the way.

@@ -157,9 +157,14 @@ impl<'r> Writer<'_, 'r> {
 
     fn choice(&mut self, plan: &Plan<'_>) -> Result<Option<Choice>, TranslateError> {
         let param = || Field::ToolChoice.name(self.request.origin);
-        let disable_parallel_tool_use = self.request.parallel_tool_calls.filter(|parallel| !parallel).map(|_| true);
+        let disable_parallel_tool_use = match self.request.parallel_tool_calls {
+            Some(false) => Some(true),
+            // Said as it was.
+            Some(true) if self.request.origin == Format::AnthropicMessages => Some(false),
+            _ => None,
+        };
         let Some(choice) = &self.request.tool_choice else {
-            let one = disable_parallel_tool_use.is_some() && !plan.tools.is_empty();
+            let one = disable_parallel_tool_use == Some(true) && !plan.tools.is_empty();
             return Ok(one.then_some(Choice::Auto { disable_parallel_tool_use }));
         };
         if plan.tools.is_empty() {

@@ -60,7 +60,8 @@ pub(super) fn messages(value: &RawValue, request: &mut Request) -> Result<(), Tr
         Ok(turns) => turns,
         Err(_) => return Err(what_is_wrong(value)),
     };
-    request.messages.reserve(turns.len() + 1);
+    // Of a field that is there twice, the last counts.
+    request.messages = Vec::with_capacity(turns.len() + 1);
     for (index, turn) in turns.into_iter().enumerate() {
         let path = format!("messages.{index}.content");
         let role = match turn.role.as_deref() {

@@ -12,7 +12,7 @@ use crate::json::Json;
 
 pub(super) fn tools(value: &RawValue, request: &mut Request) -> Result<(), TranslateError> {
     let tools: Vec<&RawValue> = read("tools", value)?;
-    request.tools.reserve(tools.len());
+    request.tools = Vec::with_capacity(tools.len());
     for (index, raw) in tools.into_iter().enumerate() {
         let tool = tool(&format!("tools.{index}"), raw, request)?;
         request.tools.push(tool);

@@ -45,6 +45,9 @@ enum Arguments {
     Whole,
 }
 
+/// Most citations that are kept until the text that rests on them ends.
+const MOST_CITATIONS: usize = 1024;
+
 /// Reads a provider's stream.
 #[derive(Debug)]
 pub(in super::super) struct Decoder {
@@ -109,6 +112,10 @@ impl StreamDecoder for Decoder {
         } else {
             self.state.fail(ProviderError::truncated(), events);
         }
+    }
+
+    fn done(&self) -> bool {
+        self.state.finished
     }
 }
 
@@ -279,13 +286,20 @@ impl State {
                     self.text(text, events);
                 }
             }
-            (Open::Text { citations, .. }, "citations_delta") => citations.extend(delta.citation.0.map(Citation::from)),
+            (Open::Text { citations, .. }, "citations_delta") if citations.len() < MOST_CITATIONS => {
+                citations.extend(delta.citation.0.map(Citation::from));
+            }
             (Open::Thinking { .. }, "thinking_delta") => {
                 if let Some(text) = delta.thinking.filled() {
                     self.say(Event::Thinking(text), events);
                 }
             }
-            (Open::Thinking { signature }, "signature_delta") => signature.push_str(delta.signature.as_str()),
+            (Open::Thinking { signature }, "signature_delta") => {
+                signature.push_str(delta.signature.as_str());
+                if signature.len() > LARGEST_EVENT {
+                    self.fail(error::bad_answer("a signature in the provider's stream is too large"), events);
+                }
+            }
             (Open::Tool { call, arguments }, "input_json_delta") => {
                 if *arguments != Arguments::Whole
                     && let Some(text) = delta.partial_json.filled()

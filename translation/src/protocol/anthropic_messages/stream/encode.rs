@@ -274,11 +274,7 @@ impl StreamEncoder for Encoder {
                 (0..self.calls.len()).for_each(|call| self.end_call(call, bytes));
                 self.finish = Some((*reason, stop_sequence.clone()));
             }
-            Event::Error(error) => {
-                bytes.extend_from_slice(b"event: error\ndata: ");
-                bytes.extend_from_slice(&error::document(error, None));
-                bytes.extend_from_slice(b"\n\n");
-            }
+            Event::Error(error) => bytes.extend(error::event(error, None)),
             // There is nothing for these in the format.
             Event::Media(_) | Event::TextSignature(_) | Event::Logprobs(_) => {}
         }
