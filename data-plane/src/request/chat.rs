@@ -8,7 +8,7 @@ use serde::Deserialize;
 use translation::ir;
 use translation::ir::TranslateError;
 use translation::object::{Object, ReadError};
-use translation::protocol::{Format, Target};
+use translation::protocol::{Format, Target, openai_responses};
 
 use super::outgoing::{Conversion, Outbound, Outgoing};
 use crate::error::GatewayError;
@@ -148,6 +148,14 @@ impl<'b> ChatRequest<'b> {
         let target =
             Target { model: &candidate.upstream_model, facts: &candidate.facts, quirks: endpoint.quirks(), stream };
         let request = self.neutral().map_err(GatewayError::Translate)?;
+        if let Some(field) = openai_responses::stateful_field(request)
+            && format != Format::OpenAiResponses
+        {
+            let problem = format!(
+                "'{field}' refers to something that the provider of another API keeps and this one ({format}) does not have: send the whole conversation in 'input'"
+            );
+            return Err(GatewayError::Translate(TranslateError::unsupported(field, problem)));
+        }
         let encoded = format.protocol().encode_request(request, &target).map_err(GatewayError::Translate)?;
         if candidate.group.rejects_unsupported()
             && let Some(field) = encoded.dropped.names().first()
@@ -180,7 +188,7 @@ impl Outbound for ChatRequest<'_> {
         let endpoint = candidate.endpoint()?;
         let formats = endpoint.formats(&candidate.upstream_model);
         let (speaks, stream) = (formats.contains(&self.format), candidate.group.streams(self.stream));
-        if speaks && stream == self.stream {
+        if speaks && stream == self.stream && !self.format.protocol().holds_foreign_signatures(self.body) {
             let asks = self.format == Format::OpenAiChat && endpoint.quirks().stream_usage;
             let body = self.edited(candidate, asks)?;
             let uri = endpoint.uri(self.format, &candidate.upstream_model, stream)?;

@@ -24,8 +24,6 @@ mod stream;
 mod usage;
 mod watch;
 
-pub use signature::holds_foreign;
-
 use super::{Asked, Encoded, Format, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target};
 use crate::ir::{self, Finish, ProviderError, TranslateError, Usage};
 
@@ -40,6 +38,10 @@ impl Protocol for AnthropicMessages {
 
     fn decode_request(&self, body: &[u8]) -> Result<ir::Request, TranslateError> {
         request::decode(body)
+    }
+
+    fn holds_foreign_signatures(&self, body: &[u8]) -> bool {
+        signature::holds_foreign(body)
     }
 
     fn encode_request(&self, request: &ir::Request, target: &Target<'_>) -> Result<Encoded, TranslateError> {

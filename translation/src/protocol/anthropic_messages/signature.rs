@@ -80,6 +80,6 @@ static FOREIGN: LazyLock<[memmem::Finder<'static>; 4]> =
 
 /// Whether a request may hold thoughts that only this gateway can read, since another family's model had them. Anthropic answers 400 to those: such a
 /// request has to be read and written anew, even where the client's format is the provider's.
-pub fn holds_foreign(body: &[u8]) -> bool {
+pub(super) fn holds_foreign(body: &[u8]) -> bool {
     FOREIGN.iter().any(|finder| finder.find(body).is_some())
 }

@@ -45,6 +45,10 @@ impl Protocol for GeminiGenerate {
         read::decode(body)
     }
 
+    fn holds_foreign_signatures(&self, body: &[u8]) -> bool {
+        signature::holds_foreign(body)
+    }
+
     fn encode_request(&self, request: &ir::Request, target: &Target<'_>) -> Result<Encoded, TranslateError> {
         write::encode(request, target)
     }

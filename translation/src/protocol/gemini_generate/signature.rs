@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use memchr::memmem;
 use std::borrow::Cow;
 
 use super::answer::standard_base64;
@@ -46,6 +47,11 @@ pub(super) fn read(data: String) -> (Signature, Of) {
         Some(foreign) => foreign,
         None => (Signature { family: Family::Gemini, data }, Of::Shown),
     }
+}
+
+/// Whether a body holds a signature of another family.
+pub(super) fn holds_foreign(body: &[u8]) -> bool {
+    memmem::find(body, FOREIGN_BASE64.as_bytes()).is_some()
 }
 
 fn foreign(data: &str) -> Option<(Signature, Of)> {

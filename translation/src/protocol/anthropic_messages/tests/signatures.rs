@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::holds_foreign;
+use super::super::signature::holds_foreign;
 use super::history::call;
 use super::{answered, decoded, events_of, frames, stream_of};
 use crate::ir::{CallKind, Choice, Event, Family, Finish, Part, Response, Signature, Start};

@@ -149,7 +149,10 @@ fn point_20_a_signed_call_comes_back_signed_with_the_next_request() {
     input.extend(output);
     input.push(json!({"type": "function_call_output", "call_id": "call_1", "output": "12"}));
     let body = json!({"model": "m", "input": input});
-    assert!(crate::protocol::Protocol::holds_foreign_signatures(&crate::protocol::openai_responses::OpenAiResponses, body.to_string().as_bytes()));
+    assert!(crate::protocol::Protocol::holds_foreign_signatures(
+        &crate::protocol::openai_responses::OpenAiResponses,
+        body.to_string().as_bytes()
+    ));
     let request = decoded(&body);
     let [Part::ToolCall(call)] = &request.messages[1].parts[..] else { panic!("{request:?}") };
     assert_eq!(call.signature.as_ref(), Some(&signature));
