@@ -51,6 +51,10 @@ impl Protocol for OpenAiChat {
         openai_error::encode(error)
     }
 
+    fn end_marker(&self) -> Option<&'static [u8]> {
+        Some(b"data: [DONE]\n\n")
+    }
+
     fn decoder(&self) -> Box<dyn StreamDecoder> {
         Box::new(stream::decoder::Decoder::new())
     }

@@ -167,7 +167,6 @@ pub(in super::super) const REFUSED: &str = "The request was refused by the model
 
 fn choice_out<'a>(index: usize, choice: &'a Choice, request: &Request) -> ChoiceOut<'a> {
     let mut content = String::new();
-    let mut texts = 0_usize;
     let mut refusal: Option<Cow<'a, str>> = None;
     let mut thoughts = Vec::new();
     let mut thinking_blocks = Vec::new();
@@ -183,7 +182,6 @@ fn choice_out<'a>(index: usize, choice: &'a Choice, request: &Request) -> Choice
                 annotations.extend(citations.iter().filter_map(|citation| annotation(citation, before)));
                 before += if cited { characters(text) } else { 0 };
                 content.push_str(text);
-                texts += 1;
                 signed = signature.as_ref().or(signed);
             }
             Part::Thinking { text, signature } => {
@@ -203,10 +201,10 @@ fn choice_out<'a>(index: usize, choice: &'a Choice, request: &Request) -> Choice
     }
     let called = !calls.is_empty();
     let legacy = request.legacy_functions;
-    if choice.finish == Some(Finish::ContentFilter) && texts == 0 && refusal.is_none() && !called {
+    if choice.finish == Some(Finish::ContentFilter) && content.is_empty() && refusal.is_none() && !called {
         refusal = Some(Cow::Borrowed(REFUSED));
     }
-    let none = texts == 0 && (called || refusal.is_some() || audio.is_some());
+    let none = content.is_empty() && (called || refusal.is_some() || audio.is_some());
     let message = MessageOut {
         role: "assistant",
         content: (!none).then_some(Cow::Owned(content)),
