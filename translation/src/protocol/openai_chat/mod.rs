@@ -15,7 +15,7 @@ mod stream;
 mod target;
 mod thoughts;
 
-use super::{Asked, Encoded, Format, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target, openai_error};
+use super::{Asked, Encoded, Format, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target};
 use crate::ir::{self, ProviderError, TranslateError, Usage};
 
 /// OpenAI chat completions.
@@ -48,7 +48,7 @@ impl Protocol for OpenAiChat {
     }
 
     fn encode_error(&self, error: &ProviderError, _request_id: &str) -> (u16, Vec<u8>) {
-        openai_error::encode(error)
+        answer::encode::error(error)
     }
 
     fn end_marker(&self) -> Option<&'static [u8]> {

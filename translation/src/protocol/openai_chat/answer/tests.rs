@@ -282,6 +282,16 @@ fn what_is_no_answer_is_an_error() {
 }
 
 #[test]
+fn point_23_what_a_provider_says_of_our_key_stays_here() {
+    let error =
+        decode::error(401, br#"{"error":{"message":"Incorrect API key provided: sk-abc","code":"invalid_api_key"}}"#);
+    let (status, document) = encode::error(&error);
+    let document: Value = serde_json::from_slice(&document).unwrap();
+    assert_eq!((status, &document["error"]["code"]), (502, &json!("upstream_authentication_failed")));
+    assert!(!document.to_string().contains("sk-abc"));
+}
+
+#[test]
 fn point_23_errors_say_how_long_to_wait() {
     let wait = |text: &str| decode::error(429, json!({"error": {"message": text}}).to_string().as_bytes()).retry_after;
     assert_eq!(wait("Rate limit reached. Please try again in 1m2.5s. Visit x"), Some(Duration::from_millis(62_500)));

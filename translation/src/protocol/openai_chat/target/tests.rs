@@ -343,6 +343,10 @@ fn what_cannot_be_said_is_reported_or_refused() {
         (&told["user"], &told["service_tier"], dropped),
         (&json!("u"), &json!("priority"), vec!["cache_control".to_owned(), "container".to_owned()])
     );
+    let strict = |request: &mut Request| {
+        request.tools = vec![Tool { kind: ToolKind::Function { parameters: None, strict: Some(true) }, ..tool("f") }];
+    };
+    assert_eq!(with(Quirks::NONE, &ModelFacts::default(), strict).1, ["tools.strict"]);
     assert_eq!(refused(|request| request.modalities = vec!["audio".into()]), "modalities");
     assert_eq!(refused(|request| request.messages.clear()), "messages");
     assert_eq!(
