@@ -1,11 +1,11 @@
 //! OpenAI chat completions (API reference, "Chat"): `POST /v1/chat/completions`, as clients and as OpenAI-compatible providers speak it.
 //!
-//! - [`request`]: reads a client's request.
-//! - [`target`]: writes a request for a provider.
-//! - [`answer`]: whole answers and errors, both ways.
-//! - [`stream`]: streams, both ways.
-//! - [`thoughts`]: thoughts and signatures, in all places where they are found.
-//! - [`soft`]: values that may be of another type than documented; [`path`]: where a reader stumbled.
+//! - `request`: reads a client's request.
+//! - `target`: writes a request for a provider.
+//! - `answer`: whole answers and errors, both ways.
+//! - `stream`: streams, both ways.
+//! - `thoughts`: thoughts and signatures, in all places where they are found.
+//! - `soft`: values that may be of another type than documented; `path`: where a reader stumbled.
 
 mod answer;
 mod path;

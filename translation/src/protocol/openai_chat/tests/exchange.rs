@@ -57,7 +57,30 @@ fn check_request(name: &str, body: &Value, status: u64) -> Option<Request> {
         }
     }
     assert_eq!(again, expected, "{name}");
+    check_foreign(name, &request);
     Some(request)
+}
+
+/// The same from a client of another format, to a vendor that knows little: refused by name, or written so that it can be read.
+fn check_foreign(name: &str, request: &Request) {
+    let request = Request { origin: Format::GeminiGenerate, extensions: Vec::new(), ..request.clone() };
+    let mut quirks = Quirks::COMPATIBLE;
+    (quirks.json_schema, quirks.reasoning_effort, quirks.parallel_tool_calls) = (false, false, false);
+    quirks.call_id_length = Some(9);
+    let facts = ModelFacts::default();
+    let target = Target { model: "v", facts: &facts, quirks: &quirks, stream: request.stream };
+    match OpenAiChat.encode_request(&request, &target) {
+        Ok(written) => {
+            let again = OpenAiChat.decode_request(&written.body).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let calls = |request: &Request| {
+                let parts = request.messages.iter().flat_map(|message| &message.parts);
+                parts.filter(|part| matches!(part, Part::ToolCall(_) | Part::ToolResult(_))).count()
+            };
+            assert_eq!(calls(&again), calls(&request), "{name}");
+            assert!(again.messages.len() >= request.messages.len() || !written.dropped.is_empty(), "{name}");
+        }
+        Err(error) => assert!(error.param.is_some_and(|param| !param.is_empty()), "{name}"),
+    }
 }
 
 /// What of an answer, which is in `source`, does not depend on who tells it.

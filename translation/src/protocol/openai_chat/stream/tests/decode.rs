@@ -264,6 +264,17 @@ fn point_11_a_stream_that_breaks_off_is_an_error() {
 }
 
 #[test]
+fn an_event_without_an_end_is_refused() {
+    for portion in [1 << 16, 1 << 22] {
+        let stream = format!("{}data: {}", delta(json!({"content": "Hi"})), "x".repeat(3 << 20));
+        let cuts: Vec<usize> = (200..stream.len()).step_by(portion).collect();
+        let told = events_cut(stream.as_bytes(), &cuts);
+        assert!(matches!(told.last(), Some(Event::Error(error)) if error.kind == ErrorKind::Server));
+        check_order(&told);
+    }
+}
+
+#[test]
 fn oddities_of_vendors() {
     let stream = [
         "\u{feff}: comment\r\n\r\n".to_owned(),
