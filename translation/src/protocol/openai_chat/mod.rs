@@ -1,11 +1,11 @@
 //! OpenAI chat completions (API reference, "Chat"): `POST /v1/chat/completions`, as clients and as OpenAI-compatible providers speak it.
 //!
-//! - [`request`]: reads a client's request.
-//! - [`target`]: writes a request for a provider.
-//! - [`answer`]: whole answers and errors, both ways.
-//! - [`stream`]: streams, both ways.
-//! - [`thoughts`]: thoughts and signatures, in all places where they are found.
-//! - [`soft`]: values that may be of another type than documented; [`path`]: where a reader stumbled.
+//! - `request`: reads a client's request.
+//! - `target`: writes a request for a provider.
+//! - `answer`: whole answers and errors, both ways.
+//! - `stream`: streams, both ways.
+//! - `thoughts`: thoughts and signatures, in all places where they are found.
+//! - `soft`: values that may be of another type than documented; `path`: where a reader stumbled.
 
 mod answer;
 mod path;
@@ -15,7 +15,7 @@ mod stream;
 mod target;
 mod thoughts;
 
-use super::{Asked, Encoded, Format, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target, openai_error};
+use super::{Asked, Encoded, Format, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target};
 use crate::ir::{self, ProviderError, TranslateError, Usage};
 
 /// OpenAI chat completions.
@@ -48,7 +48,11 @@ impl Protocol for OpenAiChat {
     }
 
     fn encode_error(&self, error: &ProviderError, _request_id: &str) -> (u16, Vec<u8>) {
-        openai_error::encode(error)
+        answer::encode::error(error)
+    }
+
+    fn end_marker(&self) -> Option<&'static [u8]> {
+        Some(b"data: [DONE]\n\n")
     }
 
     fn decoder(&self) -> Box<dyn StreamDecoder> {

@@ -8,10 +8,11 @@ use serde_json::{Value, json};
 use super::decode::settled;
 use super::usage::CountsOut;
 use crate::ir::{
-    CallKind, Choice, Citation, Family, Finish, Media, MediaKind, Part, Request, Response, Signature, Source, ToolCall,
+    CallKind, Choice, Citation, ErrorKind, Family, Finish, Media, MediaKind, Part, ProviderError, Request, Response,
+    Signature, Source, ToolCall,
 };
 use crate::json::Json;
-use crate::protocol::Asked;
+use crate::protocol::{Asked, openai_error};
 
 #[derive(Serialize)]
 struct AnswerOut<'a> {
@@ -142,6 +143,15 @@ pub(in super::super) fn response(response: &Response, asked: &Asked) -> Vec<u8> 
     serde_json::to_vec(&answer).unwrap_or_default()
 }
 
+/// Writes an error: its status, and its document. What a provider says of the gateway's own key may quote it, and is the operator's matter (5).
+pub(in super::super) fn error(error: &ProviderError) -> (u16, Vec<u8>) {
+    if error.kind == ErrorKind::UpstreamAuthentication {
+        let words = "the provider refused the credentials of the gateway";
+        return openai_error::encode(&ProviderError::new(error.kind, words));
+    }
+    openai_error::encode(error)
+}
+
 /// The provider's id where it is of OpenAI's form, else the gateway's own.
 pub(in super::super) fn id<'a>(upstream: Option<&'a str>, asked: &Asked) -> Cow<'a, str> {
     match upstream {
@@ -167,7 +177,6 @@ pub(in super::super) const REFUSED: &str = "The request was refused by the model
 
 fn choice_out<'a>(index: usize, choice: &'a Choice, request: &Request) -> ChoiceOut<'a> {
     let mut content = String::new();
-    let mut texts = 0_usize;
     let mut refusal: Option<Cow<'a, str>> = None;
     let mut thoughts = Vec::new();
     let mut thinking_blocks = Vec::new();
@@ -183,7 +192,6 @@ fn choice_out<'a>(index: usize, choice: &'a Choice, request: &Request) -> Choice
                 annotations.extend(citations.iter().filter_map(|citation| annotation(citation, before)));
                 before += if cited { characters(text) } else { 0 };
                 content.push_str(text);
-                texts += 1;
                 signed = signature.as_ref().or(signed);
             }
             Part::Thinking { text, signature } => {
@@ -203,10 +211,10 @@ fn choice_out<'a>(index: usize, choice: &'a Choice, request: &Request) -> Choice
     }
     let called = !calls.is_empty();
     let legacy = request.legacy_functions;
-    if choice.finish == Some(Finish::ContentFilter) && texts == 0 && refusal.is_none() && !called {
+    if choice.finish == Some(Finish::ContentFilter) && content.is_empty() && refusal.is_none() && !called {
         refusal = Some(Cow::Borrowed(REFUSED));
     }
-    let none = texts == 0 && (called || refusal.is_some() || audio.is_some());
+    let none = content.is_empty() && (called || refusal.is_some() || audio.is_some());
     let message = MessageOut {
         role: "assistant",
         content: (!none).then_some(Cow::Owned(content)),

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use serde_json::value::RawValue;
 
 use super::super::answer::decode::{self, finish, logprobs, settled};
 use super::super::answer::wire::{Answer, Audio, Choice, Image, Message, UrlCitation};
@@ -62,6 +63,10 @@ impl StreamDecoder for Decoder {
         let rest = self.splitter.take_rest();
         self.state.last(&rest, events);
     }
+
+    fn done(&self) -> bool {
+        self.state.over
+    }
 }
 
 fn too_large() -> ProviderError {
@@ -82,18 +87,18 @@ impl State {
             _ => event.clone(),
         };
         self.begun = true;
-        match sse::data(&event) {
-            Some(data) => self.data(&data, &event, events),
-            None => self.bare(&event, events),
+        // No field of an event has such a name.
+        if matches!(event.trim_ascii_start().first(), Some(b'{' | b'[' | b'<')) {
+            self.bare(event.trim_ascii(), events);
+        } else if let Some(data) = sse::data(&event) {
+            self.data(&data, &event, events);
         }
     }
 
-    /// What is no event: a JSON document or a page in a stream's place is an error (8.9), or the whole answer of a vendor that does not stream.
-    fn bare(&mut self, text: &Bytes, events: &mut Vec<Event>) {
-        let text = text.trim_ascii();
-        if !matches!(text.first(), Some(b'{' | b'[' | b'<')) {
-            return;
-        }
+    /// A JSON document or a page in an event's place: an error (8.9), or the whole answer of a vendor that does not stream.
+    fn bare(&mut self, text: &[u8], events: &mut Vec<Event>) {
+        let mut documents = serde_json::Deserializer::from_slice(text).into_iter::<&RawValue>();
+        let text = documents.next().and_then(Result::ok).map_or(text, |document| document.get().as_bytes());
         match serde_json::from_slice::<Soft<Answer<'_>>>(text) {
             Ok(Soft(Some(answer))) if !answer.fails() && answer.choices.0.is_some() => {
                 self.answer(answer, text, events);

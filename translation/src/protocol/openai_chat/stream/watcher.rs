@@ -27,8 +27,11 @@ soft_object!(Counted);
 /// # Errors
 /// When it is not JSON. A usage of another shape counts as none.
 pub(in super::super) fn usage(body: &[u8]) -> Result<Option<Usage>, serde_json::Error> {
-    let answer: Soft<Counted> = serde_json::from_slice(body)?;
-    Ok(answer.0.and_then(|answer| answer.usage.0).map(Into::into))
+    match serde_json::from_slice::<Soft<Counted>>(body) {
+        Ok(answer) => Ok(answer.0.and_then(|answer| answer.usage.0).map(Into::into)),
+        Err(error) if error.is_data() => serde_json::from_slice::<IgnoredAny>(body).map(|_| None),
+        Err(error) => Err(error),
+    }
 }
 
 static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""usage""#));

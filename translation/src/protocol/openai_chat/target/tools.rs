@@ -10,6 +10,7 @@ use crate::back::CUSTOM_INPUT;
 use crate::facts::ForcedTools;
 use crate::ir::{Field, Thinking, Tool, ToolChoice, ToolKind, TranslateError};
 use crate::json::Json;
+use crate::protocol::Format;
 
 impl<'r> Writer<'r> {
     /// Writes tools and what is said of their use.
@@ -28,7 +29,7 @@ impl<'r> Writer<'r> {
         }
         let param = Field::ToolChoice.name(request.origin);
         if let Some(choice) = &request.tool_choice {
-            body.tool_choice = self.choice(choice, param)?;
+            body.tool_choice = Some(self.choice(choice, param)?);
         }
         if body.tools.is_empty() {
             if body.tool_choice.take().is_some_and(|choice| choice != "auto" && choice != "none") {
@@ -54,7 +55,12 @@ impl<'r> Writer<'r> {
                 let cache_control = self.cache(tool.cache.as_ref());
                 let (description, parameters) =
                     (description.map(Cow::Borrowed), parameters.as_ref().map(Cow::Borrowed));
-                let function = FunctionOut { name, description, parameters, strict: *strict };
+                // Another format's strictness asks less of a schema than OpenAI's, which refuses what it cannot hold to.
+                let same = matches!(self.request.origin, Format::OpenAiChat | Format::OpenAiResponses);
+                if *strict == Some(true) && !same {
+                    self.dropped.field(self.request, Field::StrictTools);
+                }
+                let function = FunctionOut { name, description, parameters, strict: strict.filter(|_| same) };
                 Ok(ToolOut::Function { r#type: "function", function, cache_control })
             }
             ToolKind::Custom { format } if self.custom_tools => {
@@ -90,28 +96,31 @@ impl<'r> Writer<'r> {
         }
     }
 
-    fn choice(&mut self, choice: &ToolChoice, param: &'static str) -> Result<Option<Value>, TranslateError> {
+    fn choice(&mut self, choice: &ToolChoice, param: &'static str) -> Result<Value, TranslateError> {
         let forced = match choice {
             ToolChoice::Auto | ToolChoice::None => false,
             ToolChoice::Required | ToolChoice::Named(_) => true,
             ToolChoice::Allowed { required, .. } => *required,
         };
-        if forced && self.target.facts.forced_tools == ForcedTools::No {
+        let cannot = forced && self.target.facts.forced_tools == ForcedTools::No;
+        if cannot {
             self.dropped.field(self.request, Field::ToolChoice);
-            return Ok(Some(json!("auto")));
         }
-        let required = self.target.quirks.required_word;
-        Ok(Some(match choice {
+        let forced = forced && !cannot;
+        Ok(match choice {
             ToolChoice::None => json!("none"),
-            ToolChoice::Named(name) => self.named(name, param)?,
-            ToolChoice::Allowed { required: forced, names } if self.owner => {
+            ToolChoice::Named(name) => {
+                let named = self.named(name, param)?;
+                if forced { named } else { json!("auto") }
+            }
+            ToolChoice::Allowed { names, .. } if self.owner => {
                 let tools = names.iter().map(|name| self.named(name, param)).collect::<Result<Vec<_>, _>>()?;
-                let mode = if *forced { "required" } else { "auto" };
+                let mode = if forced { "required" } else { "auto" };
                 json!({"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": tools}})
             }
-            ToolChoice::Required | ToolChoice::Allowed { required: true, .. } => json!(required),
-            ToolChoice::Auto | ToolChoice::Allowed { .. } => json!("auto"),
-        }))
+            _ if forced => json!(self.target.quirks.required_word),
+            _ => json!("auto"),
+        })
     }
 
     fn named(&mut self, name: &str, param: &'static str) -> Result<Value, TranslateError> {
