@@ -1,3 +1,5 @@
+mod matrix;
+
 use std::sync::Arc;
 use std::time::Duration;
 
