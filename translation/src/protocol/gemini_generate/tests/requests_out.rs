@@ -257,7 +257,7 @@ fn point_22_media_are_inline_or_where_gemini_can_reach_them() {
     for (url, mime) in [
         ("gs://bucket/a.webp", "image/webp"),
         ("https://generativelanguage.googleapis.com/v1beta/files/abc", "image/jpeg"),
-        ("https://www.youtube.com/watch?v=1", "image/jpeg"),
+        ("https://www.youtube.com/watch?v=1", "video/mp4"),
         ("https://example.com/a.png?x=.gif", "image/png"),
         ("https://example.com/a", "image/jpeg"),
     ] {
