@@ -144,8 +144,6 @@ pub(super) struct FileData {
 pub(super) struct PromptFeedback<'a> {
     #[serde(borrow, deserialize_with = "lenient::word")]
     pub(super) block_reason: Option<Word<'a>>,
-    #[serde(deserialize_with = "lenient::text")]
-    pub(super) block_reason_message: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -25,8 +25,8 @@ pub(super) fn decode(body: &[u8]) -> Result<Response, ProviderError> {
     let chunks = chunks.map_err(|_| no_answer(body))?;
     let mut whole = Whole::default();
     for chunk in chunks {
-        if chunk.error.is_some() {
-            return Err(error::in_answer(body));
+        if let Some(error) = chunk.error {
+            return Err(error::in_answer(error));
         }
         whole.add(chunk)?;
     }

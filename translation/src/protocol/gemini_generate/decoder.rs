@@ -103,27 +103,34 @@ impl State {
                 return self.fail(ProviderError::new(ErrorKind::Server, message).code("bad_upstream_response"), events);
             }
         };
-        let chunks = if json.starts_with(b"[") {
-            serde_json::from_slice::<Vec<Answer<'_>>>(&json)
-        } else {
-            serde_json::from_slice::<Answer<'_>>(&json).map(|chunk| vec![chunk])
-        };
-        match chunks {
-            Ok(chunks) => {
-                for chunk in chunks {
-                    if chunk.error.is_some() {
-                        return self.fail(error::in_answer(&json), events);
-                    }
-                    self.chunk(chunk, events);
-                }
+        if json.starts_with(b"[") {
+            match serde_json::from_slice::<Vec<Answer<'_>>>(&json) {
+                Ok(chunks) => chunks.into_iter().for_each(|chunk| self.chunk(chunk, events)),
+                Err(_) => self.unreadable(&json, rest, events),
             }
-            // Half of something, at the end: the stream broke off.
-            Err(_) if rest => self.fail(ProviderError::truncated(), events),
-            Err(_) => self.fail(no_answer(&json), events),
+            return;
+        }
+        // One, as a rule. Several where the empty lines between events are missing.
+        for chunk in serde_json::Deserializer::from_slice(&json).into_iter::<Answer<'_>>() {
+            match chunk {
+                Ok(chunk) => self.chunk(chunk, events),
+                Err(_) => return self.unreadable(&json, rest, events),
+            }
         }
     }
 
+    fn unreadable(&mut self, json: &[u8], rest: bool, events: &mut Vec<Event>) {
+        // Half of something, at the end: the stream broke off.
+        self.fail(if rest { ProviderError::truncated() } else { no_answer(json) }, events);
+    }
+
     fn chunk(&mut self, chunk: Answer<'_>, events: &mut Vec<Event>) {
+        if self.over {
+            return;
+        }
+        if let Some(error) = chunk.error {
+            return self.fail(error::in_answer(error), events);
+        }
         let usage = chunk.usage_metadata.as_ref().and_then(UsageMetadata::usage);
         if !self.started {
             self.started = true;

@@ -46,10 +46,15 @@ struct Offsets {
 }
 
 /// Beyond so many runs, offsets are not kept any more.
-const MOST_RUNS: usize = 100_000;
+const MOST_RUNS: usize = 10_000;
 
 impl Offsets {
     fn push(&mut self, text: &str) {
+        if text.is_ascii() && self.runs.last().is_some_and(|run| run.2 == 1) {
+            let length = u64::try_from(text.len()).unwrap_or_default();
+            (self.characters, self.bytes) = (self.characters + length, self.bytes + length);
+            return;
+        }
         for c in text.chars() {
             let width = u64::try_from(c.len_utf8()).unwrap_or(1);
             if self.runs.last().is_none_or(|run| run.2 != width) && self.runs.len() < MOST_RUNS {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::ir::{ErrorKind, ProviderError};
 use crate::protocol::openai_error;
@@ -86,8 +87,8 @@ fn word(error: &ProviderError) -> &'static str {
 }
 
 /// An error that stands where an answer is expected: its own code is its status.
-pub(super) fn in_answer(body: &[u8]) -> ProviderError {
-    decode(502, body)
+pub(super) fn in_answer(error: &RawValue) -> ProviderError {
+    decode(502, format!(r#"{{"error":{error}}}"#).as_bytes())
 }
 
 /// Reads an error answer, which may be wrapped in an array of one.

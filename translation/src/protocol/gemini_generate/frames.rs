@@ -121,7 +121,8 @@ impl Objects {
                     _ if byte.is_ascii_whitespace() => {}
                     _ => {
                         self.junk = true;
-                        frames.push(Frame::Junk(portion.slice(at..)));
+                        // One byte of it, however much has come.
+                        frames.push(Frame::Junk(portion.slice(at..=at)));
                         return;
                     }
                 },

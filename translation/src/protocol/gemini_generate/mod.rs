@@ -1,14 +1,14 @@
 //! Gemini's `generateContent` and `streamGenerateContent`, as AI Studio and Vertex AI serve them (Gemini API reference, "Generating content").
 //!
-//! - [`read`]: a client's request.
-//! - [`write`]: a request for a provider.
-//! - [`schema`]: between JSON schema and the subset of OpenAPI that older fields take.
-//! - [`answer`], [`lenient`], [`finish`], [`citations`], [`logprobs`], [`partial`]: what a provider's answer is made of.
-//! - [`decode_response`], [`frames`], [`decoder`]: a provider's answer, whole and as a stream.
-//! - [`part`], [`encode_response`], [`encoder`]: an answer for a client, whole and as a stream.
-//! - [`signature`]: proofs of thoughts, also of other families.
-//! - [`error`]: errors, both ways.
-//! - [`watch`]: what metering needs of answers that pass through.
+//! - `read`: a client's request.
+//! - `write`: a request for a provider.
+//! - `schema`: between JSON schema and the subset of OpenAPI that older fields take.
+//! - `answer`, `lenient`, `finish`, `citations`, `logprobs`, `partial`: what a provider's answer is made of.
+//! - `decode_response`, `frames`, `decoder`: a provider's answer, whole and as a stream.
+//! - `part`, `encode_response`, `encoder`: an answer for a client, whole and as a stream.
+//! - `signature`: proofs of thoughts, also of other families.
+//! - `error`: errors, both ways.
+//! - `watch`: what metering needs of answers that pass through.
 
 mod answer;
 mod citations;

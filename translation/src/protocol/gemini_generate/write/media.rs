@@ -31,6 +31,7 @@ pub(super) fn write<'r>(writer: &mut Writer<'r>, media: &'r Media, path: &str) -
             let words = "this model does not fetch the URL: the gateway must inline the content, or send it as data";
             return Err(TranslateError::unsupported(path, words));
         }
+        Source::Url(url) if media.mime.is_none() && is_film(url) => Fields::medium(media, Cow::Borrowed("video/mp4")),
         _ => Fields::medium(media, mime(media)),
     };
     let mut written = written.unwrap_or_default();
@@ -50,7 +51,11 @@ pub(super) fn write<'r>(writer: &mut Writer<'r>, media: &'r Media, path: &str) -
 
 /// What Gemini has at hand, everywhere.
 fn is_own(url: &str) -> bool {
-    url.starts_with("gs://") || url.starts_with(FILES) || FILMS.iter().any(|films| url.starts_with(films))
+    url.starts_with("gs://") || url.starts_with(FILES) || is_film(url)
+}
+
+fn is_film(url: &str) -> bool {
+    FILMS.iter().any(|films| url.starts_with(films))
 }
 
 /// AI Studio fetches public pages for models that are newer than 2.0, of which none thinks.
