@@ -8,7 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from planes import BODY_LIMIT, running  # noqa: E402, F401
+from planes import BODY_LIMIT, call, free_port, running, wait_for  # noqa: E402, F401
 
 
 @pytest.fixture(scope="session")
