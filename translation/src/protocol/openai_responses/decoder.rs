@@ -167,7 +167,7 @@ impl Decoder {
             id: answer.id.given().map(str::to_owned),
             model: answer.model.given().map(str::to_owned),
             created: answer.created_at.0,
-            service_tier: answer.service_tier.given().map(str::to_owned),
+            service_tier: answer.served_by(),
             usage: answer.usage.and_then(Counts::read),
         });
         events.push(Event::Start(start));

@@ -30,7 +30,8 @@ pub(super) fn block<'r>(
     rules: Rules<'r>,
     dropped: &mut ir::Dropped,
 ) -> Result<Block<'r>, TranslateError> {
-    if media.detail.is_some() {
+    // That the model decides is all it ever does.
+    if media.detail.as_deref().is_some_and(|detail| detail != "auto") {
         dropped.field(rules.request, Field::Detail);
     }
     let what = match media.kind {

@@ -108,7 +108,7 @@ impl<'r> Writer<'_, 'r> {
         for (index, part) in message.parts.iter().enumerate() {
             match part {
                 Part::Text { text, cache, .. } => self.system.extend(text_block(text, Cache::of(cache.as_ref()))),
-                Part::Opaque { .. } => {}
+                Part::Opaque { .. } => self.dropped.named(self.request.path(message, Some(index))),
                 _ => {
                     let path = self.request.path(message, Some(index));
                     return Err(TranslateError::unsupported(path, "A system message can hold nothing but text."));
@@ -139,9 +139,9 @@ impl<'r> Writer<'_, 'r> {
                 }
                 Part::ToolCall(call) => blocks.push(self.call(message, call)),
                 Part::Opaque { family, block } if is_ours(*family) => blocks.push(Block::Opaque(block)),
-                // The model cannot be shown what it made, in its own turn.
-                Part::Media(_) => self.dropped.named(self.request.path(message, Some(index))),
-                Part::Thinking { .. } | Part::RedactedThinking(_) | Part::Opaque { .. } | Part::ToolResult(_) => {}
+                // The model cannot be shown what it made, in its own turn, and knows no other family's blocks.
+                Part::Media(_) | Part::Opaque { .. } => self.dropped.named(self.request.path(message, Some(index))),
+                Part::Thinking { .. } | Part::RedactedThinking(_) | Part::ToolResult(_) => {}
             }
         }
         thoughts.extend(blocks);
@@ -247,6 +247,10 @@ fn content<'r>(
         Part::Refusal(text) => text_block(text, None),
         Part::Media(media) => Some(media::block(media, path, rules, dropped)?),
         Part::Opaque { family, block } if is_ours(*family) => Some(Block::Opaque(block)),
+        Part::Opaque { .. } => {
+            dropped.named(path());
+            None
+        }
         _ => None,
     })
 }

@@ -305,3 +305,17 @@ proptest! {
         prop_assert!(matches!(told.last(), Some(Event::Error(_))));
     }
 }
+
+#[test]
+fn a_tier_that_is_open_yet_is_nobodys() {
+    for (said, served) in [("auto", None), ("flex", Some("flex"))] {
+        let stream = format!(
+            "event: response.created\ndata: {}\n\n",
+            json!({"type": "response.created", "sequence_number": 0, "response": {"id": "r", "object": "response",
+                "service_tier": said, "output": []}})
+        );
+        let told = events(stream.as_bytes(), &[]);
+        let Some(Event::Start(start)) = told.first() else { panic!("{told:?}") };
+        assert_eq!(start.service_tier.as_deref(), served);
+    }
+}
