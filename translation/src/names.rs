@@ -3,7 +3,7 @@
 //! Replacing what is not allowed can make two names equal (`a.b` and `a_b`), so a [`Mapping`] is one to one over a request, and is undone on the answer
 //! (translation specification, 2.2 and 11).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A one-to-one mapping from the client's names to those that the target allows, made as names are met.
 #[derive(Clone, Debug)]
@@ -168,6 +168,23 @@ pub fn random(length: usize) -> String {
 /// An id for a tool call of a provider that gave none: unique over every conversation, and short enough for all formats.
 pub fn new_call_id() -> String {
     format!("call_{}", random(24))
+}
+
+/// The ids of the calls of one answer: two of the same could not be told apart when their results come.
+#[derive(Debug, Default)]
+pub struct CallIds(HashSet<u64>);
+
+/// So many are compared. No answer has more.
+const MOST_COMPARED: usize = 4_096;
+
+impl CallIds {
+    /// The provider's `id`, or one that is made up where it gives none, or one that it gave before.
+    pub fn unlike_others(&mut self, id: Option<String>) -> String {
+        match id.filter(|id| !id.is_empty()) {
+            Some(id) if self.0.len() >= MOST_COMPARED || self.0.insert(digest(&id, 0)) => id,
+            _ => new_call_id(),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 use proptest::prelude::*;
 
 use super::{
-    ANTHROPIC_IDS, ANTHROPIC_NAMES, GEMINI_NAMES, Mapping, OPENAI_IDS, OPENAI_NAMES, RESPONSES_IDS, Rule, new_call_id,
+    ANTHROPIC_IDS, ANTHROPIC_NAMES, CallIds, GEMINI_NAMES, Mapping, OPENAI_IDS, OPENAI_NAMES, RESPONSES_IDS, Rule,
+    new_call_id,
 };
 
 #[test]
@@ -55,6 +56,14 @@ fn made_up_ids_fit_everywhere() {
     let id = new_call_id();
     assert_eq!(Mapping::new(OPENAI_IDS).map(&id), id);
     assert_ne!(new_call_id(), id);
+}
+
+#[test]
+fn ids_of_one_answer_differ() {
+    let mut ids = CallIds::default();
+    assert_eq!(ids.unlike_others(Some("a".to_owned())), "a");
+    let others = [Some("a".to_owned()), Some(String::new()), None].map(|id| ids.unlike_others(id));
+    assert!(others.iter().all(|id| id.starts_with("call_")), "{others:?}");
 }
 
 proptest! {
