@@ -26,4 +26,4 @@ pub use part::{
 };
 pub use reasoning::{Effort, Reasoning, Summary, Thinking};
 pub use request::{Field, Message, Output, Request, Role, Schema, ServiceTier, Tool, ToolChoice, ToolKind};
-pub use response::{Choice, Finish, Response, Usage};
+pub use response::{Choice, DECLINED, Finish, Response, Usage};

@@ -33,6 +33,25 @@ pub struct Choice {
     pub logprobs: Option<Json>,
 }
 
+/// What a model that gives no words for declining is taken to say.
+pub const DECLINED: &str = "The request was refused by the model's safety system.";
+
+impl Choice {
+    /// With words, where it was filtered before it had any: clients show what is said, and an answer of nothing would be no message.
+    #[must_use]
+    pub fn with_words(mut self) -> Self {
+        let nothing = |part: &Part| match part {
+            Part::Thinking { .. } | Part::RedactedThinking(_) | Part::Opaque { .. } => true,
+            Part::Text { text, .. } => text.is_empty(),
+            _ => false,
+        };
+        if self.finish == Some(Finish::ContentFilter) && self.parts.iter().all(nothing) {
+            self.parts.push(Part::Refusal(DECLINED.to_owned()));
+        }
+        self
+    }
+}
+
 /// Why the model stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finish {

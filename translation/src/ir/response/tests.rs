@@ -1,4 +1,4 @@
-use super::Usage;
+use super::{Choice, DECLINED, Finish, Part, Usage};
 
 #[test]
 fn every_count_is_a_part_of_its_sum() {
@@ -16,4 +16,15 @@ fn every_count_is_a_part_of_its_sum() {
     assert_eq!(wild.fitted(), fitted);
     assert_eq!(fitted.fitted(), fitted);
     assert_eq!(Usage { cached: 20, ..wild }.fitted().cached, 10);
+}
+
+#[test]
+fn an_answer_that_is_filtered_has_words() {
+    let choice = |parts: Vec<Part>, finish| Choice { parts, finish: Some(finish), ..Choice::default() };
+    let declined = Part::Refusal(DECLINED.to_owned());
+    let thought = Part::Thinking { text: "hm".to_owned(), signature: None };
+    assert_eq!(choice(vec![], Finish::ContentFilter).with_words().parts, std::slice::from_ref(&declined));
+    assert_eq!(choice(vec![thought.clone()], Finish::ContentFilter).with_words().parts, [thought, declined]);
+    assert_eq!(choice(vec![Part::text("a")], Finish::ContentFilter).with_words().parts, [Part::text("a")]);
+    assert_eq!(choice(vec![], Finish::Stop).with_words().parts, []);
 }

@@ -8,9 +8,9 @@ use serde_json::value::RawValue;
 use super::blocks::{Block, Input, WebCitation};
 use super::lenient::{Content, Object, Text};
 use super::request::WireCitation;
-use super::{REFUSAL, error, finish_of, signature, stop_reason_of, usage};
+use super::{error, finish_of, signature, stop_reason_of, usage};
 use crate::ir::{
-    CallKind, Choice, Citation, Family, Finish, Media, Part, ProviderError, Response, Signature, ToolCall,
+    CallKind, Choice, Citation, DECLINED, Family, Finish, Media, Part, ProviderError, Response, Signature, ToolCall,
 };
 use crate::json::Json;
 use crate::names::new_call_id;
@@ -94,7 +94,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Response, ProviderError> {
     let finish = finish_of(message.stop_reason.as_str(), called);
     if finish == Finish::ContentFilter {
         let explanation = message.stop_details.0.and_then(|details| details.explanation.filled());
-        parts.push(Part::Refusal(explanation.unwrap_or_else(|| REFUSAL.to_owned())));
+        parts.push(Part::Refusal(explanation.unwrap_or_else(|| DECLINED.to_owned())));
     }
     let choice = Choice { parts, finish: Some(finish), stop_sequence: message.stop_sequence.filled(), logprobs: None };
     Ok(Response {

@@ -121,8 +121,5 @@ fn stop_reason_of(finish: Option<Finish>, stop_sequence: bool, called: bool, ref
     }
 }
 
-/// What a model that gives no reason for declining is taken to say.
-const REFUSAL: &str = "The request was refused by the model's safety system.";
-
 #[cfg(test)]
 mod tests;

@@ -110,6 +110,9 @@ pub(super) fn decode(http: u16, body: &[u8]) -> ProviderError {
         message
     };
     let told = read(http, status, message, details);
+    // Whatever word Google has for it: the words may quote the key.
+    let refused = told.kind == ErrorKind::UpstreamAuthentication;
+    let told = if refused { openai_error::key_refused() } else { told };
     ProviderError { provider_type: (!status.is_empty()).then(|| status.to_owned()), ..told }
 }
 

@@ -165,7 +165,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Response, ProviderError> {
         id: text(&answer.id),
         model: text(&answer.model),
         created: answer.created_at.0,
-        choices: vec![choice],
+        choices: vec![choice.with_words()],
         usage: answer.usage.and_then(Counts::read),
         service_tier: answer.served_by(),
     })

@@ -8,7 +8,7 @@ use super::answer::{self, Answer, Said};
 use super::lenient::{Count, Text, maybe};
 use super::meter::Counts;
 use super::streamed::{Items, Where};
-use crate::ir::{ErrorKind, Event, ProviderError, Start};
+use crate::ir::{DECLINED, ErrorKind, Event, Finish, ProviderError, Start};
 use crate::protocol::StreamDecoder;
 use crate::protocol::sse::{self, EVENT_TOO_LARGE, EventSplitter, LARGEST_EVENT};
 
@@ -190,6 +190,9 @@ impl Decoder {
         events.extend(answer.usage.and_then(Counts::read).map(Event::Usage));
         let said: Said = self.items.said;
         let reason = answer.finish(said).unwrap_or_else(|| said.finish());
+        if reason == Finish::ContentFilter && self.items.told_nothing() {
+            events.push(Event::Refusal(DECLINED.to_owned()));
+        }
         events.push(Event::Finish { reason, stop_sequence: None });
         self.over = true;
     }

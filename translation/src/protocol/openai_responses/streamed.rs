@@ -366,6 +366,12 @@ impl Items {
         }
     }
 
+    /// Whether the model said nothing but thoughts.
+    pub(super) fn told_nothing(&self) -> bool {
+        let said = self.said.call || self.said.refusal || self.characters > 0;
+        !said && self.all.iter().all(|item| item.sort != Sort::Other)
+    }
+
     /// Tells what only the whole answer at the stream's end holds.
     pub(super) fn rest(&mut self, output: &[&RawValue], events: &mut Vec<Event>) {
         let mut met: Vec<Sort> = Vec::with_capacity(output.len());

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use super::super::answer::{WireBlock, arguments, ours};
 use super::super::lenient::Object;
 use super::super::usage::{Counts, Wire as WireUsage};
-use super::super::{REFUSAL, error, finish_of};
+use super::super::{error, finish_of};
 use super::wire::{Delta, Message, Wire};
-use crate::ir::{CallKind, Citation, Event, Family, Finish, ProviderError, Signature, Start};
+use crate::ir::{CallKind, Citation, DECLINED, Event, Family, Finish, ProviderError, Signature, Start};
 use crate::names::CallIds;
 use crate::protocol::StreamDecoder;
 use crate::protocol::sse::{self, EVENT_TOO_LARGE, EventSplitter, LARGEST_EVENT};
@@ -388,7 +388,7 @@ impl State {
         let reason = finish_of(reason, self.calls > 0);
         let (sequence, explanation) = stop.map(|stop| (stop.sequence, stop.explanation)).unwrap_or_default();
         if reason == Finish::ContentFilter {
-            self.say(Event::Refusal(explanation.unwrap_or_else(|| REFUSAL.to_owned())), events);
+            self.say(Event::Refusal(explanation.unwrap_or_else(|| DECLINED.to_owned())), events);
         }
         events.extend(self.counts.usage().map(Event::Usage));
         events.push(Event::Finish { reason, stop_sequence: sequence });

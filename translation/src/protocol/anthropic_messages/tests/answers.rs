@@ -106,7 +106,7 @@ fn point_06_each_reason_has_its_neutral_one() {
 #[test]
 fn point_12_a_refusal_has_words_even_where_there_is_no_content() {
     let mut refused = message(json!([]), json!("refusal"));
-    assert_eq!(read(&refused).choices[0].parts, [Part::Refusal(super::super::REFUSAL.to_owned())]);
+    assert_eq!(read(&refused).choices[0].parts, [Part::Refusal(crate::ir::DECLINED.to_owned())]);
     refused["content"] = Value::Null;
     refused["stop_details"] = json!({"type": "refusal", "category": "cyber", "explanation": "Not this."});
     assert_eq!(read(&refused).choices[0].parts, [Part::Refusal("Not this.".to_owned())]);

@@ -241,7 +241,7 @@ fn point_12_a_refusal_without_content_has_words() {
     let events = read(&[start(), delta, json!({"type": "message_stop"})]);
     assert_eq!(events[1], Event::Refusal("Not this.".to_owned()));
     assert_eq!(events.last(), Some(&Event::Finish { reason: Finish::ContentFilter, stop_sequence: None }));
-    assert_eq!(answer(vec![], "refusal")[1], Event::Refusal(super::super::REFUSAL.to_owned()));
+    assert_eq!(answer(vec![], "refusal")[1], Event::Refusal(crate::ir::DECLINED.to_owned()));
 }
 
 #[test]

@@ -40,6 +40,8 @@ fn point_23_the_gateways_key_is_no_matter_of_the_client() {
         read(400, "INVALID_ARGUMENT", "key AIzaSecret is bad", reason),
         read(401, "UNAUTHENTICATED", "token AIzaSecret", json!([])),
         read(403, "PERMISSION_DENIED", "consumer AIzaSecret", json!([])),
+        // Whatever word there is for it.
+        read(401, "OF_TOMORROW", "token AIzaSecret", json!([])),
         GeminiGenerate.decode_error(403, br#"{"error": {"message": "AIzaSecret"}}"#),
     ];
     for error in told {

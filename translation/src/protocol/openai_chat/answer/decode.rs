@@ -121,12 +121,13 @@ impl Choice<'_> {
     fn read(self) -> ir::Choice {
         let parts = self.message.0.or(self.delta.0).map(Message::parts).unwrap_or_default();
         let called = parts.iter().any(|part| matches!(part, Part::ToolCall(_)));
-        ir::Choice {
+        let choice = ir::Choice {
             parts,
             finish: Some(settled(finish(self.finish_reason.as_str()), called)),
             stop_sequence: None,
             logprobs: logprobs(self.logprobs),
-        }
+        };
+        choice.with_words()
     }
 }
 

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::decode::settled;
 use super::usage::CountsOut;
 use crate::ir::{
-    CallKind, Choice, Citation, Family, Finish, Media, MediaKind, Part, Request, Response, Signature, Source, ToolCall,
+    CallKind, Choice, Citation, DECLINED, Family, Finish, Media, MediaKind, Part, Request, Response, Signature, Source,
+    ToolCall,
 };
 use crate::json::Json;
 use crate::protocol::Asked;
@@ -162,9 +163,6 @@ pub(in super::super) fn finish_word(finish: Option<Finish>, called: bool, legacy
     }
 }
 
-/// What a refusal without words of its own says (3).
-pub(in super::super) const REFUSED: &str = "The request was refused by the model's safety system.";
-
 fn choice_out<'a>(index: usize, choice: &'a Choice, request: &Request) -> ChoiceOut<'a> {
     let mut content = String::new();
     let mut refusal: Option<Cow<'a, str>> = None;
@@ -202,7 +200,7 @@ fn choice_out<'a>(index: usize, choice: &'a Choice, request: &Request) -> Choice
     let called = !calls.is_empty();
     let legacy = request.legacy_functions;
     if choice.finish == Some(Finish::ContentFilter) && content.is_empty() && refusal.is_none() && !called {
-        refusal = Some(Cow::Borrowed(REFUSED));
+        refusal = Some(Cow::Borrowed(DECLINED));
     }
     let none = content.is_empty() && (called || refusal.is_some() || audio.is_some());
     let message = MessageOut {

@@ -134,7 +134,7 @@ fn point_07_counts_are_whole_and_add_up() {
 #[test]
 fn point_12_a_refusal_is_a_choice_with_words() {
     let refused = message(Vec::new(), Finish::ContentFilter);
-    assert_eq!((refused["content"].clone(), refused["refusal"].as_str()), (Value::Null, Some(encode::REFUSED)));
+    assert_eq!((refused["content"].clone(), refused["refusal"].as_str()), (Value::Null, Some(crate::ir::DECLINED)));
     let own = message(vec![Part::Refusal("no".into())], Finish::Stop);
     assert_eq!((own["content"].clone(), own["refusal"].clone()), (Value::Null, json!("no")));
     assert_eq!(answer(json!({"content": null, "refusal": "no"}), json!("stop")).parts, [Part::Refusal("no".into())]);

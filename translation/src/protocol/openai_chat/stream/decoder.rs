@@ -10,7 +10,7 @@ use super::super::answer::wire::{Answer, Audio, Choice, Image, Message, UrlCitat
 use super::super::soft::Soft;
 use super::super::thoughts::{Block, Detail, Extra};
 use super::calls::Calls;
-use crate::ir::{ErrorKind, Event, Finish, Part, ProviderError, Start};
+use crate::ir::{DECLINED, ErrorKind, Event, Finish, Part, ProviderError, Start};
 use crate::protocol::StreamDecoder;
 use crate::protocol::sse::{self, EVENT_TOO_LARGE, EventSplitter, LARGEST_EVENT};
 
@@ -29,6 +29,8 @@ struct State {
     started: bool,
     /// Something of the answer has been given.
     said: bool,
+    /// Of that, something besides thoughts.
+    spoken: bool,
     /// A thought has been given, and no signature after it.
     thinking: bool,
     calls: Calls,
@@ -180,6 +182,9 @@ impl State {
             }
         }
         self.said |= events.len() > before;
+        self.spoken |= events[before..].iter().any(|event| {
+            matches!(event, Event::Text(_) | Event::Refusal(_) | Event::Media(_) | Event::ToolStart { .. })
+        });
         events.extend(logprobs(choice.logprobs).map(Event::Logprobs));
         self.finish = self.finish.or(finish(choice.finish_reason.as_str()));
     }
@@ -271,8 +276,12 @@ impl State {
         }
         self.start(Start::default(), events);
         self.calls.end(events);
+        let reason = settled(self.finish, self.calls.any());
+        if reason == Finish::ContentFilter && !self.spoken {
+            events.push(Event::Refusal(DECLINED.to_owned()));
+        }
         self.over = true;
-        events.push(Event::Finish { reason: settled(self.finish, self.calls.any()), stop_sequence: None });
+        events.push(Event::Finish { reason, stop_sequence: None });
     }
 
     /// The connection ends, with `rest` behind the last whole event.

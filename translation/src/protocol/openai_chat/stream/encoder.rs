@@ -4,11 +4,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::super::answer::encode::{
-    AnnotationOut, BlockOut, ExtraOut, REFUSED, annotation, audio_out, block, extra, finish_word, full_logprobs, id,
-    image_out, redacted,
+    AnnotationOut, BlockOut, ExtraOut, annotation, audio_out, block, extra, finish_word, full_logprobs, id, image_out,
+    redacted,
 };
 use super::super::answer::usage::CountsOut;
-use crate::ir::{CallKind, Event, Finish, ProviderError, Signature, Start, Usage};
+use crate::ir::{CallKind, DECLINED, Event, Finish, ProviderError, Signature, Start, Usage};
 use crate::json::Json;
 use crate::protocol::{Asked, StreamEncoder, openai_error};
 
@@ -201,7 +201,7 @@ impl Encoder {
     fn finish(&mut self, reason: Finish, bytes: &mut Vec<u8>) {
         let called = !self.calls.is_empty();
         if reason == Finish::ContentFilter && !self.said && !called {
-            self.delta(Delta { refusal: Some(REFUSED), ..Delta::default() }, bytes);
+            self.delta(Delta { refusal: Some(DECLINED), ..Delta::default() }, bytes);
         }
         let word = finish_word(Some(reason), called, self.asked.request.legacy_functions);
         self.chunk(&Delta::default(), None, Some(word), bytes);

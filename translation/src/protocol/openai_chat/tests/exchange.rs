@@ -6,8 +6,8 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::super::OpenAiChat;
-use super::super::answer::encode::REFUSED;
 use crate::facts::ModelFacts;
+use crate::ir::DECLINED;
 use crate::ir::{Collector, ErrorKind, Event, Family, Part, Request, Response};
 use crate::protocol::{Asked, Format, Protocol as _, Quirks, Target};
 
@@ -98,7 +98,7 @@ fn told(mut response: Response, source: &str) -> Response {
             }
         }
         // A refusal without words gets some.
-        choice.parts.retain(|part| !matches!(part, Part::Refusal(words) if words == REFUSED));
+        choice.parts.retain(|part| !matches!(part, Part::Refusal(words) if words == DECLINED));
         // Signed by a family whose signatures have no place in this format.
         choice.parts.retain(|part| !matches!(part, Part::Thinking { signature: Some(signature), .. } | Part::RedactedThinking(signature) if signature.family != Family::Anthropic));
     }
