@@ -129,6 +129,15 @@ impl ModelFacts {
         real().filter(|effort| *effort <= wanted).max().or_else(|| real().min())
     }
 
+    /// What makes a model think whose client leaves it to the model how much: one that is known not to, unless it is told (OpenAI's since GPT-5.1). Of a model
+    /// that is not known, only the client can tell.
+    pub fn effort_to_begin(&self) -> Option<Effort> {
+        let known = self.efforts.len() < Effort::ALL.len() && self.efforts.contains(&Effort::None);
+        (known && !self.thinks_by_default && self.thinking != ThinkingForm::None)
+            .then(|| self.nearest_effort(Effort::Medium))
+            .flatten()
+    }
+
     /// These facts, with those over them that `changes` names, as `data/models.json` spells them. `null` is a value: of `off`, that nothing
     /// turns thinking off.
     ///

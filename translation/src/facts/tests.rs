@@ -78,3 +78,16 @@ fn a_row_changes_what_it_names_of_what_is_known_of_the_name() {
     assert_eq!(ModelFacts::default().changed(&json!({})).unwrap(), ModelFacts::default());
     assert!(ModelFacts::default().changed(&Value::Null).is_err());
 }
+
+#[test]
+fn models_that_think_only_when_told_are_told() {
+    let begin = |model| Facts::built_in().of(model).effort_to_begin();
+    assert_eq!((begin("gpt-5.1"), begin("gpt-5.4")), (Some(Effort::Medium), Some(Effort::Medium)));
+    // These think anyway, or not at all; of the last nothing is known.
+    assert_eq!(["gpt-5", "gpt-5.1-codex", "o3", "gpt-4o", "acme"].map(begin), [None; 5]);
+    let most = |model| Facts::built_in().of(model).nearest_effort(Effort::Max);
+    assert_eq!(
+        (most("gpt-5.1"), most("gpt-5.1-codex-max"), most("gpt-5.2")),
+        (Some(Effort::High), Some(Effort::XHigh), Some(Effort::XHigh))
+    );
+}

@@ -192,6 +192,21 @@ fn point_12_a_refused_prompt_has_an_answer_with_words() {
 }
 
 #[test]
+fn point_12_a_stream_that_is_filtered_at_once_has_words_too() {
+    for (provider, reason) in [
+        (Format::OpenAiChat, "content_filter"),
+        (Format::OpenAiResponses, "content_filter"),
+        (Format::AnthropicMessages, "refusal"),
+    ] {
+        let answer = Answer { reason: Some(reason), ..Answer::default() };
+        for client in super::asked::others(provider) {
+            let stream = streamed(provider, &answer.stream(provider), client, false);
+            assert!(stream.contains("refused by the model's safety system"), "{client} of {provider}: {stream}");
+        }
+    }
+}
+
+#[test]
 fn point_24_what_only_the_provider_knows_is_no_call_and_all_texts_are_kept() {
     let annotated = |text: &str| json!({"type": "output_text", "text": text, "annotations": []});
     let answers = [

@@ -12,7 +12,8 @@ use super::tools::WrittenChoice;
 use crate::back::Back;
 use crate::facts::{Sampling, ThinkingForm};
 use crate::ir::{
-    Dropped, Effort, Family, Field, Message, Output, Part, Request, Role, ServiceTier, ToolChoice, TranslateError,
+    Dropped, Effort, Family, Field, Message, Output, Part, Request, Role, ServiceTier, Thinking, ToolChoice,
+    TranslateError,
 };
 use crate::names::{Mapping, OPENAI_NAMES};
 use crate::protocol::{Encoded, Format, Target};
@@ -188,7 +189,9 @@ impl Settings {
         gone(top_p.is_none() && request.top_p.is_some(), Field::TopP);
         let thinks = facts.thinking != ThinkingForm::None;
         let reasoning = request.reasoning.as_ref().filter(|_| thinks);
-        let wanted = request.reasoning.as_ref().and_then(crate::ir::Reasoning::in_words);
+        let adaptive = request.reasoning.as_ref().is_some_and(|said| said.thinking == Some(Thinking::Adaptive));
+        let begin = || facts.effort_to_begin().filter(|_| adaptive);
+        let wanted = request.reasoning.as_ref().and_then(crate::ir::Reasoning::in_words).or_else(begin);
         let effort = wanted.filter(|_| thinks).and_then(|effort| facts.nearest_effort(effort));
         gone(wanted.is_some_and(|wanted| wanted != Effort::None) && effort.is_none(), Field::Reasoning);
         let wants_logprobs = request.logprobs == Some(true) || request.top_logprobs.is_some_and(|count| count > 0);
@@ -196,7 +199,8 @@ impl Settings {
         let summary = reasoning.and_then(|reasoning| reasoning.summary).and_then(summary_word);
         // Models that do not think refuse to be asked for their thoughts; of one that is not known, only the client can tell.
         let asked = effort.is_some_and(|effort| effort != Effort::None) || summary.is_some();
-        let encrypted = thinks && (facts.thinks_by_default || asked || holds_thoughts(request));
+        let known = facts.thinks_by_default || facts.effort_to_begin().is_some();
+        let encrypted = thinks && (known || asked || holds_thoughts(request));
         let least = |tokens: u64| tokens.clamp(LEAST_OUTPUT, facts.max_output.unwrap_or(u64::MAX).max(LEAST_OUTPUT));
         Self {
             temperature: temperature.map(|temperature| temperature.clamp(0.0, 2.0)),

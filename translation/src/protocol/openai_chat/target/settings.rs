@@ -162,7 +162,8 @@ impl<'r> Writer<'r> {
         }
         let facts = self.target.facts;
         // What switches thinking itself is passed on as it is, beside an effort.
-        let wanted = if self.own { said.effort } else { said.in_words() };
+        let begin = || facts.effort_to_begin().filter(|_| said.thinking == Some(Thinking::Adaptive));
+        let wanted = if self.own { said.effort } else { said.in_words().or_else(begin) };
         let Some(wanted) = wanted else { return };
         let cannot = !self.target.quirks.reasoning_effort || facts.thinking == ThinkingForm::None;
         if cannot || self.too_forced_to_think() {

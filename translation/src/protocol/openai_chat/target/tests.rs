@@ -319,6 +319,9 @@ fn reasoning_steps_down_to_what_the_model_knows() {
     assert_eq!(ask(Quirks::NONE, &some, thinking(Thinking::Budget(10_000))), (Some(json!("medium")), false));
     assert_eq!(ask(Quirks::NONE, &some, thinking(Thinking::Off)), (Some(json!("low")), false));
     assert_eq!(ask(Quirks::NONE, &some, thinking(Thinking::Adaptive)), (None, false));
+    // One that thinks only when told.
+    let asleep = ModelFacts { efforts: vec![Effort::None, Effort::Low, Effort::Medium], ..ModelFacts::default() };
+    assert_eq!(ask(Quirks::NONE, &asleep, thinking(Thinking::Adaptive)), (Some(json!("medium")), false));
     let none = ModelFacts { thinking: ThinkingForm::None, efforts: Vec::new(), ..ModelFacts::default() };
     assert_eq!(ask(Quirks::NONE, &none, effort(Effort::High)), (None, true));
     assert_eq!(ask(Quirks::NONE, &none, thinking(Thinking::Off)), (None, false));

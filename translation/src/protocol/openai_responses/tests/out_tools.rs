@@ -124,3 +124,10 @@ fn what_is_left_out_of_a_conversation_is_named() {
     assert_eq!(body["input"][4]["output"], "The tool failed.");
     assert_eq!(whole.dropped.names(), ["cache_control", "messages[1].content[0]", "is_error"]);
 }
+
+#[test]
+fn a_model_that_thinks_only_when_told_is_told_to_where_the_client_leaves_it_to_the_model() {
+    let request = anthropic(json!({"thinking": {"type": "adaptive"}}));
+    assert_eq!(encoded(&request, "gpt-5.1").0["reasoning"]["effort"], "medium");
+    assert_eq!(encoded(&request, "gpt-5").0["reasoning"].get("effort"), None);
+}
