@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
@@ -16,11 +17,11 @@ use hyper::body::Incoming;
 use translation::back::Undo;
 use translation::ir;
 use translation::ir::{Collector, Event, ProviderError};
-use translation::protocol::{Asked, Format, StreamDecoder, StreamEncoder};
+use translation::protocol::{Asked, Format, StreamDecoder, StreamEncoder, gemini_generate};
 
 use super::collect::Patience;
 use super::headers::forward;
-use super::idle::IdleTimer;
+use super::idle::{IdleTimer, Silence};
 use super::redact::{redact, redact_text};
 use super::stream::{END_GRACE, as_stream, first_portion};
 use super::unary::whole;
@@ -29,6 +30,9 @@ use crate::error::GatewayError;
 use crate::request::Conversion;
 use crate::route::table::RoutedKey;
 use crate::usage::meter::Meter;
+
+/// A client that hears nothing for so long gets what keeps its connection, and those of proxies on the way, alive: the provider's own pings do not pass.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// A stream that is collected may hold so many bytes of what it came in.
 const COLLECTED: usize = 64 * 1024 * 1024;
@@ -48,6 +52,9 @@ pub struct Wish {
 
 impl Wish {
     fn encoder(self) -> Box<dyn StreamEncoder> {
+        if self.array {
+            return gemini_generate::array_encoder(self.asked);
+        }
         self.format.protocol().encoder(self.asked)
     }
 }
@@ -81,7 +88,7 @@ pub async fn respond(
             encoder: client,
             events: Vec::new(),
             ready: Vec::new(),
-            timer: IdleTimer::new(patience.pause),
+            timer: IdleTimer::beating(patience.pause, KEEP_ALIVE),
             closing: Box::pin(meter.closing()),
             ended: false,
             key: Arc::clone(key),
@@ -249,7 +256,7 @@ impl ConvertedStream {
         self.write();
         if !self.ended && self.decoder.done() {
             // The provider may keep the connection open; nothing more comes on it.
-            self.finish();
+            self.complete();
         }
     }
 
@@ -267,6 +274,7 @@ impl ConvertedStream {
                 Event::Start(start) if start.usage.is_some() => self.meter.usage = start.usage,
                 Event::Error(error) => {
                     self.ended = true;
+                    self.timer.shorten(END_GRACE);
                     let message = redact_text(&self.key, error.message.clone());
                     self.meter.provider_failed(&message);
                     let error = ProviderError { message, ..error.clone() };
@@ -279,16 +287,26 @@ impl ConvertedStream {
         }
     }
 
+    /// All that the client gets is written; the provider has a moment to end its body, so that the connection can be used again.
+    fn settle(&mut self) {
+        self.ended = true;
+        self.timer.shorten(END_GRACE);
+    }
+
     /// The provider's stream has ended.
     fn finish(&mut self) {
         self.upstream = None;
-        if self.ended {
-            return;
+        if !self.ended {
+            self.complete();
         }
+    }
+
+    /// Writes the end of the answer.
+    fn complete(&mut self) {
         self.decoder.end(&mut self.events);
         self.write();
         if !self.ended {
-            self.ended = true;
+            self.settle();
             self.encoder.end(&mut self.ready);
             self.meter.succeeded();
         }
@@ -317,9 +335,6 @@ impl http_body::Body for ConvertedStream {
                 this.meter.response_bytes += ready.len() as u64;
                 return Poll::Ready(Some(Ok(Frame::data(ready))));
             }
-            if this.ended {
-                this.timer.shorten(END_GRACE);
-            }
             let Some(upstream) = &mut this.upstream else { return Poll::Ready(None) };
             match Pin::new(upstream).poll_frame(context) {
                 Poll::Ready(Some(Ok(frame))) => {
@@ -336,8 +351,10 @@ impl http_body::Body for ConvertedStream {
                         this.break_off(&GatewayError::Draining);
                         continue;
                     }
-                    ready!(this.timer.poll_expired(context));
-                    this.break_off(&GatewayError::Timeout);
+                    match ready!(this.timer.poll_silence(context)) {
+                        Silence::Beat => this.ready.extend_from_slice(this.encoder.keep_alive()),
+                        Silence::Over => this.break_off(&GatewayError::Timeout),
+                    }
                 }
             }
         }
