@@ -85,7 +85,7 @@ async fn ask(
     meter.proxy_key = Some(Arc::clone(&principal.key));
 
     let body = body::read(&parts.headers, body, &gateway.limits).await?;
-    meter.request_bytes = body.len() as u64;
+    meter.asked(&body);
     let array = spoken.stream == Some(true) && !wants_events(parts);
     let request = ChatRequest::read(format, &body, spoken)?;
     meter.model = Some(request.model.to_string());

@@ -28,6 +28,8 @@ use crate::attempt::Answer;
 use crate::error::GatewayError;
 use crate::request::Conversion;
 use crate::route::table::RoutedKey;
+use crate::usage::estimate::heard::Heard;
+use crate::usage::estimate::tokens_of_response;
 use crate::usage::meter::Meter;
 
 /// A stream that is collected may hold so many bytes of what it came in.
@@ -98,7 +100,7 @@ pub async fn respond(
         response
     } else {
         let read = if is_stream(&head.headers) {
-            collected(format, body, patience).await
+            collected(format, body, patience, &mut meter).await
         } else {
             match whole(&head, body, patience).await {
                 Ok(body) => format.protocol().decode_response(&body).map_err(failed),
@@ -111,6 +113,9 @@ pub async fn respond(
         };
         back.response(&mut neutral);
         meter.usage = neutral.usage;
+        if neutral.usage.is_none() {
+            meter.heard = Heard::Counted(tokens_of_response(&neutral));
+        }
         meter.first_byte();
         meter.answering(head.status);
         let (body, content_type) = written(neutral, wish);
@@ -157,7 +162,12 @@ fn written(neutral: ir::Response, wish: Wish) -> (Vec<u8>, &'static str) {
     (bytes, encoder.content_type())
 }
 
-async fn collected(format: Format, mut body: Incoming, patience: Patience) -> Result<ir::Response, GatewayError> {
+async fn collected(
+    format: Format,
+    mut body: Incoming,
+    patience: Patience,
+    meter: &mut Meter,
+) -> Result<ir::Response, GatewayError> {
     let mut decoder = format.protocol().decoder();
     let mut collector = Collector::default();
     let (mut events, mut size) = (Vec::new(), 0);
@@ -176,6 +186,7 @@ async fn collected(format: Format, mut body: Incoming, patience: Patience) -> Re
             return Err(GatewayError::Unusable("it is a stream of more than 64 MiB"));
         }
         for event in events.drain(..) {
+            note(meter, &event);
             collector.event(event).map_err(failed)?;
         }
         if decoder.done() {
@@ -185,9 +196,20 @@ async fn collected(format: Format, mut body: Incoming, patience: Patience) -> Re
     }
     decoder.end(&mut events);
     for event in events.drain(..) {
+        note(meter, &event);
         collector.event(event).map_err(failed)?;
     }
     collector.finish().map_err(failed)
+}
+
+/// Notes what `event` says of usage, and what will have to be counted if nothing does.
+fn note(meter: &mut Meter, event: &Event) {
+    match event {
+        Event::Start(start) if start.usage.is_some() => meter.usage = start.usage,
+        Event::Usage(usage) => meter.usage = Some(*usage),
+        Event::Finish { .. } => meter.finished = true,
+        _ => meter.heard.event(event),
+    }
 }
 
 fn failed(error: ProviderError) -> GatewayError {
@@ -262,19 +284,15 @@ impl ConvertedStream {
             if self.ended {
                 break;
             }
-            match &event {
-                Event::Usage(usage) => self.meter.usage = Some(*usage),
-                Event::Start(start) if start.usage.is_some() => self.meter.usage = start.usage,
-                Event::Error(error) => {
-                    self.ended = true;
-                    let message = redact_text(&self.key, error.message.clone());
-                    self.meter.provider_failed(&message);
-                    let error = ProviderError { message, ..error.clone() };
-                    self.encoder.event(&Event::Error(error), &mut self.ready);
-                    continue;
-                }
-                _ => {}
+            if let Event::Error(error) = &event {
+                self.ended = true;
+                let message = redact_text(&self.key, error.message.clone());
+                self.meter.provider_failed(&message);
+                let error = ProviderError { message, ..error.clone() };
+                self.encoder.event(&Event::Error(error), &mut self.ready);
+                continue;
             }
+            note(&mut self.meter, &event);
             self.encoder.event(&event, &mut self.ready);
         }
     }
