@@ -28,6 +28,7 @@ use crate::attempt::Answer;
 use crate::error::GatewayError;
 use crate::request::Conversion;
 use crate::route::table::RoutedKey;
+use crate::signatures::{ClientSignatures, Watch, family_of};
 use crate::usage::estimate::heard::Heard;
 use crate::usage::estimate::tokens_of_response;
 use crate::usage::meter::Meter;
@@ -46,6 +47,8 @@ pub struct Wish {
     pub array: bool,
     /// What it asked for.
     pub asked: Asked,
+    /// Where what the answer is signed with is kept.
+    pub signatures: ClientSignatures,
 }
 
 impl Wish {
@@ -68,19 +71,22 @@ pub async fn respond(
     let Answer { head, mut body, candidate, format, .. } = answer;
     let Conversion { back, dropped } = conversion;
     let key = &candidate.key;
+    // Without a tool there is no call under whose id something could be kept.
+    let family = family_of(format).filter(|_| !wish.asked.request.tools.is_empty());
     let mut response = if is_stream(&head.headers) && wish.stream {
         let first = match first_portion(&mut body, patience).await {
             Ok(first) => first,
             Err(error) => return Err((error, meter)),
         };
+        let watch = family.map(|family| wish.signatures.watch(family));
         let encoder = wish.encoder();
         let content_type = HeaderValue::from_static(encoder.content_type());
-        let client = encoder;
         let mut stream = ConvertedStream {
             upstream: Some(body),
             decoder: format.protocol().decoder(),
             undo: (!back.is_empty()).then(|| back.stream()),
-            encoder: client,
+            watch,
+            encoder,
             events: Vec::new(),
             ready: Vec::new(),
             timer: IdleTimer::new(patience.pause),
@@ -112,6 +118,9 @@ pub async fn respond(
             Err(error) => return Err((redacted(key, error), meter)),
         };
         back.response(&mut neutral);
+        if let Some(family) = family {
+            wish.signatures.remember(family, &neutral);
+        }
         meter.usage = neutral.usage;
         if neutral.usage.is_none() {
             meter.heard = Heard::Counted(tokens_of_response(&neutral));
@@ -238,6 +247,8 @@ struct ConvertedStream {
     upstream: Option<Incoming>,
     decoder: Box<dyn StreamDecoder>,
     undo: Option<Undo>,
+    /// Where the provider signs what it says.
+    watch: Option<Watch>,
     encoder: Box<dyn StreamEncoder>,
     /// Kept for its room.
     events: Vec<Event>,
@@ -293,6 +304,9 @@ impl ConvertedStream {
                 continue;
             }
             note(&mut self.meter, &event);
+            if let Some(watch) = &mut self.watch {
+                watch.event(&event);
+            }
             self.encoder.event(&event, &mut self.ready);
         }
     }
