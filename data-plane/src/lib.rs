@@ -12,6 +12,7 @@
 //! - [`provider`]: whom we call.
 //! - [`upstream`]: the HTTP client.
 //! - [`respond`]: writes the answer on.
+//! - [`signatures`]: what a model signed, kept for clients that lose it.
 //! - [`usage`]: meters the request, keeps its record on disk, and reports it.
 //! - [`error`]: the only place where an error becomes an answer.
 //!
@@ -33,5 +34,6 @@ pub mod provider;
 pub mod request;
 pub mod respond;
 pub mod route;
+pub mod signatures;
 pub mod upstream;
 pub mod usage;

@@ -85,9 +85,10 @@ async fn ask(
     meter.proxy_key = Some(Arc::clone(&principal.key));
 
     let body = body::read(&parts.headers, body, &gateway.limits).await?;
-    meter.request_bytes = body.len() as u64;
+    meter.asked(&body);
     let array = spoken.stream == Some(true) && !wants_events(parts);
-    let request = ChatRequest::read(format, &body, spoken)?;
+    let signatures = gateway.signatures.of(&principal.key.id);
+    let request = ChatRequest::read(format, &body, spoken)?.signed_with(signatures.clone());
     meter.model = Some(request.model.to_string());
     meter.streamed = request.stream;
     meter.has_tools = request.has_tools;
@@ -107,7 +108,7 @@ async fn ask(
             let neutral = request.neutral().map_err(GatewayError::Translate)?;
             let created = u64::try_from(now_ms() / 1000).unwrap_or_default();
             let asked = Asked { id: names::random(24), created, request: Arc::clone(neutral) };
-            Some(Wish { format, stream: request.stream, array, asked })
+            Some(Wish { format, stream: request.stream, array, asked, signatures })
         }
         None => None,
     };

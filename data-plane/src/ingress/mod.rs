@@ -26,6 +26,7 @@ use crate::error::GatewayError;
 use crate::limits::Limits;
 use crate::metrics::{Api, RequestMetrics};
 use crate::node::Node;
+use crate::signatures::Signatures;
 use crate::upstream::Upstream;
 use crate::usage::UsageSink;
 use crate::usage::meter::{Meter, Recorder};
@@ -37,6 +38,7 @@ pub struct Gateway {
     recorder: Arc<Recorder>,
     limits: Limits,
     attempts: Attempts,
+    signatures: Arc<Signatures>,
 }
 
 impl Gateway {
@@ -58,6 +60,7 @@ impl Gateway {
             recorder: Arc::new(Recorder { sink: usage, node, metrics }),
             limits,
             attempts: Attempts::new(Upstream::new()?, key_states),
+            signatures: Arc::default(),
         }))
     }
 }

@@ -336,6 +336,20 @@ async fn a_client_that_leaves_is_recorded() {
         (record.status, record.outcome(), record.usage_source()),
         (200, Outcome::ClientGone, UsageSource::Partial)
     );
+    assert!(record.input_tokens > 0 && record.output_tokens > 0, "estimated from what had come");
+}
+
+#[tokio::test]
+async fn a_provider_that_reports_no_usage_has_it_estimated() {
+    for stream in [false, true] {
+        let mut bench = bench(|_| {}).await;
+        bench.provider.script(Target::All, Script { no_usage: true, ..Script::saying("one two three four") });
+        assert_eq!(bench.chat(&plain("gpt-4o", stream)).await.0, 200);
+        let record = bench.record();
+        assert_eq!((record.outcome(), record.usage_source()), (Outcome::Success, UsageSource::Estimated));
+        // "Hello" and what is around a message; the four words.
+        assert_eq!((record.input_tokens, record.output_tokens), (5, 4), "{stream}");
+    }
 }
 
 #[tokio::test]

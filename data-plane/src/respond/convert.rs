@@ -29,6 +29,9 @@ use crate::attempt::Answer;
 use crate::error::GatewayError;
 use crate::request::Conversion;
 use crate::route::table::RoutedKey;
+use crate::signatures::{ClientSignatures, Watch, family_of};
+use crate::usage::estimate::heard::Heard;
+use crate::usage::estimate::tokens_of_response;
 use crate::usage::meter::Meter;
 
 /// A client that hears nothing for so long gets what keeps its connection, and those of proxies on the way, alive: the provider's own pings do not pass.
@@ -48,6 +51,8 @@ pub struct Wish {
     pub array: bool,
     /// What it asked for.
     pub asked: Asked,
+    /// Where what the answer is signed with is kept.
+    pub signatures: ClientSignatures,
 }
 
 impl Wish {
@@ -73,19 +78,22 @@ pub async fn respond(
     let Answer { head, mut body, candidate, format, .. } = answer;
     let Conversion { back, dropped } = conversion;
     let key = &candidate.key;
+    // Without a tool there is no call under whose id something could be kept.
+    let family = family_of(format).filter(|_| !wish.asked.request.tools.is_empty());
     let mut response = if is_stream(&head.headers) && wish.stream {
         let first = match first_portion(&mut body, patience).await {
             Ok(first) => first,
             Err(error) => return Err((error, meter)),
         };
+        let watch = family.map(|family| wish.signatures.watch(family));
         let encoder = wish.encoder();
         let content_type = HeaderValue::from_static(encoder.content_type());
-        let client = encoder;
         let mut stream = ConvertedStream {
             upstream: Some(body),
             decoder: format.protocol().decoder(),
             undo: (!back.is_empty()).then(|| back.stream()),
-            encoder: client,
+            watch,
+            encoder,
             events: Vec::new(),
             ready: Vec::new(),
             timer: IdleTimer::beating(patience.pause, KEEP_ALIVE),
@@ -105,7 +113,7 @@ pub async fn respond(
         response
     } else {
         let read = if is_stream(&head.headers) {
-            collected(format, body, patience).await
+            collected(format, body, patience, &mut meter).await
         } else {
             match whole(&head, body, patience).await {
                 Ok(body) => format.protocol().decode_response(&body).map_err(failed),
@@ -117,7 +125,13 @@ pub async fn respond(
             Err(error) => return Err((redacted(key, error), meter)),
         };
         back.response(&mut neutral);
+        if let Some(family) = family {
+            wish.signatures.remember(family, &neutral);
+        }
         meter.usage = neutral.usage;
+        if neutral.usage.is_none() {
+            meter.heard = Heard::Counted(tokens_of_response(&neutral));
+        }
         meter.first_byte();
         meter.answering(head.status);
         let (body, content_type) = written(neutral, wish);
@@ -164,7 +178,12 @@ fn written(neutral: ir::Response, wish: Wish) -> (Vec<u8>, &'static str) {
     (bytes, encoder.content_type())
 }
 
-async fn collected(format: Format, mut body: Incoming, patience: Patience) -> Result<ir::Response, GatewayError> {
+async fn collected(
+    format: Format,
+    mut body: Incoming,
+    patience: Patience,
+    meter: &mut Meter,
+) -> Result<ir::Response, GatewayError> {
     let mut decoder = format.protocol().decoder();
     let mut collector = Collector::default();
     let (mut events, mut size) = (Vec::new(), 0);
@@ -183,6 +202,7 @@ async fn collected(format: Format, mut body: Incoming, patience: Patience) -> Re
             return Err(GatewayError::Unusable("it is a stream of more than 64 MiB"));
         }
         for event in events.drain(..) {
+            note(meter, &event);
             collector.event(event).map_err(failed)?;
         }
         if decoder.done() {
@@ -192,9 +212,20 @@ async fn collected(format: Format, mut body: Incoming, patience: Patience) -> Re
     }
     decoder.end(&mut events);
     for event in events.drain(..) {
+        note(meter, &event);
         collector.event(event).map_err(failed)?;
     }
     collector.finish().map_err(failed)
+}
+
+/// Notes what `event` says of usage, and what will have to be counted if nothing does.
+fn note(meter: &mut Meter, event: &Event) {
+    match event {
+        Event::Start(start) if start.usage.is_some() => meter.usage = start.usage,
+        Event::Usage(usage) => meter.usage = Some(*usage),
+        Event::Finish { .. } => meter.finished = true,
+        _ => meter.heard.event(event),
+    }
 }
 
 fn failed(error: ProviderError) -> GatewayError {
@@ -223,6 +254,8 @@ struct ConvertedStream {
     upstream: Option<Incoming>,
     decoder: Box<dyn StreamDecoder>,
     undo: Option<Undo>,
+    /// Where the provider signs what it says.
+    watch: Option<Watch>,
     encoder: Box<dyn StreamEncoder>,
     /// Kept for its room.
     events: Vec<Event>,
@@ -269,19 +302,18 @@ impl ConvertedStream {
             if self.ended {
                 break;
             }
-            match &event {
-                Event::Usage(usage) => self.meter.usage = Some(*usage),
-                Event::Start(start) if start.usage.is_some() => self.meter.usage = start.usage,
-                Event::Error(error) => {
-                    self.ended = true;
-                    self.timer.shorten(END_GRACE);
-                    let message = redact_text(&self.key, error.message.clone());
-                    self.meter.provider_failed(&message);
-                    let error = ProviderError { message, ..error.clone() };
-                    self.encoder.event(&Event::Error(error), &mut self.ready);
-                    continue;
-                }
-                _ => {}
+            if let Event::Error(error) = &event {
+                self.ended = true;
+                self.timer.shorten(END_GRACE);
+                let message = redact_text(&self.key, error.message.clone());
+                self.meter.provider_failed(&message);
+                let error = ProviderError { message, ..error.clone() };
+                self.encoder.event(&Event::Error(error), &mut self.ready);
+                continue;
+            }
+            note(&mut self.meter, &event);
+            if let Some(watch) = &mut self.watch {
+                watch.event(&event);
             }
             self.encoder.event(&event, &mut self.ready);
         }

@@ -21,6 +21,7 @@ use super::redact::{Redactor, redact};
 use crate::attempt::Answer;
 use crate::error::GatewayError;
 use crate::route::table::RoutedKey;
+use crate::usage::estimate::heard::Heard;
 use crate::usage::meter::Meter;
 
 /// Larger answers are not held, but written on as they come.
@@ -47,6 +48,7 @@ pub async fn respond(answer: Answer, mut meter: Meter, patience: Patience) -> Re
         Err(error) => return Err((error, meter)),
     };
     match protocol.usage(&body) {
+        Ok(None) => meter.heard = Heard::Whole { format, body: body.clone() },
         Ok(usage) => meter.usage = usage,
         Err(_) => return Err((GatewayError::Unusable("it is not JSON"), meter)),
     }
@@ -125,7 +127,7 @@ fn large(
     with_head(head, Body::new(body), &key)
 }
 
-/// A large answer on its way. Its usage is read from its end.
+/// A large answer on its way. Its usage is read from its end. Where there is none, its output is not estimated: most of it is no text.
 struct LargeBody {
     start: VecDeque<Bytes>,
     /// None when it has ended.
