@@ -23,7 +23,7 @@ const ONCE: &[&str] = &["model", "stream", "stream_options"];
 const LENGTH_LIMITS: [&str; 2] = ["max_tokens", "max_completion_tokens"];
 
 /// Longest name of a model, in bytes; that of config, too.
-const LONGEST_MODEL: usize = 256;
+pub const LONGEST_MODEL: usize = 256;
 
 /// What a client says outside of its body.
 #[derive(Debug, Default)]
@@ -159,7 +159,7 @@ impl<'b> ChatRequest<'b> {
         };
         let uri = endpoint.uri(format, &candidate.upstream_model, stream)?;
         let conversion = Some(Box::new(Conversion { back: encoded.back, dropped: encoded.dropped }));
-        Ok(Outgoing { uri, body, format, stream, conversion })
+        Ok(Outgoing { stream, conversion, ..Outgoing::json(uri, body, format) })
     }
 }
 
@@ -170,7 +170,7 @@ impl Outbound for ChatRequest<'_> {
         if endpoint.speaks(self.format) && stream == self.stream {
             let body = self.edited(candidate, self.format == Format::OpenAiChat && endpoint.quirks().stream_usage);
             let uri = endpoint.uri(self.format, &candidate.upstream_model, stream)?;
-            return Ok(Outgoing { uri, body, format: self.format, stream, conversion: None });
+            return Ok(Outgoing { stream, ..Outgoing::json(uri, body, self.format) });
         }
         let format = if endpoint.speaks(self.format) { self.format } else { endpoint.preferred() };
         self.translated(candidate, format, stream)

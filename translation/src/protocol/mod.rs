@@ -1,5 +1,6 @@
 //! Wire formats: one folder for each, behind one trait.
 //!
+//! - [`embeddings`]: embeddings, which are no chat.
 //! - [`openai_error`]: the errors of OpenAI's APIs.
 //! - [`sse`]: server-sent events, whatever they carry.
 
@@ -11,6 +12,7 @@ use bytes::Bytes;
 use crate::facts::ModelFacts;
 use crate::ir::{self, Dropped, Event, ProviderError, TranslateError, Usage};
 
+pub mod embeddings;
 pub mod openai_error;
 pub mod sse;
 mod unserved;
