@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::response::Parts;
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use shared::pb;
 use shared::pb::key_state::Health;
@@ -183,22 +184,22 @@ impl Attempts {
         if any_answer {
             headers.insert(ACCEPT, ANYTHING);
         }
-        let (name, value) = &candidate.key.credential;
-        headers.insert(name.clone(), value.clone());
-        endpoint.provider.headers(&mut headers);
-        for (name, value) in &group.headers {
-            headers.insert(name.clone(), value.clone());
-        }
+        endpoint.headers(&mut headers);
         // How long a body on its way takes is the client's matter: the group's time for an answer begins behind it.
         let until = if passing.is_some() { deadline } else { deadline.min(Instant::now() + group.group.timeout) };
-        let (body, progress) = match passing {
-            Some(passing) => (RequestBody::Passing(passing.body), Some(passing.progress)),
-            None => (body.into(), None),
-        };
-        let mut upstream_request = Request::new(body);
+        let mut upstream_request = Request::new(Full::new(body));
         *upstream_request.method_mut() = method;
         *upstream_request.uri_mut() = uri;
         *upstream_request.headers_mut() = headers;
+        if let Err(error) = candidate.key.credential.put(&mut upstream_request) {
+            return Err(Step::Next(error.into()));
+        }
+        for (name, value) in &group.headers {
+            upstream_request.headers_mut().insert(name.clone(), value.clone());
+        }
+        let (passing, progress) = passing.map(|passing| (passing.body, passing.progress)).unzip();
+        let upstream_request =
+            upstream_request.map(|whole| passing.map_or(RequestBody::Whole(whole), RequestBody::Passing));
 
         meter.attempt(&candidate);
         let response = match timeout_at(until, self.upstream.send(&group.exit, upstream_request)).await {
@@ -220,7 +221,7 @@ impl Attempts {
             }
         };
         let (head, body) = response.into_parts();
-        let verdict = endpoint.provider.classify(head.status, &head.headers);
+        let verdict = endpoint.classify(head.status, &head.headers);
         let status = head.status.as_u16();
         match verdict {
             Verdict::Success => {

@@ -115,17 +115,23 @@ impl<'b> ChatRequest<'b> {
 
     /// The client's body, with the vendor's name of the model, config's fields, and the wish that a stream ends with a count of tokens. Without an edit it is
     /// uncopied.
-    fn edited(&self, candidate: &Candidate, asks_for_usage: bool) -> Bytes {
+    fn edited(&self, candidate: &Candidate, asks_for_usage: bool) -> Result<Bytes, GatewayError> {
         let mut edits = self.object.edit();
         if self.model_in_body && *candidate.upstream_model != *self.model {
             edits.set_string("model", &candidate.upstream_model);
         }
         configure(&mut edits, &candidate.group);
+        if let Some(version) = candidate.endpoint()?.vendor.anthropic_body_version
+            && self.format == Format::AnthropicMessages
+        {
+            edits.set_string("anthropic_version", version);
+            edits.remove("model");
+        }
         let ask = asks_for_usage && self.stream && !self.include_usage;
         if ask {
             edits.set("stream_options", self.asking_for_usage());
         }
-        edits.apply()
+        Ok(edits.apply())
     }
 
     /// The client's stream options, with `include_usage` set.
@@ -148,13 +154,19 @@ impl<'b> ChatRequest<'b> {
         {
             return Err(GatewayError::Unsupported { field: field.to_string(), format });
         }
-        let body = if candidate.group.overrides.is_empty() && candidate.group.defaults.is_empty() {
+        let group = &candidate.group;
+        let version = endpoint.vendor.anthropic_body_version.filter(|_| format == Format::AnthropicMessages);
+        let body = if group.overrides.is_empty() && group.defaults.is_empty() && version.is_none() {
             encoded.body
         } else {
             // What was just written is an object.
             let object = Object::read(&encoded.body).map_err(read_error)?;
             let mut edits = object.edit();
-            configure(&mut edits, &candidate.group);
+            configure(&mut edits, group);
+            if let Some(version) = version {
+                edits.set_string("anthropic_version", version);
+                edits.remove("model");
+            }
             edits.apply()
         };
         let uri = endpoint.uri(format, &candidate.upstream_model, stream)?;
@@ -166,14 +178,16 @@ impl<'b> ChatRequest<'b> {
 impl Outbound for ChatRequest<'_> {
     fn write(&self, candidate: &Candidate) -> Result<Outgoing, GatewayError> {
         let endpoint = candidate.endpoint()?;
-        let stream = candidate.group.streams(self.stream);
-        if endpoint.speaks(self.format) && stream == self.stream {
-            let body = self.edited(candidate, self.format == Format::OpenAiChat && endpoint.quirks().stream_usage);
+        let formats = endpoint.formats(&candidate.upstream_model);
+        let (speaks, stream) = (formats.contains(&self.format), candidate.group.streams(self.stream));
+        if speaks && stream == self.stream {
+            let asks = self.format == Format::OpenAiChat && endpoint.quirks().stream_usage;
+            let body = self.edited(candidate, asks)?;
             let uri = endpoint.uri(self.format, &candidate.upstream_model, stream)?;
             return Ok(Outgoing { stream, ..Outgoing::json(uri, body, self.format) });
         }
-        let format = if endpoint.speaks(self.format) { self.format } else { endpoint.preferred() };
-        self.translated(candidate, format, stream)
+        let preferred = formats.first().copied().unwrap_or(Format::OpenAiChat);
+        self.translated(candidate, if speaks { self.format } else { preferred }, stream)
     }
 }
 

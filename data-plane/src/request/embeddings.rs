@@ -75,7 +75,7 @@ impl Outbound for EmbeddingsRequest<'_> {
             Format::OpenAiChat => (Format::GeminiGenerate, ":batchEmbedContents"),
             _ => (Format::OpenAiChat, "/embeddings"),
         };
-        let Ok(uri) = endpoint.call(Call::Other { format, model, path, query: None }) else { return Err(elsewhere) };
+        let Ok(uri) = endpoint.call(Call { format, model, path, query: None }) else { return Err(elsewhere) };
         let request = self.neutral()?;
         let body = if format == Format::GeminiGenerate {
             gemini::encode_batch(request, self.batch(request), model)

@@ -117,12 +117,8 @@ impl<'b> JsonRequest<'b> {
 impl Outbound for JsonRequest<'_> {
     fn write(&self, candidate: &Candidate) -> Result<Outgoing, GatewayError> {
         let Asked { format, path, query, .. } = &self.asked;
-        let call = Call::Other { format: *format, model: &candidate.upstream_model, path, query: query.as_deref() };
+        let call = Call { format: *format, model: &candidate.upstream_model, path, query: query.as_deref() };
         let endpoint = candidate.endpoint()?;
-        // A group speaks a format for chat, or the endpoints beside it are not there either.
-        if *format == Format::OpenAiResponses && !endpoint.speaks(*format) {
-            return Err(GatewayError::NoEndpoint { vendor: endpoint.vendor.title });
-        }
         let uri = endpoint.call(call)?;
         let any_answer = *format == Format::OpenAiChat;
         Ok(Outgoing { stream: self.stream, any_answer, ..Outgoing::json(uri, self.edited(candidate), *format) })

@@ -32,16 +32,15 @@ impl ObjectRequest {
 
     /// Whether `endpoint` may have such a thing.
     pub fn is_served(&self, endpoint: &Endpoint) -> bool {
-        let call = Call::Other { format: self.format, model: "", path: &self.path, query: None };
-        // Responses are kept by who makes them.
-        (self.format != Format::OpenAiResponses || endpoint.speaks(self.format)) && endpoint.call(call).is_ok()
+        let call = Call { format: self.format, model: "", path: &self.path, query: None };
+        endpoint.call(call).is_ok()
     }
 }
 
 impl Outbound for ObjectRequest {
     fn write(&self, candidate: &Candidate) -> Result<Outgoing, GatewayError> {
         let (format, path, query) = (self.format, self.path.as_str(), self.query.as_deref());
-        let uri = candidate.endpoint()?.call(Call::Other { format, model: "", path, query })?;
+        let uri = candidate.endpoint()?.call(Call { format, model: "", path, query })?;
         Ok(Outgoing {
             method: self.method.clone(),
             content: if self.body.is_empty() { Content::None } else { Content::Json },

@@ -18,12 +18,6 @@ pub enum RequestBody {
     Passing(UnsyncBoxBody<Bytes, io::Error>),
 }
 
-impl From<Bytes> for RequestBody {
-    fn from(body: Bytes) -> Self {
-        Self::Whole(Full::new(body))
-    }
-}
-
 impl Body for RequestBody {
     type Data = Bytes;
     type Error = io::Error;

@@ -114,12 +114,15 @@ fn across(asking: &Asking<'_>, pinned: Option<&str>, request: &ObjectRequest) ->
 
 /// Each account once, as far as that can be told: an upstream key may be in several groups.
 fn distinct(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
-    let mut seen: Vec<(String, http::HeaderValue)> = Vec::new();
+    let mut seen: Vec<Candidate> = Vec::new();
     candidates.retain(|candidate| {
-        let account = (candidate.group.group.base_url.to_string(), candidate.key.credential.1.clone());
-        let new = !seen.contains(&account);
+        let same = |other: &Candidate| {
+            other.group.group.base_url == candidate.group.group.base_url
+                && other.key.key.secret.expose() == candidate.key.key.secret.expose()
+        };
+        let new = !seen.iter().any(same);
         if new {
-            seen.push(account);
+            seen.push(candidate.clone());
         }
         new
     });

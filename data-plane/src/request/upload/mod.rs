@@ -146,7 +146,7 @@ impl Outbound for UploadRequest {
     fn write(&self, candidate: &Candidate) -> Result<Outgoing, GatewayError> {
         let Destination { path, query, .. } = &self.destination;
         let (format, model) = (Format::OpenAiChat, &*candidate.upstream_model);
-        let uri = candidate.endpoint()?.call(Call::Other { format, model, path, query: query.as_deref() })?;
+        let uri = candidate.endpoint()?.call(Call { format, model, path, query: query.as_deref() })?;
         let replaced = self.replacement(candidate);
         let replaced = replaced.as_ref().map(|(range, value)| (range.clone(), &**value));
         let mut slot = self.upload.lock().unwrap_or_else(PoisonError::into_inner);
