@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use translation::names;
 use translation::protocol::{Asked, Format, openai_error};
 
-use super::{Gateway, body, failed, identified, request_id};
+use super::{Gateway, body, failed, identified, request_id, sticky};
 use crate::attempt::{Answer, ClientHeaders, Failure, ProviderAnswer};
 use crate::auth;
 use crate::error::{self, GatewayError};
@@ -20,12 +20,13 @@ use crate::metrics::Api;
 use crate::request::{ChatRequest, Spoken};
 use crate::respond::collect::Patience;
 use crate::respond::convert::{self, Wish};
+use crate::respond::learn::Learn;
 use crate::respond::{headers, redact, stream, unary};
 use crate::route::plan::Plan;
 use crate::usage::meter::Meter;
 
 /// A request that has passed this many gateways like this one goes in a circle.
-const MOST_HOPS: u64 = 2;
+pub(super) const MOST_HOPS: u64 = 2;
 
 /// How the answer is to be written on.
 struct Delivery {
@@ -100,9 +101,13 @@ async fn ask(
     if client.hops() > MOST_HOPS {
         return Err(GatewayError::Loop.into());
     }
-    let plan = Plan::serving(&table, principal, &request.model)?;
+    let mut plan = Plan::serving(&table, principal, &request.model)?;
     let deadline = Instant::from_std(meter.started() + gateway.limits.request_timeout);
-    let answer = gateway.attempts.walk(plan, &request, &client, meter, deadline).await?;
+    sticky::follow(gateway, &mut plan, format, &body, &client, meter, deadline).await;
+    let mut answer = gateway.attempts.walk(plan, &request, &client, meter, deadline).await?;
+    if format == Format::OpenAiResponses && answer.conversion.is_none() {
+        answer.learn = Some(Learn::new(&gateway.owners, &answer.candidate));
+    }
     let wish = match &answer.conversion {
         Some(_) => {
             let neutral = request.neutral().map_err(GatewayError::Translate)?;

@@ -4,6 +4,8 @@ mod body;
 mod chat;
 mod gemini;
 mod models;
+mod other;
+mod sticky;
 
 use std::sync::Arc;
 
@@ -26,6 +28,7 @@ use crate::error::GatewayError;
 use crate::limits::Limits;
 use crate::metrics::{Api, RequestMetrics};
 use crate::node::Node;
+use crate::route::owners::Owners;
 use crate::signatures::Signatures;
 use crate::upstream::Upstream;
 use crate::usage::UsageSink;
@@ -38,6 +41,7 @@ pub struct Gateway {
     recorder: Arc<Recorder>,
     limits: Limits,
     attempts: Attempts,
+    owners: Arc<Owners>,
     signatures: Arc<Signatures>,
 }
 
@@ -60,6 +64,7 @@ impl Gateway {
             recorder: Arc::new(Recorder { sink: usage, node, metrics }),
             limits,
             attempts: Attempts::new(Upstream::new()?, key_states),
+            owners: Arc::default(),
             signatures: Arc::default(),
         }))
     }
@@ -78,6 +83,7 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
         .route("/v1beta/models/{*id}", get(models::retrieve).post(gemini::call).fallback(only_get))
         .route("/claude/v1/models", get(models::list).fallback(only_get))
         .route("/claude/v1/models/{*id}", get(models::retrieve).fallback(only_get))
+        .merge(other::routes())
         .route("/v1", any(unknown))
         .route("/v1/", any(unknown))
         .route("/v1/{*path}", any(unknown))

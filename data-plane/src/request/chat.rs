@@ -24,7 +24,7 @@ const ONCE: &[&str] = &["model", "stream", "stream_options"];
 const LENGTH_LIMITS: [&str; 2] = ["max_tokens", "max_completion_tokens"];
 
 /// Longest name of a model, in bytes; that of config, too.
-const LONGEST_MODEL: usize = 256;
+pub const LONGEST_MODEL: usize = 256;
 
 /// What a client says outside of its body.
 #[derive(Debug, Default)]
@@ -192,7 +192,7 @@ impl<'b> ChatRequest<'b> {
         };
         let uri = endpoint.uri(format, &candidate.upstream_model, stream)?;
         let conversion = Some(Box::new(Conversion { back: encoded.back, dropped: encoded.dropped }));
-        Ok(Outgoing { uri, body, format, stream, conversion })
+        Ok(Outgoing { stream, conversion, ..Outgoing::json(uri, body, format) })
     }
 }
 
@@ -205,7 +205,7 @@ impl Outbound for ChatRequest<'_> {
             let asks = self.format == Format::OpenAiChat && endpoint.quirks().stream_usage;
             let body = self.edited(candidate, asks)?;
             let uri = endpoint.uri(self.format, &candidate.upstream_model, stream)?;
-            return Ok(Outgoing { uri, body, format: self.format, stream, conversion: None });
+            return Ok(Outgoing { stream, ..Outgoing::json(uri, body, self.format) });
         }
         let preferred = formats.first().copied().unwrap_or(Format::OpenAiChat);
         self.translated(candidate, if speaks { self.format } else { preferred }, stream)
