@@ -11,10 +11,8 @@ use crate::attempt::Failure;
 use crate::error::GatewayError;
 use crate::request::json::{Asked, JsonRequest};
 use crate::route::plan::Plan;
+use crate::usage::estimate::tokens_of_request;
 use crate::usage::meter::Meter;
-
-/// Bytes of a request to one token: the usual figure for English text.
-const BYTES_PER_TOKEN: u64 = 4;
 
 pub(super) async fn ask(
     asking: &Asking<'_>,
@@ -41,9 +39,4 @@ fn estimate(format: Format, body: &[u8]) -> Bytes {
         _ => json!({ "input_tokens": tokens }),
     };
     answer.to_string().into()
-}
-
-/// About how many tokens a request holds.
-pub(super) fn tokens_of_request(body: &[u8]) -> u64 {
-    (body.len() as u64).div_ceil(BYTES_PER_TOKEN)
 }

@@ -5,7 +5,6 @@ use translation::ir::Usage;
 use translation::protocol::Format;
 use translation::protocol::embeddings::{Embedded, Shape, gemini, openai};
 
-use super::count::tokens_of_request;
 use super::serve::{Asking, Reply};
 use crate::attempt::{Answer, Failure};
 use crate::error::GatewayError;
@@ -13,6 +12,7 @@ use crate::request::embeddings::EmbeddingsRequest;
 use crate::request::json::Asked;
 use crate::respond::unary;
 use crate::route::plan::{Candidate, Plan};
+use crate::usage::estimate::tokens_of_request;
 use crate::usage::meter::Meter;
 
 pub(super) async fn ask(
