@@ -11,7 +11,7 @@ use crate::attempt::Failure;
 use crate::error::GatewayError;
 use crate::request::json::{Asked, JsonRequest};
 use crate::route::plan::Plan;
-use crate::usage::estimate::tokens_of_request;
+use crate::usage::estimate::request::tokens_of_request;
 use crate::usage::meter::Meter;
 
 pub(super) async fn ask(

@@ -12,7 +12,7 @@ use crate::request::embeddings::EmbeddingsRequest;
 use crate::request::json::Asked;
 use crate::respond::unary;
 use crate::route::plan::{Candidate, Plan};
-use crate::usage::estimate::tokens_of_request;
+use crate::usage::estimate::request::tokens_of_request;
 use crate::usage::meter::Meter;
 
 pub(super) async fn ask(
