@@ -19,7 +19,7 @@ use crate::error::{self, GatewayError};
 use crate::metrics::Api;
 use crate::request::{ChatRequest, Spoken};
 use crate::respond::collect::Patience;
-use crate::respond::convert::{self, Wish};
+use crate::respond::convert::{self, Conversation, Wish};
 use crate::respond::learn::Learn;
 use crate::respond::{headers, redact, stream, unary};
 use crate::route::plan::Plan;
@@ -87,6 +87,9 @@ async fn ask(
 
     let body = body::read(&parts.headers, body, &gateway.limits).await?;
     meter.asked(&body);
+    let conversation = (format == Format::OpenAiResponses)
+        .then(|| Conversation { kept: gateway.conversations.of(&principal.key.id), asked: body.clone() });
+    let body = conversation.as_ref().and_then(Conversation::resolved).unwrap_or(body);
     let array = spoken.stream == Some(true) && !wants_events(parts);
     let signatures = gateway.signatures.of(&principal.key.id);
     let request = ChatRequest::read(format, &body, spoken)?.signed_with(signatures.clone());
@@ -113,7 +116,7 @@ async fn ask(
             let neutral = request.neutral().map_err(GatewayError::Translate)?;
             let created = u64::try_from(now_ms() / 1000).unwrap_or_default();
             let asked = Asked { id: names::random(24), created, request: Arc::clone(neutral) };
-            Some(Wish { format, stream: request.stream, array, asked, signatures })
+            Some(Wish { format, stream: request.stream, array, asked, signatures, conversation })
         }
         None => None,
     };

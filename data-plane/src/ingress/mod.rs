@@ -24,6 +24,7 @@ use translation::protocol::Format;
 use crate::attempt::Attempts;
 use crate::auth;
 use crate::control::state::ConfigState;
+use crate::conversations::Conversations;
 use crate::error::GatewayError;
 use crate::limits::Limits;
 use crate::metrics::{Api, RequestMetrics};
@@ -43,6 +44,7 @@ pub struct Gateway {
     attempts: Attempts,
     owners: Arc<Owners>,
     signatures: Arc<Signatures>,
+    conversations: Arc<Conversations>,
 }
 
 impl Gateway {
@@ -66,6 +68,7 @@ impl Gateway {
             attempts: Attempts::new(Upstream::new()?, key_states),
             owners: Arc::default(),
             signatures: Arc::default(),
+            conversations: Arc::default(),
         }))
     }
 }

@@ -1,3 +1,4 @@
+mod conversations;
 mod matrix;
 
 use std::sync::Arc;

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use bytes::Bytes;
 use http::Method;
+use serde_json::json;
 use translation::ir::TranslateError;
 use translation::object::Object;
 use translation::protocol::Format;
@@ -61,6 +62,9 @@ pub(super) async fn ask(asking: &Asking<'_>, body: Body, meter: &mut Meter) -> R
     let request = request(asking, body)?;
     let mut segments = request.path.split('/').skip(1);
     let (collection, id) = (segments.next().unwrap_or_default(), segments.next().unwrap_or_default());
+    if let Some(own) = kept_here(asking, &request, collection, id) {
+        return Ok(Reply::Own(own.into()));
+    }
     let (object, id) = (format!("/{collection}/{id}"), id.to_owned());
     if request.method == Method::GET && asking.gateway.owners.of(&id).is_none() {
         // Who does not have it says so, and has done nothing.
@@ -78,6 +82,24 @@ pub(super) async fn ask(asking: &Asking<'_>, body: Body, meter: &mut Meter) -> R
         return Ok(reply(answer));
     }
     Ok(learning(asking, answer))
+}
+
+/// What this node itself keeps of the response `id`: one that a provider of another API gave.
+fn kept_here(asking: &Asking<'_>, request: &ObjectRequest, collection: &str, id: &str) -> Option<String> {
+    if collection != "responses" {
+        return None;
+    }
+    let kept = asking.gateway.conversations.of(&asking.principal.key.id);
+    let rest = request.path.strip_prefix("/responses/")?.strip_prefix(id)?;
+    match (&request.method, rest) {
+        (&Method::GET, "") => kept.response(id),
+        (&Method::GET, "/input_items") => kept.input_list(id),
+        (&Method::DELETE, "") => {
+            let deleted = json!({ "id": id, "object": "response", "deleted": true });
+            kept.forget(id).then(|| deleted.to_string())
+        }
+        _ => None,
+    }
 }
 
 /// The plan of `request` over the account that has the object `id`. Where this node does not remember which one that is, they are asked by `question`.

@@ -1,10 +1,8 @@
 //! An answer in another format than the client's: event by event where both sides stream, and whole where one does not.
 
-use std::convert::Infallible;
-use std::pin::Pin;
+mod stream;
+
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
@@ -12,30 +10,28 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::response::Parts;
 use http::{HeaderMap, HeaderValue};
-use http_body::Frame;
 use hyper::body::Incoming;
-use translation::back::Undo;
+use memchr::memmem;
 use translation::ir;
 use translation::ir::{Collector, Event, ProviderError};
-use translation::protocol::{Asked, Format, StreamDecoder, StreamEncoder, gemini_generate};
+use translation::protocol::openai_responses::resolve::resolve;
+use translation::protocol::{Asked, Format, StreamEncoder, gemini_generate};
 
+use self::stream::{ConvertedStream, Converter};
 use super::collect::Patience;
 use super::headers::forward;
-use super::idle::{IdleTimer, Silence};
 use super::redact::{redact, redact_text};
-use super::stream::{END_GRACE, as_stream, first_portion};
+use super::stream::{as_stream, first_portion};
 use super::unary::whole;
 use crate::attempt::Answer;
+use crate::conversations::ClientConversations;
 use crate::error::GatewayError;
 use crate::request::Conversion;
 use crate::route::table::RoutedKey;
-use crate::signatures::{ClientSignatures, Watch, family_of};
+use crate::signatures::{ClientSignatures, family_of};
 use crate::usage::estimate::heard::Heard;
 use crate::usage::estimate::tokens_of_response;
 use crate::usage::meter::Meter;
-
-/// A client that hears nothing for so long gets what keeps its connection, and those of proxies on the way, alive: the provider's own pings do not pass.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// A stream that is collected may hold so many bytes of what it came in.
 const COLLECTED: usize = 64 * 1024 * 1024;
@@ -53,6 +49,34 @@ pub struct Wish {
     pub asked: Asked,
     /// Where what the answer is signed with is kept.
     pub signatures: ClientSignatures,
+    /// Where the answer itself is kept, for a client of an API that refers to earlier ones.
+    pub conversation: Option<Conversation>,
+}
+
+/// A turn of a conversation that the client may refer to later.
+#[derive(Debug)]
+pub struct Conversation {
+    /// Where it is kept.
+    pub kept: ClientConversations,
+    /// The request, as the client sent it.
+    pub asked: Bytes,
+}
+
+impl Conversation {
+    /// The request with all that it refers to. None where it refers to nothing that is kept here.
+    pub fn resolved(&self) -> Option<Bytes> {
+        resolve(&self.asked, &self.kept).map(Into::into)
+    }
+
+    /// Keeps the answer, if its end is in `written`. Gives whether it was.
+    fn keep(&self, written: &[u8]) -> bool {
+        let ends = [&b"response.completed"[..], b"response.incomplete"];
+        let ended = written.starts_with(b"{") || ends.iter().any(|end| memmem::find(written, end).is_some());
+        if ended {
+            self.kept.keep(&self.asked, written);
+        }
+        ended
+    }
 }
 
 impl Wish {
@@ -86,27 +110,18 @@ pub async fn respond(
             Err(error) => return Err((error, meter)),
         };
         let watch = family.map(|family| wish.signatures.watch(family));
+        let mut wish = wish;
+        let conversation = wish.conversation.take();
         let encoder = wish.encoder();
         let content_type = HeaderValue::from_static(encoder.content_type());
-        let mut stream = ConvertedStream {
-            upstream: Some(body),
-            decoder: format.protocol().decoder(),
-            undo: (!back.is_empty()).then(|| back.stream()),
-            watch,
-            encoder,
-            events: Vec::new(),
-            ready: Vec::new(),
-            timer: IdleTimer::beating(patience.pause, KEEP_ALIVE),
-            closing: Box::pin(meter.closing()),
-            ended: false,
-            key: Arc::clone(key),
-            meter,
-        };
+        let undo = (!back.is_empty()).then(|| back.stream());
+        let decoder = format.protocol().decoder();
+        let converter = Converter { decoder, undo, watch, conversation, encoder };
+        let mut stream = ConvertedStream::new(body, converter, patience.pause, Arc::clone(key), meter);
         if let Some(error) = stream.begin(first) {
-            return Err((error, stream.meter));
+            return Err((error, stream.into_meter()));
         }
-        stream.meter.first_byte();
-        stream.meter.answering(head.status);
+        stream.answering(head.status);
         let mut response = Response::new(Body::new(stream));
         response.headers_mut().insert(CONTENT_TYPE, content_type);
         as_stream(&mut response);
@@ -134,7 +149,12 @@ pub async fn respond(
         }
         meter.first_byte();
         meter.answering(head.status);
+        let mut wish = wish;
+        let conversation = wish.conversation.take();
         let (body, content_type) = written(neutral, wish);
+        if let Some(conversation) = conversation {
+            conversation.keep(&body);
+        }
         let body = redact(key, body.into());
         meter.response_bytes = body.len() as u64;
         meter.succeeded();
@@ -247,148 +267,4 @@ pub fn is_stream(headers: &HeaderMap) -> bool {
     const STREAMS: [&[u8]; 2] = [b"text/event-stream", b"application/vnd.amazon.eventstream"];
     let value = headers.get(CONTENT_TYPE).map_or(&[][..], |value| value.as_bytes());
     STREAMS.iter().any(|stream| value.get(..stream.len()).is_some_and(|start| start.eq_ignore_ascii_case(stream)))
-}
-
-/// A stream on its way from one format into another. Dropping it ends the request at the provider, and settles the meter.
-struct ConvertedStream {
-    upstream: Option<Incoming>,
-    decoder: Box<dyn StreamDecoder>,
-    undo: Option<Undo>,
-    /// Where the provider signs what it says.
-    watch: Option<Watch>,
-    encoder: Box<dyn StreamEncoder>,
-    /// Kept for its room.
-    events: Vec<Event>,
-    /// To be written next.
-    ready: Vec<u8>,
-    timer: IdleTimer,
-    /// The gateway ends.
-    closing: Pin<Box<dyn Future<Output = ()> + Send>>,
-    /// The client has all that it gets.
-    ended: bool,
-    key: Arc<RoutedKey>,
-    meter: Meter,
-}
-
-impl ConvertedStream {
-    /// Takes the first portion. An error before all else is the answer itself, with a status of its own.
-    fn begin(&mut self, first: Bytes) -> Option<GatewayError> {
-        self.decoder.push(first, &mut self.events);
-        let said = self.events.iter().find(|event| !matches!(event, Event::Start(_) | Event::Usage(_)));
-        if let Some(Event::Error(error)) = said {
-            return Some(redacted(&self.key, failed(error.clone())));
-        }
-        self.write();
-        None
-    }
-
-    /// Takes a portion of the provider's body.
-    fn take(&mut self, portion: Bytes) {
-        self.timer.touch();
-        self.decoder.push(portion, &mut self.events);
-        self.write();
-        if !self.ended && self.decoder.done() {
-            // The provider may keep the connection open; nothing more comes on it.
-            self.complete();
-        }
-    }
-
-    /// Writes the events that have come.
-    fn write(&mut self) {
-        if let Some(undo) = &mut self.undo {
-            undo.events(&mut self.events);
-        }
-        for event in self.events.drain(..) {
-            if self.ended {
-                break;
-            }
-            if let Event::Error(error) = &event {
-                self.ended = true;
-                self.timer.shorten(END_GRACE);
-                let message = redact_text(&self.key, error.message.clone());
-                self.meter.provider_failed(&message);
-                let error = ProviderError { message, ..error.clone() };
-                self.encoder.event(&Event::Error(error), &mut self.ready);
-                continue;
-            }
-            note(&mut self.meter, &event);
-            if let Some(watch) = &mut self.watch {
-                watch.event(&event);
-            }
-            self.encoder.event(&event, &mut self.ready);
-        }
-    }
-
-    /// All that the client gets is written; the provider has a moment to end its body, so that the connection can be used again.
-    fn settle(&mut self) {
-        self.ended = true;
-        self.timer.shorten(END_GRACE);
-    }
-
-    /// The provider's stream has ended.
-    fn finish(&mut self) {
-        self.upstream = None;
-        if !self.ended {
-            self.complete();
-        }
-    }
-
-    /// Writes the end of the answer.
-    fn complete(&mut self) {
-        self.decoder.end(&mut self.events);
-        self.write();
-        if !self.ended {
-            self.settle();
-            self.encoder.end(&mut self.ready);
-            self.meter.succeeded();
-        }
-    }
-
-    /// Ends the stream with an error.
-    fn break_off(&mut self, error: &GatewayError) {
-        self.upstream = None;
-        if !self.ended {
-            self.ended = true;
-            self.encoder.event(&Event::Error(error.neutral()), &mut self.ready);
-            self.meter.broke(error);
-        }
-    }
-}
-
-impl http_body::Body for ConvertedStream {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let this = self.get_mut();
-        loop {
-            if !this.ready.is_empty() {
-                let ready = redact(&this.key, std::mem::take(&mut this.ready).into());
-                this.meter.response_bytes += ready.len() as u64;
-                return Poll::Ready(Some(Ok(Frame::data(ready))));
-            }
-            let Some(upstream) = &mut this.upstream else { return Poll::Ready(None) };
-            match Pin::new(upstream).poll_frame(context) {
-                Poll::Ready(Some(Ok(frame))) => {
-                    if let Ok(data) = frame.into_data()
-                        && !this.ended
-                    {
-                        this.take(data);
-                    }
-                }
-                Poll::Ready(Some(Err(_))) => this.break_off(&GatewayError::Cut),
-                Poll::Ready(None) => this.finish(),
-                Poll::Pending => {
-                    if this.closing.as_mut().poll(context).is_ready() {
-                        this.break_off(&GatewayError::Draining);
-                        continue;
-                    }
-                    match ready!(this.timer.poll_silence(context)) {
-                        Silence::Beat => this.ready.extend_from_slice(this.encoder.keep_alive()),
-                        Silence::Over => this.break_off(&GatewayError::Timeout),
-                    }
-                }
-            }
-        }
-    }
 }
