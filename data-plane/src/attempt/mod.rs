@@ -78,7 +78,7 @@ pub enum Failure {
     /// No provider gave a status of its own that the client may see.
     Gateway(GatewayError),
     /// What a provider said.
-    Provider(ProviderAnswer),
+    Provider(Box<ProviderAnswer>),
 }
 
 /// The error answer of a provider.
@@ -236,7 +236,7 @@ impl Attempts {
                     return Err(self.key_refused(said, meter));
                 }
                 meter.attempt_ended(AttemptResult::ClientFault, status, "the provider refused the request");
-                Err(Step::End(Failure::Provider(said)))
+                Err(Step::End(Failure::Provider(Box::new(said))))
             }
             Verdict::RateLimited(pause) => {
                 meter.attempt_ended(AttemptResult::RateLimited, status, "rate limited");
@@ -244,7 +244,7 @@ impl Attempts {
                 let pause = pause.or(said.error.retry_after).unwrap_or(DEFAULT_PAUSE);
                 let pause = i64::try_from(pause.as_millis()).unwrap_or_default();
                 self.observe(&said.candidate, Health::CoolingDown, now_ms() + pause, status);
-                Err(Step::Next(Failure::Provider(said)))
+                Err(Step::Next(Failure::Provider(Box::new(said))))
             }
             Verdict::KeyRefused => {
                 let said = said(candidate, format, head, body).await;
@@ -252,7 +252,7 @@ impl Attempts {
             }
             Verdict::Retryable => {
                 meter.attempt_ended(AttemptResult::ServerError, status, "the provider failed");
-                Err(Step::Next(Failure::Provider(said(candidate, format, head, body).await)))
+                Err(Step::Next(Failure::Provider(Box::new(said(candidate, format, head, body).await))))
             }
             Verdict::Unusable(why) => {
                 meter.attempt_ended(AttemptResult::Unusable, status, why);

@@ -19,6 +19,9 @@ use crate::usage::meter::Meter;
 /// The most candidates that are asked for one object.
 const MOST_ASKED: usize = 32;
 
+/// The same before a chat request, which waits for it.
+const MOST_ASKED_FOR_CHAT: usize = 8;
+
 /// For one of them to say whether it knows the object.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -39,14 +42,15 @@ pub(super) async fn follow(
     }
     let previous = if format == Format::OpenAiResponses { first_string(body, "previous_response_id") } else { None };
     let named = previous.map(|id| (Format::OpenAiResponses, "/responses", id));
-    let named = named.or_else(|| first_string(body, "file_id").map(|id| (Format::OpenAiChat, "/files", id)));
+    let file = || first_string(body, "file_id").filter(|id| id.starts_with("file"));
+    let named = named.or_else(|| file().map(|id| (Format::OpenAiChat, "/files", id)));
     let Some((format, collection, id)) = named.filter(|(_, _, id)| is_id(id)) else { return };
     if let Some(owner) = gateway.owners.of(id) {
         owner.narrow(&mut plan.candidates);
         return;
     }
     let object = ObjectRequest::get(format, format!("{collection}/{id}"));
-    let candidates = plan.candidates.clone();
+    let candidates = plan.candidates.iter().take(MOST_ASKED_FOR_CHAT).cloned().collect();
     if let Ok((candidate, _)) = find(gateway, candidates, &object, client, meter, deadline).await {
         let owner = Owner::of(&candidate);
         gateway.owners.learn(id, owner.clone());

@@ -82,7 +82,7 @@ async fn sound_that_is_made_slowly_is_heard_from_the_start() {
     let body = json!({ "model": "m", "input": "x", "voice": "alloy" });
     let mut body = bench.raw(0, post("/v1/audio/speech", &body)).await.into_body();
     let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
-    assert!(b"RIFF".starts_with(&*first) && first.len() < 4, "{first:?}");
+    assert!(b"RIFF".starts_with(&first) && first.len() < 4, "{first:?}");
     assert_eq!(body.collect().await.unwrap().to_bytes().len() + first.len(), 4);
     assert_eq!(bench.record().outcome(), Outcome::Success);
 }

@@ -1,6 +1,6 @@
 use http::Method;
 use serde_json::{Value, json};
-use shared::pb::usage_record::Outcome;
+use shared::pb::usage_record::{Outcome, UsageSource};
 
 use super::{Bench, plain, post};
 
@@ -43,6 +43,8 @@ async fn a_kept_response_is_asked_for_where_it_was_made() {
         assert_eq!((got.status, got.id()), (200, id.clone()));
         let record = bench.record();
         assert_eq!((record.api.as_str(), record.outcome()), ("openai_responses", Outcome::Success));
+        // It was counted when it was made.
+        assert_eq!((record.usage_source(), record.output_tokens), (UsageSource::None, 0));
         let got = bench.get(0, &format!("/v1/responses/{id}/input_items")).await;
         assert!(got.json()["data"].is_array());
         let got = bench.call(0, Method::POST, &format!("/v1/responses/{id}/cancel")).await;
