@@ -1,5 +1,6 @@
 //! Where the object is that a request names: the group, and the upstream key in it, that made it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -50,7 +51,10 @@ pub(super) async fn follow(
         return;
     }
     let object = ObjectRequest::get(format, format!("{collection}/{id}"));
-    let candidates = plan.candidates.iter().take(MOST_ASKED_FOR_CHAT).cloned().collect();
+    // The question is about no model.
+    let candidates = plan.candidates.iter().take(MOST_ASKED_FOR_CHAT);
+    let candidates =
+        candidates.map(|candidate| Candidate { upstream_model: Arc::from(""), ..candidate.clone() }).collect();
     if let Ok((candidate, _)) = find(gateway, candidates, &object, client, meter, deadline).await {
         let owner = Owner::of(&candidate);
         gateway.owners.learn(id, owner.clone());
@@ -93,10 +97,14 @@ pub(super) async fn find(
     Err(failed.or(unknown).unwrap_or_else(nothing))
 }
 
-/// Whether the provider says that it has no such object, or no such endpoint. Some say so of an id that is not of their making with a 400.
+/// Whether the provider says that it has no such object, or no such endpoint. Some say so of an id that is not of their making with a 400, and a key that may not ask has made
+/// nothing.
 fn is_unknown(failure: &Failure) -> bool {
     const UNKNOWN: [StatusCode; 3] = [StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED, StatusCode::BAD_REQUEST];
-    matches!(failure, Failure::Provider(said) if UNKNOWN.contains(&said.status))
+    match failure {
+        Failure::Provider(said) => UNKNOWN.contains(&said.status),
+        Failure::Gateway(error) => matches!(error, GatewayError::Credentials { status: StatusCode::FORBIDDEN, .. }),
+    }
 }
 
 /// Asks for what cannot be asked of several: finds who has `object`, and says who it is.

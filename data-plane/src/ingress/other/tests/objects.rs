@@ -153,6 +153,41 @@ async fn a_group_that_is_away_is_not_one_that_has_no_such_thing() {
 }
 
 #[tokio::test]
+async fn what_a_key_may_not_do_here_it_may_do_elsewhere() {
+    let mut bench = plain(&GROUPS).await;
+    let id = file(&bench, 0, Some("b")).await.id();
+    let scopes =
+        json!({ "message": "You have insufficient permissions for this operation. Missing scopes: api.files.read." });
+    for status in [401, 403, 429] {
+        bench.providers[0].script(Target::All, Script { error: Some(scopes.clone()), ..Script::error(status) });
+        bench.get(1, &format!("/v1/files/unknown-{status}")).await;
+        let got = bench.get(1, "/v1/files/file-unknown").await;
+        assert_eq!(got.status, 404, "{status}");
+        bench.forget();
+        let chat = json!({ "model": "m", "messages": [{ "role": "user", "content": "Hello" }] });
+        assert_eq!(bench.send(1, post("/v1/chat/completions", &chat)).await.status, 200);
+        assert_eq!(bench.record().group_id, "a", "{status}");
+    }
+    bench.providers[0].script(Target::All, Script::error(403));
+    assert_eq!(bench.get(1, &format!("/v1/files/{id}")).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_chat_about_a_file_goes_where_the_file_is() {
+    for node in [0, 1] {
+        let mut bench = plain(&GROUPS).await;
+        let id = file(&bench, 0, Some("b")).await.id();
+        bench.forget();
+        let content = json!([{ "type": "file", "file": { "file_id": id } }, { "type": "text", "text": "What is it?" }]);
+        let chat = json!({ "model": "m", "messages": [{ "role": "user", "content": content }] });
+        let got = bench.send(node, post("/v1/chat/completions", &chat)).await;
+        assert_eq!(got.status, 200, "{}", got.text());
+        let record = bench.record();
+        assert_eq!((record.group_id.as_str(), record.attempts.len()), ("b", if node == 0 { 1 } else { 3 }));
+    }
+}
+
+#[tokio::test]
 async fn a_path_leads_nowhere_else() {
     let bench = plain(&[("a", "openai")]).await;
     for path in
