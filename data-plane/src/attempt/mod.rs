@@ -174,7 +174,8 @@ impl Attempts {
         let Some(endpoint) = &group.endpoint else {
             return Err(Step::Next(GatewayError::Internal("the group has no provider").into()));
         };
-        let Outgoing { method, uri, body, content, passing, format, stream, any_answer, conversion } = outgoing;
+        let Outgoing { method, uri, body, content, passing, format, stream, any_answer, beside_chat, conversion } =
+            outgoing;
         let mut headers = client.for_upstream(format, stream);
         match content {
             Content::Json => {}
@@ -233,7 +234,7 @@ impl Attempts {
                 let said = said(candidate, format, head, body).await;
                 if said.error.kind == ErrorKind::UpstreamAuthentication {
                     // Gemini says so with a 400.
-                    return Err(self.key_refused(said, meter));
+                    return Err(self.key_refused(said, meter, beside_chat));
                 }
                 meter.attempt_ended(AttemptResult::ClientFault, status, "the provider refused the request");
                 Err(Step::End(Failure::Provider(said)))
@@ -243,12 +244,15 @@ impl Attempts {
                 let said = said(candidate, format, head, body).await;
                 let pause = pause.or(said.error.retry_after).unwrap_or(DEFAULT_PAUSE);
                 let pause = i64::try_from(pause.as_millis()).unwrap_or_default();
-                self.observe(&said.candidate, Health::CoolingDown, now_ms() + pause, status);
+                // What is asked for without a model has limits of its own.
+                if !said.candidate.upstream_model.is_empty() {
+                    self.observe(&said.candidate, Health::CoolingDown, now_ms() + pause, status);
+                }
                 Err(Step::Next(Failure::Provider(said)))
             }
             Verdict::KeyRefused => {
                 let said = said(candidate, format, head, body).await;
-                Err(self.key_refused(said, meter))
+                Err(self.key_refused(said, meter, beside_chat))
             }
             Verdict::Retryable => {
                 meter.attempt_ended(AttemptResult::ServerError, status, "the provider failed");
@@ -262,9 +266,13 @@ impl Attempts {
     }
 
     /// The provider does not take the upstream key.
-    fn key_refused(&self, said: Box<ProviderAnswer>, meter: &mut Meter) -> Step {
-        self.observe(&said.candidate, Health::Invalid, 0, said.status.as_u16());
+    fn key_refused(&self, said: Box<ProviderAnswer>, meter: &mut Meter, beside_chat: bool) -> Step {
         let words = redact_text(&said.candidate.key, openai_error::message(&said.body).unwrap_or_default());
+        // OpenAI says of a key that is limited to some endpoints: "insufficient permissions", "missing scopes", also with a 401.
+        let limited = said.status == StatusCode::FORBIDDEN || words.contains("permission") || words.contains("scope");
+        if !(beside_chat && limited) {
+            self.observe(&said.candidate, Health::Invalid, 0, said.status.as_u16());
+        }
         let reason = format!("the provider refused the upstream key: {words}");
         meter.attempt_ended(AttemptResult::KeyRefused, said.status.as_u16(), &reason);
         // A 401 is about the key, and such texts repeat the half of it; a 403 is about what it may do.

@@ -26,6 +26,7 @@ fn every_setting_has_a_key_and_a_default() {
     assert_eq!(settings.node.token().unwrap().expose(), "a-token-from-the-control-plane");
     assert_eq!(settings.node.id, "node-1");
     assert_eq!(settings.limits.limits().unwrap().max_body_bytes, 33_554_432);
+    assert_eq!(settings.limits.limits().unwrap().max_upload_bytes, 536_870_912);
 }
 
 #[test]

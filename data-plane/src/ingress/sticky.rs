@@ -1,5 +1,6 @@
 //! Where the object is that a request names: the group, and the upstream key in it, that made it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,6 +19,9 @@ use crate::usage::meter::Meter;
 
 /// The most candidates that are asked for one object.
 const MOST_ASKED: usize = 32;
+
+/// The same before a chat request, which waits for it.
+const MOST_ASKED_FOR_CHAT: usize = 8;
 
 /// For one of them to say whether it knows the object.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -39,14 +43,18 @@ pub(super) async fn follow(
     }
     let previous = if format == Format::OpenAiResponses { first_string(body, "previous_response_id") } else { None };
     let named = previous.map(|id| (Format::OpenAiResponses, "/responses", id));
-    let named = named.or_else(|| first_string(body, "file_id").map(|id| (Format::OpenAiChat, "/files", id)));
+    let file = || first_string(body, "file_id").filter(|id| id.starts_with("file"));
+    let named = named.or_else(|| file().map(|id| (Format::OpenAiChat, "/files", id)));
     let Some((format, collection, id)) = named.filter(|(_, _, id)| is_id(id)) else { return };
     if let Some(owner) = gateway.owners.of(id) {
         owner.narrow(&mut plan.candidates);
         return;
     }
     let object = ObjectRequest::get(format, format!("{collection}/{id}"));
-    let candidates = plan.candidates.clone();
+    // The question is about no model.
+    let candidates = plan.candidates.iter().take(MOST_ASKED_FOR_CHAT);
+    let candidates =
+        candidates.map(|candidate| Candidate { upstream_model: Arc::from(""), ..candidate.clone() }).collect();
     if let Ok((candidate, _)) = find(gateway, candidates, &object, client, meter, deadline).await {
         let owner = Owner::of(&candidate);
         gateway.owners.learn(id, owner.clone());
@@ -89,10 +97,14 @@ pub(super) async fn find(
     Err(failed.or(unknown).unwrap_or_else(nothing))
 }
 
-/// Whether the provider says that it has no such object, or no such endpoint. Some say so of an id that is not of their making with a 400.
+/// Whether the provider says that it has no such object, or no such endpoint. Some say so of an id that is not of their making with a 400, and a key that may not ask has made
+/// nothing.
 fn is_unknown(failure: &Failure) -> bool {
     const UNKNOWN: [StatusCode; 3] = [StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED, StatusCode::BAD_REQUEST];
-    matches!(failure, Failure::Provider(said) if UNKNOWN.contains(&said.status))
+    match failure {
+        Failure::Provider(said) => UNKNOWN.contains(&said.status),
+        Failure::Gateway(error) => matches!(error, GatewayError::Credentials { status: StatusCode::FORBIDDEN, .. }),
+    }
 }
 
 /// Asks for what cannot be asked of several: finds who has `object`, and says who it is.

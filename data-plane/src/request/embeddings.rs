@@ -82,6 +82,6 @@ impl Outbound for EmbeddingsRequest<'_> {
         } else {
             openai::encode_request(request, model)
         };
-        Ok(Outgoing::json(uri, body.into(), format))
+        Ok(Outgoing { beside_chat: true, ..Outgoing::json(uri, body.into(), format) })
     }
 }

@@ -121,7 +121,8 @@ impl Outbound for JsonRequest<'_> {
         let endpoint = candidate.endpoint()?;
         let uri = endpoint.call(call)?;
         let any_answer = *format == Format::OpenAiChat;
-        Ok(Outgoing { stream: self.stream, any_answer, ..Outgoing::json(uri, self.edited(candidate), *format) })
+        let outgoing = Outgoing::json(uri, self.edited(candidate), *format);
+        Ok(Outgoing { stream: self.stream, any_answer, beside_chat: true, ..outgoing })
     }
 }
 

@@ -45,6 +45,7 @@ impl Outbound for ObjectRequest {
             method: self.method.clone(),
             content: if self.body.is_empty() { Content::None } else { Content::Json },
             any_answer: true,
+            beside_chat: true,
             ..Outgoing::json(uri, self.body.clone(), format)
         })
     }

@@ -42,6 +42,8 @@ pub struct Outgoing {
     pub stream: bool,
     /// The answer may be of any type, such as sound.
     pub any_answer: bool,
+    /// It is no chat: keys are often allowed one thing and not another, so what is forbidden here says nothing of what the key is good for.
+    pub beside_chat: bool,
     /// How its answer becomes the client's. None: the bytes pass.
     pub conversion: Option<Box<Conversion>>,
 }
@@ -58,6 +60,7 @@ impl Outgoing {
             format,
             stream: false,
             any_answer: false,
+            beside_chat: false,
             conversion: None,
         }
     }

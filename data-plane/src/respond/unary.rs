@@ -17,10 +17,12 @@ use hyper::body::Incoming;
 use translation::protocol::Protocol;
 
 use super::collect::{CollectError, Collected, Patience, UnpackError, collect, is_packed, unpack};
+use super::convert::is_stream;
 use super::counts;
 use super::headers::forward;
 use super::idle::IdleTimer;
 use super::redact::{Redactor, redact};
+use super::stream::as_stream;
 use crate::attempt::Answer;
 use crate::error::GatewayError;
 use crate::route::table::RoutedKey;
@@ -81,7 +83,12 @@ pub async fn pass(answer: Answer, mut meter: Meter, patience: Patience) -> Resul
             if let (Some(learn), Some(first)) = (&learn, start.first()) {
                 learn.start(first);
             }
-            return Ok(large(&head, start, rest, Arc::clone(&candidate.key), patience.pause, Tail::Other, meter));
+            let key = Arc::clone(&candidate.key);
+            let mut response = large(&head, start, rest, key, patience.pause, Tail::Other, meter);
+            if is_stream(&head.headers) {
+                as_stream(&mut response);
+            }
+            return Ok(response);
         }
         Err(error) => return Err((error, meter)),
     };

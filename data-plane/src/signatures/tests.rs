@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use translation::ir::{CallKind, Choice, Event, Family, Message, Part, Request, Response, Role, Signature, ToolCall};
 use translation::protocol::Format;
 
-use super::{ClientSignatures, Signatures, Signed};
+use super::{ClientSignatures, Signatures};
 use crate::shelf::LARGEST;
 
 fn signature(family: Family, data: &str) -> Signature {

@@ -4,7 +4,7 @@
 use axum::body::Body;
 use bytes::Bytes;
 use serde_json::json;
-use translation::protocol::Format;
+use translation::protocol::{Format, openai_error};
 
 use super::serve::{Asking, Reply};
 use crate::attempt::Failure;
@@ -26,8 +26,18 @@ pub(super) async fn ask(
     let plan = Plan::serving(asking.table, asking.principal, &request.model)?;
     match asking.walk(plan, &request, meter).await {
         Ok(answer) => Ok(Reply::bytes(answer)),
-        Err(Failure::Gateway(GatewayError::NoEndpoint { .. })) => Ok(Reply::Own(estimate(asking.format, &body))),
+        Err(failure) if counts_nothing(&failure) => Ok(Reply::Own(estimate(asking.format, &body))),
         Err(failure) => Err(failure),
+    }
+}
+
+/// Whether no provider could be asked, or the one that was asked has no such endpoint: a 404 about the model has a document that says so.
+fn counts_nothing(failure: &Failure) -> bool {
+    match failure {
+        Failure::Gateway(error) => matches!(error, GatewayError::NoEndpoint { .. }),
+        Failure::Provider(said) => {
+            matches!(said.status.as_u16(), 404 | 405 | 501) && !openai_error::is_document(&said.body)
+        }
     }
 }
 

@@ -66,9 +66,10 @@ pub(super) async fn ask(asking: &Asking<'_>, body: Body, meter: &mut Meter) -> R
         return Ok(Reply::Own(own.into()));
     }
     let (object, id) = (format!("/{collection}/{id}"), id.to_owned());
-    if request.method == Method::GET && asking.gateway.owners.of(&id).is_none() {
+    let unknown = request.method == Method::GET && asking.gateway.owners.of(&id).is_none();
+    let candidates = if unknown { distinct(across(asking, asking.pinned(), &request)?.candidates) } else { Vec::new() };
+    if candidates.len() > 1 {
         // Who does not have it says so, and has done nothing.
-        let candidates = distinct(across(asking, asking.pinned(), &request)?.candidates);
         let (gateway, client, deadline) = (asking.gateway, &asking.client, asking.deadline);
         let (candidate, answer) = sticky::find(gateway, candidates, &request, client, meter, deadline).await?;
         gateway.owners.learn(&id, Owner::of(&candidate));

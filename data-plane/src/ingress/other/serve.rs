@@ -85,7 +85,7 @@ impl Asking<'_> {
     /// The request's body, which is to be held.
     pub(super) async fn body(&self, body: Body, meter: &mut Meter) -> Result<Bytes, GatewayError> {
         let body = body::read(&self.parts.headers, body, &self.gateway.limits).await?;
-        meter.request_bytes = body.len() as u64;
+        meter.asked(&body);
         Ok(body)
     }
 
@@ -121,6 +121,9 @@ pub(in crate::ingress) async fn serve(
     let (parts, body) = request.into_parts();
     let mut meter = Meter::start(&gateway.recorder, api, &parts);
     let id = request_id(&meter);
+    if is_free(api, &wanted) {
+        meter.costs_nothing();
+    }
     let closing = meter.closing();
     let deadline = Instant::from_std(meter.started() + gateway.limits.request_timeout);
     let asked = tokio::select! {
@@ -133,6 +136,15 @@ pub(in crate::ingress) async fn serve(
         Err(Failure::Provider(said)) => chat::pass_on_error(&said, format, meter),
     };
     identified(response, &id)
+}
+
+/// Whether no tokens are spent on it: a response that is asked for again has been counted when it was made.
+fn is_free(api: Api, wanted: &Wanted) -> bool {
+    match wanted {
+        Wanted::Count(_) | Wanted::Collection | Wanted::NewBatch | Wanted::Object => true,
+        Wanted::Upload(destination) => !destination.has_model,
+        Wanted::Json(_) | Wanted::Embeddings(_) => api == Api::Moderations,
+    }
 }
 
 async fn ask(

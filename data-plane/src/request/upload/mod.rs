@@ -155,6 +155,7 @@ impl Outbound for UploadRequest {
         let outgoing = Outgoing {
             content: Content::Typed(self.content_type.clone()),
             any_answer: true,
+            beside_chat: true,
             ..Outgoing::json(uri, bytes::Bytes::new(), format)
         };
         if upload.rest.is_none()

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Embedded, Request, Shape, dimensions};
-use crate::ir::{ErrorKind, ProviderError, TranslateError};
+use super::{Embedded, Request, Shape, dimensions, numbers, unusable};
+use crate::ir::{ProviderError, TranslateError};
 use crate::json::Json;
 
 /// The most texts that Gemini takes at once.
@@ -137,12 +137,9 @@ pub fn decode_response(body: &[u8]) -> Result<Embedded, ProviderError> {
     struct Usage {
         prompt_token_count: Option<u64>,
     }
-    let wire: Wire = serde_json::from_slice(body).map_err(|_| {
-        ProviderError::new(ErrorKind::Server, "the provider's answer holds no embeddings")
-            .code("upstream_invalid_response")
-    })?;
+    let wire: Wire = serde_json::from_slice(body).map_err(|_| unusable())?;
     Ok(Embedded {
-        vectors: wire.embeddings.into_iter().map(|vector| vector.values).collect(),
+        vectors: numbers(wire.embeddings.into_iter().map(|vector| vector.values).collect()).ok_or_else(unusable)?,
         tokens: wire.usage_metadata.and_then(|usage| usage.read::<Usage>().ok()?.prompt_token_count),
     })
 }

@@ -4,7 +4,7 @@
 //! - [`openai`]: `POST /v1/embeddings`.
 //! - [`gemini`]: `:embedContent` and `:batchEmbedContents`.
 
-use crate::ir::TranslateError;
+use crate::ir::{ErrorKind, ProviderError, TranslateError};
 use crate::json::Json;
 
 pub mod gemini;
@@ -53,6 +53,22 @@ impl Embedded {
             (left, right) => left.or(right),
         };
     }
+}
+
+/// The vectors, if each is a flat list of numbers. Their text goes to the client as it is.
+fn numbers(vectors: Vec<Json>) -> Option<Vec<Json>> {
+    let plain =
+        |byte: u8| matches!(byte, b'0'..=b'9' | b'e' | b'E' | b'+' | b'-' | b'.' | b',') || byte.is_ascii_whitespace();
+    let flat = |vector: &Json| {
+        let list = vector.get().strip_prefix('[').and_then(|list| list.strip_suffix(']'));
+        list.is_some_and(|list| list.bytes().all(plain))
+    };
+    vectors.iter().all(flat).then_some(vectors)
+}
+
+/// What a provider answers instead of embeddings.
+fn unusable() -> ProviderError {
+    ProviderError::new(ErrorKind::Server, "the provider's answer holds no embeddings").code("upstream_invalid_response")
 }
 
 /// A count of dimensions, by the client's name for it.

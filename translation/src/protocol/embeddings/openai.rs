@@ -4,8 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-use super::{Embedded, Request, Shape, dimensions};
-use crate::ir::{ErrorKind, ProviderError, TranslateError};
+use super::{Embedded, Request, Shape, dimensions, numbers, unusable};
+use crate::ir::{ProviderError, TranslateError};
 use crate::json::{Json, quoted};
 use crate::object::kind;
 
@@ -106,7 +106,7 @@ pub fn decode_response(body: &[u8]) -> Result<Embedded, ProviderError> {
     wire.data.sort_by_key(|item| item.index);
     let usage = wire.usage.and_then(|usage| usage.read::<Usage>().ok());
     Ok(Embedded {
-        vectors: wire.data.into_iter().map(|item| item.embedding).collect(),
+        vectors: numbers(wire.data.into_iter().map(|item| item.embedding).collect()).ok_or_else(unusable)?,
         tokens: usage.and_then(|usage| usage.prompt_tokens.or(usage.total_tokens)),
     })
 }
@@ -148,8 +148,4 @@ fn base64(vector: &Json) -> Result<String, ProviderError> {
         bytes.extend_from_slice(&number.to_le_bytes());
     }
     Ok(STANDARD.encode(bytes))
-}
-
-fn unusable() -> ProviderError {
-    ProviderError::new(ErrorKind::Server, "the provider's answer holds no embeddings").code("upstream_invalid_response")
 }

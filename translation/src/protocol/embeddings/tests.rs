@@ -109,7 +109,7 @@ fn rule_12_what_gemini_answers() {
     let usage = parsed(&openai::encode_response(&embedded, Shape::Numbers, "m", 99).unwrap())["usage"].clone();
     assert_eq!(usage["prompt_tokens"], 6);
     assert_eq!(gemini::decode_response(br#"{"embeddings":[],"usageMetadata":5}"#).unwrap().tokens, None);
-    for junk in ["", "{}", "[]", "<html>"] {
+    for junk in ["", "{}", "[]", "<html>", r#"{"embeddings":[{"values":["x"]}],"data":[{"embedding":[[1]]}]}"#] {
         assert!(gemini::decode_response(junk.as_bytes()).is_err(), "{junk}");
         assert!(openai::decode_response(junk.as_bytes()).is_err(), "{junk}");
     }

@@ -43,9 +43,9 @@ pub fn resolve(body: &[u8], kept: &dyn Kept) -> Option<Vec<u8>> {
     let mut body: Map<String, Value> = serde_json::from_slice(body).ok()?;
     let mut turns = Vec::new();
     let mut next = body.get("previous_response_id").and_then(Value::as_str).map(str::to_owned);
-    while let Some(id) = next {
+    while let Some(id) = next.take() {
         let turn = kept.turn(&id).filter(|_| turns.len() < MOST_TURNS)?;
-        next = turn.previous.clone();
+        next.clone_from(&turn.previous);
         turns.push(turn);
     }
     let mut items: Vec<Value> =

@@ -8,6 +8,7 @@ use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use proptest::prelude::{any, prop, proptest};
 use proptest::prop_assert_eq;
+use proptest::sample::Index;
 
 use super::super::scanner::Scanner;
 use super::{Held, Incoming, Progress, Uploading};
@@ -98,13 +99,13 @@ proptest! {
     fn any_portions_are_sent_as_they_came(
         portions in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..20), 1..10),
         bound in 0usize..100,
-        cut in (0.0f64..1.0, 0.0f64..1.0),
+        cut in any::<(Index, Index)>(),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let all = portions.concat();
-            let at = |share: f64| (all.len() as f64 * share) as usize;
-            let (start, end) = (at(cut.0.min(cut.1)), at(cut.0.max(cut.1)));
+            let (one, other) = (cut.0.index(all.len() + 1), cut.1.index(all.len() + 1));
+            let (start, end) = (one.min(other), one.max(other));
             let slices: Vec<&[u8]> = portions.iter().map(Vec::as_slice).collect();
             let held = held(&slices, bound).await;
             let body = Uploading::new(held, Some((start as u64..end as u64, b"new")), None, None, Arc::default());
