@@ -88,7 +88,8 @@ async fn ask(
     meter.asked(&body);
     let array = spoken.stream == Some(true) && !wants_events(parts);
     let signatures = gateway.signatures.of(&principal.key.id);
-    let request = ChatRequest::read(format, &body, spoken)?.signed_with(signatures.clone());
+    let request = ChatRequest::read(format, &body, spoken)?;
+    let request = request.signed_with(signatures.clone()).with_media(&gateway.media);
     meter.model = Some(request.model.to_string());
     meter.streamed = request.stream;
     meter.has_tools = request.has_tools;

@@ -24,6 +24,7 @@ use crate::auth;
 use crate::control::state::ConfigState;
 use crate::error::GatewayError;
 use crate::limits::Limits;
+use crate::media::MediaFetcher;
 use crate::metrics::{Api, RequestMetrics};
 use crate::node::Node;
 use crate::signatures::Signatures;
@@ -39,6 +40,7 @@ pub struct Gateway {
     limits: Limits,
     attempts: Attempts,
     signatures: Arc<Signatures>,
+    media: MediaFetcher,
 }
 
 impl Gateway {
@@ -58,6 +60,7 @@ impl Gateway {
         Ok(Arc::new(Self {
             config,
             recorder: Arc::new(Recorder { sink: usage, node, metrics }),
+            media: MediaFetcher::new(limits.media),
             limits,
             attempts: Attempts::new(Upstream::new()?, key_states),
             signatures: Arc::default(),

@@ -7,4 +7,4 @@ pub mod chat;
 pub mod outgoing;
 
 pub use chat::{ChatRequest, Spoken};
-pub use outgoing::{Conversion, Outbound, Outgoing};
+pub use outgoing::{Conversion, Outbound, Outgoing, Preparation};

@@ -1,15 +1,32 @@
 //! A request, written for one candidate.
 
+use std::pin::Pin;
+
 use bytes::Bytes;
 use http::Uri;
+use tokio::time::Instant;
 use translation::ir::Dropped;
 use translation::protocol::{Back, Format};
 
 use crate::error::GatewayError;
 use crate::route::plan::Candidate;
+use crate::upstream::Upstream;
+
+/// What has to be done before a request can be written.
+pub type Preparation<'p> = Pin<Box<dyn Future<Output = Result<(), GatewayError>> + Send + 'p>>;
 
 /// What can be sent to a candidate.
 pub trait Outbound: Send + Sync {
+    /// What has to be waited for before it can be written for `candidate`, `until` then at the latest. None, as is usual: nothing.
+    fn prepare<'p>(
+        &'p self,
+        _candidate: &'p Candidate,
+        _upstream: &'p Upstream,
+        _until: Instant,
+    ) -> Option<Preparation<'p>> {
+        None
+    }
+
     /// Writes it for `candidate`.
     ///
     /// # Errors
