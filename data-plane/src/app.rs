@@ -61,7 +61,7 @@ impl DataPlane {
         readiness: &Readiness,
         tasks: &Tasks,
     ) -> Result<Self> {
-        let limits = Limits { upload_directory: settings.data_directory(), ..settings.limits.limits()? };
+        let limits = Limits { upload_directory: settings.data_directory(), ..settings.limits()? };
         ensure!(settings.usage.queue_capacity > 0, "Usage:QueueCapacity must be above 0");
         let token = settings.node.token()?;
         let link = Link::new(channel, &token).context("the node token holds characters that a header cannot carry")?;

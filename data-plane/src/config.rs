@@ -9,6 +9,7 @@ use shared::secret::Secret;
 use shared::telemetry::LogFormat;
 
 use crate::limits::Limits;
+use crate::media::Policy;
 use crate::usage::spool::SpoolLimits;
 
 /// Sections of a shared settings file that belong to the control plane.
@@ -30,6 +31,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// Bounds on one client request.
     pub limits: LimitSettings,
+    /// Media that clients name by URL.
+    pub media: MediaSettings,
     /// Usage records on their way.
     pub usage: UsageSettings,
 }
@@ -102,6 +105,16 @@ pub struct LimitSettings {
     pub stream_idle_timeout_seconds: f64,
 }
 
+/// Section `Media`: what a client names by URL, for providers that want it as data.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct MediaSettings {
+    /// Whether the gateway fetches it; otherwise such requests are refused.
+    pub fetch: bool,
+    /// Also from private networks and this machine. Whoever holds a proxy key can then reach what the gateway reaches.
+    pub allow_private_networks: bool,
+}
+
 /// Section `Usage`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
@@ -123,6 +136,7 @@ impl Default for Settings {
             node: NodeSettings::default(),
             log: LogSettings::default(),
             limits: LimitSettings::default(),
+            media: MediaSettings::default(),
             usage: UsageSettings::default(),
         }
     }
@@ -181,6 +195,13 @@ impl Default for LimitSettings {
     }
 }
 
+impl Default for MediaSettings {
+    fn default() -> Self {
+        let policy = Policy::default();
+        Self { fetch: policy.fetch, allow_private_networks: policy.private_networks }
+    }
+}
+
 impl Default for UsageSettings {
     fn default() -> Self {
         Self { spool_max_bytes: 256 * 1024 * 1024, segment_bytes: 4 * 1024 * 1024, queue_capacity: 65_536 }
@@ -191,6 +212,14 @@ impl Settings {
     /// The data directory.
     pub fn data_directory(&self) -> PathBuf {
         PathBuf::from(&self.data_directory)
+    }
+
+    /// Bounds on one client request.
+    ///
+    /// # Errors
+    /// When a time is no time.
+    pub fn limits(&self) -> Result<Limits> {
+        Ok(Limits { media: self.media.policy(), ..self.limits.limits()? })
     }
 }
 
@@ -272,6 +301,12 @@ impl LimitSettings {
             stream_idle_timeout: seconds("Limits:StreamIdleTimeoutSeconds", self.stream_idle_timeout_seconds)?,
             ..Limits::default()
         })
+    }
+}
+
+impl MediaSettings {
+    fn policy(&self) -> Policy {
+        Policy { fetch: self.fetch, private_networks: self.allow_private_networks }
     }
 }
 

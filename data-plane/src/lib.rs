@@ -9,6 +9,7 @@
 //! - [`route`]: principal and model → plan.
 //! - [`attempt`]: walks the plan.
 //! - [`request`]: what the client asks for, written for a candidate; wire formats and translation are the crate [`translation`].
+//! - [`media`]: fetches what a client names by URL, for providers that want data.
 //! - [`provider`]: whom we call.
 //! - [`upstream`]: the HTTP client.
 //! - [`respond`]: writes the answer on.
@@ -29,6 +30,7 @@ pub mod data_dir;
 pub mod error;
 pub mod ingress;
 pub mod limits;
+pub mod media;
 pub mod metrics;
 pub mod node;
 pub mod provider;

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::media::Policy;
+
 /// Bounds on one client request.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -18,6 +20,8 @@ pub struct Limits {
     pub request_timeout: Duration,
     /// Between two chunks of a provider's answer.
     pub stream_idle_timeout: Duration,
+    /// What it may make the gateway fetch.
+    pub media: Policy,
 }
 
 impl Default for Limits {
@@ -30,6 +34,7 @@ impl Default for Limits {
             body_timeout: Duration::from_mins(1),
             request_timeout: Duration::from_mins(10),
             stream_idle_timeout: Duration::from_mins(5),
+            media: Policy::default(),
         }
     }
 }

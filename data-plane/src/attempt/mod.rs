@@ -133,8 +133,12 @@ impl Attempts {
         let mut refused: Option<GatewayError> = None;
         let (mut tries, mut retries) = (0, 0);
         for candidate in plan.candidates {
+            let prepared = match request.prepare(&candidate, &self.upstream, deadline) {
+                Some(preparation) => preparation.await,
+                None => Ok(()),
+            };
             // What one group cannot be asked for may be no trouble to another; it is no attempt.
-            let outgoing = match request.write(&candidate) {
+            let outgoing = match prepared.and_then(|()| request.write(&candidate)) {
                 Ok(outgoing) => outgoing,
                 Err(error) => {
                     refused.get_or_insert(error);

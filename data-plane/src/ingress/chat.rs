@@ -92,7 +92,8 @@ async fn ask(
     let body = conversation.as_ref().and_then(Conversation::resolved).unwrap_or(body);
     let array = spoken.stream == Some(true) && !wants_events(parts);
     let signatures = gateway.signatures.of(&principal.key.id);
-    let request = ChatRequest::read(format, &body, spoken)?.signed_with(signatures.clone());
+    let request = ChatRequest::read(format, &body, spoken)?;
+    let request = request.signed_with(signatures.clone()).with_media(&gateway.media);
     meter.model = Some(request.model.to_string());
     meter.streamed = request.stream;
     meter.has_tools = request.has_tools;

@@ -27,6 +27,7 @@ use crate::control::state::ConfigState;
 use crate::conversations::Conversations;
 use crate::error::GatewayError;
 use crate::limits::Limits;
+use crate::media::MediaFetcher;
 use crate::metrics::{Api, RequestMetrics};
 use crate::node::Node;
 use crate::route::owners::Owners;
@@ -45,6 +46,7 @@ pub struct Gateway {
     owners: Arc<Owners>,
     signatures: Arc<Signatures>,
     conversations: Arc<Conversations>,
+    media: MediaFetcher,
 }
 
 impl Gateway {
@@ -64,6 +66,7 @@ impl Gateway {
         Ok(Arc::new(Self {
             config,
             recorder: Arc::new(Recorder { sink: usage, node, metrics }),
+            media: MediaFetcher::new(limits.media),
             limits,
             attempts: Attempts::new(Upstream::new()?, key_states),
             owners: Arc::default(),

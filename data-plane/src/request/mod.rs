@@ -15,4 +15,4 @@ pub mod outgoing;
 pub mod upload;
 
 pub use chat::{ChatRequest, Spoken};
-pub use outgoing::{Content, Conversion, Outbound, Outgoing, Passing};
+pub use outgoing::{Content, Conversion, Outbound, Outgoing, Passing, Preparation};

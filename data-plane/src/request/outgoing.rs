@@ -2,20 +2,36 @@
 
 use std::fmt;
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Uri};
 use http_body_util::combinators::UnsyncBoxBody;
+use tokio::time::Instant;
 use translation::ir::Dropped;
 use translation::protocol::{Back, Format};
 
 use super::upload::Progress;
 use crate::error::GatewayError;
 use crate::route::plan::Candidate;
+use crate::upstream::Upstream;
+
+/// What has to be done before a request can be written.
+pub type Preparation<'p> = Pin<Box<dyn Future<Output = Result<(), GatewayError>> + Send + 'p>>;
 
 /// What can be sent to a candidate.
 pub trait Outbound: Send + Sync {
+    /// What has to be waited for before it can be written for `candidate`, `until` then at the latest. None, as is usual: nothing.
+    fn prepare<'p>(
+        &'p self,
+        _candidate: &'p Candidate,
+        _upstream: &'p Upstream,
+        _until: Instant,
+    ) -> Option<Preparation<'p>> {
+        None
+    }
+
     /// Writes it for `candidate`.
     ///
     /// # Errors

@@ -29,7 +29,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an idle connection is kept. Providers' load balancers close theirs after a minute or more.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 
-type Pool<C> = legacy::Client<C, RequestBody>;
+/// Pooled connections.
+pub type Pool<C> = legacy::Client<C, RequestBody>;
 type Direct = HttpsConnector<HttpConnector>;
 
 /// Connections through a proxy.
@@ -80,6 +81,14 @@ impl Upstream {
             Connections::Tunnel(pool) => pool.request(request),
             Connections::Socks(pool) => pool.request(request),
         }
+    }
+
+    /// Pooled connections that `connector` makes, with this client's TLS.
+    pub fn over<C>(&self, connector: C) -> Pool<HttpsConnector<C>>
+    where
+        HttpsConnector<C>: legacy::connect::Connect + Clone,
+    {
+        pool(over_tls(self.tls.clone(), connector))
     }
 
     fn through(&self, proxy: &OutboundProxy) -> Connections {
