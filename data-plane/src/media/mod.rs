@@ -4,8 +4,6 @@
 //! - [`fetch`]: fetches one.
 
 pub mod fetch;
-#[cfg(test)]
-mod fixtures;
 pub mod guard;
 
 use std::collections::HashMap;
