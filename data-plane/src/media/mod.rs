@@ -1,7 +1,7 @@
 //! Fetches media that a client names by URL, for providers that want them as data (translation specification, 2.1.6 and 6.1.6).
 //!
 //! - [`guard`]: keeps such URLs from leading into the operator's network.
-//! - [`fetch`]: fetches one.
+//! - [`mod@fetch`]: fetches one.
 
 pub mod fetch;
 pub mod guard;
