@@ -4,6 +4,7 @@
 // Files of tests run at the same time. So each has groups of its own, one for each API that an upstream may speak, with upstream keys of their
 // own, by which scripts and what was received are told apart; and a proxy key that may use these groups alone.
 import assert from 'node:assert/strict';
+import { beforeEach } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 
 const { GATEWAY_URL, GATEWAY_KEY, GATEWAY_TOKEN, PROVIDER_URL } = process.env;
@@ -58,8 +59,8 @@ async function control(method, path, body) {
 }
 
 /** What the fake provider received, oldest first; headers and body read. */
-async function journal() {
-  const { requests } = await control('GET', '/_fake/journal');
+async function journal(query = '') {
+  const { requests } = await control('GET', `/_fake/journal${query}`);
   return requests.map((request) => {
     const body = request.body === '' ? null : JSON.parse(request.body);
     return { ...request, headers: Object.fromEntries(request.headers), body };
@@ -92,11 +93,16 @@ class Upstream {
     return this.script('tool_calls', { calls: calls.map(([name, args]) => ({ name, arguments: args })) });
   }
 
+  /** Forgets the scripts that wait. */
+  async forget() {
+    await control('DELETE', `/_fake/script?key=${this.key}`);
+  }
+
   /** What was received, oldest first. */
   async received() {
     const own = ({ headers }) =>
       [headers.authorization, headers['x-api-key'], headers['x-goog-api-key']].some((value) => value?.endsWith(this.key));
-    return (await journal()).filter(own);
+    return (await journal(`?key=${this.key}`)).filter(own);
   }
 
   /** The body of what was received last. */
@@ -120,7 +126,10 @@ export async function bench(name) {
   const { key } = await admin('/proxy-keys', { name: `node-${name}-${process.pid}`, allowedGroups });
   const headers = { authorization: `Bearer ${key}` };
   await waitFor('the node knows the key', async () => (await fetch(`${URL}/v1/models`, { headers })).ok);
-  return { url: URL, key, upstreams, all: Object.values(upstreams) };
+  const all = Object.values(upstreams);
+  // What a failed test leaves is not for the next one.
+  beforeEach(() => Promise.all(all.map((upstream) => upstream.forget())));
+  return { url: URL, key, upstreams, all };
 }
 
 /** What `iterable` gives, as a list. */
