@@ -6,8 +6,9 @@ mod headers;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE};
 use http::response::Parts;
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use shared::pb;
@@ -22,11 +23,12 @@ use translation::protocol::{Format, openai_error};
 use crate::error::GatewayError;
 use crate::metrics::AttemptResult;
 use crate::provider::verdict::Verdict;
-use crate::request::{Conversion, Outbound, Outgoing};
+use crate::request::{Content, Conversion, Outbound, Outgoing};
 use crate::respond::collect::{self, Collected, Patience};
+use crate::respond::learn::Learn;
 use crate::respond::redact::redact_text;
 use crate::route::plan::{Candidate, Plan};
-use crate::upstream::Upstream;
+use crate::upstream::{RequestBody, Upstream};
 use crate::usage::meter::Meter;
 
 pub use headers::{ClientHeaders, HOPS};
@@ -39,6 +41,8 @@ const DEFAULT_PAUSE: Duration = Duration::from_secs(5);
 
 /// An error document longer than this is cut.
 const LONGEST_ERROR: usize = 64 * 1024;
+
+const ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
 
 /// For the body of an error answer to arrive.
 const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -64,6 +68,8 @@ pub struct Answer {
     pub format: Format,
     /// How it becomes the client's. None: the bytes pass.
     pub conversion: Option<Box<Conversion>>,
+    /// Takes note of the ids in it, where further requests will name them.
+    pub learn: Option<Learn>,
 }
 
 /// Why a walk ended without an answer.
@@ -168,11 +174,21 @@ impl Attempts {
         let Some(endpoint) = &group.endpoint else {
             return Err(Step::Next(GatewayError::Internal("the group has no provider").into()));
         };
-        let Outgoing { uri, body, format, stream, conversion } = outgoing;
+        let Outgoing { method, uri, body, content, passing, format, stream, any_answer, conversion } = outgoing;
         let mut headers = client.for_upstream(format, stream);
+        match content {
+            Content::Json => {}
+            Content::Typed(value) => drop(headers.insert(CONTENT_TYPE, value)),
+            Content::None => drop(headers.remove(CONTENT_TYPE)),
+        }
+        if any_answer {
+            headers.insert(ACCEPT, ANYTHING);
+        }
         endpoint.headers(&mut headers);
+        // How long a body on its way takes is the client's matter: the group's time for an answer begins behind it.
+        let until = if passing.is_some() { deadline } else { deadline.min(Instant::now() + group.group.timeout) };
         let mut upstream_request = Request::new(Full::new(body));
-        *upstream_request.method_mut() = Method::POST;
+        *upstream_request.method_mut() = method;
         *upstream_request.uri_mut() = uri;
         *upstream_request.headers_mut() = headers;
         if let Err(error) = candidate.key.credential.put(&mut upstream_request) {
@@ -181,12 +197,18 @@ impl Attempts {
         for (name, value) in &group.headers {
             upstream_request.headers_mut().insert(name.clone(), value.clone());
         }
+        let (passing, progress) = passing.map(|passing| (passing.body, passing.progress)).unzip();
+        let upstream_request =
+            upstream_request.map(|whole| passing.map_or(RequestBody::Whole(whole), RequestBody::Passing));
 
         meter.attempt(&candidate);
-        let until = deadline.min(Instant::now() + group.group.timeout);
         let response = match timeout_at(until, self.upstream.send(&group.exit, upstream_request)).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => {
+                if let Some(fault) = progress.and_then(|progress| progress.fault()) {
+                    meter.attempt_ended(AttemptResult::ClientFault, 0, "the client's body broke off");
+                    return Err(Step::End(fault.into()));
+                }
                 debug!(request_id = meter.request_id(), group = &*group.group.name, %error, "attempt failed");
                 let reason =
                     if error.is_connect() { "no connection" } else { "it closed the connection without an answer" };
@@ -205,7 +227,7 @@ impl Attempts {
             Verdict::Success => {
                 meter.attempt_ended(AttemptResult::Success, status, "");
                 self.worked(&candidate);
-                Ok(Answer { head, body, candidate, format, conversion })
+                Ok(Answer { head, body, candidate, format, conversion, learn: None })
             }
             Verdict::ClientFault => {
                 let said = said(candidate, format, head, body).await;

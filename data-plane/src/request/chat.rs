@@ -14,6 +14,7 @@ use super::outgoing::{Conversion, Outbound, Outgoing};
 use crate::error::GatewayError;
 use crate::route::plan::Candidate;
 use crate::route::table::RoutedGroup;
+use crate::signatures::{ClientSignatures, family_of};
 
 /// Fields that no body may hold twice: which one counts differs between JSON parsers, so that the gateway could allow one model
 /// and the provider run the other.
@@ -23,7 +24,7 @@ const ONCE: &[&str] = &["model", "stream", "stream_options"];
 const LENGTH_LIMITS: [&str; 2] = ["max_tokens", "max_completion_tokens"];
 
 /// Longest name of a model, in bytes; that of config, too.
-const LONGEST_MODEL: usize = 256;
+pub const LONGEST_MODEL: usize = 256;
 
 /// What a client says outside of its body.
 #[derive(Debug, Default)]
@@ -52,6 +53,8 @@ pub struct ChatRequest<'b> {
     pub has_tools: bool,
     /// Read when the first candidate needs it.
     neutral: OnceLock<Result<Arc<ir::Request>, TranslateError>>,
+    /// What earlier answers were signed with.
+    signatures: Option<ClientSignatures>,
 }
 
 #[derive(Deserialize)]
@@ -95,8 +98,15 @@ impl<'b> ChatRequest<'b> {
         };
         let has_tools =
             ["tools", "functions"].into_iter().filter_map(|name| object.non_null(name)).any(|value| value != "[]");
-        let neutral = OnceLock::new();
-        Ok(Self { format, object, body, model_in_body, model, stream, include_usage, has_tools, neutral })
+        let (neutral, signatures) = (OnceLock::new(), None);
+        Ok(Self { format, object, body, model_in_body, model, stream, include_usage, has_tools, neutral, signatures })
+    }
+
+    /// It, with what earlier answers to the client were signed with put back in its place for a provider that wants it.
+    #[must_use]
+    pub fn signed_with(mut self, signatures: ClientSignatures) -> Self {
+        self.signatures = Some(signatures);
+        self
     }
 
     /// It, in the neutral form.
@@ -147,8 +157,8 @@ impl<'b> ChatRequest<'b> {
         let endpoint = candidate.endpoint()?;
         let target =
             Target { model: &candidate.upstream_model, facts: &candidate.facts, quirks: endpoint.quirks(), stream };
-        let request = self.neutral().map_err(GatewayError::Translate)?;
-        if let Some(field) = openai_responses::stateful_field(request)
+        let mut request = Arc::clone(self.neutral().map_err(GatewayError::Translate)?);
+        if let Some(field) = openai_responses::stateful_field(&request)
             && format != Format::OpenAiResponses
         {
             let problem = format!(
@@ -156,7 +166,10 @@ impl<'b> ChatRequest<'b> {
             );
             return Err(GatewayError::Translate(TranslateError::unsupported(field, problem)));
         }
-        let encoded = format.protocol().encode_request(request, &target).map_err(GatewayError::Translate)?;
+        if let (Some(signatures), Some(family)) = (&self.signatures, family_of(format)) {
+            request = signatures.attach(family, &request);
+        }
+        let encoded = format.protocol().encode_request(&request, &target).map_err(GatewayError::Translate)?;
         if candidate.group.rejects_unsupported()
             && let Some(field) = encoded.dropped.names().first()
         {
@@ -179,7 +192,7 @@ impl<'b> ChatRequest<'b> {
         };
         let uri = endpoint.uri(format, &candidate.upstream_model, stream)?;
         let conversion = Some(Box::new(Conversion { back: encoded.back, dropped: encoded.dropped }));
-        Ok(Outgoing { uri, body, format, stream, conversion })
+        Ok(Outgoing { stream, conversion, ..Outgoing::json(uri, body, format) })
     }
 }
 
@@ -192,7 +205,7 @@ impl Outbound for ChatRequest<'_> {
             let asks = self.format == Format::OpenAiChat && endpoint.quirks().stream_usage;
             let body = self.edited(candidate, asks)?;
             let uri = endpoint.uri(self.format, &candidate.upstream_model, stream)?;
-            return Ok(Outgoing { uri, body, format: self.format, stream, conversion: None });
+            return Ok(Outgoing { stream, ..Outgoing::json(uri, body, self.format) });
         }
         let preferred = formats.first().copied().unwrap_or(Format::OpenAiChat);
         self.translated(candidate, if speaks { self.format } else { preferred }, stream)
