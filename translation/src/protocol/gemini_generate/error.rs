@@ -138,7 +138,8 @@ fn read(http: u16, status: &str, message: String, details: &[Value]) -> Provider
         "CANCELLED" => ProviderError::new(ErrorKind::Server, message),
         _ => {
             let kind = openai_error::kind_of(http, None, None);
-            let own = matches!(kind, ErrorKind::Server) && (500..600).contains(&http);
+            // 409 (ABORTED, ALREADY_EXISTS) is what clients try again by themselves.
+            let own = http == 409 || matches!(kind, ErrorKind::Server) && (500..600).contains(&http);
             let status = if own { http } else { kind.status() };
             ProviderError { status, ..ProviderError::new(kind, message) }
         }
