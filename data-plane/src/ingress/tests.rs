@@ -26,12 +26,12 @@ use crate::limits::Limits;
 use crate::node::Node;
 use crate::route::fixtures::{group, key, snapshot, upstream_key};
 use crate::route::table::RouteTable;
-use crate::usage::UsageSink;
+use crate::usage::{Settled, UsageSink};
 
 struct Bench {
     provider: FakeProvider,
     router: axum::Router,
-    records: mpsc::Receiver<pb::UsageRecord>,
+    records: mpsc::Receiver<Settled>,
     key_states: mpsc::Receiver<pb::KeyState>,
 }
 
@@ -66,7 +66,7 @@ impl Bench {
     }
 
     fn record(&mut self) -> pb::UsageRecord {
-        let record = self.records.try_recv().expect("one record");
+        let record = self.records.try_recv().expect("one record").counted();
         assert!(self.records.try_recv().is_err(), "one record and no more");
         record
     }

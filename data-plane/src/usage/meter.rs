@@ -23,6 +23,7 @@ use crate::metrics::{Api, AttemptResult, RequestMetrics, outcome_name};
 use crate::node::{InFlight, Node};
 use crate::route::plan::Candidate;
 use crate::usage::UsageSink;
+use crate::usage::estimate::Unreported;
 use crate::usage::estimate::heard::Heard;
 use crate::usage::estimate::request::Asked;
 
@@ -238,21 +239,23 @@ impl Meter {
         cut(message).clone_into(&mut self.error_message);
     }
 
-    /// What the request has cost, and who says so. What a provider did not report is estimated, if it was at work.
-    fn counts(&self) -> (Usage, UsageSource) {
+    /// What the request has cost as far as the provider said, who says so, and what is to be estimated from where that is not all and it was at work.
+    fn counts(&mut self) -> (Usage, UsageSource, Option<Unreported>) {
         let whole = self.outcome == Outcome::Success;
         match self.usage {
-            Some(usage) if whole || self.finished => (usage, UsageSource::Reported),
+            Some(usage) if whole || self.finished => (usage, UsageSource::Reported, None),
             // Some report at the beginning what went in, and what came out so far: the first is true, the second is not all.
             Some(usage) => {
-                let output = usage.output.max(self.heard.tokens());
-                (Usage { output, ..usage }, UsageSource::Partial)
+                let unreported = Unreported { asked: None, heard: std::mem::take(&mut self.heard) };
+                (usage, UsageSource::Partial, Some(unreported))
             }
             None if self.spending => {
-                let estimated = Usage { input: self.asked.tokens(), output: self.heard.tokens(), ..Usage::default() };
-                (estimated, if whole { UsageSource::Estimated } else { UsageSource::Partial })
+                let asked = Some(std::mem::take(&mut self.asked));
+                let unreported = Unreported { asked, heard: std::mem::take(&mut self.heard) };
+                let source = if whole { UsageSource::Estimated } else { UsageSource::Partial };
+                (Usage::default(), source, Some(unreported))
             }
-            None => (Usage::default(), UsageSource::None),
+            None => (Usage::default(), UsageSource::None, None),
         }
     }
 
@@ -302,10 +305,10 @@ impl Drop for Meter {
         }
         let total = self.started.elapsed();
         let first_byte_us = self.first_byte.map(micros).unwrap_or_default();
-        let (usage, usage_source) = self.counts();
+        let (usage, usage_source, unreported) = self.counts();
         self.recorder.metrics.request(self.api, self.outcome, first_byte_us, micros(total));
         self.recorder.metrics.tokens(usage.input, usage.output);
-        self.log(total, (usage_source != UsageSource::None).then_some(usage));
+        self.log(total, (usage_source == UsageSource::Reported).then_some(usage));
         let mut record = pb::UsageRecord {
             id: self.id.clone(),
             request_id: std::mem::take(&mut self.id),
@@ -351,7 +354,7 @@ impl Drop for Meter {
             record.upstream_key_masked = candidate.key.key.masked.to_string();
             record.upstream_model = candidate.upstream_model.to_string();
         }
-        self.recorder.sink.submit(record);
+        self.recorder.sink.submit(record, unreported);
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) async fn ask(
     let plan = Plan::serving(asking.table, asking.principal, &request.model)?;
     match asking.walk(plan, &request, meter).await {
         Ok(answer) => Ok(Reply::bytes(answer)),
-        Err(failure) if counts_nothing(&failure) => Ok(Reply::Own(estimate(asking.format, &body))),
+        Err(failure) if counts_nothing(&failure) => Ok(Reply::Own(estimate(asking.format, body).await?)),
         Err(failure) => Err(failure),
     }
 }
@@ -41,12 +41,21 @@ fn counts_nothing(failure: &Failure) -> bool {
     }
 }
 
-fn estimate(format: Format, body: &[u8]) -> Bytes {
-    let tokens = tokens_of_request(body);
+async fn estimate(format: Format, body: Bytes) -> Result<Bytes, GatewayError> {
+    let tokens = counted(body).await?;
     let answer = match format {
         Format::GeminiGenerate => json!({ "totalTokens": tokens }),
         Format::OpenAiResponses => json!({ "object": "response.input_tokens", "input_tokens": tokens }),
         _ => json!({ "input_tokens": tokens }),
     };
-    answer.to_string().into()
+    Ok(answer.to_string().into())
+}
+
+/// About how many tokens a request holds. Counting takes up to some milliseconds, and many at the first time: no work for a thread that serves others.
+///
+/// # Errors
+/// When it panics.
+pub(super) async fn counted(body: Bytes) -> Result<u64, GatewayError> {
+    let counted = tokio::task::spawn_blocking(move || tokens_of_request(&body)).await;
+    counted.map_err(|_| GatewayError::Internal("counting tokens failed"))
 }

@@ -5,6 +5,7 @@ use translation::ir::Usage;
 use translation::protocol::Format;
 use translation::protocol::embeddings::{Embedded, Shape, gemini, openai};
 
+use super::count::counted;
 use super::serve::{Asking, Reply};
 use crate::attempt::{Answer, Failure};
 use crate::error::GatewayError;
@@ -12,7 +13,6 @@ use crate::request::embeddings::EmbeddingsRequest;
 use crate::request::json::Asked;
 use crate::respond::unary;
 use crate::route::plan::{Candidate, Plan};
-use crate::usage::estimate::request::tokens_of_request;
 use crate::usage::meter::Meter;
 
 pub(super) async fn ask(
@@ -55,7 +55,7 @@ pub(super) async fn ask(
     let body = match neutral.shape {
         Shape::Single | Shape::Batch => gemini::encode_response(&embedded, neutral.shape),
         Shape::Numbers | Shape::Base64 => {
-            let tokens = tokens_of_request(&body);
+            let tokens = counted(body.clone()).await?;
             let written = openai::encode_response(&embedded, neutral.shape, &request.json.model, tokens);
             written.map_err(|error| GatewayError::Provider(Box::new(error)))?
         }

@@ -74,6 +74,16 @@ impl Heard {
         *bytes += words.len() as u64;
     }
 
+    /// What is held.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Nothing | Self::Counted(_) => 0,
+            Self::Stream { beginning, .. } => beginning.len(),
+            Self::Words { beginning, .. } => beginning.len(),
+            Self::Whole { body, .. } => body.len(),
+        }
+    }
+
     /// About how many tokens the model wrote.
     pub fn tokens(&self) -> u64 {
         match self {

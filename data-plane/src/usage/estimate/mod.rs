@@ -15,8 +15,12 @@ pub mod request;
 
 use std::sync::LazyLock;
 
+use shared::pb::UsageRecord;
 use tiktoken::CoreBpe;
 use translation::ir::{Event, Part, Response};
+
+use heard::Heard;
+use request::Asked;
 
 static VOCABULARY: LazyLock<Option<&'static CoreBpe>> = LazyLock::new(|| tiktoken::get_encoding("o200k_base"));
 
@@ -47,6 +51,39 @@ pub fn tokens_of_response(response: &Response) -> u64 {
         }
     }
     sample.tokens()
+}
+
+/// What the tokens of a request are estimated from.
+#[derive(Debug)]
+pub struct Unreported {
+    /// What the client asked. None where the provider has said how many tokens that was.
+    pub asked: Option<Asked>,
+    /// What has come of the answer.
+    pub heard: Heard,
+}
+
+impl Unreported {
+    /// What it holds.
+    pub fn bytes(&self) -> usize {
+        self.asked.as_ref().map_or(0, Asked::bytes) + self.heard.bytes()
+    }
+
+    /// Writes the counts into `record`. A provider that has reported more of the output is right.
+    pub fn count_in(self, record: &mut UsageRecord) {
+        if let Some(asked) = self.asked {
+            record.input_tokens = asked.tokens();
+        }
+        record.output_tokens = record.output_tokens.max(self.heard.tokens());
+    }
+
+    /// The same by the length alone: four bytes are a token of English text.
+    pub fn count_roughly_in(&self, record: &mut UsageRecord) {
+        const BYTES: usize = 4;
+        if let Some(asked) = &self.asked {
+            record.input_tokens = asked.bytes().div_ceil(BYTES) as u64;
+        }
+        record.output_tokens = record.output_tokens.max(self.heard.bytes().div_ceil(BYTES) as u64);
+    }
 }
 
 /// What the model wrote in `event`.

@@ -36,6 +36,11 @@ impl Asked {
         Self(if body.len() <= HELD { body.clone() } else { Bytes::copy_from_slice(&body[..BEGINNING]) })
     }
 
+    /// What is held.
+    pub fn bytes(&self) -> usize {
+        self.0.len()
+    }
+
     /// How many tokens it is. For a body of which only the beginning is held, how many tokens that is.
     pub fn tokens(&self) -> u64 {
         tokens_of_request(&self.0)

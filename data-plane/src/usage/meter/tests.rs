@@ -33,7 +33,7 @@ fn record(course: impl FnOnce(&mut Meter)) -> pb::UsageRecord {
     meter.asked(&Bytes::from_static(BODY.as_bytes()));
     course(&mut meter);
     drop(meter);
-    records.try_recv().unwrap()
+    records.try_recv().unwrap().counted()
 }
 
 fn sent(meter: &mut Meter) {

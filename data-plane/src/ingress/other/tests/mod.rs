@@ -29,13 +29,13 @@ use crate::limits::Limits;
 use crate::node::Node;
 use crate::route::fixtures::{group, key, snapshot};
 use crate::route::table::RouteTable;
-use crate::usage::UsageSink;
+use crate::usage::{Settled, UsageSink};
 
 /// A provider for each group, and two nodes that share nothing but config.
 struct Bench {
     providers: Vec<FakeProvider>,
     nodes: Vec<axum::Router>,
-    records: mpsc::Receiver<pb::UsageRecord>,
+    records: mpsc::Receiver<Settled>,
     _key_states: mpsc::Receiver<pb::KeyState>,
 }
 
@@ -124,7 +124,7 @@ impl Bench {
 
     /// The one record of the request before.
     fn record(&mut self) -> pb::UsageRecord {
-        let record = self.records.try_recv().expect("one record");
+        let record = self.records.try_recv().expect("one record").counted();
         assert!(self.records.try_recv().is_err(), "one record and no more");
         record
     }
