@@ -56,6 +56,7 @@ async fn estimate(format: Format, body: Bytes) -> Result<Bytes, GatewayError> {
 /// # Errors
 /// When it panics.
 pub(super) async fn counted(body: Bytes) -> Result<u64, GatewayError> {
+    #[expect(clippy::disallowed_methods, reason = "the request waits for it, and it is bounded")]
     let counted = tokio::task::spawn_blocking(move || tokens_of_request(&body)).await;
     counted.map_err(|_| GatewayError::Internal("counting tokens failed"))
 }
