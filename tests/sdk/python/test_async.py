@@ -95,7 +95,9 @@ def test_cancelled_within_the_stream(gateway):
 
 def test_errors_have_the_same_classes(gateway):
     async def use(client):
-        asked = [client.chat.completions.create(model=model, messages=hello()) for model in ["gpt-99", "fake-error-503"]]
+        asked = [
+            client.chat.completions.create(model=model, messages=hello()) for model in ["gpt-99", "fake-error-503"]
+        ]
         return await asyncio.gather(*asked, return_exceptions=True)
 
     not_found, failed = run(gateway, use)
