@@ -22,13 +22,13 @@ def choice_of(choice):
     """What one choice of a completion says."""
     message = choice.message
     assert message.role == "assistant"
-    for call in message.tool_calls or []:
-        assert call.id and call.type == "function", call
+    calls = [call for call in message.tool_calls or [] if call.type == "function"]
+    assert all(call.id for call in message.tool_calls or []), message.tool_calls
     return {
         "content": message.content,
         "refusal": message.refusal,
         "thoughts": getattr(message, "reasoning_content", None),
-        "calls": [(call.function.name, json.loads(call.function.arguments)) for call in message.tool_calls or []],
+        "calls": [(call.function.name, json.loads(call.function.arguments)) for call in calls],
         "finish": choice.finish_reason,
     }
 

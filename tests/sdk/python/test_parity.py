@@ -70,8 +70,9 @@ def test_streamed(client, upstream, script, expected, include_usage):
         assert whole.chunks[-1].choices[0].finish_reason
 
 
-def test_streamed_in_single_bytes(client, upstream):
-    upstream.says(content="naïve 🚀 日本語", split_bytes=1)
+def test_streamed_in_pieces(client, upstream):
+    """Pieces that end anywhere, also within a character."""
+    upstream.says(content="naïve 🚀 日本語", split_bytes=5)
     assert gathered(ask(client, upstream.model, stream=True)).text == "naïve 🚀 日本語"
 
 
