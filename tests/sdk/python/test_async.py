@@ -6,6 +6,12 @@ import re
 import openai
 import pytest
 from conftest import MODELS, hello, wait_for
+from openai import pydantic_function_tool
+from pydantic import BaseModel
+
+
+class Weather(BaseModel):
+    city: str
 
 
 def run(gateway, use):
@@ -127,7 +133,7 @@ def test_cancelled_within_the_stream(gateway, name):
 def test_stream_helper(gateway, name):
     calls = [{"name": "weather", "arguments": {"city": "Bern"}}]
     gateway.provider.script("tool_calls", {"model": MODELS[name]}, calls=calls, content="Let me see.")
-    tool = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
+    tool = pydantic_function_tool(Weather, name="weather")
 
     async def use(client):
         async with client.chat.completions.stream(model=MODELS[name], messages=hello(), tools=[tool]) as stream:

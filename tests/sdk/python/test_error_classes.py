@@ -96,7 +96,7 @@ def test_too_long_for_the_model(client, upstream):
     upstream.says("error", status=400, error=TOO_LONG[upstream.name])
     error = fails(client, upstream.model)
     assert (type(error), error.code) == (openai.BadRequestError, "context_length_exceeded")
-    assert error.message.endswith(TOO_LONG[upstream.name]["message"])
+    assert error.body["message"] == TOO_LONG[upstream.name]["message"]
 
 
 def test_geminis_word_for_a_bad_key(client, gateway):
