@@ -157,6 +157,12 @@ pub(super) fn pass_on_error(said: &ProviderAnswer, format: Format, mut meter: Me
         if same_shape {
             error.status = said.status.as_u16();
         }
+        if error.code.as_deref() == Some("model_not_found")
+            && let Some(model) = &meter.model
+        {
+            // The client knows the model by its own name (translation specification, 5).
+            error.message = error.message.replace(&*said.candidate.upstream_model, model);
+        }
         if error.code.is_none() {
             error.code = Some("upstream_error".into());
         }

@@ -259,6 +259,19 @@ async fn a_hostile_provider_gives_a_clean_error() {
 }
 
 #[tokio::test]
+async fn an_error_in_the_guise_of_an_answer_is_an_error() {
+    let bench = bench(|_| {}).await;
+    let document = json!({ "error": { "message": "Too busy.", "type": "server_error", "param": null, "code": null } });
+    bench.provider.script(Target::All, Script::json(document));
+    let (status, body) = bench.chat(&plain("gpt-4o", false)).await;
+    assert!(status >= 500, "{status}");
+    assert_eq!(error(&body)["message"], "Too busy.");
+    // Other answers without usage pass, whatever they speak of.
+    bench.provider.script(Target::All, Script { no_usage: true, ..Script::saying("{\"error\": {}}") });
+    assert_eq!(bench.chat(&plain("gpt-4o", false)).await.0, 200);
+}
+
+#[tokio::test]
 async fn an_upstream_key_never_comes_back() {
     let bench = bench(|_| {}).await;
     for stream in [false, true] {

@@ -21,7 +21,7 @@ use super::convert::is_stream;
 use super::counts;
 use super::headers::forward;
 use super::idle::IdleTimer;
-use super::redact::{Redactor, redact};
+use super::redact::{Redactor, redact, redact_text};
 use super::stream::as_stream;
 use crate::attempt::Answer;
 use crate::error::GatewayError;
@@ -57,6 +57,13 @@ pub async fn respond(answer: Answer, mut meter: Meter, patience: Patience) -> Re
         Err(error) => return Err((error, meter)),
     };
     match protocol.usage(&body) {
+        Ok(None) if is_error(&body) => match protocol.decode_response(&body) {
+            Err(mut error) => {
+                error.message = redact_text(&candidate.key, error.message);
+                return Err((GatewayError::Provider(Box::new(error)), meter));
+            }
+            Ok(_) => meter.heard = Heard::Whole { format, body: body.clone() },
+        },
         Ok(None) => meter.heard = Heard::Whole { format, body: body.clone() },
         Ok(usage) => meter.usage = usage,
         Err(_) => return Err((GatewayError::Unusable("it is not JSON"), meter)),
@@ -116,6 +123,14 @@ fn held(head: &Parts, body: Bytes, key: &RoutedKey, mut meter: Meter) -> Respons
     meter.response_bytes = body.len() as u64;
     meter.succeeded();
     with_head(head, Body::from(body), key)
+}
+
+/// Whether an answer is an error and nothing else, as some vendors send it with the status 200: clients would take it for an answer without content.
+fn is_error(body: &[u8]) -> bool {
+    const STARTS: [[&[u8]; 4]; 2] = [[b"{", b"\"error\"", b":", b"{"], [b"{", b"\"type\"", b":", b"\"error\""]];
+    STARTS.iter().any(|tokens| {
+        tokens.iter().try_fold(body, |rest, token| rest.trim_ascii_start().strip_prefix(*token)).is_some()
+    })
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
