@@ -13,8 +13,10 @@ pub struct Collector {
     choice: Choice,
     /// Where in the parts each tool call is.
     calls: Vec<usize>,
-    /// Characters of the texts before the last.
-    before: u64,
+    /// Where in the parts each text is, and how many characters of text are before it.
+    texts: Vec<(usize, u64)>,
+    /// Characters of all texts.
+    characters: u64,
     logprobs: Vec<serde_json::Value>,
 }
 
@@ -34,13 +36,14 @@ impl Collector {
                 self.response.usage = start.usage;
             }
             Event::Text(more) => {
+                let characters = more.chars().count() as u64;
                 if let Some(Part::Text { text, signature: None, .. }) = parts.last_mut() {
                     text.push_str(&more);
                 } else {
-                    let texts = parts.iter().filter_map(Part::as_text);
-                    self.before = texts.map(|text| text.chars().count() as u64).sum();
+                    self.texts.push((parts.len(), self.characters));
                     parts.push(Part::text(more));
                 }
+                self.characters += characters;
             }
             Event::Thinking(more) => match parts.last_mut() {
                 Some(Part::Thinking { text, signature: None }) => text.push_str(&more),
@@ -74,13 +77,14 @@ impl Collector {
             }
             Event::ToolEnd { .. } => {}
             Event::Citation(mut citation) => {
-                let last = parts.iter_mut().rev().find_map(|part| match part {
-                    Part::Text { citations, .. } => Some(citations),
-                    _ => None,
-                });
-                if let Some(citations) = last {
-                    citation.start = citation.start.map(|at| at.saturating_sub(self.before));
-                    citation.end = citation.end.map(|at| at.saturating_sub(self.before));
+                // One may come when the text after its own has begun.
+                let start = citation.start.or(citation.end).unwrap_or(u64::MAX);
+                let text = self.texts.partition_point(|(_, before)| *before <= start).saturating_sub(1);
+                if let Some((at, before)) = self.texts.get(text)
+                    && let Some(Part::Text { citations, .. }) = parts.get_mut(*at)
+                {
+                    citation.start = citation.start.map(|at| at.saturating_sub(*before));
+                    citation.end = citation.end.map(|at| at.saturating_sub(*before));
                     citations.push(citation);
                 }
             }

@@ -152,9 +152,12 @@ impl fmt::Display for TranslateError {
 
 impl std::error::Error for TranslateError {}
 
-/// Fields that a target cannot express and that were left out, in the client's own words, each once.
+/// Fields that a target cannot express and that were left out, in the client's own words, each once; the first of many.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dropped(Vec<Cow<'static, str>>);
+
+/// The most names that are kept: they go into a header of the answer.
+const MOST_DROPPED: usize = 64;
 
 impl Dropped {
     /// Notes a field that has a neutral form.
@@ -165,7 +168,7 @@ impl Dropped {
     /// Notes a field by the client's name for it.
     pub fn named(&mut self, name: impl Into<Cow<'static, str>>) {
         let name = name.into();
-        if !self.0.contains(&name) {
+        if self.0.len() < MOST_DROPPED && !self.0.contains(&name) {
             self.0.push(name);
         }
     }

@@ -103,6 +103,25 @@ pub fn mime_of_name(name: &str) -> Option<&'static str> {
     })
 }
 
+/// The media type that the first bytes of base64 `data` tell.
+pub fn mime_of_start(data: &str) -> Option<&'static str> {
+    // As many as the longest start takes, in whole groups of four letters.
+    let start = STANDARD.decode(data.get(..data.len().min(16) / 4 * 4)?).ok()?;
+    Some(match start.as_slice() {
+        [b'%', b'P', b'D', b'F', ..] => "application/pdf",
+        [0x89, b'P', b'N', b'G', ..] => "image/png",
+        [0xff, 0xd8, 0xff, ..] => "image/jpeg",
+        [b'G', b'I', b'F', b'8', ..] => "image/gif",
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => "image/webp",
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'A', b'V', b'E', ..] => "audio/wav",
+        [b'I', b'D', b'3', ..] | [0xff, 0xf2 | 0xf3 | 0xfa | 0xfb, ..] => "audio/mpeg",
+        [b'f', b'L', b'a', b'C', ..] => "audio/flac",
+        [b'O', b'g', b'g', b'S', ..] => "audio/ogg",
+        [0xff, 0xf1 | 0xf9, ..] => "audio/aac",
+        _ => return None,
+    })
+}
+
 /// `data` without white space, which some encoders break lines with.
 pub fn without_space(data: &str) -> Cow<'_, str> {
     if data.bytes().any(|byte| byte.is_ascii_whitespace()) {

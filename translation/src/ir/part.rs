@@ -1,5 +1,7 @@
 //! What messages and answers are made of.
 
+use std::borrow::Cow;
+
 use crate::json::Json;
 
 /// Who made a signature, an encrypted thought or a block of its own kind: only the same family can read it again.
@@ -133,6 +135,14 @@ impl Media {
     /// A medium of which nothing but its source is known.
     pub fn new(kind: MediaKind, source: Source, mime: Option<String>) -> Self {
         Self { kind, source, mime, name: None, detail: None, cache: None, transcript: None }
+    }
+
+    /// Its content, `text`, under its name: for targets that take text files as text.
+    pub fn titled<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        match &self.name {
+            Some(name) => Cow::Owned(format!("{name}:\n{text}")),
+            None => Cow::Borrowed(text),
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! A conversation and how the model is to go on.
 
+use serde::Deserialize;
+
 use super::part::{CacheControl, Part};
 use super::reasoning::Reasoning;
 use crate::json::Json;
@@ -227,6 +229,24 @@ pub struct Schema {
     pub schema: Json,
     /// The answer must fit it exactly.
     pub strict: Option<bool>,
+}
+
+impl Schema {
+    /// Whether it says at its top that the answer is an object: OpenAI takes no other (structured outputs guide).
+    pub fn is_of_object(&self) -> bool {
+        #[derive(Deserialize)]
+        struct Top {
+            r#type: Option<String>,
+        }
+
+        self.schema.read::<Top>().is_ok_and(|top| top.r#type.as_deref() == Some("object"))
+    }
+
+    /// What to say to a model that is not held to the schema.
+    pub fn in_words(&self) -> String {
+        let what = if self.is_of_object() { "one JSON object" } else { "JSON" };
+        format!("Answer with {what} and nothing else. It must fit this JSON schema:\n{}", self.schema.get())
+    }
 }
 
 /// How urgent a request is: what the formats share.

@@ -70,8 +70,27 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// With every count a part of its sum: some vendors' are not, and prices are of the parts.
+    #[must_use]
+    pub fn fitted(self) -> Self {
+        let cached = self.cached.min(self.input);
+        let cache_write = self.cache_write.min(self.input - cached);
+        Self {
+            cached,
+            cache_write,
+            cache_write_1h: self.cache_write_1h.min(cache_write),
+            input_audio: self.input_audio.min(self.input),
+            reasoning: self.reasoning.min(self.output),
+            output_audio: self.output_audio.min(self.output),
+            ..self
+        }
+    }
+
     /// In and out.
     pub fn total(&self) -> u64 {
         self.input.saturating_add(self.output)
     }
 }
+
+#[cfg(test)]
+mod tests;

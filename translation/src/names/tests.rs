@@ -1,6 +1,9 @@
 use proptest::prelude::*;
 
-use super::{ANTHROPIC_NAMES, GEMINI_NAMES, Mapping, OPENAI_IDS, OPENAI_NAMES, Rule, new_call_id};
+use super::{
+    ANTHROPIC_IDS, ANTHROPIC_NAMES, CallIds, GEMINI_NAMES, Mapping, OPENAI_IDS, OPENAI_NAMES, RESPONSES_IDS, Rule,
+    new_call_id,
+};
 
 #[test]
 fn names_that_fit_are_told_as_they_are() {
@@ -36,10 +39,31 @@ fn mistral_wants_nine_letters_and_digits() {
 }
 
 #[test]
+fn an_id_becomes_the_same_whatever_other_ids_there_are() {
+    for rule in [OPENAI_IDS, RESPONSES_IDS, ANTHROPIC_IDS] {
+        let alone = Mapping::new(rule).map("ruf ä");
+        let mut mapping = Mapping::new(rule);
+        // As plain replacement would make them.
+        mapping.reserve(["ruf___", "ruf_"]);
+        mapping.map("ruf?ä");
+        assert_eq!(mapping.map("ruf ä"), alone);
+        assert!(alone.starts_with("ruf_"), "{alone}");
+    }
+}
+
+#[test]
 fn made_up_ids_fit_everywhere() {
     let id = new_call_id();
     assert_eq!(Mapping::new(OPENAI_IDS).map(&id), id);
     assert_ne!(new_call_id(), id);
+}
+
+#[test]
+fn ids_of_one_answer_differ() {
+    let mut ids = CallIds::default();
+    assert_eq!(ids.unlike_others(Some("a".to_owned())), "a");
+    let others = [Some("a".to_owned()), Some(String::new()), None].map(|id| ids.unlike_others(id));
+    assert!(others.iter().all(|id| id.starts_with("call_")), "{others:?}");
 }
 
 proptest! {

@@ -23,6 +23,7 @@ pub mod openai_chat;
 pub mod openai_error;
 pub mod openai_responses;
 pub mod sse;
+mod state;
 mod unserved;
 
 pub use crate::back::Back;

@@ -65,3 +65,31 @@ fn a_stream_that_breaks_off_is_no_answer() {
     collector.event(Event::Text("a".to_owned())).unwrap();
     assert_eq!(collector.finish().unwrap_err().code.unwrap(), "upstream_stream_truncated");
 }
+
+#[test]
+fn a_citation_belongs_to_the_text_that_it_counts_in() {
+    let citation = |start, end| Citation { start, end, ..Citation::default() };
+    let mut collector = Collector::default();
+    for event in [
+        Event::Text("né".to_owned()),
+        Event::Thinking("t".to_owned()),
+        Event::Text("two".to_owned()),
+        // Of the text before, told when the next has begun.
+        Event::Citation(citation(Some(1), Some(2))),
+        Event::Citation(citation(Some(2), Some(4))),
+        Event::Citation(citation(None, None)),
+        Event::Finish { reason: Finish::Stop, stop_sequence: None },
+    ] {
+        collector.event(event).unwrap();
+    }
+    let response = collector.finish().unwrap();
+    let found: Vec<Vec<_>> = response.choices[0]
+        .parts
+        .iter()
+        .filter_map(|part| match part {
+            Part::Text { citations, .. } => Some(citations.iter().map(|found| (found.start, found.end)).collect()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(found, [vec![(Some(1), Some(2))], vec![(Some(0), Some(2)), (None, None)]]);
+}

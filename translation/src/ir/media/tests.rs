@@ -1,4 +1,7 @@
-use super::{DataUrl, mime_of_name};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::{DataUrl, mime_of_name, mime_of_start};
 use crate::ir::{Media, MediaKind, Source};
 
 #[test]
@@ -25,4 +28,25 @@ fn names_tell_media_types() {
     assert_eq!(mime_of_name("https://x/y/z.JPG?w=1.png"), Some("image/jpeg"));
     assert_eq!(mime_of_name("report.pdf"), Some("application/pdf"));
     assert_eq!(mime_of_name("https://x.com/y"), None);
+}
+
+#[test]
+fn the_first_bytes_tell_the_type() {
+    let cases: [(&[u8], Option<&str>); 10] = [
+        (b"%PDF-1.7 and more", Some("application/pdf")),
+        (b"\x89PNG\r\n\x1a\n....", Some("image/png")),
+        (b"\xff\xd8\xff\xe0........", Some("image/jpeg")),
+        (b"GIF89a......", Some("image/gif")),
+        // Both begin alike.
+        (b"RIFF\x24\x08\x00\x00WEBPVP8 ", Some("image/webp")),
+        (b"RIFF\x24\x08\x00\x00WAVEfmt ", Some("audio/wav")),
+        (b"ID3\x04\x00\x00\x00\x00\x00\x00\x00\x00", Some("audio/mpeg")),
+        (b"OggS\x00\x02\x00\x00\x00\x00\x00\x00", Some("audio/ogg")),
+        (b"plain words, no type", None),
+        (b"short", None),
+    ];
+    for (bytes, mime) in cases {
+        assert_eq!(mime_of_start(&STANDARD.encode(bytes)), mime, "{bytes:?}");
+    }
+    assert_eq!(mime_of_start("é".repeat(20).as_str()), None);
 }

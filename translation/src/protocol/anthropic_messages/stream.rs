@@ -2,10 +2,12 @@
 //!
 //! - [`decode`]: reads a provider's.
 //! - [`encode`]: writes a client's.
+//! - [`held`]: what waits until a block of it is told.
 //! - [`wire`]: events as they come.
 
 mod decode;
 mod encode;
+mod held;
 mod wire;
 
 pub(super) use decode::Decoder;

@@ -114,17 +114,18 @@ impl Counts {
         }
         let cached = self.cache_read.unwrap_or_default();
         let cache_write = self.cache_write.unwrap_or_default();
-        Some(Usage {
+        let usage = Usage {
             // The three are apart at Anthropic.
             input: self.input.unwrap_or_default().saturating_add(cached).saturating_add(cache_write),
             cached,
             cache_write,
-            cache_write_1h: self.cache_write_1h.unwrap_or_default().min(cache_write),
+            cache_write_1h: self.cache_write_1h.unwrap_or_default(),
             input_audio: 0,
             output: self.output.unwrap_or_default(),
             reasoning: self.reasoning.unwrap_or_default(),
             output_audio: 0,
-        })
+        };
+        Some(usage.fitted())
     }
 }
 

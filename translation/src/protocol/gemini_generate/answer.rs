@@ -196,15 +196,16 @@ impl UsageMetadata<'_> {
         let input = of(self.prompt_token_count).saturating_add(of(self.tool_use_prompt_token_count));
         let reasoning = of(self.thoughts_token_count);
         let output = of(self.candidates_token_count).saturating_add(reasoning);
-        Some(Usage {
+        let usage = Usage {
             input,
-            cached: of(self.cached_content_token_count).min(input),
-            input_audio: audio(&self.prompt_tokens_details).min(input),
+            cached: of(self.cached_content_token_count),
+            input_audio: audio(&self.prompt_tokens_details),
             output,
             reasoning,
-            output_audio: audio(&self.candidates_tokens_details).min(output),
+            output_audio: audio(&self.candidates_tokens_details),
             ..Usage::default()
-        })
+        };
+        Some(usage.fitted())
     }
 
     /// OpenAI's word for the tier that served it.

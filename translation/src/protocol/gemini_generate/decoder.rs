@@ -10,7 +10,7 @@ use super::frames::{Frame, Frames};
 use super::partial::Arguments;
 use super::{error, logprobs};
 use crate::ir::{CallKind, ErrorKind, Event, Finish, ProviderError, Signature, Start, Usage};
-use crate::names::new_call_id;
+use crate::names::CallIds;
 use crate::protocol::StreamDecoder;
 use crate::protocol::sse::{EVENT_TOO_LARGE, LARGEST_EVENT};
 
@@ -29,6 +29,7 @@ struct State {
     over: bool,
     /// Calls so far: their numbers are dense over the whole stream, whatever chunk they come in.
     calls: usize,
+    ids: CallIds,
     /// A call whose arguments come in pieces.
     open: Option<OpenCall>,
     /// Something besides thoughts has come.
@@ -150,6 +151,7 @@ impl State {
         }
         // Running totals, in every chunk.
         if let Some(usage) = usage
+            && !self.over
             && self.usage.replace(usage) != Some(usage)
         {
             events.push(Event::Usage(usage));
@@ -160,6 +162,9 @@ impl State {
         let found = citations::found(&candidate);
         for part in candidate.content.map(|content| content.parts).unwrap_or_default() {
             self.part(part, events);
+            if self.over {
+                return;
+            }
         }
         for found in found {
             let citation = found.counted(|offset| self.text.characters(offset));
@@ -243,7 +248,7 @@ impl State {
         let call = self.calls;
         self.calls += 1;
         self.content = true;
-        let id = id.filter(|id| !id.is_empty()).unwrap_or_else(new_call_id);
+        let id = self.ids.unlike_others(id);
         events.push(Event::ToolStart { call, id, name, kind: CallKind::Function, signature });
         events.push(Event::ToolArguments { call, text: arguments });
         events.push(Event::ToolEnd { call });

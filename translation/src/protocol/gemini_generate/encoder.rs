@@ -3,6 +3,7 @@
 //! Google's own SDKs take no line but `data: {...}` and an empty one, ended by CR LF: no comments, no event names, no `[DONE]`.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 
 use super::encode_response::{Candidate, Content, Document, Grounding, UsageMetadata, reason};
 use super::part::{Fields, Written, for_client, mime};
@@ -27,8 +28,10 @@ pub(super) struct Encoder {
     /// Whether a chunk was written.
     begun: bool,
     usage: Option<Usage>,
-    /// Calls that are under way: a client takes arguments only whole.
-    calls: Vec<Option<ToolCall>>,
+    /// Calls that are not told yet, with whether they are whole: a client takes arguments only whole, and the calls in their order, of which the first is signed.
+    calls: VecDeque<(ToolCall, bool)>,
+    /// Calls that are told.
+    told: usize,
     /// A model's refusal so far: it has no place but beside the reason to stop.
     refusal: String,
     citations: Vec<Citation>,
@@ -83,7 +86,8 @@ impl Encoder {
             start: Start::default(),
             begun: false,
             usage: None,
-            calls: Vec::new(),
+            calls: VecDeque::new(),
+            told: 0,
             refusal: String::new(),
             citations: Vec::new(),
             offsets: Offsets::default(),
@@ -128,8 +132,23 @@ impl Encoder {
         self.part(fields.signed(Some(signature)), bytes);
     }
 
+    /// The call of that number, if it is not told yet.
+    fn waiting(&mut self, call: usize) -> Option<&mut (ToolCall, bool)> {
+        self.calls.get_mut(call.checked_sub(self.told)?)
+    }
+
+    fn call(&mut self, call: ToolCall, bytes: &mut Vec<u8>) {
+        let part = Part::ToolCall(call);
+        if let Some(part) = for_client(&part) {
+            self.part(part, bytes);
+        }
+    }
+
     fn finish(&mut self, finish: Finish, bytes: &mut Vec<u8>) {
         // Calls without an end are not whole, and no client could read them.
+        for (call, _) in std::mem::take(&mut self.calls).into_iter().filter(|(_, whole)| *whole) {
+            self.call(call, bytes);
+        }
         let refusal = std::mem::take(&mut self.refusal);
         let citations = std::mem::take(&mut self.citations);
         let mut grounding = Grounding::default();
@@ -162,24 +181,23 @@ impl StreamEncoder for Encoder {
             Event::RedactedThinking(signature) => self.signed(Fields::thought(""), signature, Of::Redacted, bytes),
             Event::TextSignature(signature) => self.signed(Fields::text(""), signature, Of::Shown, bytes),
             Event::Refusal(text) => self.refusal.push_str(text),
-            Event::ToolStart { call, id, name, kind, signature } => {
-                while self.calls.len() <= *call {
-                    self.calls.push(None);
-                }
+            Event::ToolStart { id, name, kind, signature, .. } => {
                 let (id, name, kind, signature) = (id.clone(), name.clone(), *kind, signature.clone());
-                self.calls[*call] = Some(ToolCall { id, name, kind, signature, arguments: String::new(), cache: None });
+                let call = ToolCall { id, name, kind, signature, arguments: String::new(), cache: None };
+                self.calls.push_back((call, false));
             }
             Event::ToolArguments { call, text } => {
-                if let Some(Some(call)) = self.calls.get_mut(*call) {
+                if let Some((call, false)) = self.waiting(*call) {
                     call.arguments.push_str(text);
                 }
             }
             Event::ToolEnd { call } => {
-                if let Some(call) = self.calls.get_mut(*call).and_then(Option::take) {
-                    let part = Part::ToolCall(call);
-                    if let Some(part) = for_client(&part) {
-                        self.part(part, bytes);
-                    }
+                if let Some((_, whole)) = self.waiting(*call) {
+                    *whole = true;
+                }
+                while let Some((call, _)) = self.calls.pop_front_if(|(_, whole)| *whole) {
+                    self.told += 1;
+                    self.call(call, bytes);
                 }
             }
             Event::Citation(citation) => self.citations.push(citation.clone()),

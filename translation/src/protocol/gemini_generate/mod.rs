@@ -50,6 +50,7 @@ impl Protocol for GeminiGenerate {
     }
 
     fn encode_request(&self, request: &ir::Request, target: &Target<'_>) -> Result<Encoded, TranslateError> {
+        super::state::refuse(request, self.format())?;
         write::encode(request, target)
     }
 

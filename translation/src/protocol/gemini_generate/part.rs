@@ -165,6 +165,8 @@ pub(super) fn mime(media: &Media) -> Cow<'_, str> {
     }
     let of_url = match &media.source {
         Source::Url(url) => crate::ir::media::mime_of_name(url),
+        // Of a sound that a model spoke, chat completions do not say it.
+        Source::Base64(data) => crate::ir::media::mime_of_start(data),
         _ => None,
     };
     let of_name = || media.name.as_deref().and_then(crate::ir::media::mime_of_name);

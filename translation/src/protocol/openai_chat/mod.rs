@@ -32,6 +32,7 @@ impl Protocol for OpenAiChat {
     }
 
     fn encode_request(&self, request: &ir::Request, target: &Target<'_>) -> Result<Encoded, TranslateError> {
+        super::state::refuse(request, self.format())?;
         target::encode(request, target)
     }
 

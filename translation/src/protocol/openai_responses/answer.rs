@@ -53,6 +53,11 @@ impl<'a> Answer<'a> {
         }
     }
 
+    /// Who served it. At the beginning of a stream, this is no more than what was asked for: the tier is open yet.
+    pub(super) fn served_by(&self) -> Option<String> {
+        self.service_tier.given().filter(|tier| *tier != "auto").map(str::to_owned)
+    }
+
     /// Why it is no answer.
     pub(super) fn failure(&self) -> Option<ProviderError> {
         if let Some(error) = self.error {
@@ -162,7 +167,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Response, ProviderError> {
         created: answer.created_at.0,
         choices: vec![choice],
         usage: answer.usage.and_then(Counts::read),
-        service_tier: text(&answer.service_tier),
+        service_tier: answer.served_by(),
     })
 }
 

@@ -83,6 +83,9 @@ impl Decoder {
             return;
         };
         self.event(&wire, data, events);
+        if self.items.too_many {
+            self.fail(bad("the provider's answer has too many parts"), events);
+        }
     }
 
     fn event(&mut self, wire: &Wire<'_>, data: &[u8], events: &mut Vec<Event>) {
@@ -111,11 +114,8 @@ impl Decoder {
             _ => {}
         }
         self.start(None, events);
-        let at = Where {
-            index: wire.output_index.0,
-            id: wire.item_id.or_empty(),
-            piece: wire.content_index.0.or(wire.summary_index.0).unwrap_or_default(),
-        };
+        let piece = wire.content_index.0.or(wire.summary_index.0).unwrap_or_default();
+        let at = Where::new(wire.output_index.0, wire.item_id.or_empty(), piece);
         let items = &mut self.items;
         match what {
             "output_text.delta" => {
@@ -167,7 +167,7 @@ impl Decoder {
             id: answer.id.given().map(str::to_owned),
             model: answer.model.given().map(str::to_owned),
             created: answer.created_at.0,
-            service_tier: answer.service_tier.given().map(str::to_owned),
+            service_tier: answer.served_by(),
             usage: answer.usage.and_then(Counts::read),
         });
         events.push(Event::Start(start));
@@ -184,6 +184,9 @@ impl Decoder {
             return self.fail(error, events);
         }
         self.items.rest(&answer.items(), events);
+        if self.items.too_many {
+            return;
+        }
         events.extend(answer.usage.and_then(Counts::read).map(Event::Usage));
         let said: Said = self.items.said;
         let reason = answer.finish(said).unwrap_or_else(|| said.finish());

@@ -185,7 +185,7 @@ fn tail(request: &Request) -> Vec<u8> {
     member(out, "text", &Shape::of(request, true));
     let choice = request.tool_choice.as_ref().unwrap_or(&ToolChoice::Auto);
     member(out, "tool_choice", &WrittenChoice { choice, tools: &request.tools, name: str::to_owned });
-    let tools: Vec<_> = request.tools.iter().map(|tool| Written::of(tool, &tool.name)).collect();
+    let tools: Vec<_> = request.tools.iter().map(|tool| Written::of(tool, &tool.name, true)).collect();
     member(out, "tools", &tools);
     member(out, "top_logprobs", &request.top_logprobs.unwrap_or(0));
     member(out, "top_p", &request.top_p.unwrap_or(1.0));

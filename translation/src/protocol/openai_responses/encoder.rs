@@ -130,7 +130,12 @@ impl Encoder {
         incomplete: Option<&'static str>,
         error: Option<&ProviderError>,
     ) {
-        let usage = self.usage.filter(|_| status != "in_progress");
+        let usage = match status {
+            "in_progress" => None,
+            // Clients read the counts of a complete answer without looking whether there are any.
+            "completed" | "incomplete" => Some(self.usage.unwrap_or_default()),
+            _ => self.usage,
+        };
         let service_tier = service_tier(self.service_tier.as_deref(), &self.asked.request);
         self.frame.write(out, &State { status, output: &self.items, usage, service_tier, incomplete, error });
     }

@@ -15,6 +15,9 @@ use crate::json::Json;
 use crate::names::{Mapping, RESPONSES_IDS};
 use crate::protocol::Format;
 
+/// What stands for a tool's result that says nothing but that it failed.
+const FAILED: &str = "The tool failed.";
+
 /// An item of input.
 #[derive(Serialize)]
 #[serde(untagged)]
@@ -57,6 +60,7 @@ pub(super) enum Item<'a> {
 #[serde(untagged)]
 pub(super) enum Content<'a> {
     Text(&'a str),
+    Owned(String),
     Pieces(Vec<Piece<'a>>),
 }
 
@@ -159,10 +163,10 @@ impl<'a, 'n> Writer<'a, 'n> {
     fn user(&mut self, message: &'a Message) -> Result<(), TranslateError> {
         let alone = |part: &Part| matches!(part, Part::ToolResult(_) | Part::Opaque { .. });
         if message.parts.iter().any(alone) {
-            for part in message.parts.iter().filter(|part| alone(part)) {
+            for (at, part) in message.parts.iter().enumerate() {
                 match part {
                     Part::ToolResult(result) => self.result(message, result)?,
-                    Part::Opaque { family: Family::OpenAi, block } => self.items.push(Item::Opaque(block)),
+                    Part::Opaque { .. } => self.opaque(message, at, part),
                     _ => {}
                 }
             }
@@ -185,9 +189,16 @@ impl<'a, 'n> Writer<'a, 'n> {
         if result.cache.is_some() {
             self.dropped.field(self.request, Field::Cache);
         }
+        let failed = result.is_error == Some(true);
         let output = match self.content(message, &result.content)? {
-            Content::Pieces(pieces) if pieces.is_empty() => Content::Text(""),
-            content => content,
+            Content::Pieces(pieces) if pieces.is_empty() => Content::Text(if failed { FAILED } else { "" }),
+            Content::Text("") if failed => Content::Text(FAILED),
+            content => {
+                if failed {
+                    self.dropped.named("is_error");
+                }
+                content
+            }
         };
         self.items.push(Item::Output { r#type, call_id: self.ids.map(&result.call_id), output });
         Ok(())
@@ -217,11 +228,8 @@ impl<'a, 'n> Writer<'a, 'n> {
                 Part::Refusal(text) => pieces.push(Piece::Text { r#type: "input_text", text }),
                 Part::Media(media) => pieces.push(self.media(&self.request.path(message, Some(at)), media)?),
                 // What a user or a tool does not say.
-                Part::Thinking { .. }
-                | Part::RedactedThinking(_)
-                | Part::ToolCall(_)
-                | Part::ToolResult(_)
-                | Part::Opaque { .. } => {}
+                Part::Thinking { .. } | Part::RedactedThinking(_) | Part::ToolCall(_) | Part::ToolResult(_) => {}
+                Part::Opaque { .. } => self.dropped.named(self.request.path(message, Some(at))),
             }
         }
         Ok(first.map_or(Content::Pieces(pieces), Content::Text))
@@ -229,7 +237,7 @@ impl<'a, 'n> Writer<'a, 'n> {
 
     fn assistant(&mut self, message: &'a Message) {
         let mut spoken = Vec::new();
-        for part in &message.parts {
+        for (at, part) in message.parts.iter().enumerate() {
             match part {
                 Part::Text { text, cache, .. } => {
                     if cache.is_some() {
@@ -246,7 +254,7 @@ impl<'a, 'n> Writer<'a, 'n> {
                 }
                 // The provider takes its own pictures by the id of its item only.
                 Part::Media(_) => {
-                    self.dropped.named(format!("input[{}].content", message.origin));
+                    self.dropped.named(self.request.path(message, Some(at)));
                     continue;
                 }
                 _ => self.flush(&mut spoken),
@@ -262,14 +270,22 @@ impl<'a, 'n> Writer<'a, 'n> {
                         self.items.push(Item::Reasoning { r#type: "reasoning", id, summary, encrypted_content });
                     }
                 }
-                Part::Opaque { family: Family::OpenAi, block } if self.request.origin == Format::OpenAiResponses => {
-                    self.items.push(Item::Opaque(block));
-                }
+                Part::Opaque { .. } => self.opaque(message, at, part),
                 // Thoughts without OpenAI's own proof, and what only others know (translation specification, 11).
                 _ => {}
             }
         }
         self.flush(&mut spoken);
+    }
+
+    /// An item that only OpenAI knows, of its own client.
+    fn opaque(&mut self, message: &Message, at: usize, part: &'a Part) {
+        match part {
+            Part::Opaque { family: Family::OpenAi, block } if self.request.origin == Format::OpenAiResponses => {
+                self.items.push(Item::Opaque(block));
+            }
+            _ => self.dropped.named(self.request.path(message, Some(at))),
+        }
     }
 
     /// A thought is sent back where it says something to the provider: encrypted, or by the id under which the provider stored it for this very client.
@@ -347,11 +363,11 @@ fn document<'a>(media: &'a Media, file_id: Option<&'a str>) -> Piece<'a> {
     let mime = media.mime.as_deref().unwrap_or("application/pdf");
     let name = media.name.as_deref();
     match &media.source {
-        Source::Text(text) => Piece::Text { r#type: "input_text", text },
+        Source::Text(text) => Piece::OwnedText { r#type: "input_text", text: media.titled(text).into_owned() },
         Source::Base64(data) if mime.starts_with("text/") => {
             let text = STANDARD.decode(data).ok().and_then(|bytes| String::from_utf8(bytes).ok());
             match text {
-                Some(text) => Piece::OwnedText { r#type: "input_text", text },
+                Some(text) => Piece::OwnedText { r#type: "input_text", text: media.titled(&text).into_owned() },
                 None => file(Some(name.unwrap_or("document.txt")), Some(data_url(mime, data)), None, None),
             }
         }

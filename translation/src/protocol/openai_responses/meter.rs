@@ -44,7 +44,7 @@ impl Counts<'_> {
         let details = |raw: Option<&RawValue>| raw.and_then(maybe::<Details>).unwrap_or_default();
         let (input, output) = (details(counts.input_tokens_details), details(counts.output_tokens_details));
         let count = |count: Count| count.0.unwrap_or_default();
-        Some(Usage {
+        let usage = Usage {
             input: count(counts.input_tokens),
             cached: count(input.cached),
             cache_write: count(input.cache_write),
@@ -53,7 +53,8 @@ impl Counts<'_> {
             output: count(counts.output_tokens),
             reasoning: count(output.reasoning),
             output_audio: count(output.audio),
-        })
+        };
+        Some(usage.fitted())
     }
 }
 

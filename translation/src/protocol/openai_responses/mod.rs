@@ -2,6 +2,7 @@
 //!
 //! - `request_in`, `input`: a client's request, and its items of input.
 //! - `request_out`, `history`: a request for a provider, and the conversation as items.
+//! - `given`: its tools.
 //! - `tools`, `shape`: what requests and answers share.
 //! - `item`: items, which requests and answers share too.
 //! - `answer`: a provider's whole answer.
@@ -20,6 +21,7 @@ mod answer;
 mod decoder;
 mod document;
 mod encoder;
+mod given;
 mod history;
 mod input;
 mod item;
@@ -63,6 +65,7 @@ impl Protocol for OpenAiResponses {
     }
 
     fn encode_request(&self, request: &ir::Request, target: &Target<'_>) -> Result<Encoded, TranslateError> {
+        super::state::refuse(request, self.format())?;
         request_out::encode(request, target)
     }
 

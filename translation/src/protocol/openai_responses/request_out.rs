@@ -1,20 +1,19 @@
 //! Writes a request for a provider (API reference, "Create a model response").
 
 use bytes::Bytes;
+use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
-use serde::{Deserialize, Serialize};
 
-use super::history::{Item, Writer};
+use super::given::{Given, WEB_SEARCH, choice, is_own, named, tools};
+use super::history::{Content, Item, Writer};
 use super::request_in::{ENCRYPTED, LOGPROBS};
 use super::shape::{Shape, summary_word, tier_word};
-use super::tools::{Written, WrittenChoice};
+use super::tools::WrittenChoice;
 use crate::back::Back;
 use crate::facts::{Sampling, ThinkingForm};
 use crate::ir::{
-    Dropped, Effort, Field, Message, Output, Part, Request, Role, ServiceTier, Tool, ToolChoice, ToolKind,
-    TranslateError,
+    Dropped, Effort, Family, Field, Message, Output, Part, Request, Role, ServiceTier, ToolChoice, TranslateError,
 };
-use crate::json::Json;
 use crate::names::{Mapping, OPENAI_NAMES};
 use crate::protocol::{Encoded, Format, Target};
 
@@ -31,13 +30,12 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     left_out(request, &mut dropped);
     let mut names = Mapping::new(OPENAI_NAMES);
     names.reserve(request.tools.iter().map(|tool| tool.name.as_str()));
-    let tools = tools(request, &mut names)?;
+    let tools = tools(request, &mut names, &mut dropped)?;
     let choice = choice(request)?;
-    let (instructions, messages) = instructions(&request.messages)?;
+    let (instructions, messages) = instructions(request, &mut dropped)?;
     let mut input = Writer::new(request, &mut names, &mut dropped).write(messages)?;
-    if needs_the_word(request) {
-        let text = "Answer with one JSON object only.";
-        let content = super::history::Content::Text(text);
+    if let Some(words) = shape_in_words(request) {
+        let content = Content::Owned(words);
         input.insert(0, Item::Message { r#type: "message", role: "developer", content });
     }
     if input.is_empty() && super::stateful_field(request).is_none() {
@@ -48,7 +46,7 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     let settings = Settings::of(&body, &mut dropped);
     let body = serde_json::to_vec(&(Whole { body: &body, settings }))
         .map_err(|error| TranslateError::invalid("", format!("the request cannot be written: {error}")))?;
-    let back = Back { tool_names: names.changed(), ..Back::default() };
+    let back = Back { tool_names: names.changed(), unfence: said_in_words(request), ..Back::default() };
     Ok(Encoded { body: Bytes::from(body), dropped, back })
 }
 
@@ -100,89 +98,29 @@ fn passes(request: &Request, name: &str) -> bool {
     }
 }
 
-const WEB_SEARCH: &str = "web_search_options";
-
-/// OpenAI's way of searching the web, as chat completions and other families ask for it.
-fn web_search(request: &Request) -> Option<Json> {
-    #[derive(Deserialize)]
-    struct Options {
-        search_context_size: Option<String>,
-    }
-
-    let options =
-        request.extensions.iter().find(|(name, _)| request.origin == Format::OpenAiChat && name == WEB_SEARCH);
-    options.map(|(_, options)| {
-        let size = options.read::<Options>().ok().and_then(|options| options.search_context_size);
-        match size {
-            Some(size) => Json::of(&serde_json::json!({"type": "web_search", "search_context_size": size})),
-            None => Json::of(&serde_json::json!({"type": "web_search"})),
-        }
-    })
-}
-
-/// A tool, and the name it goes by at the provider.
-enum Given<'a> {
-    Client(&'a Tool, String),
-    Own(Json),
-}
-
-fn tools<'a>(request: &'a Request, names: &mut Mapping) -> Result<Vec<Given<'a>>, TranslateError> {
-    let mut given: Vec<Given<'a>> = Vec::with_capacity(request.tools.len());
-    for (at, tool) in request.tools.iter().enumerate() {
-        let param = || format!("{}[{at}]", Field::Tools.name(request.origin));
-        if let ToolKind::Builtin(declaration) = &tool.kind
-            && request.origin != Format::OpenAiResponses
-        {
-            let text = declaration.get();
-            if !["\"web_search", "\"googleSearch\"", "\"google_search\""].iter().any(|name| text.contains(name)) {
-                let message = format!("OpenAI's Responses API has nothing like the tool `{}`", tool.name);
-                return Err(TranslateError::unsupported(param(), message));
-            }
-            given.push(Given::Own(Json::of(&serde_json::json!({"type": "web_search"}))));
-            continue;
-        }
-        let callable = !matches!(tool.kind, ToolKind::Builtin(_));
-        if callable && request.tools[..at].iter().any(|other| other.name == tool.name) {
-            let message = format!("there are two tools of the name `{}`", tool.name);
-            return Err(TranslateError::invalid(param(), message));
-        }
-        given.push(Given::Client(tool, names.map(&tool.name)));
-    }
-    given.extend(web_search(request).map(Given::Own));
-    Ok(given)
-}
-
-fn choice(request: &Request) -> Result<Option<&ToolChoice>, TranslateError> {
-    let param = Field::ToolChoice.name(request.origin);
-    let known = |name: &String| request.tools.iter().any(|tool| tool.name == *name);
-    match &request.tool_choice {
-        Some(ToolChoice::Auto | ToolChoice::None) if request.tools.is_empty() => Ok(None),
-        Some(_) if request.tools.is_empty() => {
-            Err(TranslateError::invalid(param, "a tool is chosen and none is given"))
-        }
-        Some(ToolChoice::Named(name)) if !known(name) => {
-            Err(TranslateError::invalid(param, format!("the chosen tool `{name}` is not among the tools")))
-        }
-        Some(ToolChoice::Allowed { names, .. }) if names.is_empty() || !names.iter().all(known) => {
-            Err(TranslateError::invalid(param, "an allowed tool is not among the tools"))
-        }
-        choice => Ok(choice.as_ref()),
-    }
-}
-
 /// One leading system message is `instructions`; any other stays in its place (translation specification, 2.1.1).
-fn instructions(messages: &[Message]) -> Result<(Option<String>, &[Message]), TranslateError> {
+fn instructions<'a>(
+    request: &'a Request,
+    dropped: &mut Dropped,
+) -> Result<(Option<String>, &'a [Message]), TranslateError> {
+    let messages = request.messages.as_slice();
     let above = |message: &Message| matches!(message.role, Role::System | Role::Developer);
-    for (part, message) in
-        messages.iter().filter(|message| above(message)).flat_map(|m| m.parts.iter().map(move |p| (p, m)))
-    {
-        if !matches!(part, Part::Text { .. }) {
-            let param = format!("input[{}]", message.origin);
-            return Err(TranslateError::unsupported(param, "a system message can hold text only"));
+    for message in messages.iter().filter(|message| above(message)) {
+        for (at, part) in message.parts.iter().enumerate() {
+            if !matches!(part, Part::Text { .. }) {
+                let param = request.path(message, Some(at));
+                return Err(TranslateError::unsupported(param, "a system message can hold text only"));
+            }
         }
     }
     match messages.split_first() {
         Some((first, rest)) if first.role == Role::System && !rest.iter().any(above) => {
+            if first.parts.iter().any(|part| matches!(part, Part::Text { cache: Some(_), .. })) {
+                dropped.field(request, Field::Cache);
+            }
+            if first.name.is_some() {
+                dropped.field(request, Field::Name);
+            }
             let texts: Vec<_> = first.parts.iter().filter_map(Part::as_text).filter(|text| !text.is_empty()).collect();
             Ok(((!texts.is_empty()).then(|| texts.join("\n\n")), rest))
         }
@@ -190,10 +128,26 @@ fn instructions(messages: &[Message]) -> Result<(Option<String>, &[Message]), Tr
     }
 }
 
-/// OpenAI gives JSON objects only where the word stands in the input; other families do not ask for that.
-fn needs_the_word(request: &Request) -> bool {
-    let own = matches!(request.origin, Format::OpenAiChat | Format::OpenAiResponses);
-    request.output == Output::JsonObject && !own
+/// Whether the shape of the answer can only be asked for: other formats take schemas of lists and of alternatives, which OpenAI refuses.
+fn said_in_words(request: &Request) -> bool {
+    matches!(&request.output, Output::JsonSchema(schema) if !is_own(request) && !schema.is_of_object())
+}
+
+/// What is to be said of the shape of the answer. OpenAI gives JSON objects only where the word stands in the input; other families do not ask for that.
+fn shape_in_words(request: &Request) -> Option<String> {
+    match &request.output {
+        Output::JsonObject if !is_own(request) => Some("Answer with one JSON object only.".to_owned()),
+        Output::JsonSchema(schema) if said_in_words(request) => Some(schema.in_words()),
+        _ => None,
+    }
+}
+
+/// Whether the conversation holds thoughts that OpenAI encrypted.
+fn holds_thoughts(request: &Request) -> bool {
+    let mut parts = request.messages.iter().flat_map(|message| &message.parts);
+    parts.any(
+        |part| matches!(part, Part::Thinking { signature: Some(signature), .. } if signature.family == Family::OpenAi),
+    )
 }
 
 struct Body<'a> {
@@ -239,26 +193,21 @@ impl Settings {
         gone(wanted.is_some_and(|wanted| wanted != Effort::None) && effort.is_none(), Field::Reasoning);
         let wants_logprobs = request.logprobs == Some(true) || request.top_logprobs.is_some_and(|count| count > 0);
         gone(wants_logprobs && !facts.logprobs, Field::Logprobs);
+        let summary = reasoning.and_then(|reasoning| reasoning.summary).and_then(summary_word);
+        // Models that do not think refuse to be asked for their thoughts; of one that is not known, only the client can tell.
+        let asked = effort.is_some_and(|effort| effort != Effort::None) || summary.is_some();
+        let encrypted = thinks && (facts.thinks_by_default || asked || holds_thoughts(request));
         let least = |tokens: u64| tokens.clamp(LEAST_OUTPUT, facts.max_output.unwrap_or(u64::MAX).max(LEAST_OUTPUT));
         Self {
             temperature: temperature.map(|temperature| temperature.clamp(0.0, 2.0)),
             top_p,
             max_output_tokens: request.max_output_tokens.map(least),
             effort: effort.map(Effort::word),
-            summary: reasoning.and_then(|reasoning| reasoning.summary).and_then(summary_word),
+            summary,
             logprobs: wants_logprobs && facts.logprobs,
-            encrypted: thinks,
+            encrypted,
         }
     }
-}
-
-/// What the provider is told for the client's `name` of a tool.
-fn named(tools: &[Given<'_>], name: &str) -> String {
-    let known = tools.iter().find_map(|tool| match tool {
-        Given::Client(tool, known) if tool.name == name => Some(known.as_str()),
-        _ => None,
-    });
-    known.unwrap_or(name).to_owned()
 }
 
 struct Whole<'a> {
@@ -286,13 +235,7 @@ impl Serialize for Whole<'_> {
         entry!("temperature", settings.temperature);
         entry!("top_p", settings.top_p);
         if !tools.is_empty() {
-            let tools: Vec<_> = tools
-                .iter()
-                .map(|tool| match tool {
-                    Given::Client(tool, name) => Written::of(tool, name),
-                    Given::Own(declaration) => Written::Builtin(declaration),
-                })
-                .collect();
+            let tools: Vec<_> = tools.iter().map(|tool| tool.written(is_own(request))).collect();
             map.serialize_entry("tools", &tools)?;
             entry!("parallel_tool_calls", request.parallel_tool_calls);
         }
@@ -300,7 +243,8 @@ impl Serialize for Whole<'_> {
             "tool_choice",
             choice.map(|choice| WrittenChoice { choice, tools: &request.tools, name: |name: &str| named(tools, name) })
         );
-        entry!("text", Shape::of(request, false));
+        let shape = Shape::of(request, false);
+        entry!("text", if said_in_words(request) { shape.and_then(Shape::without_format) } else { shape });
         if settings.effort.is_some() || settings.summary.is_some() {
             map.serialize_entry("reasoning", &Reasoning { effort: settings.effort, summary: settings.summary })?;
         }

@@ -48,6 +48,13 @@ impl<'a> Shape<'a> {
     }
 }
 
+impl Shape<'_> {
+    /// All but the format; nothing where that is all.
+    pub(super) fn without_format(self) -> Option<Self> {
+        self.verbosity.is_some().then_some(Self { format: None, ..self })
+    }
+}
+
 /// OpenAI demands a name, of letters, digits, `_` and `-`.
 fn schema_name(name: Option<&str>) -> String {
     let fit = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') { c } else { '_' };

@@ -6,18 +6,22 @@ use super::answer::{Said, logprobs};
 use super::item::{Annotation, Item, Kind, Piece, Thought, call_kind};
 use super::lenient::{Content, maybe};
 use crate::ir::{CallKind, Event, Part, Signature};
-use crate::names::new_call_id;
+use crate::names::CallIds;
+use crate::protocol::sse::LARGEST_EVENT;
 
 /// The items so far.
 #[derive(Debug, Default)]
 pub(super) struct Items {
     all: Vec<Streamed>,
     calls: usize,
+    ids: CallIds,
     /// Characters of text told, over all items.
     characters: u64,
     /// Of the call that comes next.
     signature: Option<Signature>,
     pub(super) said: Said,
+    /// There is more than an answer may make us keep: nothing is right from then on.
+    pub(super) too_many: bool,
 }
 
 /// Which item, and which piece of it, an event is about.
@@ -26,10 +30,19 @@ pub(super) struct Where<'e> {
     pub(super) index: Option<u64>,
     pub(super) id: &'e str,
     pub(super) piece: u64,
+    /// The item itself, once it is found: what finds it may be of another by then.
+    known: Option<usize>,
 }
 
-/// More items, and more pieces of one, no answer has. Beyond that, the last stands for all: wild ids and indices must not fill the memory.
+impl<'e> Where<'e> {
+    pub(super) fn new(index: Option<u64>, id: &'e str, piece: u64) -> Self {
+        Self { index, id, piece, known: None }
+    }
+}
+
+/// More items no answer has. Beyond that, the last message stands for all, but calls would be taken for each other.
 const MOST_ITEMS: usize = 1_024;
+/// More pieces of one neither: beyond that, the last stands for all. Wild ids and indices must not fill the memory.
 const MOST_PIECES: usize = 256;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +113,9 @@ impl Items {
 
     /// Some vendors give the same item another id in every event, others give all items the same index.
     fn known(&self, at: Where<'_>, sort: Sort) -> Option<usize> {
+        if at.known.is_some() {
+            return at.known;
+        }
         let last =
             |matches: &dyn Fn(&Streamed) -> bool| self.all.iter().rposition(|item| item.sort == sort && matches(item));
         let by_id = if at.id.is_empty() { None } else { last(&|item| item.id == at.id) };
@@ -111,7 +127,9 @@ impl Items {
 
     fn make(&mut self, at: Where<'_>, sort: Sort) -> usize {
         if self.all.len() >= MOST_ITEMS {
-            return self.all.len() - 1;
+            let like = self.all.iter().rposition(|item| item.sort == sort).filter(|_| !matches!(sort, Sort::Call(_)));
+            self.too_many |= like.is_none();
+            return like.unwrap_or(self.all.len() - 1);
         }
         self.all.push(Streamed {
             sort,
@@ -206,7 +224,10 @@ impl Items {
                 events.push(Event::ToolArguments { call, text: delta.to_owned() });
             }
             Some(_) => {}
-            None => item.held.push_str(delta),
+            None => {
+                item.held.push_str(delta);
+                self.too_many |= self.all.iter().map(|item| item.held.len()).sum::<usize>() > LARGEST_EVENT;
+            }
         }
     }
 
@@ -218,6 +239,9 @@ impl Items {
 
     /// The call that an event about arguments means: of either kind.
     fn call_at(&mut self, at: Where<'_>) -> &mut Streamed {
+        if let Some(known) = at.known {
+            return &mut self.all[known];
+        }
         let custom = self.all.iter().any(|item| {
             let same = if at.id.is_empty() { item.index == at.index } else { item.id == at.id };
             same && item.sort == Sort::Call(CallKind::Custom)
@@ -230,10 +254,11 @@ impl Items {
         let sort = Sort::of(kind.r#type.or_empty());
         let id = item.id.or_empty().to_owned();
         let at = Where { id: &id, ..at };
-        match self.known(at, sort) {
-            Some(known) if !self.all[known].done && (id.is_empty() || self.all[known].id == id) => {}
-            _ => _ = self.make(at, sort),
-        }
+        let known = match self.known(at, sort) {
+            Some(known) if !self.all[known].done && (id.is_empty() || self.all[known].id == id) => known,
+            _ => self.make(at, sort),
+        };
+        let at = Where { known: Some(known), ..at };
         if let Sort::Call(kind) = sort {
             self.open(at, kind, &item, events);
             // Some vendors give a call whole at once.
@@ -254,7 +279,7 @@ impl Items {
         streamed.call = Some(calls);
         let held = std::mem::take(&mut streamed.held);
         streamed.piece(0).bytes = held.len();
-        let id = item.call_id.given().or(item.id.given()).map_or_else(new_call_id, str::to_owned);
+        let id = self.ids.unlike_others(item.call_id.given().or(item.id.given()).map(str::to_owned));
         let signature = self.signature.take();
         events.push(Event::ToolStart { call: calls, id, name: name.to_owned(), kind, signature });
         if !held.is_empty() {
@@ -273,9 +298,11 @@ impl Items {
 
     fn whole(&mut self, at: Where<'_>, r#type: &str, item: Item<'_>, events: &mut Vec<Event>) {
         let sort = Sort::of(r#type);
-        if std::mem::replace(&mut self.find(at, sort).done, true) {
+        let found = self.known(at, sort).unwrap_or_else(|| self.make(at, sort));
+        if std::mem::replace(&mut self.all[found].done, true) {
             return;
         }
+        let at = Where { known: Some(found), ..at };
         match sort {
             Sort::Message => {
                 for (piece, raw) in item.content.items().iter().enumerate() {
@@ -348,16 +375,12 @@ impl Items {
             let nth = met.iter().filter(|other| **other == sort).count();
             met.push(sort);
             // Some vendors give items new ids, or other indices, in the end.
-            let at = Where { index: Some(index as u64), id: item.id.or_empty(), piece: 0 };
+            let at = Where::new(Some(index as u64), item.id.or_empty(), 0);
             let same = |(_, item): &(usize, &Streamed)| item.sort == sort;
             let by_order = || self.all.iter().enumerate().filter(same).nth(nth).map(|(known, _)| known);
             let known = self.known(at, sort).or_else(by_order).unwrap_or_else(|| self.make(at, sort));
-            let streamed = &self.all[known];
-            if !streamed.done {
-                let id = streamed.id.clone();
-                let at = Where { index: streamed.index, id: &id, piece: 0 };
-                self.whole(at, kind.r#type.or_empty(), item, events);
-            }
+            let at = Where { known: Some(known), ..Where::new(None, "", 0) };
+            self.whole(at, kind.r#type.or_empty(), item, events);
         }
         // A call that was announced and never told whole ends all the same.
         for item in &mut self.all {

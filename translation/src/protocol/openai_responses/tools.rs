@@ -1,10 +1,12 @@
 //! Tools and the choice among them, both ways (API reference, "Create a model response", `tools` and `tool_choice`).
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use super::given::grammar;
 use super::lenient::{Text, maybe};
 use super::request_in::read;
 use crate::ir::{Tool, ToolChoice, ToolKind, TranslateError};
@@ -142,15 +144,15 @@ pub(super) enum Written<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         description: Option<&'a str>,
         #[serde(skip_serializing_if = "Option::is_none")]
-        format: Option<&'a Json>,
+        format: Option<Cow<'a, Json>>,
     },
     /// One that runs at the provider.
     Builtin(&'a Json),
 }
 
 impl<'a> Written<'a> {
-    /// `tool` under `name`.
-    pub(super) fn of(tool: &'a Tool, name: &'a str) -> Self {
+    /// `tool` under `name`. Only where `allowed` are arguments held to the schema.
+    pub(super) fn of(tool: &'a Tool, name: &'a str, allowed: bool) -> Self {
         let description = tool.description.as_deref().filter(|text| !text.is_empty());
         match &tool.kind {
             ToolKind::Function { parameters, strict } => Self::Function {
@@ -158,10 +160,10 @@ impl<'a> Written<'a> {
                 name,
                 description,
                 parameters: parameters.as_ref().filter(|schema| schema.get() != "{}").unwrap_or(&NO_PARAMETERS),
-                strict: strict.unwrap_or(false),
+                strict: allowed && strict.unwrap_or(false),
             },
             ToolKind::Custom { format } => {
-                Self::Custom { r#type: "custom", name, description, format: format.as_ref() }
+                Self::Custom { r#type: "custom", name, description, format: format.as_ref().map(grammar) }
             }
             ToolKind::Builtin(declaration) => Self::Builtin(declaration),
         }

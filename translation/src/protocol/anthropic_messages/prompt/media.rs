@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::super::blocks::{Block, Cache, Enabled, Source};
-use crate::ir::media::mime_of_name;
+use crate::ir::media::{mime_of_name, mime_of_start};
 use crate::ir::{self, ErrorCode, Family, Field, Media, MediaKind, Request, TranslateError};
 use crate::protocol::Format;
 
@@ -30,7 +30,8 @@ pub(super) fn block<'r>(
     rules: Rules<'r>,
     dropped: &mut ir::Dropped,
 ) -> Result<Block<'r>, TranslateError> {
-    if media.detail.is_some() {
+    // That the model decides is all it ever does.
+    if media.detail.as_deref().is_some_and(|detail| detail != "auto") {
         dropped.field(rules.request, Field::Detail);
     }
     let what = match media.kind {
@@ -96,17 +97,7 @@ fn mime<'r>(media: &'r Media, data: &str) -> Option<Cow<'r, str>> {
     let given = media.mime.as_deref().filter(|mime| !mime.is_empty() && *mime != "application/octet-stream");
     let given = given.map(|mime| if mime == "image/jpg" { "image/jpeg" } else { mime });
     let named = || media.name.as_deref().and_then(mime_of_name);
-    let begins = || {
-        let known = [
-            ("JVBERi", PDF),
-            ("iVBORw", "image/png"),
-            ("/9j/", "image/jpeg"),
-            ("R0lGOD", "image/gif"),
-            ("UklGR", "image/webp"),
-        ];
-        known.into_iter().find(|(start, _)| data.starts_with(start)).map(|(_, mime)| mime)
-    };
-    given.or_else(named).or_else(begins).map(Cow::Borrowed)
+    given.or_else(named).or_else(|| mime_of_start(data)).map(Cow::Borrowed)
 }
 
 /// Whether a part that other families would not understand may be written.

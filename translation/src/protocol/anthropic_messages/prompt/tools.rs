@@ -168,6 +168,10 @@ impl<'r> Writer<'_, 'r> {
             return Ok(one.then_some(Choice::Auto { disable_parallel_tool_use }));
         };
         if plan.tools.is_empty() {
+            // Some clients say this of no tools: nothing that could not be done.
+            if matches!(choice, ToolChoice::Auto | ToolChoice::None | ToolChoice::Allowed { required: false, .. }) {
+                return Ok(None);
+            }
             let words = "A tool choice can be made only where there are tools.";
             return Err(TranslateError::invalid(param(), words));
         }

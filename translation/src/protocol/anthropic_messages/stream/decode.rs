@@ -10,7 +10,7 @@ use super::super::usage::{Counts, Wire as WireUsage};
 use super::super::{REFUSAL, error, finish_of};
 use super::wire::{Delta, Message, Wire};
 use crate::ir::{CallKind, Citation, Event, Family, Finish, ProviderError, Signature, Start};
-use crate::names::new_call_id;
+use crate::names::CallIds;
 use crate::protocol::StreamDecoder;
 use crate::protocol::sse::{self, EVENT_TOO_LARGE, EventSplitter, LARGEST_EVENT};
 
@@ -63,8 +63,11 @@ struct State {
     open: HashMap<u64, Open>,
     /// Calls so far: they are numbered without a gap, whatever blocks stand between them.
     calls: usize,
+    ids: CallIds,
     /// Characters of text so far.
     characters: u64,
+    /// Bytes of signatures and citations that wait for the end of their blocks.
+    held: usize,
     /// Something of the answer was given.
     told: bool,
     counts: Counts,
@@ -119,6 +122,12 @@ impl StreamDecoder for Decoder {
     fn done(&self) -> bool {
         self.state.finished
     }
+}
+
+/// What it takes to keep `citation`.
+fn size(citation: &Citation) -> usize {
+    let texts = [&citation.url, &citation.title, &citation.quote];
+    texts.into_iter().flatten().map(String::len).sum()
 }
 
 fn is_whole(event: &Bytes) -> bool {
@@ -199,6 +208,7 @@ impl State {
         }
         if !same {
             self.open.clear();
+            self.held = 0;
             self.counts = Counts::default();
             self.id = message.id.filled();
         }
@@ -238,7 +248,9 @@ impl State {
                 if let Some(text) = block.thinking.filled() {
                     self.say(Event::Thinking(text), events);
                 }
-                Open::Thinking { signature: block.signature.filled().unwrap_or_default() }
+                let signature = block.signature.filled().unwrap_or_default();
+                self.held += signature.len();
+                Open::Thinking { signature }
             }
             "redacted_thinking" => {
                 if let Some(signature) = ours(block.data) {
@@ -253,10 +265,11 @@ impl State {
     }
 
     fn tool_start(&mut self, block: WireBlock<'_>, events: &mut Vec<Event>) -> Open {
+        // Nobody can answer a call of nothing.
+        let Some(name) = block.name.filled() else { return Open::Skipped };
         let call = self.calls;
         self.calls += 1;
-        let id = block.id.filled().unwrap_or_else(new_call_id);
-        let name = block.name.filled().unwrap_or_default();
+        let id = self.ids.unlike_others(block.id.filled());
         self.say(Event::ToolStart { call, id, name, kind: CallKind::Function, signature: None }, events);
         let whole = block.input.map(arguments).filter(|input| input.len() > 2 && input.starts_with('{'));
         let whole = whole.filter(|input| !input[1..input.len() - 1].trim().is_empty());
@@ -289,7 +302,9 @@ impl State {
                 }
             }
             (Open::Text { citations, .. }, "citations_delta") if citations.len() < MOST_CITATIONS => {
-                citations.extend(delta.citation.0.map(Citation::from));
+                let citation = delta.citation.0.map(Citation::from);
+                self.held += citation.as_ref().map_or(0, size);
+                citations.extend(citation);
             }
             (Open::Thinking { .. }, "thinking_delta") => {
                 if let Some(text) = delta.thinking.filled() {
@@ -297,10 +312,8 @@ impl State {
                 }
             }
             (Open::Thinking { signature }, "signature_delta") => {
+                self.held += delta.signature.as_str().len();
                 signature.push_str(delta.signature.as_str());
-                if signature.len() > LARGEST_EVENT {
-                    self.fail(error::bad_answer("a signature in the provider's stream is too large"), events);
-                }
             }
             (Open::Tool { call, arguments }, "input_json_delta") => {
                 if *arguments != Arguments::Whole
@@ -312,6 +325,10 @@ impl State {
             }
             _ => {}
         }
+        if self.held > LARGEST_EVENT {
+            let words = "a signature, or what is cited, in the provider's stream is too large";
+            self.fail(error::bad_answer(words), events);
+        }
     }
 
     fn block_stop(&mut self, index: u64, events: &mut Vec<Event>) {
@@ -319,11 +336,13 @@ impl State {
         match open {
             Open::Text { start, citations } => {
                 for citation in citations {
+                    self.held = self.held.saturating_sub(size(&citation));
                     let citation = Citation { start: Some(start), end: Some(self.characters), ..citation };
                     self.say(Event::Citation(citation), events);
                 }
             }
             Open::Thinking { signature } if !signature.is_empty() => {
+                self.held = self.held.saturating_sub(signature.len());
                 let signature = Signature { family: Family::Anthropic, data: signature };
                 self.say(Event::ThinkingSignature(signature), events);
             }

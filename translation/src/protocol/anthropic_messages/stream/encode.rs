@@ -1,13 +1,17 @@
 //! Writes a client's stream.
 //!
 //! Clients build the message from it by the index of each block, which therefore count up from 0 without a gap; and they read nothing that has no `event:`
-//! line (measured with Anthropic's SDKs).
+//! line (measured with Anthropic's SDKs). Blocks follow each other, as Anthropic's do: not every client expects that two are open. Of calls that interleave, the
+//! later ones wait for the end of the first.
+
+use std::collections::VecDeque;
 
 use serde::Serialize;
 
 use super::super::answer::message_id;
 use super::super::blocks::WebCitation;
 use super::super::{error, signature, stop_reason_of, usage};
+use super::held::Held;
 use crate::ir::{CallKind, Event, Finish, Media, Start, Usage};
 use crate::protocol::{Asked, StreamEncoder};
 
@@ -22,10 +26,18 @@ pub(in super::super) struct Encoder {
     next: usize,
     /// By the number of the call.
     calls: Vec<Call>,
+    /// The call whose block is open.
+    calling: Option<usize>,
+    /// What waits for its end.
+    held: Held,
+    /// What waited, and may be told now.
+    ready: VecDeque<Event>,
+    /// More came than can be held: blocks are told as they come.
+    overflown: bool,
     refused: bool,
     tier: Option<String>,
     usage: Option<Usage>,
-    finish: Option<(Finish, Option<String>)>,
+    ended: Option<(Finish, Option<String>)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -130,10 +142,14 @@ impl Encoder {
             open: None,
             next: 0,
             calls: Vec::new(),
+            calling: None,
+            held: Held::default(),
+            ready: VecDeque::new(),
+            overflown: false,
             refused: false,
             tier: None,
             usage: None,
-            finish: None,
+            ended: None,
         }
     }
 
@@ -215,14 +231,57 @@ impl Encoder {
             Frame::ContentBlockDelta { index, delta }.write(bytes);
         }
         Frame::ContentBlockStop { index }.write(bytes);
+        self.calling = None;
+        self.release();
     }
 }
 
-impl StreamEncoder for Encoder {
-    fn event(&mut self, event: &Event, bytes: &mut Vec<u8>) {
-        if !matches!(event, Event::Start(_) | Event::Error(_)) && !self.started {
-            self.start(&Start::default(), bytes);
+impl Encoder {
+    /// Whether `event` has to wait for the end of the call whose block is open.
+    fn waits(&self, event: &Event) -> bool {
+        let Some(open) = self.calling.filter(|_| !self.overflown) else { return false };
+        match event {
+            Event::ToolArguments { call, .. } | Event::ToolEnd { call } => *call != open,
+            Event::Text(_)
+            | Event::Refusal(_)
+            | Event::Media(Media { transcript: Some(_), .. })
+            | Event::Thinking(_)
+            | Event::ThinkingSignature(_)
+            | Event::RedactedThinking(_)
+            | Event::ToolStart { .. }
+            | Event::Citation(_) => true,
+            _ => false,
         }
+    }
+
+    /// What waited comes before what was to be told after it.
+    fn release(&mut self) {
+        for event in self.held.take().into_iter().rev() {
+            self.ready.push_front(event);
+        }
+    }
+
+    /// Tells what waited. Each may begin a call that the others wait for again.
+    fn tell_ready(&mut self, bytes: &mut Vec<u8>) {
+        while let Some(event) = self.ready.pop_front() {
+            if self.waits(&event) {
+                self.held.again(event);
+            } else {
+                self.tell(&event, bytes);
+            }
+        }
+    }
+
+    fn finish(&mut self, bytes: &mut Vec<u8>) {
+        while let Some(call) = self.calling.take() {
+            self.end_call(call, bytes);
+            self.tell_ready(bytes);
+        }
+        self.close(bytes);
+        (0..self.calls.len()).for_each(|call| self.end_call(call, bytes));
+    }
+
+    fn tell(&mut self, event: &Event, bytes: &mut Vec<u8>) {
         match event {
             Event::Start(start) => self.start(start, bytes),
             Event::Text(text) => {
@@ -253,6 +312,7 @@ impl StreamEncoder for Encoder {
                 }
                 let index = self.new_block(Block::ToolUse { id, name, input: Empty {} }, bytes);
                 let custom = *kind == CallKind::Custom;
+                self.calling = Some(self.calls.len());
                 self.calls.push(Call { index, custom, ended: false });
                 if custom {
                     let delta = Delta::InputJsonDelta { partial_json: r#"{"input":""# };
@@ -270,18 +330,35 @@ impl StreamEncoder for Encoder {
             }
             Event::Usage(usage) => self.usage = Some(*usage),
             Event::Finish { reason, stop_sequence } => {
-                self.close(bytes);
-                (0..self.calls.len()).for_each(|call| self.end_call(call, bytes));
-                self.finish = Some((*reason, stop_sequence.clone()));
+                self.finish(bytes);
+                self.ended = Some((*reason, stop_sequence.clone()));
             }
             Event::Error(error) => bytes.extend(error::event(error, None)),
             // There is nothing for these in the format.
             Event::Media(_) | Event::TextSignature(_) | Event::Logprobs(_) => {}
         }
     }
+}
+
+impl StreamEncoder for Encoder {
+    fn event(&mut self, event: &Event, bytes: &mut Vec<u8>) {
+        if !matches!(event, Event::Start(_) | Event::Error(_)) && !self.started {
+            self.start(&Start::default(), bytes);
+        }
+        if self.waits(event) {
+            if self.held.fits(event) {
+                return self.held.hold(event);
+            }
+            self.overflown = true;
+            self.release();
+            self.tell_ready(bytes);
+        }
+        self.tell(event, bytes);
+        self.tell_ready(bytes);
+    }
 
     fn end(&mut self, bytes: &mut Vec<u8>) {
-        let (reason, sequence) = self.finish.take().map_or((None, None), |(reason, text)| (Some(reason), text));
+        let (reason, sequence) = self.ended.take().map_or((None, None), |(reason, text)| (Some(reason), text));
         self.start(&Start::default(), bytes);
         self.close(bytes);
         let stop_reason = stop_reason_of(reason, sequence.is_some(), !self.calls.is_empty(), self.refused);

@@ -8,6 +8,7 @@ use crate::ir::{
     CacheControl, CallKind, ErrorCode, Family, Media, MediaKind, Part, Request, Role, Signature, Source, ToolCall,
     ToolResult,
 };
+use crate::json::Json;
 use crate::protocol::{Format, Protocol, Quirks, Target};
 
 pub(super) fn call(id: &str, name: &str, arguments: &str) -> Part {
@@ -321,7 +322,22 @@ fn results_hold_pictures_and_flags() {
 
 #[test]
 fn detail_of_an_image_is_left_out() {
-    let image = Media { detail: Some("high".to_owned()), ..Media::at(MediaKind::Image, "https://example.org/a.png") };
-    let (_, dropped) = written(&chat([(Role::User, vec![Part::Media(image)])]), SONNET_4);
-    assert_eq!(dropped, ["detail"]);
+    for (detail, named) in [("high", vec!["detail"]), ("auto", vec![])] {
+        let image =
+            Media { detail: Some(detail.to_owned()), ..Media::at(MediaKind::Image, "https://example.org/a.png") };
+        let (_, dropped) = written(&chat([(Role::User, vec![Part::Media(image)])]), SONNET_4);
+        assert_eq!(dropped, named, "what the model decides anyway is not left out");
+    }
+}
+
+#[test]
+fn blocks_of_other_families_are_named() {
+    let block = |family| Part::Opaque { family, block: Json::parse(r#"{"type":"x"}"#).unwrap() };
+    let request = chat([
+        (Role::User, vec![Part::text("hi"), block(Family::Gemini)]),
+        (Role::Assistant, vec![block(Family::OpenAi), Part::text("yes")]),
+        (Role::User, vec![Part::text("so")]),
+    ]);
+    let (_, dropped) = written(&request, SONNET_4);
+    assert_eq!(dropped, ["messages[0].content[1]", "messages[1].content[0]"]);
 }

@@ -354,6 +354,37 @@ fn has_end(events: &[Event]) -> bool {
     matches!(events.last(), Some(Event::Error(_) | Event::Finish { .. }))
 }
 
+#[test]
+fn a_call_of_nothing_is_no_call_and_ids_differ() {
+    let nameless = block(0, json!({"type": "tool_use", "id": "a", "input": {}}));
+    let events = answer(vec![nameless, stop(0), tool(1, "b"), stop(1), tool(2, "b"), stop(2)], "tool_use");
+    let ids: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::ToolStart { id, .. } => Some(id.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert!(matches!(ids[..], ["b", other] if other != "b"), "{ids:?}");
+}
+
+#[test]
+fn what_waits_for_the_end_of_blocks_is_limited_over_all_of_them() {
+    let piece = "s".repeat(300_000);
+    let open = (0..4).flat_map(|index| {
+        [
+            block(index, json!({"type": "thinking", "thinking": ""})),
+            delta(index, json!({"type": "signature_delta", "signature": piece})),
+        ]
+    });
+    let together: Vec<Value> = open.clone().collect();
+    let Some(Event::Error(error)) = answer(together, "end_turn").pop() else { panic!() };
+    assert_eq!(error.code.as_deref(), Some("bad_upstream_response"));
+    let apart: Vec<Value> =
+        open.enumerate().flat_map(|(at, event)| [event, stop(if at % 2 == 1 { at as u64 / 2 } else { 99 })]).collect();
+    assert!(matches!(answer(apart, "end_turn").pop(), Some(Event::Finish { .. })));
+}
+
 proptest! {
     #[test]
     fn any_split_gives_the_same_events(mut cuts: Vec<u16>, crlf: bool) {

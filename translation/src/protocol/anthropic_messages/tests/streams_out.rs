@@ -4,7 +4,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{AnthropicMessages, asked, events_of, frames, stream_of};
-use crate::ir::{CallKind, Citation, ErrorKind, Event, Finish, ProviderError, Request, Start, Usage};
+use crate::ir::{
+    CallKind, Citation, ErrorKind, Event, Family, Finish, ProviderError, Request, Signature, Start, Usage,
+};
 use crate::protocol::{Format, Protocol};
 
 fn begun(call: usize, kind: CallKind) -> Event {
@@ -114,7 +116,7 @@ fn blocks_count_up_without_a_gap() {
 }
 
 #[test]
-fn calls_that_interleave_overlap_and_others_do_not() {
+fn blocks_follow_each_other_where_calls_interleave() {
     let events = [
         Event::Start(Start::default()),
         begun(0, CallKind::Function),
@@ -131,17 +133,80 @@ fn calls_that_interleave_overlap_and_others_do_not() {
         [
             "message_start",
             "start 0",
-            "start 1",
-            "delta 1",
             "delta 0",
             "stop 0",
+            "start 1",
+            "delta 1",
             "delta 1",
             "stop 1",
             "message_delta",
             "message_stop",
         ]
     );
-    assert_eq!(events_of(stream_of(&events).as_bytes(), &[])[1..8], events[1..8]);
+    let told = events_of(stream_of(&events).as_bytes(), &[]);
+    assert_eq!(told[1..4], [begun(0, CallKind::Function), arguments(0, "{}"), Event::ToolEnd { call: 0 }]);
+}
+
+/// Whether each block ends before the next begins, with indices without a gap.
+fn in_order(shape: &[String]) -> bool {
+    let mut open = None;
+    let mut next = 0;
+    for frame in shape {
+        let Some((what, index)) = frame.split_once(' ') else { continue };
+        let index: usize = index.parse().unwrap();
+        match what {
+            "start" if open.is_none() && index == next => (open, next) = (Some(index), next + 1),
+            "delta" if open == Some(index) => {}
+            "stop" if open == Some(index) => open = None,
+            _ => return false,
+        }
+    }
+    open.is_none()
+}
+
+#[test]
+fn all_that_comes_while_a_call_is_open_waits_for_its_end() {
+    let signature = Signature { family: Family::Gemini, data: "s".to_owned() };
+    let mut events = vec![begun(0, CallKind::Function), text("a"), text("b"), Event::Thinking("t".to_owned())];
+    events.extend([Event::ThinkingSignature(signature.clone()), Event::Usage(Usage::default()), text("c")]);
+    events.extend([Event::RedactedThinking(signature), Event::Refusal("no".to_owned()), arguments(0, "{}")]);
+    let whole = [&events[..], &[Event::ToolEnd { call: 0 }, finish(Finish::ToolCalls)]].concat();
+    let broken = [&events[..], &[finish(Finish::ToolCalls)]].concat();
+    for events in [whole, broken] {
+        let shape = shape(&events);
+        assert!(in_order(&shape), "{shape:?}");
+        let frames = frames(&stream_of(&events));
+        let texts: Vec<_> = frames.iter().filter_map(|(_, data)| data["delta"]["text"].as_str()).collect();
+        assert_eq!(texts, ["ab", "c", "no"]);
+    }
+}
+
+#[test]
+fn many_calls_at_once_are_told_one_behind_the_other() {
+    let calls = 1_000;
+    let ends: [Vec<usize>; 2] = [(0..calls).collect(), (0..calls).rev().collect()];
+    for ends in ends {
+        let mut events: Vec<Event> = (0..calls).map(|call| begun(call, CallKind::Function)).collect();
+        events.extend((0..calls).map(|call| arguments(call, "{}")));
+        events.extend(ends.into_iter().map(|call| Event::ToolEnd { call }));
+        events.push(finish(Finish::ToolCalls));
+        let shape = shape(&events);
+        assert!(in_order(&shape));
+        assert_eq!(shape.len(), 1 + 3 * calls + 2);
+    }
+}
+
+#[test]
+fn what_is_too_much_to_wait_is_told_at_once() {
+    let long = "x".repeat(600_000);
+    let mut encoder = AnthropicMessages.encoder(asked(Request::new(Format::AnthropicMessages, "m")));
+    let mut bytes = Vec::new();
+    for event in [begun(0, CallKind::Function), text(&long)] {
+        encoder.event(&event, &mut bytes);
+    }
+    assert!(bytes.len() < 2_000, "it waits");
+    encoder.event(&text(&long), &mut bytes);
+    assert!(bytes.len() > 1_200_000, "no more than a limit is ever kept");
 }
 
 #[test]

@@ -172,8 +172,12 @@ fn a_choice_has_to_be_possible() {
     let named = weather(Some(ToolChoice::Named("other".to_owned())), None);
     assert_eq!(refused(&named, SONNET_4).param.as_deref(), Some("tool_choice"));
     let mut none = hello();
-    none.tool_choice = Some(ToolChoice::Auto);
+    none.tool_choice = Some(ToolChoice::Required);
     assert_eq!(refused(&none, SONNET_4).param.as_deref(), Some("tool_choice"));
+    for choice in [ToolChoice::Auto, ToolChoice::None] {
+        none.tool_choice = Some(choice);
+        assert!(body(&none, SONNET_4).get("tool_choice").is_none(), "clients say so beside an empty list of tools");
+    }
 }
 
 #[test]

@@ -228,6 +228,20 @@ fn point_21_thoughts_go_back_to_their_own_family_only() {
 }
 
 #[test]
+fn what_only_another_provider_knows_is_left_out_and_named() {
+    let block = Part::Opaque { family: Family::Anthropic, block: Json::parse("{}").unwrap() };
+    let said = Part::Media(Media::new(MediaKind::Audio, Source::FileId("audio_1".to_owned()), None));
+    let request = chat(vec![
+        user("?"),
+        (Role::Assistant, vec![block, Part::text("x")]),
+        (Role::Assistant, vec![said]),
+        user("!"),
+    ]);
+    assert_eq!(contents(&request, OLD)[1]["parts"], json!([{"text": "x"}]));
+    assert_eq!(dropped(&request, OLD), ["messages[1].content[0]", "messages[2].content[0]"]);
+}
+
+#[test]
 fn a_message_of_the_models_own_at_the_end() {
     let request = chat(vec![user("?"), (Role::Assistant, vec![Part::text("It is")])]);
     assert_eq!(contents(&request, OLD)[1]["role"], "model");

@@ -218,6 +218,8 @@ fn extensions_are_taken_wherever_clients_of_openai_put_them() {
         ("extra_body", json!({"google": google})),
         ("extra_body", json!({"extra_body": {"google": google}})),
         ("extra_body", google.clone()),
+        // As chat completions are read: what stands in an object is a field of its own.
+        ("extra_body.google", google.clone()),
     ];
     for (name, value) in places {
         let request = with(|request| {
@@ -236,6 +238,10 @@ fn extensions_are_taken_wherever_clients_of_openai_put_them() {
     });
     assert_eq!(body(&top, FLASH)["safetySettings"], json!([1]));
     assert_eq!(dropped(&top, FLASH), ["google"]);
+    let odd = with(|request| {
+        request.extensions = vec![("extra_body.google".to_owned(), Json::of(&json!({"labels": {}, "odd": 1})))];
+    });
+    assert_eq!(dropped(&odd, FLASH), ["extra_body.google.odd"]);
 }
 
 #[test]

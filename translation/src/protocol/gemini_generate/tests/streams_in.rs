@@ -318,6 +318,18 @@ fn every_split_in_two_gives_the_same_events() {
     }
 }
 
+#[test]
+fn nothing_follows_an_error_in_the_same_chunk() {
+    let piece = json!({"functionCall": {"willContinue": true, "partialArgs": [{"jsonPath": "$.a", "stringValue": "x".repeat(600_000), "willContinue": true}]}});
+    let begin = json!({"functionCall": {"name": "f", "willContinue": true}});
+    let chunk =
+        |parts: Value| json!({"candidates": [{"content": {"parts": parts}}], "usageMetadata": {"promptTokenCount": 1}});
+    let stream =
+        format!("data: {}\n\ndata: {}\n\n", chunk(json!([begin, piece])), chunk(json!([piece, {"text": "behind"}])));
+    let events = events_cut(stream.as_bytes(), &[]);
+    assert!(matches!(events.last(), Some(Event::Error(_))), "{:?}", events.last());
+}
+
 fn is_end(event: Option<&Event>) -> bool {
     matches!(event, Some(Event::Error(_) | Event::Finish { .. }))
 }

@@ -179,3 +179,26 @@ fn what_is_written_reads_to_the_same() {
     }
     assert_eq!(wanted, again);
 }
+
+#[test]
+fn calls_are_told_in_their_order_however_they_end() {
+    let start_of = |number: usize| call(number, &[])[0].clone();
+    let mut all = vec![start(), start_of(0), start_of(1), start_of(2)];
+    let arguments = |call: usize| Event::ToolArguments { call, text: format!("{{\"n\":{call}}}") };
+    for call in [2, 0, 1] {
+        all.extend([arguments(call), Event::ToolEnd { call }]);
+    }
+    all.push(end(Finish::ToolCalls));
+    let told: Vec<_> = frames(&all)
+        .iter()
+        .filter_map(|frame| frame["candidates"][0]["content"]["parts"][0]["functionCall"]["args"]["n"].as_u64())
+        .collect();
+    assert_eq!(told, [0, 1, 2]);
+    // One that never ends is left out, and the others are told all the same.
+    all.retain(|event| *event != Event::ToolEnd { call: 0 });
+    let ids: Vec<_> = frames(&all)
+        .iter()
+        .filter_map(|frame| frame["candidates"][0]["content"]["parts"][0]["functionCall"]["args"]["n"].as_u64())
+        .collect();
+    assert_eq!(ids, [1, 2]);
+}

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::{Writer, is_system, media, results};
-use crate::ir::{Family, Field, Message, Part, Role, Signature, ToolCall, TranslateError};
+use crate::ir::{Family, Field, Media, Message, Part, Role, Signature, Source, ToolCall, TranslateError};
 use crate::protocol::Format;
 use crate::protocol::gemini_generate::part::{Fields, Written};
 use crate::protocol::gemini_generate::read::MADE_UP;
@@ -130,6 +130,13 @@ fn other<'r>(
             (!text.is_empty() || signature.is_some()).then(|| Fields::text(text).signed(signature).into())
         }
         Part::Refusal(text) => (!text.is_empty()).then(|| Fields::text(text).into()),
+        // What the model said once is known by that id to another provider only.
+        Part::Media(Media { source: Source::FileId(_), .. })
+            if message.role == Role::Assistant && request.origin != Format::GeminiGenerate =>
+        {
+            writer.dropped.named(request.path(message, Some(at)));
+            None
+        }
         Part::Media(media) => Some(media::write(writer, media, &request.path(message, Some(at)))?.into()),
         Part::Thinking { text, signature } => {
             let signature = own(signature.as_ref());
@@ -142,7 +149,11 @@ fn other<'r>(
             own(Some(signature)).map(|signature| Fields::thought("").signed(Some(signature)).into())
         }
         Part::Opaque { family: Family::Gemini, block } => Some(Written::Own(block)),
-        Part::Opaque { .. } | Part::ToolCall(_) => None,
+        Part::Opaque { .. } => {
+            writer.dropped.named(request.path(message, Some(at)));
+            None
+        }
+        Part::ToolCall(_) => None,
         Part::ToolResult(_) => {
             let path = request.path(message, Some(at));
             return Err(TranslateError::invalid(path, "a tool's result stands in a message of the role tool"));

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use super::Writer;
-use crate::ir::TranslateError;
+use crate::ir::{Dropped, TranslateError};
 use crate::json::Json;
 use crate::protocol::Format;
 use crate::protocol::gemini_generate::read::camel;
@@ -47,54 +47,42 @@ pub(super) fn read(writer: &mut Writer<'_>) -> Result<Extensions, TranslateError
     let mut extensions = Extensions::default();
     let native = writer.request.origin == Format::GeminiGenerate;
     for (name, value) in &writer.request.extensions {
-        let taken = match name.split_once('.') {
+        match name.split_once('.') {
             Some(("generationConfig", field)) if native && GENERATION.contains(&field) => {
                 extensions.generation_config.push((field.to_owned(), value.clone()));
-                true
             }
             Some(("toolConfig", field)) if native && TOOLS.contains(&field) => {
                 extensions.tool_config.push((field.to_owned(), value.clone()));
-                true
             }
-            Some(_) => false,
+            Some(("extra_body", field)) => extensions.take(name, field, value, &mut writer.dropped),
+            Some(_) => writer.dropped.named(name.clone()),
             None if name == "web_search_options" => {
                 let words = "this model searches the web only through a tool of its own";
                 return Err(TranslateError::unsupported(name.as_str(), words));
             }
-            None => extensions.named(name, value),
-        };
-        if !taken {
-            writer.dropped.named(name.clone());
+            None => extensions.take(name, name, value, &mut writer.dropped),
         }
     }
     Ok(extensions)
 }
 
 impl Extensions {
-    /// Takes a field if it is one of Gemini's.
-    fn named(&mut self, name: &str, value: &Json) -> bool {
+    /// Takes a field that stands at `path`, with what it holds, if it is one of Gemini's.
+    fn take(&mut self, path: &str, name: &str, value: &Json, dropped: &mut Dropped) {
         let place = match &*self::name(name) {
             "safetySettings" => &mut self.safety_settings,
             "cachedContent" => &mut self.cached_content,
             "thinkingConfig" => &mut self.thinking_config,
             "labels" => &mut self.labels,
-            "google" | "extraBody" => return self.below(value),
-            _ => return false,
+            // One in the other, or not.
+            "google" | "extraBody" if value.is_object() => {
+                for (name, value) in value.read::<Map<String, Value>>().unwrap_or_default() {
+                    self.take(&format!("{path}.{name}"), &name, &Json::of(&value), dropped);
+                }
+                return;
+            }
+            _ => return dropped.named(path.to_owned()),
         };
         *place = Some(value.clone());
-        true
-    }
-
-    /// Takes what stands below `google` and `extra_body`, one in the other or not.
-    fn below(&mut self, value: &Json) -> bool {
-        let fields = value.read::<Map<String, Value>>().unwrap_or_default();
-        let known = ["safetySettings", "cachedContent", "thinkingConfig", "labels", "google", "extraBody"];
-        let mut taken = false;
-        for (name, value) in fields {
-            if known.contains(&&*self::name(&name)) {
-                taken |= self.named(&name, &Json::of(&value));
-            }
-        }
-        taken
     }
 }

@@ -50,7 +50,7 @@ impl From<Counts> for Usage {
         let apart =
             if counts.prompt_tokens.0.is_some() { total.saturating_sub(input.saturating_add(output)) } else { 0 };
         let cached = prompt.cached_tokens.0.or(counts.prompt_cache_hit_tokens.0).or(counts.cached_tokens.0);
-        Self {
+        let usage = Self {
             input,
             cached: cached.unwrap_or_default(),
             cache_write: prompt.cache_write_tokens.0.unwrap_or_default(),
@@ -59,7 +59,8 @@ impl From<Counts> for Usage {
             output: output.saturating_add(apart),
             reasoning: reasoning.max(apart),
             output_audio: completion.audio_tokens.0.unwrap_or_default(),
-        }
+        };
+        usage.fitted()
     }
 }
 

@@ -27,7 +27,7 @@ impl<'r> Writer<'r> {
         };
         let cache_control = self.cache(media.cache.as_ref());
         match (media.kind, &media.source) {
-            (_, Source::Text(text)) => Ok(text_part(titled(media, text), cache_control)),
+            (_, Source::Text(text)) => Ok(text_part(media.titled(text), cache_control)),
             (MediaKind::Image, Source::FileId(_)) => refused("images can be given by URL or as data only"),
             (MediaKind::Image, source) => {
                 let image_url = UrlOut { url: url(media, source, "image/png"), detail: media.detail.as_deref() };
@@ -52,7 +52,7 @@ impl<'r> Writer<'r> {
                     Source::Base64(data) => match plain_text(media, data) {
                         // Its file parts hold PDF only (file inputs guide).
                         Some(text) if !self.own => {
-                            return Ok(text_part(titled(media, &text).into_owned(), cache_control));
+                            return Ok(text_part(media.titled(&text).into_owned(), cache_control));
                         }
                         _ => {
                             let data = url(media, source, "application/pdf").into_owned();
@@ -76,14 +76,6 @@ impl<'r> Writer<'r> {
 
 pub(super) fn text_part<'a>(text: impl Into<Cow<'a, str>>, cache_control: Option<CacheOut<'a>>) -> PartOut<'a> {
     PartOut::Text { text: text.into(), cache_control }
-}
-
-/// A text file as text, under its name.
-fn titled<'a>(media: &Media, text: &'a str) -> Cow<'a, str> {
-    match &media.name {
-        Some(name) => Cow::Owned(format!("{name}:\n{text}")),
-        None => Cow::Borrowed(text),
-    }
 }
 
 fn plain_text(media: &Media, data: &str) -> Option<String> {

@@ -179,6 +179,9 @@ impl<'r> Writer<'r> {
             shown.append(&mut seen);
         }
         let failed = result.is_error == Some(true) && parts.is_empty();
+        if result.is_error == Some(true) && !failed {
+            self.dropped.named("is_error");
+        }
         let content = self.content(parts, "\n");
         let nothing = if failed { "The tool failed." } else { "" };
         let content = content.unwrap_or(ContentOut::Text(Cow::Borrowed(nothing)));

@@ -9,6 +9,7 @@ use super::wire::{BodyOut, ContentOut, FormatOut, MessageOut, SchemaOut};
 use crate::facts::{Sampling, ThinkingForm};
 use crate::ir::{Effort, Field, Output, Part, Schema, ServiceTier, Thinking, TranslateError};
 use crate::names::{Mapping, OPENAI_NAMES, Rule};
+use crate::protocol::Format;
 
 /// The most texts to stop at that OpenAI takes (API reference, `stop`).
 const MOST_STOPS: usize = 4;
@@ -121,8 +122,8 @@ impl<'r> Writer<'r> {
     }
 
     fn output(&mut self, body: &mut BodyOut<'r>) {
-        let facts = self.target.facts;
-        match &self.request.output {
+        let (request, facts) = (self.request, self.target.facts);
+        match &request.output {
             Output::Text => {}
             Output::JsonObject => {
                 body.response_format = Some(FormatOut::JsonObject);
@@ -133,16 +134,18 @@ impl<'r> Writer<'r> {
             }
             Output::JsonSchema(schema) => {
                 let with_tools = body.tools.is_empty() || facts.json_schema_with_tools;
-                if self.target.quirks.json_schema && facts.json_schema && with_tools {
+                // Other formats take schemas of lists and of alternatives, which OpenAI refuses.
+                let own = matches!(request.origin, Format::OpenAiChat | Format::OpenAiResponses);
+                let taken = own || schema.is_of_object();
+                if self.target.quirks.json_schema && facts.json_schema && with_tools && taken {
                     body.response_format = Some(FormatOut::JsonSchema { json_schema: named(schema) });
                     return;
                 }
-                if with_tools {
+                if with_tools && taken {
                     body.response_format = Some(FormatOut::JsonObject);
                 }
                 self.back.unfence = true;
-                let words = "Answer with one JSON object and nothing else. It must fit this JSON schema:";
-                instruct(body, format!("{words}\n{}", schema.schema.get()));
+                instruct(body, schema.in_words());
             }
         }
     }
@@ -214,7 +217,7 @@ fn short_user(user: &str) -> Cow<'_, str> {
     if user.len() <= LONGEST_USER {
         return Cow::Borrowed(user);
     }
-    let rule = Rule { longest: LONGEST_USER, allows: |byte, _| byte.is_ascii_graphic(), exact: None };
+    let rule = Rule { longest: LONGEST_USER, allows: |byte, _| byte.is_ascii_graphic(), exact: None, marked: true };
     Cow::Owned(Mapping::new(rule).map(user))
 }
 

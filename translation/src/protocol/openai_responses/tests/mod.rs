@@ -13,6 +13,7 @@ use crate::protocol::{Asked, Encoded, Protocol as _, Quirks, Target};
 
 mod decode;
 mod fixtures;
+mod out_tools;
 mod recordings;
 mod replay;
 mod request_in;

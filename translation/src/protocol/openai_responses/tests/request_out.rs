@@ -64,7 +64,7 @@ fn point_15_one_leading_system_message_is_instructions_and_others_stay_in_place(
         Source::Url("https://x".to_owned()),
         None,
     )));
-    assert_eq!(refused(&request), "input[0]");
+    assert_eq!(refused(&request), "messages[0].content[2]");
 }
 
 #[test]

@@ -305,3 +305,45 @@ proptest! {
         prop_assert!(matches!(told.last(), Some(Event::Error(_))));
     }
 }
+
+#[test]
+fn a_tier_that_is_open_yet_is_nobodys() {
+    for (said, served) in [("auto", None), ("flex", Some("flex"))] {
+        let stream = format!(
+            "event: response.created\ndata: {}\n\n",
+            json!({"type": "response.created", "sequence_number": 0, "response": {"id": "r", "object": "response",
+                "service_tier": said, "output": []}})
+        );
+        let told = events(stream.as_bytes(), &[]);
+        let Some(Event::Start(start)) = told.first() else { panic!("{told:?}") };
+        assert_eq!(start.service_tier.as_deref(), served);
+    }
+}
+
+#[test]
+fn an_item_that_is_told_whole_ends_its_own_call_whatever_its_id() {
+    let item = |id: &str| json!({"type": "function_call", "id": id, "call_id": format!("call_{id}"), "name": "f", "arguments": "{}"});
+    let added =
+        |index: u64, id: &str| json!({"type": "response.output_item.added", "output_index": index, "item": item(id)});
+    // Neither id nor index: of the one that is not whole yet.
+    let done =
+        json!({"type": "response.output_item.done", "item": {"type": "function_call", "name": "f", "arguments": "{}"}});
+    let end = json!({"type": "response.completed", "response": {"status": "completed", "output": []}});
+    let told = events(sse(&[added(0, "a"), added(1, "b"), done.clone(), done, end], true).as_bytes(), &[]);
+    let ends: Vec<_> = told.iter().filter(|event| matches!(event, Event::ToolEnd { .. })).collect();
+    assert_eq!(ends, [&Event::ToolEnd { call: 1 }, &Event::ToolEnd { call: 0 }]);
+}
+
+#[test]
+fn calls_without_end_are_an_error() {
+    let added = |at: u64| json!({"type": "response.output_item.added", "output_index": at, "item": {"type": "function_call", "id": format!("m{at}"), "name": "f"}});
+    let many: Vec<Value> = (0..2_000).map(added).collect();
+    let piece = "x".repeat(300_000);
+    let nameless = |at: u64| json!({"type": "response.function_call_arguments.delta", "output_index": at, "item_id": format!("f{at}"), "delta": piece});
+    let held: Vec<Value> = (0..4).map(nameless).collect();
+    for stream in [many, held] {
+        let told = events(sse(&stream, true).as_bytes(), &[]);
+        let Some(Event::Error(error)) = told.last() else { panic!() };
+        assert_eq!(error.code.as_deref(), Some("bad_upstream_response"));
+    }
+}

@@ -255,3 +255,17 @@ fn citations_and_pictures_have_their_events() {
     told.remove(3);
     assert_eq!(collected(&super::events(&bytes, &[])).choices, collected(&told).choices);
 }
+
+#[test]
+fn counts_of_a_complete_answer_are_never_null() {
+    let finish = |reason| {
+        [Event::Start(Start::default()), Event::Text("x".into()), Event::Finish { reason, stop_sequence: None }]
+    };
+    for reason in [Finish::Stop, Finish::Length] {
+        let bytes = stream(&finish(reason), decoded(&json!({"model": "m", "input": "x"})));
+        let text = String::from_utf8(bytes).unwrap();
+        let last = text.trim_end().rsplit("data: ").next().unwrap();
+        let last: Value = serde_json::from_str(last).unwrap();
+        assert_eq!(last["response"]["usage"]["total_tokens"], 0, "{last}");
+    }
+}

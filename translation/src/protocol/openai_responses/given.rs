@@ -1,0 +1,151 @@
+//! The tools of a request, as this provider is given them.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value, json};
+
+use super::tools::Written;
+use crate::ir::{Dropped, Field, Request, Tool, ToolChoice, ToolKind, TranslateError};
+use crate::json::Json;
+use crate::names::Mapping;
+use crate::protocol::Format;
+
+/// Chat completions' field that asks for a search of the web.
+pub(super) const WEB_SEARCH: &str = "web_search_options";
+
+/// A tool, and the name it goes by at the provider.
+pub(super) enum Given<'a> {
+    Client(&'a Tool, String),
+    Own(Json),
+}
+
+impl<'a> Given<'a> {
+    /// As it is written. Another format's strictness asks less of a schema than OpenAI's, which refuses what it cannot hold to.
+    pub(super) fn written(&'a self, strict: bool) -> Written<'a> {
+        match self {
+            Self::Client(tool, name) => Written::of(tool, name, strict),
+            Self::Own(declaration) => Written::Builtin(declaration),
+        }
+    }
+}
+
+/// Whether `request` speaks OpenAI's language.
+pub(super) fn is_own(request: &Request) -> bool {
+    matches!(request.origin, Format::OpenAiChat | Format::OpenAiResponses)
+}
+
+/// The tools of `request`, and of the provider's own those that it asks for.
+pub(super) fn tools<'a>(
+    request: &'a Request,
+    names: &mut Mapping,
+    dropped: &mut Dropped,
+) -> Result<Vec<Given<'a>>, TranslateError> {
+    let mut given: Vec<Given<'a>> = Vec::with_capacity(request.tools.len());
+    for (at, tool) in request.tools.iter().enumerate() {
+        let param = || format!("{}[{at}]", Field::Tools.name(request.origin));
+        if let ToolKind::Builtin(declaration) = &tool.kind
+            && request.origin != Format::OpenAiResponses
+        {
+            let Some(options) = search_options(declaration) else {
+                let message = format!("OpenAI's Responses API has nothing like the tool `{}`", tool.name);
+                return Err(TranslateError::unsupported(param(), message));
+            };
+            given.push(Given::Own(web_search(options, &param(), dropped)));
+            continue;
+        }
+        let callable = !matches!(tool.kind, ToolKind::Builtin(_));
+        if callable && request.tools[..at].iter().any(|other| other.name == tool.name) {
+            let message = format!("there are two tools of the name `{}`", tool.name);
+            return Err(TranslateError::invalid(param(), message));
+        }
+        if matches!(tool.kind, ToolKind::Function { strict: Some(true), .. }) && !is_own(request) {
+            dropped.field(request, Field::StrictTools);
+        }
+        given.push(Given::Client(tool, names.map(&tool.name)));
+    }
+    let asked = request.extensions.iter().find(|(name, _)| request.origin == Format::OpenAiChat && name == WEB_SEARCH);
+    if let Some((_, options)) = asked {
+        let options = options.read::<Map<String, Value>>().unwrap_or_default();
+        given.push(Given::Own(web_search(options, WEB_SEARCH, dropped)));
+    }
+    Ok(given)
+}
+
+/// The options of another family's search of the web; none of what is no such search.
+fn search_options(declaration: &Json) -> Option<Map<String, Value>> {
+    let mut declared: Map<String, Value> = declaration.read().ok()?;
+    for name in ["googleSearch", "google_search"] {
+        if let Some(options) = declared.remove(name) {
+            let Value::Object(options) = options else { return Some(Map::new()) };
+            return Some(options);
+        }
+    }
+    let kind = declared.remove("type")?;
+    declared.remove("name");
+    kind.as_str()?.starts_with("web_search").then_some(declared)
+}
+
+/// OpenAI's search of the web, with those of `options` that it has the like of. Others are named below `path`.
+fn web_search(options: Map<String, Value>, path: &str, dropped: &mut Dropped) -> Json {
+    let mut tool = json!({"type": "web_search"});
+    for (name, value) in options {
+        match (name.as_str(), value) {
+            // A breakpoint is named as all are.
+            (_, Value::Null) | ("cache_control", _) => {}
+            ("search_context_size" | "filters", value) => tool[name] = value,
+            ("allowed_domains", value) => tool["filters"] = json!({"allowed_domains": value}),
+            ("user_location", Value::Object(mut place)) => {
+                // Chat completions have the place itself one level below its kind.
+                if let Some(Value::Object(inner)) = place.remove("approximate") {
+                    place.extend(inner);
+                }
+                tool["user_location"] = Value::Object(place);
+            }
+            _ => dropped.named(format!("{path}.{name}")),
+        }
+    }
+    Json::of(&tool)
+}
+
+/// The choice among them.
+pub(super) fn choice(request: &Request) -> Result<Option<&ToolChoice>, TranslateError> {
+    let param = Field::ToolChoice.name(request.origin);
+    let known = |name: &String| request.tools.iter().any(|tool| tool.name == *name);
+    match &request.tool_choice {
+        Some(ToolChoice::Auto | ToolChoice::None) if request.tools.is_empty() => Ok(None),
+        Some(_) if request.tools.is_empty() => {
+            Err(TranslateError::invalid(param, "a tool is chosen and none is given"))
+        }
+        Some(ToolChoice::Named(name)) if !known(name) => {
+            Err(TranslateError::invalid(param, format!("the chosen tool `{name}` is not among the tools")))
+        }
+        Some(ToolChoice::Allowed { names, .. }) if names.is_empty() || !names.iter().all(known) => {
+            Err(TranslateError::invalid(param, "an allowed tool is not among the tools"))
+        }
+        choice => Ok(choice.as_ref()),
+    }
+}
+
+/// What the provider is told for the client's `name` of a tool.
+pub(super) fn named(tools: &[Given<'_>], name: &str) -> String {
+    let known = tools.iter().find_map(|tool| match tool {
+        Given::Client(tool, known) if tool.name == name => Some(known.as_str()),
+        _ => None,
+    });
+    known.unwrap_or(name).to_owned()
+}
+
+/// A grammar in this API's form: chat completions have it in an inner object.
+pub(super) fn grammar(format: &Json) -> Cow<'_, Json> {
+    let inner = format.read::<Value>().ok().and_then(|mut format| match format["grammar"].take() {
+        Value::Object(inner) => Some(inner),
+        _ => None,
+    });
+    match inner {
+        Some(mut flat) => {
+            flat.insert("type".to_owned(), json!("grammar"));
+            Cow::Owned(Json::of(&flat))
+        }
+        None => Cow::Borrowed(format),
+    }
+}
