@@ -9,6 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from planes import BODY_LIMIT, call, free_port, running, wait_for  # noqa: E402, F401
+from vendors import claude, google  # noqa: E402, F401
 
 
 @pytest.fixture(scope="session")
@@ -49,3 +50,9 @@ def hello(text="Hello"):
 def raw(error):
     """The answer that an exception of the package stands for."""
     return error.response
+
+
+def pytest_configure(config):
+    """Models that a package calls old are as good as others here."""
+    for words in ("The model 'claude-.*", "Using Claude with .*"):
+        config.addinivalue_line("filterwarnings", f"ignore:{words}")
