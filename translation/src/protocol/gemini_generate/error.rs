@@ -118,6 +118,9 @@ fn read(http: u16, status: &str, message: String, details: &[Value]) -> Provider
         return refused_key();
     }
     let lower = message.to_ascii_lowercase();
+    if http == 413 {
+        return ProviderError::new(ErrorKind::TooLarge, message).code("request_too_large");
+    }
     let status = match (status, http) {
         ("" | "UNKNOWN", 400) => "INVALID_ARGUMENT",
         ("" | "UNKNOWN", 401 | 403) => "PERMISSION_DENIED",

@@ -25,6 +25,7 @@ fn statuses_have_their_kinds() {
     assert_eq!(kind(400, "FAILED_PRECONDITION"), (ErrorKind::InvalidRequest, 400));
     assert_eq!(kind(400, "OUT_OF_RANGE"), (ErrorKind::InvalidRequest, 400));
     assert_eq!(kind(404, "NOT_FOUND"), (ErrorKind::NotFound, 404));
+    assert_eq!(kind(413, "INVALID_ARGUMENT"), (ErrorKind::TooLarge, 413));
     assert_eq!(kind(429, "RESOURCE_EXHAUSTED"), (ErrorKind::RateLimited, 429));
     assert_eq!(kind(500, "INTERNAL"), (ErrorKind::Server, 500));
     assert_eq!(kind(503, "UNAVAILABLE"), (ErrorKind::Overloaded, 503));
