@@ -1,3 +1,4 @@
+mod anthropic;
 mod matrix;
 
 use std::sync::Arc;

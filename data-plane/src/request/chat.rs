@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use http::Uri;
 use serde::Deserialize;
 use translation::ir;
 use translation::ir::TranslateError;
 use translation::object::{Object, ReadError};
-use translation::protocol::{Format, Target, openai_responses};
+use translation::protocol::{Format, Target, anthropic_messages, openai_responses};
 
 use super::outgoing::{Conversion, Outbound, Outgoing};
 use crate::error::GatewayError;
@@ -32,6 +33,8 @@ pub struct Spoken {
     pub model: Option<String>,
     /// Whether the answer is to be a stream, where the URL tells.
     pub stream: Option<bool>,
+    /// Anthropic: `?beta=true`, which its packages add to what is not in the API for good.
+    pub beta: bool,
 }
 
 /// A request to one of the chat APIs, as far as routing reads it.
@@ -42,6 +45,7 @@ pub struct ChatRequest<'b> {
     object: Object<'b>,
     body: &'b Bytes,
     model_in_body: bool,
+    beta: bool,
     /// The model, as the client named it.
     pub model: Cow<'b, str>,
     /// Whether the answer is to be a stream.
@@ -67,7 +71,7 @@ impl<'b> ChatRequest<'b> {
     pub fn read(format: Format, body: &'b Bytes, spoken: Spoken) -> Result<Self, GatewayError> {
         let object = Object::read(body).map_err(read_error)?;
         object.once(ONCE).map_err(GatewayError::field)?;
-        let model_in_body = spoken.model.is_none();
+        let (model_in_body, beta) = (spoken.model.is_none(), spoken.beta);
         let model = match spoken.model {
             Some(model) => Cow::Owned(model),
             None => object.string("model").map_err(GatewayError::field)?.ok_or_else(|| {
@@ -96,7 +100,7 @@ impl<'b> ChatRequest<'b> {
         let has_tools =
             ["tools", "functions"].into_iter().filter_map(|name| object.non_null(name)).any(|value| value != "[]");
         let neutral = OnceLock::new();
-        Ok(Self { format, object, body, model_in_body, model, stream, include_usage, has_tools, neutral })
+        Ok(Self { format, object, body, model_in_body, beta, model, stream, include_usage, has_tools, neutral })
     }
 
     /// It, in the neutral form.
@@ -156,6 +160,11 @@ impl<'b> ChatRequest<'b> {
             );
             return Err(GatewayError::Translate(TranslateError::unsupported(field, problem)));
         }
+        if format != Format::AnthropicMessages
+            && let Some(refusal) = anthropic_messages::refused_thread(request)
+        {
+            return Err(GatewayError::Translate(refusal));
+        }
         let encoded = format.protocol().encode_request(request, &target).map_err(GatewayError::Translate)?;
         if candidate.group.rejects_unsupported()
             && let Some(field) = encoded.dropped.names().first()
@@ -191,12 +200,22 @@ impl Outbound for ChatRequest<'_> {
         if speaks && stream == self.stream && !self.format.protocol().holds_foreign_signatures(self.body) {
             let asks = self.format == Format::OpenAiChat && endpoint.quirks().stream_usage;
             let body = self.edited(candidate, asks)?;
-            let uri = endpoint.uri(self.format, &candidate.upstream_model, stream)?;
+            let mut uri = endpoint.uri(self.format, &candidate.upstream_model, stream)?;
+            if self.beta {
+                uri = with_query(&uri, "beta=true")?;
+            }
             return Ok(Outgoing { uri, body, format: self.format, stream, conversion: None });
         }
         let preferred = formats.first().copied().unwrap_or(Format::OpenAiChat);
         self.translated(candidate, if speaks { self.format } else { preferred }, stream)
     }
+}
+
+fn with_query(uri: &Uri, pair: &str) -> Result<Uri, GatewayError> {
+    let mark = if uri.query().is_some() { '&' } else { '?' };
+    format!("{uri}{mark}{pair}")
+        .parse()
+        .map_err(|_| GatewayError::Internal("the URL of the provider's endpoint is malformed"))
 }
 
 /// Sets config's fields: overrides always, defaults where the client set nothing.
