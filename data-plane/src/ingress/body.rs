@@ -26,6 +26,17 @@ pub(super) async fn discard(body: Body) {
     drop(timeout(DISCARD_TIME, read).await);
 }
 
+/// `result`, and the body for who goes on; with an error it is read and thrown away.
+pub(super) async fn or_discard<T>(result: Result<T, GatewayError>, body: Body) -> Result<(T, Body), GatewayError> {
+    match result {
+        Ok(value) => Ok((value, body)),
+        Err(error) => {
+            discard(body).await;
+            Err(error)
+        }
+    }
+}
+
 /// The body, unpacked. One whose announced or unpacked length is over the limit is refused as soon as that is known.
 ///
 /// # Errors

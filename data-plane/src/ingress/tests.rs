@@ -1,4 +1,5 @@
 mod anthropic;
+mod conversations;
 mod matrix;
 
 use std::sync::Arc;
@@ -325,18 +326,38 @@ async fn the_list_of_models() {
     assert_eq!(bench.send(get("/v1/models/a/b")).await.status(), 404);
 }
 
+fn holds_words(data: &[u8]) -> bool {
+    let events = String::from_utf8_lossy(data).into_owned();
+    events.replace("\"content\":\"\"", "").contains("\"content\":\"")
+}
+
 #[tokio::test]
 async fn a_client_that_leaves_is_recorded() {
     let mut bench = bench(|_| {}).await;
     bench.provider.always(Target::All, Script::endless(Duration::from_millis(5)));
     let mut body = bench.send(chat(&plain("gpt-4o", true))).await.into_body();
-    body.frame().await.unwrap().unwrap();
+    // The first events say who speaks, and nothing yet.
+    while !body.frame().await.unwrap().unwrap().data_ref().is_some_and(|data| holds_words(data)) {}
     drop(body);
     let record = bench.record();
     assert_eq!(
         (record.status, record.outcome(), record.usage_source()),
         (200, Outcome::ClientGone, UsageSource::Partial)
     );
+    assert!(record.input_tokens > 0 && record.output_tokens > 0, "estimated from what had come");
+}
+
+#[tokio::test]
+async fn a_provider_that_reports_no_usage_has_it_estimated() {
+    for stream in [false, true] {
+        let mut bench = bench(|_| {}).await;
+        bench.provider.script(Target::All, Script { no_usage: true, ..Script::saying("one two three four") });
+        assert_eq!(bench.chat(&plain("gpt-4o", stream)).await.0, 200);
+        let record = bench.record();
+        assert_eq!((record.outcome(), record.usage_source()), (Outcome::Success, UsageSource::Estimated));
+        // "Hello" and what is around a message; the four words.
+        assert_eq!((record.input_tokens, record.output_tokens), (5, 4), "{stream}");
+    }
 }
 
 #[tokio::test]

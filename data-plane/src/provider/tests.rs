@@ -50,6 +50,11 @@ fn other_endpoints_are_beside_the_chat_endpoint_of_the_clients_api() {
     let url = other("azure_openai", Some("2024-10-21"), Format::OpenAiChat, "d", "/embeddings", Some("a=b")).unwrap();
     assert_eq!(url, "https://h/openai/deployments/d/embeddings?api-version=2024-10-21&a=b");
     assert_eq!(other("anthropic", None, Format::OpenAiChat, "m", "/embeddings", None), None);
+    let url = other("azure_openai", Some("2024-10-21"), Format::OpenAiChat, "", "/files", None).unwrap();
+    assert_eq!(url, "https://h/openai/files?api-version=2024-10-21");
+    let url = other("openai_responses", None, Format::OpenAiChat, "m", "/embeddings", None).unwrap();
+    assert_eq!(url, "https://h/embeddings");
+    assert_eq!(other("openai_compatible", None, Format::OpenAiResponses, "", "/responses/resp_1", None), None);
 }
 
 #[test]

@@ -42,11 +42,14 @@ pub async fn respond(
     hide_usage: bool,
     array: bool,
 ) -> Result<Response, (GatewayError, Meter)> {
-    let Answer { head, mut body, candidate, format, .. } = answer;
+    let Answer { head, mut body, candidate, format, learn, .. } = answer;
     let first = match first_portion(&mut body, patience).await {
         Ok(first) => first,
         Err(error) => return Err((error, meter)),
     };
+    if let Some(learn) = &learn {
+        learn.start(&first);
+    }
     meter.first_byte();
     meter.answering(head.status);
     let mut stream = EventStream {
@@ -60,7 +63,6 @@ pub async fn respond(
         hide_usage,
         array: array.then_some(Array::Empty),
         done: false,
-        finished: false,
         failed: false,
         key: Arc::clone(&candidate.key),
         meter,
@@ -129,8 +131,6 @@ struct EventStream {
     array: Option<Array>,
     /// The format's own end has come.
     done: bool,
-    /// The model has said why it stopped.
-    finished: bool,
     /// The provider sent an error in place of the rest.
     failed: bool,
     key: Arc<RoutedKey>,
@@ -148,7 +148,12 @@ impl EventStream {
                     self.timer.shorten(END_GRACE);
                 }
             }
-            Err(sse::TooLarge) => self.break_off(&GatewayError::Unusable("one of its events is larger than 1 MiB")),
+            Err(sse::TooLarge { before }) => {
+                self.ready = self.pass(before);
+                if !self.done {
+                    self.break_off(&GatewayError::Unusable("one of its events is larger than 1 MiB"));
+                }
+            }
         }
     }
 
@@ -203,8 +208,9 @@ impl EventStream {
     /// Notes what an event says. Gives whether it is to be hidden.
     fn read(&mut self, event: &Bytes) -> bool {
         let Some(data) = sse::data(event) else { return false };
+        self.meter.heard.wire_event(self.format, event);
         let event = self.watcher.event(&data);
-        self.finished |= event.finishes;
+        self.meter.finished |= event.finishes;
         if let Some(usage) = event.usage {
             self.meter.usage = Some(usage);
         }
@@ -249,7 +255,7 @@ impl EventStream {
             return;
         }
         match self.format.protocol().end_marker() {
-            Some(marker) if self.finished => {
+            Some(marker) if self.meter.finished => {
                 self.meter.succeeded();
                 self.ready = [&self.ready[..], marker].concat().into();
             }

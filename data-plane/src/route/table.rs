@@ -34,6 +34,8 @@ pub struct RouteTable {
     pub snapshot: Arc<Snapshot>,
     principals: HashMap<[u8; KEY_LEN], Principal>,
     routes: HashMap<Arc<str>, Vec<Route>>,
+    /// The first to try first.
+    groups: Vec<Arc<RoutedGroup>>,
     health: HashMap<Id, Arc<KeyHealth>>,
     exits: HashMap<Id, Arc<Exit>>,
 }
@@ -113,9 +115,11 @@ impl RouteTable {
         // The higher priority first; among equals the older group, so that the order does not depend on chance.
         let mut groups: Vec<_> = snapshot.groups.values().filter(|group| group.enabled).collect();
         groups.sort_by(|left, right| right.priority.cmp(&left.priority).then_with(|| left.id.cmp(&right.id)));
+        let mut ordered = Vec::with_capacity(groups.len());
         for group in groups {
             let compiled = Arc::new(RoutedGroup::compile(group, previous, &mut health));
             exits.insert(Arc::clone(&group.id), Arc::clone(&compiled.exit));
+            ordered.push(Arc::clone(&compiled));
             let facts = facts_of(group);
             let names = group.models.iter().map(|model| (model, model)).chain(&group.model_aliases);
             // An alias that is also the name of a model of the group: the alias is what the operator meant.
@@ -127,7 +131,7 @@ impl RouteTable {
             }
         }
         let principals = snapshot.proxy_keys.values().map(|key| (key.digest, Principal::compile(key))).collect();
-        Self { snapshot, principals, routes, health, exits }
+        Self { snapshot, principals, routes, groups: ordered, health, exits }
     }
 
     /// Takes in what another node learnt about an upstream key.
@@ -145,6 +149,11 @@ impl RouteTable {
     /// The groups that serve `model`, the first to try first.
     pub fn routes(&self, model: &str) -> &[Route] {
         self.routes.get(model).map_or(&[], Vec::as_slice)
+    }
+
+    /// The groups that are enabled, the first to try first.
+    pub fn groups(&self) -> &[Arc<RoutedGroup>] {
+        &self.groups
     }
 
     /// All names that clients may ask for, with the groups that serve them.

@@ -2,7 +2,9 @@
 //!
 //! A record goes from the request path through a bounded queue ([`UsageSink`]) to the [`spool`], which writes it to a
 //! [`segment`] file; [`report`] reads it back, sends it, and frees it once the control plane has it.
+//! What a provider does not report is counted by [`estimate`].
 
+pub mod estimate;
 pub mod meter;
 pub mod report;
 pub mod segment;

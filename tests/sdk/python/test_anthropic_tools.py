@@ -264,7 +264,7 @@ def test_threads_are_refused_in_the_words_that_clients_recover_from(claude, gate
             )
         error = caught.value.body["error"]
         assert error["type"] == "invalid_request_error"
-        assert error["details"] == {"error_code": "thread_unsupported_request", "unsupported": ["model"]}
+        assert error["details"] == {"error_code": "thread_unsupported_request"}
     assert gateway.provider.requests() == []
 
 

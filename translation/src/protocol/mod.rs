@@ -4,6 +4,7 @@
 //! - [`anthropic_messages`]: Anthropic's Messages API.
 //! - [`gemini_generate`]: Gemini's `generateContent`.
 //! - [`openai_responses`]: OpenAI's Responses API.
+//! - [`embeddings`]: embeddings, which are no chat.
 //! - [`openai_error`]: the errors of OpenAI's APIs.
 //! - [`sse`]: server-sent events, whatever they carry.
 
@@ -16,6 +17,7 @@ use crate::facts::ModelFacts;
 use crate::ir::{self, Dropped, Event, ProviderError, TranslateError, Usage};
 
 pub mod anthropic_messages;
+pub mod embeddings;
 pub mod gemini_generate;
 pub mod openai_chat;
 pub mod openai_error;
