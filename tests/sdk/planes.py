@@ -203,6 +203,8 @@ def running(root):
             "--data-dir",
             str(root / "gateway" / "data"),
             OrchestrationApi__Limits__MaxBodyBytes=str(BODY_LIMIT),
+            # What tests serve for the gateway to fetch is on this machine.
+            OrchestrationApi__Media__AllowPrivateNetworks="true",
             OrchestrationApi__Server__DrainDelaySeconds="0.1",
         )
         programs.append(program)

@@ -1,7 +1,9 @@
 """What the tests with the packages of Anthropic and Google share: clients, a model behind each format, and a look at what went up."""
 
 import base64
+import http.server
 import json
+import threading
 from types import SimpleNamespace
 
 import anthropic
@@ -72,8 +74,8 @@ def anthropic_client(gateway, kind=anthropic.Anthropic, **options):
 
 
 def google_client(gateway, version=None, **options):
-    http = types.HttpOptions(base_url=gateway.url, api_version=version, timeout=20_000, **options)
-    return genai.Client(api_key=gateway.key, http_options=http)
+    options = types.HttpOptions(base_url=gateway.url, api_version=version, timeout=20_000, **options)
+    return genai.Client(api_key=gateway.key, http_options=options)
 
 
 @pytest.fixture
@@ -91,6 +93,27 @@ def google(gateway):
     client = google_client(gateway)
     yield client
     client.close()
+
+
+@pytest.fixture
+def picture():
+    """The URL of a picture on this machine."""
+
+    class Serve(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("content-type", "image/png")
+            self.send_header("content-length", str(len(PNG_BYTES)))
+            self.end_headers()
+            self.wfile.write(PNG_BYTES)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Serve) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/cat.png"
+        server.shutdown()
 
 
 def plain(value):
