@@ -151,6 +151,7 @@ def test_betas_go_up(claude, gateway):
         messages=HELLO,
         betas=["context-management-2025-06-27", "interleaved-thinking-2025-05-14"],
         context_management={"edits": [{"type": "clear_tool_uses_20250919"}]},
+        extra_query={"beta": "true"},
     )
     request = sent(gateway)
     betas = request.headers["anthropic-beta"].split(",")
@@ -161,7 +162,7 @@ def test_betas_go_up(claude, gateway):
 
 @of(NOT_ANTHROPIC)
 def test_headers_of_anthropics_do_not_go_elsewhere(claude, gateway, model):
-    claude.beta.messages.create(model=model, max_tokens=10, messages=HELLO, betas=["interleaved-thinking-2025-05-14"])
+    claude.beta.messages.create(model=model, max_tokens=10, messages=HELLO, betas=["b-2025-05-14"], extra_query={"beta": "true"})
     names = {name.lower() for name in sent(gateway).headers}
     assert not {name for name in names if name.startswith("anthropic")}
     assert "beta" not in sent(gateway).path.partition("?")[2]
