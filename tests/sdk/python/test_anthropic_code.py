@@ -1,7 +1,10 @@
-"""What Claude Code sends, against groups of OpenAI and Gemini: many betas, a cached system of several blocks, tools with large schemas, thinking,
-context management, reminders between the turns, a title in JSON, and a conversation that goes on after it was cut short.
+"""What Claude Code sends, against groups of OpenAI and Gemini: many betas, a cached system of several blocks, tools
+with large schemas, thinking, context management, reminders between the turns, a title in JSON, and a conversation
+that goes on after it was cut short.
 
-The requests are written after what the program was seen to send; it does not run here itself, since it needs an account."""
+The requests are written after public reports of what the program sends; it does not run here itself, since it needs
+an account.
+"""
 
 import json
 
@@ -67,7 +70,11 @@ TOOLS = [
                     "properties": {
                         "content": {"type": "string", "minLength": 1},
                         "status": {"type": "string", "enum": ["pending", "in_progress", "completed"]},
-                        "meta": {"type": "object", "additionalProperties": {"type": "string"}, "propertyNames": {"pattern": "^[a-z]"}},
+                        "meta": {
+                            "type": "object",
+                            "additionalProperties": {"type": "string"},
+                            "propertyNames": {"pattern": "^[a-z]"},
+                        },
                     },
                     "required": ["content", "status"],
                     "additionalProperties": False,
@@ -86,7 +93,9 @@ TOOLS = [
         },
         ["kind"],
     ),
-    tool("mcp__some-server__a_tool_with_quite_a_long_name_that_still_fits_in_64", {"q": {"type": ["string", "null"]}}, []),
+    tool(
+        "mcp__some-server__a_tool_with_quite_a_long_name_that_still_fits_in_64", {"q": {"type": ["string", "null"]}}, []
+    ),
     tool("ExitPlanMode", {}, [], eager_input_streaming=True, cache_control=CACHED),
 ]
 
@@ -149,7 +158,10 @@ def results(content, words="a.txt\nb.txt"):
     calls = [block for block in content if block["type"] == "tool_use"]
     blocks = [{"type": "tool_result", "tool_use_id": call["id"], "content": words, "is_error": False} for call in calls]
     blocks[-1]["cache_control"] = CACHED
-    return {"role": "user", "content": [*blocks, {"type": "text", "text": "<system-reminder>Keep on.</system-reminder>"}]}
+    return {
+        "role": "user",
+        "content": [*blocks, {"type": "text", "text": "<system-reminder>Keep on.</system-reminder>"}],
+    }
 
 
 @of(OTHERS)
@@ -165,7 +177,9 @@ def test_a_session(claude, gateway, model):
     turns += [{"role": "assistant", "content": content}, results(content)]
     calling(gateway, model, ("ExitPlanMode", {}), thinking="Done looking.")
     content, reason, _ = streamed(claude, **request(model, turns))
-    assert [(block["name"], block["input"]) for block in content if block["type"] == "tool_use"] == [("ExitPlanMode", {})]
+    assert [(block["name"], block["input"]) for block in content if block["type"] == "tool_use"] == [
+        ("ExitPlanMode", {})
+    ]
 
     turns += [{"role": "assistant", "content": content}, results(content, [{"type": "text", "text": "Approved."}])]
     saying(gateway, model, "Two files.", **counts(gateway, 9000, 20, cached_tokens=8000))
@@ -175,7 +189,15 @@ def test_a_session(claude, gateway, model):
     assert (usage.input_tokens, usage.cache_read_input_tokens, usage.output_tokens) == (1000, 8000, 20)
 
     request_sent = sent(gateway)
-    for words in ("You are Claude Code.", "Rules of the house.", "List the files.", "I will look.", "a.txt", "Approved.", "Keep on."):
+    for words in (
+        "You are Claude Code.",
+        "Rules of the house.",
+        "List the files.",
+        "I will look.",
+        "a.txt",
+        "Approved.",
+        "Keep on.",
+    ):
         assert words in request_sent.text, words
     assert "cache_control" not in request_sent.text and "context_management" not in request_sent.text
     assert not [name for name in request_sent.headers if name.startswith("anthropic")]

@@ -1,5 +1,6 @@
-"""Which exception of the `anthropic` package an answer becomes, before and within a stream, from providers of every format. Checks A7 and A8 of the
-list of clients."""
+"""Which exception of the `anthropic` package an answer becomes, before and within a stream, from providers of every
+format. Checks A7 and A8 of the list of clients.
+"""
 
 import anthropic
 import httpx
@@ -27,7 +28,7 @@ def fails(client, kind, model, stream=False, **options):
     return error
 
 
-# What each format's client-side error is to a client of Anthropic's. Errors about the gateway's own key are not the client's.
+# What each error is to a client of Anthropic's. Those about the gateway's own key are not the client's.
 STATUSES = [
     (400, anthropic.BadRequestError, 400, "invalid_request_error"),
     (401, anthropic.InternalServerError, 502, "api_error"),
@@ -76,7 +77,9 @@ def test_an_unknown_model(claude, stream):
 
 @of(MODELS)
 def test_a_body_over_the_limit(claude, model):
-    error = fails(claude, anthropic.ContentTooLargeError, model, messages=[{"role": "user", "content": "x" * BODY_LIMIT}])
+    error = fails(
+        claude, anthropic.ContentTooLargeError, model, messages=[{"role": "user", "content": "x" * BODY_LIMIT}]
+    )
     assert (error.status_code, error.type) == (413, "request_too_large")
 
 
@@ -115,9 +118,7 @@ def test_requests_that_cannot_be_meant(claude, model, body, field):
 def test_an_error_within_the_stream_is_raised(claude, upstream):
     seen = []
     with pytest.raises(anthropic.APIStatusError) as caught:
-        with claude.messages.stream(
-            model=f"{upstream}/fake-stream-error", max_tokens=100, messages=HELLO
-        ) as stream:
+        with claude.messages.stream(model=f"{upstream}/fake-stream-error", max_tokens=100, messages=HELLO) as stream:
             for text in stream.text_stream:
                 seen.append(text)
     assert seen
@@ -170,7 +171,7 @@ def test_the_package_tries_again(gateway, model):
 def test_a_prompt_that_is_too_long(claude, gateway, model):
     words = {
         "openai": {
-            "message": "This model's maximum context length is 128000 tokens. However, your messages resulted in 130000 tokens.",
+            "message": "This model's maximum context length is 128000 tokens, and your messages have 130000.",
             "type": "invalid_request_error",
             "param": "messages",
             "code": "context_length_exceeded",

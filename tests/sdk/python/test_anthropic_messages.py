@@ -1,5 +1,6 @@
-"""Messages with the real `anthropic` package against providers of every format: whole, streamed, cancelled; what the gateway asks the
-provider in its own words. Checks A1 and A9 of the list of clients."""
+"""Messages with the real `anthropic` package against providers of every format: whole, streamed, cancelled; what the
+gateway asks the provider in its own words. Checks A1 and A9 of the list of clients.
+"""
 
 import asyncio
 import base64
@@ -213,9 +214,7 @@ TEXT_DOCUMENT = {
 )
 def test_media(claude, gateway, model, block, mark):
     content = [{"type": "text", "text": "What is this?"}, block]
-    message = claude.messages.create(
-        model=model, max_tokens=100, messages=[{"role": "user", "content": content}]
-    )
+    message = claude.messages.create(model=model, max_tokens=100, messages=[{"role": "user", "content": content}])
     assert message.content[0].text
     body = sent(gateway).text
     # Gemini takes no text but in base64 where it has a media type.

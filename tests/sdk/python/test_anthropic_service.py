@@ -1,5 +1,6 @@
-"""What surrounds messages with the real `anthropic` package: models, counts of tokens, credentials, versions and betas, and answers in a given shape.
-Checks A4, A5 and A6 of the list of clients."""
+"""What surrounds messages with the real `anthropic` package: models, counts of tokens, credentials, versions and betas,
+and answers in a given shape. Checks A4, A5 and A6 of the list of clients.
+"""
 
 import json
 from typing import Literal, Optional
@@ -162,7 +163,9 @@ def test_betas_go_up(claude, gateway):
 
 @of(NOT_ANTHROPIC)
 def test_headers_of_anthropics_do_not_go_elsewhere(claude, gateway, model):
-    claude.beta.messages.create(model=model, max_tokens=10, messages=HELLO, betas=["b-2025-05-14"], extra_query={"beta": "true"})
+    claude.beta.messages.create(
+        model=model, max_tokens=10, messages=HELLO, betas=["b-2025-05-14"], extra_query={"beta": "true"}
+    )
     names = {name.lower() for name in sent(gateway).headers}
     assert not {name for name in names if name.startswith("anthropic")}
     assert "beta" not in sent(gateway).path.partition("?")[2]
@@ -170,7 +173,12 @@ def test_headers_of_anthropics_do_not_go_elsewhere(claude, gateway, model):
 
 def test_unknown_fields_survive(claude, gateway):
     """On a provider of the same format the body is the client's."""
-    messages = [{"role": "user", "content": [{"type": "text", "text": "héllo 🚀", "cache_control": {"type": "ephemeral", "ttl": "1h"}}]}]
+    messages = [
+        {
+            "role": "user",
+            "content": [{"type": "text", "text": "héllo 🚀", "cache_control": {"type": "ephemeral", "ttl": "1h"}}],
+        }
+    ]
     claude.messages.create(
         model=MODELS["anthropic"], max_tokens=10, messages=messages, service_tier="auto", metadata={"user_id": "u"}
     )

@@ -1,7 +1,10 @@
-"""Thoughts and their signatures with the real `anthropic` package: back and forth byte by byte on a provider of the same format, and through
-providers of other formats whose own signatures have to come back to them. Check A3 of the list of clients.
+"""Thoughts and their signatures with the real `anthropic` package: back and forth byte by byte on a provider of the
+same format, and through providers of other formats whose own signatures have to come back to them. Check A3 of the
+list of clients.
 
-The fake provider refuses thoughts that were changed (Anthropic), and calls that have lost their signature (the third generation of Gemini)."""
+The fake provider refuses thoughts that were changed (Anthropic), and calls that have lost their signature (the third
+generation of Gemini).
+"""
 
 import json
 
@@ -111,7 +114,7 @@ def test_order_of_events(claude, gateway, model):
 @of(THINKERS)
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 def test_three_rounds_of_tools_with_thoughts(claude, gateway, model, stream):
-    """What a client gives back as it came is enough for every provider: Gemini refuses calls without their signature."""
+    """What a client gives back as it came is enough for all providers; Gemini refuses calls without their signature."""
     turns = list(ASK)
     for city in ("Paris", "Rome", "Oslo"):
         calls = [("weather", {"city": city}), ("weather", {"city": city + " airport"})]

@@ -1,5 +1,6 @@
-"""Tools with the real `anthropic` package against providers of every format: whole and streamed, several at once, chosen and forbidden,
-and the results on their way back. Check A2 of the list of clients."""
+"""Tools with the real `anthropic` package against providers of every format: whole and streamed, several at once,
+chosen and forbidden, and the results on their way back. Check A2 of the list of clients.
+"""
 
 import json
 
@@ -95,9 +96,7 @@ def test_input_json_events(claude, gateway, model):
 @of(MODELS)
 def test_starts_of_calls_have_no_input(claude, gateway, model):
     calling(gateway, model, *CALLS)
-    events = list(
-        claude.messages.create(model=model, max_tokens=2000, messages=ASK, tools=TOOLS, stream=True)
-    )
+    events = list(claude.messages.create(model=model, max_tokens=2000, messages=ASK, tools=TOOLS, stream=True))
     check_order(events)
     starts = [event.content_block for event in events if event.type == "content_block_start"]
     assert [block.input for block in starts if block.type == "tool_use"] == [{}, {}, {}]
@@ -108,9 +107,7 @@ def test_starts_of_calls_have_no_input(claude, gateway, model):
 def test_numbers_are_digits(claude, gateway, model, stream):
     """Numbers in arguments are no floating point numbers on their way."""
     number = '{"n":12345678901234567890,"x":1.0,"y":0.1}'
-    gateway.provider.script(
-        "tool_calls", {"model": model}, calls=[{"name": "weather", "arguments": number}]
-    )
+    gateway.provider.script("tool_calls", {"model": model}, calls=[{"name": "weather", "arguments": number}])
     (call,) = uses(ask(claude, model, stream))
     assert json.dumps(call.input, separators=(",", ":")) == number
 
@@ -221,8 +218,9 @@ def test_a_result_without_its_call_is_refused(claude, gateway, model):
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 @pytest.mark.parametrize("thread", [False, None], ids=["no_thread", "thread"])
 def test_the_runner_of_the_package(claude, gateway, model, stream, thread):
-    """`tool_runner` calls functions by itself until the model is done. It has the provider keep the conversation unless it is told not to, or told
-    that the provider cannot."""
+    """`tool_runner` calls functions by itself until the model is done. It has the provider keep the conversation unless
+    it is told not to, or told that the provider cannot.
+    """
     seen = []
 
     @anthropic.beta_tool

@@ -1,5 +1,6 @@
-"""Chats and functions with the real `google-genai` package against providers of every format: functions that the package calls by itself, with the
-signatures kept; modes of function calling. Check Z2 of the list of clients."""
+"""Chats and functions with the real `google-genai` package against providers of every format: functions that the
+package calls by itself, with the signatures kept; modes of function calling. Check Z2 of the list of clients.
+"""
 
 import asyncio
 import json
@@ -80,7 +81,9 @@ def test_calls_by_hand(google, gateway, model):
     assert answer.candidates[0].finish_reason == types.FinishReason.STOP
 
     results = [
-        types.Part(function_response=types.FunctionResponse(id=call.id, name=call.name, response={"result": f"no {number}"}))
+        types.Part(
+            function_response=types.FunctionResponse(id=call.id, name=call.name, response={"result": f"no {number}"})
+        )
         for number, call in enumerate(made)
     ]
     contents = [

@@ -1,5 +1,6 @@
-"""Generated content with the real `google-genai` package against providers of every format: whole, streamed, in a given shape, blocked, and the bytes
-of its streams. Checks Z1, Z3, Z4 and Z7 of the list of clients."""
+"""Generated content with the real `google-genai` package against providers of every format: whole, streamed, in a given
+shape, blocked, and the bytes of its streams. Checks Z1, Z3, Z4 and Z7 of the list of clients.
+"""
 
 import asyncio
 import enum
@@ -49,7 +50,11 @@ def test_a_model_may_stand_with_its_collection(google, model):
 @of(MODELS)
 def test_settings(google, gateway, model):
     config = types.GenerateContentConfig(
-        system_instruction=["Be kind.", "Be brief."], temperature=0.5, max_output_tokens=77, stop_sequences=["END"], top_p=0.9
+        system_instruction=["Be kind.", "Be brief."],
+        temperature=0.5,
+        max_output_tokens=77,
+        stop_sequences=["END"],
+        top_p=0.9,
     )
     google.models.generate_content(model=model, contents="Hello", config=config)
     request = sent(gateway)
@@ -209,7 +214,11 @@ WEATHER = {
     "functionDeclarations": [
         {
             "name": "weather",
-            "parametersJsonSchema": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+            "parametersJsonSchema": {
+                "type": "object",
+                "properties": {"city": {"type": "string"}},
+                "required": ["city"],
+            },
         }
     ]
 }
@@ -301,9 +310,7 @@ def test_fields_that_cannot_be_said(gateway, model):
         "safetySettings": [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_NONE"}],
         "generation_config": {"max_output_tokens": 50, "topK": 3},
     }
-    answer = httpx.post(
-        f"{gateway.url}/v1beta/models/{model}%3AgenerateContent?key={gateway.key}", json=body
-    )
+    answer = httpx.post(f"{gateway.url}/v1beta/models/{model}%3AgenerateContent?key={gateway.key}", json=body)
     assert answer.status_code == 200, answer.text
     assert "safetySettings" in answer.headers["x-orchestration-dropped"]
     assert 50 in sent(gateway).body.values()

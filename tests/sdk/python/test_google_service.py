@@ -1,4 +1,6 @@
-"""Errors, models, counts of tokens and embeddings with the real `google-genai` package. Checks Z5 and Z6 of the list of clients."""
+"""Errors, models, counts of tokens and embeddings with the real `google-genai` package. Checks Z5 and Z6 of the list of
+clients.
+"""
 
 import httpx
 import pytest

@@ -1,4 +1,6 @@
-"""What the tests with the packages of Anthropic and Google share: clients, a model behind each format, and a look at what went up."""
+"""What the tests with the packages of Anthropic and Google share: clients, a model behind each format, and a look at
+what went up.
+"""
 
 import base64
 import http.server
@@ -142,7 +144,7 @@ def shape(message):
 
 
 def check_order(events):
-    """That raw events of Anthropic's come in the order that the API promises, the blocks one after the other from 0 on."""
+    """That raw events of Anthropic's come in the order that the API promises, the blocks one by one from 0 on."""
     kinds = [event.type for event in events]
     assert kinds[0] == "message_start" and kinds.count("message_start") == 1, kinds
     assert kinds[-2:] == ["message_delta", "message_stop"] and kinds.count("message_stop") == 1, kinds
