@@ -9,7 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from planes import BODY_LIMIT, call, free_port, running, wait_for  # noqa: E402, F401
-from vendors import claude, google, picture  # noqa: E402, F401
+from vendors import claude, google, picture, vendor_clients  # noqa: E402, F401
 
 
 @pytest.fixture(scope="session")

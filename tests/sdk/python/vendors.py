@@ -80,21 +80,27 @@ def google_client(gateway, version=None, **options):
     return genai.Client(api_key=gateway.key, http_options=options)
 
 
+@pytest.fixture(scope="session")
+def vendor_clients(gateway):
+    """One client of each, since they take a while to make."""
+    google = google_client(gateway)
+    with anthropic_client(gateway) as claude:
+        yield SimpleNamespace(claude=claude, google=google)
+    google.close()
+
+
 @pytest.fixture
-def claude(gateway):
+def claude(gateway, vendor_clients):
     """A client of Anthropic's that does not retry by itself."""
     gateway.provider.forget()
-    with anthropic_client(gateway) as client:
-        yield client
+    return vendor_clients.claude
 
 
 @pytest.fixture
-def google(gateway):
+def google(gateway, vendor_clients):
     """A client of Google's."""
     gateway.provider.forget()
-    client = google_client(gateway)
-    yield client
-    client.close()
+    return vendor_clients.google
 
 
 @pytest.fixture
@@ -113,7 +119,7 @@ def picture():
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Serve) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/cat.png"
         server.shutdown()
 

@@ -82,6 +82,7 @@ fn word(error: &ProviderError) -> &'static str {
         ErrorKind::RateLimited | ErrorKind::Quota => "RESOURCE_EXHAUSTED",
         ErrorKind::Overloaded => "UNAVAILABLE",
         ErrorKind::Timeout => "DEADLINE_EXCEEDED",
+        ErrorKind::Server if error.status == 503 => "UNAVAILABLE",
         ErrorKind::UpstreamAuthentication | ErrorKind::Server => "INTERNAL",
     }
 }
