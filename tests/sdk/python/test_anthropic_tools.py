@@ -234,8 +234,12 @@ def test_the_runner_of_the_package(claude, gateway, model, stream, thread):
         return f"{city}: 21 degrees"
 
     calling(gateway, model, ("weather", {"city": "Paris"}), ("weather", {"city": "Rome"}))
-    calling(gateway, model, ("weather", {"city": "Oslo"}))
-    saying(gateway, model, "All are warm.")
+    # Anthropic may lose a thread at any time; the fake provider does each time, whatever was to be said then.
+    loses = thread is None and model == MODELS["anthropic"]
+    for answer in ({"tool_calls": [{"name": "weather", "arguments": '{"city":"Oslo"}'}]}, {"content": "All are warm."}):
+        if loses:
+            saying(gateway, model, "lost")
+        saying(gateway, model, **answer)
     runner = claude.beta.messages.tool_runner(
         model=model, max_tokens=2000, messages=ASK, tools=[weather], thread=thread, stream=stream
     )

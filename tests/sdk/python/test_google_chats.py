@@ -22,12 +22,15 @@ def tool(seen):
 
 
 def signatures(body):
-    """Of the calls in a request to Gemini, content by content."""
-    return [
-        [part.get("thoughtSignature") for part in content["parts"] if "functionCall" in part]
-        for content in body["contents"]
-        if any("functionCall" in part for part in content["parts"])
-    ]
+    """Of the calls in a request to Gemini, step by step; a step may be several contents, each of a chunk of a stream."""
+    steps, role = [], None
+    for content in body["contents"]:
+        if content["role"] == "model" and role != "model":
+            steps.append([])
+        role = content["role"]
+        if role == "model":
+            steps[-1] += [part.get("thoughtSignature") for part in content["parts"] if "functionCall" in part]
+    return [step for step in steps if step]
 
 
 @of(MODELS)

@@ -243,8 +243,9 @@ def test_no_byte_in_a_stream_but_events(google, gateway, model, tools):
 
 
 @of(MODELS)
-def test_the_end_of_a_broken_stream_is_an_event_too(google, gateway, model):
-    saying(gateway, model, "one two three four", error_after_chunks=2)
+@pytest.mark.parametrize("fault", [{"error_after_chunks": 2}, {"cut": {"inside_chunk": 2}}], ids=["error", "cut"])
+def test_the_end_of_a_broken_stream_is_an_event_too(google, gateway, model, fault):
+    saying(gateway, model, "one two three four", **fault)
     _, stream = raw_stream(gateway, model)
     events = stream.split(b"\r\n\r\n")
     assert events.pop() == b""

@@ -20,12 +20,15 @@ async fn an_error_that_is_no_event_becomes_one() {
     .await;
     let said = "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"one\"}]},\"index\":0}]}\r\n\r\n";
     let bare =
-        "{\n  \"error\": {\n    \"code\": 503,\n    \"message\": \"Busy.\",\n    \"status\": \"UNAVAILABLE\"\n  }\n}\n";
-    for end in ["", "\n", "\r\n\r\n"] {
+        "{\n  \"error\": {\n    \"code\": 503,\n    \"message\": \"Busy.\",\n    \"status\": \"UNAVAILABLE\"\n  }\n}";
+    for end in ["", "\n", "\n\n", "\r\n\r\n"] {
         bench.provider.script(Target::All, Script::sse(format!("{said}{bare}{end}")));
         let body = streamed(&bench).await;
         let rest = body.strip_prefix(said).expect("what came before passes as it came");
-        let event = rest.strip_prefix("data: ").and_then(|rest| rest.strip_suffix("\r\n\r\n")).expect("one event");
+        let event = rest
+            .strip_prefix("data: ")
+            .and_then(|rest| rest.strip_suffix("\r\n\r\n"))
+            .unwrap_or_else(|| panic!("one event: {rest:?}"));
         let error = error(event);
         assert_eq!(
             (&error["code"], &error["status"], &error["message"]),
