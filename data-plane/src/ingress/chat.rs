@@ -6,13 +6,13 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, request};
+use http::{HeaderMap, Uri, request};
 use shared::time::now_ms;
 use tokio::time::Instant;
 use translation::names;
 use translation::protocol::{Asked, Format, openai_error};
 
-use super::{Gateway, body, failed, identified, request_id, sticky};
+use super::{Gateway, body, failed, identified_to, request_id, sticky};
 use crate::attempt::{Answer, ClientHeaders, Failure, ProviderAnswer};
 use crate::auth;
 use crate::error::{self, GatewayError};
@@ -50,7 +50,8 @@ pub(super) async fn openai_responses(State(gateway): State<Arc<Gateway>>, reques
 
 /// `POST /v1/messages` (Anthropic API reference, "Create a Message").
 pub(super) async fn anthropic_messages(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
-    create(&gateway, request, Api::AnthropicMessages, Format::AnthropicMessages, Spoken::default()).await
+    let spoken = Spoken { beta: has(request.uri(), "beta", "true"), ..Spoken::default() };
+    create(&gateway, request, Api::AnthropicMessages, Format::AnthropicMessages, spoken).await
 }
 
 /// A request to the chat API `format`.
@@ -68,7 +69,7 @@ pub(super) async fn create(gateway: &Gateway, request: Request, api: Api, format
         Err(Failure::Gateway(error)) => failed(&error, format, meter),
         Err(Failure::Provider(said)) => pass_on_error(&said, format, meter),
     };
-    identified(response, &id)
+    identified_to(format, response, &id)
 }
 
 /// From the client's request to the head of a provider's answer.
@@ -80,9 +81,9 @@ async fn ask(
     spoken: Spoken,
     meter: &mut Meter,
 ) -> Result<(Answer, Delivery), Failure> {
-    let table = gateway.config.table().ok_or(GatewayError::NotReady)?;
+    let (table, body) = body::or_discard(gateway.config.table().ok_or(GatewayError::NotReady), body).await?;
     meter.snapshot_version = table.snapshot.version;
-    let principal = auth::principal(&table, parts, format)?;
+    let (principal, body) = body::or_discard(auth::principal(&table, parts, format), body).await?;
     meter.proxy_key = Some(Arc::clone(&principal.key));
 
     let body = body::read(&parts.headers, body, &gateway.limits).await?;
@@ -90,7 +91,8 @@ async fn ask(
     let conversation = (format == Format::OpenAiResponses)
         .then(|| Conversation { kept: gateway.conversations.of(&principal.key.id), asked: body.clone() });
     let body = conversation.as_ref().and_then(Conversation::resolved).unwrap_or(body);
-    let array = spoken.stream == Some(true) && !wants_events(parts);
+    // A client of Gemini's wants events or an array.
+    let array = spoken.stream == Some(true) && !has(&parts.uri, "alt", "sse");
     let signatures = gateway.signatures.of(&principal.key.id);
     let request = ChatRequest::read(format, &body, spoken)?;
     let request = request.signed_with(signatures.clone()).with_media(&gateway.media);
@@ -125,10 +127,10 @@ async fn ask(
     Ok((answer, Delivery { format, hide_usage, array, deadline, wish }))
 }
 
-/// Whether a client of Gemini's wants events and not an array.
-fn wants_events(parts: &request::Parts) -> bool {
-    let query = parts.uri.query().unwrap_or_default();
-    form_urlencoded::parse(query.as_bytes()).any(|(name, value)| name == "alt" && value == "sse")
+/// Whether the query says that `name` is `value`.
+fn has(uri: &Uri, name: &str, value: &str) -> bool {
+    let query = uri.query().unwrap_or_default();
+    form_urlencoded::parse(query.as_bytes()).any(|(other, its)| other == name && its == value)
 }
 
 async fn deliver(gateway: &Gateway, mut answer: Answer, delivery: Delivery, meter: Meter) -> Response {

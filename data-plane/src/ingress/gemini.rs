@@ -22,7 +22,7 @@ pub(super) async fn call(
     // The router has undone percent-encoding, so `%3A` is a colon here.
     let (model, method) = resource.rsplit_once(':').unwrap_or((&resource, ""));
     let model = model.to_owned();
-    let spoken = |stream| Spoken { model: Some(model.clone()), stream: Some(stream) };
+    let spoken = |stream| Spoken { model: Some(model.clone()), stream: Some(stream), ..Spoken::default() };
     match method {
         "generateContent" => {
             chat::create(&gateway, request, Api::GeminiGenerate, Format::GeminiGenerate, spoken(false)).await
@@ -41,7 +41,7 @@ pub(super) async fn call(
         }
         _ => {
             let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
-            refuse(&gateway, request, Format::GeminiGenerate, &GatewayError::UnknownRoute { method, path })
+            refuse(&gateway, request, Format::GeminiGenerate, &GatewayError::UnknownRoute { method, path }).await
         }
     }
 }

@@ -131,26 +131,27 @@ async fn unknown(State(gateway): State<Arc<Gateway>>, request: Request) -> Respo
     let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
     let (parts, body) = request.into_parts();
     let format = format_of(&parts);
-    refuse(&gateway, Request::from_parts(parts, body), format, &GatewayError::UnknownRoute { method, path })
+    refuse(&gateway, Request::from_parts(parts, body), format, &GatewayError::UnknownRoute { method, path }).await
 }
 
 async fn only_post(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
-    wrong_method(&gateway, request, "POST")
+    wrong_method(&gateway, request, "POST").await
 }
 
 async fn only_get(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
-    wrong_method(&gateway, request, "GET, HEAD")
+    wrong_method(&gateway, request, "GET, HEAD").await
 }
 
-fn wrong_method(gateway: &Gateway, request: Request, allowed: &'static str) -> Response {
+async fn wrong_method(gateway: &Gateway, request: Request, allowed: &'static str) -> Response {
     let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
     let (parts, body) = request.into_parts();
     let format = format_of(&parts);
-    refuse(gateway, Request::from_parts(parts, body), format, &GatewayError::Method { method, path, allowed })
+    refuse(gateway, Request::from_parts(parts, body), format, &GatewayError::Method { method, path, allowed }).await
 }
 
-fn refuse(gateway: &Gateway, request: Request, format: Format, error: &GatewayError) -> Response {
-    let (parts, _body) = request.into_parts();
+async fn refuse(gateway: &Gateway, request: Request, format: Format, error: &GatewayError) -> Response {
+    let (parts, body) = request.into_parts();
+    body::discard(body).await;
     let meter = Meter::start(&gateway.recorder, Api::Unknown, &parts);
     failed(error, format, meter)
 }
@@ -159,12 +160,20 @@ fn refuse(gateway: &Gateway, request: Request, format: Format, error: &GatewayEr
 fn failed(error: &GatewayError, format: Format, mut meter: Meter) -> Response {
     meter.failed(error);
     let response = error.response(format, meter.request_id());
-    identified(response, &request_id(&meter))
+    identified_to(format, response, &request_id(&meter))
 }
 
 /// The header value that names the request.
 fn request_id(meter: &Meter) -> HeaderValue {
     HeaderValue::from_str(meter.request_id()).unwrap_or_else(|_| HeaderValue::from_static("-"))
+}
+
+/// `response` with the id where a client of `format` looks for it: Anthropic's packages read `request-id` (Claude API documentation, "Errors").
+fn identified_to(format: Format, mut response: Response, id: &HeaderValue) -> Response {
+    if format == Format::AnthropicMessages {
+        response.headers_mut().insert("request-id", id.clone());
+    }
+    identified(response, id)
 }
 
 /// `response` with its `x-request-id`.

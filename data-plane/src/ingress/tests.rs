@@ -1,4 +1,6 @@
+mod anthropic;
 mod conversations;
+mod gemini;
 mod matrix;
 
 use std::sync::Arc;

@@ -4,12 +4,13 @@ use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use http::Uri;
 use serde::Deserialize;
 use tokio::time::Instant;
 use translation::ir;
 use translation::ir::TranslateError;
 use translation::object::{Object, ReadError};
-use translation::protocol::{Format, Target, openai_responses};
+use translation::protocol::{Format, Target, anthropic_messages, openai_responses};
 
 use super::outgoing::{Conversion, Outbound, Outgoing, Preparation};
 use crate::error::GatewayError;
@@ -36,6 +37,8 @@ pub struct Spoken {
     pub model: Option<String>,
     /// Whether the answer is to be a stream, where the URL tells.
     pub stream: Option<bool>,
+    /// Anthropic: `?beta=true`, which its packages add to what is not in the API for good.
+    pub beta: bool,
 }
 
 /// A request to one of the chat APIs, as far as routing reads it.
@@ -46,6 +49,7 @@ pub struct ChatRequest<'b> {
     object: Object<'b>,
     body: &'b Bytes,
     model_in_body: bool,
+    beta: bool,
     /// The model, as the client named it.
     pub model: Cow<'b, str>,
     /// Whether the answer is to be a stream.
@@ -76,7 +80,7 @@ impl<'b> ChatRequest<'b> {
     pub fn read(format: Format, body: &'b Bytes, spoken: Spoken) -> Result<Self, GatewayError> {
         let object = Object::read(body).map_err(read_error)?;
         object.once(ONCE).map_err(GatewayError::field)?;
-        let model_in_body = spoken.model.is_none();
+        let (model_in_body, beta) = (spoken.model.is_none(), spoken.beta);
         let model = match spoken.model {
             Some(model) => Cow::Owned(model),
             None => object.string("model").map_err(GatewayError::field)?.ok_or_else(|| {
@@ -109,6 +113,7 @@ impl<'b> ChatRequest<'b> {
             object,
             body,
             model_in_body,
+            beta,
             model,
             stream,
             include_usage,
@@ -191,6 +196,11 @@ impl<'b> ChatRequest<'b> {
             );
             return Err(GatewayError::Translate(TranslateError::unsupported(field, problem)));
         }
+        if format != Format::AnthropicMessages
+            && let Some(refusal) = anthropic_messages::refused_thread(request)
+        {
+            return Err(GatewayError::Translate(refusal));
+        }
         let mut request = self.fetched.put_into(request, Wanted::by(format, endpoint.quirks()));
         if let (Some(signatures), Some(family)) = (&self.signatures, family_of(format)) {
             request = signatures.attach(family, &request);
@@ -261,9 +271,19 @@ impl Outbound for ChatRequest<'_> {
         let endpoint = candidate.endpoint()?;
         let asks = self.format == Format::OpenAiChat && endpoint.quirks().stream_usage;
         let body = self.edited(candidate, asks)?;
-        let uri = endpoint.uri(self.format, &candidate.upstream_model, self.stream)?;
+        let mut uri = endpoint.uri(self.format, &candidate.upstream_model, self.stream)?;
+        if self.beta {
+            uri = with_query(&uri, "beta=true")?;
+        }
         Ok(Outgoing { stream: self.stream, ..Outgoing::json(uri, body, self.format) })
     }
+}
+
+fn with_query(uri: &Uri, pair: &str) -> Result<Uri, GatewayError> {
+    let mark = if uri.query().is_some() { '&' } else { '?' };
+    format!("{uri}{mark}{pair}")
+        .parse()
+        .map_err(|_| GatewayError::Internal("the URL of the provider's endpoint is malformed"))
 }
 
 /// Sets config's fields: overrides always, defaults where the client set nothing.

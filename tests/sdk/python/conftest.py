@@ -11,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from planes import BODY_LIMIT, Provider, call, create, free_port, running, wait_for  # noqa: E402, F401
+from vendors import claude, google, picture, vendor_clients  # noqa: E402, F401
 
 # A model behind each API that the gateway speaks to.
 MODELS = {
@@ -127,3 +128,9 @@ def hello(text="Hello"):
 def raw(error):
     """The answer that an exception of the package stands for."""
     return error.response
+
+
+def pytest_configure(config):
+    """Models that a package calls old are as good as others here."""
+    for words in ("The model 'claude-.*", "Using Claude with .*"):
+        config.addinivalue_line("filterwarnings", f"ignore:{words}")

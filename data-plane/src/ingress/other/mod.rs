@@ -139,7 +139,7 @@ async fn response(State(gateway): State<Arc<Gateway>>, Path(rest): Path<String>,
             let path = request.uri().path().strip_prefix("/v1").unwrap_or_default().to_owned();
             if !super::sticky::is_id(rest.as_str()) {
                 let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
-                return refuse(&gateway, request, format, &GatewayError::UnknownRoute { method, path });
+                return refuse(&gateway, request, format, &GatewayError::UnknownRoute { method, path }).await;
             }
             let query = without_key(request.uri().query());
             Wanted::Json(Asked { format, path: path.into(), query, model: None, default_model: None })
@@ -150,15 +150,15 @@ async fn response(State(gateway): State<Arc<Gateway>>, Path(rest): Path<String>,
 }
 
 async fn only_get_or_post(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
-    wrong_method(&gateway, request, "GET, HEAD, POST")
+    wrong_method(&gateway, request, "GET, HEAD, POST").await
 }
 
 async fn only_get_or_delete(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
-    wrong_method(&gateway, request, "GET, HEAD, DELETE")
+    wrong_method(&gateway, request, "GET, HEAD, DELETE").await
 }
 
 async fn only_get_post_or_delete(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
-    wrong_method(&gateway, request, "GET, HEAD, POST, DELETE")
+    wrong_method(&gateway, request, "GET, HEAD, POST, DELETE").await
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use http::{StatusCode, request};
 use tokio::time::Instant;
 use translation::protocol::Format;
 
-use super::super::{Gateway, body, chat, failed, identified, request_id};
+use super::super::{Gateway, body, chat, failed, identified_to, request_id};
 use super::{count, embeddings, json, objects, upload};
 use crate::attempt::{Answer, ClientHeaders, Failure};
 use crate::auth;
@@ -135,7 +135,7 @@ pub(in crate::ingress) async fn serve(
         Err(Failure::Gateway(error)) => failed(&error, format, meter),
         Err(Failure::Provider(said)) => chat::pass_on_error(&said, format, meter),
     };
-    identified(response, &id)
+    identified_to(format, response, &id)
 }
 
 /// Whether no tokens are spent on it: a response that is asked for again has been counted when it was made.
@@ -156,9 +156,9 @@ async fn ask(
     meter: &mut Meter,
     deadline: Instant,
 ) -> Result<Reply, Failure> {
-    let table = gateway.config.table().ok_or(GatewayError::NotReady)?;
+    let (table, body) = body::or_discard(gateway.config.table().ok_or(GatewayError::NotReady), body).await?;
     meter.snapshot_version = table.snapshot.version;
-    let principal = auth::principal(&table, parts, format)?;
+    let (principal, body) = body::or_discard(auth::principal(&table, parts, format), body).await?;
     meter.proxy_key = Some(Arc::clone(&principal.key));
     let client = ClientHeaders::new(parts, format);
     if let Some(trace_id) = client.trace_id() {

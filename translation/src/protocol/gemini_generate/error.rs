@@ -82,6 +82,7 @@ fn word(error: &ProviderError) -> &'static str {
         ErrorKind::RateLimited | ErrorKind::Quota => "RESOURCE_EXHAUSTED",
         ErrorKind::Overloaded => "UNAVAILABLE",
         ErrorKind::Timeout => "DEADLINE_EXCEEDED",
+        ErrorKind::Server if error.status == 503 => "UNAVAILABLE",
         ErrorKind::UpstreamAuthentication | ErrorKind::Server => "INTERNAL",
     }
 }
@@ -118,6 +119,9 @@ fn read(http: u16, status: &str, message: String, details: &[Value]) -> Provider
         return openai_error::key_refused();
     }
     let lower = message.to_ascii_lowercase();
+    if http == 413 {
+        return ProviderError::new(ErrorKind::TooLarge, message).code("request_too_large");
+    }
     let status = match (status, http) {
         ("" | "UNKNOWN", 400) => "INVALID_ARGUMENT",
         ("" | "UNKNOWN", 401 | 403) => "PERMISSION_DENIED",
