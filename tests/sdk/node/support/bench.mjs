@@ -13,12 +13,16 @@ assert.ok(GATEWAY_URL && PROVIDER_URL, 'run it by: python3 tests/sdk/planes.py n
 /** Where the gateway is, without a version. */
 export const URL = GATEWAY_URL;
 
+/** Where the fake provider is, without a version: what the packages get there is what they get from a vendor. */
+export const PROVIDER = PROVIDER_URL;
+
 /** The proxy key that may use all groups of `planes.py`, those of the faults among them. */
 export const ANY_KEY = GATEWAY_KEY;
 
 // One for each API: the vendor, the base URL below the fake provider, and the models.
 const APIS = {
   openai: ['openai', '/v1', ['gpt-4o', 'gpt-5.1', 'text-embedding-3-small']],
+  compatible: ['openai_compatible', '/v1', ['gpt-4o']],
   responses: ['openai_responses', '/v1', ['gpt-4.1', 'o4-mini']],
   anthropic: ['anthropic', '', ['claude-3-5-haiku', 'claude-sonnet-4-5', 'claude-opus-4-6']],
   gemini: ['gemini', '', ['gemini-2.5-flash', 'gemini-3-flash-preview', 'gemini-embedding-001']],
@@ -27,6 +31,7 @@ const APIS = {
 /** The model by which each upstream is asked where any will do, and the one that thinks. */
 const MODELS = {
   openai: { model: 'gpt-4o', thinker: 'gpt-5.1' },
+  compatible: { model: 'gpt-4o', thinker: 'gpt-4o' },
   responses: { model: 'gpt-4.1', thinker: 'o4-mini' },
   anthropic: { model: 'claude-sonnet-4-5', thinker: 'claude-opus-4-6' },
   gemini: { model: 'gemini-2.5-flash', thinker: 'gemini-3-flash-preview' },
@@ -111,11 +116,15 @@ class Upstream {
   }
 }
 
+/** Upstreams of every API. The first speaks both of OpenAI's, and is asked in the one that a client speaks. */
+const USUAL = ['openai', 'responses', 'anthropic', 'gemini'];
+
 /** Groups and a proxy key for the tests of one file, whose name is `name`. */
-export async function bench(name) {
+export async function bench(name, apis = USUAL) {
   const upstreams = {};
   const allowedGroups = [];
-  for (const [api, [providerType, base, models]] of Object.entries(APIS)) {
+  for (const api of apis) {
+    const [providerType, base, models] = APIS[api];
     const groupName = `node-${name}-${process.pid}-${api}`;
     const key = `sk-upstream-${groupName}-0001`;
     const group = { groupName, providerType, baseUrl: `${PROVIDER_URL}${base}`, apiKeys: [key], models };
