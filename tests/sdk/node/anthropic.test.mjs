@@ -291,13 +291,10 @@ test('A6 both ways to show the key, on both paths', async () => {
   assert.equal(sent['x-api-key'], upstreams.anthropic.key);
 });
 
-test('A6 version and betas reach the provider', async () => {
-  await client.beta.messages.create({
-    model: upstreams.anthropic.model,
-    max_tokens: 64,
-    messages: [user('Hello')],
-    betas: ['context-management-2025-06-27'],
-  });
+test('A6 version, betas and the query reach the provider', async () => {
+  const body = { model: upstreams.anthropic.model, max_tokens: 64, messages: [user('Hello')] };
+  // The majors before this one sent the query by themselves.
+  await client.beta.messages.create({ ...body, betas: ['context-management-2025-06-27'] }, { query: { beta: true } });
   const { headers, path } = (await upstreams.anthropic.received()).at(-1);
   assert.equal(headers['anthropic-version'], '2026-10-21');
   assert.equal(headers['anthropic-beta'], 'context-management-2025-06-27');
