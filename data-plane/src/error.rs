@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, StatusCode};
 use shared::pb::usage_record::Outcome;
 use thiserror::Error;
@@ -272,6 +272,10 @@ impl GatewayError {
         match self {
             Self::NotReady | Self::NoUpstream { .. } | Self::Draining => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            // The rest of the body is not read, so the connection ends; a client that is not told sends its next request into it.
+            Self::BodyTooLarge { .. } | Self::BodyTimeout => {
+                headers.insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Self::Method { allowed, .. } => {
                 headers.insert(ALLOW, HeaderValue::from_static(allowed));

@@ -317,6 +317,7 @@ async fn refusals_are_in_the_clients_shape() {
     for (request, status, code) in cases {
         let response = bench.send(request).await;
         assert_eq!(response.status().as_u16(), status, "{code}");
+        assert_eq!(response.headers().contains_key("connection"), status == 413, "{code}");
         let error = error(&text(response).await);
         assert_eq!(error["code"], code);
         assert!(error["message"].is_string() && error["type"].is_string());

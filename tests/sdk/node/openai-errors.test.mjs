@@ -170,10 +170,11 @@ test('a request that is too large', async () => {
 
 test('a provider that is silent', async () => {
   const { counted, sent } = counting({ maxRetries: 2 });
+  const before = (await receivedFor('fake-silent')).length;
   const error = await failure(counted.chat.completions.create({ model: 'fake-silent', messages: [user('Hello')] }));
   assert.equal(error.status, 504);
   assert.deepEqual(sent, ['0'], 'the provider may have done the work: it is not asked again');
-  assert.equal((await receivedFor('fake-silent')).length, 1);
+  assert.equal((await receivedFor('fake-silent')).length - before, 1);
 });
 
 test('a provider that is not there', async () => {
