@@ -24,18 +24,22 @@ pub struct Rule {
     pub allows: fn(u8, bool) -> bool,
     /// Exactly so many letters and digits, whatever `allows` says (Mistral's tool-call ids).
     pub exact: Option<usize>,
+    /// Whether all that do not fit are marked with their digest, so that what one becomes never depends on the others: a call's id must be the same in
+    /// each turn of a conversation, while tools come and go. Names stay as like as can be instead: the model reads them.
+    pub marked: bool,
 }
 
 /// OpenAI's names of tools.
-pub const OPENAI_NAMES: Rule = Rule { longest: 64, allows: |byte, _| is_word(byte), exact: None };
+pub const OPENAI_NAMES: Rule = Rule { longest: 64, allows: |byte, _| is_word(byte), exact: None, marked: false };
 /// OpenAI's ids of tool calls, of chat completions.
-pub const OPENAI_IDS: Rule = Rule { longest: 40, allows: |byte, _| byte.is_ascii_graphic(), exact: None };
+pub const OPENAI_IDS: Rule = Rule { longest: 40, allows: |byte, _| byte.is_ascii_graphic(), exact: None, marked: true };
 /// OpenAI's ids of tool calls, of the Responses API.
-pub const RESPONSES_IDS: Rule = Rule { longest: 64, allows: |byte, _| byte.is_ascii_graphic(), exact: None };
+pub const RESPONSES_IDS: Rule =
+    Rule { longest: 64, allows: |byte, _| byte.is_ascii_graphic(), exact: None, marked: true };
 /// Anthropic's names of tools.
-pub const ANTHROPIC_NAMES: Rule = Rule { longest: 128, allows: |byte, _| is_word(byte), exact: None };
+pub const ANTHROPIC_NAMES: Rule = Rule { longest: 128, allows: |byte, _| is_word(byte), exact: None, marked: false };
 /// Anthropic's ids of tool calls.
-pub const ANTHROPIC_IDS: Rule = Rule { longest: 256, allows: |byte, _| is_word(byte), exact: None };
+pub const ANTHROPIC_IDS: Rule = Rule { longest: 256, allows: |byte, _| is_word(byte), exact: None, marked: true };
 /// Gemini's names of functions: the first is a letter or an underscore.
 pub const GEMINI_NAMES: Rule = Rule {
     longest: 64,
@@ -43,6 +47,7 @@ pub const GEMINI_NAMES: Rule = Rule {
         byte.is_ascii_alphabetic() || byte == b'_' || (!first && (is_word(byte) || matches!(byte, b'.' | b':')))
     },
     exact: None,
+    marked: false,
 };
 
 fn is_word(byte: u8) -> bool {
@@ -78,7 +83,7 @@ impl Rule {
             .map(|(at, byte)| if byte.is_ascii() && (self.allows)(byte, at == 0) { char::from(byte) } else { '_' })
             .collect();
         let cut = fitted.len() > self.longest;
-        if cut || attempt > 0 || fitted.is_empty() {
+        if cut || self.marked || attempt > 0 || fitted.is_empty() {
             fitted.truncate(self.longest.saturating_sub(7));
             fitted.push('_');
             fitted.extend(format!("{tag:016x}").chars().take(6));

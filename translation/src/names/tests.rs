@@ -1,6 +1,8 @@
 use proptest::prelude::*;
 
-use super::{ANTHROPIC_NAMES, GEMINI_NAMES, Mapping, OPENAI_IDS, OPENAI_NAMES, Rule, new_call_id};
+use super::{
+    ANTHROPIC_IDS, ANTHROPIC_NAMES, GEMINI_NAMES, Mapping, OPENAI_IDS, OPENAI_NAMES, RESPONSES_IDS, Rule, new_call_id,
+};
 
 #[test]
 fn names_that_fit_are_told_as_they_are() {
@@ -33,6 +35,19 @@ fn mistral_wants_nine_letters_and_digits() {
     assert_eq!(mapped.len(), 9);
     assert_eq!(mapping.map("call_1234567890"), mapped);
     assert_ne!(mapping.map("call_1234567891"), mapped);
+}
+
+#[test]
+fn an_id_becomes_the_same_whatever_other_ids_there_are() {
+    for rule in [OPENAI_IDS, RESPONSES_IDS, ANTHROPIC_IDS] {
+        let alone = Mapping::new(rule).map("ruf ä");
+        let mut mapping = Mapping::new(rule);
+        // As plain replacement would make them.
+        mapping.reserve(["ruf___", "ruf_"]);
+        mapping.map("ruf?ä");
+        assert_eq!(mapping.map("ruf ä"), alone);
+        assert!(alone.starts_with("ruf_"), "{alone}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The conversation (translation specification, 2.1).
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::super::blocks::{Block, Cache, Input, ResultContent};
 use super::media::{self, Rules, is_ours};
@@ -32,8 +32,8 @@ pub(super) struct Writer<'w, 'r> {
     pending: Vec<Pending<'r>>,
     /// Where in `pending` a call is.
     waiting: HashMap<&'r str, usize>,
-    /// Ids of all calls so far.
-    used: HashSet<&'r str>,
+    /// How often each id has been a call's so far.
+    used: HashMap<&'r str, usize>,
     /// The blocks of the user's turn that is under way, behind the results.
     user: Vec<Block<'r>>,
 }
@@ -66,7 +66,7 @@ pub(super) fn write<'r>(
         turns: Vec::with_capacity(request.messages.len()),
         pending: Vec::new(),
         waiting: HashMap::new(),
-        used: HashSet::new(),
+        used: HashMap::new(),
         user: Vec::new(),
     };
     for message in &request.messages {
@@ -161,10 +161,11 @@ impl<'r> Writer<'_, 'r> {
 
     fn call(&mut self, message: &'r Message, call: &'r ToolCall) -> Block<'r> {
         // Some vendors count their calls from 0 in every turn; Anthropic wants ids that are unique over the conversation.
-        let told = if self.used.insert(&call.id) {
-            self.ids.map(&call.id)
-        } else {
-            self.ids.map(&format!("{}#{}", call.id, message.origin))
+        let times = self.used.entry(&call.id).or_default();
+        *times += 1;
+        let told = match *times {
+            1 => self.ids.map(&call.id),
+            times => self.ids.map(&format!("{}#{times}", call.id)),
         };
         self.waiting.insert(&call.id, self.pending.len());
         self.pending.push(Pending { id: &call.id, told: told.clone(), message, result: None });

@@ -6,6 +6,10 @@ use super::super::answer::wire::{Call, Function};
 use super::super::thoughts::Extra;
 use crate::ir::{CallKind, Event, Signature};
 use crate::names::new_call_id;
+use crate::protocol::sse::LARGEST_EVENT;
+
+/// Most calls of one answer. A piece is looked for among all, so that work grows with their number.
+const MOST_CALLS: usize = 1_024;
 
 /// The calls of one answer.
 #[derive(Debug, Default)]
@@ -13,6 +17,8 @@ pub(super) struct Calls {
     known: Vec<Known>,
     /// Calls that events have been given of: the next number.
     told: usize,
+    /// There are more than are kept.
+    too_many: bool,
 }
 
 #[derive(Debug)]
@@ -48,6 +54,11 @@ impl Calls {
         self.told > 0
     }
 
+    /// Whether there are more, or more of one without a name, than an answer may make us keep.
+    pub(super) fn too_many(&self) -> bool {
+        self.too_many
+    }
+
     /// Takes a piece of one. `signed`, if it has no signature of its own.
     pub(super) fn push(&mut self, call: Call<'_>, signed: &mut Option<Signature>, events: &mut Vec<Event>) {
         let (name, arguments, kind) = match (call.custom.0, call.function.0) {
@@ -77,6 +88,16 @@ impl Calls {
         self.piece(Piece { index, id, name, arguments, kind, signature }, events);
     }
 
+    /// Ends those that are whole: something else of the answer follows them.
+    pub(super) fn end_whole(&mut self, events: &mut Vec<Event>) {
+        for call in &mut self.known {
+            // Brackets in free text tell nothing.
+            if call.kind == CallKind::Function && call.arguments.complete() {
+                call.end(events);
+            }
+        }
+    }
+
     /// Ends all that are open.
     pub(super) fn end(&mut self, events: &mut Vec<Event>) {
         for call in &mut self.known {
@@ -88,6 +109,10 @@ impl Calls {
         let at = match self.find(&piece) {
             Some(at) => at,
             None if piece.name.is_empty() && piece.id.is_empty() && self.known.is_empty() => return,
+            None if self.known.len() == MOST_CALLS => {
+                self.too_many = true;
+                return;
+            }
             None => {
                 self.known.push(Known {
                     index: piece.index,
@@ -115,6 +140,7 @@ impl Calls {
             call.signature = call.signature.take().or(piece.signature);
             if piece.name.is_empty() {
                 call.held.push_str(&piece.arguments);
+                self.too_many |= self.known.iter().map(|call| call.held.len()).sum::<usize>() > LARGEST_EVENT;
                 return;
             }
             call.name = piece.name.into_owned();

@@ -156,6 +156,9 @@ impl State {
             // Streams carry one answer: of several that were asked for, the first.
             if choice.index.0.unwrap_or_default() == 0 {
                 self.choice(choice, events);
+                if self.over {
+                    return;
+                }
             }
         }
         if let Some(usage) = usage {
@@ -171,6 +174,10 @@ impl State {
         let before = events.len();
         if let Some(message) = choice.delta.0.or(choice.message.0) {
             self.message(message, events);
+            if self.calls.too_many() {
+                let words = "The provider called more tools than one answer may.";
+                return self.fail(ProviderError::new(ErrorKind::Server, words).code("bad_upstream_response"), events);
+            }
         }
         self.said |= events.len() > before;
         events.extend(logprobs(choice.logprobs).map(Event::Logprobs));
@@ -195,6 +202,7 @@ impl State {
             self.thought(thought, spoken || self.thinking, events);
         }
         for part in said {
+            self.calls.end_whole(events);
             match part {
                 Part::Text { text, .. } => events.push(Event::Text(text)),
                 Part::Refusal(words) => events.push(Event::Refusal(words)),

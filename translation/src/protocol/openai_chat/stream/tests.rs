@@ -1,3 +1,4 @@
+mod calls;
 mod decode;
 mod encode;
 mod watch;

@@ -214,7 +214,7 @@ fn short_user(user: &str) -> Cow<'_, str> {
     if user.len() <= LONGEST_USER {
         return Cow::Borrowed(user);
     }
-    let rule = Rule { longest: LONGEST_USER, allows: |byte, _| byte.is_ascii_graphic(), exact: None };
+    let rule = Rule { longest: LONGEST_USER, allows: |byte, _| byte.is_ascii_graphic(), exact: None, marked: true };
     Cow::Owned(Mapping::new(rule).map(user))
 }
 

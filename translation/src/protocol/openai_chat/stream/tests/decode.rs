@@ -20,7 +20,7 @@ fn events_cut(stream: &[u8], cuts: &[usize]) -> Vec<Event> {
     events
 }
 
-fn events(stream: &str) -> Vec<Event> {
+pub(super) fn events(stream: &str) -> Vec<Event> {
     events_cut(stream.as_bytes(), &[])
 }
 
@@ -29,17 +29,17 @@ fn frame(value: &Value) -> String {
 }
 
 /// One chunk with a delta.
-fn delta(delta: Value) -> String {
+pub(super) fn delta(delta: Value) -> String {
     frame(
         &json!({"id": "c", "model": "m", "created": 5, "choices": [{"index": 0, "delta": delta, "finish_reason": null}]}),
     )
 }
 
-fn finish(reason: &str) -> String {
+pub(super) fn finish(reason: &str) -> String {
     frame(&json!({"id": "c", "choices": [{"index": 0, "delta": {}, "finish_reason": reason}]}))
 }
 
-const DONE: &str = "data: [DONE]\n\n";
+pub(super) const DONE: &str = "data: [DONE]\n\n";
 
 fn collected(stream: &str) -> Result<Response, ProviderError> {
     let mut collector = Collector::default();
@@ -101,7 +101,7 @@ fn call(id: &str, name: &str, arguments: &str) -> Part {
     Part::ToolCall(ToolCall { id, name, arguments, kind: CallKind::Function, signature: None, cache: None })
 }
 
-fn piece(call: Value) -> String {
+pub(super) fn piece(call: Value) -> String {
     delta(json!({"tool_calls": [call]}))
 }
 
