@@ -1,5 +1,6 @@
 //! Wire formats: one folder for each, behind one trait.
 //!
+//! - [`bedrock_converse`]: Amazon Bedrock's Converse API.
 //! - [`openai_error`]: the errors of OpenAI's APIs.
 //! - [`sse`]: server-sent events, whatever they carry.
 
@@ -11,6 +12,7 @@ use bytes::Bytes;
 use crate::facts::ModelFacts;
 use crate::ir::{self, Dropped, Event, ProviderError, TranslateError, Usage};
 
+pub mod bedrock_converse;
 pub mod openai_error;
 pub mod sse;
 mod unserved;
@@ -247,7 +249,7 @@ impl Format {
             Self::OpenAiResponses => &unserved::Unserved(Self::OpenAiResponses),
             Self::AnthropicMessages => &unserved::Unserved(Self::AnthropicMessages),
             Self::GeminiGenerate => &unserved::Unserved(Self::GeminiGenerate),
-            Self::BedrockConverse => &unserved::Unserved(Self::BedrockConverse),
+            Self::BedrockConverse => &bedrock_converse::BedrockConverse,
         }
     }
 
