@@ -6,6 +6,7 @@ mod headers;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::AUTHORIZATION;
 use http::response::Parts;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::Full;
@@ -21,6 +22,7 @@ use translation::protocol::{Format, openai_error};
 
 use crate::error::GatewayError;
 use crate::metrics::AttemptResult;
+use crate::provider::credential::Errand;
 use crate::provider::verdict::Verdict;
 use crate::request::{Conversion, Outbound, Outgoing};
 use crate::respond::collect::{self, Collected, Patience};
@@ -169,46 +171,63 @@ impl Attempts {
             return Err(Step::Next(GatewayError::Internal("the group has no provider").into()));
         };
         let Outgoing { uri, body, format, stream, conversion } = outgoing;
-        let mut headers = client.for_upstream(format, stream);
-        endpoint.headers(&mut headers);
-        let mut upstream_request = Request::new(Full::new(body));
-        *upstream_request.method_mut() = Method::POST;
-        *upstream_request.uri_mut() = uri;
-        *upstream_request.headers_mut() = headers;
-        if let Err(error) = candidate.key.credential.put(&mut upstream_request) {
-            return Err(Step::Next(error.into()));
-        }
-        for (name, value) in &group.headers {
-            upstream_request.headers_mut().insert(name.clone(), value.clone());
-        }
-
-        meter.attempt(&candidate);
         let until = deadline.min(Instant::now() + group.group.timeout);
-        let response = match timeout_at(until, self.upstream.send(&group.exit, upstream_request)).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => {
-                debug!(request_id = meter.request_id(), group = &*group.group.name, %error, "attempt failed");
-                let reason =
-                    if error.is_connect() { "no connection" } else { "it closed the connection without an answer" };
-                meter.attempt_ended(AttemptResult::ConnectError, 0, reason);
-                return Err(Step::Next(GatewayError::Connect(reason).into()));
+        let credential = &candidate.key.credential;
+        let errand = Errand { upstream: &self.upstream, exit: &group.exit, deadline: until };
+        let mut renewed = false;
+        let (head, answered) = loop {
+            let mut headers = client.for_upstream(format, stream);
+            endpoint.headers(&mut headers);
+            for (name, value) in &group.headers {
+                headers.insert(name.clone(), value.clone());
             }
-            Err(_elapsed) => {
-                meter.attempt_ended(AttemptResult::Timeout, 0, "no answer in time");
-                return Err(Step::Next(GatewayError::Timeout.into()));
+            let mut upstream_request = Request::new(Full::new(body.clone()));
+            *upstream_request.method_mut() = Method::POST;
+            *upstream_request.uri_mut() = uri.clone();
+            *upstream_request.headers_mut() = headers;
+            if let Err(error) = credential.put(&mut upstream_request, &body, errand).await {
+                meter.attempt(&candidate);
+                meter.attempt_ended(AttemptResult::ConnectError, 0, &error.to_string());
+                return Err(Step::Next(error.into()));
             }
+            let sent = credential.tokens().and_then(|_| upstream_request.headers().get(AUTHORIZATION).cloned());
+
+            meter.attempt(&candidate);
+            let response = match timeout_at(until, self.upstream.send(&group.exit, upstream_request)).await {
+                Ok(Ok(response)) => response,
+                Ok(Err(error)) => {
+                    debug!(request_id = meter.request_id(), group = &*group.group.name, %error, "attempt failed");
+                    let reason =
+                        if error.is_connect() { "no connection" } else { "it closed the connection without an answer" };
+                    meter.attempt_ended(AttemptResult::ConnectError, 0, reason);
+                    return Err(Step::Next(GatewayError::Connect(reason).into()));
+                }
+                Err(_elapsed) => {
+                    meter.attempt_ended(AttemptResult::Timeout, 0, "no answer in time");
+                    return Err(Step::Next(GatewayError::Timeout.into()));
+                }
+            };
+            // An access token may have been withdrawn before its time: that says nothing of the key.
+            if response.status() != StatusCode::UNAUTHORIZED || renewed || !credential.renew(sent.as_ref()) {
+                break response.into_parts();
+            }
+            meter.attempt_ended(
+                AttemptResult::KeyRefused,
+                401,
+                "the provider refused the access token; another is got",
+            );
+            renewed = true;
         };
-        let (head, body) = response.into_parts();
         let verdict = endpoint.classify(head.status, &head.headers);
         let status = head.status.as_u16();
         match verdict {
             Verdict::Success => {
                 meter.attempt_ended(AttemptResult::Success, status, "");
                 self.worked(&candidate);
-                Ok(Answer { head, body, candidate, format, conversion })
+                Ok(Answer { head, body: answered, candidate, format, conversion })
             }
             Verdict::ClientFault => {
-                let said = said(candidate, format, head, body).await;
+                let said = said(candidate, format, head, answered).await;
                 if said.error.kind == ErrorKind::UpstreamAuthentication {
                     // Gemini says so with a 400.
                     return Err(self.key_refused(said, meter));
@@ -218,19 +237,19 @@ impl Attempts {
             }
             Verdict::RateLimited(pause) => {
                 meter.attempt_ended(AttemptResult::RateLimited, status, "rate limited");
-                let said = said(candidate, format, head, body).await;
+                let said = said(candidate, format, head, answered).await;
                 let pause = pause.or(said.error.retry_after).unwrap_or(DEFAULT_PAUSE);
                 let pause = i64::try_from(pause.as_millis()).unwrap_or_default();
                 self.observe(&said.candidate, Health::CoolingDown, now_ms() + pause, status);
                 Err(Step::Next(Failure::Provider(said)))
             }
             Verdict::KeyRefused => {
-                let said = said(candidate, format, head, body).await;
+                let said = said(candidate, format, head, answered).await;
                 Err(self.key_refused(said, meter))
             }
             Verdict::Retryable => {
                 meter.attempt_ended(AttemptResult::ServerError, status, "the provider failed");
-                Err(Step::Next(Failure::Provider(said(candidate, format, head, body).await)))
+                Err(Step::Next(Failure::Provider(said(candidate, format, head, answered).await)))
             }
             Verdict::Unusable(why) => {
                 meter.attempt_ended(AttemptResult::Unusable, status, why);
