@@ -131,6 +131,9 @@ pub enum GatewayError {
         /// Its words, where they cannot repeat a part of the key.
         said: Option<String>,
     },
+    /// No access token could be got with our key.
+    #[error("the gateway has no access token for the provider: {0}")]
+    Token(&'static str),
     /// The gateway ends, and its drain deadline has passed.
     #[error("this gateway node is shutting down and could not finish the answer; send the request again")]
     Draining,
@@ -174,7 +177,9 @@ impl GatewayError {
             Self::Encoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
-            Self::Connect(_) | Self::Cut | Self::Credentials { .. } | Self::Unusable(_) => StatusCode::BAD_GATEWAY,
+            Self::Connect(_) | Self::Cut | Self::Credentials { .. } | Self::Token(_) | Self::Unusable(_) => {
+                StatusCode::BAD_GATEWAY
+            }
             Self::Provider(error) => StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_GATEWAY),
             Self::Loop => StatusCode::LOOP_DETECTED,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -205,7 +210,7 @@ impl GatewayError {
             Self::Connect(_) => "upstream_connect_error",
             Self::Timeout => "upstream_timeout",
             Self::Cut => "upstream_connection_closed",
-            Self::Credentials { .. } => "upstream_authentication_failed",
+            Self::Credentials { .. } | Self::Token(_) => "upstream_authentication_failed",
             Self::Unusable(_) => "upstream_invalid_response",
             Self::Provider(_) => "upstream_error",
             Self::Loop => "loop_detected",
@@ -217,9 +222,12 @@ impl GatewayError {
     pub fn outcome(&self) -> Outcome {
         match self {
             Self::Timeout | Self::BodyTimeout => Outcome::Timeout,
-            Self::Connect(_) | Self::Cut | Self::Credentials { .. } | Self::Unusable(_) | Self::Provider(_) => {
-                Outcome::UpstreamError
-            }
+            Self::Connect(_)
+            | Self::Cut
+            | Self::Credentials { .. }
+            | Self::Token(_)
+            | Self::Unusable(_)
+            | Self::Provider(_) => Outcome::UpstreamError,
             Self::Internal(_) | Self::Draining => Outcome::InternalError,
             Self::BodyUnreadable(_) => Outcome::ClientGone,
             _ => Outcome::Refused,
@@ -234,7 +242,7 @@ impl GatewayError {
             Self::Forbidden(_) => ErrorKind::PermissionDenied,
             Self::BodyTooLarge { .. } => ErrorKind::TooLarge,
             Self::Timeout => ErrorKind::Timeout,
-            Self::Credentials { .. } => ErrorKind::UpstreamAuthentication,
+            Self::Credentials { .. } | Self::Token(_) => ErrorKind::UpstreamAuthentication,
             Self::Connect(_) | Self::Cut | Self::Unusable(_) | Self::Loop | Self::Internal(_) => ErrorKind::Server,
             Self::Provider(error) => error.kind,
             _ => ErrorKind::InvalidRequest,

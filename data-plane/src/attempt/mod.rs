@@ -6,7 +6,7 @@ mod headers;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::response::Parts;
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use http_body_util::Full;
@@ -22,6 +22,7 @@ use translation::protocol::{Format, openai_error};
 
 use crate::error::GatewayError;
 use crate::metrics::AttemptResult;
+use crate::provider::credential::Errand;
 use crate::provider::verdict::Verdict;
 use crate::request::{Content, Conversion, Outbound, Outgoing};
 use crate::respond::collect::{self, Collected, Patience};
@@ -190,52 +191,70 @@ impl Attempts {
             headers.insert(ACCEPT, ANYTHING);
         }
         endpoint.headers(&mut headers);
+        for (name, value) in &group.headers {
+            headers.insert(name.clone(), value.clone());
+        }
         // How long a body on its way takes is the client's matter: the group's time for an answer begins behind it.
         let until = if passing.is_some() { deadline } else { deadline.min(Instant::now() + group.group.timeout) };
-        let mut upstream_request = Request::new(Full::new(body));
-        *upstream_request.method_mut() = method;
-        *upstream_request.uri_mut() = uri;
-        *upstream_request.headers_mut() = headers;
-        if let Err(error) = candidate.key.credential.put(&mut upstream_request) {
-            return Err(Step::Next(error.into()));
-        }
-        for (name, value) in &group.headers {
-            upstream_request.headers_mut().insert(name.clone(), value.clone());
-        }
-        let (passing, progress) = passing.map(|passing| (passing.body, passing.progress)).unzip();
-        let upstream_request =
-            upstream_request.map(|whole| passing.map_or(RequestBody::Whole(whole), RequestBody::Passing));
+        let credential = &candidate.key.credential;
+        let errand = Errand { upstream: &self.upstream, exit: &group.exit, deadline: until };
+        let (mut passing, progress) = passing.map(|passing| (passing.body, passing.progress)).unzip();
+        // A body on its way is there once: no second try with another token.
+        let mut renewed = passing.is_some();
+        let (head, answered) = loop {
+            let mut upstream_request = Request::new(Full::new(body.clone()));
+            *upstream_request.method_mut() = method.clone();
+            *upstream_request.uri_mut() = uri.clone();
+            // Only a token can be got anew: all else is sent once.
+            let again = credential.tokens().is_some();
+            *upstream_request.headers_mut() = if again { headers.clone() } else { std::mem::take(&mut headers) };
+            if let Err(error) = credential.put(&mut upstream_request, &body, errand).await {
+                meter.attempt(&candidate);
+                meter.attempt_ended(AttemptResult::ConnectError, 0, &error.to_string());
+                return Err(Step::Next(error.into()));
+            }
+            let sent = credential.tokens().and_then(|_| upstream_request.headers().get(AUTHORIZATION).cloned());
+            let passing = passing.take();
+            let upstream_request =
+                upstream_request.map(|whole| passing.map_or(RequestBody::Whole(whole), RequestBody::Passing));
 
-        meter.attempt(&candidate);
-        let response = match timeout_at(until, self.upstream.send(&group.exit, upstream_request)).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => {
-                if let Some(fault) = progress.and_then(|progress| progress.fault()) {
-                    meter.attempt_ended(AttemptResult::ClientFault, 0, "the client's body broke off");
-                    return Err(Step::End(fault.into()));
+            meter.attempt(&candidate);
+            let response = match timeout_at(until, self.upstream.send(&group.exit, upstream_request)).await {
+                Ok(Ok(response)) => response,
+                Ok(Err(error)) => {
+                    if let Some(fault) = progress.as_ref().and_then(|progress| progress.fault()) {
+                        meter.attempt_ended(AttemptResult::ClientFault, 0, "the client's body broke off");
+                        return Err(Step::End(fault.into()));
+                    }
+                    debug!(request_id = meter.request_id(), group = &*group.group.name, %error, "attempt failed");
+                    let reason =
+                        if error.is_connect() { "no connection" } else { "it closed the connection without an answer" };
+                    meter.attempt_ended(AttemptResult::ConnectError, 0, reason);
+                    return Err(Step::Next(GatewayError::Connect(reason).into()));
                 }
-                debug!(request_id = meter.request_id(), group = &*group.group.name, %error, "attempt failed");
-                let reason =
-                    if error.is_connect() { "no connection" } else { "it closed the connection without an answer" };
-                meter.attempt_ended(AttemptResult::ConnectError, 0, reason);
-                return Err(Step::Next(GatewayError::Connect(reason).into()));
+                Err(_elapsed) => {
+                    meter.attempt_ended(AttemptResult::Timeout, 0, "no answer in time");
+                    return Err(Step::Next(GatewayError::Timeout.into()));
+                }
+            };
+            // An access token may have been withdrawn before its time: that says nothing of the key.
+            if response.status() != StatusCode::UNAUTHORIZED || renewed || !credential.renew(sent.as_ref()) {
+                break response.into_parts();
             }
-            Err(_elapsed) => {
-                meter.attempt_ended(AttemptResult::Timeout, 0, "no answer in time");
-                return Err(Step::Next(GatewayError::Timeout.into()));
-            }
+            let reason = "the provider refused the access token; another is got";
+            meter.attempt_ended(AttemptResult::KeyRefused, 401, reason);
+            renewed = true;
         };
-        let (head, body) = response.into_parts();
         let verdict = endpoint.classify(head.status, &head.headers);
         let status = head.status.as_u16();
         match verdict {
             Verdict::Success => {
                 meter.attempt_ended(AttemptResult::Success, status, "");
                 self.worked(&candidate);
-                Ok(Answer { head, body, candidate, format, conversion, learn: None })
+                Ok(Answer { head, body: answered, candidate, format, conversion, learn: None })
             }
             Verdict::ClientFault => {
-                let said = said(candidate, format, head, body).await;
+                let said = said(candidate, format, head, answered).await;
                 if said.error.kind == ErrorKind::UpstreamAuthentication {
                     // Gemini says so with a 400.
                     return Err(self.key_refused(said, meter, beside_chat));
@@ -245,7 +264,7 @@ impl Attempts {
             }
             Verdict::RateLimited(pause) => {
                 meter.attempt_ended(AttemptResult::RateLimited, status, "rate limited");
-                let said = said(candidate, format, head, body).await;
+                let said = said(candidate, format, head, answered).await;
                 let pause = pause.or(said.error.retry_after).unwrap_or(DEFAULT_PAUSE);
                 let pause = i64::try_from(pause.as_millis()).unwrap_or_default();
                 // What is asked for without a model has limits of its own.
@@ -255,12 +274,12 @@ impl Attempts {
                 Err(Step::Next(Failure::Provider(said)))
             }
             Verdict::KeyRefused => {
-                let said = said(candidate, format, head, body).await;
+                let said = said(candidate, format, head, answered).await;
                 Err(self.key_refused(said, meter, beside_chat))
             }
             Verdict::Retryable => {
                 meter.attempt_ended(AttemptResult::ServerError, status, "the provider failed");
-                Err(Step::Next(Failure::Provider(said(candidate, format, head, body).await)))
+                Err(Step::Next(Failure::Provider(said(candidate, format, head, answered).await)))
             }
             Verdict::Unusable(why) => {
                 meter.attempt_ended(AttemptResult::Unusable, status, why);
