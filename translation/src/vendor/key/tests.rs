@@ -64,6 +64,8 @@ fn the_key_file_of_a_service_account() {
     for wrong in ["sk-1", "{}", r#"{"type":"service_account","client_email":"a","private_key":"k"}"#] {
         assert!(account(wrong).unwrap_err().contains("JSON key file"), "{wrong}");
     }
+    let damaged = file("https://h").replace("AAAA", "AA!");
+    assert!(account(&damaged).unwrap_err().contains("not base64"));
     let user = file("https://h").replace("service_account", "authorized_user");
     assert!(account(&user).unwrap_err().contains("not that of a service account"));
 }
