@@ -144,6 +144,9 @@ pub(super) fn pass_on_error(said: &ProviderAnswer, format: Format, mut meter: Me
     let mut response = if as_it_is && !said.body.is_empty() {
         error::json_response(said.status, redact::redact(key, said.body.clone()))
     } else {
+        if same_shape {
+            error.status = said.status.as_u16();
+        }
         if error.code.is_none() {
             error.code = Some("upstream_error".into());
         }

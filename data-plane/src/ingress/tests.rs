@@ -174,7 +174,7 @@ async fn a_provider_has_its_own_words() {
 
     bench.provider.always(Target::All, Script::html_502());
     let (status, body) = bench.chat(&plain("gpt-4o", false)).await;
-    assert_eq!((status, &error(&body)["code"]), (502, &json!("upstream_error")));
+    assert_eq!((status, &error(&body)["code"]), (502, &json!("bad_upstream_response")));
     assert!(!body.contains("cloudflare"), "{body}");
 }
 

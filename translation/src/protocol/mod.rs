@@ -1,5 +1,9 @@
 //! Wire formats: one folder for each, behind one trait.
 //!
+//! - [`openai_chat`]: OpenAI chat completions.
+//! - [`anthropic_messages`]: Anthropic's Messages API.
+//! - [`gemini_generate`]: Gemini's `generateContent`.
+//! - [`openai_responses`]: OpenAI's Responses API.
 //! - [`bedrock_converse`]: Amazon Bedrock's Converse API.
 //! - [`openai_error`]: the errors of OpenAI's APIs.
 //! - [`sse`]: server-sent events, whatever they carry.
@@ -12,8 +16,12 @@ use bytes::Bytes;
 use crate::facts::ModelFacts;
 use crate::ir::{self, Dropped, Event, ProviderError, TranslateError, Usage};
 
+pub mod anthropic_messages;
 pub mod bedrock_converse;
+pub mod gemini_generate;
+pub mod openai_chat;
 pub mod openai_error;
+pub mod openai_responses;
 pub mod sse;
 mod unserved;
 
@@ -245,10 +253,10 @@ impl Format {
     /// The format's implementation.
     pub fn protocol(self) -> &'static dyn Protocol {
         match self {
-            Self::OpenAiChat => &unserved::Unserved(Self::OpenAiChat),
-            Self::OpenAiResponses => &unserved::Unserved(Self::OpenAiResponses),
-            Self::AnthropicMessages => &unserved::Unserved(Self::AnthropicMessages),
-            Self::GeminiGenerate => &unserved::Unserved(Self::GeminiGenerate),
+            Self::OpenAiChat => &openai_chat::OpenAiChat,
+            Self::OpenAiResponses => &openai_responses::OpenAiResponses,
+            Self::AnthropicMessages => &anthropic_messages::AnthropicMessages,
+            Self::GeminiGenerate => &gemini_generate::GeminiGenerate,
             Self::BedrockConverse => &bedrock_converse::BedrockConverse,
         }
     }

@@ -1,17 +1,12 @@
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use super::{provider, wait};
 use crate::FakeProvider;
 use crate::journal::End;
 use crate::queue::Target;
 use crate::script::{Cut, Script};
-
-async fn provider() -> FakeProvider {
-    FakeProvider::bind("127.0.0.1:0".parse().unwrap()).await.unwrap()
-}
 
 /// Sends `body` over a plain socket and reads to the end of the connection.
 async fn exchange(provider: &FakeProvider, body: &Value) -> String {
@@ -151,15 +146,36 @@ async fn control(provider: &FakeProvider, route: &str, body: &str) -> String {
     answer
 }
 
-async fn wait<T>(mut condition: impl FnMut() -> Option<T>) -> T {
-    tokio::time::timeout(Duration::from_secs(10), async {
-        loop {
-            if let Some(value) = condition() {
-                return value;
-            }
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    })
-    .await
-    .expect("the condition holds in time")
+#[tokio::test]
+async fn a_structured_answer_fits_its_schema() {
+    let provider = provider().await;
+    let mut request = chat(false);
+    request["response_format"] = json!({ "type": "json_schema", "json_schema": { "name": "x", "schema": {
+        "type": "object", "required": ["age"], "properties": { "age": { "type": "integer", "minimum": 18 } } } } });
+    let answer = exchange(&provider, &request).await;
+    assert!(answer.contains(r#""content":"{\"age\":18}""#), "{answer}");
+}
+
+#[tokio::test]
+async fn choices_are_as_many_as_asked_for() {
+    let provider = provider().await;
+    let mut request = chat(true);
+    request["n"] = json!(2);
+    let answer = exchange(&provider, &request).await;
+    assert_eq!(answer.matches("\"finish_reason\":\"stop\"").count(), 2, "{answer}");
+}
+
+#[tokio::test]
+async fn thoughts_refusals_and_ends_are_scripted() {
+    let provider = provider().await;
+    provider.script(Target::All, Script::saying("Yes").thinking("Hm, hm").finish("length").usage(9, 5).cached(4, 2));
+    let answer = exchange(&provider, &chat(false)).await;
+    assert!(
+        answer.contains(r#""reasoning_content":"Hm, hm""#) && answer.contains(r#""finish_reason":"length""#),
+        "{answer}"
+    );
+    assert!(answer.contains(r#""cached_tokens":4"#) && answer.contains(r#""reasoning_tokens":2"#), "{answer}");
+    provider.script(Target::All, Script::refusing("I will not"));
+    let answer = exchange(&provider, &chat(true)).await;
+    assert!(answer.contains(r#"{"refusal":"will "}"#) && answer.contains(r#""finish_reason":"stop""#), "{answer}");
 }
