@@ -116,7 +116,11 @@ fn is_region(text: &str) -> bool {
 /// The region in the host of an endpoint, such as `bedrock-runtime.us-east-1.amazonaws.com` or one within a private network (AWS General Reference, "Amazon Bedrock
 /// endpoints and quotas").
 fn region_of(base_url: &str) -> Option<&str> {
+    const AWS: [&str; 4] = [".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".api.aws"];
     let host = base_url.split_once("://")?.1.split(['/', ':']).next()?;
+    if !AWS.iter().any(|end| host.ends_with(end)) {
+        return None;
+    }
     let mut labels = host.split('.').skip_while(|label| !label.starts_with("bedrock"));
     labels.next()?;
     labels.next().filter(|label| is_region(label))

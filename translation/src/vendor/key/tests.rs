@@ -37,6 +37,7 @@ fn the_region_is_in_the_host() {
         ("https://bedrock-runtime.cn-north-1.amazonaws.com.cn", Some("cn-north-1")),
         ("https://vpce-1a-2b.bedrock-runtime.ap-southeast-2.vpce.amazonaws.com:443/x", Some("ap-southeast-2")),
         ("https://bedrock-runtime.internal", None),
+        ("https://bedrock.internal-proxy-1.example.com", None),
         ("https://gateway.example.com", None),
     ] {
         assert_eq!(super::region_of(base_url), region, "{base_url}");
