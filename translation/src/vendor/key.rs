@@ -2,9 +2,12 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
 use super::Auth;
+use crate::ir::media::without_space;
 
 /// An upstream key, read.
 pub enum Key<'k> {
@@ -113,7 +116,11 @@ fn is_region(text: &str) -> bool {
 /// The region in the host of an endpoint, such as `bedrock-runtime.us-east-1.amazonaws.com` or one within a private network (AWS General Reference, "Amazon Bedrock
 /// endpoints and quotas").
 fn region_of(base_url: &str) -> Option<&str> {
+    const AWS: [&str; 4] = [".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".api.aws"];
     let host = base_url.split_once("://")?.1.split(['/', ':']).next()?;
+    if !AWS.iter().any(|end| host.ends_with(end)) {
+        return None;
+    }
     let mut labels = host.split('.').skip_while(|label| !label.starts_with("bedrock"));
     labels.next()?;
     labels.next().filter(|label| is_region(label))
@@ -128,6 +135,9 @@ fn service_account(text: &str) -> Result<ServiceAccount, &'static str> {
     if account.client_email.is_empty() || !pem.starts_with(PEM_BEGIN) || !pem.ends_with(PEM_END) {
         return Err(GOOGLE_FORM);
     }
+    if account.private_key_der().is_none() {
+        return Err("has a private_key that is not base64");
+    }
     if !is_safe(&account.token_uri) {
         return Err("must have an https:// URL as its token_uri");
     }
@@ -139,10 +149,10 @@ const PEM_BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
 const PEM_END: &str = "-----END PRIVATE KEY-----";
 
 impl ServiceAccount {
-    /// The private key without its frame: base64, with the line breaks of PEM.
-    pub fn private_key_base64(&self) -> &str {
-        let pem = self.private_key.trim();
-        pem.strip_prefix(PEM_BEGIN).and_then(|pem| pem.strip_suffix(PEM_END)).unwrap_or_default().trim()
+    /// The private key: PKCS #8, in DER.
+    pub fn private_key_der(&self) -> Option<Vec<u8>> {
+        let pem = self.private_key.trim().strip_prefix(PEM_BEGIN)?.strip_suffix(PEM_END)?;
+        STANDARD.decode(&*without_space(pem)).ok()
     }
 }
 

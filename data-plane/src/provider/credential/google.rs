@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, Request, StatusCode, Uri};
@@ -101,8 +101,7 @@ impl Tokens {
     /// # Errors
     /// What is wrong with the private key.
     pub(super) fn new(account: &ServiceAccount, secret: &str) -> Result<Self, &'static str> {
-        let der: String = account.private_key_base64().split_ascii_whitespace().collect();
-        let der = STANDARD.decode(der).map_err(|_| "has a private_key that is not base64")?;
+        let der = account.private_key_der().unwrap_or_default();
         let pair = RsaKeyPair::from_pkcs8(&der).map_err(|_| "has a private_key that is no RSA key in PKCS #8")?;
         Ok(Self {
             email: account.client_email.clone(),

@@ -1,7 +1,7 @@
 //! How a request proves who sends it.
 //!
-//! - [`aws`]: signatures of AWS.
-//! - [`google`]: access tokens of Google.
+//! - `aws`: signatures of AWS.
+//! - `google`: access tokens of Google.
 
 mod aws;
 mod google;

@@ -16,6 +16,7 @@ use super::{Credential, Errand};
 use crate::upstream::{Exit, Upstream};
 
 mod aws;
+mod bedrock;
 mod google;
 mod vertex;
 
@@ -34,10 +35,21 @@ impl Seen {
 }
 
 /// What the fake answers, and after how long.
-pub(super) struct Say(u16, String, Duration);
+pub(super) struct Say {
+    status: u16,
+    body: Bytes,
+    content_type: &'static str,
+    pause: Duration,
+}
 
-fn say(status: u16, body: impl Into<String>) -> Say {
-    Say(status, body.into(), Duration::ZERO)
+impl Say {
+    fn after(self, pause: Duration) -> Self {
+        Self { pause, ..self }
+    }
+}
+
+fn say(status: u16, body: impl Into<Bytes>) -> Say {
+    Say { status, body: body.into(), content_type: "application/json", pause: Duration::ZERO }
 }
 
 /// A server on a port of its own that answers as it is told. It stops when it is dropped.
@@ -65,10 +77,10 @@ impl Fake {
                     log.push(arrived.clone());
                     log.len() - 1
                 };
-                let Say(status, body, pause) = answer(before, &arrived);
-                sleep(pause).await;
-                let response = Response::builder().status(status).header("content-type", "application/json");
-                response.body(Body::from(body)).unwrap()
+                let say = answer(before, &arrived);
+                sleep(say.pause).await;
+                let response = Response::builder().status(say.status).header("content-type", say.content_type);
+                response.body(Body::from(say.body)).unwrap()
             }
         });
         let tasks = Tasks::new();

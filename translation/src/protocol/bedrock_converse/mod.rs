@@ -1,12 +1,12 @@
 //! Amazon Bedrock's Converse API, `POST /model/{model}/converse` and `/converse-stream` (Amazon Bedrock API Reference, "Converse" and "ConverseStream").
 //! It is spoken to providers only: no client asks in it.
 //!
-//! - [`prompt`]: writes a request.
-//! - [`answer`]: reads whole answers.
-//! - [`stream`]: reads streams, which are AWS event streams.
-//! - [`error`]: reads errors.
-//! - [`usage`]: token counts.
-//! - [`maker`]: whose model it is: each maker's takes other things.
+//! - `prompt`: writes a request.
+//! - `answer`: reads whole answers.
+//! - `stream`: reads streams, which are AWS event streams.
+//! - `error`: reads errors.
+//! - `usage`: token counts.
+//! - `maker`: whose model it is: each maker's takes other things.
 
 mod answer;
 mod error;

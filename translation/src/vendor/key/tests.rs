@@ -37,6 +37,7 @@ fn the_region_is_in_the_host() {
         ("https://bedrock-runtime.cn-north-1.amazonaws.com.cn", Some("cn-north-1")),
         ("https://vpce-1a-2b.bedrock-runtime.ap-southeast-2.vpce.amazonaws.com:443/x", Some("ap-southeast-2")),
         ("https://bedrock-runtime.internal", None),
+        ("https://bedrock.internal-proxy-1.example.com", None),
         ("https://gateway.example.com", None),
     ] {
         assert_eq!(super::region_of(base_url), region, "{base_url}");
@@ -64,6 +65,8 @@ fn the_key_file_of_a_service_account() {
     for wrong in ["sk-1", "{}", r#"{"type":"service_account","client_email":"a","private_key":"k"}"#] {
         assert!(account(wrong).unwrap_err().contains("JSON key file"), "{wrong}");
     }
+    let damaged = file("https://h").replace("AAAA", "AA!");
+    assert!(account(&damaged).unwrap_err().contains("not base64"));
     let user = file("https://h").replace("service_account", "authorized_user");
     assert!(account(&user).unwrap_err().contains("not that of a service account"));
 }

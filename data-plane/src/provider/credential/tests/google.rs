@@ -92,11 +92,7 @@ async fn a_token_is_got_with_a_signed_assertion_and_kept() {
 
 #[tokio::test]
 async fn one_request_asks_and_the_others_wait_for_it() {
-    let fake = Fake::new(|number, _| {
-        let Say(status, body, _) = granted(number);
-        Say(status, body, Duration::from_millis(100))
-    })
-    .await;
+    let fake = Fake::new(|number, _| granted(number).after(Duration::from_millis(100))).await;
     let (way, tokens) = (Way::new(), tokens(&fake.url));
     let all = (0..20).map(|_| tokens.get(way.errand(SOON)));
     for token in futures_util::future::join_all(all).await {
@@ -107,11 +103,8 @@ async fn one_request_asks_and_the_others_wait_for_it() {
 
 #[tokio::test]
 async fn an_older_token_is_used_while_a_new_one_is_got() {
-    let fake = Fake::new(|number, _| {
-        let Say(status, body, _) = granted(number);
-        Say(status, body, Duration::from_millis(if number == 0 { 0 } else { 200 }))
-    })
-    .await;
+    let slow = |number| Duration::from_millis(if number == 0 { 0 } else { 200 });
+    let fake = Fake::new(move |number, _| granted(number).after(slow(number))).await;
     let (way, tokens) = (Way::new(), tokens(&fake.url));
     tokens.get(way.errand(SOON)).await.unwrap();
     age(&tokens, Duration::from_mins(4));
@@ -170,11 +163,7 @@ async fn answers_that_are_none_and_services_that_are_not_there() {
 
 #[tokio::test]
 async fn a_service_that_hangs_holds_nobody_up_for_longer_than_allowed() {
-    let fake = Fake::new(|number, _| {
-        let Say(status, body, _) = granted(number);
-        Say(status, body, Duration::from_mins(1))
-    })
-    .await;
+    let fake = Fake::new(|number, _| granted(number).after(Duration::from_mins(1))).await;
     let (way, tokens) = (Way::new(), tokens(&fake.url));
     let started = Instant::now();
     let all = (0..3).map(|_| tokens.get(way.errand(Duration::from_millis(200))));

@@ -8,6 +8,7 @@ use http_body_util::BodyExt as _;
 use prometheus_client::metrics::counter::Counter;
 use serde_json::{Value, json};
 use shared::pb;
+use shared::snapshot::Group;
 use shared::telemetry::Metrics;
 use tokio::sync::mpsc;
 use tower::ServiceExt as _;
@@ -20,13 +21,24 @@ use crate::limits::Limits;
 use crate::node::Node;
 use crate::route::fixtures::{group, key, snapshot};
 use crate::route::table::RouteTable;
-use crate::usage::UsageSink;
+use crate::usage::{Settled, UsageSink};
 
-struct Bench {
-    fake: Fake,
-    router: axum::Router,
-    records: mpsc::Receiver<pb::UsageRecord>,
+pub(super) struct Bench {
+    pub(super) fake: Fake,
+    pub(super) router: axum::Router,
+    pub(super) records: mpsc::Receiver<Settled>,
     key_states: mpsc::Receiver<pb::KeyState>,
+}
+
+/// A gateway with `group`, which is to reach `fake`.
+pub(super) fn serving(fake: Fake, group: Group) -> Bench {
+    let config = ConfigState::default();
+    config.replace(RouteTable::compile(Arc::new(snapshot([group], [key("k", "sk-client")])), None));
+    let (sink, records) = UsageSink::channel(100, Counter::default());
+    let (sender, key_states) = mpsc::channel(10);
+    let node = Arc::new(Node::new("n"));
+    let gateway = Gateway::new(config, sink, node, Limits::default(), sender, &Metrics::new()).unwrap();
+    Bench { fake, router: router(gateway), records, key_states }
 }
 
 /// A group of Vertex's at a fake that gives tokens, numbered, and answers other requests as `answer` says.
@@ -37,19 +49,14 @@ async fn bench(answer: impl Fn(&Seen) -> Say + Send + Sync + 'static) -> Bench {
     group.provider_type = "vertex".into();
     group.base_url = format!("{}/v1/projects/p/locations/l", fake.url).into();
     Arc::make_mut(&mut group.upstream_keys[0]).secret = key_file(&fake.url).into();
-    let config = ConfigState::default();
-    config.replace(RouteTable::compile(Arc::new(snapshot([group], [key("k", "sk-client")])), None));
-    let (sink, records) = UsageSink::channel(100, Counter::default());
-    let (sender, key_states) = mpsc::channel(10);
-    let node = Arc::new(Node::new("n"));
-    let gateway = Gateway::new(config, sink, node, Limits::default(), sender, &Metrics::new()).unwrap();
-    Bench { fake, router: router(gateway), records, key_states }
+    serving(fake, group)
 }
 
 impl Bench {
-    async fn send(&self, path: &str, body: &Value) -> (u16, String) {
+    pub(super) async fn send(&self, path: &str, body: &Value) -> (u16, String) {
         let request = Request::post(path).header("x-api-key", "sk-client").header("x-goog-api-key", "sk-client");
-        let request = request.header("content-type", "application/json").body(Body::from(body.to_string())).unwrap();
+        let request = request.header("authorization", "Bearer sk-client").header("content-type", "application/json");
+        let request = request.body(Body::from(body.to_string())).unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
         let status = response.status().as_u16();
         let body = response.into_body().collect().await.unwrap().to_bytes();
@@ -75,7 +82,7 @@ async fn gemini_is_asked_with_an_access_token() {
     let path = "/v1/projects/p/locations/l/publishers/google/models/gemini-2.5-flash:generateContent";
     assert_eq!((asked[0].uri.path(), asked[0].header("authorization")), (path, "Bearer ya29.0"));
     assert!(!asked[0].headers.contains_key("x-goog-api-key"));
-    assert_eq!(bench.records.try_recv().unwrap().attempts.len(), 1);
+    assert_eq!(bench.records.try_recv().unwrap().counted().attempts.len(), 1);
 }
 
 #[tokio::test]
@@ -106,7 +113,7 @@ async fn an_access_token_that_is_refused_is_renewed_once_and_the_key_is_not_harm
     // The second token is the third request that the fake gets.
     assert_eq!(sent, ["Bearer ya29.0", "Bearer ya29.2"]);
     assert!(bench.key_states.try_recv().is_err());
-    let record = bench.records.try_recv().unwrap();
+    let record = bench.records.try_recv().unwrap().counted();
     assert_eq!(record.attempts.iter().map(|attempt| attempt.status).collect::<Vec<_>>(), [401, 200]);
     assert_eq!(bench.send(GENERATE, &contents()).await.0, 200);
     assert_eq!(bench.fake.seen().iter().filter(|seen| seen.uri.path() == "/token").count(), 2);
@@ -124,20 +131,13 @@ async fn a_key_whose_fresh_token_is_refused_too_is_refused() {
 #[tokio::test]
 async fn without_a_token_the_client_is_told() {
     let fake = Fake::new(|_, _| say(400, r#"{"error":"invalid_grant"}"#)).await;
-    let mut bench = bench(|_| say(200, "{}")).await;
     let mut group = group("g", &["gemini-2.5-flash"]);
     group.provider_type = "vertex".into();
-    group.base_url = bench.fake.url.clone().into();
+    group.base_url = fake.url.clone().into();
     Arc::make_mut(&mut group.upstream_keys[0]).secret = key_file(&fake.url).into();
-    let config = ConfigState::default();
-    config.replace(RouteTable::compile(Arc::new(snapshot([group], [key("k", "sk-client")])), None));
-    let (sink, records) = UsageSink::channel(100, Counter::default());
-    let (sender, _states) = mpsc::channel(10);
-    let node = Arc::new(Node::new("n"));
-    let gateway = Gateway::new(config, sink, node, Limits::default(), sender, &Metrics::new()).unwrap();
-    (bench.router, bench.records) = (router(gateway), records);
+    let mut bench = serving(fake, group);
     assert_eq!(bench.send(GENERATE, &contents()).await.0, 502);
     assert!(bench.asked().is_empty());
-    let record = bench.records.try_recv().unwrap();
+    let record = bench.records.try_recv().unwrap().counted();
     assert!(record.attempts[0].error.contains("refused the key"), "{:?}", record.attempts);
 }
