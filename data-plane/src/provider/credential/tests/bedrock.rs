@@ -57,7 +57,7 @@ async fn a_client_of_openais_gets_an_answer_of_bedrocks() {
     let sent: Value = serde_json::from_slice(&seen[0].body).unwrap();
     let messages = json!([{"role": "user", "content": [{"text": "Hi"}]}]);
     assert_eq!(sent, json!({"messages": messages, "inferenceConfig": {"maxTokens": 50}}));
-    let record = bench.records.try_recv().unwrap();
+    let record = bench.records.try_recv().unwrap().counted();
     assert_eq!((record.outcome(), record.input_tokens, record.output_tokens), (Outcome::Success, 8, 3));
 }
 
@@ -79,7 +79,7 @@ async fn a_stream_of_bedrocks_becomes_the_clients() {
     let seen = bench.fake.seen();
     assert!(seen[0].uri.path().ends_with("/converse-stream"));
     assert_eq!(seen[0].header("accept"), "application/vnd.amazon.eventstream");
-    assert_eq!(bench.records.try_recv().unwrap().output_tokens, 3);
+    assert_eq!(bench.records.try_recv().unwrap().counted().output_tokens, 3);
     // The same for a client of Anthropic's.
     let (status, body) = bench.send("/v1/messages", &hello(true)).await;
     assert_eq!(status, 200, "{body}");
@@ -92,5 +92,5 @@ async fn a_model_that_failed_is_the_providers_fault() {
     let (status, body) = bench.send("/v1/chat/completions", &hello(false)).await;
     assert_eq!(status, 502, "{body}");
     assert!(body.contains("The model failed."), "{body}");
-    assert_eq!(bench.records.try_recv().unwrap().attempts[0].status, 424);
+    assert_eq!(bench.records.try_recv().unwrap().counted().attempts[0].status, 424);
 }
