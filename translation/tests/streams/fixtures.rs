@@ -6,7 +6,8 @@ use std::sync::{Arc, LazyLock};
 use bytes::Bytes;
 use serde_json::Value;
 use translation::ir::{Event, Request};
-use translation::protocol::{Asked, Format};
+use translation::protocol::gemini_generate::array_encoder;
+use translation::protocol::{Asked, Format, StreamEncoder};
 
 pub(crate) const FORMATS: [Format; 4] =
     [Format::OpenAiChat, Format::OpenAiResponses, Format::AnthropicMessages, Format::GeminiGenerate];
@@ -59,8 +60,20 @@ pub(crate) fn events(format: Format, stream: &[u8]) -> Vec<Event> {
 pub(crate) fn told(client: Format, events: &[Event], include_usage: bool) -> Vec<u8> {
     let mut request = Request::new(client, "the-clients-name");
     (request.stream, request.include_usage) = (true, include_usage);
-    let asked = Asked { id: "0123456789abcdef".to_owned(), created: 1_700_000_000, request: Arc::new(request) };
-    let mut encoder = client.protocol().encoder(asked);
+    written(client.protocol().encoder(asked(request)), events)
+}
+
+/// The same for a client of Gemini's format that did not ask for events.
+pub(crate) fn told_as_array(events: &[Event]) -> Vec<u8> {
+    let request = Request::new(Format::GeminiGenerate, "the-clients-name");
+    written(array_encoder(asked(request)), events)
+}
+
+fn asked(request: Request) -> Asked {
+    Asked { id: "0123456789abcdef".to_owned(), created: 1_700_000_000, request: Arc::new(request) }
+}
+
+fn written(mut encoder: Box<dyn StreamEncoder>, events: &[Event]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for event in events {
         encoder.event(event, &mut bytes);
