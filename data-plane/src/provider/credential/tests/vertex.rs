@@ -82,7 +82,7 @@ async fn gemini_is_asked_with_an_access_token() {
     let path = "/v1/projects/p/locations/l/publishers/google/models/gemini-2.5-flash:generateContent";
     assert_eq!((asked[0].uri.path(), asked[0].header("authorization")), (path, "Bearer ya29.0"));
     assert!(!asked[0].headers.contains_key("x-goog-api-key"));
-    assert_eq!(bench.records.try_recv().unwrap().counted().counted().attempts.len(), 1);
+    assert_eq!(bench.records.try_recv().unwrap().counted().attempts.len(), 1);
 }
 
 #[tokio::test]
@@ -113,7 +113,7 @@ async fn an_access_token_that_is_refused_is_renewed_once_and_the_key_is_not_harm
     // The second token is the third request that the fake gets.
     assert_eq!(sent, ["Bearer ya29.0", "Bearer ya29.2"]);
     assert!(bench.key_states.try_recv().is_err());
-    let record = bench.records.try_recv().unwrap().counted().counted();
+    let record = bench.records.try_recv().unwrap().counted();
     assert_eq!(record.attempts.iter().map(|attempt| attempt.status).collect::<Vec<_>>(), [401, 200]);
     assert_eq!(bench.send(GENERATE, &contents()).await.0, 200);
     assert_eq!(bench.fake.seen().iter().filter(|seen| seen.uri.path() == "/token").count(), 2);
@@ -138,6 +138,6 @@ async fn without_a_token_the_client_is_told() {
     let mut bench = serving(fake, group);
     assert_eq!(bench.send(GENERATE, &contents()).await.0, 502);
     assert!(bench.asked().is_empty());
-    let record = bench.records.try_recv().unwrap().counted().counted();
+    let record = bench.records.try_recv().unwrap().counted();
     assert!(record.attempts[0].error.contains("refused the key"), "{:?}", record.attempts);
 }
