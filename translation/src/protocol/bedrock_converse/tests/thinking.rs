@@ -61,7 +61,7 @@ fn none_is_as_little_as_the_model_can() {
     assert_eq!(fields(&wants(Effort::None), SONNET), Value::Null);
     assert_eq!(fields(&wants(Effort::None), OPUS), json!({"output_config": {"effort": "low"}}));
     let between = json!({"thinking": {"type": "between_tools"}, "output_config": {"effort": "low"}});
-    assert_eq!(fields(&wants(Effort::None), "anthropic.claude-haiku-5-5"), between);
+    assert_eq!(fields(&wants(Effort::None), "anthropic.claude-sonnet-5-5"), between);
     assert_eq!(fields(&wants(Effort::None), "anthropic.claude-opus-5"), json!({"thinking": {"type": "disabled"}}));
 }
 
