@@ -14,7 +14,7 @@ use thiserror::Error;
 mod database;
 
 /// Sections that belong to the data plane and may stand in the same file.
-pub const ELSEWHERE: &[&str] = &["Limits", "Usage", "Node"];
+pub const ELSEWHERE: &[&str] = &["Limits", "Media", "Usage", "Node"];
 
 /// Read when it exists and no other file is named.
 const DEFAULT_FILE: &str = "appsettings.json";

@@ -9,6 +9,7 @@ use shared::secret::Secret;
 use shared::telemetry::LogFormat;
 
 use crate::limits::Limits;
+use crate::media::Policy;
 use crate::usage::spool::SpoolLimits;
 
 /// Sections of a shared settings file that belong to the control plane.
@@ -30,6 +31,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// Bounds on one client request.
     pub limits: LimitSettings,
+    /// Media that clients name by URL.
+    pub media: MediaSettings,
     /// Usage records on their way.
     pub usage: UsageSettings,
 }
@@ -92,12 +95,24 @@ pub struct LogSettings {
 pub struct LimitSettings {
     /// Largest request body, after decompression.
     pub max_body_bytes: usize,
+    /// Largest upload.
+    pub max_upload_bytes: u64,
     /// For the client to send its body.
     pub body_timeout_seconds: f64,
     /// Until the first byte, all attempts together.
     pub request_timeout_seconds: f64,
     /// Between two chunks of a stream.
     pub stream_idle_timeout_seconds: f64,
+}
+
+/// Section `Media`: what a client names by URL, for providers that want it as data.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct MediaSettings {
+    /// Whether the gateway fetches it; otherwise such requests are refused.
+    pub fetch: bool,
+    /// Also from private networks and this machine. Whoever holds a proxy key can then reach what the gateway reaches.
+    pub allow_private_networks: bool,
 }
 
 /// Section `Usage`.
@@ -121,6 +136,7 @@ impl Default for Settings {
             node: NodeSettings::default(),
             log: LogSettings::default(),
             limits: LimitSettings::default(),
+            media: MediaSettings::default(),
             usage: UsageSettings::default(),
         }
     }
@@ -171,10 +187,18 @@ impl Default for LimitSettings {
         let limits = Limits::default();
         Self {
             max_body_bytes: limits.max_body_bytes,
+            max_upload_bytes: limits.max_upload_bytes,
             body_timeout_seconds: limits.body_timeout.as_secs_f64(),
             request_timeout_seconds: limits.request_timeout.as_secs_f64(),
             stream_idle_timeout_seconds: limits.stream_idle_timeout.as_secs_f64(),
         }
+    }
+}
+
+impl Default for MediaSettings {
+    fn default() -> Self {
+        let policy = Policy::default();
+        Self { fetch: policy.fetch, allow_private_networks: policy.private_networks }
     }
 }
 
@@ -188,6 +212,14 @@ impl Settings {
     /// The data directory.
     pub fn data_directory(&self) -> PathBuf {
         PathBuf::from(&self.data_directory)
+    }
+
+    /// Bounds on one client request.
+    ///
+    /// # Errors
+    /// When a time is no time.
+    pub fn limits(&self) -> Result<Limits> {
+        Ok(Limits { media: self.media.policy(), ..self.limits.limits()? })
     }
 }
 
@@ -263,10 +295,18 @@ impl LimitSettings {
     pub fn limits(&self) -> Result<Limits> {
         Ok(Limits {
             max_body_bytes: self.max_body_bytes,
+            max_upload_bytes: self.max_upload_bytes,
             body_timeout: seconds("Limits:BodyTimeoutSeconds", self.body_timeout_seconds)?,
             request_timeout: seconds("Limits:RequestTimeoutSeconds", self.request_timeout_seconds)?,
             stream_idle_timeout: seconds("Limits:StreamIdleTimeoutSeconds", self.stream_idle_timeout_seconds)?,
+            ..Limits::default()
         })
+    }
+}
+
+impl MediaSettings {
+    fn policy(&self) -> Policy {
+        Policy { fetch: self.fetch, private_networks: self.allow_private_networks }
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, StatusCode};
 use shared::pb::usage_record::Outcome;
 use thiserror::Error;
@@ -72,6 +72,12 @@ pub enum GatewayError {
         /// The vendor.
         vendor: &'static str,
     },
+    /// No group for a request that names no model.
+    #[error("no group that this key may use has this: {0}")]
+    NoGroup(String),
+    /// The proxy key may not do this.
+    #[error("this key may not do this: {0}")]
+    Forbidden(&'static str),
     /// The body is larger than allowed.
     #[error("the request body is larger than {limit} bytes, the limit of this gateway")]
     BodyTooLarge {
@@ -125,6 +131,9 @@ pub enum GatewayError {
         /// Its words, where they cannot repeat a part of the key.
         said: Option<String>,
     },
+    /// No access token could be got with our key.
+    #[error("the gateway has no access token for the provider: {0}")]
+    Token(&'static str),
     /// The gateway ends, and its drain deadline has passed.
     #[error("this gateway node is shutting down and could not finish the answer; send the request again")]
     Draining,
@@ -155,7 +164,8 @@ impl GatewayError {
         match self {
             Self::NotReady | Self::NoUpstream { .. } | Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
             Self::MissingKey(_) | Self::InvalidKey => StatusCode::UNAUTHORIZED,
-            Self::ModelNotFound { .. } | Self::UnknownRoute { .. } => StatusCode::NOT_FOUND,
+            Self::ModelNotFound { .. } | Self::UnknownRoute { .. } | Self::NoGroup(_) => StatusCode::NOT_FOUND,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::Json(_)
             | Self::Field { .. }
             | Self::Translate(_)
@@ -167,7 +177,9 @@ impl GatewayError {
             Self::Encoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
-            Self::Connect(_) | Self::Cut | Self::Credentials { .. } | Self::Unusable(_) => StatusCode::BAD_GATEWAY,
+            Self::Connect(_) | Self::Cut | Self::Credentials { .. } | Self::Token(_) | Self::Unusable(_) => {
+                StatusCode::BAD_GATEWAY
+            }
             Self::Provider(error) => StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_GATEWAY),
             Self::Loop => StatusCode::LOOP_DETECTED,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -187,6 +199,8 @@ impl GatewayError {
             Self::Translate(error) => error.code.word(),
             Self::Unsupported { .. } => "unsupported_parameter",
             Self::NoEndpoint { .. } => "unsupported_endpoint",
+            Self::NoGroup(_) => "not_found",
+            Self::Forbidden(_) => "permission_denied",
             Self::BodyTooLarge { .. } => "request_too_large",
             Self::BodyTimeout => "request_timeout",
             Self::BodyUnreadable(_) => "body_unreadable",
@@ -196,7 +210,7 @@ impl GatewayError {
             Self::Connect(_) => "upstream_connect_error",
             Self::Timeout => "upstream_timeout",
             Self::Cut => "upstream_connection_closed",
-            Self::Credentials { .. } => "upstream_authentication_failed",
+            Self::Credentials { .. } | Self::Token(_) => "upstream_authentication_failed",
             Self::Unusable(_) => "upstream_invalid_response",
             Self::Provider(_) => "upstream_error",
             Self::Loop => "loop_detected",
@@ -208,9 +222,12 @@ impl GatewayError {
     pub fn outcome(&self) -> Outcome {
         match self {
             Self::Timeout | Self::BodyTimeout => Outcome::Timeout,
-            Self::Connect(_) | Self::Cut | Self::Credentials { .. } | Self::Unusable(_) | Self::Provider(_) => {
-                Outcome::UpstreamError
-            }
+            Self::Connect(_)
+            | Self::Cut
+            | Self::Credentials { .. }
+            | Self::Token(_)
+            | Self::Unusable(_)
+            | Self::Provider(_) => Outcome::UpstreamError,
             Self::Internal(_) | Self::Draining => Outcome::InternalError,
             Self::BodyUnreadable(_) => Outcome::ClientGone,
             _ => Outcome::Refused,
@@ -221,10 +238,11 @@ impl GatewayError {
         match self {
             Self::NotReady | Self::NoUpstream { .. } | Self::Draining => ErrorKind::Overloaded,
             Self::MissingKey(_) | Self::InvalidKey => ErrorKind::Authentication,
-            Self::ModelNotFound { .. } | Self::UnknownRoute { .. } => ErrorKind::NotFound,
+            Self::ModelNotFound { .. } | Self::UnknownRoute { .. } | Self::NoGroup(_) => ErrorKind::NotFound,
+            Self::Forbidden(_) => ErrorKind::PermissionDenied,
             Self::BodyTooLarge { .. } => ErrorKind::TooLarge,
             Self::Timeout => ErrorKind::Timeout,
-            Self::Credentials { .. } => ErrorKind::UpstreamAuthentication,
+            Self::Credentials { .. } | Self::Token(_) => ErrorKind::UpstreamAuthentication,
             Self::Connect(_) | Self::Cut | Self::Unusable(_) | Self::Loop | Self::Internal(_) => ErrorKind::Server,
             Self::Provider(error) => error.kind,
             _ => ErrorKind::InvalidRequest,
@@ -262,6 +280,10 @@ impl GatewayError {
         match self {
             Self::NotReady | Self::NoUpstream { .. } | Self::Draining => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            // The rest of the body is not read, so the connection ends; a client that is not told sends its next request into it.
+            Self::BodyTooLarge { .. } | Self::BodyTimeout => {
+                headers.insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Self::Method { allowed, .. } => {
                 headers.insert(ALLOW, HeaderValue::from_static(allowed));

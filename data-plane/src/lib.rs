@@ -9,9 +9,11 @@
 //! - [`route`]: principal and model → plan.
 //! - [`attempt`]: walks the plan.
 //! - [`request`]: what the client asks for, written for a candidate; wire formats and translation are the crate [`translation`].
+//! - [`media`]: fetches what a client names by URL, for providers that want data.
 //! - [`provider`]: whom we call.
 //! - [`upstream`]: the HTTP client.
 //! - [`respond`]: writes the answer on.
+//! - [`signatures`]: what a model signed, kept for clients that lose it; [`conversations`]: answers that clients refer to; both on a [`shelf`].
 //! - [`usage`]: meters the request, keeps its record on disk, and reports it.
 //! - [`error`]: the only place where an error becomes an answer.
 //!
@@ -23,15 +25,19 @@ pub mod attempt;
 pub mod auth;
 pub mod config;
 pub mod control;
+pub mod conversations;
 pub mod data_dir;
 pub mod error;
 pub mod ingress;
 pub mod limits;
+pub mod media;
 pub mod metrics;
 pub mod node;
 pub mod provider;
 pub mod request;
 pub mod respond;
 pub mod route;
+pub mod shelf;
+pub mod signatures;
 pub mod upstream;
 pub mod usage;

@@ -41,6 +41,7 @@ async fn p01_the_last_good_config_serves_on() {
     };
     let flows = || (sent.load(Ordering::Relaxed) > 50).then_some(());
     wait::until("traffic flows", SOON, flows).await.unwrap();
+    bed.config_kept().await.unwrap();
     bed.planes.control.kill().await.unwrap();
     let dead = Instant::now();
 

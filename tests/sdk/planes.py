@@ -39,10 +39,12 @@ FAULTS = [
     "fake-error-403",
     "fake-error-404",
     "fake-error-409",
+    "fake-error-413",
     "fake-error-422",
     "fake-error-429",
     "fake-error-500",
     "fake-error-503",
+    "fake-error-529",
     "fake-cut",
     "fake-cut-head",
     "fake-stream-error",
@@ -201,6 +203,8 @@ def running(root):
             "--data-dir",
             str(root / "gateway" / "data"),
             OrchestrationApi__Limits__MaxBodyBytes=str(BODY_LIMIT),
+            # What tests serve for the gateway to fetch is on this machine.
+            OrchestrationApi__Media__AllowPrivateNetworks="true",
             OrchestrationApi__Server__DrainDelaySeconds="0.1",
         )
         programs.append(program)

@@ -129,6 +129,10 @@ fn every_exchange_in_every_format() {
         // Ids that a decoder makes up are the same in every run.
         fastrand::seed(7);
         let exchange: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        // No client asks in it; its own tests read its exchanges.
+        if folder(path) == Format::BedrockConverse.name() {
+            return;
+        }
         let format = CLIENTS.into_iter().find(|format| format.name() == folder(path)).expect("a folder is a format");
         let mut golden = format!("# {}\n", exchange["about"].as_str().unwrap_or_default());
         let request = requests(format, &exchange, &mut golden);

@@ -33,6 +33,7 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const OURS: HeaderValue = HeaderValue::from_static(concat!("orchestration-api/", env!("CARGO_PKG_VERSION")));
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
+const AWS_STREAM: HeaderValue = HeaderValue::from_static("application/vnd.amazon.eventstream");
 const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 
 /// The headers of a client's request, as far as they go upstream.
@@ -112,7 +113,12 @@ impl<'r> ClientHeaders<'r> {
     pub fn for_upstream(&self, format: Format, streamed: bool) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(16);
         headers.insert(CONTENT_TYPE, JSON);
-        headers.insert(ACCEPT, if streamed { STREAM } else { JSON });
+        let accepted = match format {
+            Format::BedrockConverse if streamed => AWS_STREAM,
+            _ if streamed => STREAM,
+            _ => JSON,
+        };
+        headers.insert(ACCEPT, accepted);
         headers.insert(ACCEPT_ENCODING, IDENTITY);
         headers.insert(USER_AGENT, OURS);
         headers.insert(HOPS, HeaderValue::from(self.hops.saturating_add(1)));

@@ -6,8 +6,9 @@ mod headers;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::response::Parts;
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use shared::pb;
@@ -21,12 +22,14 @@ use translation::protocol::{Format, openai_error};
 
 use crate::error::GatewayError;
 use crate::metrics::AttemptResult;
+use crate::provider::credential::Errand;
 use crate::provider::verdict::Verdict;
-use crate::request::{Conversion, Outbound, Outgoing};
+use crate::request::{Content, Conversion, Outbound, Outgoing};
 use crate::respond::collect::{self, Collected, Patience};
+use crate::respond::learn::Learn;
 use crate::respond::redact::redact_text;
 use crate::route::plan::{Candidate, Plan};
-use crate::upstream::Upstream;
+use crate::upstream::{RequestBody, Upstream};
 use crate::usage::meter::Meter;
 
 pub use headers::{ClientHeaders, HOPS};
@@ -39,6 +42,8 @@ const DEFAULT_PAUSE: Duration = Duration::from_secs(5);
 
 /// An error document longer than this is cut.
 const LONGEST_ERROR: usize = 64 * 1024;
+
+const ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
 
 /// For the body of an error answer to arrive.
 const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -64,6 +69,8 @@ pub struct Answer {
     pub format: Format,
     /// How it becomes the client's. None: the bytes pass.
     pub conversion: Option<Box<Conversion>>,
+    /// Takes note of the ids in it, where further requests will name them.
+    pub learn: Option<Learn>,
 }
 
 /// Why a walk ended without an answer.
@@ -127,8 +134,12 @@ impl Attempts {
         let mut refused: Option<GatewayError> = None;
         let (mut tries, mut retries) = (0, 0);
         for candidate in plan.candidates {
+            let prepared = match request.prepare(&candidate, &self.upstream, deadline) {
+                Some(preparation) => preparation.await,
+                None => Ok(()),
+            };
             // What one group cannot be asked for may be no trouble to another; it is no attempt.
-            let outgoing = match request.write(&candidate) {
+            let outgoing = match prepared.and_then(|()| request.write(&candidate)) {
                 Ok(outgoing) => outgoing,
                 Err(error) => {
                     refused.get_or_insert(error);
@@ -168,69 +179,107 @@ impl Attempts {
         let Some(endpoint) = &group.endpoint else {
             return Err(Step::Next(GatewayError::Internal("the group has no provider").into()));
         };
-        let Outgoing { uri, body, format, stream, conversion } = outgoing;
+        let Outgoing { method, uri, body, content, passing, format, stream, any_answer, beside_chat, conversion } =
+            outgoing;
         let mut headers = client.for_upstream(format, stream);
+        match content {
+            Content::Json => {}
+            Content::Typed(value) => drop(headers.insert(CONTENT_TYPE, value)),
+            Content::None => drop(headers.remove(CONTENT_TYPE)),
+        }
+        if any_answer {
+            headers.insert(ACCEPT, ANYTHING);
+        }
         endpoint.headers(&mut headers);
-        let mut upstream_request = Request::new(Full::new(body));
-        *upstream_request.method_mut() = Method::POST;
-        *upstream_request.uri_mut() = uri;
-        *upstream_request.headers_mut() = headers;
-        if let Err(error) = candidate.key.credential.put(&mut upstream_request) {
-            return Err(Step::Next(error.into()));
-        }
         for (name, value) in &group.headers {
-            upstream_request.headers_mut().insert(name.clone(), value.clone());
+            headers.insert(name.clone(), value.clone());
         }
+        // How long a body on its way takes is the client's matter: the group's time for an answer begins behind it.
+        let until = if passing.is_some() { deadline } else { deadline.min(Instant::now() + group.group.timeout) };
+        let credential = &candidate.key.credential;
+        let errand = Errand { upstream: &self.upstream, exit: &group.exit, deadline: until };
+        let (mut passing, progress) = passing.map(|passing| (passing.body, passing.progress)).unzip();
+        // A body on its way is there once: no second try with another token.
+        let mut renewed = passing.is_some();
+        let (head, answered) = loop {
+            let mut upstream_request = Request::new(Full::new(body.clone()));
+            *upstream_request.method_mut() = method.clone();
+            *upstream_request.uri_mut() = uri.clone();
+            // Only a token can be got anew: all else is sent once.
+            let again = credential.tokens().is_some();
+            *upstream_request.headers_mut() = if again { headers.clone() } else { std::mem::take(&mut headers) };
+            if let Err(error) = credential.put(&mut upstream_request, &body, errand).await {
+                meter.attempt(&candidate);
+                meter.attempt_ended(AttemptResult::ConnectError, 0, &error.to_string());
+                return Err(Step::Next(error.into()));
+            }
+            let sent = credential.tokens().and_then(|_| upstream_request.headers().get(AUTHORIZATION).cloned());
+            let passing = passing.take();
+            let upstream_request =
+                upstream_request.map(|whole| passing.map_or(RequestBody::Whole(whole), RequestBody::Passing));
 
-        meter.attempt(&candidate);
-        let until = deadline.min(Instant::now() + group.group.timeout);
-        let response = match timeout_at(until, self.upstream.send(&group.exit, upstream_request)).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => {
-                debug!(request_id = meter.request_id(), group = &*group.group.name, %error, "attempt failed");
-                let reason =
-                    if error.is_connect() { "no connection" } else { "it closed the connection without an answer" };
-                meter.attempt_ended(AttemptResult::ConnectError, 0, reason);
-                return Err(Step::Next(GatewayError::Connect(reason).into()));
+            meter.attempt(&candidate);
+            let response = match timeout_at(until, self.upstream.send(&group.exit, upstream_request)).await {
+                Ok(Ok(response)) => response,
+                Ok(Err(error)) => {
+                    if let Some(fault) = progress.as_ref().and_then(|progress| progress.fault()) {
+                        meter.attempt_ended(AttemptResult::ClientFault, 0, "the client's body broke off");
+                        return Err(Step::End(fault.into()));
+                    }
+                    debug!(request_id = meter.request_id(), group = &*group.group.name, %error, "attempt failed");
+                    let reason =
+                        if error.is_connect() { "no connection" } else { "it closed the connection without an answer" };
+                    meter.attempt_ended(AttemptResult::ConnectError, 0, reason);
+                    return Err(Step::Next(GatewayError::Connect(reason).into()));
+                }
+                Err(_elapsed) => {
+                    meter.attempt_ended(AttemptResult::Timeout, 0, "no answer in time");
+                    return Err(Step::Next(GatewayError::Timeout.into()));
+                }
+            };
+            // An access token may have been withdrawn before its time: that says nothing of the key.
+            if response.status() != StatusCode::UNAUTHORIZED || renewed || !credential.renew(sent.as_ref()) {
+                break response.into_parts();
             }
-            Err(_elapsed) => {
-                meter.attempt_ended(AttemptResult::Timeout, 0, "no answer in time");
-                return Err(Step::Next(GatewayError::Timeout.into()));
-            }
+            let reason = "the provider refused the access token; another is got";
+            meter.attempt_ended(AttemptResult::KeyRefused, 401, reason);
+            renewed = true;
         };
-        let (head, body) = response.into_parts();
         let verdict = endpoint.classify(head.status, &head.headers);
         let status = head.status.as_u16();
         match verdict {
             Verdict::Success => {
                 meter.attempt_ended(AttemptResult::Success, status, "");
                 self.worked(&candidate);
-                Ok(Answer { head, body, candidate, format, conversion })
+                Ok(Answer { head, body: answered, candidate, format, conversion, learn: None })
             }
             Verdict::ClientFault => {
-                let said = said(candidate, format, head, body).await;
+                let said = said(candidate, format, head, answered).await;
                 if said.error.kind == ErrorKind::UpstreamAuthentication {
                     // Gemini says so with a 400.
-                    return Err(self.key_refused(said, meter));
+                    return Err(self.key_refused(said, meter, beside_chat));
                 }
                 meter.attempt_ended(AttemptResult::ClientFault, status, "the provider refused the request");
                 Err(Step::End(Failure::Provider(said)))
             }
             Verdict::RateLimited(pause) => {
                 meter.attempt_ended(AttemptResult::RateLimited, status, "rate limited");
-                let said = said(candidate, format, head, body).await;
+                let said = said(candidate, format, head, answered).await;
                 let pause = pause.or(said.error.retry_after).unwrap_or(DEFAULT_PAUSE);
                 let pause = i64::try_from(pause.as_millis()).unwrap_or_default();
-                self.observe(&said.candidate, Health::CoolingDown, now_ms() + pause, status);
+                // What is asked for without a model has limits of its own.
+                if !said.candidate.upstream_model.is_empty() {
+                    self.observe(&said.candidate, Health::CoolingDown, now_ms() + pause, status);
+                }
                 Err(Step::Next(Failure::Provider(said)))
             }
             Verdict::KeyRefused => {
-                let said = said(candidate, format, head, body).await;
-                Err(self.key_refused(said, meter))
+                let said = said(candidate, format, head, answered).await;
+                Err(self.key_refused(said, meter, beside_chat))
             }
             Verdict::Retryable => {
                 meter.attempt_ended(AttemptResult::ServerError, status, "the provider failed");
-                Err(Step::Next(Failure::Provider(said(candidate, format, head, body).await)))
+                Err(Step::Next(Failure::Provider(said(candidate, format, head, answered).await)))
             }
             Verdict::Unusable(why) => {
                 meter.attempt_ended(AttemptResult::Unusable, status, why);
@@ -240,9 +289,13 @@ impl Attempts {
     }
 
     /// The provider does not take the upstream key.
-    fn key_refused(&self, said: Box<ProviderAnswer>, meter: &mut Meter) -> Step {
-        self.observe(&said.candidate, Health::Invalid, 0, said.status.as_u16());
+    fn key_refused(&self, said: Box<ProviderAnswer>, meter: &mut Meter, beside_chat: bool) -> Step {
         let words = redact_text(&said.candidate.key, openai_error::message(&said.body).unwrap_or_default());
+        // OpenAI says of a key that is limited to some endpoints: "insufficient permissions", "missing scopes", also with a 401.
+        let limited = said.status == StatusCode::FORBIDDEN || words.contains("permission") || words.contains("scope");
+        if !(beside_chat && limited) {
+            self.observe(&said.candidate, Health::Invalid, 0, said.status.as_u16());
+        }
         let reason = format!("the provider refused the upstream key: {words}");
         meter.attempt_ended(AttemptResult::KeyRefused, said.status.as_u16(), &reason);
         // A 401 is about the key, and such texts repeat the half of it; a 403 is about what it may do.

@@ -10,6 +10,7 @@ fn every_setting_has_a_key_and_a_default() {
             ("OrchestrationApi__Usage__SpoolMaxBytes".to_owned(), "1048576".to_owned()),
             ("OrchestrationApi__Log__Format".to_owned(), "json".to_owned()),
             ("OrchestrationApi__Node__Token".to_owned(), "a-token-from-the-control-plane".to_owned()),
+            ("OrchestrationApi__Media__AllowPrivateNetworks".to_owned(), "true".to_owned()),
             ("OrchestrationApi__Database__Url".to_owned(), "sqlite://elsewhere".to_owned()),
         ])
         .unwrap()
@@ -25,7 +26,10 @@ fn every_setting_has_a_key_and_a_default() {
     assert_eq!(settings.log.format, LogFormat::Json);
     assert_eq!(settings.node.token().unwrap().expose(), "a-token-from-the-control-plane");
     assert_eq!(settings.node.id, "node-1");
-    assert_eq!(settings.limits.limits().unwrap().max_body_bytes, 33_554_432);
+    let limits = settings.limits().unwrap();
+    assert_eq!(limits.max_body_bytes, 33_554_432);
+    assert_eq!(limits.media, Policy { fetch: true, private_networks: true });
+    assert_eq!(limits.max_upload_bytes, 536_870_912);
 }
 
 #[test]

@@ -1,13 +1,41 @@
 //! Reads a request's body, within bounds of size and time.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
+use http_body_util::{BodyExt as _, Limited};
+use tokio::time::timeout;
 
 use crate::error::GatewayError;
 use crate::limits::Limits;
 use crate::respond::collect::{CollectError, Collected, Patience, UnpackError, collect, unpack};
+
+/// How much of a body nobody wants is read, and for how long.
+const DISCARDED: usize = 256 * 1024;
+const DISCARD_TIME: Duration = Duration::from_secs(1);
+
+/// Reads a body that does not matter any more. Were it left unread, the connection would be closed behind the answer: a client that sends its next request there
+/// gets no answer to that, and one that is still sending may not get to see this one.
+pub(super) async fn discard(body: Body) {
+    let mut body = Limited::new(body, DISCARDED);
+    let read = async { while let Some(Ok(_)) = body.frame().await {} };
+    // However it ends, the answer is the same.
+    drop(timeout(DISCARD_TIME, read).await);
+}
+
+/// `result`, and the body for who goes on; with an error it is read and thrown away.
+pub(super) async fn or_discard<T>(result: Result<T, GatewayError>, body: Body) -> Result<(T, Body), GatewayError> {
+    match result {
+        Ok(value) => Ok((value, body)),
+        Err(error) => {
+            discard(body).await;
+            Err(error)
+        }
+    }
+}
 
 /// The body, unpacked. One whose announced or unpacked length is over the limit is refused as soon as that is known.
 ///
@@ -18,6 +46,7 @@ pub(super) async fn read(headers: &HeaderMap, body: Body, limits: &Limits) -> Re
     let too_large = || GatewayError::BodyTooLarge { limit };
     let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > limit as u64) {
+        discard(body).await;
         return Err(too_large());
     }
     // The deadline is one for the whole body: a client that sends a byte at a time does not extend it.

@@ -6,26 +6,27 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, request};
+use http::{HeaderMap, Uri, request};
 use shared::time::now_ms;
 use tokio::time::Instant;
 use translation::names;
 use translation::protocol::{Asked, Format, openai_error};
 
-use super::{Gateway, body, failed, identified, request_id};
+use super::{Gateway, body, failed, identified_to, request_id, sticky};
 use crate::attempt::{Answer, ClientHeaders, Failure, ProviderAnswer};
 use crate::auth;
 use crate::error::{self, GatewayError};
 use crate::metrics::Api;
 use crate::request::{ChatRequest, Spoken};
 use crate::respond::collect::Patience;
-use crate::respond::convert::{self, Wish};
+use crate::respond::convert::{self, Conversation, Wish};
+use crate::respond::learn::Learn;
 use crate::respond::{headers, redact, stream, unary};
 use crate::route::plan::Plan;
 use crate::usage::meter::Meter;
 
 /// A request that has passed this many gateways like this one goes in a circle.
-const MOST_HOPS: u64 = 2;
+pub(super) const MOST_HOPS: u64 = 2;
 
 /// How the answer is to be written on.
 struct Delivery {
@@ -49,7 +50,8 @@ pub(super) async fn openai_responses(State(gateway): State<Arc<Gateway>>, reques
 
 /// `POST /v1/messages` (Anthropic API reference, "Create a Message").
 pub(super) async fn anthropic_messages(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
-    create(&gateway, request, Api::AnthropicMessages, Format::AnthropicMessages, Spoken::default()).await
+    let spoken = Spoken { beta: has(request.uri(), "beta", "true"), ..Spoken::default() };
+    create(&gateway, request, Api::AnthropicMessages, Format::AnthropicMessages, spoken).await
 }
 
 /// A request to the chat API `format`.
@@ -67,7 +69,7 @@ pub(super) async fn create(gateway: &Gateway, request: Request, api: Api, format
         Err(Failure::Gateway(error)) => failed(&error, format, meter),
         Err(Failure::Provider(said)) => pass_on_error(&said, format, meter),
     };
-    identified(response, &id)
+    identified_to(format, response, &id)
 }
 
 /// From the client's request to the head of a provider's answer.
@@ -79,15 +81,21 @@ async fn ask(
     spoken: Spoken,
     meter: &mut Meter,
 ) -> Result<(Answer, Delivery), Failure> {
-    let table = gateway.config.table().ok_or(GatewayError::NotReady)?;
+    let (table, body) = body::or_discard(gateway.config.table().ok_or(GatewayError::NotReady), body).await?;
     meter.snapshot_version = table.snapshot.version;
-    let principal = auth::principal(&table, parts, format)?;
+    let (principal, body) = body::or_discard(auth::principal(&table, parts, format), body).await?;
     meter.proxy_key = Some(Arc::clone(&principal.key));
 
     let body = body::read(&parts.headers, body, &gateway.limits).await?;
-    meter.request_bytes = body.len() as u64;
-    let array = spoken.stream == Some(true) && !wants_events(parts);
+    meter.asked(&body);
+    let conversation = (format == Format::OpenAiResponses)
+        .then(|| Conversation { kept: gateway.conversations.of(&principal.key.id), asked: body.clone() });
+    let body = conversation.as_ref().and_then(Conversation::resolved).unwrap_or(body);
+    // A client of Gemini's wants events or an array.
+    let array = spoken.stream == Some(true) && !has(&parts.uri, "alt", "sse");
+    let signatures = gateway.signatures.of(&principal.key.id);
     let request = ChatRequest::read(format, &body, spoken)?;
+    let request = request.signed_with(signatures.clone()).with_media(&gateway.media);
     meter.model = Some(request.model.to_string());
     meter.streamed = request.stream;
     meter.has_tools = request.has_tools;
@@ -99,15 +107,19 @@ async fn ask(
     if client.hops() > MOST_HOPS {
         return Err(GatewayError::Loop.into());
     }
-    let plan = Plan::serving(&table, principal, &request.model)?;
+    let mut plan = Plan::serving(&table, principal, &request.model)?;
     let deadline = Instant::from_std(meter.started() + gateway.limits.request_timeout);
-    let answer = gateway.attempts.walk(plan, &request, &client, meter, deadline).await?;
+    sticky::follow(gateway, &mut plan, format, &body, &client, meter, deadline).await;
+    let mut answer = gateway.attempts.walk(plan, &request, &client, meter, deadline).await?;
+    if format == Format::OpenAiResponses && answer.conversion.is_none() {
+        answer.learn = Some(Learn::new(&gateway.owners, &answer.candidate));
+    }
     let wish = match &answer.conversion {
         Some(_) => {
             let neutral = request.neutral().map_err(GatewayError::Translate)?;
             let created = u64::try_from(now_ms() / 1000).unwrap_or_default();
             let asked = Asked { id: names::random(24), created, request: Arc::clone(neutral) };
-            Some(Wish { format, stream: request.stream, array, asked })
+            Some(Wish { format, stream: request.stream, array, asked, signatures, conversation })
         }
         None => None,
     };
@@ -115,10 +127,10 @@ async fn ask(
     Ok((answer, Delivery { format, hide_usage, array, deadline, wish }))
 }
 
-/// Whether a client of Gemini's wants events and not an array.
-fn wants_events(parts: &request::Parts) -> bool {
-    let query = parts.uri.query().unwrap_or_default();
-    form_urlencoded::parse(query.as_bytes()).any(|(name, value)| name == "alt" && value == "sse")
+/// Whether the query says that `name` is `value`.
+fn has(uri: &Uri, name: &str, value: &str) -> bool {
+    let query = uri.query().unwrap_or_default();
+    form_urlencoded::parse(query.as_bytes()).any(|(other, its)| other == name && its == value)
 }
 
 async fn deliver(gateway: &Gateway, mut answer: Answer, delivery: Delivery, meter: Meter) -> Response {
@@ -146,6 +158,12 @@ pub(super) fn pass_on_error(said: &ProviderAnswer, format: Format, mut meter: Me
     } else {
         if same_shape {
             error.status = said.status.as_u16();
+        }
+        if error.code.as_deref() == Some("model_not_found")
+            && let Some(model) = &meter.model
+        {
+            // The client knows the model by its own name (translation specification, 5).
+            error.message = error.message.replace(&*said.candidate.upstream_model, model);
         }
         if error.code.is_none() {
             error.code = Some("upstream_error".into());

@@ -4,6 +4,8 @@ mod body;
 mod chat;
 mod gemini;
 mod models;
+mod other;
+mod sticky;
 
 use std::sync::Arc;
 
@@ -22,10 +24,14 @@ use translation::protocol::Format;
 use crate::attempt::Attempts;
 use crate::auth;
 use crate::control::state::ConfigState;
+use crate::conversations::Conversations;
 use crate::error::GatewayError;
 use crate::limits::Limits;
+use crate::media::MediaFetcher;
 use crate::metrics::{Api, RequestMetrics};
 use crate::node::Node;
+use crate::route::owners::Owners;
+use crate::signatures::Signatures;
 use crate::upstream::Upstream;
 use crate::usage::UsageSink;
 use crate::usage::meter::{Meter, Recorder};
@@ -37,6 +43,10 @@ pub struct Gateway {
     recorder: Arc<Recorder>,
     limits: Limits,
     attempts: Attempts,
+    owners: Arc<Owners>,
+    signatures: Arc<Signatures>,
+    conversations: Arc<Conversations>,
+    media: MediaFetcher,
 }
 
 impl Gateway {
@@ -56,8 +66,12 @@ impl Gateway {
         Ok(Arc::new(Self {
             config,
             recorder: Arc::new(Recorder { sink: usage, node, metrics }),
+            media: MediaFetcher::new(limits.media),
             limits,
             attempts: Attempts::new(Upstream::new()?, key_states),
+            owners: Arc::default(),
+            signatures: Arc::default(),
+            conversations: Arc::default(),
         }))
     }
 }
@@ -75,6 +89,7 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
         .route("/v1beta/models/{*id}", get(models::retrieve).post(gemini::call).fallback(only_get))
         .route("/claude/v1/models", get(models::list).fallback(only_get))
         .route("/claude/v1/models/{*id}", get(models::retrieve).fallback(only_get))
+        .merge(other::routes())
         .route("/v1", any(unknown))
         .route("/v1/", any(unknown))
         .route("/v1/{*path}", any(unknown))
@@ -116,26 +131,27 @@ async fn unknown(State(gateway): State<Arc<Gateway>>, request: Request) -> Respo
     let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
     let (parts, body) = request.into_parts();
     let format = format_of(&parts);
-    refuse(&gateway, Request::from_parts(parts, body), format, &GatewayError::UnknownRoute { method, path })
+    refuse(&gateway, Request::from_parts(parts, body), format, &GatewayError::UnknownRoute { method, path }).await
 }
 
 async fn only_post(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
-    wrong_method(&gateway, request, "POST")
+    wrong_method(&gateway, request, "POST").await
 }
 
 async fn only_get(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
-    wrong_method(&gateway, request, "GET, HEAD")
+    wrong_method(&gateway, request, "GET, HEAD").await
 }
 
-fn wrong_method(gateway: &Gateway, request: Request, allowed: &'static str) -> Response {
+async fn wrong_method(gateway: &Gateway, request: Request, allowed: &'static str) -> Response {
     let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
     let (parts, body) = request.into_parts();
     let format = format_of(&parts);
-    refuse(gateway, Request::from_parts(parts, body), format, &GatewayError::Method { method, path, allowed })
+    refuse(gateway, Request::from_parts(parts, body), format, &GatewayError::Method { method, path, allowed }).await
 }
 
-fn refuse(gateway: &Gateway, request: Request, format: Format, error: &GatewayError) -> Response {
-    let (parts, _body) = request.into_parts();
+async fn refuse(gateway: &Gateway, request: Request, format: Format, error: &GatewayError) -> Response {
+    let (parts, body) = request.into_parts();
+    body::discard(body).await;
     let meter = Meter::start(&gateway.recorder, Api::Unknown, &parts);
     failed(error, format, meter)
 }
@@ -144,12 +160,20 @@ fn refuse(gateway: &Gateway, request: Request, format: Format, error: &GatewayEr
 fn failed(error: &GatewayError, format: Format, mut meter: Meter) -> Response {
     meter.failed(error);
     let response = error.response(format, meter.request_id());
-    identified(response, &request_id(&meter))
+    identified_to(format, response, &request_id(&meter))
 }
 
 /// The header value that names the request.
 fn request_id(meter: &Meter) -> HeaderValue {
     HeaderValue::from_str(meter.request_id()).unwrap_or_else(|_| HeaderValue::from_static("-"))
+}
+
+/// `response` with the id where a client of `format` looks for it: Anthropic's packages read `request-id` (Claude API documentation, "Errors").
+fn identified_to(format: Format, mut response: Response, id: &HeaderValue) -> Response {
+    if format == Format::AnthropicMessages {
+        response.headers_mut().insert("request-id", id.clone());
+    }
+    identified(response, id)
 }
 
 /// `response` with its `x-request-id`.

@@ -9,7 +9,7 @@ use http::{StatusCode, request};
 use serde::Serialize;
 use translation::protocol::Format;
 
-use super::{Gateway, failed, format_of, identified, request_id};
+use super::{Gateway, failed, format_of, identified_to, request_id};
 use crate::auth;
 use crate::error::{GatewayError, json_response};
 use crate::metrics::Api;
@@ -157,7 +157,7 @@ fn answer(
         }
         Err(error) => failed(&error, format, meter),
     };
-    identified(response, &id)
+    identified_to(format, response, &id)
 }
 
 fn read(

@@ -1,3 +1,6 @@
+mod anthropic;
+mod conversations;
+mod gemini;
 mod matrix;
 
 use std::sync::Arc;
@@ -25,12 +28,12 @@ use crate::limits::Limits;
 use crate::node::Node;
 use crate::route::fixtures::{group, key, snapshot, upstream_key};
 use crate::route::table::RouteTable;
-use crate::usage::UsageSink;
+use crate::usage::{Settled, UsageSink};
 
 struct Bench {
     provider: FakeProvider,
     router: axum::Router,
-    records: mpsc::Receiver<pb::UsageRecord>,
+    records: mpsc::Receiver<Settled>,
     key_states: mpsc::Receiver<pb::KeyState>,
 }
 
@@ -65,7 +68,7 @@ impl Bench {
     }
 
     fn record(&mut self) -> pb::UsageRecord {
-        let record = self.records.try_recv().expect("one record");
+        let record = self.records.try_recv().expect("one record").counted();
         assert!(self.records.try_recv().is_err(), "one record and no more");
         record
     }
@@ -258,6 +261,19 @@ async fn a_hostile_provider_gives_a_clean_error() {
 }
 
 #[tokio::test]
+async fn an_error_in_the_guise_of_an_answer_is_an_error() {
+    let bench = bench(|_| {}).await;
+    let document = json!({ "error": { "message": "Too busy.", "type": "server_error", "param": null, "code": null } });
+    bench.provider.script(Target::All, Script::json(document));
+    let (status, body) = bench.chat(&plain("gpt-4o", false)).await;
+    assert!(status >= 500, "{status}");
+    assert_eq!(error(&body)["message"], "Too busy.");
+    // Other answers without usage pass, whatever they speak of.
+    bench.provider.script(Target::All, Script { no_usage: true, ..Script::saying("{\"error\": {}}") });
+    assert_eq!(bench.chat(&plain("gpt-4o", false)).await.0, 200);
+}
+
+#[tokio::test]
 async fn an_upstream_key_never_comes_back() {
     let bench = bench(|_| {}).await;
     for stream in [false, true] {
@@ -301,6 +317,7 @@ async fn refusals_are_in_the_clients_shape() {
     for (request, status, code) in cases {
         let response = bench.send(request).await;
         assert_eq!(response.status().as_u16(), status, "{code}");
+        assert_eq!(response.headers().contains_key("connection"), status == 413, "{code}");
         let error = error(&text(response).await);
         assert_eq!(error["code"], code);
         assert!(error["message"].is_string() && error["type"].is_string());
@@ -324,18 +341,38 @@ async fn the_list_of_models() {
     assert_eq!(bench.send(get("/v1/models/a/b")).await.status(), 404);
 }
 
+fn holds_words(data: &[u8]) -> bool {
+    let events = String::from_utf8_lossy(data).into_owned();
+    events.replace("\"content\":\"\"", "").contains("\"content\":\"")
+}
+
 #[tokio::test]
 async fn a_client_that_leaves_is_recorded() {
     let mut bench = bench(|_| {}).await;
     bench.provider.always(Target::All, Script::endless(Duration::from_millis(5)));
     let mut body = bench.send(chat(&plain("gpt-4o", true))).await.into_body();
-    body.frame().await.unwrap().unwrap();
+    // The first events say who speaks, and nothing yet.
+    while !body.frame().await.unwrap().unwrap().data_ref().is_some_and(|data| holds_words(data)) {}
     drop(body);
     let record = bench.record();
     assert_eq!(
         (record.status, record.outcome(), record.usage_source()),
         (200, Outcome::ClientGone, UsageSource::Partial)
     );
+    assert!(record.input_tokens > 0 && record.output_tokens > 0, "estimated from what had come");
+}
+
+#[tokio::test]
+async fn a_provider_that_reports_no_usage_has_it_estimated() {
+    for stream in [false, true] {
+        let mut bench = bench(|_| {}).await;
+        bench.provider.script(Target::All, Script { no_usage: true, ..Script::saying("one two three four") });
+        assert_eq!(bench.chat(&plain("gpt-4o", stream)).await.0, 200);
+        let record = bench.record();
+        assert_eq!((record.outcome(), record.usage_source()), (Outcome::Success, UsageSource::Estimated));
+        // "Hello" and what is around a message; the four words.
+        assert_eq!((record.input_tokens, record.output_tokens), (5, 4), "{stream}");
+    }
 }
 
 #[tokio::test]

@@ -195,7 +195,11 @@ impl RequestMetrics {
         metrics.register(|registry| {
             registry.register("requests", "Client requests, by API and outcome", requests.clone());
             registry.register("upstream_attempts", "Tries at an upstream key, by result", attempts.clone());
-            registry.register("tokens", "Tokens that providers reported", tokens.clone());
+            registry.register(
+                "tokens",
+                "Tokens, as providers reported them, or as estimated where they did not",
+                tokens.clone(),
+            );
             let help = "From the arrival of a chat request to the end of its answer";
             registry.register_with_unit("request_duration", help, Unit::Seconds, duration.clone());
             let help = "From the arrival of a chat request to the first byte of its answer";
@@ -228,7 +232,7 @@ impl RequestMetrics {
         }
     }
 
-    /// Counts tokens that a provider reported.
+    /// Counts the tokens of a request, reported or estimated.
     pub fn tokens(&self, input: u64, output: u64) {
         self.input_tokens.inc_by(input);
         self.output_tokens.inc_by(output);

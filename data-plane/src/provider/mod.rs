@@ -93,17 +93,26 @@ impl Endpoint {
     /// When the vendor has no such API.
     pub fn call(&self, call: Call<'_>) -> Result<Uri, GatewayError> {
         let missing = || GatewayError::NoEndpoint { vendor: self.vendor.title };
-        let end = match call.format {
+        let served = self.formats(call.model);
+        // The endpoints of OpenAI's beside chat do not depend on which of its chat formats a vendor has.
+        let openai = [Format::OpenAiChat, Format::OpenAiResponses];
+        let format = match call.format {
+            Format::OpenAiChat => openai.into_iter().find(|format| served.contains(format)).ok_or_else(missing)?,
+            format if served.contains(&format) => format,
+            _ => return Err(missing()),
+        };
+        let end = match format {
             Format::OpenAiChat => "/chat/completions",
             Format::OpenAiResponses => "/responses",
             Format::AnthropicMessages => "/messages",
             Format::GeminiGenerate => ":generateContent",
             Format::BedrockConverse => return Err(missing()),
         };
-        if !self.formats(call.model).contains(&call.format) {
-            return Err(missing());
+        let mut chat = self.chat_url(format, call.model, false);
+        if call.model.is_empty() {
+            // Azure's older API: what names no model stands beside the deployments.
+            chat = chat.replace("/deployments//", "/");
         }
-        let chat = self.chat_url(call.format, call.model, false);
         let (path, version) = chat.split_once('?').map_or((&*chat, None), |(path, query)| (path, Some(query)));
         let mut url = format!("{}{}", path.strip_suffix(end).ok_or_else(missing)?, call.path);
         for query in [version, call.query].into_iter().flatten().filter(|query| !query.is_empty()) {

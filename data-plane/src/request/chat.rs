@@ -4,16 +4,21 @@ use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use http::Uri;
 use serde::Deserialize;
+use tokio::time::Instant;
 use translation::ir;
 use translation::ir::TranslateError;
 use translation::object::{Object, ReadError};
-use translation::protocol::{Format, Target, openai_responses};
+use translation::protocol::{Format, Target, anthropic_messages, openai_responses};
 
-use super::outgoing::{Conversion, Outbound, Outgoing};
+use super::outgoing::{Conversion, Outbound, Outgoing, Preparation};
 use crate::error::GatewayError;
+use crate::media::{FetchedMedia, MediaFetcher, Wanted};
 use crate::route::plan::Candidate;
 use crate::route::table::RoutedGroup;
+use crate::signatures::{ClientSignatures, family_of};
+use crate::upstream::Upstream;
 
 /// Fields that no body may hold twice: which one counts differs between JSON parsers, so that the gateway could allow one model
 /// and the provider run the other.
@@ -23,7 +28,7 @@ const ONCE: &[&str] = &["model", "stream", "stream_options"];
 const LENGTH_LIMITS: [&str; 2] = ["max_tokens", "max_completion_tokens"];
 
 /// Longest name of a model, in bytes; that of config, too.
-const LONGEST_MODEL: usize = 256;
+pub const LONGEST_MODEL: usize = 256;
 
 /// What a client says outside of its body.
 #[derive(Debug, Default)]
@@ -32,6 +37,8 @@ pub struct Spoken {
     pub model: Option<String>,
     /// Whether the answer is to be a stream, where the URL tells.
     pub stream: Option<bool>,
+    /// Anthropic: `?beta=true`, which its packages add to what is not in the API for good.
+    pub beta: bool,
 }
 
 /// A request to one of the chat APIs, as far as routing reads it.
@@ -42,6 +49,7 @@ pub struct ChatRequest<'b> {
     object: Object<'b>,
     body: &'b Bytes,
     model_in_body: bool,
+    beta: bool,
     /// The model, as the client named it.
     pub model: Cow<'b, str>,
     /// Whether the answer is to be a stream.
@@ -52,6 +60,11 @@ pub struct ChatRequest<'b> {
     pub has_tools: bool,
     /// Read when the first candidate needs it.
     neutral: OnceLock<Result<Arc<ir::Request>, TranslateError>>,
+    /// What earlier answers were signed with.
+    signatures: Option<ClientSignatures>,
+    /// Fetches what it names by URL.
+    media: Option<&'b MediaFetcher>,
+    fetched: FetchedMedia,
 }
 
 #[derive(Deserialize)]
@@ -67,7 +80,7 @@ impl<'b> ChatRequest<'b> {
     pub fn read(format: Format, body: &'b Bytes, spoken: Spoken) -> Result<Self, GatewayError> {
         let object = Object::read(body).map_err(read_error)?;
         object.once(ONCE).map_err(GatewayError::field)?;
-        let model_in_body = spoken.model.is_none();
+        let (model_in_body, beta) = (spoken.model.is_none(), spoken.beta);
         let model = match spoken.model {
             Some(model) => Cow::Owned(model),
             None => object.string("model").map_err(GatewayError::field)?.ok_or_else(|| {
@@ -95,8 +108,35 @@ impl<'b> ChatRequest<'b> {
         };
         let has_tools =
             ["tools", "functions"].into_iter().filter_map(|name| object.non_null(name)).any(|value| value != "[]");
-        let neutral = OnceLock::new();
-        Ok(Self { format, object, body, model_in_body, model, stream, include_usage, has_tools, neutral })
+        Ok(Self {
+            format,
+            object,
+            body,
+            model_in_body,
+            beta,
+            model,
+            stream,
+            include_usage,
+            has_tools,
+            neutral: OnceLock::new(),
+            signatures: None,
+            media: None,
+            fetched: FetchedMedia::default(),
+        })
+    }
+
+    /// It, with what earlier answers to the client were signed with put back in its place for a provider that wants it.
+    #[must_use]
+    pub fn signed_with(mut self, signatures: ClientSignatures) -> Self {
+        self.signatures = Some(signatures);
+        self
+    }
+
+    /// It, with what it names by URL fetched by `media` for a provider that wants it as data.
+    #[must_use]
+    pub fn with_media(mut self, media: &'b MediaFetcher) -> Self {
+        self.media = Some(media);
+        self
     }
 
     /// It, in the neutral form.
@@ -156,7 +196,16 @@ impl<'b> ChatRequest<'b> {
             );
             return Err(GatewayError::Translate(TranslateError::unsupported(field, problem)));
         }
-        let encoded = format.protocol().encode_request(request, &target).map_err(GatewayError::Translate)?;
+        if format != Format::AnthropicMessages
+            && let Some(refusal) = anthropic_messages::refused_thread(request)
+        {
+            return Err(GatewayError::Translate(refusal));
+        }
+        let mut request = self.fetched.put_into(request, Wanted::by(format, endpoint.quirks()));
+        if let (Some(signatures), Some(family)) = (&self.signatures, family_of(format)) {
+            request = signatures.attach(family, &request);
+        }
+        let encoded = format.protocol().encode_request(&request, &target).map_err(GatewayError::Translate)?;
         if candidate.group.rejects_unsupported()
             && let Some(field) = encoded.dropped.names().first()
         {
@@ -179,24 +228,62 @@ impl<'b> ChatRequest<'b> {
         };
         let uri = endpoint.uri(format, &candidate.upstream_model, stream)?;
         let conversion = Some(Box::new(Conversion { back: encoded.back, dropped: encoded.dropped }));
-        Ok(Outgoing { uri, body, format, stream, conversion })
+        Ok(Outgoing { stream, conversion, ..Outgoing::json(uri, body, format) })
     }
-}
 
-impl Outbound for ChatRequest<'_> {
-    fn write(&self, candidate: &Candidate) -> Result<Outgoing, GatewayError> {
+    /// The format to translate into for `candidate`, and whether it is asked for a stream. None: the bytes pass.
+    fn translation(&self, candidate: &Candidate) -> Result<Option<(Format, bool)>, GatewayError> {
         let endpoint = candidate.endpoint()?;
         let formats = endpoint.formats(&candidate.upstream_model);
         let (speaks, stream) = (formats.contains(&self.format), candidate.group.streams(self.stream));
         if speaks && stream == self.stream && !self.format.protocol().holds_foreign_signatures(self.body) {
-            let asks = self.format == Format::OpenAiChat && endpoint.quirks().stream_usage;
-            let body = self.edited(candidate, asks)?;
-            let uri = endpoint.uri(self.format, &candidate.upstream_model, stream)?;
-            return Ok(Outgoing { uri, body, format: self.format, stream, conversion: None });
+            return Ok(None);
         }
         let preferred = formats.first().copied().unwrap_or(Format::OpenAiChat);
-        self.translated(candidate, if speaks { self.format } else { preferred }, stream)
+        Ok(Some((if speaks { self.format } else { preferred }, stream)))
     }
+}
+
+impl Outbound for ChatRequest<'_> {
+    fn prepare<'p>(
+        &'p self,
+        candidate: &'p Candidate,
+        upstream: &'p Upstream,
+        until: Instant,
+    ) -> Option<Preparation<'p>> {
+        let media = self.media?;
+        // What is wrong with the candidate or the request, `write` says.
+        let (format, _) = self.translation(candidate).ok()??;
+        let (endpoint, request) = (candidate.endpoint().ok()?, self.neutral().ok()?);
+        let wanted = Wanted::by(format, endpoint.quirks());
+        media.is_needed(request, wanted, &self.fetched).then(|| -> Preparation<'p> {
+            Box::pin(async move {
+                let way = (upstream, &*candidate.group.exit);
+                media.fetch(request, wanted, &self.fetched, way, until).await.map_err(GatewayError::Translate)
+            })
+        })
+    }
+
+    fn write(&self, candidate: &Candidate) -> Result<Outgoing, GatewayError> {
+        if let Some((format, stream)) = self.translation(candidate)? {
+            return self.translated(candidate, format, stream);
+        }
+        let endpoint = candidate.endpoint()?;
+        let asks = self.format == Format::OpenAiChat && endpoint.quirks().stream_usage;
+        let body = self.edited(candidate, asks)?;
+        let mut uri = endpoint.uri(self.format, &candidate.upstream_model, self.stream)?;
+        if self.beta {
+            uri = with_query(&uri, "beta=true")?;
+        }
+        Ok(Outgoing { stream: self.stream, ..Outgoing::json(uri, body, self.format) })
+    }
+}
+
+fn with_query(uri: &Uri, pair: &str) -> Result<Uri, GatewayError> {
+    let mark = if uri.query().is_some() { '&' } else { '?' };
+    format!("{uri}{mark}{pair}")
+        .parse()
+        .map_err(|_| GatewayError::Internal("the URL of the provider's endpoint is malformed"))
 }
 
 /// Sets config's fields: overrides always, defaults where the client set nothing.

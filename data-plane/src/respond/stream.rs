@@ -9,12 +9,13 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
-use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, StatusCode};
 use http_body::Frame;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::time::timeout_at;
+use translation::ir::ProviderError;
 use translation::protocol::sse::{self, EventSplitter, LARGEST_EVENT};
 use translation::protocol::{Format, StreamWatcher, openai_error};
 
@@ -42,11 +43,14 @@ pub async fn respond(
     hide_usage: bool,
     array: bool,
 ) -> Result<Response, (GatewayError, Meter)> {
-    let Answer { head, mut body, candidate, format, .. } = answer;
+    let Answer { head, mut body, candidate, format, learn, .. } = answer;
     let first = match first_portion(&mut body, patience).await {
         Ok(first) => first,
         Err(error) => return Err((error, meter)),
     };
+    if let Some(learn) = &learn {
+        learn.start(&first);
+    }
     meter.first_byte();
     meter.answering(head.status);
     let mut stream = EventStream {
@@ -60,8 +64,8 @@ pub async fn respond(
         hide_usage,
         array: array.then_some(Array::Empty),
         done: false,
-        finished: false,
         failed: false,
+        bare: None,
         key: Arc::clone(&candidate.key),
         meter,
     };
@@ -129,10 +133,10 @@ struct EventStream {
     array: Option<Array>,
     /// The format's own end has come.
     done: bool,
-    /// The model has said why it stopped.
-    finished: bool,
     /// The provider sent an error in place of the rest.
     failed: bool,
+    /// An error that stands between events without being one.
+    bare: Option<Box<ProviderError>>,
     key: Arc<RoutedKey>,
     meter: Meter,
 }
@@ -144,6 +148,9 @@ impl EventStream {
         match self.splitter.push(portion) {
             Ok(events) => {
                 self.ready = self.pass(events);
+                if let Some(error) = self.bare.take() {
+                    self.break_off(&GatewayError::Provider(error));
+                }
                 if self.done {
                     self.timer.shorten(END_GRACE);
                 }
@@ -207,9 +214,15 @@ impl EventStream {
 
     /// Notes what an event says. Gives whether it is to be hidden.
     fn read(&mut self, event: &Bytes) -> bool {
-        let Some(data) = sse::data(event) else { return false };
+        let Some(data) = sse::data(event) else {
+            let bare = self.bare_error(event);
+            let is_error = bare.is_some();
+            self.bare = self.bare.take().or(bare);
+            return is_error;
+        };
+        self.meter.heard.wire_event(self.format, event);
         let event = self.watcher.event(&data);
-        self.finished |= event.finishes;
+        self.meter.finished |= event.finishes;
         if let Some(usage) = event.usage {
             self.meter.usage = Some(usage);
         }
@@ -227,6 +240,18 @@ impl EventStream {
         event.only_usage && self.hide_usage
     }
 
+    /// The error that `text` is, where it is no event. Some providers, Gemini among them, end a stream so (translation specification, 8.9); most clients read
+    /// nothing but events, and would take what came before for the whole answer.
+    fn bare_error(&mut self, text: &Bytes) -> Option<Box<ProviderError>> {
+        let text = text.slice_ref(text.trim_ascii());
+        if !text.starts_with(b"{") || !self.watcher.event(&text).error {
+            return None;
+        }
+        let mut error = self.format.protocol().decode_error(StatusCode::BAD_GATEWAY.as_u16(), &text);
+        error.message = redact_text(&self.key, error.message);
+        Some(Box::new(error))
+    }
+
     /// The provider's body has ended.
     fn end(&mut self) {
         self.upstream = None;
@@ -239,6 +264,9 @@ impl EventStream {
             return;
         }
         let mut rest = BytesMut::from(&*self.splitter.take_rest());
+        if let Some(error) = self.bare_error(&rest.clone().freeze()) {
+            return self.break_off(&GatewayError::Provider(error));
+        }
         if !rest.is_empty() {
             // Some end without the last empty line. What is a whole event but for that is passed on.
             rest.extend_from_slice(b"\n\n");
@@ -254,7 +282,7 @@ impl EventStream {
             return;
         }
         match self.format.protocol().end_marker() {
-            Some(marker) if self.finished => {
+            Some(marker) if self.meter.finished => {
                 self.meter.succeeded();
                 self.ready = [&self.ready[..], marker].concat().into();
             }

@@ -17,7 +17,7 @@ use tracing::warn;
 use translation::facts::{Facts, ModelFacts};
 
 use crate::provider::Endpoint;
-use crate::provider::credential::Credential;
+use crate::provider::credential::{Credential, Tokens};
 use crate::route::health::KeyHealth;
 use crate::upstream::Exit;
 
@@ -34,8 +34,12 @@ pub struct RouteTable {
     pub snapshot: Arc<Snapshot>,
     principals: HashMap<[u8; KEY_LEN], Principal>,
     routes: HashMap<Arc<str>, Vec<Route>>,
+    /// The first to try first.
+    groups: Vec<Arc<RoutedGroup>>,
     health: HashMap<Id, Arc<KeyHealth>>,
     exits: HashMap<Id, Arc<Exit>>,
+    /// Access tokens, by the upstream key that gets them.
+    tokens: HashMap<Id, Arc<Tokens>>,
 }
 
 /// A client that has shown its proxy key.
@@ -105,17 +109,20 @@ impl Principal {
 }
 
 impl RouteTable {
-    /// Compiles `snapshot`. What `previous` has learnt about keys that are still there is kept.
+    /// Compiles `snapshot`. What `previous` has learnt about keys that are still there, and got with them, is kept.
     pub fn compile(snapshot: Arc<Snapshot>, previous: Option<&Self>) -> Self {
         let mut health = HashMap::with_capacity(snapshot.groups.len());
         let mut exits = HashMap::with_capacity(snapshot.groups.len());
+        let mut tokens = HashMap::new();
         let mut routes: HashMap<Arc<str>, Vec<Route>> = HashMap::new();
         // The higher priority first; among equals the older group, so that the order does not depend on chance.
         let mut groups: Vec<_> = snapshot.groups.values().filter(|group| group.enabled).collect();
         groups.sort_by(|left, right| right.priority.cmp(&left.priority).then_with(|| left.id.cmp(&right.id)));
+        let mut ordered = Vec::with_capacity(groups.len());
         for group in groups {
-            let compiled = Arc::new(RoutedGroup::compile(group, previous, &mut health));
+            let compiled = Arc::new(RoutedGroup::compile(group, previous, &mut health, &mut tokens));
             exits.insert(Arc::clone(&group.id), Arc::clone(&compiled.exit));
+            ordered.push(Arc::clone(&compiled));
             let facts = facts_of(group);
             let names = group.models.iter().map(|model| (model, model)).chain(&group.model_aliases);
             // An alias that is also the name of a model of the group: the alias is what the operator meant.
@@ -127,7 +134,7 @@ impl RouteTable {
             }
         }
         let principals = snapshot.proxy_keys.values().map(|key| (key.digest, Principal::compile(key))).collect();
-        Self { snapshot, principals, routes, health, exits }
+        Self { snapshot, principals, routes, groups: ordered, health, exits, tokens }
     }
 
     /// Takes in what another node learnt about an upstream key.
@@ -145,6 +152,11 @@ impl RouteTable {
     /// The groups that serve `model`, the first to try first.
     pub fn routes(&self, model: &str) -> &[Route] {
         self.routes.get(model).map_or(&[], Vec::as_slice)
+    }
+
+    /// The groups that are enabled, the first to try first.
+    pub fn groups(&self) -> &[Arc<RoutedGroup>] {
+        &self.groups
     }
 
     /// All names that clients may ask for, with the groups that serve them.
@@ -178,11 +190,27 @@ impl RoutedGroup {
         self.group.unsupported_parameters == UnsupportedParameters::Reject
     }
 
-    fn compile(group: &Arc<Group>, previous: Option<&RouteTable>, health: &mut HashMap<Id, Arc<KeyHealth>>) -> Self {
+    fn compile(
+        group: &Arc<Group>,
+        previous: Option<&RouteTable>,
+        health: &mut HashMap<Id, Arc<KeyHealth>>,
+        tokens: &mut HashMap<Id, Arc<Tokens>>,
+    ) -> Self {
         let endpoint = Endpoint::of(group);
         let keys = group.upstream_keys.iter().filter(|key| key.enabled).filter_map(|key| {
-            // Validated with the snapshot: a secret that no header can carry does not come here.
-            let credential = Credential::of(endpoint.as_ref()?.vendor.auth, key.secret.expose())?;
+            let auth = endpoint.as_ref()?.vendor.auth;
+            let known = previous.and_then(|table| table.tokens.get(&key.id));
+            let credential = match Credential::of(auth, key.secret.expose(), &group.base_url, known) {
+                Ok(credential) => credential,
+                Err(problem) => {
+                    // The control plane has refused such keys; one that is here nevertheless is left out.
+                    warn!(group = &*group.name, upstream_key = &*key.masked, problem, "upstream key is of no use");
+                    return None;
+                }
+            };
+            if let Some(got) = credential.tokens() {
+                tokens.insert(Arc::clone(&key.id), Arc::clone(got));
+            }
             let known = previous.and_then(|table| table.health.get(&key.id)).cloned().unwrap_or_default();
             health.insert(Arc::clone(&key.id), Arc::clone(&known));
             let secret = key.secret.expose().as_bytes();

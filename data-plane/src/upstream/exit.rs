@@ -27,6 +27,11 @@ impl Exit {
         Self(proxy.map(|proxy| (proxy, Lazy::default())))
     }
 
+    /// Whether it leads through no proxy.
+    pub fn is_direct(&self) -> bool {
+        self.0.is_none()
+    }
+
     pub(super) fn proxy(&self) -> Option<(&OutboundProxy, &Lazy)> {
         self.0.as_ref().map(|(proxy, connections)| (proxy, connections))
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::extract::ConnectInfo;
+use bytes::Bytes;
 use http::header::USER_AGENT;
 use http::{HeaderValue, Method, StatusCode, request};
 use shared::ids::new_id;
@@ -22,6 +23,9 @@ use crate::metrics::{Api, AttemptResult, RequestMetrics, outcome_name};
 use crate::node::{InFlight, Node};
 use crate::route::plan::Candidate;
 use crate::usage::UsageSink;
+use crate::usage::estimate::Unreported;
+use crate::usage::estimate::heard::Heard;
+use crate::usage::estimate::request::Asked;
 
 /// Longer texts of a client or a provider are cut in records and logs.
 const LONGEST_TEXT: usize = 300;
@@ -71,11 +75,18 @@ pub struct Meter {
     pub response_bytes: u64,
     /// What the provider reported.
     pub usage: Option<Usage>,
+    /// The model has said why it stopped: what is reported of usage is all there is.
+    pub finished: bool,
+    /// What has come of the answer.
+    pub heard: Heard,
+    asked: Asked,
     candidate: Option<Candidate>,
     attempts: Vec<pb::Attempt>,
     attempt_started: Option<Instant>,
     queued: Option<Duration>,
     first_byte: Option<Duration>,
+    /// What is asked for costs no tokens, whatever an answer says of those that another request has cost.
+    free: bool,
     /// A provider works, or has worked, on the answer: it may have spent tokens that it has not told of.
     spending: bool,
     status: u16,
@@ -108,11 +119,15 @@ impl Meter {
             request_bytes: 0,
             response_bytes: 0,
             usage: None,
+            finished: false,
+            heard: Heard::Nothing,
+            asked: Asked::default(),
             candidate: None,
             attempts: Vec::new(),
             attempt_started: None,
             queued: None,
             first_byte: None,
+            free: false,
             spending: false,
             status: CLIENT_CLOSED_REQUEST,
             outcome: Outcome::ClientGone,
@@ -147,20 +162,31 @@ impl Meter {
         self.trace_id = Some(trace_id.to_owned());
     }
 
+    /// Notes the request's body, unpacked.
+    pub fn asked(&mut self, body: &Bytes) {
+        self.request_bytes = body.len() as u64;
+        self.asked = Asked::new(body);
+    }
+
+    /// Notes that what is asked for costs no tokens: a list, a file, a count, an answer that was made before.
+    pub fn costs_nothing(&mut self) {
+        self.free = true;
+    }
+
     /// Notes that a request leaves for `candidate`.
     pub fn attempt(&mut self, candidate: &Candidate) {
         let now = Instant::now();
         self.queued.get_or_insert(now - self.started);
         self.attempt_started = Some(now);
         self.candidate = Some(candidate.clone());
-        self.spending = true;
+        self.spending = !self.free;
     }
 
     /// Notes how the attempt ended; `status` is 0 where no answer came.
     pub fn attempt_ended(&mut self, result: AttemptResult, status: u16, error: &str) {
         self.recorder.metrics.attempt(result);
         // Timed out or broken: the provider may be at work on it all the same. Any other error says that it is not.
-        self.spending = matches!(result, AttemptResult::Success | AttemptResult::Timeout);
+        self.spending = !self.free && matches!(result, AttemptResult::Success | AttemptResult::Timeout);
         self.push_attempt(status, error);
     }
 
@@ -213,18 +239,30 @@ impl Meter {
         cut(message).clone_into(&mut self.error_message);
     }
 
-    fn usage_source(&self) -> UsageSource {
-        match (self.usage, self.spending) {
-            (Some(_), _) => UsageSource::Reported,
-            (None, true) => UsageSource::Partial,
-            (None, false) => UsageSource::None,
+    /// What the request has cost as far as the provider said, who says so, and what is to be estimated from where that is not all and it was at work.
+    fn counts(&mut self) -> (Usage, UsageSource, Option<Unreported>) {
+        let whole = self.outcome == Outcome::Success;
+        match self.usage {
+            Some(usage) if whole || self.finished => (usage, UsageSource::Reported, None),
+            // Some report at the beginning what went in, and what came out so far: the first is true, the second is not all.
+            Some(usage) => {
+                let unreported = Unreported { asked: None, heard: std::mem::take(&mut self.heard) };
+                (usage, UsageSource::Partial, Some(unreported))
+            }
+            None if self.spending => {
+                let asked = Some(std::mem::take(&mut self.asked));
+                let unreported = Unreported { asked, heard: std::mem::take(&mut self.heard) };
+                let source = if whole { UsageSource::Estimated } else { UsageSource::Partial };
+                (Usage::default(), source, Some(unreported))
+            }
+            None => (Usage::default(), UsageSource::None, None),
         }
     }
 
-    fn log(&self, total: Duration) {
+    fn log(&self, total: Duration, usage: Option<Usage>) {
         let key = self.proxy_key.as_ref().map(|key| &*key.name);
         let group = self.candidate.as_ref().map(|candidate| &*candidate.group.group.name);
-        let (input, output) = self.usage.map(|usage| (usage.input, usage.output)).unzip();
+        let (input, output) = usage.map(|usage| (usage.input, usage.output)).unzip();
         macro_rules! line {
             ($level:ident) => {
                 $level!(
@@ -255,6 +293,9 @@ impl Meter {
 
 impl Drop for Meter {
     fn drop(&mut self) {
+        if self.free {
+            self.usage = None;
+        }
         if self.attempt_started.is_some() {
             self.push_attempt(0, "the client left");
         }
@@ -264,10 +305,10 @@ impl Drop for Meter {
         }
         let total = self.started.elapsed();
         let first_byte_us = self.first_byte.map(micros).unwrap_or_default();
-        let usage = self.usage.unwrap_or_default();
+        let (usage, usage_source, unreported) = self.counts();
         self.recorder.metrics.request(self.api, self.outcome, first_byte_us, micros(total));
         self.recorder.metrics.tokens(usage.input, usage.output);
-        self.log(total);
+        self.log(total, (usage_source == UsageSource::Reported).then_some(usage));
         let mut record = pb::UsageRecord {
             id: self.id.clone(),
             request_id: std::mem::take(&mut self.id),
@@ -288,7 +329,7 @@ impl Drop for Meter {
             cache_write_tokens: usage.cache_write,
             output_tokens: usage.output,
             reasoning_tokens: usage.reasoning,
-            usage_source: self.usage_source().into(),
+            usage_source: usage_source.into(),
             attempts: std::mem::take(&mut self.attempts),
             started_at_ms: self.started_at_ms,
             queue_us: self.queued.map(micros).unwrap_or_default(),
@@ -313,7 +354,7 @@ impl Drop for Meter {
             record.upstream_key_masked = candidate.key.key.masked.to_string();
             record.upstream_model = candidate.upstream_model.to_string();
         }
-        self.recorder.sink.submit(record);
+        self.recorder.sink.submit(record, unreported);
     }
 }
 
@@ -329,3 +370,6 @@ fn cut(text: &str) -> &str {
 fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

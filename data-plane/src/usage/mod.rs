@@ -2,12 +2,17 @@
 //!
 //! A record goes from the request path through a bounded queue ([`UsageSink`]) to the [`spool`], which writes it to a
 //! [`segment`] file; [`report`] reads it back, sends it, and frees it once the control plane has it.
+//! What a provider does not report is counted by [`estimate`].
 
+pub mod estimate;
 pub mod meter;
 pub mod report;
 pub mod segment;
 pub mod spool;
 pub mod writer;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -18,27 +23,76 @@ use shared::telemetry::Metrics;
 use tokio::sync::mpsc;
 use tracing::error;
 
+use estimate::Unreported;
+
 /// Where the request path puts a settled record. Cheap to clone; never blocks, so that a record can be settled in `Drop`.
 #[derive(Clone, Debug)]
 pub struct UsageSink {
-    queue: mpsc::Sender<UsageRecord>,
+    queue: mpsc::Sender<Settled>,
     dropped: Counter,
+    /// Bytes that wait in the queue to be counted.
+    uncounted: Arc<AtomicUsize>,
+}
+
+/// The most bytes that wait in the queue to be counted; above it, estimates are rough.
+const MOST_UNCOUNTED: usize = 16 * 1024 * 1024;
+
+/// A settled record on its way to the spool.
+#[derive(Debug)]
+pub struct Settled {
+    record: UsageRecord,
+    /// What there is to estimate from, where the provider did not report.
+    unreported: Option<(Unreported, Held)>,
+}
+
+/// Bytes that count as waiting until this is dropped.
+#[derive(Debug)]
+struct Held {
+    bytes: usize,
+    all: Arc<AtomicUsize>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+impl Settled {
+    /// The record, its tokens estimated where they were not reported. That takes milliseconds, and many at the first time: it is no work for the request path.
+    pub fn counted(self) -> UsageRecord {
+        let mut record = self.record;
+        if let Some((unreported, _held)) = self.unreported {
+            unreported.count_in(&mut record);
+        }
+        record
+    }
 }
 
 impl UsageSink {
     /// A sink whose queue holds `capacity` records, and the end that the spool reads. `dropped` counts records that found the
     /// queue full.
-    pub fn channel(capacity: usize, dropped: Counter) -> (Self, mpsc::Receiver<UsageRecord>) {
+    pub fn channel(capacity: usize, dropped: Counter) -> (Self, mpsc::Receiver<Settled>) {
         let (queue, records) = mpsc::channel(capacity);
-        (Self { queue, dropped }, records)
+        (Self { queue, dropped, uncounted: Arc::default() }, records)
     }
 
-    /// Hands over one record.
-    pub fn submit(&self, record: UsageRecord) {
-        if let Err(refused) = self.queue.try_send(record) {
+    /// Hands over one record, and what its tokens are to be estimated from where the provider did not report them.
+    pub fn submit(&self, mut record: UsageRecord, unreported: Option<Unreported>) {
+        let unreported = unreported.and_then(|unreported| {
+            let bytes = unreported.bytes();
+            let before = self.uncounted.fetch_add(bytes, Ordering::Relaxed);
+            let held = Held { bytes, all: Arc::clone(&self.uncounted) };
+            if before + bytes > MOST_UNCOUNTED {
+                unreported.count_roughly_in(&mut record);
+                return None;
+            }
+            Some((unreported, held))
+        });
+        if let Err(refused) = self.queue.try_send(Settled { record, unreported }) {
             self.dropped.inc();
             error!(
-                usage_id = refused.into_inner().id,
+                usage_id = refused.into_inner().record.id,
                 "usage record dropped: the queue to the spool is full or closed"
             );
         }

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use tracing::{error, info, warn};
 
 use super::spool::Spool;
-use super::{DropReason, UsageMetrics};
+use super::{DropReason, Settled, UsageMetrics};
 
 /// Records written at once, at most.
 const BATCH: usize = 1024;
@@ -26,7 +26,7 @@ const RETRY_AT_END: Duration = Duration::from_secs(2);
 
 /// Writes records to `spool` until no sender is left, or `tasks` stop: then what is queued is written, the spool is closed, and
 /// later records are dropped and counted by their sender. While the disk takes nothing the queue fills.
-pub async fn write(spool: Arc<Spool>, mut records: Receiver<UsageRecord>, metrics: UsageMetrics, tasks: Tasks) {
+pub async fn write(spool: Arc<Spool>, mut records: Receiver<Settled>, metrics: UsageMetrics, tasks: Tasks) {
     let mut batch = Vec::new();
     loop {
         tokio::select! {
@@ -44,18 +44,22 @@ pub async fn write(spool: Arc<Spool>, mut records: Receiver<UsageRecord>, metric
                 batch.push(record);
             }
         }
-        batch = flush(&spool, batch, &metrics, &tasks).await;
+        let settled = std::mem::take(&mut batch);
+        let count = settled.len() as u64;
+        // Where there is something to estimate, it takes a while.
+        let counted = tasks.spawn_blocking(move || settled.into_iter().map(Settled::counted).collect()).await;
+        let Ok(counted) = counted else {
+            metrics.dropped(DropReason::DiskError).inc_by(count);
+            error!(records = count, "usage records dropped: counting their tokens panicked");
+            continue;
+        };
+        flush(&spool, counted, &metrics, &tasks).await;
     }
     spool.close();
 }
 
-/// Writes `batch` and gives it back empty.
-async fn flush(
-    spool: &Arc<Spool>,
-    mut batch: Vec<UsageRecord>,
-    metrics: &UsageMetrics,
-    tasks: &Tasks,
-) -> Vec<UsageRecord> {
+/// Writes `batch`.
+async fn flush(spool: &Arc<Spool>, mut batch: Vec<UsageRecord>, metrics: &UsageMetrics, tasks: &Tasks) {
     let mut failing: Option<Instant> = None;
     let mut ending: Option<Instant> = None;
     loop {
@@ -67,7 +71,7 @@ async fn flush(
         let Ok((returned, written)) = written.await else {
             metrics.dropped(DropReason::DiskError).inc_by(count);
             error!(records = count, "usage records dropped: writing them panicked");
-            return Vec::new();
+            return;
         };
         batch = returned;
         let failure = match written {
@@ -76,8 +80,7 @@ async fn flush(
                     info!(seconds = since.elapsed().as_secs(), "usage records can be written again");
                 }
                 sync(complete, tasks);
-                batch.clear();
-                return batch;
+                return;
             }
             Err(failure) => failure,
         };
@@ -89,8 +92,7 @@ async fn flush(
         if tasks.is_stopping() && ending.get_or_insert_with(Instant::now).elapsed() > RETRY_AT_END {
             metrics.dropped(DropReason::DiskError).inc_by(batch.len() as u64);
             error!(records = batch.len(), error = %failure.error, "usage records dropped: they could not be written");
-            batch.clear();
-            return batch;
+            return;
         }
         sleep(RETRY).await;
     }

@@ -1,9 +1,17 @@
 """The asynchronous client of the `openai` package: many at once, streams, and tasks that are cancelled."""
 
 import asyncio
+import re
 
 import openai
-from conftest import hello, wait_for
+import pytest
+from conftest import MODELS, hello, wait_for
+from openai import pydantic_function_tool
+from pydantic import BaseModel
+
+
+class Weather(BaseModel):
+    city: str
 
 
 def run(gateway, use):
@@ -46,6 +54,29 @@ def test_models(gateway):
     assert "gpt-4o" in run(gateway, use)
 
 
+def test_two_hundred_streams_at_once(gateway):
+    """P17: fifty of each API; each says what it was asked, word by word, and nothing of another."""
+    for model in MODELS.values():
+        gateway.provider.script("echo", {"model": model}, apply="always", chunk_delay_ms=1)
+
+    async def use(client):
+        async def ask(number):
+            model = list(MODELS.values())[number % len(MODELS)]
+            text = f"marker-{number}- " * 20
+            stream = await client.chat.completions.create(model=model, messages=hello(text), stream=True)
+            chunks = [chunk async for chunk in stream]
+            said = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+            assert len({chunk.id for chunk in chunks}) == 1
+            assert {chunk.model for chunk in chunks} == {model}
+            assert chunks[-1].choices[0].finish_reason == "stop"
+            assert re.findall(r"marker-(\d+)-", said) == [str(number)] * 20
+            return chunks[0].id
+
+        return await asyncio.gather(*(ask(number) for number in range(200)))
+
+    assert len(set(run(gateway, use))) == 200
+
+
 def ended(gateway, marker):
     """How the provider's request that carries `marker` has ended."""
     return next((request["end"] for request in gateway.provider.requests() if marker in request["body"]), None)
@@ -55,30 +86,35 @@ def arrived(gateway, marker):
     return any(marker in request["body"] for request in gateway.provider.requests())
 
 
-def test_cancelled_before_the_answer(gateway):
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("stream", [False, True])
+def test_cancelled_before_the_answer(gateway, name, stream):
+    marker = f"cancelled-before-{name}-{stream}"
+    gateway.provider.script("script", {"model": MODELS[name]}, head_delay_ms=3_600_000)
+
     async def use(client):
-        script = {"fake": {"head_delay_ms": 3_600_000}, "user": "cancelled-before"}
-        create = client.chat.completions.create(model="gpt-4o", messages=hello(), extra_body=script)
+        create = client.chat.completions.create(model=MODELS[name], messages=hello(marker), stream=stream)
         task = asyncio.create_task(create)
-        await asyncio.to_thread(wait_for, "the request arrives", lambda: arrived(gateway, "cancelled-before"), 10)
+        await asyncio.to_thread(wait_for, "the request arrives", lambda: arrived(gateway, marker), 10)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         assert task.cancelled()
-        is_gone = lambda: ended(gateway, "cancelled-before") == "client_gone"
+        is_gone = lambda: ended(gateway, marker) == "client_gone"
         await asyncio.to_thread(wait_for, "the provider's request is cancelled", is_gone, 10)
 
     run(gateway, use)
 
 
-def test_cancelled_within_the_stream(gateway):
+@pytest.mark.parametrize("name", MODELS)
+def test_cancelled_within_the_stream(gateway, name):
+    marker = f"cancelled-within-{name}"
+    gateway.provider.script("endless", {"model": MODELS[name]}, every_ms=20)
+
     async def use(client):
         seen = asyncio.Event()
 
         async def read():
-            script = {"user": "cancelled-within"}
-            stream = await client.chat.completions.create(
-                model="fake-endless", messages=hello(), stream=True, extra_body=script
-            )
+            stream = await client.chat.completions.create(model=MODELS[name], messages=hello(marker), stream=True)
             async with stream:
                 async for _ in stream:
                     seen.set()
@@ -87,15 +123,34 @@ def test_cancelled_within_the_stream(gateway):
         await asyncio.wait_for(seen.wait(), 10)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        is_gone = lambda: ended(gateway, "cancelled-within") == "client_gone"
+        is_gone = lambda: ended(gateway, marker) == "client_gone"
         await asyncio.to_thread(wait_for, "the provider's request is cancelled", is_gone, 10)
 
     run(gateway, use)
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_stream_helper(gateway, name):
+    calls = [{"name": "weather", "arguments": {"city": "Bern"}}]
+    gateway.provider.script("tool_calls", {"model": MODELS[name]}, calls=calls, content="Let me see.")
+    tool = pydantic_function_tool(Weather, name="weather")
+
+    async def use(client):
+        async with client.chat.completions.stream(model=MODELS[name], messages=hello(), tools=[tool]) as stream:
+            kinds = [event.type async for event in stream]
+            return kinds, await stream.get_final_completion()
+
+    kinds, final = run(gateway, use)
+    assert {"content.delta", "content.done", "tool_calls.function.arguments.done"} <= set(kinds)
+    assert final.choices[0].message.content == "Let me see."
+    assert final.choices[0].message.tool_calls[0].function.name == "weather"
+
+
 def test_errors_have_the_same_classes(gateway):
     async def use(client):
-        asked = [client.chat.completions.create(model=model, messages=hello()) for model in ["gpt-99", "fake-error-503"]]
+        asked = [
+            client.chat.completions.create(model=model, messages=hello()) for model in ["gpt-99", "fake-error-503"]
+        ]
         return await asyncio.gather(*asked, return_exceptions=True)
 
     not_found, failed = run(gateway, use)

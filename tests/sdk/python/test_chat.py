@@ -73,9 +73,7 @@ def test_unknown_parameters_survive(client, gateway):
 def test_stream(client, include_usage):
     options = {} if include_usage is None else {"stream_options": {"include_usage": include_usage}}
     script = says("one two three", usage={"prompt_tokens": 12, "completion_tokens": 3})
-    stream = client.chat.completions.create(
-        model="gpt-4o", messages=hello(), stream=True, extra_body=script, **options
-    )
+    stream = client.chat.completions.create(model="gpt-4o", messages=hello(), stream=True, extra_body=script, **options)
     chunks = list(stream)
     assert all(chunk.object == "chat.completion.chunk" for chunk in chunks)
     text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)

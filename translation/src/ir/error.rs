@@ -102,6 +102,8 @@ pub enum ErrorCode {
     UnsupportedParameter,
     /// A picture of a kind that the target does not read.
     InvalidImageFormat,
+    /// The client counts on Anthropic to keep the conversation ("Message threads"), and the target does not. Its clients send all of it again.
+    UnsupportedThread,
 }
 
 impl ErrorCode {
@@ -112,6 +114,7 @@ impl ErrorCode {
             Self::UnsupportedValue => "unsupported_value",
             Self::UnsupportedParameter => "unsupported_parameter",
             Self::InvalidImageFormat => "invalid_image_format",
+            Self::UnsupportedThread => "thread_unsupported_request",
         }
     }
 }

@@ -4,6 +4,8 @@
 //! - [`anthropic_messages`]: Anthropic's Messages API.
 //! - [`gemini_generate`]: Gemini's `generateContent`.
 //! - [`openai_responses`]: OpenAI's Responses API.
+//! - [`embeddings`]: embeddings, which are no chat.
+//! - [`bedrock_converse`]: Amazon Bedrock's Converse API.
 //! - [`openai_error`]: the errors of OpenAI's APIs.
 //! - [`sse`]: server-sent events, whatever they carry.
 
@@ -16,6 +18,8 @@ use crate::facts::ModelFacts;
 use crate::ir::{self, Dropped, Event, ProviderError, TranslateError, Usage};
 
 pub mod anthropic_messages;
+pub mod bedrock_converse;
+pub mod embeddings;
 pub mod gemini_generate;
 pub mod openai_chat;
 pub mod openai_error;
@@ -262,7 +266,7 @@ impl Format {
             Self::OpenAiResponses => &openai_responses::OpenAiResponses,
             Self::AnthropicMessages => &anthropic_messages::AnthropicMessages,
             Self::GeminiGenerate => &gemini_generate::GeminiGenerate,
-            Self::BedrockConverse => &unserved::Unserved(Self::BedrockConverse),
+            Self::BedrockConverse => &bedrock_converse::BedrockConverse,
         }
     }
 

@@ -8,6 +8,8 @@ use std::fmt::Write as _;
 
 use crate::protocol::{Format, Quirks};
 
+pub mod key;
+
 /// Declares the file of each vendor and lists it.
 macro_rules! vendors {
     ($($name:ident,)+) => {

@@ -67,7 +67,11 @@ fn again(client: Format, said: &Said, bytes: &[u8], include_usage: bool, context
     } else if !said.refusal.is_empty() {
         assert_eq!(spoken(&told), spoken(said), "{context}");
     }
-    assert_eq!(told.thoughts, said.thoughts, "{context}");
+    // OpenAI chat has one text for all thoughts, which blank lines part.
+    let thoughts = |said: &Said| {
+        if client == Format::OpenAiChat { said.thoughts.replace("\n\n", "") } else { said.thoughts.clone() }
+    };
+    assert_eq!(thoughts(&told), thoughts(said), "{context}");
     assert_eq!(told.calls.len(), said.calls.len(), "{context}");
     for (told, said) in told.calls.iter().zip(&said.calls) {
         assert_eq!((&told.id, &told.name), (&said.id, &said.name), "{context}");

@@ -11,7 +11,7 @@ use shared::secret::Secret;
 use shared::snapshot::{BalancePolicy, Group, SnapshotError, validate_base_url, validate_group};
 use translation::vendor::{self, Vendor};
 
-use super::keys::read_keys;
+use super::keys::{check_keys, read_keys};
 use super::proxy::{PROXY_FIELDS, read_proxy};
 use super::translating::{keep_agreeing, merge_rows, read_translating};
 use super::view::GroupView;
@@ -83,6 +83,9 @@ pub(super) fn replacement(body: Value, existing: Option<&StoredGroup>) -> Result
     }
     let base_url = read_base_url(&mut fields, vendor);
     let upstream_keys = read_keys(&mut fields, group.map_or(&[], |group| group.upstream_keys.as_slice()));
+    if let Some(vendor) = vendor.filter(|_| fields.is_fine()) {
+        check_keys(&mut fields, vendor, &upstream_keys, &base_url);
+    }
     let models = arcs(fields.texts("models", MODEL_BYTES).unwrap_or_default());
     let model_aliases = read_aliases(&mut fields);
     let parameter_defaults = fields.object("parameters").unwrap_or_default();

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use shared::ids::new_id;
 use shared::secret::{Secret, mask};
 use shared::snapshot::UpstreamKey;
+use translation::vendor::Vendor;
 use utoipa::ToSchema;
 
 use super::view::masks;
@@ -97,6 +98,15 @@ impl Chosen<'_> {
             secret: Secret::new(text),
             enabled: true,
         }))
+    }
+}
+
+/// Names the keys whose form is not that of the vendor's. The base URL may say where the vendor is.
+pub(super) fn check_keys(fields: &mut Fields, vendor: &Vendor, keys: &[Arc<UpstreamKey>], base_url: &str) {
+    for (index, key) in keys.iter().enumerate() {
+        if let Err(problem) = vendor.auth.key(key.secret.expose(), base_url) {
+            fields.error(&format!("apiKeys[{index}]"), problem);
+        }
     }
 }
 

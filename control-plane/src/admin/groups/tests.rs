@@ -1,3 +1,4 @@
+mod key_forms;
 mod translating;
 
 use std::sync::Arc;
@@ -265,17 +266,6 @@ fn each_vendor_makes_a_group_with_its_base_url() {
     }
     let errors = bad(replacement(json!({"groupName": "n", "providerType": "opanai"}), None));
     assert!(errors[0].1.contains("openai, openai_responses, anthropic, gemini, azure_openai, bedrock"), "{errors:?}");
-}
-
-#[test]
-fn the_key_file_of_a_service_account_is_kept_on_one_line() {
-    let file = "{\n  \"type\": \"service_account\",\n  \"private_key\": \"-----BEGIN\\nabc\\n\"\n}\n";
-    let body = json!({"groupName": "n", "providerType": "vertex", "baseUrl": "https://host/v1", "apiKeys": [file]});
-    let stored = replacement(body.clone(), None).unwrap();
-    let secret = stored.group.upstream_keys[0].secret.expose();
-    assert_eq!(secret, r#"{"type":"service_account","private_key":"-----BEGIN\nabc\n"}"#);
-    let again = replacement(body, Some(&stored)).unwrap();
-    assert_eq!(again.group.upstream_keys, stored.group.upstream_keys, "the same file is the same key");
 }
 
 #[test]

@@ -35,7 +35,7 @@ fn an_answer_is_classified_by_its_status() {
         assert_eq!(verdict(status), Verdict::KeyRefused, "{status}");
     }
     assert_eq!(verdict(429), Verdict::RateLimited(None));
-    for status in [408, 500, 502, 503, 504, 529] {
+    for status in [408, 424, 500, 502, 503, 504, 529] {
         assert_eq!(verdict(status), Verdict::Retryable, "{status}");
     }
 }

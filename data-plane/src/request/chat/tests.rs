@@ -111,7 +111,7 @@ fn what_routing_reads() {
 #[test]
 fn what_the_url_says_counts() {
     let body = Bytes::from(json!({ "model": 5, "contents": [] }).to_string());
-    let spoken = Spoken { model: Some("m".to_owned()), stream: Some(true) };
+    let spoken = Spoken { model: Some("m".to_owned()), stream: Some(true), ..Spoken::default() };
     let request = ChatRequest::read(Format::GeminiGenerate, &body, spoken).unwrap();
     assert_eq!((&*request.model, request.stream), ("m", true));
 }

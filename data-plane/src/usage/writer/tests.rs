@@ -25,18 +25,18 @@ async fn a_record_is_on_disk_soon_and_all_are_when_the_tasks_stop() {
     let tasks = Tasks::new();
     tasks.spawn("writer", write(Arc::clone(&spool), records, metrics.clone(), tasks.clone()));
 
-    sink.submit(record(0));
+    sink.submit(record(0), None);
     tokio::time::timeout(Duration::from_secs(5), spool.changed()).await.unwrap();
     assert_eq!(spool.pending(), 1);
 
     for number in 1..5000 {
-        sink.submit(record(number));
+        sink.submit(record(number), None);
     }
     assert!(tasks.drain("writer", Duration::from_secs(10)).await);
     assert!(spool.is_closed());
     assert_eq!(on_disk(&spool), 5000);
 
-    sink.submit(record(5000));
+    sink.submit(record(5000), None);
     assert_eq!(metrics.dropped(DropReason::QueueFull).get(), 1, "what comes after the end is counted");
 }
 
@@ -49,7 +49,7 @@ async fn a_disk_that_never_recovers_costs_what_is_counted() {
     std::fs::remove_dir_all(&directory).unwrap();
     let (sink, records) = UsageSink::channel(100, metrics.dropped(DropReason::QueueFull));
     for number in 0..150 {
-        sink.submit(record(number));
+        sink.submit(record(number), None);
     }
     assert_eq!(sink.waiting(), 100);
     let tasks = Tasks::new();

@@ -14,7 +14,7 @@ pub(crate) struct Refusal {
     pub(crate) param: Option<String>,
     /// A code for programs (OpenAI, Azure).
     pub(crate) code: Option<&'static str>,
-    /// Gemini's list of typed details.
+    /// Gemini's list of typed details, Anthropic's one object.
     pub(crate) details: Option<Box<Value>>,
 }
 

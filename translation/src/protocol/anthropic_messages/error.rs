@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::lenient::{Object, Text};
-use crate::ir::{ErrorKind, ProviderError};
+use crate::ir::{ErrorCode, ErrorKind, ProviderError};
 use crate::protocol::openai_error;
 
 #[derive(Serialize)]
@@ -20,6 +20,14 @@ struct Document<'e> {
 struct Inner<'e> {
     r#type: &'static str,
     message: Cow<'e, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<Details>,
+}
+
+/// What clients of threads go by (Claude documentation, "Message threads").
+#[derive(Serialize)]
+struct Details {
+    error_code: &'static str,
 }
 
 /// The status that a client gets, and the document.
@@ -29,7 +37,9 @@ pub(super) fn encode(error: &ProviderError, request_id: &str) -> (u16, Vec<u8>) 
 }
 
 fn document(error: &ProviderError, request_id: Option<&str>) -> Vec<u8> {
-    let inner = Inner { r#type: word(error.kind), message: message(error) };
+    let thread = ErrorCode::UnsupportedThread.word();
+    let details = (error.code.as_deref() == Some(thread)).then_some(Details { error_code: thread });
+    let inner = Inner { r#type: word(error.kind), message: message(error), details };
     // Texts always serialise.
     serde_json::to_vec(&Document { r#type: "error", error: inner, request_id }).unwrap_or_default()
 }

@@ -25,7 +25,7 @@ mod usage;
 mod watch;
 
 use super::{Asked, Encoded, Format, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target};
-use crate::ir::{self, Finish, ProviderError, TranslateError, Usage};
+use crate::ir::{self, ErrorCode, Finish, ProviderError, TranslateError, Usage};
 
 /// Anthropic's Messages API.
 #[derive(Clone, Copy, Debug)]
@@ -92,6 +92,17 @@ impl Protocol for AnthropicMessages {
     fn usage_in_tail(&self, tail: &[u8]) -> Option<Usage> {
         usage::in_tail(tail)
     }
+}
+
+/// The refusal of a request that has Anthropic keep the conversation (Claude documentation, "Message threads"), for where another provider is to answer it.
+/// A thread that goes on sends nothing but its last messages, so an answer to them would be one to another question. Clients, those in Anthropic's packages and
+/// Claude Code among them, answer this refusal with the whole conversation and make no more threads.
+pub fn refused_thread(request: &ir::Request) -> Option<TranslateError> {
+    let named = |(name, _): &(String, _)| name == "thread";
+    (request.origin == Format::AnthropicMessages && request.extensions.iter().any(named)).then(|| {
+        let words = "thread: the provider of this model keeps no conversations; send all messages, without 'thread'";
+        TranslateError::new(ErrorCode::UnsupportedThread, "thread", words)
+    })
 }
 
 /// Why the model stopped, by Anthropic's `stop_reason` (translation specification, 3). A reason that is not known says nothing but that it did.

@@ -82,6 +82,7 @@ fn word(error: &ProviderError) -> &'static str {
         ErrorKind::RateLimited | ErrorKind::Quota => "RESOURCE_EXHAUSTED",
         ErrorKind::Overloaded => "UNAVAILABLE",
         ErrorKind::Timeout => "DEADLINE_EXCEEDED",
+        ErrorKind::Server if error.status == 503 => "UNAVAILABLE",
         ErrorKind::UpstreamAuthentication | ErrorKind::Server => "INTERNAL",
     }
 }
@@ -121,6 +122,9 @@ fn read(http: u16, status: &str, message: String, details: &[Value]) -> Provider
         return openai_error::key_refused();
     }
     let lower = message.to_ascii_lowercase();
+    if http == 413 {
+        return ProviderError::new(ErrorKind::TooLarge, message).code("request_too_large");
+    }
     let status = match (status, http) {
         ("" | "UNKNOWN", 400) => "INVALID_ARGUMENT",
         ("" | "UNKNOWN", 401 | 403) => "PERMISSION_DENIED",
@@ -141,7 +145,8 @@ fn read(http: u16, status: &str, message: String, details: &[Value]) -> Provider
         "CANCELLED" => ProviderError::new(ErrorKind::Server, message),
         _ => {
             let kind = openai_error::kind_of(http, None, None);
-            let own = matches!(kind, ErrorKind::Server) && (500..600).contains(&http);
+            // 409 (ABORTED, ALREADY_EXISTS) is what clients try again by themselves.
+            let own = http == 409 || matches!(kind, ErrorKind::Server) && (500..600).contains(&http);
             let status = if own { http } else { kind.status() };
             ProviderError { status, ..ProviderError::new(kind, message) }
         }

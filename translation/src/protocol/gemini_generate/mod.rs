@@ -70,6 +70,12 @@ impl Protocol for GeminiGenerate {
         error::encode(error, request_id)
     }
 
+    fn error_event(&self, error: &ProviderError, request_id: &str) -> Vec<u8> {
+        let (_, document) = error::encode(error, request_id);
+        // Ended as Google ends its own.
+        [b"data: ", &*document, b"\r\n\r\n"].concat()
+    }
+
     fn decoder(&self) -> Box<dyn StreamDecoder> {
         Box::new(decoder::Decoder::new())
     }

@@ -30,6 +30,7 @@ mod meter;
 mod output;
 mod request_in;
 mod request_out;
+pub mod resolve;
 mod shape;
 mod signature;
 mod streamed;

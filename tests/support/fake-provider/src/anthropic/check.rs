@@ -1,7 +1,7 @@
 //! What the API refuses before it looks at the conversation: headers, fields that it does not know, values out of range. The
 //! words are the API's own, as recorded or as quoted in public reports.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::model;
 use crate::call::{Call, list_of, text_of};
@@ -30,7 +30,7 @@ const FIELDS: &[&str] = &[
 
 /// Those of betas: known to requests that ask for one.
 const BETA_FIELDS: &[&str] =
-    &["container", "context_management", "fallbacks", "mcp_servers", "output_format", "speed", "task_budget"];
+    &["container", "context_management", "fallbacks", "mcp_servers", "output_format", "speed", "task_budget", "thread"];
 
 /// Those that count tokens has too.
 const COUNTED: &[&str] =
@@ -57,7 +57,17 @@ pub(super) fn head(call: &Call<'_>, counts: bool) -> Result<(), Refusal> {
             return Err(Refusal::invalid(format!("{name}: Extra inputs are not permitted")));
         }
     }
-    Ok(())
+    thread(call)
+}
+
+/// A thread is kept as long as the API likes (docs.claude.com/en/docs/build-with-claude/message-threads): here not at all, so that it goes on with the whole
+/// conversation.
+fn thread(call: &Call<'_>) -> Result<(), Refusal> {
+    if call.json().pointer("/thread/type") != Some(&json!("continue")) {
+        return Ok(());
+    }
+    let details = Some(Box::new(json!({ "error_code": "thread_not_found" })));
+    Err(Refusal { details, ..Refusal::new(404, "thread: The previous message was not found.") })
 }
 
 fn is_date(version: &str) -> bool {

@@ -45,25 +45,37 @@ fn of_kind<'a>(content: &'a Value, name: &'a str) -> impl Iterator<Item = &'a Va
     parts(content).iter().filter_map(move |part| field(part, name))
 }
 
-/// Calls are answered in the next content, as many as there are, by name; their object is an object.
+/// Neighbours of one role are one turn, as recorded; the package gives a streamed answer back as a content for each of its chunks.
+fn turns(contents: &[Value]) -> impl Iterator<Item = (usize, &[Value])> {
+    let by_model = |content: &Value| text_of(content, "role") == Some("model");
+    contents.chunk_by(move |one, next| by_model(one) == by_model(next)).scan(0, |at, turn| {
+        let start = *at;
+        *at += turn.len();
+        Some((start, turn))
+    })
+}
+
+/// Calls are answered in the next turn, as many as there are, by name; their object is an object.
 fn answers(contents: &[Value]) -> Result<(), Refusal> {
-    for (at, content) in contents.iter().enumerate() {
-        let calls = of_kind(content, "functionCall").count();
-        let answers =
-            |content: Option<&Value>| content.map_or(0, |content| of_kind(content, "functionResponse").count());
-        if calls > 0 && at + 1 < contents.len() && answers(contents.get(at + 1)) != calls {
+    let count = |turn: &[Value], name: &str| turn.iter().map(|content| of_kind(content, name).count()).sum::<usize>();
+    let mut called = 0;
+    for (at, turn) in turns(contents) {
+        let calls = count(turn, "functionCall");
+        let next = contents.get(at + turn.len()..).and_then(|rest| turns(rest).next());
+        if calls > 0 && next.is_some_and(|(_, next)| count(next, "functionResponse") != calls) {
             return Err(Refusal::invalid(
                 "Please ensure that the number of function response parts is equal to the number of function call parts of the \
                  function call turn.",
             ));
         }
-        let called = at.checked_sub(1).map_or(0, |before| of_kind(&contents[before], "functionCall").count());
-        if answers(Some(content)) > 0 && called == 0 {
+        if count(turn, "functionResponse") > 0 && called == 0 {
             return Err(Refusal::invalid(
                 "Please ensure that function response turn comes immediately after a function call turn.",
             ));
         }
-        for (index, answer) in of_kind(content, "functionResponse").enumerate() {
+        called = calls;
+        let answers = turn.iter().flat_map(|content| of_kind(content, "functionResponse"));
+        for (index, answer) in answers.enumerate() {
             let path = format!("contents[{at}].parts[{index}].function_response");
             if text_of(answer, "name").is_none_or(str::is_empty) {
                 let message = format!("* GenerateContentRequest.{path}.name: Name cannot be empty.\n");
@@ -88,15 +100,15 @@ fn signatures(contents: &[Value], model: &str) -> Result<(), Refusal> {
             text_of(content, "role") == Some("user") && of_kind(content, "functionResponse").next().is_none()
         })
         .unwrap_or(0);
-    for (at, content) in contents.iter().enumerate() {
+    for (at, step) in turns(contents) {
         let mut first = true;
-        for part in parts(content) {
+        for part in step.iter().flat_map(parts) {
             let signature = field(part, "thoughtSignature").and_then(Value::as_str);
             if signature.is_some_and(|signature| !known(signature)) {
                 return Err(Refusal::invalid("Corrupted thought signature."));
             }
             let Some(call) = field(part, "functionCall") else { continue };
-            if first && signature.is_none() && at >= turn && model.starts_with("gemini-3") {
+            if first && signature.is_none() && at + step.len() > turn && model.starts_with("gemini-3") {
                 return Err(Refusal::invalid(format!(
                     "Function call is missing a thought_signature in functionCall parts. This is required for tools to work \
                      correctly, and missing thought_signature may lead to degraded model performance. Additional data, function \

@@ -54,7 +54,11 @@ pub(super) fn error(refusal: &Refusal) -> Value {
         400..=499 => "invalid_request_error",
         _ => "api_error",
     });
-    envelope(&json!({ "type": kind, "message": refusal.message }))
+    let mut error = json!({ "type": kind, "message": refusal.message });
+    if let Some(details) = &refusal.details {
+        error["details"] = Value::clone(details);
+    }
+    envelope(&error)
 }
 
 pub(super) fn envelope(error: &Value) -> Value {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::AnthropicMessages;
-use crate::ir::{ErrorKind, ProviderError};
+use crate::ir::{ErrorCode, ErrorKind, ProviderError};
 use crate::protocol::Protocol;
 
 fn read(status: u16, kind: &str, message: &str) -> ProviderError {
@@ -132,6 +132,26 @@ fn the_path_leads_the_message_as_anthropic_has_it() {
     assert_eq!(message(&error), "messages.0.content.1: Input should be text");
     error.message = "messages.0.content.1: Input should be text".to_owned();
     assert_eq!(message(&error), "messages.0.content.1: Input should be text");
+}
+
+#[test]
+fn a_thread_is_refused_in_the_words_that_clients_recover_from() {
+    let request = |thread: Value| {
+        let mut body = json!({"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]});
+        body["thread"] = thread;
+        AnthropicMessages.decode_request(body.to_string().as_bytes()).unwrap()
+    };
+    assert_eq!(super::super::refused_thread(&request(Value::Null)), None);
+    for thread in [json!({"type": "create"}), json!({"type": "continue", "previous_message_id": "msg_1"})] {
+        let refusal = super::super::refused_thread(&request(thread)).unwrap();
+        assert_eq!((refusal.param.as_deref(), refusal.code), (Some("thread"), ErrorCode::UnsupportedThread));
+        let mut error = ProviderError::new(ErrorKind::InvalidRequest, refusal.message).code(refusal.code.word());
+        error.param = refusal.param;
+        let (status, body) = AnthropicMessages.encode_error(&error, "");
+        let document: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!((status, &document["error"]["type"]), (400, &json!("invalid_request_error")));
+        assert_eq!(document["error"]["details"], json!({"error_code": "thread_unsupported_request"}));
+    }
 }
 
 #[test]

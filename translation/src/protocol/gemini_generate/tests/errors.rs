@@ -25,11 +25,14 @@ fn statuses_have_their_kinds() {
     assert_eq!(kind(400, "FAILED_PRECONDITION"), (ErrorKind::InvalidRequest, 400));
     assert_eq!(kind(400, "OUT_OF_RANGE"), (ErrorKind::InvalidRequest, 400));
     assert_eq!(kind(404, "NOT_FOUND"), (ErrorKind::NotFound, 404));
+    assert_eq!(kind(413, "INVALID_ARGUMENT"), (ErrorKind::TooLarge, 413));
     assert_eq!(kind(429, "RESOURCE_EXHAUSTED"), (ErrorKind::RateLimited, 429));
     assert_eq!(kind(500, "INTERNAL"), (ErrorKind::Server, 500));
     assert_eq!(kind(503, "UNAVAILABLE"), (ErrorKind::Overloaded, 503));
     assert_eq!(kind(504, "DEADLINE_EXCEEDED"), (ErrorKind::Timeout, 504));
     assert_eq!(kind(499, "CANCELLED"), (ErrorKind::Server, 502));
+    // Clients try a conflict again, and a malformed request not.
+    assert_eq!(kind(409, "ABORTED"), (ErrorKind::InvalidRequest, 409));
 }
 
 #[test]
@@ -146,4 +149,21 @@ fn details_name_the_field_the_wait_and_the_request() {
     assert_eq!(details[0]["fieldViolations"][0], json!({"field": "contents[0]", "description": "words"}));
     assert_eq!(details[1], json!({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "7s"}));
     assert_eq!(details[2]["requestId"], "req-1");
+}
+
+#[test]
+fn an_error_in_a_stream_ends_as_googles_events_do() {
+    let event = GeminiGenerate.error_event(&ProviderError::truncated(), "r-1");
+    let event = String::from_utf8(event).unwrap();
+    let document = event.strip_prefix("data: ").and_then(|event| event.strip_suffix("\r\n\r\n")).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(document).unwrap()["error"]["code"], 502);
+}
+
+#[test]
+fn a_provider_without_capacity_is_unavailable_whatever_it_says() {
+    let mut error = ProviderError::new(ErrorKind::Server, "Overloaded");
+    error.status = 503;
+    let (status, body) = GeminiGenerate.encode_error(&error, "");
+    let document: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!((status, &document["error"]["status"]), (503, &json!("UNAVAILABLE")));
 }

@@ -1,5 +1,7 @@
 //! Writes a client's stream, in the one sequence of chunks that every SDK reads (client conformance, 3).
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -8,7 +10,7 @@ use super::super::answer::encode::{
     redacted,
 };
 use super::super::answer::usage::CountsOut;
-use crate::ir::{CallKind, DECLINED, Event, Finish, ProviderError, Signature, Start, Usage};
+use crate::ir::{CallKind, Citation, DECLINED, Event, Finish, ProviderError, Signature, Start, Usage};
 use crate::json::Json;
 use crate::protocol::{Asked, StreamEncoder, openai_error};
 
@@ -24,6 +26,14 @@ pub(in super::super) struct Encoder {
     calls: Vec<Told>,
     /// The thought under way: its signature comes with all of it.
     thought: String,
+    thoughts: Thoughts,
+    /// How many thoughts and images the client has: official SDKs add lists up by an `index` in each entry.
+    blocks: usize,
+    images: usize,
+    /// They come in one chunk before the reason, as OpenAI sends them: entries of theirs have no `index`.
+    citations: Vec<Citation>,
+    /// The last one: a second would be appended to it by clients that add texts up.
+    text_signature: Option<Signature>,
     /// Text or a refusal has been told.
     said: bool,
     closed: bool,
@@ -36,6 +46,16 @@ struct Told {
     call: usize,
     kind: CallKind,
     arguments: bool,
+}
+
+/// Whether words of a thought were told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Thoughts {
+    None,
+    /// Last.
+    Now,
+    /// Before something else.
+    Past,
 }
 
 /// What every chunk says.
@@ -60,19 +80,27 @@ struct Delta<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     refusal: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    thinking_blocks: Option<[BlockOut<'a>; 1]>,
+    thinking_blocks: Option<[Entry<BlockOut<'a>>; 1]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tool_calls: Option<[CallDelta<'a>; 1]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     function_call: Option<FunctionDelta<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    annotations: Option<[AnnotationOut<'a>; 1]>,
+    annotations: Option<Vec<AnnotationOut<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     audio: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    images: Option<[Value; 1]>,
+    images: Option<[Entry<Value>; 1]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     extra_content: Option<ExtraOut<'a>>,
+}
+
+/// An entry of a list that grows.
+#[derive(Serialize)]
+struct Entry<T> {
+    index: usize,
+    #[serde(flatten)]
+    entry: T,
 }
 
 #[derive(Serialize)]
@@ -108,8 +136,21 @@ impl Encoder {
     /// For the answer to `asked`.
     pub(in super::super) fn new(asked: Asked) -> Self {
         let tail: &[u8] = if asked.request.include_usage { b"}],\"usage\":null}\n\n" } else { b"}]}\n\n" };
-        let (head, calls, thought) = (Vec::new(), Vec::new(), String::new());
-        Self { asked, head, tail, usage: None, calls, thought, said: false, closed: false }
+        Self {
+            asked,
+            head: Vec::new(),
+            tail,
+            usage: None,
+            calls: Vec::new(),
+            thought: String::new(),
+            thoughts: Thoughts::None,
+            blocks: 0,
+            images: 0,
+            citations: Vec::new(),
+            text_signature: None,
+            said: false,
+            closed: false,
+        }
     }
 
     /// Begins the stream, once: with the role, which some clients take from the first chunk only.
@@ -198,7 +239,38 @@ impl Encoder {
         self.delta(Delta { tool_calls: Some([delta]), ..Delta::default() }, bytes);
     }
 
+    /// Tells a piece of a thought. Thoughts stand apart, as in an answer in one piece (3).
+    fn thinking(&mut self, text: &str, bytes: &mut Vec<u8>) {
+        self.thought.push_str(text);
+        let apart = self.thoughts == Thoughts::Past && !text.is_empty();
+        let words = if apart { Cow::Owned(format!("\n\n{text}")) } else { Cow::Borrowed(text) };
+        if !text.is_empty() {
+            self.thoughts = Thoughts::Now;
+        }
+        self.delta(Delta { reasoning_content: Some(&words), ..Delta::default() }, bytes);
+    }
+
+    /// Tells a thought with what proves it.
+    fn block(&mut self, entry: BlockOut<'_>, bytes: &mut Vec<u8>) {
+        let index = self.blocks;
+        self.blocks += 1;
+        self.delta(Delta { thinking_blocks: Some([Entry { index, entry }]), ..Delta::default() }, bytes);
+    }
+
+    /// Tells what was held until the end.
+    fn held(&mut self, bytes: &mut Vec<u8>) {
+        let citations = std::mem::take(&mut self.citations);
+        let annotations: Vec<_> = citations.iter().filter_map(|citation| annotation(citation, 0)).collect();
+        let signature = self.text_signature.take();
+        let extra_content = signature.as_ref().and_then(extra);
+        if !annotations.is_empty() || extra_content.is_some() {
+            let annotations = (!annotations.is_empty()).then_some(annotations);
+            self.delta(Delta { annotations, extra_content, ..Delta::default() }, bytes);
+        }
+    }
+
     fn finish(&mut self, reason: Finish, bytes: &mut Vec<u8>) {
+        self.held(bytes);
         let called = !self.calls.is_empty();
         if reason == Finish::ContentFilter && !self.said && !called {
             self.delta(Delta { refusal: Some(DECLINED), ..Delta::default() }, bytes);
@@ -238,24 +310,27 @@ impl StreamEncoder for Encoder {
             }
             _ => self.begin(&Start::default(), bytes),
         }
+        if self.thoughts == Thoughts::Now && !matches!(event, Event::Thinking(_)) {
+            self.thoughts = Thoughts::Past;
+        }
         match event {
             Event::Text(text) => {
                 self.said = true;
                 self.delta(Delta { content: Some(text), ..Delta::default() }, bytes);
             }
-            Event::Thinking(text) => {
-                self.thought.push_str(text);
-                self.delta(Delta { reasoning_content: Some(text), ..Delta::default() }, bytes);
-            }
+            Event::Thinking(text) => self.thinking(text, bytes),
             Event::ThinkingSignature(signature) => {
-                if let Some(block) = block(&self.thought, Some(signature)) {
-                    self.delta(Delta { thinking_blocks: Some([block]), ..Delta::default() }, bytes);
+                let mut thought = std::mem::take(&mut self.thought);
+                if let Some(block) = block(&thought, Some(signature)) {
+                    self.block(block, bytes);
                 }
-                self.thought.clear();
+                // Kept for its room.
+                thought.clear();
+                self.thought = thought;
             }
             Event::RedactedThinking(signature) => {
                 if let Some(block) = redacted(signature) {
-                    self.delta(Delta { thinking_blocks: Some([block]), ..Delta::default() }, bytes);
+                    self.block(block, bytes);
                 }
             }
             Event::Refusal(text) => {
@@ -273,26 +348,20 @@ impl StreamEncoder for Encoder {
                     self.tool_arguments(*call, "{}", bytes);
                 }
             }
-            Event::Citation(citation) => {
-                if let Some(annotation) = annotation(citation, 0) {
-                    self.delta(Delta { annotations: Some([annotation]), ..Delta::default() }, bytes);
-                }
-            }
+            Event::Citation(citation) => self.citations.push(citation.clone()),
             Event::Media(media) if media.kind == crate::ir::MediaKind::Audio => {
                 self.said = true;
                 self.delta(Delta { audio: Some(audio_out(media)), ..Delta::default() }, bytes);
             }
             Event::Media(media) => {
-                if let Some(image) = image_out(media) {
+                if let Some(entry) = image_out(media) {
                     self.said = true;
-                    self.delta(Delta { images: Some([image]), ..Delta::default() }, bytes);
+                    let index = self.images;
+                    self.images += 1;
+                    self.delta(Delta { images: Some([Entry { index, entry }]), ..Delta::default() }, bytes);
                 }
             }
-            Event::TextSignature(signature) => {
-                if let Some(extra_content) = extra(signature) {
-                    self.delta(Delta { extra_content: Some(extra_content), ..Delta::default() }, bytes);
-                }
-            }
+            Event::TextSignature(signature) => self.text_signature = Some(signature.clone()),
             Event::Logprobs(logprobs) => {
                 let delta = Delta { content: Some(""), ..Delta::default() };
                 self.chunk(&delta, Some(logprobs), None, bytes);

@@ -18,6 +18,7 @@ mod recordings;
 mod replay;
 mod request_in;
 mod request_out;
+mod resolve;
 mod stream_in;
 mod stream_out;
 

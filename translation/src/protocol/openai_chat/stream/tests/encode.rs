@@ -165,8 +165,11 @@ fn point_21_a_signature_comes_with_its_whole_thought() {
         end(Finish::Stop),
     ]);
     assert_eq!(told[1], json!({"reasoning_content": "a"}));
-    assert_eq!(told[3], json!({"thinking_blocks": [{"type": "thinking", "thinking": "ab", "signature": "s"}]}));
-    assert_eq!(told[4], json!({"thinking_blocks": [{"type": "redacted_thinking", "data": "s"}]}));
+    assert_eq!(
+        told[3],
+        json!({"thinking_blocks": [{"index": 0, "type": "thinking", "thinking": "ab", "signature": "s"}]})
+    );
+    assert_eq!(told[4], json!({"thinking_blocks": [{"index": 1, "type": "redacted_thinking", "data": "s"}]}));
     assert_eq!(told.len(), 6);
 }
 
@@ -183,6 +186,44 @@ fn point_20_signatures_of_gemini() {
     let told = deltas(&[start(), call, Event::TextSignature(signature), end(Finish::ToolCalls)]);
     assert_eq!(told[1]["tool_calls"][0]["extra_content"]["google"]["thought_signature"], "s");
     assert_eq!(told[2], json!({"extra_content": {"google": {"thought_signature": "s"}}}));
+}
+
+/// As in an answer in one piece (3).
+#[test]
+fn thoughts_stand_apart() {
+    let signed = Event::ThinkingSignature(Signature { family: Family::OpenAi, data: "s".into() });
+    let thought = |text: &str| Event::Thinking(text.into());
+    let told = deltas(&[start(), thought("a"), thought("b"), signed, thought("c"), thought("d"), end(Finish::Stop)]);
+    let words: Vec<_> = told.iter().filter_map(|delta| delta["reasoning_content"].as_str()).collect();
+    assert_eq!(words, ["a", "b", "\n\nc", "d"]);
+}
+
+/// Official SDKs add up texts, and lists by an `index`: what has none comes once (client conformance, 3).
+#[test]
+fn what_clients_add_up_comes_once() {
+    let citation = |at| Citation {
+        url: Some("u".into()),
+        title: Some("t".into()),
+        start: Some(at),
+        end: Some(at + 1),
+        quote: None,
+    };
+    let signed = |data: &str| Event::TextSignature(Signature { family: Family::Gemini, data: data.into() });
+    let told = deltas(&[
+        start(),
+        Event::Citation(citation(1)),
+        signed("first"),
+        Event::Text("a".into()),
+        Event::Citation(citation(5)),
+        signed("last"),
+        end(Finish::Stop),
+    ]);
+    assert_eq!(told[1], json!({"content": "a"}));
+    assert_eq!(told[2]["annotations"][0]["url_citation"]["start_index"], 1);
+    assert_eq!(told[2]["annotations"][1]["url_citation"]["start_index"], 5);
+    assert_eq!(told[2]["extra_content"], json!({"google": {"thought_signature": "last"}}));
+    assert_eq!(told[3], json!({}));
+    assert_eq!(told.len(), 4);
 }
 
 #[test]

@@ -1,9 +1,8 @@
 //! An answer in another format than the client's: event by event where both sides stream, and whole where one does not.
 
-use std::convert::Infallible;
-use std::pin::Pin;
+mod stream;
+
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 
 use axum::body::Body;
 use axum::response::Response;
@@ -11,23 +10,27 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::response::Parts;
 use http::{HeaderMap, HeaderValue};
-use http_body::Frame;
 use hyper::body::Incoming;
-use translation::back::Undo;
+use memchr::memmem;
 use translation::ir;
 use translation::ir::{Collector, Event, ProviderError};
-use translation::protocol::{Asked, Format, StreamDecoder, StreamEncoder};
+use translation::protocol::openai_responses::resolve::resolve;
+use translation::protocol::{Asked, Format, StreamEncoder, gemini_generate};
 
+use self::stream::{ConvertedStream, Converter};
 use super::collect::Patience;
 use super::headers::forward;
-use super::idle::IdleTimer;
 use super::redact::{redact, redact_text};
-use super::stream::{END_GRACE, as_stream, first_portion};
+use super::stream::{as_stream, first_portion};
 use super::unary::whole;
 use crate::attempt::Answer;
+use crate::conversations::ClientConversations;
 use crate::error::GatewayError;
 use crate::request::Conversion;
 use crate::route::table::RoutedKey;
+use crate::signatures::{ClientSignatures, family_of};
+use crate::usage::estimate::heard::Heard;
+use crate::usage::estimate::tokens_of_response;
 use crate::usage::meter::Meter;
 
 /// A stream that is collected may hold so many bytes of what it came in.
@@ -44,10 +47,43 @@ pub struct Wish {
     pub array: bool,
     /// What it asked for.
     pub asked: Asked,
+    /// Where what the answer is signed with is kept.
+    pub signatures: ClientSignatures,
+    /// Where the answer itself is kept, for a client of an API that refers to earlier ones.
+    pub conversation: Option<Conversation>,
+}
+
+/// A turn of a conversation that the client may refer to later.
+#[derive(Debug)]
+pub struct Conversation {
+    /// Where it is kept.
+    pub kept: ClientConversations,
+    /// The request, as the client sent it.
+    pub asked: Bytes,
+}
+
+impl Conversation {
+    /// The request with all that it refers to. None where it refers to nothing that is kept here.
+    pub fn resolved(&self) -> Option<Bytes> {
+        resolve(&self.asked, &self.kept).map(Into::into)
+    }
+
+    /// Keeps the answer, if its end is in `written`. Gives whether it was.
+    fn keep(&self, written: &[u8]) -> bool {
+        let ends = [&b"response.completed"[..], b"response.incomplete"];
+        let ended = written.starts_with(b"{") || ends.iter().any(|end| memmem::find(written, end).is_some());
+        if ended {
+            self.kept.keep(&self.asked, written);
+        }
+        ended
+    }
 }
 
 impl Wish {
     fn encoder(self) -> Box<dyn StreamEncoder> {
+        if self.array {
+            return gemini_generate::array_encoder(self.asked);
+        }
         self.format.protocol().encoder(self.asked)
     }
 }
@@ -66,39 +102,33 @@ pub async fn respond(
     let Answer { head, mut body, candidate, format, .. } = answer;
     let Conversion { back, dropped } = conversion;
     let key = &candidate.key;
+    // Without a tool there is no call under whose id something could be kept.
+    let family = family_of(format).filter(|_| !wish.asked.request.tools.is_empty());
     let mut response = if is_stream(&head.headers) && wish.stream {
         let first = match first_portion(&mut body, patience).await {
             Ok(first) => first,
             Err(error) => return Err((error, meter)),
         };
+        let watch = family.map(|family| wish.signatures.watch(family));
+        let mut wish = wish;
+        let conversation = wish.conversation.take();
         let encoder = wish.encoder();
         let content_type = HeaderValue::from_static(encoder.content_type());
-        let client = encoder;
-        let mut stream = ConvertedStream {
-            upstream: Some(body),
-            decoder: format.protocol().decoder(),
-            undo: (!back.is_empty()).then(|| back.stream()),
-            encoder: client,
-            events: Vec::new(),
-            ready: Vec::new(),
-            timer: IdleTimer::new(patience.pause),
-            closing: Box::pin(meter.closing()),
-            ended: false,
-            key: Arc::clone(key),
-            meter,
-        };
+        let undo = (!back.is_empty()).then(|| back.stream());
+        let decoder = format.protocol().decoder();
+        let converter = Converter { decoder, undo, watch, conversation, encoder };
+        let mut stream = ConvertedStream::new(body, converter, patience.pause, Arc::clone(key), meter);
         if let Some(error) = stream.begin(first) {
-            return Err((error, stream.meter));
+            return Err((error, stream.into_meter()));
         }
-        stream.meter.first_byte();
-        stream.meter.answering(head.status);
+        stream.answering(head.status);
         let mut response = Response::new(Body::new(stream));
         response.headers_mut().insert(CONTENT_TYPE, content_type);
         as_stream(&mut response);
         response
     } else {
         let read = if is_stream(&head.headers) {
-            collected(format, body, patience).await
+            collected(format, body, patience, &mut meter).await
         } else {
             match whole(&head, body, patience).await {
                 Ok(body) => format.protocol().decode_response(&body).map_err(failed),
@@ -110,10 +140,21 @@ pub async fn respond(
             Err(error) => return Err((redacted(key, error), meter)),
         };
         back.response(&mut neutral);
+        if let Some(family) = family {
+            wish.signatures.remember(family, &neutral);
+        }
         meter.usage = neutral.usage;
+        if neutral.usage.is_none() {
+            meter.heard = Heard::Counted(tokens_of_response(&neutral));
+        }
         meter.first_byte();
         meter.answering(head.status);
+        let mut wish = wish;
+        let conversation = wish.conversation.take();
         let (body, content_type) = written(neutral, wish);
+        if let Some(conversation) = conversation {
+            conversation.keep(&body);
+        }
         let body = redact(key, body.into());
         meter.response_bytes = body.len() as u64;
         meter.succeeded();
@@ -157,7 +198,12 @@ fn written(neutral: ir::Response, wish: Wish) -> (Vec<u8>, &'static str) {
     (bytes, encoder.content_type())
 }
 
-async fn collected(format: Format, mut body: Incoming, patience: Patience) -> Result<ir::Response, GatewayError> {
+async fn collected(
+    format: Format,
+    mut body: Incoming,
+    patience: Patience,
+    meter: &mut Meter,
+) -> Result<ir::Response, GatewayError> {
     let mut decoder = format.protocol().decoder();
     let mut collector = Collector::default();
     let (mut events, mut size) = (Vec::new(), 0);
@@ -176,6 +222,7 @@ async fn collected(format: Format, mut body: Incoming, patience: Patience) -> Re
             return Err(GatewayError::Unusable("it is a stream of more than 64 MiB"));
         }
         for event in events.drain(..) {
+            note(meter, &event);
             collector.event(event).map_err(failed)?;
         }
         if decoder.done() {
@@ -185,9 +232,20 @@ async fn collected(format: Format, mut body: Incoming, patience: Patience) -> Re
     }
     decoder.end(&mut events);
     for event in events.drain(..) {
+        note(meter, &event);
         collector.event(event).map_err(failed)?;
     }
     collector.finish().map_err(failed)
+}
+
+/// Notes what `event` says of usage, and what will have to be counted if nothing does.
+fn note(meter: &mut Meter, event: &Event) {
+    match event {
+        Event::Start(start) if start.usage.is_some() => meter.usage = start.usage,
+        Event::Usage(usage) => meter.usage = Some(*usage),
+        Event::Finish { .. } => meter.finished = true,
+        _ => meter.heard.event(event),
+    }
 }
 
 fn failed(error: ProviderError) -> GatewayError {
@@ -209,137 +267,4 @@ pub fn is_stream(headers: &HeaderMap) -> bool {
     const STREAMS: [&[u8]; 2] = [b"text/event-stream", b"application/vnd.amazon.eventstream"];
     let value = headers.get(CONTENT_TYPE).map_or(&[][..], |value| value.as_bytes());
     STREAMS.iter().any(|stream| value.get(..stream.len()).is_some_and(|start| start.eq_ignore_ascii_case(stream)))
-}
-
-/// A stream on its way from one format into another. Dropping it ends the request at the provider, and settles the meter.
-struct ConvertedStream {
-    upstream: Option<Incoming>,
-    decoder: Box<dyn StreamDecoder>,
-    undo: Option<Undo>,
-    encoder: Box<dyn StreamEncoder>,
-    /// Kept for its room.
-    events: Vec<Event>,
-    /// To be written next.
-    ready: Vec<u8>,
-    timer: IdleTimer,
-    /// The gateway ends.
-    closing: Pin<Box<dyn Future<Output = ()> + Send>>,
-    /// The client has all that it gets.
-    ended: bool,
-    key: Arc<RoutedKey>,
-    meter: Meter,
-}
-
-impl ConvertedStream {
-    /// Takes the first portion. An error before all else is the answer itself, with a status of its own.
-    fn begin(&mut self, first: Bytes) -> Option<GatewayError> {
-        self.decoder.push(first, &mut self.events);
-        let said = self.events.iter().find(|event| !matches!(event, Event::Start(_) | Event::Usage(_)));
-        if let Some(Event::Error(error)) = said {
-            return Some(redacted(&self.key, failed(error.clone())));
-        }
-        self.write();
-        None
-    }
-
-    /// Takes a portion of the provider's body.
-    fn take(&mut self, portion: Bytes) {
-        self.timer.touch();
-        self.decoder.push(portion, &mut self.events);
-        self.write();
-        if !self.ended && self.decoder.done() {
-            // The provider may keep the connection open; nothing more comes on it.
-            self.finish();
-        }
-    }
-
-    /// Writes the events that have come.
-    fn write(&mut self) {
-        if let Some(undo) = &mut self.undo {
-            undo.events(&mut self.events);
-        }
-        for event in self.events.drain(..) {
-            if self.ended {
-                break;
-            }
-            match &event {
-                Event::Usage(usage) => self.meter.usage = Some(*usage),
-                Event::Start(start) if start.usage.is_some() => self.meter.usage = start.usage,
-                Event::Error(error) => {
-                    self.ended = true;
-                    let message = redact_text(&self.key, error.message.clone());
-                    self.meter.provider_failed(&message);
-                    let error = ProviderError { message, ..error.clone() };
-                    self.encoder.event(&Event::Error(error), &mut self.ready);
-                    continue;
-                }
-                _ => {}
-            }
-            self.encoder.event(&event, &mut self.ready);
-        }
-    }
-
-    /// The provider's stream has ended.
-    fn finish(&mut self) {
-        self.upstream = None;
-        if self.ended {
-            return;
-        }
-        self.decoder.end(&mut self.events);
-        self.write();
-        if !self.ended {
-            self.ended = true;
-            self.encoder.end(&mut self.ready);
-            self.meter.succeeded();
-        }
-    }
-
-    /// Ends the stream with an error.
-    fn break_off(&mut self, error: &GatewayError) {
-        self.upstream = None;
-        if !self.ended {
-            self.ended = true;
-            self.encoder.event(&Event::Error(error.neutral()), &mut self.ready);
-            self.meter.broke(error);
-        }
-    }
-}
-
-impl http_body::Body for ConvertedStream {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let this = self.get_mut();
-        loop {
-            if !this.ready.is_empty() {
-                let ready = redact(&this.key, std::mem::take(&mut this.ready).into());
-                this.meter.response_bytes += ready.len() as u64;
-                return Poll::Ready(Some(Ok(Frame::data(ready))));
-            }
-            if this.ended {
-                this.timer.shorten(END_GRACE);
-            }
-            let Some(upstream) = &mut this.upstream else { return Poll::Ready(None) };
-            match Pin::new(upstream).poll_frame(context) {
-                Poll::Ready(Some(Ok(frame))) => {
-                    if let Ok(data) = frame.into_data()
-                        && !this.ended
-                    {
-                        this.take(data);
-                    }
-                }
-                Poll::Ready(Some(Err(_))) => this.break_off(&GatewayError::Cut),
-                Poll::Ready(None) => this.finish(),
-                Poll::Pending => {
-                    if this.closing.as_mut().poll(context).is_ready() {
-                        this.break_off(&GatewayError::Draining);
-                        continue;
-                    }
-                    ready!(this.timer.poll_expired(context));
-                    this.break_off(&GatewayError::Timeout);
-                }
-            }
-        }
-    }
 }

@@ -1,0 +1,264 @@
+//! Fetches media that a client names by URL, for providers that want them as data (translation specification, 2.1.6 and 6.1.6).
+//!
+//! - [`guard`]: keeps such URLs from leading into the operator's network.
+//! - [`mod@fetch`]: fetches one.
+
+pub mod fetch;
+pub mod guard;
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use hyper_rustls::HttpsConnector;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
+use translation::ir::media::kind_of;
+use translation::ir::{Media, MediaKind, Part, Request, Source, TranslateError};
+use translation::protocol::{Format, Quirks};
+
+use crate::upstream::{Exit, Pool, Upstream};
+use fetch::{FetchError, Fetched, Way, fetch};
+use guard::{Connector, Guard};
+
+/// What one request may fetch, in bytes.
+const BUDGET: usize = 20 * 1024 * 1024;
+
+/// For all media of a request.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Media that one request fetches at a time.
+const AT_ONCE: usize = 8;
+
+/// Media that this node fetches at a time; further ones wait.
+const AT_ONCE_IN_ALL: usize = 32;
+
+/// Whether and from where media are fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Whether they are.
+    pub fetch: bool,
+    /// From private networks, too.
+    pub private_networks: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { fetch: true, private_networks: false }
+    }
+}
+
+/// Which URLs a provider does not fetch by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    format: Format,
+    fetches: bool,
+}
+
+impl Wanted {
+    /// By a provider that is asked in `format`.
+    pub fn by(format: Format, quirks: &Quirks) -> Self {
+        Self { format, fetches: quirks.media_urls }
+    }
+
+    /// Whether it wants what is at `url` as data.
+    fn as_data(self, url: &str) -> bool {
+        /// What Gemini has at hand: its files, and films that it looks up itself ("Video understanding").
+        const GEMINIS: [&str; 5] = [
+            "https://generativelanguage.googleapis.com/",
+            "https://www.youtube.com/",
+            "https://youtube.com/",
+            "https://youtu.be/",
+            "https://m.youtube.com/",
+        ];
+        let begins = |with: &str| url.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));
+        let (http, https) = (begins("http://"), begins("https://"));
+        match self.format {
+            Format::GeminiGenerate => (http || https) && !GEMINIS.iter().any(|own| begins(own)),
+            Format::BedrockConverse => http || https,
+            Format::AnthropicMessages => http || (https && !self.fetches),
+            Format::OpenAiChat | Format::OpenAiResponses => (http || https) && !self.fetches,
+        }
+    }
+}
+
+/// Fetches media.
+#[derive(Debug)]
+pub struct MediaFetcher {
+    policy: Policy,
+    /// Made when the first medium is fetched.
+    direct: OnceLock<Pool<HttpsConnector<Connector>>>,
+    permits: Semaphore,
+}
+
+/// What has been fetched for a request, by URL, so that a second candidate has it at hand.
+#[derive(Debug, Default)]
+pub struct FetchedMedia(Mutex<HashMap<String, Result<Arc<Fetched>, FetchError>>>);
+
+impl FetchedMedia {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Result<Arc<Fetched>, FetchError>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What has to be fetched of `request` and is not at hand: URLs, and the type that the client gives.
+    fn missing(&self, request: &Request, wanted: Wanted) -> Vec<(String, Option<String>)> {
+        let mut missing: Vec<(String, Option<String>)> = Vec::new();
+        let known = self.lock();
+        for (_, url, media) in urls(request).filter(|(_, url, _)| wanted.as_data(url)) {
+            if !known.contains_key(url) && missing.iter().all(|(other, _)| other != url) {
+                missing.push((url.to_owned(), media.mime.clone()));
+            }
+        }
+        missing
+    }
+
+    /// `request` with what was fetched in the place of its URLs, as far as `wanted`; the same where there is nothing such.
+    pub fn put_into(&self, request: &Arc<Request>, wanted: Wanted) -> Arc<Request> {
+        let known = self.lock();
+        if known.is_empty() || !urls(request).any(|(_, url, _)| wanted.as_data(url)) {
+            return Arc::clone(request);
+        }
+        let mut request = Request::clone(request);
+        let place = |media: &mut Media| {
+            let Source::Url(url) = &media.source else { return };
+            if wanted.as_data(url)
+                && let Some(Ok(fetched)) = known.get(url)
+            {
+                media.kind = kind_of(&fetched.mime).unwrap_or(media.kind);
+                media.mime = Some(fetched.mime.clone());
+                media.source = Source::Base64(fetched.base64.clone());
+            }
+        };
+        for part in request.messages.iter_mut().flat_map(|message| &mut message.parts) {
+            match part {
+                Part::Media(media) => place(media),
+                Part::ToolResult(result) => result.content.iter_mut().for_each(|part| {
+                    if let Part::Media(media) = part {
+                        place(media);
+                    }
+                }),
+                _ => {}
+            }
+        }
+        Arc::new(request)
+    }
+}
+
+/// The media of `request` that stand at a URL, each with its path in the client's request.
+fn urls(request: &Request) -> impl Iterator<Item = (impl Fn() -> String, &str, &Media)> {
+    request.messages.iter().flat_map(move |message| {
+        message.parts.iter().enumerate().flat_map(move |(at, part)| {
+            let parts = match part {
+                Part::ToolResult(result) => result.content.as_slice(),
+                other => std::slice::from_ref(other),
+            };
+            parts.iter().filter_map(move |part| match part {
+                Part::Media(media @ Media { source: Source::Url(url), .. }) => {
+                    Some((move || request.path(message, Some(at)), url.as_str(), media))
+                }
+                _ => None,
+            })
+        })
+    })
+}
+
+impl MediaFetcher {
+    /// Fetches as `policy` says.
+    pub fn new(policy: Policy) -> Self {
+        Self { policy, direct: OnceLock::new(), permits: Semaphore::new(AT_ONCE_IN_ALL) }
+    }
+
+    /// Whether something of `request` has to be fetched that is not among `fetched`.
+    pub fn is_needed(&self, request: &Request, wanted: Wanted, fetched: &FetchedMedia) -> bool {
+        self.policy.fetch
+            && urls(request).any(|(_, url, _)| wanted.as_data(url) && !matches!(fetched.lock().get(url), Some(Ok(_))))
+    }
+
+    /// Fetches into `fetched` what of `request` is `wanted`, by the way `exit`, until `until` at the latest.
+    ///
+    /// # Errors
+    /// In terms of the client's field: what was not fetched, and why.
+    pub async fn fetch(
+        &self,
+        request: &Request,
+        wanted: Wanted,
+        fetched: &FetchedMedia,
+        (upstream, exit): (&Upstream, &Exit),
+        until: Instant,
+    ) -> Result<(), TranslateError> {
+        // What could not be fetched for another candidate is not tried again.
+        check(request, wanted, fetched)?;
+        let until = until.min(Instant::now() + DEADLINE);
+        let guard = Guard { private_networks: self.policy.private_networks };
+        let way = if exit.is_direct() {
+            Way::Direct(self.direct.get_or_init(|| upstream.over(Connector(guard))))
+        } else {
+            Way::Proxy(upstream, exit)
+        };
+        let budget = AtomicUsize::new(BUDGET.saturating_sub(fetched.bytes()));
+        let missing = fetched.missing(request, wanted);
+        let under_way = missing.into_iter().map(|(url, given)| {
+            let budget = &budget;
+            async move {
+                let one = async {
+                    let _permit = self.permits.acquire().await;
+                    fetch(&url, given.as_deref(), guard, way, budget).await
+                };
+                let came = timeout_at(until, one).await.unwrap_or(Err(FetchError::Late));
+                (url, came.map(Arc::new))
+            }
+        });
+        let mut under_way = futures_util::stream::iter(under_way).buffer_unordered(AT_ONCE);
+        while let Some((url, came)) = under_way.next().await {
+            let failed = came.is_err();
+            fetched.lock().insert(url, came);
+            if failed {
+                break;
+            }
+        }
+        check(request, wanted, fetched)
+    }
+}
+
+/// Refuses `request` where a medium was not fetched, or is not what the client says.
+fn check(request: &Request, wanted: Wanted, fetched: &FetchedMedia) -> Result<(), TranslateError> {
+    let known = fetched.lock();
+    for (path, url, media) in urls(request).filter(|(_, url, _)| wanted.as_data(url)) {
+        match known.get(url) {
+            Some(Ok(came)) if fits(media.kind, &came.mime) => {}
+            Some(Ok(came)) => {
+                let words = format!("The URL of this medium leads to something else, of type '{}'.", came.mime);
+                return Err(TranslateError::invalid(path(), words));
+            }
+            Some(Err(error)) => {
+                let words = format!(
+                    "The provider wants this medium as data, and its URL {error}. Send the content as a data URL instead."
+                );
+                return Err(TranslateError::invalid(path(), words));
+            }
+            // Not fetched yet, or not any more since another was not.
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+/// Whether something of type `mime` may stand in the place of a medium of `kind`: PDF files stand in the place of pictures, pages that tell of an error do not.
+fn fits(kind: MediaKind, mime: &str) -> bool {
+    match kind {
+        MediaKind::Document => true,
+        _ => kind_of(mime) == Some(kind) || mime == "application/pdf",
+    }
+}
+
+impl FetchedMedia {
+    /// Bytes of what was fetched.
+    fn bytes(&self) -> usize {
+        self.lock().values().flatten().map(|fetched| fetched.base64.len() / 4 * 3).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+//! How a request proves who sends it.
+//!
+//! - `aws`: signatures of AWS.
+//! - `google`: access tokens of Google.
+
+mod aws;
+mod google;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::AUTHORIZATION;
+use http::{HeaderName, HeaderValue, Request};
+use http_body_util::Full;
+use tokio::time::Instant;
+use translation::vendor::Auth;
+use translation::vendor::key::Key;
+
+use crate::error::GatewayError;
+use crate::upstream::{Exit, Upstream};
+
+pub use google::Tokens;
+
+/// What an upstream key becomes on a request.
+#[derive(Debug)]
+pub enum Credential {
+    /// A header, always the same.
+    Header(HeaderName, HeaderValue),
+    /// A signature over each request.
+    Aws(Box<aws::Signer>),
+    /// An access token, got with the key and lasting an hour or so.
+    Google(Arc<Tokens>),
+}
+
+/// How a credential is got that is not at hand.
+#[derive(Clone, Copy, Debug)]
+pub struct Errand<'e> {
+    /// Sends the request for it.
+    pub upstream: &'e Upstream,
+    /// The way of the group.
+    pub exit: &'e Exit,
+    /// Not longer than until then.
+    pub deadline: Instant,
+}
+
+impl Credential {
+    /// The credential of the key `secret` of a group with this base URL, shown as `auth` says. `known` are the tokens that an earlier config has got with the key.
+    ///
+    /// # Errors
+    /// Why the key cannot be shown so.
+    pub fn of(auth: Auth, secret: &str, base_url: &str, known: Option<&Arc<Tokens>>) -> Result<Self, &'static str> {
+        let header = |name, text: &str| {
+            let mut value = HeaderValue::from_str(text).map_err(|_| "holds characters that no header can carry")?;
+            value.set_sensitive(true);
+            Ok(Self::Header(name, value))
+        };
+        match (auth.key(secret, base_url)?, auth) {
+            (Key::Aws(key), _) => Ok(Self::Aws(Box::new(aws::Signer::new(&key)))),
+            (Key::ServiceAccount(account), _) => {
+                let known = known.filter(|tokens| tokens.are_of(secret)).cloned();
+                known.map_or_else(|| Tokens::new(&account, secret).map(Arc::new), Ok).map(Self::Google)
+            }
+            (Key::Plain(key), Auth::XApiKey) => header(HeaderName::from_static("x-api-key"), key),
+            // Never in the query: URLs are logged.
+            (Key::Plain(key), Auth::GoogApiKey) => header(HeaderName::from_static("x-goog-api-key"), key),
+            (Key::Plain(key), Auth::AzureApiKey) => header(HeaderName::from_static("api-key"), key),
+            (Key::Plain(key) | Key::BedrockApiKey(key), _) => header(AUTHORIZATION, &format!("Bearer {key}")),
+        }
+    }
+
+    /// Puts it on `request`, which is whole but for it and has the body `body`. A header of the same name that is there already, which is the operator's, stays.
+    ///
+    /// # Errors
+    /// When it cannot be made, or got.
+    pub async fn put(
+        &self,
+        request: &mut Request<Full<Bytes>>,
+        body: &Bytes,
+        errand: Errand<'_>,
+    ) -> Result<(), GatewayError> {
+        match self {
+            Self::Header(name, value) => {
+                request.headers_mut().entry(name).or_insert_with(|| value.clone());
+            }
+            Self::Aws(signer) if !request.headers().contains_key(AUTHORIZATION) => signer.sign(request, body)?,
+            Self::Google(tokens) if !request.headers().contains_key(AUTHORIZATION) => {
+                let token = match tokens.at_hand() {
+                    Some(token) => token,
+                    // Once an hour: kept out of the future of every request.
+                    None => Box::pin(tokens.get(errand)).await?,
+                };
+                request.headers_mut().insert(AUTHORIZATION, token);
+            }
+            Self::Aws(_) | Self::Google(_) => {}
+        }
+        Ok(())
+    }
+
+    /// The provider refused a request with these headers. Whether that may be for a credential that has run out: then it is forgotten, and another can be got.
+    pub fn renew(&self, sent: Option<&HeaderValue>) -> bool {
+        match (self, sent) {
+            (Self::Google(tokens), Some(sent)) => tokens.forget(sent),
+            _ => false,
+        }
+    }
+
+    /// The tokens that are got with it.
+    pub fn tokens(&self) -> Option<&Arc<Tokens>> {
+        match self {
+            Self::Google(tokens) => Some(tokens),
+            Self::Header(..) | Self::Aws(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,121 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Request;
+use prometheus_client::metrics::counter::Counter;
+use shared::pb;
+use shared::pb::usage_record::{Outcome, UsageSource};
+use shared::telemetry::Metrics;
+use translation::ir::{Event, Usage};
+
+use super::{Meter, Recorder};
+use crate::error::GatewayError;
+use crate::metrics::{Api, AttemptResult, RequestMetrics};
+use crate::node::Node;
+use crate::route::fixtures::{group, key, snapshot};
+use crate::route::plan::Plan;
+use crate::route::table::RouteTable;
+use crate::usage::UsageSink;
+use crate::usage::estimate::request::tokens_of_request;
+use crate::usage::estimate::tokens_of_text;
+
+const BODY: &str = r#"{"model":"m","messages":[{"role":"user","content":"Tell me a story of two foxes."}]}"#;
+const STORY: &str = "Once upon a time there were two foxes.";
+
+/// The record of a request that goes as `course` says.
+fn record(course: impl FnOnce(&mut Meter)) -> pb::UsageRecord {
+    let (sink, mut records) = UsageSink::channel(1, Counter::default());
+    let node = Arc::new(Node::new("n"));
+    let metrics = RequestMetrics::register(&Metrics::new(), &node);
+    let recorder = Arc::new(Recorder { sink, node, metrics });
+    let (parts, ()) = Request::post("/v1/chat/completions").body(()).unwrap().into_parts();
+    let mut meter = Meter::start(&recorder, Api::OpenAiChat, &parts);
+    meter.asked(&Bytes::from_static(BODY.as_bytes()));
+    course(&mut meter);
+    drop(meter);
+    records.try_recv().unwrap().counted()
+}
+
+fn sent(meter: &mut Meter) {
+    let key = key("k", "sk");
+    let table = RouteTable::compile(Arc::new(snapshot([group("g", &["m"])], [key.clone()])), None);
+    let plan = Plan::make(&table, table.principal(&key.digest).unwrap(), "m");
+    meter.attempt(&plan.candidates[0]);
+}
+
+fn answered(meter: &mut Meter) {
+    sent(meter);
+    meter.attempt_ended(AttemptResult::Success, 200, "");
+}
+
+fn counts(record: &pb::UsageRecord) -> (u64, u64, UsageSource) {
+    (record.input_tokens, record.output_tokens, record.usage_source())
+}
+
+fn reported(input: u64, output: u64) -> Usage {
+    Usage { input, output, cached: 1, ..Usage::default() }
+}
+
+#[test]
+fn what_reached_no_provider_is_not_estimated() {
+    assert_eq!(counts(&record(|_| {})), (0, 0, UsageSource::None));
+    let refused = record(|meter| {
+        sent(meter);
+        meter.attempt_ended(AttemptResult::RateLimited, 429, "");
+    });
+    assert_eq!(counts(&refused), (0, 0, UsageSource::None));
+}
+
+#[test]
+fn a_cut_answer_counts_what_was_asked_and_what_had_come() {
+    let input = tokens_of_request(BODY.as_bytes());
+    assert!(input > 8);
+    let silent = record(sent);
+    assert_eq!((counts(&silent), silent.outcome()), ((input, 0, UsageSource::Partial), Outcome::ClientGone));
+    let cut = record(|meter| {
+        answered(meter);
+        meter.heard.event(&Event::Text(STORY.to_owned()));
+        meter.broke(&GatewayError::Cut);
+    });
+    assert_eq!(counts(&cut), (input, tokens_of_text(STORY), UsageSource::Partial));
+}
+
+#[test]
+fn a_whole_answer_without_usage_is_estimated() {
+    let record = record(|meter| {
+        answered(meter);
+        meter.heard.event(&Event::Text(STORY.to_owned()));
+        meter.succeeded();
+    });
+    let expected = (tokens_of_request(BODY.as_bytes()), tokens_of_text(STORY), UsageSource::Estimated);
+    assert_eq!(counts(&record), expected);
+}
+
+#[test]
+fn what_is_reported_stands() {
+    let whole = record(|meter| {
+        answered(meter);
+        meter.heard.event(&Event::Text(STORY.to_owned()));
+        meter.usage = Some(reported(9, 3));
+        meter.succeeded();
+    });
+    assert_eq!(counts(&whole), (9, 3, UsageSource::Reported));
+    // All had come but the end.
+    let left = record(|meter| {
+        answered(meter);
+        meter.finished = true;
+        meter.usage = Some(reported(9, 3));
+    });
+    assert_eq!((counts(&left), left.outcome()), ((9, 3, UsageSource::Reported), Outcome::ClientGone));
+}
+
+#[test]
+fn usage_from_the_beginning_of_a_stream_that_is_cut_is_not_the_whole() {
+    let record = record(|meter| {
+        answered(meter);
+        meter.usage = Some(reported(9, 1));
+        meter.heard.event(&Event::Text(STORY.to_owned()));
+    });
+    assert_eq!(counts(&record), (9, tokens_of_text(STORY), UsageSource::Partial));
+    assert_eq!(record.cached_tokens, 1);
+}

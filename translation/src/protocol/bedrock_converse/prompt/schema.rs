@@ -1,0 +1,111 @@
+//! Fits a JSON schema to what Bedrock takes (Amazon Bedrock User Guide, "Get validated JSON results from models", section "JSON Schema support").
+
+use serde_json::{Map, Value, json};
+
+use super::wire::Schema;
+use crate::json::Json;
+
+/// Keywords that structured output takes beside those that [`node`] goes into.
+const KEPT: [&str; 6] = ["type", "enum", "const", "required", "title", "description"];
+/// Keywords that say nothing of the value.
+const IDLE: [&str; 8] = ["$schema", "$id", "$comment", "default", "examples", "deprecated", "readOnly", "writeOnly"];
+/// Keywords that narrow a value. Structured output does not take them; the model is told in words.
+const NARROWING: [&str; 13] = [
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+    "minLength",
+    "maxLength",
+    "pattern",
+    "format",
+    "minItems",
+    "maxItems",
+    "uniqueItems",
+    "minProperties",
+];
+
+/// `schema` with every object closed. None where structured output cannot hold a model to it: a map with free keys, references, which may recurse, and whatever
+/// else is not plain.
+pub(super) fn closed(schema: &str) -> Option<Value> {
+    let schema = node(serde_json::from_str(schema).ok()?)?;
+    (schema["type"] == "object").then_some(schema)
+}
+
+fn node(schema: Value) -> Option<Value> {
+    let Value::Object(schema) = schema else { return None };
+    if schema.is_empty() {
+        return None;
+    }
+    let is_object = schema.get("type").is_some_and(|kind| kind == "object") || schema.contains_key("properties");
+    let mut fitted = Map::new();
+    let mut words = Vec::new();
+    for (keyword, value) in schema {
+        match keyword.as_str() {
+            "properties" => {
+                fitted.insert(keyword, each(value)?);
+            }
+            "items" => {
+                fitted.insert(keyword, node(value)?);
+            }
+            "anyOf" | "oneOf" if !fitted.contains_key("anyOf") => {
+                let Value::Array(schemas) = value else { return None };
+                let schemas = schemas.into_iter().map(node).collect::<Option<Vec<_>>>()?;
+                fitted.insert("anyOf".to_owned(), Value::Array(schemas));
+            }
+            "additionalProperties" if value == Value::Bool(false) => {}
+            // Closing an object that names its properties keeps its meaning near enough.
+            "additionalProperties" if value == Value::Bool(true) && fitted.contains_key("properties") => {}
+            kept if KEPT.contains(&kept) => {
+                fitted.insert(keyword, value);
+            }
+            narrowing if NARROWING.contains(&narrowing) => words.push(format!("{keyword}: {value}")),
+            idle if IDLE.contains(&idle) => {}
+            _ => return None,
+        }
+    }
+    if is_object {
+        if !fitted.contains_key("properties") {
+            return None;
+        }
+        fitted.insert("type".to_owned(), "object".into());
+        fitted.insert("additionalProperties".to_owned(), Value::Bool(false));
+    }
+    if !words.is_empty() {
+        let words = format!("({})", words.join(", "));
+        let described = match fitted.get("description").and_then(Value::as_str) {
+            Some(before) if !before.is_empty() => format!("{before} {words}"),
+            _ => words,
+        };
+        fitted.insert("description".to_owned(), described.into());
+    }
+    Some(Value::Object(fitted))
+}
+
+/// Each value of a map of schemas. Its keys are names, whatever they look like.
+fn each(schemas: Value) -> Option<Value> {
+    let Value::Object(schemas) = schemas else { return None };
+    let fitted: Option<Map<_, _>> =
+        schemas.into_iter().map(|(name, schema)| node(schema).map(|schema| (name, schema))).collect();
+    fitted.map(Value::Object)
+}
+
+/// The parameters of a tool (translation specification, 2.2): all keywords stay, but the top level has to be an object.
+///
+/// # Errors
+/// Why they cannot be declared.
+pub(super) fn parameters(schema: &Json) -> Result<Schema<'_>, &'static str> {
+    let Ok(Value::Object(mut fields)) = schema.read::<Value>() else { return Err("must be a JSON object") };
+    if ["anyOf", "oneOf", "allOf"].iter().any(|keyword| fields.contains_key(*keyword)) {
+        return Err("must not have anyOf, oneOf or allOf at the top level");
+    }
+    match fields.get("type").map(Value::as_str) {
+        Some(Some("object")) if fields.contains_key("properties") => return Ok(Schema::AsItIs(schema)),
+        Some(Some("object")) | None => {}
+        _ => return Err("must be of type object"),
+    }
+    fields.insert("type".to_owned(), "object".into());
+    fields.entry("properties").or_insert_with(|| json!({}));
+    Ok(Schema::Anew(Value::Object(fields)))
+}

@@ -1,0 +1,315 @@
+//! Tools, whether they must be called, and the shape of the answer (translation specification, 2.2 to 2.4; Bedrock API Reference, "ToolConfiguration" and
+//! "OutputConfig").
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use serde_json::{Value, json};
+
+use super::super::maker::Maker;
+use super::messages::Caching;
+use super::schema;
+use super::wire::{
+    CachePoint, Choice, InputSchema, JsonSchema, OutputConfig, Schema, Spec, Structure, TextFormat, Tool, ToolConfig,
+};
+use crate::back::{Back, CUSTOM_INPUT};
+use crate::facts::{ForcedTools, ModelFacts};
+use crate::ir::{self, Dropped, Field, Output, Part, Request, ToolChoice, ToolKind, TranslateError};
+use crate::json::Json;
+use crate::names::Mapping;
+
+/// What the request says of tools and of the answer's shape.
+#[derive(Debug, Default)]
+pub(super) struct Plan<'r> {
+    tools: Vec<Tool<'r>>,
+    pub(super) choice: Option<Choice>,
+    pub(super) output: Option<OutputConfig<'r>>,
+    /// Lines for the system message, in place of what the model cannot be held to.
+    pub(super) lines: Vec<Cow<'static, str>>,
+    /// Claude's own words, for what the Converse API has none.
+    pub(super) tool_choice: Option<Value>,
+}
+
+impl<'r> Plan<'r> {
+    /// Whether some tool has to be called.
+    pub(super) fn forces(&self) -> bool {
+        matches!(self.choice, Some(Choice::Any {} | Choice::Tool { .. }))
+    }
+
+    /// As it is written; none without a tool.
+    pub(super) fn config(self) -> Option<ToolConfig<'r>> {
+        let specs = self.tools.iter().any(|tool| matches!(tool, Tool::ToolSpec(_)));
+        specs.then_some(ToolConfig { tools: self.tools, tool_choice: self.choice })
+    }
+}
+
+/// The tool through which a model answers that cannot be held to a schema otherwise.
+const ANSWER_TOOL: &str = "json_output";
+
+/// The Claude models that can be held to a schema on Bedrock (Amazon Bedrock User Guide, "Get validated JSON results from models"): it checks requests by its own
+/// copy of Anthropic's API, in which newer models have no such field yet.
+const HELD_TO_SCHEMAS: [&str; 5] =
+    ["claude-haiku-4-5", "claude-sonnet-4-5", "claude-opus-4-5", "claude-sonnet-4-6", "claude-opus-4-6"];
+
+pub(super) struct Writer<'w, 'r> {
+    pub(super) request: &'r Request,
+    pub(super) model: &'w str,
+    pub(super) maker: Maker,
+    pub(super) facts: &'w ModelFacts,
+    pub(super) caching: Caching,
+    pub(super) names: &'w mut Mapping,
+    pub(super) back: &'w mut Back,
+    pub(super) dropped: &'w mut Dropped,
+}
+
+impl<'r> Writer<'_, 'r> {
+    pub(super) fn write(mut self) -> Result<Plan<'r>, TranslateError> {
+        let mut plan = Plan { tools: self.tools()?, ..Plan::default() };
+        self.choice(&mut plan)?;
+        match &self.request.output {
+            Output::Text => {}
+            Output::JsonObject => {
+                self.back.unfence = true;
+                plan.lines.push(Cow::Borrowed(if plan.tools.is_empty() {
+                    "Answer with one JSON object and nothing else: no words before or after it, and no code fences."
+                } else {
+                    "Unless you call a tool, answer with one JSON object and nothing else: no words before or after it, and no code fences."
+                }));
+            }
+            Output::JsonSchema(wanted) => self.schema(wanted, &mut plan)?,
+        }
+        if self.facts.forced_tools == ForcedTools::No && plan.forces() {
+            self.unforce(&mut plan);
+        }
+        self.one_call_at_most(&mut plan);
+        Ok(plan)
+    }
+
+    fn path(&self, index: usize) -> String {
+        format!("{}[{index}]", Field::Tools.name(self.request.origin))
+    }
+
+    fn held_to_schemas(&self) -> bool {
+        let known = self.maker != Maker::Claude || HELD_TO_SCHEMAS.iter().any(|name| self.model.contains(name));
+        known && self.facts.json_schema
+    }
+
+    fn tools(&mut self) -> Result<Vec<Tool<'r>>, TranslateError> {
+        let allowed: Option<HashSet<&str>> = match &self.request.tool_choice {
+            Some(ToolChoice::Allowed { names, .. }) => Some(names.iter().map(String::as_str).collect()),
+            // Of others than these, a tool can be forced only by being the only one.
+            Some(ToolChoice::Named(name)) if self.maker != Maker::Claude && !self.maker.is_nova() => {
+                Some(HashSet::from([&**name]))
+            }
+            _ => None,
+        };
+        let mut seen = HashSet::new();
+        let mut tools = Vec::with_capacity(self.request.tools.len());
+        for (index, tool) in self.request.tools.iter().enumerate() {
+            if !seen.insert(&*tool.name) {
+                let words = format!("There are two tools with the name `{}`.", tool.name);
+                return Err(TranslateError::invalid(self.path(index), words));
+            }
+            if allowed.as_ref().is_none_or(|allowed| allowed.contains(&*tool.name)) {
+                tools.push(Tool::ToolSpec(self.tool(index, tool)?));
+                if let Some(cache) = &tool.cache {
+                    // Nova caches no tools.
+                    if self.caching.on && self.maker == Maker::Claude {
+                        tools.push(Tool::CachePoint(CachePoint::of(cache, self.caching.hour)));
+                    } else {
+                        self.dropped.field(self.request, Field::Cache);
+                    }
+                }
+            }
+        }
+        if tools.is_empty() {
+            tools = self.tools_of_history();
+        }
+        Ok(tools)
+    }
+
+    /// Bedrock refuses a conversation with calls where no tool is declared.
+    fn tools_of_history(&mut self) -> Vec<Tool<'r>> {
+        let mut seen = HashSet::new();
+        let parts = self.request.messages.iter().flat_map(|message| &message.parts);
+        let calls = parts.filter_map(|part| match part {
+            Part::ToolCall(call) => Some(&*call.name),
+            _ => None,
+        });
+        let calls = calls.filter(|name| seen.insert(*name));
+        calls.map(|name| Tool::ToolSpec(spec(self.names.map(name), None, Schema::Anew(anything())))).collect()
+    }
+
+    fn tool(&mut self, index: usize, tool: &'r ir::Tool) -> Result<Spec<'r>, TranslateError> {
+        let description = tool.description.as_deref().filter(|text| !text.trim().is_empty()).map(Cow::Borrowed);
+        let (schema, strict) = match &tool.kind {
+            ToolKind::Function { parameters, strict } => {
+                self.function(index, parameters.as_ref(), *strict == Some(true))?
+            }
+            ToolKind::Custom { format } => {
+                if format.is_some() {
+                    self.dropped.named(format!("{}.format", self.path(index)));
+                }
+                let schema = json!({
+                    "type": "object",
+                    "properties": {CUSTOM_INPUT: {"type": "string", "description": "The input of the tool, as plain text."}},
+                    "required": [CUSTOM_INPUT],
+                    "additionalProperties": false,
+                });
+                (Schema::Anew(schema), false)
+            }
+            ToolKind::Builtin(_) => {
+                let words = format!("This model's provider has no built-in tool like `{}`.", tool.name);
+                return Err(TranslateError::unsupported(self.path(index), words));
+            }
+        };
+        let name = self.names.map(&tool.name);
+        if matches!(tool.kind, ToolKind::Custom { .. }) {
+            self.back.custom_tools.insert(name.clone());
+        }
+        Ok(Spec { strict, ..spec(name, description, schema) })
+    }
+
+    fn function(
+        &mut self,
+        index: usize,
+        parameters: Option<&'r Json>,
+        strict: bool,
+    ) -> Result<(Schema<'r>, bool), TranslateError> {
+        let Some(parameters) = parameters.filter(|parameters| parameters.get() != "null") else {
+            return Ok((Schema::Anew(anything()), false));
+        };
+        if strict {
+            if self.held_to_schemas()
+                && let Some(schema) = schema::closed(parameters.get())
+            {
+                return Ok((Schema::Anew(schema), true));
+            }
+            self.dropped.field(self.request, Field::StrictTools);
+        }
+        schema::parameters(parameters)
+            .map(|schema| (schema, false))
+            .map_err(|why| TranslateError::unsupported(self.path(index), format!("The parameters of this tool {why}.")))
+    }
+
+    fn choice(&mut self, plan: &mut Plan<'r>) -> Result<(), TranslateError> {
+        let param = || Field::ToolChoice.name(self.request.origin);
+        let none_declared = self.request.tools.is_empty();
+        let Some(choice) = &self.request.tool_choice else {
+            if none_declared && !plan.tools.is_empty() {
+                plan.lines.push(Cow::Borrowed(NO_TOOLS));
+            }
+            return Ok(());
+        };
+        if none_declared {
+            let words = "A tool choice can be made only where there are tools.";
+            return Err(TranslateError::invalid(param(), words));
+        }
+        plan.choice = match choice {
+            ToolChoice::Auto | ToolChoice::Allowed { required: false, .. } => None,
+            ToolChoice::Required | ToolChoice::Allowed { required: true, .. } => Some(Choice::Any {}),
+            ToolChoice::None => {
+                // There is no such choice. Without calls in the conversation no tool need be declared; with them one has to be, and the model is asked not to call it.
+                plan.tools = self.tools_of_history();
+                if !plan.tools.is_empty() {
+                    plan.lines.push(Cow::Borrowed(NO_TOOLS));
+                }
+                None
+            }
+            ToolChoice::Named(name) => {
+                if self.request.tools.iter().all(|tool| tool.name != *name) {
+                    return Err(TranslateError::invalid(param(), format!("There is no tool `{name}` to choose.")));
+                }
+                if self.maker == Maker::Claude || self.maker.is_nova() {
+                    Some(Choice::Tool { name: self.names.map(name) })
+                } else {
+                    Some(Choice::Any {})
+                }
+            }
+        };
+        Ok(())
+    }
+
+    fn schema(&mut self, wanted: &'r ir::Schema, plan: &mut Plan<'r>) -> Result<(), TranslateError> {
+        let native = self.held_to_schemas() && (plan.tools.is_empty() || self.facts.json_schema_with_tools);
+        if native && let Some(schema) = schema::closed(wanted.schema.get()) {
+            let description = wanted.description.as_deref().filter(|text| !text.is_empty());
+            let name = wanted.name.as_deref().filter(|name| !name.is_empty());
+            let json_schema = JsonSchema { schema: schema.to_string(), name, description };
+            let text_format = TextFormat { r#type: "json_schema", structure: Structure::JsonSchema(json_schema) };
+            plan.output = Some(OutputConfig { text_format });
+            return Ok(());
+        }
+        let schema = schema::parameters(&wanted.schema).map_err(|why| {
+            let words = format!("This model cannot be held to this schema: here it {why}.");
+            TranslateError::unsupported(Field::Output.name(self.request.origin), words)
+        })?;
+        let has_tools = !self.request.tools.is_empty() && self.request.tool_choice != Some(ToolChoice::None);
+        let name = self.names.map(&self.free_name());
+        let description = wanted.description.as_deref().filter(|text| !text.is_empty());
+        let description = description.unwrap_or("Gives your answer. Call it once, with the whole answer.");
+        let named = self.maker == Maker::Claude || self.maker.is_nova();
+        plan.choice = Some(match plan.choice.take() {
+            // The client wants this call first, and its answer after the result.
+            Some(choice @ Choice::Tool { .. }) => choice,
+            _ if named && !has_tools => Choice::Tool { name: name.clone() },
+            _ => Choice::Any {},
+        });
+        plan.lines.retain(|line| line != NO_TOOLS);
+        plan.tools.push(Tool::ToolSpec(spec(name.clone(), Some(Cow::Borrowed(description)), schema)));
+        self.back.answer_tool = Some(name);
+        Ok(())
+    }
+
+    /// A name that no tool of the client has.
+    fn free_name(&self) -> String {
+        let taken: HashSet<&str> = self.request.tools.iter().map(|tool| &*tool.name).collect();
+        let mut name = ANSWER_TOOL.to_owned();
+        while taken.contains(&*name) {
+            name.push('_');
+        }
+        name
+    }
+
+    /// The model answers 400 to a forced tool: it is asked in words.
+    fn unforce(&mut self, plan: &mut Plan<'_>) {
+        let line = match (plan.choice.take(), &self.back.answer_tool) {
+            (Some(Choice::Tool { name }), _) => format!("You have to call the tool `{name}` now."),
+            (_, Some(name)) => format!("You have to call one of your tools now. `{name}` gives your answer."),
+            _ => "You have to call one of your tools now.".to_owned(),
+        };
+        plan.lines.push(Cow::Owned(line));
+        if self.request.tool_choice.is_some() {
+            self.dropped.field(self.request, Field::ToolChoice);
+        }
+    }
+
+    /// The Converse API has no word for it. Claude is told in its own since 4.5; of others all calls but the first are left out of the answer.
+    fn one_call_at_most(&mut self, plan: &mut Plan<'_>) {
+        let answers = self.back.answer_tool.is_some();
+        if plan.tools.is_empty() || !(answers || self.request.parallel_tool_calls == Some(false)) {
+            return;
+        }
+        if self.maker.is_claude_since_4_5(self.model, self.facts) {
+            // The type may stand in one of the two places only.
+            plan.tool_choice = Some(if plan.choice.is_some() {
+                json!({"disable_parallel_tool_use": true})
+            } else {
+                json!({"type": "auto", "disable_parallel_tool_use": true})
+            });
+        } else if !answers {
+            self.back.first_call_only = true;
+        }
+    }
+}
+
+/// In place of a choice that the Converse API does not have.
+const NO_TOOLS: &str = "Do not call any tool now: answer in words.";
+
+fn spec<'r>(name: String, description: Option<Cow<'r, str>>, json: Schema<'r>) -> Spec<'r> {
+    Spec { name, description, input_schema: InputSchema { json }, strict: false }
+}
+
+fn anything() -> Value {
+    json!({"type": "object", "properties": {}})
+}
