@@ -17,6 +17,7 @@ mod config_stream;
 mod programs;
 mod promises_config;
 mod promises_faults;
+mod promises_formats;
 mod promises_load;
 mod promises_security;
 mod promises_start;

@@ -253,6 +253,10 @@ impl Attempts {
                 self.worked(&candidate);
                 Ok(Answer { head, body: answered, candidate, format, conversion, learn: None })
             }
+            Verdict::ClientFault if head.status == StatusCode::LOOP_DETECTED => {
+                meter.attempt_ended(AttemptResult::ClientFault, status, "the request goes in a circle");
+                Err(Step::End(GatewayError::Loop.into()))
+            }
             Verdict::ClientFault => {
                 let said = said(candidate, format, head, answered).await;
                 if said.error.kind == ErrorKind::UpstreamAuthentication {

@@ -104,7 +104,7 @@ async fn ask(
     if let Some(trace_id) = client.trace_id() {
         meter.trace(trace_id);
     }
-    if client.hops() > MOST_HOPS {
+    if client.hops() >= MOST_HOPS {
         return Err(GatewayError::Loop.into());
     }
     let mut plan = Plan::serving(&table, principal, &request.model)?;

@@ -33,6 +33,8 @@ pub fn usual(status: StatusCode, headers: &HeaderMap) -> Verdict {
         300..400 => Verdict::Unusable("it is a redirect, and redirects are not followed"),
         401 | 403 => Verdict::KeyRefused,
         429 => Verdict::RateLimited(retry_after(headers)),
+        // A gateway like this one, which the request has come to before (RFC 5842, 7.2): another try goes the same way.
+        508 => Verdict::ClientFault,
         // 424: the model behind the provider failed (Bedrock).
         408 | 424 | 500..600 => Verdict::Retryable,
         400..500 => Verdict::ClientFault,

@@ -164,7 +164,7 @@ async fn ask(
     if let Some(trace_id) = client.trace_id() {
         meter.trace(trace_id);
     }
-    if client.hops() > chat::MOST_HOPS {
+    if client.hops() >= chat::MOST_HOPS {
         return Err(GatewayError::Loop.into());
     }
     let asking = Asking { gateway, parts, table: &table, principal, client, format, deadline };
