@@ -4,7 +4,7 @@
 //! [`Event::Finish`] once. Or, at any point, [`Event::Error`], after which nothing follows. It does not give `Finish` for a stream that broke off: that is an error.
 //!
 //! Streams carry one answer. Text, thinking and refusal have no explicit end: one ends where another kind begins. Tool calls have one, are numbered from 0 without a
-//! gap, and may interleave.
+//! gap, and may interleave; the ids of one answer differ. `tests/streams.rs` holds every decoder to this, whatever it reads.
 
 use super::error::ProviderError;
 use super::part::{CallKind, Citation, Media, Signature};
@@ -32,7 +32,7 @@ pub enum Event {
         call: usize,
         /// Names the call; never empty.
         id: String,
-        /// Which tool.
+        /// Which tool; never empty.
         name: String,
         /// Whether its arguments are JSON.
         kind: CallKind,

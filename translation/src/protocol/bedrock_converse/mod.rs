@@ -36,6 +36,7 @@ impl Protocol for BedrockConverse {
     }
 
     fn encode_request(&self, request: &ir::Request, target: &Target<'_>) -> Result<Encoded, TranslateError> {
+        super::state::refuse(request, self.format())?;
         prompt::encode(request, target)
     }
 

@@ -125,7 +125,7 @@ fn refuse(request: &Request) -> Result<(), TranslateError> {
 fn mappings(request: &Request, maker: Maker) -> (Mapping, Mapping) {
     // Mistral's models take ids of nine letters and digits, here as at Mistral itself.
     let exact = (maker == Maker::Mistral).then_some(9);
-    let (mut names, mut ids) = (Mapping::new(NAMES), Mapping::new(Rule { exact, ..NAMES }));
+    let (mut names, mut ids) = (Mapping::new(NAMES), Mapping::new(Rule { exact, marked: true, ..NAMES }));
     names.reserve(request.tools.iter().map(|tool| &*tool.name));
     for part in request.messages.iter().flat_map(|message| &message.parts) {
         if let Part::ToolCall(call) = part {

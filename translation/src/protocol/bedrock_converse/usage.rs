@@ -39,14 +39,15 @@ pub(super) fn of(raw: &RawValue) -> Option<Usage> {
     let counted = in_cache <= input && wire.total_tokens == Some(input.saturating_add(output));
     let hour = wire.cache_details.unwrap_or_default().into_iter().filter(|detail| detail.ttl.as_deref() == Some("1h"));
     let hour = hour.filter_map(|detail| detail.input_tokens).fold(0, u64::saturating_add);
-    Some(Usage {
+    let usage = Usage {
         input: if counted { input } else { input.saturating_add(in_cache) },
         cached,
         cache_write,
-        cache_write_1h: hour.min(cache_write),
+        cache_write_1h: hour,
         output,
         ..Usage::default()
-    })
+    };
+    Some(usage.fitted())
 }
 
 #[derive(Deserialize)]

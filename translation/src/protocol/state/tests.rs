@@ -2,8 +2,13 @@ use serde_json::json;
 
 use super::{Format, refuse};
 
-const FORMATS: [Format; 4] =
-    [Format::OpenAiChat, Format::OpenAiResponses, Format::AnthropicMessages, Format::GeminiGenerate];
+const FORMATS: [Format; 5] = [
+    Format::OpenAiChat,
+    Format::OpenAiResponses,
+    Format::AnthropicMessages,
+    Format::GeminiGenerate,
+    Format::BedrockConverse,
+];
 
 #[test]
 fn what_only_another_provider_keeps_is_refused_by_its_name() {

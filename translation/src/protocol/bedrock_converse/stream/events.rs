@@ -11,8 +11,9 @@ use super::super::answer::{Image, WireCitation, is_server_side, stop_sequence};
 use super::super::{REFUSAL, error, finish_of, is_malformed, redacted, signature, usage};
 use super::frames::{Broken, Frames};
 use crate::ir::{CallKind, Event, Finish, ProviderError, Start};
-use crate::names::new_call_id;
+use crate::names::CallIds;
 use crate::protocol::StreamDecoder;
+use crate::protocol::sse::LARGEST_EVENT;
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -90,6 +91,9 @@ struct Metadata<'a> {
     usage: Option<&'a RawValue>,
 }
 
+/// Most blocks that may be open at once: a stream with more is none of Bedrock's.
+const MOST_OPEN: usize = 4096;
+
 /// A block that is under way.
 #[derive(Debug, Default)]
 struct Open {
@@ -102,6 +106,8 @@ struct Open {
     from: u64,
     /// What the picture in it is.
     format: Option<Image>,
+    /// Bytes of what waits for its end.
+    held: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -118,6 +124,9 @@ pub(in super::super) struct Decoder {
     /// By index. Blocks usually follow one another; nothing says that they must.
     open: HashMap<u64, Open>,
     calls: usize,
+    ids: CallIds,
+    /// Bytes that wait for the end of their blocks: signatures, and the events that citations came in.
+    held: usize,
     /// Something has been said.
     said: bool,
     /// Characters of text so far.
@@ -184,13 +193,17 @@ impl Decoder {
     }
 
     fn event(&mut self, name: &str, payload: &[u8], events: &mut Vec<Event>) {
+        // What is said behind the end would never be whole.
+        if self.finish.is_some() && name != "metadata" {
+            return;
+        }
         let read = match name {
             "messageStart" => {
                 self.start(events);
                 Ok(())
             }
             "contentBlockStart" => read(payload).map(|start| self.block_start(start, events)),
-            "contentBlockDelta" => read(payload).map(|delta| self.delta(delta, events)),
+            "contentBlockDelta" => read(payload).map(|delta| self.delta(delta, payload.len(), events)),
             "contentBlockStop" => {
                 read(payload).map(|stop: BlockStop| self.block_stop(stop.content_block_index, events))
             }
@@ -217,13 +230,15 @@ impl Decoder {
         self.block_stop(start.content_block_index, events);
         let begun = start.start.unwrap_or_default();
         let mut open = Open { from: self.characters, format: begun.image, ..Open::default() };
-        if let Some(tool) = begun.tool_use.filter(|tool| !is_server_side(tool.r#type.as_deref())) {
+        // Nobody can answer a call of nothing.
+        let client_side = |tool: &ToolUse| !is_server_side(tool.r#type.as_deref()) && !tool.name.is_empty();
+        if let Some(tool) = begun.tool_use.filter(client_side) {
             let call = Call { number: self.calls, has_arguments: false };
             self.calls += 1;
             self.said = true;
             events.push(Event::ToolStart {
                 call: call.number,
-                id: tool.id.filter(|id| !id.is_empty()).unwrap_or_else(new_call_id),
+                id: self.ids.unlike_others(tool.id),
                 name: tool.name,
                 kind: CallKind::Function,
                 signature: None,
@@ -231,9 +246,20 @@ impl Decoder {
             open.call = Some(call);
         }
         self.open.insert(start.content_block_index, open);
+        self.check_size(events);
     }
 
-    fn delta(&mut self, delta: BlockDelta, events: &mut Vec<Event>) {
+    /// What waits for the end of blocks is limited, over all of them.
+    fn check_size(&mut self, events: &mut Vec<Event>) {
+        if self.held > LARGEST_EVENT || self.open.len() > MOST_OPEN {
+            let words =
+                "the provider's stream has too many open blocks, or too much in them that is not told before their end";
+            self.fail(error::bad_answer(words), events);
+        }
+    }
+
+    /// `size` is that of the whole event.
+    fn delta(&mut self, delta: BlockDelta, size: usize, events: &mut Vec<Event>) {
         self.start(events);
         let Some(said) = delta.delta else { return };
         // Only the blocks of tools and pictures have a start.
@@ -255,22 +281,31 @@ impl Decoder {
                 self.said = true;
                 events.push(Event::Thinking(text));
             }
-            open.signature.push_str(thought.signature.as_deref().unwrap_or_default());
+            let signature = thought.signature.as_deref().unwrap_or_default();
+            open.signature.push_str(signature);
+            open.held += signature.len();
+            self.held += signature.len();
             if let Some(signature) = thought.redacted_content.and_then(redacted) {
                 self.said = true;
                 events.push(Event::RedactedThinking(signature));
             }
         }
-        open.citations.extend(said.citation);
+        if let Some(citation) = said.citation {
+            open.citations.push(citation);
+            open.held += size;
+            self.held += size;
+        }
         let format = open.format.as_ref();
         if let Some(media) = said.image.and_then(|image| image.begun_as(format).media()) {
             self.said = true;
             events.push(Event::Media(media));
         }
+        self.check_size(events);
     }
 
     fn block_stop(&mut self, index: u64, events: &mut Vec<Event>) {
         let Some(open) = self.open.remove(&index) else { return };
+        self.held = self.held.saturating_sub(open.held);
         if let Some(call) = open.call {
             if !call.has_arguments {
                 events.push(Event::ToolArguments { call: call.number, text: "{}".to_owned() });

@@ -309,6 +309,42 @@ fn a_stream_is_the_answer_in_pieces() {
     assert_eq!(whole.usage.unwrap().total(), 5);
 }
 
+#[test]
+fn ids_differ_a_call_has_a_name_and_nothing_is_said_behind_the_end() {
+    let events = decode(&[
+        tool_start(0, "t", "a"),
+        block_stop(0),
+        tool_start(1, "t", "a"),
+        block_stop(1),
+        tool_start(2, "u", ""),
+        block_stop(2),
+        stop("tool_use"),
+        tool_start(3, "v", "a"),
+        text("late"),
+        metadata(1, 1),
+    ]);
+    let ids: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::ToolStart { id, .. } => Some(id.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert!(matches!(ids[..], ["t", other] if other != "t"), "{ids:?}");
+    assert!(!events.contains(&Event::Text("late".to_owned())));
+    assert_eq!(events.last(), Some(&finished(Finish::ToolCalls)));
+}
+
+#[test]
+fn what_waits_for_the_end_of_blocks_is_limited_over_all_of_them() {
+    let signature = "s".repeat(300_000);
+    let signed = |index: u64| json!({"contentBlockDelta": {"contentBlockIndex": index, "delta": {"reasoningContent": {"signature": signature}}}});
+    let together: Vec<_> = (0..4).map(signed).collect();
+    assert!(matches!(decode(&together).last(), Some(Event::Error(error)) if error.kind == ErrorKind::Server));
+    let apart: Vec<_> = (0..4).flat_map(|index| [signed(index), block_stop(index)]).chain([stop("end_turn")]).collect();
+    assert_eq!(decode(&apart).last(), Some(&finished(Finish::Stop)));
+}
+
 fn long() -> Bytes {
     let mut words = String::new();
     for number in 0..40 {
