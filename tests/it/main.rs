@@ -24,3 +24,4 @@ mod promises_start;
 mod promises_usage;
 mod support;
 mod usage;
+mod wire;

@@ -252,3 +252,30 @@ async fn the_model_list_leaves_a_record_too() {
     .unwrap();
     assert_eq!((&record["api"], &record["outcome"]), (&json!("models"), &json!("success")));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_of_every_kind_are_in_the_record() {
+    let bed = Bed::start(standalone()).await.unwrap();
+    let usage = json!({
+        "prompt_tokens": 90, "completion_tokens": 30, "total_tokens": 120,
+        "prompt_tokens_details": { "cached_tokens": 10, "audio_tokens": 40, "cache_write_tokens": 5 },
+        "completion_tokens_details": { "reasoning_tokens": 4, "audio_tokens": 20 },
+    });
+    let choice = json!({ "index": 0, "message": { "role": "assistant", "content": "Hi" }, "finish_reason": "stop" });
+    let answer = json!({ "id": "a", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": usage });
+    bed.provider.script(Target::All, Script::json(answer));
+    bed.chat(&chat("gpt-4o", false)).await.unwrap();
+    let record = &bed.chat_records(1).await.unwrap()[0];
+    for (field, value) in [
+        ("inputTokens", 90),
+        ("outputTokens", 30),
+        ("cachedTokens", 10),
+        ("cacheWriteTokens", 5),
+        ("cacheWrite1hTokens", 0),
+        ("reasoningTokens", 4),
+        ("inputAudioTokens", 40),
+        ("outputAudioTokens", 20),
+    ] {
+        assert_eq!(record[field], value, "{field} in {record}");
+    }
+}

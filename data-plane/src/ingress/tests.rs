@@ -2,6 +2,7 @@ mod anthropic;
 mod conversations;
 mod gemini;
 mod matrix;
+mod streaming;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -86,10 +86,17 @@ pub struct LogView {
     pub cached_tokens: i64,
     /// Of these, written to the provider's cache.
     pub cache_write_tokens: i64,
+    /// Of these, kept there for an hour.
+    #[serde(rename = "cacheWrite1hTokens")]
+    pub cache_write_1h_tokens: i64,
+    /// Of the tokens in, sound.
+    pub input_audio_tokens: i64,
     /// Tokens out.
     pub output_tokens: i64,
     /// Of these, spent on reasoning.
     pub reasoning_tokens: i64,
+    /// Of the tokens out, sound.
+    pub output_audio_tokens: i64,
     /// In and out.
     pub total_tokens: i64,
     /// `none`, `reported`, `estimated` or `partial`.
@@ -148,6 +155,9 @@ impl LogView {
             input_tokens: stored.input_tokens,
             cached_tokens: stored.cached_tokens,
             cache_write_tokens: stored.cache_write_tokens,
+            cache_write_1h_tokens: stored.cache_write_1h_tokens,
+            input_audio_tokens: stored.input_audio_tokens,
+            output_audio_tokens: stored.output_audio_tokens,
             output_tokens: stored.output_tokens,
             reasoning_tokens: stored.reasoning_tokens,
             total_tokens: stored.input_tokens.saturating_add(stored.output_tokens),

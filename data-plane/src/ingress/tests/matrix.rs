@@ -6,15 +6,16 @@ use fake_provider::script::{Cut, Script};
 use http::Request;
 use serde_json::{Value, json};
 use shared::pb::usage_record::{Outcome, UsageSource};
+use shared::snapshot::Group;
 use translation::protocol::Format;
 
 use super::{Bench, bench, text};
 
-const CLIENTS: [Format; 4] =
+pub(super) const CLIENTS: [Format; 4] =
     [Format::OpenAiChat, Format::OpenAiResponses, Format::AnthropicMessages, Format::GeminiGenerate];
 
 /// Vendors, whether their base URL ends in `/v1`, and a model.
-const VENDORS: [(&str, bool, &str); 5] = [
+pub(super) const VENDORS: [(&str, bool, &str); 5] = [
     ("openai", true, "gpt-4o"),
     ("openai_responses", true, "gpt-4.1"),
     ("anthropic", false, "claude-sonnet-4-5"),
@@ -23,7 +24,13 @@ const VENDORS: [(&str, bool, &str); 5] = [
 ];
 
 async fn bench_of(vendor: &str, versioned: bool, model: &str) -> Bench {
+    bench_with(vendor, versioned, model, |_| {}).await
+}
+
+/// A group of `vendor` that is otherwise as `change` makes it.
+pub(super) async fn bench_with(vendor: &str, versioned: bool, model: &str, change: impl FnOnce(&mut Group)) -> Bench {
     bench(|group| {
+        change(group);
         group.provider_type = vendor.into();
         if !versioned {
             group.base_url = group.base_url.trim_end_matches("/v1").into();
@@ -34,7 +41,7 @@ async fn bench_of(vendor: &str, versioned: bool, model: &str) -> Bench {
 }
 
 /// What a client of `format` sends to ask `prompt`.
-fn request(format: Format, prompt: &str, stream: bool, tools: bool) -> Request<Body> {
+pub(super) fn request(format: Format, prompt: &str, stream: bool, tools: bool) -> Request<Body> {
     let schema = json!({ "type": "object", "properties": { "city": { "type": "string" } }, "required": ["city"] });
     let (path, mut body) = match format {
         Format::OpenAiChat => (
@@ -88,7 +95,7 @@ fn events(body: &str) -> Vec<Value> {
 }
 
 /// The text, and the calls with their arguments, of a whole answer.
-fn said(format: Format, answer: &Value) -> (String, Vec<(String, Value)>) {
+pub(super) fn said(format: Format, answer: &Value) -> (String, Vec<(String, Value)>) {
     let mut text = String::new();
     let mut calls = Vec::new();
     let parsed = |arguments: &Value| serde_json::from_str(arguments.as_str().unwrap()).unwrap();
@@ -136,7 +143,7 @@ fn said(format: Format, answer: &Value) -> (String, Vec<(String, Value)>) {
 }
 
 /// The same of a stream.
-fn streamed(format: Format, body: &str) -> (String, Vec<(String, Value)>) {
+pub(super) fn streamed(format: Format, body: &str) -> (String, Vec<(String, Value)>) {
     let events = events(body);
     let mut text = String::new();
     let mut calls: Vec<(String, String)> = Vec::new();

@@ -1,0 +1,89 @@
+//! Groups whose providers stream always or never, and providers that mean harm, in every format.
+
+use fake_provider::queue::Target;
+use fake_provider::script::Script;
+use serde_json::Value;
+use shared::pb::usage_record::{Outcome, UsageSource};
+use shared::snapshot::UpstreamStream;
+
+use super::matrix::{CLIENTS, VENDORS, bench_with, request, said, streamed};
+use super::text;
+
+#[tokio::test]
+async fn a_client_gets_a_stream_or_none_whatever_the_provider_does() {
+    for (vendor, versioned, model) in VENDORS {
+        for provider in [UpstreamStream::Always, UpstreamStream::Never] {
+            let mut bench = bench_with(vendor, versioned, model, |group| group.upstream_stream = provider).await;
+            let calls = || Script {
+                content: Some("Look:".to_owned()),
+                ..Script::tool_calls([("weather", r#"{"city":"Paris"}"#)])
+            };
+            bench.provider.always(Target::All, calls().usage(20, 7));
+            for format in CLIENTS {
+                for stream in [false, true] {
+                    let response = bench.send(request(format, "Hello", stream, true)).await;
+                    let content_type = response.headers()["content-type"].to_str().unwrap().to_owned();
+                    let body = text(response).await;
+                    let about = format!("{format} from {vendor}, which streams {provider:?}: {body}");
+                    assert_eq!(content_type.starts_with("text/event-stream"), stream, "{about}");
+                    let said = if stream {
+                        streamed(format, &body)
+                    } else {
+                        said(format, &serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error} {about}")))
+                    };
+                    assert_eq!(said.0, "Look:", "{about}");
+                    assert_eq!((said.1[0].0.as_str(), &said.1[0].1["city"]), ("weather", &"Paris".into()), "{about}");
+                    let sent = bench.provider.journal().last().unwrap();
+                    let asked = sent.path.contains(":streamGenerateContent")
+                        || sent.json().get("stream").and_then(Value::as_bool).unwrap_or(false);
+                    assert_eq!(asked, provider == UpstreamStream::Always, "{about}");
+                    let record = bench.record();
+                    assert_eq!(
+                        (record.input_tokens, record.output_tokens, record.streamed),
+                        (20, 7, stream),
+                        "{about}"
+                    );
+                    assert_eq!((record.outcome(), record.usage_source()), (Outcome::Success, UsageSource::Reported));
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn p20_a_hostile_provider_of_any_format_gives_a_clean_error_in_the_clients() {
+    let hostile = || {
+        [
+            Script::verbatim(200, "text/html", "<html>"),
+            Script::verbatim(200, "application/json", "{\"id\":"),
+            Script::verbatim(200, "application/json", "[[[["),
+            Script::verbatim(200, "application/json", "{}").header("content-encoding", "gzip"),
+            Script::verbatim(200, "text/event-stream", "x".repeat(2 << 20)),
+            Script::verbatim(200, "text/event-stream", format!("data: {}", "[".repeat(1 << 19))),
+            Script::verbatim(200, "text/event-stream", "data: \u{fffd}{\n\n\r\r\n\n"),
+            Script::error(302).header("location", "http://127.0.0.1:1/"),
+            Script { raw: Some("junk\r\n\r\n".to_owned()), ..Script::default() },
+        ]
+    };
+    for (vendor, versioned, model) in VENDORS {
+        let bench = bench_with(vendor, versioned, model, |_| {}).await;
+        for format in CLIENTS {
+            for (number, script) in hostile().into_iter().enumerate() {
+                bench.provider.clear_scripts();
+                bench.provider.always(Target::All, script);
+                let response = bench.send(request(format, "Hello", true, false)).await;
+                let status = response.status().as_u16();
+                let body = text(response).await;
+                let about = format!("{format} from {vendor}, {number}: {status} {body:.300}");
+                if status == 200 {
+                    assert!(body.contains("\"error\"") && !body.contains("[DONE]"), "{about}");
+                } else {
+                    assert_eq!(status, 502, "{about}");
+                    let document: Value = serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error} {about}"));
+                    assert!(document["error"]["message"].is_string(), "{about}");
+                }
+                assert!(body.len() < 64 * 1024, "{about}");
+            }
+        }
+    }
+}
