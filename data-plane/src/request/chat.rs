@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use translation::ir;
 use translation::ir::TranslateError;
 use translation::object::{Object, ReadError};
-use translation::protocol::{Format, Target, anthropic_messages, openai_responses};
+use translation::protocol::{Format, Target, anthropic_messages, openai_chat, openai_responses};
 
 use super::outgoing::{Conversion, Outbound, Outgoing, Preparation};
 use crate::error::GatewayError;
@@ -166,6 +166,15 @@ impl<'b> ChatRequest<'b> {
         {
             edits.set_string("anthropic_version", version);
             edits.remove("model");
+        }
+        let quirks = candidate.endpoint()?.quirks();
+        // OpenAI itself; those compatible with it may know such fields.
+        if self.format == Format::OpenAiChat
+            && quirks.developer_role
+            && quirks.max_completion_tokens
+            && let Some(messages) = self.object.get("messages").and_then(openai_chat::without_foreign)
+        {
+            edits.set("messages", messages);
         }
         let ask = asks_for_usage && self.stream && !self.include_usage;
         if ask {

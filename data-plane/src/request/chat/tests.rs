@@ -142,3 +142,12 @@ fn a_wrong_field_is_named() {
     assert_eq!(param(r#"{"model":"a","mod\u0065l":"b"}"#), "model");
     assert_eq!(param("[]"), "body");
 }
+
+#[test]
+fn openai_gets_no_signatures_of_other_families() {
+    let history = r#"[{"role":"assistant","content":"a","thinking_blocks":[]},{"role":"user","content":"b"}]"#;
+    let body = format!(r#"{{"model":"m", "messages":{history},"x":1.0}}"#);
+    let expected =
+        r#"{"model":"m", "messages":[{"role":"assistant","content":"a"},{"role":"user","content":"b"}],"x":1.0}"#;
+    assert_eq!(edit(&body, "m", &[], &[]), expected);
+}

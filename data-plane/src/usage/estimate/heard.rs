@@ -1,4 +1,4 @@
-//! What has come of an answer, for the case that its provider will not say how many tokens it was. Holds a few KiB, however long the answer is: its
+//! What has come of an answer, for the case that its provider will not say how many tokens it was. Holds two KiB, however long the answer is: its
 //! beginning, and how much followed.
 
 use bytes::Bytes;
@@ -8,7 +8,7 @@ use translation::protocol::{Format, sse};
 use super::{scaled, tokens_of_response, tokens_of_text, words};
 
 /// So much of an answer is looked at; the rest is taken to be like it.
-const BEGINNING: usize = 4 * 1024;
+const BEGINNING: usize = 2 * 1024;
 
 /// What has come of an answer.
 #[derive(Debug, Default)]

@@ -8,12 +8,15 @@
 //! - `soft`: values that may be of another type than documented; `path`: where a reader stumbled.
 
 mod answer;
+mod foreign;
 mod path;
 mod request;
 mod soft;
 mod stream;
 mod target;
 mod thoughts;
+
+pub use foreign::without_foreign;
 
 use super::{Asked, Encoded, Format, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target, openai_error};
 use crate::ir::{self, ProviderError, TranslateError, Usage};
