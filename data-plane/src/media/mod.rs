@@ -5,7 +5,7 @@
 
 pub mod fetch;
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 pub mod guard;
 
 use std::collections::HashMap;
