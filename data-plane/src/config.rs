@@ -95,6 +95,8 @@ pub struct LogSettings {
 pub struct LimitSettings {
     /// Largest request body, after decompression.
     pub max_body_bytes: usize,
+    /// Largest upload.
+    pub max_upload_bytes: u64,
     /// For the client to send its body.
     pub body_timeout_seconds: f64,
     /// Until the first byte, all attempts together.
@@ -185,6 +187,7 @@ impl Default for LimitSettings {
         let limits = Limits::default();
         Self {
             max_body_bytes: limits.max_body_bytes,
+            max_upload_bytes: limits.max_upload_bytes,
             body_timeout_seconds: limits.body_timeout.as_secs_f64(),
             request_timeout_seconds: limits.request_timeout.as_secs_f64(),
             stream_idle_timeout_seconds: limits.stream_idle_timeout.as_secs_f64(),
@@ -292,6 +295,7 @@ impl LimitSettings {
     pub fn limits(&self) -> Result<Limits> {
         Ok(Limits {
             max_body_bytes: self.max_body_bytes,
+            max_upload_bytes: self.max_upload_bytes,
             body_timeout: seconds("Limits:BodyTimeoutSeconds", self.body_timeout_seconds)?,
             request_timeout: seconds("Limits:RequestTimeoutSeconds", self.request_timeout_seconds)?,
             stream_idle_timeout: seconds("Limits:StreamIdleTimeoutSeconds", self.stream_idle_timeout_seconds)?,

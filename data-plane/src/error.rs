@@ -72,6 +72,12 @@ pub enum GatewayError {
         /// The vendor.
         vendor: &'static str,
     },
+    /// No group for a request that names no model.
+    #[error("no group that this key may use has this: {0}")]
+    NoGroup(String),
+    /// The proxy key may not do this.
+    #[error("this key may not do this: {0}")]
+    Forbidden(&'static str),
     /// The body is larger than allowed.
     #[error("the request body is larger than {limit} bytes, the limit of this gateway")]
     BodyTooLarge {
@@ -155,7 +161,8 @@ impl GatewayError {
         match self {
             Self::NotReady | Self::NoUpstream { .. } | Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
             Self::MissingKey(_) | Self::InvalidKey => StatusCode::UNAUTHORIZED,
-            Self::ModelNotFound { .. } | Self::UnknownRoute { .. } => StatusCode::NOT_FOUND,
+            Self::ModelNotFound { .. } | Self::UnknownRoute { .. } | Self::NoGroup(_) => StatusCode::NOT_FOUND,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::Json(_)
             | Self::Field { .. }
             | Self::Translate(_)
@@ -187,6 +194,8 @@ impl GatewayError {
             Self::Translate(error) => error.code.word(),
             Self::Unsupported { .. } => "unsupported_parameter",
             Self::NoEndpoint { .. } => "unsupported_endpoint",
+            Self::NoGroup(_) => "not_found",
+            Self::Forbidden(_) => "permission_denied",
             Self::BodyTooLarge { .. } => "request_too_large",
             Self::BodyTimeout => "request_timeout",
             Self::BodyUnreadable(_) => "body_unreadable",
@@ -221,7 +230,8 @@ impl GatewayError {
         match self {
             Self::NotReady | Self::NoUpstream { .. } | Self::Draining => ErrorKind::Overloaded,
             Self::MissingKey(_) | Self::InvalidKey => ErrorKind::Authentication,
-            Self::ModelNotFound { .. } | Self::UnknownRoute { .. } => ErrorKind::NotFound,
+            Self::ModelNotFound { .. } | Self::UnknownRoute { .. } | Self::NoGroup(_) => ErrorKind::NotFound,
+            Self::Forbidden(_) => ErrorKind::PermissionDenied,
             Self::BodyTooLarge { .. } => ErrorKind::TooLarge,
             Self::Timeout => ErrorKind::Timeout,
             Self::Credentials { .. } => ErrorKind::UpstreamAuthentication,

@@ -13,7 +13,7 @@
 //! - [`provider`]: whom we call.
 //! - [`upstream`]: the HTTP client.
 //! - [`respond`]: writes the answer on.
-//! - [`signatures`]: what a model signed, kept for clients that lose it.
+//! - [`signatures`]: what a model signed, kept for clients that lose it; [`conversations`]: answers that clients refer to; both on a [`shelf`].
 //! - [`usage`]: meters the request, keeps its record on disk, and reports it.
 //! - [`error`]: the only place where an error becomes an answer.
 //!
@@ -25,6 +25,7 @@ pub mod attempt;
 pub mod auth;
 pub mod config;
 pub mod control;
+pub mod conversations;
 pub mod data_dir;
 pub mod error;
 pub mod ingress;
@@ -36,6 +37,7 @@ pub mod provider;
 pub mod request;
 pub mod respond;
 pub mod route;
+pub mod shelf;
 pub mod signatures;
 pub mod upstream;
 pub mod usage;

@@ -14,7 +14,9 @@ use serde_json::Map;
 use shared::crypto::{random_token, sha256};
 use shared::ids::new_id;
 use shared::secret::{Secret, mask};
-use shared::snapshot::{BalancePolicy, Group, GroupPolicy, ProxyKey, UpstreamKey};
+use shared::snapshot::{
+    BalancePolicy, Group, GroupPolicy, ProxyKey, UnsupportedParameters, UpstreamKey, UpstreamStream,
+};
 
 const NAME: &str = "demo";
 const MODEL: &str = "demo-model";
@@ -83,7 +85,10 @@ fn group(base_url: &str) -> StoredGroup {
             test_model: None,
             priority: 0,
             enabled: true,
-            fake_streaming: false,
+            upstream_stream: UpstreamStream::default(),
+            unsupported_parameters: UnsupportedParameters::default(),
+            model_facts: Map::new(),
+            api_version: None,
             health_check_enabled: false,
             outbound_proxy: None,
         },

@@ -63,6 +63,10 @@ async fn the_documented_body_makes_a_group() {
         ("headers", json!({})),
         ("rpmLimit", json!(0)),
         ("fakeStreaming", json!(false)),
+        ("upstreamStream", json!("auto")),
+        ("unsupportedParameters", json!("drop")),
+        ("modelFacts", json!({})),
+        ("apiVersion", json!(null)),
         ("proxyEnabled", json!(false)),
         ("healthCheckEnabled", json!(true)),
     ] {
@@ -149,12 +153,13 @@ async fn snake_case_is_taken_and_camel_case_is_given() {
     let body = json!({ "group_name": "snake", "provider_type": "openai", "base_url": "http://127.0.0.1:9/v1/",
         "api_keys": ["sk-1"], "models": ["m"], "model_aliases": { "a": "m" }, "parameter_overrides": { "top_p": 0.5 },
         "balance_policy": "least_used", "retry_count": 1, "rpm_limit": 9, "test_model": "m", "fake_streaming": true,
-        "health_check_enabled": false });
+        "unsupported_parameters": "reject", "model_facts": { "m": { "max_output": 9 } }, "health_check_enabled": false });
     let id = planes.admin.create_group(&body).await.unwrap();
     let read = planes.admin.get(&format!("/admin/groups/{id}")).await.unwrap();
     let expected = json!({ "groupName": "snake", "baseUrl": "http://127.0.0.1:9/v1", "modelAliases": { "a": "m" },
         "parameterOverrides": { "top_p": 0.5 }, "balancePolicy": "least_used", "retryCount": 1, "rpmLimit": 9,
-        "testModel": "m", "fakeStreaming": true, "healthCheckEnabled": false });
+        "testModel": "m", "fakeStreaming": true, "upstreamStream": "never", "unsupportedParameters": "reject",
+        "modelFacts": { "m": { "maxOutput": 9 } }, "healthCheckEnabled": false });
     for (field, value) in expected.as_object().unwrap() {
         assert_eq!(read[field], *value, "{field}");
     }

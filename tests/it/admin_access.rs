@@ -27,6 +27,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("delete", "/admin/proxy-keys/{id}"),
     ("get", "/admin/logs"),
     ("get", "/admin/nodes"),
+    ("get", "/admin/providers"),
 ];
 
 async fn send(planes: &Planes, method: Method, path: &str, token: &str, body: &Value) -> Answer {

@@ -126,7 +126,7 @@ fn good(version: u64, base_url: &str, digest: Vec<u8>) -> pb::Snapshot {
     }
 }
 
-const SPOILED: [(&str, Spoil); 20] = [
+const SPOILED: [(&str, Spoil); 23] = [
     ("a schema that it does not know", |s| s.min_schema = 99),
     ("no epoch", |s| s.epoch.clear()),
     ("no group id", |s| s.groups[0].id.clear()),
@@ -137,6 +137,9 @@ const SPOILED: [(&str, Spoil); 20] = [
     ("an unknown balance policy", |s| s.groups[0].balance_policy = "best".into()),
     ("defaults that are no JSON", |s| s.groups[0].parameter_defaults_json = "{".into()),
     ("overrides that are no object", |s| s.groups[0].parameter_overrides_json = "[1]".into()),
+    ("an unknown way to stream", |s| s.groups[0].upstream_stream = "sometimes".into()),
+    ("an unknown way with parameters", |s| s.groups[0].unsupported_parameters = "guess".into()),
+    ("facts of models that are no objects", |s| s.groups[0].model_facts_json = r#"{"m":1}"#.into()),
     ("a header that is none", |s| {
         s.groups[0].headers.insert("bad header".into(), "x".into());
     }),

@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::ir::Effort;
 
 /// What is known of a model, as far as a request to it depends on that.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct ModelFacts {
     /// Longest answer, in tokens.
@@ -48,7 +50,7 @@ pub struct ModelFacts {
 }
 
 /// Which sampling parameters a model takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Sampling {
     /// All.
@@ -60,7 +62,7 @@ pub enum Sampling {
 }
 
 /// How a model's thinking is switched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ThinkingForm {
     /// It does not think.
@@ -74,7 +76,7 @@ pub enum ThinkingForm {
 }
 
 /// What turns thinking off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Off {
     /// `{"type": "disabled"}`, a budget of 0, or the effort `none`.
@@ -84,7 +86,7 @@ pub enum Off {
 }
 
 /// Whether a tool can be forced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ForcedTools {
     /// Yes.
@@ -125,6 +127,26 @@ impl ModelFacts {
     pub fn nearest_effort(&self, wanted: Effort) -> Option<Effort> {
         let real = || self.efforts.iter().copied().filter(|effort| *effort != Effort::None || wanted == Effort::None);
         real().filter(|effort| *effort <= wanted).max().or_else(|| real().min())
+    }
+
+    /// These facts, with those over them that `changes` names, as `data/models.json` spells them. `null` is a value: of `off`, that nothing
+    /// turns thinking off.
+    ///
+    /// # Errors
+    /// When `changes` is no object of known facts, each of its own kind.
+    pub fn changed(&self, changes: &Value) -> serde_json::Result<Self> {
+        let Value::Object(changes) = changes else {
+            return Err(serde_json::Error::custom("facts must be an object"));
+        };
+        let mut facts = serde_json::to_value(self)?;
+        for (name, value) in changes {
+            facts[name] = value.clone();
+        }
+        let facts: Self = serde_json::from_value(facts)?;
+        match facts.budget {
+            Some((least, most)) if least > most => Err(serde_json::Error::custom("budget must be [least, most]")),
+            _ => Ok(facts),
+        }
     }
 }
 
@@ -191,6 +213,23 @@ impl Facts {
         }
         self.longest = self.longest.max(below.longest);
         self
+    }
+
+    /// These rows, with an operator's over them: beginning of a model's name → what differs from what is known of that name. Gives the rows
+    /// that cannot be read beside it, by name, each with the reason; what is known stays known of them.
+    pub fn with_changes(&self, changes: &Map<String, Value>) -> (Self, Vec<(String, serde_json::Error)>) {
+        let mut facts = self.clone();
+        let mut refused = Vec::new();
+        for (name, changes) in changes {
+            match self.of(name).changed(changes) {
+                Ok(row) => {
+                    facts.longest = facts.longest.max(name.len());
+                    facts.rows.insert(name.to_ascii_lowercase(), row);
+                }
+                Err(error) => refused.push((name.clone(), error)),
+            }
+        }
+        (facts, refused)
     }
 
     /// What is known of `model`: the row with the longest name that the model's begins with. A vendor's or region's prefix is skipped

@@ -137,8 +137,12 @@ impl Fields {
     }
 
     pub(crate) fn boolean(&mut self, name: &str, default: bool) -> bool {
-        let value = self.typed(name, "true or false", |value| value.as_bool().ok_or(value));
-        value.unwrap_or(default)
+        self.flag(name).unwrap_or(default)
+    }
+
+    /// The same, where its absence means something else than either.
+    pub(crate) fn flag(&mut self, name: &str) -> Option<bool> {
+        self.typed(name, "true or false", |value| value.as_bool().ok_or(value))
     }
 
     /// A whole number from `least` to `most`.

@@ -8,6 +8,7 @@ pub mod logs;
 pub mod nodes;
 pub mod openapi;
 pub mod pagination;
+pub mod providers;
 pub mod proxy_keys;
 pub mod status;
 
@@ -20,6 +21,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .merge(status::router())
         .merge(groups::router())
+        .merge(providers::router())
         .merge(proxy_keys::router())
         .merge(logs::router())
         .merge(nodes::router())

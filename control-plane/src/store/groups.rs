@@ -7,10 +7,12 @@ use std::time::Duration;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Map, json};
 use shared::crypto::SealingKey;
 use shared::secret::Secret;
-use shared::snapshot::{BalancePolicy, Group, OutboundProxy, ProxyScheme, UpstreamKey};
+use shared::snapshot::{
+    BalancePolicy, Group, OutboundProxy, ProxyScheme, UnsupportedParameters, UpstreamKey, UpstreamStream,
+};
 use shared::time::now_ms;
 
 use super::columns::{from_json, json, named, number};
@@ -62,6 +64,11 @@ pub(super) struct Row {
     health_check_enabled: bool,
     proxy_enabled: bool,
     proxy_config_sealed: Option<String>,
+    unsupported_parameters: String,
+    /// None in a row of before there was the column: see `fake_streaming`.
+    upstream_stream: Option<String>,
+    model_facts: Option<String>,
+    api_version: Option<String>,
     created_at: i64,
     updated_at: i64,
 }
@@ -136,10 +143,14 @@ impl Row {
             test_model: group.test_model.as_deref().map(str::to_owned),
             priority: group.priority,
             enabled: group.enabled,
-            fake_streaming: group.fake_streaming,
+            fake_streaming: group.upstream_stream == UpstreamStream::Never,
             health_check_enabled: group.health_check_enabled,
             proxy_enabled: stored.proxy_enabled,
             proxy_config_sealed: proxy.transpose()?.map(|text| seal(proxy_context(&group.id), &text)).transpose()?,
+            unsupported_parameters: group.unsupported_parameters.as_str().to_owned(),
+            upstream_stream: Some(group.upstream_stream.as_str().to_owned()),
+            model_facts: if group.model_facts.is_empty() { None } else { Some(json(&group.model_facts)?) },
+            api_version: group.api_version.as_deref().map(str::to_owned),
             created_at: stored.created_at,
             updated_at: stored.updated_at,
         })
@@ -168,6 +179,11 @@ impl Row {
         let aliases: BTreeMap<String, String> = from_json("model_aliases", &self.model_aliases)?;
         let models: Vec<String> = from_json("models", &self.models)?;
         let policy = BalancePolicy::from_name(&self.balance_policy);
+        let upstream_stream = match &self.upstream_stream {
+            Some(name) => named("upstream_stream", name, UpstreamStream::from_name(name))?,
+            None if self.fake_streaming => UpstreamStream::Never,
+            None => UpstreamStream::default(),
+        };
         Ok(StoredGroup {
             group: Group {
                 id: self.id.into(),
@@ -187,7 +203,14 @@ impl Row {
                 test_model: self.test_model.map(Into::into),
                 priority: self.priority,
                 enabled: self.enabled,
-                fake_streaming: self.fake_streaming,
+                upstream_stream,
+                unsupported_parameters: named(
+                    "unsupported_parameters",
+                    &self.unsupported_parameters,
+                    UnsupportedParameters::from_name(&self.unsupported_parameters),
+                )?,
+                model_facts: self.model_facts.map_or_else(|| Ok(Map::new()), |text| from_json("model_facts", &text))?,
+                api_version: self.api_version.map(Into::into),
                 health_check_enabled: self.health_check_enabled,
                 outbound_proxy,
             },

@@ -54,6 +54,10 @@ diesel::table! {
         health_check_enabled -> Bool,
         proxy_enabled -> Bool,
         proxy_config_sealed -> Nullable<Text>,
+        unsupported_parameters -> Text,
+        upstream_stream -> Nullable<Text>,
+        model_facts -> Nullable<Text>,
+        api_version -> Nullable<Text>,
         created_at -> BigInt,
         updated_at -> BigInt,
     }

@@ -6,8 +6,9 @@ mod headers;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE};
 use http::response::Parts;
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use shared::pb;
@@ -22,11 +23,12 @@ use translation::protocol::{Format, openai_error};
 use crate::error::GatewayError;
 use crate::metrics::AttemptResult;
 use crate::provider::verdict::Verdict;
-use crate::request::{Conversion, Outbound, Outgoing};
+use crate::request::{Content, Conversion, Outbound, Outgoing};
 use crate::respond::collect::{self, Collected, Patience};
+use crate::respond::learn::Learn;
 use crate::respond::redact::redact_text;
 use crate::route::plan::{Candidate, Plan};
-use crate::upstream::Upstream;
+use crate::upstream::{RequestBody, Upstream};
 use crate::usage::meter::Meter;
 
 pub use headers::{ClientHeaders, HOPS};
@@ -39,6 +41,8 @@ const DEFAULT_PAUSE: Duration = Duration::from_secs(5);
 
 /// An error document longer than this is cut.
 const LONGEST_ERROR: usize = 64 * 1024;
+
+const ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
 
 /// For the body of an error answer to arrive.
 const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -64,6 +68,8 @@ pub struct Answer {
     pub format: Format,
     /// How it becomes the client's. None: the bytes pass.
     pub conversion: Option<Box<Conversion>>,
+    /// Takes note of the ids in it, where further requests will name them.
+    pub learn: Option<Learn>,
 }
 
 /// Why a walk ended without an answer.
@@ -72,7 +78,7 @@ pub enum Failure {
     /// No provider gave a status of its own that the client may see.
     Gateway(GatewayError),
     /// What a provider said.
-    Provider(ProviderAnswer),
+    Provider(Box<ProviderAnswer>),
 }
 
 /// The error answer of a provider.
@@ -172,24 +178,42 @@ impl Attempts {
         let Some(endpoint) = &group.endpoint else {
             return Err(Step::Next(GatewayError::Internal("the group has no provider").into()));
         };
-        let Outgoing { uri, body, format, stream, conversion } = outgoing;
+        let Outgoing { method, uri, body, content, passing, format, stream, any_answer, beside_chat, conversion } =
+            outgoing;
         let mut headers = client.for_upstream(format, stream);
-        let (name, value) = &candidate.key.credential;
-        headers.insert(name.clone(), value.clone());
-        endpoint.provider.headers(&mut headers);
-        for (name, value) in &group.headers {
-            headers.insert(name.clone(), value.clone());
+        match content {
+            Content::Json => {}
+            Content::Typed(value) => drop(headers.insert(CONTENT_TYPE, value)),
+            Content::None => drop(headers.remove(CONTENT_TYPE)),
         }
+        if any_answer {
+            headers.insert(ACCEPT, ANYTHING);
+        }
+        endpoint.headers(&mut headers);
+        // How long a body on its way takes is the client's matter: the group's time for an answer begins behind it.
+        let until = if passing.is_some() { deadline } else { deadline.min(Instant::now() + group.group.timeout) };
         let mut upstream_request = Request::new(Full::new(body));
-        *upstream_request.method_mut() = Method::POST;
+        *upstream_request.method_mut() = method;
         *upstream_request.uri_mut() = uri;
         *upstream_request.headers_mut() = headers;
+        if let Err(error) = candidate.key.credential.put(&mut upstream_request) {
+            return Err(Step::Next(error.into()));
+        }
+        for (name, value) in &group.headers {
+            upstream_request.headers_mut().insert(name.clone(), value.clone());
+        }
+        let (passing, progress) = passing.map(|passing| (passing.body, passing.progress)).unzip();
+        let upstream_request =
+            upstream_request.map(|whole| passing.map_or(RequestBody::Whole(whole), RequestBody::Passing));
 
         meter.attempt(&candidate);
-        let until = deadline.min(Instant::now() + group.group.timeout);
         let response = match timeout_at(until, self.upstream.send(&group.exit, upstream_request)).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => {
+                if let Some(fault) = progress.and_then(|progress| progress.fault()) {
+                    meter.attempt_ended(AttemptResult::ClientFault, 0, "the client's body broke off");
+                    return Err(Step::End(fault.into()));
+                }
                 debug!(request_id = meter.request_id(), group = &*group.group.name, %error, "attempt failed");
                 let reason =
                     if error.is_connect() { "no connection" } else { "it closed the connection without an answer" };
@@ -202,19 +226,19 @@ impl Attempts {
             }
         };
         let (head, body) = response.into_parts();
-        let verdict = endpoint.provider.classify(head.status, &head.headers);
+        let verdict = endpoint.classify(head.status, &head.headers);
         let status = head.status.as_u16();
         match verdict {
             Verdict::Success => {
                 meter.attempt_ended(AttemptResult::Success, status, "");
                 self.worked(&candidate);
-                Ok(Answer { head, body, candidate, format, conversion })
+                Ok(Answer { head, body, candidate, format, conversion, learn: None })
             }
             Verdict::ClientFault => {
                 let said = said(candidate, format, head, body).await;
                 if said.error.kind == ErrorKind::UpstreamAuthentication {
                     // Gemini says so with a 400.
-                    return Err(self.key_refused(said, meter));
+                    return Err(self.key_refused(said, meter, beside_chat));
                 }
                 meter.attempt_ended(AttemptResult::ClientFault, status, "the provider refused the request");
                 Err(Step::End(Failure::Provider(said)))
@@ -224,12 +248,15 @@ impl Attempts {
                 let said = said(candidate, format, head, body).await;
                 let pause = pause.or(said.error.retry_after).unwrap_or(DEFAULT_PAUSE);
                 let pause = i64::try_from(pause.as_millis()).unwrap_or_default();
-                self.observe(&said.candidate, Health::CoolingDown, now_ms() + pause, status);
+                // What is asked for without a model has limits of its own.
+                if !said.candidate.upstream_model.is_empty() {
+                    self.observe(&said.candidate, Health::CoolingDown, now_ms() + pause, status);
+                }
                 Err(Step::Next(Failure::Provider(said)))
             }
             Verdict::KeyRefused => {
                 let said = said(candidate, format, head, body).await;
-                Err(self.key_refused(said, meter))
+                Err(self.key_refused(said, meter, beside_chat))
             }
             Verdict::Retryable => {
                 meter.attempt_ended(AttemptResult::ServerError, status, "the provider failed");
@@ -243,9 +270,13 @@ impl Attempts {
     }
 
     /// The provider does not take the upstream key.
-    fn key_refused(&self, said: ProviderAnswer, meter: &mut Meter) -> Step {
-        self.observe(&said.candidate, Health::Invalid, 0, said.status.as_u16());
+    fn key_refused(&self, said: Box<ProviderAnswer>, meter: &mut Meter, beside_chat: bool) -> Step {
         let words = redact_text(&said.candidate.key, openai_error::message(&said.body).unwrap_or_default());
+        // OpenAI says of a key that is limited to some endpoints: "insufficient permissions", "missing scopes", also with a 401.
+        let limited = said.status == StatusCode::FORBIDDEN || words.contains("permission") || words.contains("scope");
+        if !(beside_chat && limited) {
+            self.observe(&said.candidate, Health::Invalid, 0, said.status.as_u16());
+        }
         let reason = format!("the provider refused the upstream key: {words}");
         meter.attempt_ended(AttemptResult::KeyRefused, said.status.as_u16(), &reason);
         // A 401 is about the key, and such texts repeat the half of it; a 403 is about what it may do.
@@ -297,12 +328,12 @@ fn key_state(candidate: &Candidate, health: Health, until_ms: i64, status: u16, 
 }
 
 /// What the provider says in an error answer. A body that does not come, or is too long, is left out or cut: the status stands.
-async fn said(candidate: Candidate, format: Format, head: Parts, body: Incoming) -> ProviderAnswer {
+async fn said(candidate: Candidate, format: Format, head: Parts, body: Incoming) -> Box<ProviderAnswer> {
     let collected = collect::collect(body, LONGEST_ERROR, Patience::within(ERROR_BODY_TIMEOUT)).await;
     let body = match collected {
         Ok(Collected::Whole(body)) => collect::unpack(&head.headers, body, LONGEST_ERROR).unwrap_or_default(),
         Ok(Collected::Larger { .. }) | Err(_) => Bytes::new(),
     };
     let error = format.protocol().decode_error(head.status.as_u16(), &body);
-    ProviderAnswer { status: head.status, headers: head.headers, body, candidate, format, error }
+    Box::new(ProviderAnswer { status: head.status, headers: head.headers, body, candidate, format, error })
 }

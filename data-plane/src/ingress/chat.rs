@@ -12,20 +12,21 @@ use tokio::time::Instant;
 use translation::names;
 use translation::protocol::{Asked, Format, openai_error};
 
-use super::{Gateway, body, failed, identified, request_id};
+use super::{Gateway, body, failed, identified, request_id, sticky};
 use crate::attempt::{Answer, ClientHeaders, Failure, ProviderAnswer};
 use crate::auth;
 use crate::error::{self, GatewayError};
 use crate::metrics::Api;
 use crate::request::{ChatRequest, Spoken};
 use crate::respond::collect::Patience;
-use crate::respond::convert::{self, Wish};
+use crate::respond::convert::{self, Conversation, Wish};
+use crate::respond::learn::Learn;
 use crate::respond::{headers, redact, stream, unary};
 use crate::route::plan::Plan;
 use crate::usage::meter::Meter;
 
 /// A request that has passed this many gateways like this one goes in a circle.
-const MOST_HOPS: u64 = 2;
+pub(super) const MOST_HOPS: u64 = 2;
 
 /// How the answer is to be written on.
 struct Delivery {
@@ -86,6 +87,9 @@ async fn ask(
 
     let body = body::read(&parts.headers, body, &gateway.limits).await?;
     meter.asked(&body);
+    let conversation = (format == Format::OpenAiResponses)
+        .then(|| Conversation { kept: gateway.conversations.of(&principal.key.id), asked: body.clone() });
+    let body = conversation.as_ref().and_then(Conversation::resolved).unwrap_or(body);
     let array = spoken.stream == Some(true) && !wants_events(parts);
     let signatures = gateway.signatures.of(&principal.key.id);
     let request = ChatRequest::read(format, &body, spoken)?;
@@ -101,15 +105,19 @@ async fn ask(
     if client.hops() > MOST_HOPS {
         return Err(GatewayError::Loop.into());
     }
-    let plan = Plan::serving(&table, principal, &request.model)?;
+    let mut plan = Plan::serving(&table, principal, &request.model)?;
     let deadline = Instant::from_std(meter.started() + gateway.limits.request_timeout);
-    let answer = gateway.attempts.walk(plan, &request, &client, meter, deadline).await?;
+    sticky::follow(gateway, &mut plan, format, &body, &client, meter, deadline).await;
+    let mut answer = gateway.attempts.walk(plan, &request, &client, meter, deadline).await?;
+    if format == Format::OpenAiResponses && answer.conversion.is_none() {
+        answer.learn = Some(Learn::new(&gateway.owners, &answer.candidate));
+    }
     let wish = match &answer.conversion {
         Some(_) => {
             let neutral = request.neutral().map_err(GatewayError::Translate)?;
             let created = u64::try_from(now_ms() / 1000).unwrap_or_default();
             let asked = Asked { id: names::random(24), created, request: Arc::clone(neutral) };
-            Some(Wish { format, stream: request.stream, array, asked, signatures })
+            Some(Wish { format, stream: request.stream, array, asked, signatures, conversation })
         }
         None => None,
     };
@@ -146,6 +154,9 @@ pub(super) fn pass_on_error(said: &ProviderAnswer, format: Format, mut meter: Me
     let mut response = if as_it_is && !said.body.is_empty() {
         error::json_response(said.status, redact::redact(key, said.body.clone()))
     } else {
+        if same_shape {
+            error.status = said.status.as_u16();
+        }
         if error.code.is_none() {
             error.code = Some("upstream_error".into());
         }

@@ -6,10 +6,12 @@ use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use translation::protocol::Format;
 
+use super::other::{self, Wanted};
 use super::{Gateway, chat, refuse};
 use crate::error::GatewayError;
 use crate::metrics::Api;
 use crate::request::Spoken;
+use crate::request::json::Asked;
 
 /// `POST /v1beta/models/{model}:{method}`, and the same below `/v1`.
 pub(super) async fn call(
@@ -20,7 +22,7 @@ pub(super) async fn call(
     // The router has undone percent-encoding, so `%3A` is a colon here.
     let (model, method) = resource.rsplit_once(':').unwrap_or((&resource, ""));
     let model = model.to_owned();
-    let spoken = |stream| Spoken { model: Some(model), stream: Some(stream) };
+    let spoken = |stream| Spoken { model: Some(model.clone()), stream: Some(stream) };
     match method {
         "generateContent" => {
             chat::create(&gateway, request, Api::GeminiGenerate, Format::GeminiGenerate, spoken(false)).await
@@ -28,9 +30,29 @@ pub(super) async fn call(
         "streamGenerateContent" => {
             chat::create(&gateway, request, Api::GeminiGenerate, Format::GeminiGenerate, spoken(true)).await
         }
+        "countTokens" => {
+            let wanted = Wanted::Count(gemini_method(model, ":countTokens", request.uri().query()));
+            other::serve(&gateway, request, Api::CountTokens, Format::GeminiGenerate, wanted).await
+        }
+        "embedContent" | "batchEmbedContents" => {
+            let path = if method == "embedContent" { ":embedContent" } else { ":batchEmbedContents" };
+            let wanted = Wanted::Embeddings(gemini_method(model, path, request.uri().query()));
+            other::serve(&gateway, request, Api::Embeddings, Format::GeminiGenerate, wanted).await
+        }
         _ => {
             let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
             refuse(&gateway, request, Format::GeminiGenerate, &GatewayError::UnknownRoute { method, path })
         }
+    }
+}
+
+/// A method of a model that is no chat.
+fn gemini_method(model: String, path: &'static str, query: Option<&str>) -> Asked<'static> {
+    Asked {
+        format: Format::GeminiGenerate,
+        path: path.into(),
+        query: other::without_key(query),
+        model: Some(model),
+        default_model: None,
     }
 }

@@ -4,6 +4,8 @@ mod body;
 mod chat;
 mod gemini;
 mod models;
+mod other;
+mod sticky;
 
 use std::sync::Arc;
 
@@ -22,11 +24,13 @@ use translation::protocol::Format;
 use crate::attempt::Attempts;
 use crate::auth;
 use crate::control::state::ConfigState;
+use crate::conversations::Conversations;
 use crate::error::GatewayError;
 use crate::limits::Limits;
 use crate::media::MediaFetcher;
 use crate::metrics::{Api, RequestMetrics};
 use crate::node::Node;
+use crate::route::owners::Owners;
 use crate::signatures::Signatures;
 use crate::upstream::Upstream;
 use crate::usage::UsageSink;
@@ -39,8 +43,10 @@ pub struct Gateway {
     recorder: Arc<Recorder>,
     limits: Limits,
     attempts: Attempts,
+    owners: Arc<Owners>,
     signatures: Arc<Signatures>,
     media: MediaFetcher,
+    conversations: Arc<Conversations>,
 }
 
 impl Gateway {
@@ -63,7 +69,9 @@ impl Gateway {
             media: MediaFetcher::new(limits.media),
             limits,
             attempts: Attempts::new(Upstream::new()?, key_states),
+            owners: Arc::default(),
             signatures: Arc::default(),
+            conversations: Arc::default(),
         }))
     }
 }
@@ -81,6 +89,7 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
         .route("/v1beta/models/{*id}", get(models::retrieve).post(gemini::call).fallback(only_get))
         .route("/claude/v1/models", get(models::list).fallback(only_get))
         .route("/claude/v1/models/{*id}", get(models::retrieve).fallback(only_get))
+        .merge(other::routes())
         .route("/v1", any(unknown))
         .route("/v1/", any(unknown))
         .route("/v1/{*path}", any(unknown))

@@ -1,124 +1,74 @@
-//! Whom we call: where a vendor's endpoints are, how a request shows its credential, and what an answer means. What is only data about a vendor
-//! stands in [`translation::vendor`]; here is one file for each way of doing it.
+//! Whom we call: where a vendor's endpoints are, how a request shows its credential, and what an answer means. What differs between vendors is data, in
+//! [`translation::vendor`]; this is the machinery that reads it.
 //!
-//! - [`openai`]: OpenAI and whoever is compatible.
-//! - [`anthropic`], [`gemini`]: these.
-//! - [`azure`]: OpenAI's API at Azure.
+//! - [`credential`]: how a request proves who sends it.
 //! - [`verdict`]: what an answer means for the request and for the upstream key.
 
-mod anthropic;
-mod azure;
-mod gemini;
-mod openai;
+pub mod credential;
 pub mod verdict;
 
-use std::fmt::Debug;
 use std::sync::Arc;
 
-use http::header::InvalidHeaderValue;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use shared::snapshot::Group;
 use translation::protocol::{Format, Quirks};
 use translation::vendor::{self, Vendor};
 
 use crate::error::GatewayError;
 use verdict::Verdict;
 
-/// A way of calling vendors.
-pub trait Provider: Debug + Send + Sync {
-    /// The vendors that are called so.
-    fn serves(&self, vendor: &Vendor) -> bool;
-
-    /// Where `call` goes, below `base`, a base URL without a trailing slash. None where the vendor has no such endpoint.
-    fn url(&self, base: &str, call: Call<'_>) -> Option<String>;
-
-    /// Whether the URL of chat depends on nothing but the base URL and the format.
-    fn fixed_urls(&self) -> bool {
-        true
-    }
-
-    /// The header that carries `secret`.
-    ///
-    /// # Errors
-    /// When the secret cannot stand in a header.
-    fn credential(&self, secret: &str) -> Result<(HeaderName, HeaderValue), InvalidHeaderValue> {
-        let mut value = HeaderValue::from_str(&format!("Bearer {secret}"))?;
-        value.set_sensitive(true);
-        Ok((http::header::AUTHORIZATION, value))
-    }
-
-    /// Adds the headers that the vendor demands. Those of the client that are meant for the vendor are there already.
-    fn headers(&self, _headers: &mut HeaderMap) {}
-
-    /// What an answer means for the request and for the upstream key.
-    fn classify(&self, status: StatusCode, headers: &HeaderMap) -> Verdict {
-        verdict::usual(status, headers)
-    }
-}
-
-/// What is asked of a provider.
+/// What is asked of a provider, beside chat.
 #[derive(Clone, Copy, Debug)]
-pub enum Call<'c> {
-    /// A chat answer.
-    Chat {
-        /// In which format.
-        format: Format,
-        /// The vendor's name of the model.
-        model: &'c str,
-        /// As a stream.
-        stream: bool,
-    },
-    /// Another endpoint of the vendor's API.
-    Other {
-        /// The client's format, whose API has the endpoint.
-        format: Format,
-        /// The vendor's name of the model; empty where the endpoint has none.
-        model: &'c str,
-        /// The path as the client's API has it, behind the version: `/embeddings`, `/messages/count_tokens`, `:countTokens`.
-        path: &'c str,
-        /// Without the question mark.
-        query: Option<&'c str>,
-    },
+pub struct Call<'c> {
+    /// The client's format, whose API has the endpoint.
+    pub format: Format,
+    /// The vendor's name of the model; empty where the endpoint has none.
+    pub model: &'c str,
+    /// The path as the client's API has it, behind the version: `/embeddings`, `/messages/count_tokens`, `:countTokens`.
+    pub path: &'c str,
+    /// Without the question mark.
+    pub query: Option<&'c str>,
 }
-
-/// All ways of this build. The last one takes whatever is compatible with OpenAI.
-const PROVIDERS: &[&dyn Provider] = &[&anthropic::Anthropic, &gemini::Gemini, &azure::Azure, &openai::OpenAi];
 
 /// Whom a group calls, and where.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     /// The vendor.
     pub vendor: &'static Vendor,
-    /// How it is called.
-    pub provider: &'static dyn Provider,
     base: Arc<str>,
-    /// Made once where they are always the same.
+    api_version: Option<Arc<str>>,
+    /// The version's header, made once.
+    version: Option<(HeaderName, HeaderValue)>,
+    /// Chat URLs in which no model stands, made once.
     fixed: Vec<(Format, Uri)>,
 }
 
 impl Endpoint {
     /// The endpoint of a group; none for a vendor that this build does not serve, or a base URL that is none.
-    pub fn of(provider_type: &str, base: &Arc<str>) -> Option<Self> {
-        let vendor = vendor::by_name(provider_type)?;
-        let provider = *PROVIDERS.iter().find(|provider| provider.serves(vendor))?;
-        let mut fixed = Vec::new();
-        for &format in vendor.formats {
-            let call = Call::Chat { format, model: "", stream: false };
-            let url = provider.url(base, call)?.parse().ok()?;
-            if provider.fixed_urls() {
-                fixed.push((format, url));
+    pub fn of(group: &Group) -> Option<Self> {
+        let vendor = vendor::by_name(&group.provider_type)?;
+        let version = vendor
+            .version_header(group.api_version.as_deref())
+            .and_then(|(name, value)| Some((HeaderName::from_static(name), HeaderValue::from_str(value).ok()?)));
+        let (base, api_version) = (Arc::clone(&group.base_url), group.api_version.clone());
+        let mut endpoint = Self { vendor, base, api_version, version, fixed: Vec::new() };
+        for &format in vendor.formats_of("", group.api_version.as_deref()) {
+            let url = |model, stream| endpoint.chat_url(format, model, stream);
+            let uri = url("m", false).parse().ok()?;
+            if url("m", false) == url("n", true) {
+                endpoint.fixed.push((format, uri));
             }
         }
-        Some(Self { vendor, provider, base: Arc::clone(base), fixed })
+        Some(endpoint)
     }
 
-    /// Whether it takes `format` as it is.
-    pub fn speaks(&self, format: Format) -> bool {
-        self.vendor.formats.contains(&format)
+    fn chat_url(&self, format: Format, model: &str, stream: bool) -> String {
+        join(&self.base, &self.vendor.path(format, model, stream, self.api_version.as_deref()))
     }
 
-    /// The format to translate into.
-    pub fn preferred(&self) -> Format {
-        self.vendor.formats.first().copied().unwrap_or(Format::OpenAiChat)
+    /// The formats that it takes for `model`, the preferred one first.
+    pub fn formats(&self, model: &str) -> &'static [Format] {
+        self.vendor.formats_of(model, self.api_version.as_deref())
     }
 
     /// Where it differs from the owner of the format.
@@ -131,51 +81,78 @@ impl Endpoint {
     /// # Errors
     /// When the model's name cannot stand in a URL.
     pub fn uri(&self, format: Format, model: &str, stream: bool) -> Result<Uri, GatewayError> {
-        if let Some((_, uri)) = self.fixed.iter().find(|(fixed, _)| *fixed == format) {
-            return Ok(uri.clone());
+        match self.fixed.iter().find(|(fixed, _)| *fixed == format) {
+            Some((_, uri)) => Ok(uri.clone()),
+            None => parsed(&self.chat_url(format, model, stream)),
         }
-        self.call(Call::Chat { format, model, stream })
     }
 
-    /// Where `call` goes.
+    /// Where `call` goes: beside the chat endpoint of its format.
     ///
     /// # Errors
-    /// When the vendor has no such endpoint, or a name cannot stand in a URL.
+    /// When the vendor has no such API.
     pub fn call(&self, call: Call<'_>) -> Result<Uri, GatewayError> {
-        let url = self.provider.url(&self.base, call).ok_or(GatewayError::NoEndpoint { vendor: self.vendor.title })?;
-        url.parse().map_err(|_| GatewayError::Internal("the URL of the provider's endpoint is malformed"))
+        let missing = || GatewayError::NoEndpoint { vendor: self.vendor.title };
+        let served = self.formats(call.model);
+        // The endpoints of OpenAI's beside chat do not depend on which of its chat formats a vendor has.
+        let openai = [Format::OpenAiChat, Format::OpenAiResponses];
+        let format = match call.format {
+            Format::OpenAiChat => openai.into_iter().find(|format| served.contains(format)).ok_or_else(missing)?,
+            format if served.contains(&format) => format,
+            _ => return Err(missing()),
+        };
+        let end = match format {
+            Format::OpenAiChat => "/chat/completions",
+            Format::OpenAiResponses => "/responses",
+            Format::AnthropicMessages => "/messages",
+            Format::GeminiGenerate => ":generateContent",
+            Format::BedrockConverse => return Err(missing()),
+        };
+        let mut chat = self.chat_url(format, call.model, false);
+        if call.model.is_empty() {
+            // Azure's older API: what names no model stands beside the deployments.
+            chat = chat.replace("/deployments//", "/");
+        }
+        let (path, version) = chat.split_once('?').map_or((&*chat, None), |(path, query)| (path, Some(query)));
+        let mut url = format!("{}{}", path.strip_suffix(end).ok_or_else(missing)?, call.path);
+        for query in [version, call.query].into_iter().flatten().filter(|query| !query.is_empty()) {
+            url.push(if url.contains('?') { '&' } else { '?' });
+            url.push_str(query);
+        }
+        parsed(&url)
     }
-}
 
-/// `base` with `path` behind it, and `version` between them unless the operator gave it: both `https://host` and `https://host/v1` are
-/// what people paste.
-fn versioned(base: &str, version: &str, path: &str) -> String {
-    let has_version = base.rsplit('/').next().is_some_and(|last| {
-        last.strip_prefix('v').is_some_and(|rest| rest.bytes().next().is_some_and(|byte| byte.is_ascii_digit()))
-    });
-    if has_version { format!("{base}{path}") } else { format!("{base}/{version}{path}") }
-}
-
-/// `name` as one segment of a path.
-fn segment(name: &str) -> String {
-    let mut text = String::with_capacity(name.len());
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'@') {
-            text.push(char::from(byte));
-        } else {
-            text.push_str(&format!("%{byte:02X}"));
+    /// Adds the headers that the vendor demands. Those of the client that are meant for the vendor are there already.
+    pub fn headers(&self, headers: &mut HeaderMap) {
+        if let Some((name, value)) = &self.version {
+            headers.entry(name).or_insert_with(|| value.clone());
         }
     }
-    text
+
+    /// What an answer means for the request and for the upstream key.
+    pub fn classify(&self, status: StatusCode, headers: &HeaderMap) -> Verdict {
+        match verdict::usual(status, headers) {
+            // Anthropic says when its windows are open again, where it gives no pause.
+            Verdict::RateLimited(None) => Verdict::RateLimited(verdict::reset(headers, "anthropic-ratelimit-")),
+            verdict => verdict,
+        }
+    }
 }
 
-/// A query, with its question mark.
-fn with_query(mut url: String, query: Option<&str>) -> String {
-    if let Some(query) = query.filter(|query| !query.is_empty()) {
-        url.push(if url.contains('?') { '&' } else { '?' });
-        url.push_str(query);
+fn parsed(url: &str) -> Result<Uri, GatewayError> {
+    url.parse().map_err(|_| GatewayError::Internal("the URL of the provider's endpoint is malformed"))
+}
+
+/// `path` below `base`. A version that the operator gave with the base URL counts: both `https://host` and `https://host/v1` are what people paste.
+fn join(base: &str, path: &str) -> String {
+    let is_version = |segment: &str| {
+        segment.strip_prefix('v').is_some_and(|rest| rest.bytes().next().is_some_and(|byte| byte.is_ascii_digit()))
+    };
+    let first = path[1.min(path.len())..].split(['/', '?']).next().unwrap_or_default();
+    if is_version(first) && base.rsplit('/').next().is_some_and(is_version) {
+        return format!("{base}{}", &path[1 + first.len()..]);
     }
-    url
+    format!("{base}{path}")
 }
 
 #[cfg(test)]

@@ -1,15 +1,18 @@
-use std::sync::Arc;
-
+use http::{HeaderMap, Request};
+use http_body_util::Full;
 use translation::protocol::Format;
+use translation::vendor::Auth;
 
+use super::credential::Credential;
 use super::{Call, Endpoint};
+use crate::route::fixtures::group;
 
-fn endpoint(vendor: &str, base: &str) -> Endpoint {
-    Endpoint::of(vendor, &Arc::from(base)).unwrap()
-}
-
-fn chat(vendor: &str, base: &str, format: Format, model: &str, stream: bool) -> String {
-    endpoint(vendor, base).uri(format, model, stream).unwrap().to_string()
+fn endpoint(vendor: &str, base: &str, version: Option<&str>) -> Endpoint {
+    let mut group = group("g", &[]);
+    group.provider_type = vendor.into();
+    group.base_url = base.into();
+    group.api_version = version.map(Into::into);
+    Endpoint::of(&group).unwrap()
 }
 
 #[test]
@@ -19,51 +22,65 @@ fn chat_goes_where_the_vendor_takes_it() {
         ("openai", "https://api.openai.com/v1", OpenAiChat, "m", "https://api.openai.com/v1/chat/completions"),
         ("openai", "https://api.openai.com/v1", OpenAiResponses, "m", "https://api.openai.com/v1/responses"),
         ("anthropic", "https://api.anthropic.com", AnthropicMessages, "m", "https://api.anthropic.com/v1/messages"),
-        ("anthropic", "https://api.anthropic.com/v1", AnthropicMessages, "m", "https://api.anthropic.com/v1/messages"),
+        ("anthropic", "https://h/v1", AnthropicMessages, "m", "https://h/v1/messages"),
         ("gemini", "https://g", GeminiGenerate, "a b/c", "https://g/v1beta/models/a%20b%2Fc:generateContent"),
-        ("gemini", "https://g/v1", GeminiGenerate, "tunedModels/x", "https://g/v1/tunedModels/x:generateContent"),
-        (
-            "azure_openai",
-            "https://n.openai.azure.com",
-            OpenAiChat,
-            "d",
-            "https://n.openai.azure.com/openai/deployments/d/chat/completions?api-version=2024-10-21",
-        ),
-        (
-            "azure_openai",
-            "https://n.openai.azure.com/openai/v1",
-            OpenAiChat,
-            "d",
-            "https://n.openai.azure.com/openai/v1/chat/completions",
-        ),
+        ("gemini", "https://g/v1", GeminiGenerate, "m", "https://g/v1/models/m:generateContent"),
+        ("azure_openai", "https://n", OpenAiChat, "d", "https://n/openai/v1/chat/completions"),
     ];
     for (vendor, base, format, model, url) in cases {
-        assert_eq!(chat(vendor, base, format, model, false), url);
+        assert_eq!(endpoint(vendor, base, None).uri(format, model, false).unwrap(), url);
     }
-    assert_eq!(
-        chat("gemini", "https://g", GeminiGenerate, "m", true),
-        "https://g/v1beta/models/m:streamGenerateContent?alt=sse"
-    );
+    let stream = endpoint("gemini", "https://g", None).uri(GeminiGenerate, "m", true).unwrap();
+    assert_eq!(stream, "https://g/v1beta/models/m:streamGenerateContent?alt=sse");
+    let dated = endpoint("azure_openai", "https://n", Some("2024-10-21")).uri(OpenAiChat, "d", false).unwrap();
+    assert_eq!(dated, "https://n/openai/deployments/d/chat/completions?api-version=2024-10-21");
 }
 
 #[test]
-fn other_endpoints_are_those_of_the_clients_api() {
-    let other = |vendor: &str, format, model, path, query| {
-        endpoint(vendor, "https://h").call(Call::Other { format, model, path, query }).map(|uri| uri.to_string()).ok()
+fn other_endpoints_are_beside_the_chat_endpoint_of_the_clients_api() {
+    let other = |vendor: &str, version, format, model, path, query| {
+        let call = Call { format, model, path, query };
+        endpoint(vendor, "https://h", version).call(call).map(|uri| uri.to_string()).ok()
     };
     let messages = Format::AnthropicMessages;
-    let url = other("anthropic", messages, "", "/messages/count_tokens", Some("beta=true")).unwrap();
+    let url = other("anthropic", None, messages, "", "/messages/count_tokens", Some("beta=true")).unwrap();
     assert_eq!(url, "https://h/v1/messages/count_tokens?beta=true");
-    let url = other("gemini", Format::GeminiGenerate, "m", ":countTokens", None).unwrap();
+    let url = other("gemini", None, Format::GeminiGenerate, "m", ":countTokens", None).unwrap();
     assert_eq!(url, "https://h/v1beta/models/m:countTokens");
-    assert_eq!(other("anthropic", Format::OpenAiChat, "m", "/embeddings", None), None);
+    let url = other("azure_openai", Some("2024-10-21"), Format::OpenAiChat, "d", "/embeddings", Some("a=b")).unwrap();
+    assert_eq!(url, "https://h/openai/deployments/d/embeddings?api-version=2024-10-21&a=b");
+    assert_eq!(other("anthropic", None, Format::OpenAiChat, "m", "/embeddings", None), None);
+    let url = other("azure_openai", Some("2024-10-21"), Format::OpenAiChat, "", "/files", None).unwrap();
+    assert_eq!(url, "https://h/openai/files?api-version=2024-10-21");
+    let url = other("openai_responses", None, Format::OpenAiChat, "m", "/embeddings", None).unwrap();
+    assert_eq!(url, "https://h/embeddings");
+    assert_eq!(other("openai_compatible", None, Format::OpenAiResponses, "", "/responses/resp_1", None), None);
 }
 
 #[test]
-fn a_credential_is_never_printed() {
-    for vendor in ["openai", "anthropic", "gemini", "azure_openai"] {
-        let (_, value) = endpoint(vendor, "https://h").provider.credential("sk-secret").unwrap();
-        assert!(value.is_sensitive());
-        assert!(value.to_str().unwrap().contains("sk-secret"));
+fn a_version_of_the_api_is_demanded_where_the_client_names_none() {
+    let anthropic = endpoint("anthropic", "https://h", None);
+    let mut headers = HeaderMap::new();
+    anthropic.headers(&mut headers);
+    assert_eq!(headers["anthropic-version"], "2023-06-01");
+    headers.insert("anthropic-version", "2026-10-21".parse().unwrap());
+    anthropic.headers(&mut headers);
+    assert_eq!(headers["anthropic-version"], "2026-10-21");
+}
+
+#[test]
+fn a_credential_is_sent_and_never_printed() {
+    for (auth, name, value) in [
+        (Auth::Bearer, "authorization", "Bearer sk-secret"),
+        (Auth::XApiKey, "x-api-key", "sk-secret"),
+        (Auth::GoogApiKey, "x-goog-api-key", "sk-secret"),
+        (Auth::AzureApiKey, "api-key", "sk-secret"),
+    ] {
+        let credential = Credential::of(auth, "sk-secret").unwrap();
+        assert!(!format!("{credential:?}").contains("sk-secret"));
+        let mut request = Request::new(Full::default());
+        credential.put(&mut request).unwrap();
+        assert_eq!(request.headers()[name], value);
     }
+    assert!(Credential::of(Auth::Bearer, "a\nb").is_none());
 }

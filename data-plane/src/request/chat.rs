@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use translation::ir;
 use translation::ir::TranslateError;
 use translation::object::{Object, ReadError};
-use translation::protocol::{Format, Target};
+use translation::protocol::{Format, Target, openai_responses};
 
 use super::outgoing::{Conversion, Outbound, Outgoing, Preparation};
 use crate::error::GatewayError;
@@ -27,7 +27,7 @@ const ONCE: &[&str] = &["model", "stream", "stream_options"];
 const LENGTH_LIMITS: [&str; 2] = ["max_tokens", "max_completion_tokens"];
 
 /// Longest name of a model, in bytes; that of config, too.
-const LONGEST_MODEL: usize = 256;
+pub const LONGEST_MODEL: usize = 256;
 
 /// What a client says outside of its body.
 #[derive(Debug, Default)]
@@ -56,6 +56,8 @@ pub struct ChatRequest<'b> {
     pub has_tools: bool,
     /// Read when the first candidate needs it.
     neutral: OnceLock<Result<Arc<ir::Request>, TranslateError>>,
+    /// Whether signatures of another family stand in it; looked for when a candidate takes it as it is.
+    holds_foreign: OnceLock<bool>,
     /// What earlier answers were signed with.
     signatures: Option<ClientSignatures>,
     /// Fetches what it names by URL.
@@ -114,6 +116,7 @@ impl<'b> ChatRequest<'b> {
             include_usage,
             has_tools,
             neutral: OnceLock::new(),
+            holds_foreign: OnceLock::new(),
             signatures: None,
             media: None,
             fetched: FetchedMedia::default(),
@@ -150,17 +153,23 @@ impl<'b> ChatRequest<'b> {
 
     /// The client's body, with the vendor's name of the model, config's fields, and the wish that a stream ends with a count of tokens. Without an edit it is
     /// uncopied.
-    fn edited(&self, candidate: &Candidate, asks_for_usage: bool) -> Bytes {
+    fn edited(&self, candidate: &Candidate, asks_for_usage: bool) -> Result<Bytes, GatewayError> {
         let mut edits = self.object.edit();
         if self.model_in_body && *candidate.upstream_model != *self.model {
             edits.set_string("model", &candidate.upstream_model);
         }
         configure(&mut edits, &candidate.group);
+        if let Some(version) = candidate.endpoint()?.vendor.anthropic_body_version
+            && self.format == Format::AnthropicMessages
+        {
+            edits.set_string("anthropic_version", version);
+            edits.remove("model");
+        }
         let ask = asks_for_usage && self.stream && !self.include_usage;
         if ask {
             edits.set("stream_options", self.asking_for_usage());
         }
-        edits.apply()
+        Ok(edits.apply())
     }
 
     /// The client's stream options, with `include_usage` set.
@@ -177,6 +186,14 @@ impl<'b> ChatRequest<'b> {
         let target =
             Target { model: &candidate.upstream_model, facts: &candidate.facts, quirks: endpoint.quirks(), stream };
         let request = self.neutral().map_err(GatewayError::Translate)?;
+        if let Some(field) = openai_responses::stateful_field(request)
+            && format != Format::OpenAiResponses
+        {
+            let problem = format!(
+                "'{field}' refers to something that the provider of another API keeps and this one ({format}) does not have: send the whole conversation in 'input'"
+            );
+            return Err(GatewayError::Translate(TranslateError::unsupported(field, problem)));
+        }
         let mut request = self.fetched.put_into(request, Wanted::by(format, endpoint.quirks()));
         if let (Some(signatures), Some(family)) = (&self.signatures, family_of(format)) {
             request = signatures.attach(family, &request);
@@ -187,28 +204,36 @@ impl<'b> ChatRequest<'b> {
         {
             return Err(GatewayError::Unsupported { field: field.to_string(), format });
         }
-        let body = if candidate.group.overrides.is_empty() && candidate.group.defaults.is_empty() {
+        let group = &candidate.group;
+        let version = endpoint.vendor.anthropic_body_version.filter(|_| format == Format::AnthropicMessages);
+        let body = if group.overrides.is_empty() && group.defaults.is_empty() && version.is_none() {
             encoded.body
         } else {
             // What was just written is an object.
             let object = Object::read(&encoded.body).map_err(read_error)?;
             let mut edits = object.edit();
-            configure(&mut edits, &candidate.group);
+            configure(&mut edits, group);
+            if let Some(version) = version {
+                edits.set_string("anthropic_version", version);
+                edits.remove("model");
+            }
             edits.apply()
         };
         let uri = endpoint.uri(format, &candidate.upstream_model, stream)?;
         let conversion = Some(Box::new(Conversion { back: encoded.back, dropped: encoded.dropped }));
-        Ok(Outgoing { uri, body, format, stream, conversion })
+        Ok(Outgoing { stream, conversion, ..Outgoing::json(uri, body, format) })
     }
 
     /// The format to translate into for `candidate`, and whether it is asked for a stream. None: the bytes pass.
     fn translation(&self, candidate: &Candidate) -> Result<Option<(Format, bool)>, GatewayError> {
-        let endpoint = candidate.endpoint()?;
-        let (speaks, stream) = (endpoint.speaks(self.format), candidate.group.streams(self.stream));
-        if speaks && stream == self.stream {
+        let formats = candidate.endpoint()?.formats(&candidate.upstream_model);
+        let (speaks, stream) = (formats.contains(&self.format), candidate.group.streams(self.stream));
+        let read_foreign = || self.format.protocol().holds_foreign_signatures(self.body);
+        if speaks && stream == self.stream && !*self.holds_foreign.get_or_init(read_foreign) {
             return Ok(None);
         }
-        Ok(Some((if speaks { self.format } else { endpoint.preferred() }, stream)))
+        let preferred = formats.first().copied().unwrap_or(Format::OpenAiChat);
+        Ok(Some((if speaks { self.format } else { preferred }, stream)))
     }
 }
 
@@ -237,9 +262,10 @@ impl Outbound for ChatRequest<'_> {
             return self.translated(candidate, format, stream);
         }
         let endpoint = candidate.endpoint()?;
-        let body = self.edited(candidate, self.format == Format::OpenAiChat && endpoint.quirks().stream_usage);
+        let asks = self.format == Format::OpenAiChat && endpoint.quirks().stream_usage;
+        let body = self.edited(candidate, asks)?;
         let uri = endpoint.uri(self.format, &candidate.upstream_model, self.stream)?;
-        Ok(Outgoing { uri, body, format: self.format, stream: self.stream, conversion: None })
+        Ok(Outgoing { stream: self.stream, ..Outgoing::json(uri, body, self.format) })
     }
 }
 

@@ -1,10 +1,18 @@
 //! What a client asks for, and what of it goes to each provider.
 //!
 //! - [`chat`]: a request to one of the chat APIs: passed on byte by byte where the provider speaks the client's format, translated where it does not.
+//! - [`json`]: a JSON request to another endpoint that names a model: only the name is changed.
+//! - [`embeddings`]: a request for embeddings, translated between OpenAI's and Gemini's.
+//! - [`upload`]: a multipart request, which passes without being held.
+//! - [`object`]: a request about an object that a provider keeps: a file, a batch, a response.
 //! - [`outgoing`]: a request, written for one candidate.
 
 pub mod chat;
+pub mod embeddings;
+pub mod json;
+pub mod object;
 pub mod outgoing;
+pub mod upload;
 
 pub use chat::{ChatRequest, Spoken};
-pub use outgoing::{Conversion, Outbound, Outgoing, Preparation};
+pub use outgoing::{Content, Conversion, Outbound, Outgoing, Passing, Preparation};

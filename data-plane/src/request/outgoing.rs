@@ -1,13 +1,18 @@
 //! A request, written for one candidate.
 
+use std::fmt;
+use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use http::Uri;
+use http::{HeaderValue, Method, Uri};
+use http_body_util::combinators::UnsyncBoxBody;
 use tokio::time::Instant;
 use translation::ir::Dropped;
 use translation::protocol::{Back, Format};
 
+use super::upload::Progress;
 use crate::error::GatewayError;
 use crate::route::plan::Candidate;
 use crate::upstream::Upstream;
@@ -37,16 +42,69 @@ pub trait Outbound: Send + Sync {
 /// A request, written for one candidate.
 #[derive(Debug)]
 pub struct Outgoing {
+    /// How it is sent.
+    pub method: Method,
     /// Where it goes.
     pub uri: Uri,
     /// Its body.
     pub body: Bytes,
+    /// What the body is.
+    pub content: Content,
+    /// Instead of `body`, one that is not held.
+    pub passing: Option<Passing>,
     /// The format it is in.
     pub format: Format,
     /// The answer is asked for as a stream.
     pub stream: bool,
+    /// The answer may be of any type, such as sound.
+    pub any_answer: bool,
+    /// It is no chat: keys are often allowed one thing and not another, so what is forbidden here says nothing of what the key is good for.
+    pub beside_chat: bool,
     /// How its answer becomes the client's. None: the bytes pass.
     pub conversion: Option<Box<Conversion>>,
+}
+
+impl Outgoing {
+    /// A JSON body for a JSON answer.
+    pub fn json(uri: Uri, body: Bytes, format: Format) -> Self {
+        Self {
+            method: Method::POST,
+            uri,
+            body,
+            content: Content::Json,
+            passing: None,
+            format,
+            stream: false,
+            any_answer: false,
+            beside_chat: false,
+            conversion: None,
+        }
+    }
+}
+
+/// What a body is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// There is none.
+    None,
+    /// JSON.
+    Json,
+    /// What its `Content-Type` says.
+    Typed(HeaderValue),
+}
+
+/// A body on its way from the client. It can be sent once.
+pub struct Passing {
+    /// The body.
+    pub body: UnsyncBoxBody<Bytes, io::Error>,
+    /// How far it has come, and why it broke off.
+    pub progress: Arc<Progress>,
+}
+
+impl fmt::Debug for Passing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Passing").field("progress", &self.progress).finish_non_exhaustive()
+    }
 }
 
 /// How an answer becomes the client's.

@@ -1,12 +1,13 @@
 //! Which headers of a provider go to the client: those on a list. Others tell of the operator's account, or belong to the connection.
 
 use http::HeaderMap;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER};
+use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName, RETRY_AFTER};
 
 use crate::route::table::RoutedKey;
 
-const FORWARDED: [HeaderName; 7] = [
+const FORWARDED: [HeaderName; 8] = [
     CONTENT_TYPE,
+    CONTENT_DISPOSITION,
     CACHE_CONTROL,
     RETRY_AFTER,
     HeaderName::from_static("retry-after-ms"),

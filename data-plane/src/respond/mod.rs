@@ -2,6 +2,8 @@
 //!
 //! - [`collect`]: a body read whole, within bounds.
 //! - [`headers`]: which headers of a provider go to the client.
+//! - [`learn`]: takes note of the ids in an answer.
+//! - `counts`: the usage in an answer that is no chat.
 //! - [`unary`]: an answer in one piece.
 //! - [`stream`]: an answer event by event.
 //! - [`convert`]: an answer in another format than the client's.
@@ -10,8 +12,10 @@
 
 pub mod collect;
 pub mod convert;
+mod counts;
 pub mod headers;
 mod idle;
+pub mod learn;
 pub mod redact;
 pub mod stream;
 pub mod unary;

@@ -42,11 +42,14 @@ pub async fn respond(
     hide_usage: bool,
     array: bool,
 ) -> Result<Response, (GatewayError, Meter)> {
-    let Answer { head, mut body, candidate, format, .. } = answer;
+    let Answer { head, mut body, candidate, format, learn, .. } = answer;
     let first = match first_portion(&mut body, patience).await {
         Ok(first) => first,
         Err(error) => return Err((error, meter)),
     };
+    if let Some(learn) = &learn {
+        learn.start(&first);
+    }
     meter.first_byte();
     meter.answering(head.status);
     let mut stream = EventStream {

@@ -9,15 +9,20 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
 use http::response::Parts;
 use http_body::Frame;
 use hyper::body::Incoming;
 use translation::protocol::Protocol;
 
 use super::collect::{CollectError, Collected, Patience, UnpackError, collect, is_packed, unpack};
+use super::convert::is_stream;
+use super::counts;
 use super::headers::forward;
 use super::idle::IdleTimer;
 use super::redact::{Redactor, redact};
+use super::stream::as_stream;
 use crate::attempt::Answer;
 use crate::error::GatewayError;
 use crate::route::table::RoutedKey;
@@ -38,12 +43,16 @@ const TAIL: usize = 16 * 1024;
 /// # Errors
 /// [`GatewayError`] when the answer breaks off, or is not JSON, before anything of it has left; the meter is given back.
 pub async fn respond(answer: Answer, mut meter: Meter, patience: Patience) -> Result<Response, (GatewayError, Meter)> {
-    let Answer { head, body, candidate, format, .. } = answer;
+    let Answer { head, body, candidate, format, learn, .. } = answer;
     let protocol = format.protocol();
-    let body = match read(&head, body, patience).await {
+    let body = match read(&head, body, HELD, patience).await {
         Ok(Read::Whole(body)) => body,
         Ok(Read::Larger { start, rest }) => {
-            return Ok(large(&head, start, rest, Arc::clone(&candidate.key), patience.pause, protocol, meter));
+            if let (Some(learn), Some(first)) = (&learn, start.first()) {
+                learn.start(first);
+            }
+            let usage = Tail::Chat(protocol);
+            return Ok(large(&head, start, rest, Arc::clone(&candidate.key), patience.pause, usage, meter));
         }
         Err(error) => return Err((error, meter)),
     };
@@ -52,12 +61,67 @@ pub async fn respond(answer: Answer, mut meter: Meter, patience: Patience) -> Re
         Ok(usage) => meter.usage = usage,
         Err(_) => return Err((GatewayError::Unusable("it is not JSON"), meter)),
     }
-    let body = redact(&candidate.key, body);
+    if let Some(learn) = &learn {
+        learn.whole(&body);
+    }
+    Ok(held(&head, body, &candidate.key, meter))
+}
+
+/// Writes `answer` on, whatever it is: JSON, sound, text, a file, nothing, a stream of another kind than chat. What is not JSON is not held, but written on
+/// as it comes.
+///
+/// # Errors
+/// [`GatewayError`] when the answer breaks off before anything of it has left; the meter is given back.
+pub async fn pass(answer: Answer, mut meter: Meter, patience: Patience) -> Result<Response, (GatewayError, Meter)> {
+    let Answer { head, body, candidate, learn, .. } = answer;
+    let json = is_json(&head.headers);
+    // Behind the first bytes it is known that the provider has begun.
+    let bound = if json || is_packed(&head.headers) { HELD } else { 0 };
+    let body = match read(&head, body, bound, patience).await {
+        Ok(Read::Whole(body)) => body,
+        Ok(Read::Larger { start, rest }) => {
+            if let (Some(learn), Some(first)) = (&learn, start.first()) {
+                learn.start(first);
+            }
+            let key = Arc::clone(&candidate.key);
+            let mut response = large(&head, start, rest, key, patience.pause, Tail::Other, meter);
+            if is_stream(&head.headers) {
+                as_stream(&mut response);
+            }
+            return Ok(response);
+        }
+        Err(error) => return Err((error, meter)),
+    };
+    if json {
+        meter.usage = counts::usage(&body);
+        if let Some(learn) = &learn {
+            learn.whole(&body);
+        }
+    }
+    Ok(held(&head, body, &candidate.key, meter))
+}
+
+/// The whole of an answer that the gateway reads and does not pass on. Its usage is the caller's to note.
+///
+/// # Errors
+/// [`GatewayError`] when it breaks off, or is too large to be held.
+pub async fn take(answer: Answer, patience: Patience) -> Result<Bytes, GatewayError> {
+    whole(&answer.head, answer.body, patience).await
+}
+
+fn held(head: &Parts, body: Bytes, key: &RoutedKey, mut meter: Meter) -> Response {
+    let body = redact(key, body);
     meter.first_byte();
     meter.answering(head.status);
     meter.response_bytes = body.len() as u64;
     meter.succeeded();
-    Ok(with_head(&head, Body::from(body), &candidate.key))
+    with_head(head, Body::from(body), key)
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    kind == "application/json" || kind.ends_with("+json")
 }
 
 enum Read {
@@ -65,8 +129,8 @@ enum Read {
     Larger { start: Vec<Bytes>, rest: Incoming },
 }
 
-async fn read(head: &Parts, body: Incoming, patience: Patience) -> Result<Read, GatewayError> {
-    let body = match collect(body, HELD, patience).await {
+async fn read(head: &Parts, body: Incoming, bound: usize, patience: Patience) -> Result<Read, GatewayError> {
+    let body = match collect(body, bound, patience).await {
         Ok(Collected::Whole(body)) => body,
         Ok(Collected::Larger { .. }) if is_packed(&head.headers) => {
             return Err(GatewayError::Unusable("it is compressed, which was not asked for, and large"));
@@ -109,7 +173,7 @@ fn large(
     rest: Incoming,
     key: Arc<RoutedKey>,
     pause: Duration,
-    protocol: &'static dyn Protocol,
+    usage: Tail,
     mut meter: Meter,
 ) -> Response {
     meter.first_byte();
@@ -120,11 +184,18 @@ fn large(
         timer: IdleTimer::new(pause),
         tail: BytesMut::new(),
         redactor: Redactor::default(),
-        protocol,
+        usage,
         meter,
         key: Arc::clone(&key),
     };
     with_head(head, Body::new(body), &key)
+}
+
+/// How the usage at the end of a large answer is written.
+#[derive(Clone, Copy)]
+enum Tail {
+    Chat(&'static dyn Protocol),
+    Other,
 }
 
 /// A large answer on its way. Its usage is read from its end. Where there is none, its output is not estimated: most of it is no text.
@@ -135,7 +206,7 @@ struct LargeBody {
     timer: IdleTimer,
     tail: BytesMut,
     redactor: Redactor,
-    protocol: &'static dyn Protocol,
+    usage: Tail,
     meter: Meter,
     key: Arc<RoutedKey>,
 }
@@ -182,7 +253,10 @@ impl http_body::Body for LargeBody {
                     Poll::Ready(Some(Err(_))) => return Poll::Ready(Some(Err(self.break_off(GatewayError::Cut)))),
                     Poll::Ready(None) => {
                         self.rest = None;
-                        self.meter.usage = self.protocol.usage_in_tail(&self.tail);
+                        self.meter.usage = match self.usage {
+                            Tail::Chat(protocol) => protocol.usage_in_tail(&self.tail),
+                            Tail::Other => counts::usage_in_tail(&self.tail),
+                        };
                         self.meter.succeeded();
                         self.redactor.finish()
                     }

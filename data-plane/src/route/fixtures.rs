@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::crypto::sha256;
-use shared::snapshot::{BalancePolicy, Group, GroupPolicy, ProxyKey, Snapshot, UpstreamKey};
+use shared::snapshot::{
+    BalancePolicy, Group, GroupPolicy, ProxyKey, Snapshot, UnsupportedParameters, UpstreamKey, UpstreamStream,
+};
 
 /// A group of OpenAI's with one key named after it.
 pub(crate) fn group(id: &str, models: &[&str]) -> Group {
@@ -26,7 +28,10 @@ pub(crate) fn group(id: &str, models: &[&str]) -> Group {
         test_model: None,
         priority: 0,
         enabled: true,
-        fake_streaming: false,
+        upstream_stream: UpstreamStream::default(),
+        unsupported_parameters: UnsupportedParameters::default(),
+        model_facts: serde_json::Map::new(),
+        api_version: None,
         health_check_enabled: true,
         outbound_proxy: None,
     }

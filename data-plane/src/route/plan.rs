@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use shared::time::now_ms;
 
-use translation::facts::ModelFacts;
+use translation::facts::{Facts, ModelFacts};
 
 use crate::error::GatewayError;
 use crate::provider::Endpoint;
 use crate::route::health::Unhealthy;
-use crate::route::table::{Principal, RouteTable, RoutedGroup, RoutedKey};
+use crate::route::table::{Principal, Route, RouteTable, RoutedGroup, RoutedKey};
 
 /// One upstream key of one group that may answer the request.
 #[derive(Clone, Debug)]
@@ -114,10 +114,48 @@ impl Plan {
     /// The plan of `principal` for `model`: groups by priority, in each its keys in order. Keys that are out are left out,
     /// unless every one is: then the first of them is tried, since a guess about health must not refuse a request.
     pub fn make(table: &RouteTable, principal: &Principal, model: &str) -> Self {
+        Self::over(principal, table.routes(model))
+    }
+
+    /// The plan of `principal` for a request that names no model: over the groups whose endpoint `serves` it, or the one of them that is `pinned` by its name or id.
+    ///
+    /// # Errors
+    /// [`GatewayError::NoGroup`] where there is none.
+    pub fn across(
+        table: &RouteTable,
+        principal: &Principal,
+        pinned: Option<&str>,
+        serves: impl Fn(&Endpoint) -> bool,
+    ) -> Result<Self, GatewayError> {
+        let facts = Arc::new(Facts::built_in().of("").clone());
+        let model: Arc<str> = Arc::from("");
+        let wanted = |group: &RoutedGroup| {
+            let named = pinned.is_none_or(|pinned| *group.group.name == *pinned || *group.group.id == *pinned);
+            named && group.endpoint.as_ref().is_some_and(&serves)
+        };
+        let groups = table.groups().iter().filter(|group| wanted(group));
+        let routes: Vec<_> = groups
+            .map(|group| Route {
+                group: Arc::clone(group),
+                upstream_model: Arc::clone(&model),
+                facts: Arc::clone(&facts),
+            })
+            .collect();
+        let plan = Self::over(principal, &routes);
+        if plan.candidates.is_empty() {
+            let reason = plan.skipped.iter().find(|skipped| !skipped.is_hidden()).map(Skipped::to_string);
+            let named = || pinned.map_or_else(|| "no such endpoint".to_owned(), |name| format!("no group '{name}'"));
+            return Err(GatewayError::NoGroup(reason.unwrap_or_else(named)));
+        }
+        Ok(plan)
+    }
+
+    /// The plan of `principal` over `routes`.
+    fn over(principal: &Principal, routes: &[Route]) -> Self {
         let now = now_ms();
         let mut plan = Self::default();
         let mut last_resort: Option<Candidate> = None;
-        for route in table.routes(model) {
+        for route in routes {
             let group = &route.group;
             let skip = |key, reason| Skipped { group: Arc::clone(&group.group.name), key, reason };
             if !principal.may_use_group(&group.group.id) {

@@ -1,5 +1,6 @@
 //! A snapshot, compiled for look-ups by the request path.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -10,11 +11,13 @@ use shared::crypto::KEY_LEN;
 use shared::ids::Id;
 use shared::pb;
 use shared::secret::Secret;
-use shared::snapshot::{Group, ProxyKey, Snapshot, UpstreamKey};
+use shared::snapshot::{Group, ProxyKey, Snapshot, UnsupportedParameters, UpstreamKey, UpstreamStream};
 use shared::time::now_ms;
+use tracing::warn;
 use translation::facts::{Facts, ModelFacts};
 
 use crate::provider::Endpoint;
+use crate::provider::credential::Credential;
 use crate::route::health::KeyHealth;
 use crate::upstream::Exit;
 
@@ -31,6 +34,8 @@ pub struct RouteTable {
     pub snapshot: Arc<Snapshot>,
     principals: HashMap<[u8; KEY_LEN], Principal>,
     routes: HashMap<Arc<str>, Vec<Route>>,
+    /// The first to try first.
+    groups: Vec<Arc<RoutedGroup>>,
     health: HashMap<Id, Arc<KeyHealth>>,
     exits: HashMap<Id, Arc<Exit>>,
 }
@@ -81,8 +86,8 @@ pub struct RoutedGroup {
 pub struct RoutedKey {
     /// Its config.
     pub key: Arc<UpstreamKey>,
-    /// The header that carries it.
-    pub credential: (HeaderName, HeaderValue),
+    /// How a request shows it.
+    pub credential: Credential,
     /// What was learnt about it.
     pub health: Arc<KeyHealth>,
     /// Finds the secret in an answer.
@@ -110,22 +115,23 @@ impl RouteTable {
         // The higher priority first; among equals the older group, so that the order does not depend on chance.
         let mut groups: Vec<_> = snapshot.groups.values().filter(|group| group.enabled).collect();
         groups.sort_by(|left, right| right.priority.cmp(&left.priority).then_with(|| left.id.cmp(&right.id)));
-        let mut known_facts: HashMap<Arc<str>, Arc<ModelFacts>> = HashMap::new();
+        let mut ordered = Vec::with_capacity(groups.len());
         for group in groups {
             let compiled = Arc::new(RoutedGroup::compile(group, previous, &mut health));
             exits.insert(Arc::clone(&group.id), Arc::clone(&compiled.exit));
+            ordered.push(Arc::clone(&compiled));
+            let facts = facts_of(group);
             let names = group.models.iter().map(|model| (model, model)).chain(&group.model_aliases);
             // An alias that is also the name of a model of the group: the alias is what the operator meant.
             let names: BTreeMap<_, _> = names.collect();
             for (name, upstream_model) in names {
-                let facts = known_facts.entry(Arc::clone(upstream_model));
-                let facts = Arc::clone(facts.or_insert_with(|| Arc::new(Facts::built_in().of(upstream_model).clone())));
+                let facts = Arc::new(facts.of(upstream_model).clone());
                 let route = Route { group: Arc::clone(&compiled), upstream_model: Arc::clone(upstream_model), facts };
                 routes.entry(Arc::clone(name)).or_default().push(route);
             }
         }
         let principals = snapshot.proxy_keys.values().map(|key| (key.digest, Principal::compile(key))).collect();
-        Self { snapshot, principals, routes, health, exits }
+        Self { snapshot, principals, routes, groups: ordered, health, exits }
     }
 
     /// Takes in what another node learnt about an upstream key.
@@ -143,6 +149,11 @@ impl RouteTable {
     /// The groups that serve `model`, the first to try first.
     pub fn routes(&self, model: &str) -> &[Route] {
         self.routes.get(model).map_or(&[], Vec::as_slice)
+    }
+
+    /// The groups that are enabled, the first to try first.
+    pub fn groups(&self) -> &[Arc<RoutedGroup>] {
+        &self.groups
     }
 
     /// All names that clients may ask for, with the groups that serve them.
@@ -164,19 +175,23 @@ impl Principal {
 impl RoutedGroup {
     /// Whether the provider is asked for a stream, for a client that wants one or not.
     pub fn streams(&self, wanted: bool) -> bool {
-        wanted && !self.group.fake_streaming
+        match self.group.upstream_stream {
+            UpstreamStream::Auto => wanted,
+            UpstreamStream::Always => true,
+            UpstreamStream::Never => false,
+        }
     }
 
     /// Whether a request is refused that holds what the provider's API cannot express.
     pub fn rejects_unsupported(&self) -> bool {
-        false
+        self.group.unsupported_parameters == UnsupportedParameters::Reject
     }
 
     fn compile(group: &Arc<Group>, previous: Option<&RouteTable>, health: &mut HashMap<Id, Arc<KeyHealth>>) -> Self {
-        let endpoint = Endpoint::of(&group.provider_type, &group.base_url);
+        let endpoint = Endpoint::of(group);
         let keys = group.upstream_keys.iter().filter(|key| key.enabled).filter_map(|key| {
             // Validated with the snapshot: a secret that no header can carry does not come here.
-            let credential = endpoint.as_ref()?.provider.credential(key.secret.expose()).ok()?;
+            let credential = Credential::of(endpoint.as_ref()?.vendor.auth, key.secret.expose())?;
             let known = previous.and_then(|table| table.health.get(&key.id)).cloned().unwrap_or_default();
             health.insert(Arc::clone(&key.id), Arc::clone(&known));
             let secret = key.secret.expose().as_bytes();
@@ -197,6 +212,18 @@ impl RoutedGroup {
             group: Arc::clone(group),
         }
     }
+}
+
+/// What is known of models, with the group's own changes. The control plane has refused what cannot be read; what is refused here nevertheless is left out.
+fn facts_of(group: &Group) -> Cow<'static, Facts> {
+    if group.model_facts.is_empty() {
+        return Cow::Borrowed(Facts::built_in());
+    }
+    let (facts, refused) = Facts::built_in().with_changes(&group.model_facts);
+    for (model, error) in refused {
+        warn!(group = &*group.name, model, %error, "what the group says of a model cannot be read and is left out");
+    }
+    Cow::Owned(facts)
 }
 
 fn fields(object: &Map<String, Value>) -> Vec<(String, String)> {

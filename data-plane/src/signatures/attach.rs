@@ -6,6 +6,7 @@ use std::time::Instant;
 use translation::ir::{Family, Message, Part, Request, Role};
 
 use super::{ClientSignatures, Signed, signer};
+use crate::shelf::name;
 
 impl ClientSignatures {
     /// `request` as a provider of `family` wants it: each turn of the model's with tool calls has what is kept of them, unless the client sent something of
@@ -26,13 +27,14 @@ impl ClientSignatures {
 
     /// What is kept of the calls of each message, by the message's number; for each call in its order.
     fn find(&self, family: Family, messages: &[Message]) -> Vec<(usize, Vec<Option<Arc<Signed>>>)> {
-        if self.all.lock().kept.is_empty() {
+        if self.all.lock().is_empty() {
             return Vec::new();
         }
         let bare = messages.iter().enumerate().filter(|(_, message)| {
             message.role == Role::Assistant && !message.parts.iter().any(|part| signer(part) == Some(family))
         });
-        let named = bare.map(|(at, message)| (at, calls(message).map(|id| self.name(id)).collect::<Vec<_>>()));
+        let named =
+            bare.map(|(at, message)| (at, calls(message).map(|id| name(&self.proxy_key, id)).collect::<Vec<_>>()));
         let wanted: Vec<_> = named.filter(|(_, names)| !names.is_empty()).collect();
         let now = Instant::now();
         let mut kept = self.all.lock();

@@ -1,11 +1,11 @@
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use translation::ir::{CallKind, Choice, Event, Family, Message, Part, Request, Response, Role, Signature, ToolCall};
 use translation::protocol::Format;
 
-use super::{ClientSignatures, KEPT_FOR, LARGEST, MOST, Shelf, Signatures, Signed};
+use super::{ClientSignatures, Signatures};
+use crate::shelf::LARGEST;
 
 fn signature(family: Family, data: &str) -> Signature {
     Signature { family, data: data.to_owned() }
@@ -144,7 +144,7 @@ fn what_is_not_signed_is_not_kept() {
     let client = client();
     let unsigned = Part::Thinking { text: "hm".to_owned(), signature: None };
     client.remember(Family::Anthropic, &answer(vec![unsigned, Part::text("x"), call("a", None)]));
-    assert!(client.all.lock().kept.is_empty());
+    assert!(client.all.lock().is_empty());
 }
 
 #[test]
@@ -161,46 +161,9 @@ fn a_thought_too_large_is_not_kept_in_part() {
         Event::ToolStart { call: 0, id, name, kind: CallKind::Function, signature }
     };
     watch.event(&start("a", None));
-    assert!(client.all.lock().kept.is_empty());
+    assert!(client.all.lock().is_empty());
     watch.event(&start("b", Some(signature(Family::Anthropic, "own"))));
-    assert_eq!(client.all.lock().kept.len(), 1, "the next call has its own");
-}
-
-fn signed(bytes: usize) -> Signed {
-    Signed {
-        family: Family::Gemini,
-        thoughts: Vec::new(),
-        signature: Some(signature(Family::Gemini, &"x".repeat(bytes))),
-    }
-}
-
-#[test]
-fn the_oldest_makes_room() {
-    let mut shelf = Shelf::default();
-    let now = Instant::now();
-    for at in 0..200_u8 {
-        shelf.put([at; 32], signed(LARGEST - 512), now);
-        assert!(shelf.bytes <= MOST);
-    }
-    assert!(shelf.get(&[0; 32], now).is_none());
-    assert!(shelf.get(&[199; 32], now).is_some());
-    assert_eq!(shelf.kept.len(), shelf.order.len());
-    shelf.put([5; 32], signed(2 * LARGEST), now);
-    assert!(shelf.get(&[5; 32], now).is_none(), "one that is too large is not taken");
-}
-
-#[test]
-fn what_is_replaced_counts_once_and_lives_on() {
-    let mut shelf = Shelf::default();
-    let start = Instant::now();
-    for seconds in 0..1000 {
-        shelf.put([1; 32], signed(100), start + Duration::from_secs(seconds));
-    }
-    assert_eq!((shelf.kept.len(), shelf.bytes), (1, signed(100).bytes()));
-    assert!(shelf.order.len() < 20);
-    assert!(shelf.get(&[1; 32], start + KEPT_FOR + Duration::from_secs(500)).is_some());
-    assert!(shelf.get(&[1; 32], start + KEPT_FOR + Duration::from_secs(1000)).is_none());
-    assert_eq!((shelf.kept.len(), shelf.order.len(), shelf.bytes), (0, 0, 0));
+    assert_eq!(client.all.lock().len(), 1, "the next call has its own");
 }
 
 fn any_family() -> impl Strategy<Value = Family> {

@@ -2,7 +2,8 @@
 
 use translation::ir::{Event, Family, Part, Response, Signature};
 
-use super::{ClientSignatures, LARGEST, Signed};
+use super::{ClientSignatures, Signed};
+use crate::shelf::LARGEST;
 
 /// Watches an answer for what is signed. Costs a match for each event of one that signs nothing.
 #[derive(Debug)]

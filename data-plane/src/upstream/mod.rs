@@ -3,14 +3,13 @@
 //! This is hyper's pooled client itself and not a layer over it: it is on the path of every request, where a layer costs a third more
 //! processor time than all else that the gateway does.
 
+mod body;
 mod exit;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::ResponseFuture;
@@ -21,6 +20,7 @@ use rustls::{ClientConfig, RootCertStore};
 use shared::snapshot::{OutboundProxy, ProxyScheme};
 use tracing::warn;
 
+pub use body::RequestBody;
 pub use exit::Exit;
 
 /// For a TCP connection to be there.
@@ -30,7 +30,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 
 /// Pooled connections.
-pub type Pool<C> = legacy::Client<C, Full<Bytes>>;
+pub type Pool<C> = legacy::Client<C, RequestBody>;
 type Direct = HttpsConnector<HttpConnector>;
 
 /// Connections through a proxy.
@@ -75,7 +75,7 @@ impl Upstream {
     }
 
     /// Sends `request` by the way `exit`. Dropping the future, or the body of its answer, ends the request at the provider.
-    pub fn send(&self, exit: &Exit, request: http::Request<Full<Bytes>>) -> ResponseFuture {
+    pub fn send(&self, exit: &Exit, request: http::Request<RequestBody>) -> ResponseFuture {
         let Some((proxy, connections)) = exit.proxy() else { return self.direct.request(request) };
         match connections.0.get_or_init(|| self.through(proxy)) {
             Connections::Tunnel(pool) => pool.request(request),

@@ -84,6 +84,8 @@ pub struct Meter {
     attempt_started: Option<Instant>,
     queued: Option<Duration>,
     first_byte: Option<Duration>,
+    /// What is asked for costs no tokens, whatever an answer says of those that another request has cost.
+    free: bool,
     /// A provider works, or has worked, on the answer: it may have spent tokens that it has not told of.
     spending: bool,
     status: u16,
@@ -124,6 +126,7 @@ impl Meter {
             attempt_started: None,
             queued: None,
             first_byte: None,
+            free: false,
             spending: false,
             status: CLIENT_CLOSED_REQUEST,
             outcome: Outcome::ClientGone,
@@ -164,20 +167,25 @@ impl Meter {
         self.asked = Asked::new(body);
     }
 
+    /// Notes that what is asked for costs no tokens: a list, a file, a count, an answer that was made before.
+    pub fn costs_nothing(&mut self) {
+        self.free = true;
+    }
+
     /// Notes that a request leaves for `candidate`.
     pub fn attempt(&mut self, candidate: &Candidate) {
         let now = Instant::now();
         self.queued.get_or_insert(now - self.started);
         self.attempt_started = Some(now);
         self.candidate = Some(candidate.clone());
-        self.spending = true;
+        self.spending = !self.free;
     }
 
     /// Notes how the attempt ended; `status` is 0 where no answer came.
     pub fn attempt_ended(&mut self, result: AttemptResult, status: u16, error: &str) {
         self.recorder.metrics.attempt(result);
         // Timed out or broken: the provider may be at work on it all the same. Any other error says that it is not.
-        self.spending = matches!(result, AttemptResult::Success | AttemptResult::Timeout);
+        self.spending = !self.free && matches!(result, AttemptResult::Success | AttemptResult::Timeout);
         self.push_attempt(status, error);
     }
 
@@ -282,6 +290,9 @@ impl Meter {
 
 impl Drop for Meter {
     fn drop(&mut self) {
+        if self.free {
+            self.usage = None;
+        }
         if self.attempt_started.is_some() {
             self.push_attempt(0, "the client left");
         }

@@ -91,8 +91,14 @@ pub struct Group {
     pub priority: i32,
     /// Whether it may serve.
     pub enabled: bool,
-    /// Ask the provider unstreamed and answer the client as a stream.
-    pub fake_streaming: bool,
+    /// Whether the provider is asked for a stream.
+    pub upstream_stream: UpstreamStream,
+    /// What to do with request fields that the provider's API cannot express.
+    pub unsupported_parameters: UnsupportedParameters,
+    /// Beginning of a model's name → what differs from what is known of the model, as the crate `translation` spells its facts.
+    pub model_facts: Map<String, Value>,
+    /// Version of the provider's API. None: the vendor's default.
+    pub api_version: Option<Arc<str>>,
     /// Whether background probes cover it.
     pub health_check_enabled: bool,
     /// The proxy that its requests leave through.
@@ -202,6 +208,31 @@ names! {
         Random = "random",
         /// The one with the fewest requests so far.
         LeastUsed = "least_used",
+    }
+}
+
+names! {
+    /// Whether a provider is asked for a stream. A client gets what it asks for in any case.
+    UpstreamStream {
+        /// As the client asks.
+        #[default]
+        Auto = "auto",
+        /// Always, for a provider that only streams: a client that wants no stream gets it collected.
+        Always = "always",
+        /// Never: a client that wants a stream gets one made of the whole answer. Also called fake streaming.
+        Never = "never",
+    }
+}
+
+names! {
+    /// What to do with request fields that a provider's API cannot express, and that only tune the answer. What would change the meaning of
+    /// the request is refused in any case.
+    UnsupportedParameters {
+        /// Leave them out, and name them to the client.
+        #[default]
+        Drop = "drop",
+        /// Refuse the request.
+        Reject = "reject",
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{
     BalancePolicy, Delta, Group, GroupPolicy, OutboundProxy, ProxyKey, ProxyScheme, SCHEMA, Snapshot, SnapshotError,
-    UpstreamKey,
+    UnsupportedParameters, UpstreamKey, UpstreamStream,
 };
 use crate::pb;
 
@@ -112,9 +112,13 @@ impl From<&Group> for pb::Group {
             test_model: group.test_model.as_deref().unwrap_or_default().to_owned(),
             priority: group.priority,
             enabled: group.enabled,
-            fake_streaming: group.fake_streaming,
+            fake_streaming: group.upstream_stream == UpstreamStream::Never,
             health_check_enabled: group.health_check_enabled,
             outbound_proxy: group.outbound_proxy.as_ref().map(Into::into),
+            unsupported_parameters: group.unsupported_parameters.as_str().to_owned(),
+            upstream_stream: group.upstream_stream.as_str().to_owned(),
+            model_facts_json: json_text(&group.model_facts),
+            api_version: group.api_version.as_deref().unwrap_or_default().to_owned(),
         }
     }
 }
@@ -129,6 +133,18 @@ impl TryFrom<pb::Group> for Group {
             .ok_or_else(|| unknown(place("balance_policy"), &message.balance_policy))?;
         let parameter_defaults = json_object(&place("parameter_defaults"), &message.parameter_defaults_json)?;
         let parameter_overrides = json_object(&place("parameter_overrides"), &message.parameter_overrides_json)?;
+        let model_facts = json_object(&place("model_facts"), &message.model_facts_json)?;
+        let upstream_stream = match message.upstream_stream.as_str() {
+            "" if message.fake_streaming => UpstreamStream::Never,
+            "" => UpstreamStream::default(),
+            name => UpstreamStream::from_name(name).ok_or_else(|| unknown(place("upstream_stream"), name))?,
+        };
+        let unsupported_parameters = match message.unsupported_parameters.as_str() {
+            "" => UnsupportedParameters::default(),
+            name => {
+                UnsupportedParameters::from_name(name).ok_or_else(|| unknown(place("unsupported_parameters"), name))?
+            }
+        };
         let outbound_proxy = match message.outbound_proxy {
             Some(proxy) => Some(outbound_proxy(&place("outbound_proxy"), proxy)?),
             None => None,
@@ -151,7 +167,10 @@ impl TryFrom<pb::Group> for Group {
             test_model: Some(message.test_model).filter(|model| !model.is_empty()).map(Into::into),
             priority: message.priority,
             enabled: message.enabled,
-            fake_streaming: message.fake_streaming,
+            upstream_stream,
+            unsupported_parameters,
+            model_facts,
+            api_version: Some(message.api_version).filter(|version| !version.is_empty()).map(Into::into),
             health_check_enabled: message.health_check_enabled,
             outbound_proxy,
         })

@@ -56,8 +56,12 @@ fn group() -> impl Strategy<Value = Arc<Group>> {
     let names = (word(), word(), vec(upstream_key(), 0..4), vec(word(), 0..4), btree_map(word(), word(), 0..4));
     let json = (json_object(), json_object(), btree_map("[a-z][a-z-]{0,8}", "[!-~]{0,8}", 0..3), balance);
     let numbers = (any::<u32>(), 1..u64::MAX, any::<u32>(), option::of(word()), any::<i32>());
-    let rest = (any::<[bool; 3]>(), option::of(outbound_proxy()), any::<u128>());
-    (names, json, numbers, rest).prop_map(|(names, json, numbers, rest)| {
+    let rest = (any::<[bool; 2]>(), option::of(outbound_proxy()), any::<u128>());
+    let stream = prop_oneof![Just(UpstreamStream::Auto), Just(UpstreamStream::Always), Just(UpstreamStream::Never)];
+    let unsupported = prop_oneof![Just(UnsupportedParameters::Drop), Just(UnsupportedParameters::Reject)];
+    let facts = btree_map(word(), json_object().prop_map(Value::Object), 0..3);
+    let translation = (stream, unsupported, facts, option::of("[a-zA-Z0-9._-]{1,12}"));
+    (names, json, numbers, rest, translation).prop_map(|(names, json, numbers, rest, translation)| {
         Arc::new(Group {
             id: format!("{:x}", rest.2).into(),
             name: format!("{}-{:x}", names.0, rest.2).into(),
@@ -76,8 +80,11 @@ fn group() -> impl Strategy<Value = Arc<Group>> {
             test_model: numbers.3.map(Into::into),
             priority: numbers.4,
             enabled: rest.0[0],
-            fake_streaming: rest.0[1],
-            health_check_enabled: rest.0[2],
+            upstream_stream: translation.0,
+            unsupported_parameters: translation.1,
+            model_facts: translation.2.into_iter().collect(),
+            api_version: translation.3.map(Into::into),
+            health_check_enabled: rest.0[1],
             outbound_proxy: rest.1,
         })
     })
@@ -199,12 +206,17 @@ fn valid() -> pb::Snapshot {
 #[test]
 fn what_a_node_must_not_ignore_is_refused_with_its_place() {
     type Change = fn(&mut pb::Snapshot);
-    let cases: [(Change, &str); 14] = [
+    let cases: [(Change, &str); 19] = [
         (|s| s.min_schema = SCHEMA + 1, "upgrade the node"),
         (|s| s.groups[0].balance_policy = "by_moon_phase".into(), "groups[g1].balance_policy"),
         (|s| s.proxy_keys[0].group_policy = String::new(), "proxy_keys[p1].group_policy"),
         (|s| s.proxy_keys[0].digest.truncate(31), "proxy_keys[p1].digest: has 31 bytes"),
         (|s| s.groups[0].parameter_defaults_json = "[1]".into(), "groups[g1].parameter_defaults"),
+        (|s| s.groups[0].upstream_stream = "sometimes".into(), "groups[g1].upstream_stream"),
+        (|s| s.groups[0].unsupported_parameters = "guess".into(), "groups[g1].unsupported_parameters"),
+        (|s| s.groups[0].model_facts_json = "[]".into(), "groups[g1].model_facts"),
+        (|s| s.groups[0].model_facts_json = r#"{"gpt-4o":1}"#.into(), "groups[g1].model_facts[gpt-4o]"),
+        (|s| s.groups[0].api_version = "a&b".into(), "groups[g1].api_version"),
         (|s| s.groups[0].base_url = "ftp://x".into(), "groups[g1].base_url"),
         (|s| s.groups[0].timeout_ms = 0, "groups[g1].timeout"),
         (|s| s.groups[0].name = " ".into(), "groups[g1].name"),
@@ -222,6 +234,30 @@ fn what_a_node_must_not_ignore_is_refused_with_its_place() {
         let error = Snapshot::try_from(message).unwrap_err().to_string();
         assert!(error.contains(expected), "{error:?} does not say {expected:?}");
         assert!(!error.contains("sk-1"), "{error:?} holds a secret");
+    }
+}
+
+#[test]
+fn a_control_plane_that_knows_fake_streaming_only_is_understood() {
+    let mut message = valid();
+    let stream_of = |message: &pb::Snapshot| {
+        Snapshot::try_from(message.clone()).unwrap().groups.values().next().unwrap().upstream_stream
+    };
+    assert_eq!(stream_of(&message), UpstreamStream::Auto);
+    message.groups[0].fake_streaming = true;
+    assert_eq!(stream_of(&message), UpstreamStream::Never);
+    message.groups[0].upstream_stream = "always".into();
+    assert_eq!(stream_of(&message), UpstreamStream::Always, "the newer field counts");
+}
+
+#[test]
+fn a_node_that_knows_fake_streaming_only_is_told_of_it() {
+    for (stream, fake) in [("auto", false), ("always", false), ("never", true)] {
+        let mut message = valid();
+        message.groups[0].upstream_stream = stream.into();
+        let sent = pb::Snapshot::from(&Snapshot::try_from(message).unwrap());
+        assert_eq!((sent.groups[0].upstream_stream.as_str(), sent.groups[0].fake_streaming), (stream, fake));
+        assert_eq!((sent.min_schema, sent.groups[0].unsupported_parameters.as_str()), (SCHEMA, "drop"));
     }
 }
 

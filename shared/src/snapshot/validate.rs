@@ -6,6 +6,9 @@ use http::{HeaderName, HeaderValue, Uri};
 
 use super::{Group, ProxyKey, Snapshot, SnapshotError};
 
+/// Longest version of a provider's API, in bytes. It goes into a header or a query as it is.
+const API_VERSION_BYTES: usize = 64;
+
 type Checked = Result<(), SnapshotError>;
 
 impl Snapshot {
@@ -107,6 +110,21 @@ pub fn validate_group(group: &Group) -> Checked {
     }
     if group.timeout.is_zero() {
         return Err(SnapshotError::invalid("timeout", "is 0"));
+    }
+    for (name, facts) in &group.model_facts {
+        not_blank("model_facts", name)?;
+        if !facts.is_object() {
+            return Err(SnapshotError::invalid(format!("model_facts[{name}]"), "is not a JSON object"));
+        }
+    }
+    if let Some(version) = &group.api_version {
+        let fine = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+        if version.is_empty() || version.len() > API_VERSION_BYTES || !version.bytes().all(fine) {
+            return Err(SnapshotError::invalid(
+                "api_version",
+                format!("must be 1 to {API_VERSION_BYTES} letters, digits, hyphens, dots and underscores"),
+            ));
+        }
     }
     if let Some(proxy) = &group.outbound_proxy {
         not_blank("outbound_proxy.host", &proxy.host)?;

@@ -1,3 +1,5 @@
+use serde_json::{Value, json};
+
 use super::{Facts, ForcedTools, ModelFacts, Sampling, ThinkingForm};
 use crate::ir::Effort;
 
@@ -41,4 +43,30 @@ fn an_operator_overrides() {
     assert_eq!(facts.of("claude-opus-9-x").max_output, Some(1));
     assert_eq!(facts.of("claude-opus-8").max_output, Some(128_000));
     assert!(Facts::read(r#"{"asOf":"","rows":[{"models":["x"],"facts":{"maxOutpt":1}}]}"#).is_err());
+}
+
+#[test]
+fn a_row_changes_what_it_names_of_what_is_known_of_the_name() {
+    let changes = json!({
+        "claude-opus-4-1": {"maxOutput": 4000}, "My-Model": {"thinking": "budget", "budget": [0, 9], "off": null},
+        "gpt-4o": {"maxOutpt": 1}, "o3": 5, "o4": {"budget": [9, 1]}, "o1": {"maxOutput": null, "sampling": null}
+    });
+    let (facts, refused) = Facts::built_in().with_changes(changes.as_object().unwrap());
+    let opus = facts.of("us.anthropic.claude-opus-4-1-20250805-v1:0");
+    assert_eq!((opus.max_output, opus.sampling), (Some(4000), Sampling::OneOf));
+    assert_eq!(facts.of("claude-opus-4-20250514").max_output, Some(32_000));
+    let own = facts.of("vendor/my-model-9");
+    assert_eq!((own.thinking, own.budget, own.off), (ThinkingForm::Budget, Some((0, 9)), None));
+    assert!(own.prefill && own.json_schema);
+
+    let refused: Vec<_> = refused.iter().map(|(name, error)| (name.as_str(), error.to_string())).collect();
+    assert_eq!(refused.len(), 4, "{refused:?}");
+    assert!(refused.iter().any(|(name, why)| *name == "gpt-4o" && why.contains("maxOutpt")), "{refused:?}");
+    assert!(refused.contains(&("o3", "facts must be an object".to_owned())), "{refused:?}");
+    assert!(refused.contains(&("o4", "budget must be [least, most]".to_owned())), "{refused:?}");
+    for name in ["gpt-4o", "o3", "o4", "o1"] {
+        assert_eq!(facts.of(name), Facts::built_in().of(name), "{name}: what is known stays");
+    }
+    assert_eq!(ModelFacts::default().changed(&json!({})).unwrap(), ModelFacts::default());
+    assert!(ModelFacts::default().changed(&Value::Null).is_err());
 }

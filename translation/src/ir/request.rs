@@ -1,6 +1,6 @@
 //! A conversation and how the model is to go on.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::part::{CacheControl, Part};
 use crate::json::Json;
@@ -266,7 +266,7 @@ pub enum Summary {
 }
 
 /// How hard to think, from least to most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Effort {
     /// Not at all.

@@ -1,5 +1,10 @@
 //! Wire formats: one folder for each, behind one trait.
 //!
+//! - [`openai_chat`]: OpenAI chat completions.
+//! - [`anthropic_messages`]: Anthropic's Messages API.
+//! - [`gemini_generate`]: Gemini's `generateContent`.
+//! - [`openai_responses`]: OpenAI's Responses API.
+//! - [`embeddings`]: embeddings, which are no chat.
 //! - [`openai_error`]: the errors of OpenAI's APIs.
 //! - [`sse`]: server-sent events, whatever they carry.
 
@@ -11,7 +16,12 @@ use bytes::Bytes;
 use crate::facts::ModelFacts;
 use crate::ir::{self, Dropped, Event, ProviderError, TranslateError, Usage};
 
+pub mod anthropic_messages;
+pub mod embeddings;
+pub mod gemini_generate;
+pub mod openai_chat;
 pub mod openai_error;
+pub mod openai_responses;
 pub mod sse;
 mod unserved;
 
@@ -43,6 +53,12 @@ pub trait Protocol: Debug + Send + Sync {
     /// # Errors
     /// [`TranslateError`]: it is malformed.
     fn decode_request(&self, body: &[u8]) -> Result<ir::Request, TranslateError>;
+
+    /// Whether a client's request holds signatures that this gateway wrapped because they are another family's: a provider of this format would refuse them, so the
+    /// request has to be translated even where its format is the provider's own. Cheap: a search.
+    fn holds_foreign_signatures(&self, _body: &[u8]) -> bool {
+        false
+    }
 
     /// Writes a request for a provider.
     ///
@@ -243,10 +259,10 @@ impl Format {
     /// The format's implementation.
     pub fn protocol(self) -> &'static dyn Protocol {
         match self {
-            Self::OpenAiChat => &unserved::Unserved(Self::OpenAiChat),
-            Self::OpenAiResponses => &unserved::Unserved(Self::OpenAiResponses),
-            Self::AnthropicMessages => &unserved::Unserved(Self::AnthropicMessages),
-            Self::GeminiGenerate => &unserved::Unserved(Self::GeminiGenerate),
+            Self::OpenAiChat => &openai_chat::OpenAiChat,
+            Self::OpenAiResponses => &openai_responses::OpenAiResponses,
+            Self::AnthropicMessages => &anthropic_messages::AnthropicMessages,
+            Self::GeminiGenerate => &gemini_generate::GeminiGenerate,
             Self::BedrockConverse => &unserved::Unserved(Self::BedrockConverse),
         }
     }

@@ -88,11 +88,13 @@ pub fn decode(status: u16, body: &[u8]) -> ProviderError {
     let code = text("code").or_else(|| error["code"].as_i64().map(|code| code.to_string()));
     let kind = kind_of(status, code.as_deref(), text("type").as_deref());
     let message = message.unwrap_or_else(|| format!("the provider answered HTTP {status} without an error message"));
+    // A page of what stands in front of the provider.
+    let unread = document.is_none() && status >= 500;
     ProviderError {
         status: if status == 422 { 400 } else { client_status(kind, status) },
         param: text("param"),
         provider_type: text("type"),
-        code: code.map(Cow::Owned).or_else(|| document.is_none().then_some(Cow::Borrowed("bad_upstream_response"))),
+        code: code.map(Cow::Owned).or_else(|| unread.then_some(Cow::Borrowed("bad_upstream_response"))),
         ..ProviderError::new(kind, message)
     }
 }

@@ -1,104 +1,281 @@
-//! temp
+//! Whom a group calls: for each vendor its addresses, its wire formats and where it differs from the owner of the format. Data, one file for
+//! each vendor, and the list below.
+//!
+//! What a file says, the vendor's documentation says; where that is silent or differs by model, the file takes what no model of the vendor
+//! refuses. Where the client's format is one of the vendor's own the bytes pass through, so quirks count for translated requests only.
+
+use std::fmt::Write as _;
+
 use crate::protocol::{Format, Quirks};
-/// v
-#[derive(Debug)]
+
+/// Declares the file of each vendor and lists it.
+macro_rules! vendors {
+    ($($name:ident,)+) => {
+        $(mod $name;)+
+
+        /// In the order in which they are shown.
+        static ALL: &[Vendor] = &[$($name::VENDOR,)+];
+    };
+}
+
+vendors! {
+    openai,
+    openai_responses,
+    anthropic,
+    gemini,
+    azure_openai,
+    bedrock,
+    vertex,
+    openai_compatible,
+    deepseek,
+    groq,
+    mistral,
+    xai,
+    openrouter,
+    together,
+    fireworks,
+    cerebras,
+    perplexity,
+    moonshot,
+    qwen,
+    zhipu,
+    siliconflow,
+    ollama,
+    vllm,
+}
+
+/// A vendor, or a kind of server that an operator runs.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Vendor {
-    /// n
+    /// What config calls it, in a group's `providerType`.
     pub name: &'static str,
-    /// t
+    /// What people call it.
     pub title: &'static str,
-    /// b
+    /// Where it is, as its own SDK takes it, without a trailing slash. None where only the operator knows.
     pub base_url: Option<&'static str>,
-    /// f
+    /// What the operator's base URL looks like, where there is no default and it has a form.
+    pub base_url_example: Option<&'static str>,
+    /// The chat formats that it serves below its base URL, the preferred one first: what a client of another format is translated into.
     pub formats: &'static [Format],
-    /// m
+    /// Models that are served in other formats than those: the beginning of the name → formats. The first match counts.
+    pub model_formats: &'static [(&'static str, &'static [Format])],
+    /// Where below the base URL each format is served.
+    pub paths: Paths,
+    /// What a group gets instead whose `apiVersion` is a date: Azure's API before it had the version `v1`.
+    pub dated: Option<Dated>,
+    /// Where below the base URL its models are listed.
     pub models_path: Option<&'static str>,
-    /// a
+    /// How a request proves who sends it.
     pub auth: Auth,
-    /// q
+    /// How a request says for which version of the API it is written.
+    pub api_version: ApiVersion,
+    /// Bodies of the Anthropic format carry this `anthropic_version` and no `model`, which stands in the URL (Vertex).
+    pub anthropic_body_version: Option<&'static str>,
+    /// Where it differs from the owner of the format.
     pub quirks: Quirks,
-    /// d
+    /// Its API reference.
     pub docs: &'static str,
 }
-/// a
+
+/// Paths below the base URL. `{model}` is the place of the model's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Paths {
+    /// [`Format::OpenAiChat`].
+    pub chat: &'static str,
+    /// [`Format::OpenAiResponses`].
+    pub responses: &'static str,
+    /// [`Format::AnthropicMessages`].
+    pub messages: &'static str,
+    /// The same, streamed.
+    pub messages_stream: &'static str,
+    /// [`Format::GeminiGenerate`].
+    pub generate: &'static str,
+    /// The same, streamed.
+    pub generate_stream: &'static str,
+    /// [`Format::BedrockConverse`].
+    pub converse: &'static str,
+    /// The same, streamed.
+    pub converse_stream: &'static str,
+}
+
+/// What a vendor serves under an `apiVersion` that is a date.
+#[derive(Clone, Copy, Debug)]
+pub struct Dated {
+    /// As [`Vendor::formats`].
+    pub formats: &'static [Format],
+    /// As [`Vendor::paths`].
+    pub paths: Paths,
+}
+
+/// How a request proves who sends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Auth {
-    /// b
+    /// `Authorization: Bearer <key>`.
     Bearer,
-    /// x
+    /// `x-api-key: <key>`, as Anthropic has it.
     XApiKey,
-    /// g
+    /// `x-goog-api-key: <key>`.
     GoogApiKey,
-    /// az
+    /// `api-key: <key>`.
     AzureApiKey,
-    /// aws
+    /// A signature made with an AWS access key (Signature Version 4).
     AwsSigV4,
-    /// sa
+    /// An access token got with the JSON key of a Google service account.
     GoogleServiceAccount,
 }
-static ALL: &[Vendor] = &[
-    Vendor {
-        name: "openai",
-        title: "",
-        base_url: None,
-        formats: &[Format::OpenAiChat, Format::OpenAiResponses],
-        models_path: None,
-        auth: Auth::Bearer,
-        quirks: Quirks::NONE,
-        docs: "",
+
+/// How a request says for which version of the API it is written. A group's `apiVersion` sets it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApiVersion {
+    /// It does not: `apiVersion` has no meaning.
+    None,
+    /// In this header, which must be there.
+    Header {
+        /// Name of the header.
+        name: &'static str,
+        /// Its value where the group sets none.
+        default: &'static str,
     },
-    Vendor {
-        name: "openai_responses",
-        title: "",
-        base_url: None,
-        formats: &[Format::OpenAiResponses],
-        models_path: None,
-        auth: Auth::Bearer,
-        quirks: Quirks::NONE,
-        docs: "",
+    /// In this parameter of the query, where the group sets one.
+    Query {
+        /// Name of the parameter.
+        name: &'static str,
     },
-    Vendor {
-        name: "openai_compatible",
+}
+
+impl Paths {
+    /// As each format's owner has them, but Anthropic's below a base URL that ends in `/v1`, as that of OpenAI and those compatible with it.
+    pub const OPENAI: Self = Self { messages: "/messages", messages_stream: "/messages", ..Self::OWN };
+
+    /// As each format's owner has them.
+    pub const OWN: Self = Self {
+        chat: "/chat/completions",
+        responses: "/responses",
+        messages: "/v1/messages",
+        messages_stream: "/v1/messages",
+        generate: "/v1beta/models/{model}:generateContent",
+        generate_stream: "/v1beta/models/{model}:streamGenerateContent?alt=sse",
+        converse: "/model/{model}/converse",
+        converse_stream: "/model/{model}/converse-stream",
+    };
+
+    fn of(&self, format: Format, stream: bool) -> &'static str {
+        match (format, stream) {
+            (Format::OpenAiChat, _) => self.chat,
+            (Format::OpenAiResponses, _) => self.responses,
+            (Format::AnthropicMessages, false) => self.messages,
+            (Format::AnthropicMessages, true) => self.messages_stream,
+            (Format::GeminiGenerate, false) => self.generate,
+            (Format::GeminiGenerate, true) => self.generate_stream,
+            (Format::BedrockConverse, false) => self.converse,
+            (Format::BedrockConverse, true) => self.converse_stream,
+        }
+    }
+}
+
+impl Vendor {
+    /// Compatible with OpenAI, and nothing else is known: what a file starts from.
+    const COMPATIBLE: Self = Self {
+        name: "",
         title: "",
         base_url: None,
+        base_url_example: None,
         formats: &[Format::OpenAiChat],
-        models_path: None,
+        model_formats: &[],
+        paths: Paths::OPENAI,
+        dated: None,
+        models_path: Some("/models"),
         auth: Auth::Bearer,
+        api_version: ApiVersion::None,
+        anthropic_body_version: None,
         quirks: Quirks::COMPATIBLE,
         docs: "",
-    },
-    Vendor {
-        name: "anthropic",
-        title: "",
-        base_url: None,
-        formats: &[Format::AnthropicMessages],
-        models_path: None,
-        auth: Auth::XApiKey,
-        quirks: Quirks::NONE,
-        docs: "",
-    },
-    Vendor {
-        name: "gemini",
-        title: "",
-        base_url: None,
-        formats: &[Format::GeminiGenerate],
-        models_path: None,
-        auth: Auth::GoogApiKey,
-        quirks: Quirks::NONE,
-        docs: "",
-    },
-    Vendor {
-        name: "azure_openai",
-        title: "",
-        base_url: None,
-        formats: &[Format::OpenAiChat, Format::OpenAiResponses],
-        models_path: None,
-        auth: Auth::AzureApiKey,
-        quirks: Quirks::NONE,
-        docs: "",
-    },
-];
-/// b
+    };
+
+    /// The chat formats in which it serves `model`, the preferred one first, to a group with this `apiVersion`.
+    pub fn formats_of(&self, model: &str, api_version: Option<&str>) -> &'static [Format] {
+        let special = self.model_formats.iter().find(|(prefix, _)| model.starts_with(prefix));
+        match (special, self.dated_api(api_version)) {
+            (Some((_, formats)), _) => formats,
+            (None, Some(dated)) => dated.formats,
+            (None, None) => self.formats,
+        }
+    }
+
+    /// Path and query below the base URL of a chat request for `model`, to a group with this `apiVersion`.
+    pub fn path(&self, format: Format, model: &str, stream: bool, api_version: Option<&str>) -> String {
+        let paths = self.dated_api(api_version).map_or(&self.paths, |dated| &dated.paths);
+        let mut path = match paths.of(format, stream).split_once("{model}") {
+            Some((before, after)) => format!("{before}{}{after}", segment(model)),
+            None => paths.of(format, stream).to_owned(),
+        };
+        if let Some((name, value)) = self.version_query(api_version) {
+            let joint = if path.contains('?') { '&' } else { '?' };
+            // Writing to a text does not fail.
+            let _ = write!(path, "{joint}{name}={}", segment(value));
+        }
+        path
+    }
+
+    /// Path and query below the base URL of the list of models, to a group with this `apiVersion`.
+    pub fn models(&self, api_version: Option<&str>) -> Option<String> {
+        let path = self.models_path?;
+        // The list is part of the API of today only.
+        let version = self.version_query(api_version).filter(|_| self.dated_api(api_version).is_none());
+        Some(version.map_or_else(|| path.to_owned(), |(name, value)| format!("{path}?{name}={}", segment(value))))
+    }
+
+    /// The header that names the version of the API, to a group with this `apiVersion`.
+    pub fn version_header<'v>(&self, api_version: Option<&'v str>) -> Option<(&'static str, &'v str)> {
+        match self.api_version {
+            ApiVersion::Header { name, default } => Some((name, api_version.unwrap_or(default))),
+            ApiVersion::Query { .. } | ApiVersion::None => None,
+        }
+    }
+
+    /// Whether a group of it may set `apiVersion`.
+    pub fn takes_api_version(&self) -> bool {
+        self.api_version != ApiVersion::None
+    }
+
+    fn version_query<'v>(&self, api_version: Option<&'v str>) -> Option<(&'static str, &'v str)> {
+        match self.api_version {
+            ApiVersion::Query { name } => api_version.map(|version| (name, version)),
+            ApiVersion::Header { .. } | ApiVersion::None => None,
+        }
+    }
+
+    fn dated_api(&self, api_version: Option<&str>) -> Option<&Dated> {
+        self.dated
+            .as_ref()
+            .filter(|_| api_version.is_some_and(|version| version.starts_with(|c: char| c.is_ascii_digit())))
+    }
+}
+
+/// `text` as one segment of a path (RFC 3986, 3.3): the slashes of a resource name and the colons of an Amazon one are part of it.
+fn segment(text: &str) -> String {
+    let mut segment = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~@".contains(&byte) {
+            segment.push(char::from(byte));
+        } else {
+            // Writing to a text does not fail.
+            let _ = write!(segment, "%{byte:02X}");
+        }
+    }
+    segment
+}
+
+/// All vendors, in the order in which they are shown.
+pub fn all() -> &'static [Vendor] {
+    ALL
+}
+
+/// The vendor that config calls `name`.
 pub fn by_name(name: &str) -> Option<&'static Vendor> {
     ALL.iter().find(|vendor| vendor.name == name)
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,27 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{HeaderName, HeaderValue};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use shared::ids::new_id;
 use shared::secret::Secret;
 use shared::snapshot::{BalancePolicy, Group, SnapshotError, validate_base_url, validate_group};
+use translation::vendor::{self, Vendor};
 
 use super::keys::read_keys;
 use super::proxy::{PROXY_FIELDS, read_proxy};
+use super::translating::{keep_agreeing, merge_rows, read_translating};
 use super::view::GroupView;
 use crate::admin::fields::{Fields, Known, MASK_MARK, into_text, kind, merge, text_problem};
 use crate::error::{ApiError, camel_case};
 use crate::store::StoreError;
 use crate::store::groups::StoredGroup;
-
-/// Vendors, each with the base URL that its own SDK uses. One without must be given its base URL.
-const PROVIDERS: &[(&str, Option<&str>)] = &[
-    ("openai", Some("https://api.openai.com/v1")),
-    ("openai_responses", Some("https://api.openai.com/v1")),
-    ("openai_compatible", None),
-    ("anthropic", Some("https://api.anthropic.com")),
-    ("gemini", Some("https://generativelanguage.googleapis.com")),
-];
 
 /// Fields of a group. The last five are only read: taken, so that what was read can be sent back.
 pub(super) const FIELDS: &[Known] = &[
@@ -47,7 +40,11 @@ pub(super) const FIELDS: &[Known] = &[
     Known::new("enabled"),
     Known::new("proxyEnabled"),
     Known::new("proxyConfig"),
+    Known::new("upstreamStream"),
     Known::new("fakeStreaming"),
+    Known::new("unsupportedParameters"),
+    Known::new("modelFacts"),
+    Known::new("apiVersion"),
     Known::new("healthCheckEnabled"),
     Known::new("upstreamKeys"),
     Known::new("updatedAt"),
@@ -57,7 +54,7 @@ pub(super) const FIELDS: &[Known] = &[
 
 /// Longest name of a group or a model, in bytes.
 pub(super) const NAME_BYTES: usize = 128;
-const MODEL_BYTES: usize = 256;
+pub(super) const MODEL_BYTES: usize = 256;
 const URL_BYTES: usize = 2048;
 /// Longest value of a header, in bytes.
 const HEADER_BYTES: usize = 8192;
@@ -79,12 +76,12 @@ pub(super) fn replacement(body: Value, existing: Option<&StoredGroup>) -> Result
 
     let name = fields.required_text("groupName", NAME_BYTES).trim().to_owned();
     let provider_type = fields.required_text("providerType", NAME_BYTES);
-    let provider = PROVIDERS.iter().find(|(name, _)| *name == provider_type);
-    if provider.is_none() && !provider_type.is_empty() {
-        let names: Vec<&str> = PROVIDERS.iter().map(|(name, _)| *name).collect();
+    let vendor = vendor::by_name(&provider_type);
+    if vendor.is_none() && !provider_type.is_empty() {
+        let names: Vec<&str> = vendor::all().iter().map(|vendor| vendor.name).collect();
         fields.error("providerType", format!("must be one of {}, not {provider_type:?}", names.join(", ")));
     }
-    let base_url = read_base_url(&mut fields, provider.and_then(|(_, base_url)| *base_url));
+    let base_url = read_base_url(&mut fields, vendor);
     let upstream_keys = read_keys(&mut fields, group.map_or(&[], |group| group.upstream_keys.as_slice()));
     let models = arcs(fields.texts("models", MODEL_BYTES).unwrap_or_default());
     let model_aliases = read_aliases(&mut fields);
@@ -98,6 +95,7 @@ pub(super) fn replacement(body: Value, existing: Option<&StoredGroup>) -> Result
     }
     let retry_count = fields.integer("retryCount", 0, 100).and_then(|count| u32::try_from(count).ok());
     let priority = fields.integer("priority", i64::from(i32::MIN), i64::from(i32::MAX));
+    let translating = read_translating(&mut fields, vendor);
     let group = Group {
         id: group.map_or_else(|| new_id().into(), |group| Arc::clone(&group.id)),
         name: name.into(),
@@ -118,7 +116,10 @@ pub(super) fn replacement(body: Value, existing: Option<&StoredGroup>) -> Result
         test_model: fields.text("testModel", MODEL_BYTES).filter(|model| !model.is_empty()).map(Into::into),
         priority: priority.and_then(|priority| i32::try_from(priority).ok()).unwrap_or_default(),
         enabled: fields.boolean("enabled", true),
-        fake_streaming: fields.boolean("fakeStreaming", false),
+        upstream_stream: translating.upstream_stream,
+        unsupported_parameters: translating.unsupported_parameters,
+        model_facts: translating.model_facts,
+        api_version: translating.api_version,
         health_check_enabled: fields.boolean("healthCheckEnabled", true),
         outbound_proxy,
     };
@@ -153,6 +154,8 @@ pub(super) fn patched(patch: Value, existing: &StoredGroup) -> Result<StoredGrou
     }
     let mut readable = serde_json::to_value(GroupView::of(existing))
         .map_err(|error| ApiError::Internal(format!("a group cannot be written as JSON: {error}")))?;
+    keep_agreeing(&mut readable, &patch, existing.group.upstream_stream);
+    merge_rows(&mut readable, &mut patch);
     // Removed by the merge, they would be kept.
     let removed = ["headers", "proxyConfig"].into_iter().filter(|name| patch.get(*name).is_some_and(Value::is_null));
     let removed: Vec<_> = removed.collect();
@@ -175,10 +178,10 @@ fn is_stale(fields: &mut Fields, existing: Option<&StoredGroup>) -> bool {
     updated_at.is_some_and(|updated_at| updated_at.as_i64() != Some(existing.updated_at))
 }
 
-fn read_base_url(fields: &mut Fields, default: Option<&str>) -> String {
+fn read_base_url(fields: &mut Fields, vendor: Option<&Vendor>) -> String {
     let given = fields.text("baseUrl", URL_BYTES);
     let given = given.map(|url| url.trim().trim_end_matches('/').to_owned()).filter(|url| !url.is_empty());
-    match (given, default) {
+    match (given, vendor.and_then(|vendor| vendor.base_url)) {
         (Some(url), _) => {
             if let Err(error) = validate_base_url(&url) {
                 let (field, problem) = place(error);
@@ -188,7 +191,9 @@ fn read_base_url(fields: &mut Fields, default: Option<&str>) -> String {
         }
         (None, Some(default)) => default.to_owned(),
         (None, None) => {
-            fields.error("baseUrl", "is required for this providerType");
+            let example = vendor.and_then(|vendor| vendor.base_url_example);
+            let example = example.map(|url| format!(", such as {url}")).unwrap_or_default();
+            fields.error("baseUrl", format!("is required for this providerType{example}"));
             String::new()
         }
     }
@@ -283,71 +288,4 @@ fn place(error: SnapshotError) -> (String, String) {
         }
         other => (String::new(), other.to_string()),
     }
-}
-
-/// What a write of a group sends, for the OpenAPI document. `replacement` reads it.
-#[derive(Debug, utoipa::ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub struct GroupBody {
-    /// What people call it. Unique.
-    #[schema(example = "openai-primary", max_length = 128)]
-    pub group_name: String,
-    /// The vendor: `openai`, `openai_responses`, `openai_compatible`, `anthropic` or `gemini`.
-    #[schema(example = "openai")]
-    pub provider_type: String,
-    /// As the vendor's own SDK takes it (OpenAI's ends in `/v1`). Defaults to the vendor's; needed for `openai_compatible`.
-    #[schema(example = "https://api.openai.com/v1")]
-    pub base_url: Option<String>,
-    /// The vendor's keys. The mask of a stored key keeps that key; without the field all stay.
-    #[schema(example = json!(["sk-1", "sk-2"]))]
-    pub api_keys: Option<Vec<String>>,
-    /// Names of the models at the vendor.
-    #[schema(example = json!(["gpt-4o", "gpt-4o-mini"]))]
-    pub models: Option<Vec<String>>,
-    /// Name that clients ask for → name at the vendor.
-    pub model_aliases: Option<BTreeMap<String, String>>,
-    /// Request fields set where the client left them out. Also taken as `parameterDefaults`.
-    #[schema(value_type = Option<Object>, example = json!({"temperature": 0.7}))]
-    pub parameters: Option<Map<String, Value>>,
-    /// Request fields that replace the client's.
-    #[schema(value_type = Option<Object>)]
-    pub parameter_overrides: Option<Map<String, Value>>,
-    /// Headers sent with each upstream request, over the gateway's own. The mask of a stored value keeps
-    /// it; without the field all stay.
-    pub headers: Option<BTreeMap<String, String>>,
-    /// `round_robin`, `random` or `least_used`.
-    #[schema(default = "round_robin")]
-    pub balance_policy: Option<String>,
-    /// Further attempts in this group after the first one failed.
-    #[schema(default = 3, maximum = 100)]
-    pub retry_count: Option<u32>,
-    /// Seconds of one attempt up to the first byte of the answer; may be a fraction.
-    #[schema(default = 60)]
-    pub timeout: Option<f64>,
-    /// Requests a minute; 0 is no limit. Also taken as `rpm`.
-    #[schema(default = 0)]
-    pub rpm_limit: Option<u32>,
-    /// Model that probes use.
-    pub test_model: Option<String>,
-    /// The higher number goes first.
-    #[schema(default = 0)]
-    pub priority: Option<i32>,
-    /// Whether it may serve.
-    #[schema(default = true)]
-    pub enabled: Option<bool>,
-    /// Whether `proxyConfig` is in force.
-    #[schema(default = false)]
-    pub proxy_enabled: Option<bool>,
-    /// The proxy that its requests leave through. Without the field the stored one stays; null removes it.
-    pub proxy_config: Option<super::proxy::ProxyConfigBody>,
-    /// Ask the provider unstreamed and answer the client as a stream.
-    #[schema(default = false)]
-    pub fake_streaming: Option<bool>,
-    /// Whether background probes cover it.
-    #[schema(default = true)]
-    pub health_check_enabled: Option<bool>,
-    /// Switches stored upstream keys on and off, by id.
-    pub upstream_keys: Option<Vec<super::keys::UpstreamKeyBody>>,
-    /// What was read as `updatedAt`: the write is refused with 409 when the group has changed since.
-    pub updated_at: Option<i64>,
 }

@@ -1,10 +1,11 @@
 //! The upstream keys of a group: a new secret is a new key, a mask keeps the one it stands for.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::http::HeaderValue;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use shared::ids::new_id;
 use shared::secret::{Secret, mask};
 use shared::snapshot::UpstreamKey;
@@ -61,7 +62,7 @@ impl Chosen<'_> {
         if text.is_empty() {
             return Err("must not be empty".to_owned());
         }
-        let key = if text.contains(MASK_MARK) { self.masked(text)? } else { self.plain(text)? };
+        let key = if text.contains(MASK_MARK) { self.masked(text)? } else { self.plain(&on_one_line(text))? };
         if self.secrets.insert(key.secret.expose().to_owned()) {
             Ok(key)
         } else {
@@ -96,6 +97,14 @@ impl Chosen<'_> {
             secret: Secret::new(text),
             enabled: true,
         }))
+    }
+}
+
+/// The key file of a service account is JSON over many lines, and is kept on one. Other keys stay as they are.
+fn on_one_line(text: &str) -> Cow<'_, str> {
+    match serde_json::from_str::<Map<String, Value>>(text) {
+        Ok(file) => Value::Object(file).to_string().into(),
+        Err(_) => text.into(),
     }
 }
 

@@ -3,6 +3,8 @@
 mod body;
 mod keys;
 mod proxy;
+mod schema;
+mod translating;
 mod view;
 
 use axum::Json;
@@ -21,9 +23,9 @@ use crate::error::{ApiError, Problem};
 use crate::store::groups as store;
 use crate::store::groups::StoredGroup;
 
-pub use body::GroupBody;
 pub use keys::UpstreamKeyBody;
 pub use proxy::ProxyConfigBody;
+pub use schema::GroupBody;
 pub use view::{GroupView, ProxyConfigView, UpstreamKeyView};
 
 const NOT_FOUND: ApiError = ApiError::NotFound("the group was");

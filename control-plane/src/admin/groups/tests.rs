@@ -1,3 +1,5 @@
+mod translating;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,7 +29,8 @@ fn full() -> StoredGroup {
         "timeout": 1.5, "rpm": 60, "test_model": "m", "priority": -2, "enabled": false, "proxy_enabled": true,
         "proxy_config": {"type": "socks5", "host": "proxy.test", "port": 1080, "username": "u",
                          "password": "proxy-password-1", "bypass_local": false, "bypass_domains": ["a.test"]},
-        "fake_streaming": true, "health_check_enabled": false
+        "fake_streaming": true, "health_check_enabled": false, "unsupported_parameters": "reject",
+        "model_facts": {"m": {"max_output": 9, "off": null}}
     });
     let mut group = replacement(body, None).unwrap();
     group.created_at = 1;
@@ -82,6 +85,10 @@ fn every_field_has_its_place_and_no_secret_is_shown() {
     );
     assert_eq!(shown["timeout"], json!(1.5));
     assert_eq!(shown["rpmLimit"], 60);
+    assert_eq!((&shown["fakeStreaming"], &shown["upstreamStream"]), (&json!(true), &json!("never")));
+    assert_eq!(shown["unsupportedParameters"], "reject");
+    assert_eq!(shown["modelFacts"], json!({"m": {"maxOutput": 9, "off": null}}));
+    assert_eq!(shown["apiVersion"], Value::Null);
     assert_eq!(stored.group.outbound_proxy.as_ref().unwrap().scheme, ProxyScheme::Socks5);
     for secret in ["sk-first-key-0001", "a-long-header-secret", "proxy-password-1"] {
         assert!(!shown.to_string().contains(secret), "{secret}");
@@ -239,6 +246,36 @@ fn a_compatible_provider_needs_its_base_url() {
     let errors = bad(replacement(json!({"groupName": "n", "providerType": "openai_compatible"}), None));
     assert_eq!(errors, [("baseUrl".to_owned(), "is required for this providerType".to_owned())]);
     assert_eq!(bad_fields(replacement(json!({}), None)), ["groupName", "providerType", "baseUrl"]);
+}
+
+#[test]
+fn each_vendor_makes_a_group_with_its_base_url() {
+    for vendor in translation::vendor::all() {
+        let mut body = json!({"groupName": "n", "providerType": vendor.name});
+        if let Some(url) = vendor.base_url {
+            assert_eq!(&*replacement(body, None).unwrap().group.base_url, url);
+            continue;
+        }
+        let errors = bad(replacement(body.clone(), None));
+        assert!(errors[0].1.starts_with("is required for this providerType"), "{errors:?}");
+        let url = vendor.base_url_example.unwrap_or("http://host/v1");
+        assert!(vendor.base_url_example.is_none() || errors[0].1.ends_with(url), "{errors:?}");
+        body["baseUrl"] = json!(url);
+        assert_eq!(&*replacement(body, None).unwrap().group.base_url, url);
+    }
+    let errors = bad(replacement(json!({"groupName": "n", "providerType": "opanai"}), None));
+    assert!(errors[0].1.contains("openai, openai_responses, anthropic, gemini, azure_openai, bedrock"), "{errors:?}");
+}
+
+#[test]
+fn the_key_file_of_a_service_account_is_kept_on_one_line() {
+    let file = "{\n  \"type\": \"service_account\",\n  \"private_key\": \"-----BEGIN\\nabc\\n\"\n}\n";
+    let body = json!({"groupName": "n", "providerType": "vertex", "baseUrl": "https://host/v1", "apiKeys": [file]});
+    let stored = replacement(body.clone(), None).unwrap();
+    let secret = stored.group.upstream_keys[0].secret.expose();
+    assert_eq!(secret, r#"{"type":"service_account","private_key":"-----BEGIN\nabc\n"}"#);
+    let again = replacement(body, Some(&stored)).unwrap();
+    assert_eq!(again.group.upstream_keys, stored.group.upstream_keys, "the same file is the same key");
 }
 
 #[test]

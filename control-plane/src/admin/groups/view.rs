@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Map, Number, Value};
 use shared::secret::mask;
-use shared::snapshot::{OutboundProxy, UpstreamKey};
+use shared::snapshot::{OutboundProxy, UpstreamKey, UpstreamStream};
 use utoipa::ToSchema;
 
 use crate::store::groups::StoredGroup;
@@ -58,8 +58,17 @@ pub struct GroupView {
     pub proxy_enabled: bool,
     /// The proxy that its requests leave through.
     pub proxy_config: Option<ProxyConfigView>,
-    /// Ask the provider unstreamed and answer the client as a stream.
+    /// Whether the provider is asked for a stream: `auto` (as the client asks), `always` or `never`.
+    pub upstream_stream: &'static str,
+    /// Whether `upstreamStream` is `never`.
     pub fake_streaming: bool,
+    /// What to do with request fields that the provider's API cannot express: `drop` or `reject`.
+    pub unsupported_parameters: &'static str,
+    /// Beginning of a model's name → facts that differ from what the gateway knows of the model.
+    #[schema(value_type = Object)]
+    pub model_facts: Map<String, Value>,
+    /// Version of the provider's API; null is the vendor's default.
+    pub api_version: Option<String>,
     /// Whether background probes cover it.
     pub health_check_enabled: bool,
     /// When it was made, epoch milliseconds.
@@ -139,7 +148,11 @@ impl GroupView {
             enabled: group.enabled,
             proxy_enabled: stored.proxy_enabled,
             proxy_config: group.outbound_proxy.as_ref().map(ProxyConfigView::of),
-            fake_streaming: group.fake_streaming,
+            upstream_stream: group.upstream_stream.as_str(),
+            fake_streaming: group.upstream_stream == UpstreamStream::Never,
+            unsupported_parameters: group.unsupported_parameters.as_str(),
+            model_facts: group.model_facts.clone(),
+            api_version: group.api_version.as_ref().map(ToString::to_string),
             health_check_enabled: group.health_check_enabled,
             created_at: stored.created_at,
             updated_at: stored.updated_at,

@@ -15,7 +15,9 @@ use shared::pb::node_message::Message as Up;
 use shared::pb::usage_service_client::UsageServiceClient;
 use shared::pb::{self, ControlMessage, NodeMessage, UsageAck, UsageBatch};
 use shared::secret::Secret;
-use shared::snapshot::{BalancePolicy, Delta, Group, GroupPolicy, ProxyKey, Snapshot, UpstreamKey};
+use shared::snapshot::{
+    BalancePolicy, Delta, Group, GroupPolicy, ProxyKey, Snapshot, UnsupportedParameters, UpstreamKey, UpstreamStream,
+};
 use shared::telemetry::Metrics;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -255,7 +257,10 @@ pub(super) fn group(name: &str) -> Group {
         test_model: None,
         priority: 0,
         enabled: true,
-        fake_streaming: false,
+        upstream_stream: UpstreamStream::default(),
+        unsupported_parameters: UnsupportedParameters::default(),
+        model_facts: Map::new(),
+        api_version: None,
         health_check_enabled: false,
         outbound_proxy: None,
     }

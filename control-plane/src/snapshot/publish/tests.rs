@@ -9,7 +9,7 @@ use serde_json::Map;
 use shared::crypto::SealingKey;
 use shared::drain::Tasks;
 use shared::ids::new_id;
-use shared::snapshot::{BalancePolicy, Group};
+use shared::snapshot::{BalancePolicy, Group, UnsupportedParameters, UpstreamStream};
 use tokio::time::timeout;
 
 use super::{Position, Publisher, Update};
@@ -43,7 +43,10 @@ async fn add_group(store: &Store, name: &str) {
         test_model: None,
         priority: 0,
         enabled: true,
-        fake_streaming: false,
+        upstream_stream: UpstreamStream::default(),
+        unsupported_parameters: UnsupportedParameters::default(),
+        model_facts: Map::new(),
+        api_version: None,
         health_check_enabled: false,
         outbound_proxy: None,
     };

@@ -100,9 +100,16 @@ async fn viewers_read_and_operators_write() {
     let made = plane.call(Method::POST, "/admin/groups", &operator, &group("a")).await;
     assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
     let path = format!("/admin/groups/{}", made.json()["id"].as_str().unwrap());
-    for path in
-        ["/admin/status", "/admin/groups", "/admin/proxy-keys", "/admin/logs", "/admin/nodes", "/admin/audit", &path]
-    {
+    for path in [
+        "/admin/status",
+        "/admin/groups",
+        "/admin/providers",
+        "/admin/proxy-keys",
+        "/admin/logs",
+        "/admin/nodes",
+        "/admin/audit",
+        &path,
+    ] {
         for token in [&viewer, &operator, &admin] {
             assert_eq!(plane.get(path, token).await.status, StatusCode::OK, "{path}");
         }

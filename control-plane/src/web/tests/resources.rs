@@ -164,3 +164,58 @@ async fn the_status_counts_what_nodes_are_told() {
     let nodes = plane.get("/admin/nodes", &token).await.json();
     assert_eq!(nodes, json!({"items": [], "nextCursor": null}));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_vendors_that_a_group_can_name_are_listed() {
+    let (plane, token) = Plane::with_admin().await;
+    let listed = plane.get("/admin/providers", &token).await.json();
+    assert_eq!(listed["nextCursor"], Value::Null);
+    let items = listed["items"].as_array().unwrap();
+    let find = |name: &str| items.iter().find(|item| item["name"] == name).unwrap().clone();
+    assert_eq!(
+        find("anthropic"),
+        json!({"name": "anthropic", "title": "Anthropic", "defaultBaseUrl": "https://api.anthropic.com",
+               "baseUrlExample": null, "formats": ["anthropic_messages"], "takesApiVersion": true,
+               "docs": "https://platform.claude.com/docs/en/api/messages"})
+    );
+    assert_eq!(find("vertex")["formats"], json!(["gemini_generate", "anthropic_messages"]));
+    assert!(find("bedrock")["baseUrlExample"].as_str().unwrap().contains("bedrock-runtime"));
+    let body = json!({"groupName": "g", "providerType": "opanai"});
+    let refused = plane.call(Method::POST, "/admin/groups", &token, &body).await;
+    assert_eq!(
+        (refused.status, refused.fields()),
+        (StatusCode::BAD_REQUEST, vec!["providerType".to_owned(), "baseUrl".to_owned()])
+    );
+    for item in items {
+        assert!(refused.text.contains(item["name"].as_str().unwrap()), "{item} is not named in {}", refused.text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_of_translation_are_stored() {
+    let (plane, token) = Plane::with_admin().await;
+    let mut body = group("first");
+    let settings = [
+        ("upstreamStream", json!("always")),
+        ("unsupportedParameters", json!("reject")),
+        ("modelFacts", json!({"gpt-4o": {"maxOutput": 100, "off": null}})),
+        ("providerType", json!("azure_openai")),
+        ("baseUrl", json!("https://resource.openai.azure.com")),
+        ("apiVersion", json!("2024-10-21")),
+    ];
+    for (name, value) in &settings {
+        body[*name] = value.clone();
+    }
+    let made = plane.call(Method::POST, "/admin/groups", &token, &body).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+    let path = format!("/admin/groups/{}", made.json()["id"].as_str().unwrap());
+    let read = plane.get(&path, &token).await.json();
+    for (name, value) in &settings {
+        assert_eq!(read[*name], *value, "{name}");
+    }
+    assert_eq!(read["fakeStreaming"], false);
+    let patched = plane.call(Method::PATCH, &path, &token, &json!({"fake_streaming": true, "apiVersion": null})).await;
+    assert_eq!(patched.status, StatusCode::OK, "{}", patched.text);
+    let read = plane.get(&path, &token).await.json();
+    assert_eq!((&read["upstreamStream"], &read["apiVersion"]), (&json!("never"), &Value::Null));
+}

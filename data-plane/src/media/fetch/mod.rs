@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Request, Uri};
 use http_body_util::{BodyExt as _, Full};
@@ -16,7 +15,7 @@ use translation::ir::media::{kind_of, mime_of_name, normal_mime};
 
 use super::guard::{Connector, Guard};
 use crate::respond::collect::is_packed;
-use crate::upstream::{Exit, Pool, Upstream};
+use crate::upstream::{Exit, Pool, RequestBody, Upstream};
 
 /// Redirects that are followed, each checked like the first URL.
 const REDIRECTS: usize = 3;
@@ -75,7 +74,7 @@ pub enum Way<'w> {
 }
 
 impl Way<'_> {
-    fn send(self, request: Request<Full<Bytes>>) -> ResponseFuture {
+    fn send(self, request: Request<RequestBody>) -> ResponseFuture {
         match self {
             Self::Direct(pool) => pool.request(request),
             Self::Proxy(upstream, exit) => upstream.send(exit, request),
@@ -179,8 +178,8 @@ fn redirected(uri: &Uri, location: &str) -> Option<Uri> {
     read(&text)
 }
 
-fn request(uri: Uri) -> Request<Full<Bytes>> {
-    let mut request = Request::new(Full::default());
+fn request(uri: Uri) -> Request<RequestBody> {
+    let mut request = Request::new(RequestBody::Whole(Full::default()));
     *request.uri_mut() = uri;
     let headers = request.headers_mut();
     headers.insert(USER_AGENT, AGENT);

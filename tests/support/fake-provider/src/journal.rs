@@ -56,9 +56,16 @@ impl Received {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    /// The upstream key that the request carried.
+    /// The upstream key that the request carried, in whichever header.
     pub fn key(&self) -> &str {
-        self.header("authorization").strip_prefix("Bearer ").unwrap_or_default()
+        let own = ["x-api-key", "x-goog-api-key", "api-key"].iter().map(|name| self.header(name));
+        let bearer = self.header("authorization").strip_prefix("Bearer ").unwrap_or_default();
+        own.chain([bearer]).find(|key| !key.is_empty()).unwrap_or_default()
+    }
+
+    /// The query, without its question mark; empty when there is none.
+    pub fn query(&self) -> &str {
+        self.path.split_once('?').map_or("", |(_, query)| query)
     }
 
     /// The body as JSON; null when it is none.
@@ -76,6 +83,7 @@ impl Received {
         json!({
             "method": self.method,
             "path": self.path,
+            "query": self.query(),
             "headers": headers,
             "body": String::from_utf8_lossy(&self.body),
             "atMs": self.at_ms,

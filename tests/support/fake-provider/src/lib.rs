@@ -1,24 +1,67 @@
-//! A scriptable stand-in for an OpenAI-format provider. It answers as the recorded traffic of the real one does, and misbehaves
-//! on demand: errors, delays, cut connections, bytes that are no HTTP.
+//! A scriptable stand-in for the vendors: OpenAI and those compatible with it, Azure OpenAI, Anthropic and Gemini, all at the paths
+//! that they have. It answers as their documentation and recorded traffic of theirs say, refuses what they refuse, and misbehaves
+//! on demand: errors, delays, cut connections, bytes that are no HTTP. It is a reading of its own of what the vendors document: it
+//! shares no code with what translates between them.
 //!
-//! - [`script`]: what an answer is to be.
-//! - [`queue`]: which script answers which request.
-//! - `chat`: the request as far as it matters here, and the wire format of the answer.
-//! - `body`: an answer's body as it leaves, chunk by chunk.
+//! In the order in which a request meets them:
+//! - `wire`: the accept loop. `control`: the control routes.
 //! - [`journal`]: what was received, and how it ended.
-//! - `handle`: the routes.
-//! - `wire`: the accept loop.
+//! - `route`: which API a path is. `vendor`: how a vendor authenticates, what its errors and headers are. `form`: uploads.
+//! - [`queue`]: which script answers which request. [`script`]: what an answer is to be. `replay`: answers from recordings.
+//! - `call`: a request on its way. `openai`, `anthropic`, `gemini`: a file for each API.
+//! - `speech`: what the model says, whatever the format. `example`: values that fit a schema. `signature`, `vector`: what looks
+//!   random and is not. `shelf`: what is remembered.
+//! - `stream`: what a script does to a stream. `send`: what it does to an answer. `body`: the body as it leaves.
+//!
+//! # Which script answers
 //!
 //! A request is answered by the first of these that says how: a field `fake` in its body, a header `x-fake-script`, the queue of
-//! its key, the queue of its model, the queue for all, the model's name (`fake-error-429`, see
-//! [`script::Script::for_model`]). Otherwise it gets a plain answer.
+//! its upstream key, the queue of its model (for requests without one: of its path), the queue for all, the model's name
+//! (`fake-error-429`, see [`script::Script::for_model`]). Otherwise it gets a plain answer: a greeting; a call of the first tool,
+//! if it offers tools and does not answer one; a JSON document, if it wants one that fits a schema.
+//!
+//! # Control routes
+//!
+//! For tests in other languages. `POST /_fake/script` takes one script:
+//!
+//! ```json
+//! { "target": { "model": "gpt-4o" }, "kind": "error", "values": { "status": 429 }, "apply": "once" }
+//! ```
+//!
+//! - `target`: `"all"` (also without it), `{ "key": .. }`, `{ "model": .. }`.
+//! - `apply`: `"once"` (also without it), `{ "times": n }`, `"always"`.
+//! - `kind`, and what it reads of `values`; all else in there are fields of [`script::Script`]: `script` (only those),
+//!   `saying` (`text`), `thinking` (`text`), `refusal` (`text`), `blocked` (`reason`), `tool_calls` (`calls`: names, and
+//!   arguments as objects or texts), `error` (`status`, `error`), `paced` (`chunks`, `every_ms`), `endless` (`every_ms`),
+//!   `verbatim` (`status`, `content_type`, `body`), `sse` (`events`), `json` (`document`), `recording` (`recording`: a path;
+//!   `seed`), `echo`.
+//!
+//! `DELETE /_fake/script` forgets all scripts, `GET /_fake/journal` tells what was received, `DELETE /_fake/journal` forgets it.
+//! `/_script` takes lists of scripts field by field (`{ "for": target, "scripts": [..], "always": .. }`), and `/_requests` is the
+//! journal under its older name.
 
+mod anthropic;
 mod body;
-mod chat;
+mod call;
+mod control;
+mod example;
+mod form;
+mod gemini;
 mod handle;
 pub mod journal;
+mod openai;
 pub mod queue;
+mod refusal;
+mod replay;
+mod route;
 pub mod script;
+mod send;
+mod shelf;
+mod signature;
+mod speech;
+mod stream;
+mod vector;
+mod vendor;
 mod wire;
 
 use std::net::SocketAddr;
@@ -33,8 +76,11 @@ use shared::drain::Tasks;
 use tokio::net::TcpListener;
 
 use crate::journal::Journal;
+use crate::openai::files::File;
+use crate::openai::responses::Kept;
 use crate::queue::{Queues, Target};
 use crate::script::Script;
+use crate::shelf::Shelf;
 
 /// How many requests the journal holds by default.
 pub const DEFAULT_JOURNAL: usize = 10_000;
@@ -44,6 +90,9 @@ pub const DEFAULT_JOURNAL: usize = 10_000;
 pub(crate) struct Provider {
     pub(crate) journal: Journal,
     pub(crate) queues: Queues,
+    pub(crate) responses: Shelf<Kept>,
+    pub(crate) files: Shelf<File>,
+    pub(crate) batches: Shelf<serde_json::Value>,
 }
 
 /// A running fake provider. It stops when it is dropped.
@@ -71,13 +120,24 @@ impl FakeProvider {
     pub async fn with_journal(addr: SocketAddr, capacity: usize) -> std::io::Result<Self> {
         let listener = TcpListener::bind(addr).await?;
         let addr = listener.local_addr()?;
-        let provider = Arc::new(Provider { journal: Journal::new(capacity), queues: Queues::default() });
+        let provider = Arc::new(Provider {
+            journal: Journal::new(capacity),
+            queues: Queues::default(),
+            responses: Shelf::default(),
+            files: Shelf::default(),
+            batches: Shelf::default(),
+        });
         let tasks = Tasks::new();
         tasks.spawn("fake provider", wire::serve(listener, Arc::clone(&provider), tasks.clone()));
         Ok(Self { addr, provider, tasks })
     }
 
-    /// The `baseUrl` of a group that is to reach it.
+    /// Where all vendors' paths begin, without a slash at the end.
+    pub fn origin(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    /// The `baseUrl` of a group that is to reach it as an OpenAI-format provider.
     pub fn base_url(&self) -> String {
         format!("http://{}/v1", self.addr)
     }

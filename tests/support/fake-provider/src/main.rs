@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Parser;
 use fake_provider::{DEFAULT_JOURNAL, FakeProvider};
 
-/// A stand-in for an OpenAI-format provider. Scripts: POST /_script; what was received: GET /_requests.
+/// A stand-in for OpenAI, Azure OpenAI, Anthropic and Gemini. Scripts: POST /_fake/script; what was received: GET /_fake/journal.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// Where to listen; port 0 is a free one.

@@ -1,0 +1,89 @@
+//! `GET /admin/providers`: the vendors that a group can be of.
+
+use axum::Json;
+use serde::Serialize;
+use translation::protocol::Format;
+use translation::vendor::{self, Vendor};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::AppState;
+use crate::auth::Reader;
+use crate::error::Problem;
+
+/// All vendors, on one page.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProviderList {
+    /// The vendors.
+    pub items: Vec<ProviderView>,
+    /// Always null: there is one page.
+    pub next_cursor: Option<String>,
+}
+
+/// A vendor, as a group names it in `providerType`.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProviderView {
+    /// The `providerType`.
+    #[schema(example = "openai")]
+    pub name: &'static str,
+    /// What people call it.
+    #[schema(example = "OpenAI")]
+    pub title: &'static str,
+    /// What a group's `baseUrl` defaults to; null where it must be given.
+    #[schema(example = "https://api.openai.com/v1")]
+    pub default_base_url: Option<&'static str>,
+    /// What a base URL that must be given looks like, where it has a form.
+    pub base_url_example: Option<&'static str>,
+    /// Chat formats that it serves itself, the preferred one first: `openai_chat`, `openai_responses`, `anthropic_messages`,
+    /// `gemini_generate` or `bedrock_converse`. Clients of other formats are translated.
+    #[schema(example = json!(["openai_chat", "openai_responses"]))]
+    pub formats: Vec<&'static str>,
+    /// Whether a group of it may set `apiVersion`.
+    pub takes_api_version: bool,
+    /// Its API reference.
+    pub docs: &'static str,
+}
+
+impl ProviderView {
+    fn of(vendor: &Vendor) -> Self {
+        let special = vendor.model_formats.iter().flat_map(|(_, formats)| formats.iter());
+        let mut formats: Vec<_> = vendor.formats.iter().chain(special).copied().map(Format::name).collect();
+        // Those of special models may be among the others.
+        let mut seen = std::collections::HashSet::new();
+        formats.retain(|name| seen.insert(*name));
+        Self {
+            name: vendor.name,
+            title: vendor.title,
+            default_base_url: vendor.base_url,
+            base_url_example: vendor.base_url_example,
+            formats,
+            takes_api_version: vendor.takes_api_version(),
+            docs: vendor.docs,
+        }
+    }
+}
+
+/// The route of vendors.
+pub(crate) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(list))
+}
+
+/// List vendors
+///
+/// Those that this build knows, each as a group's `providerType` names it.
+#[utoipa::path(
+    get,
+    path = "/admin/providers",
+    operation_id = "listProviders",
+    tag = "groups",
+    responses(
+        (status = 200, description = "All vendors", body = ProviderList),
+        (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn list(_reader: Reader) -> Json<ProviderList> {
+    Json(ProviderList { items: vendor::all().iter().map(ProviderView::of).collect(), next_cursor: None })
+}

@@ -1,0 +1,52 @@
+//! Counting the tokens of a request: Anthropic's `/v1/messages/count_tokens`, Gemini's `:countTokens`, OpenAI's `/v1/responses/input_tokens`. Where no provider that serves the model speaks
+//! the client's format, the count is an estimate.
+
+use axum::body::Body;
+use bytes::Bytes;
+use serde_json::json;
+use translation::protocol::{Format, openai_error};
+
+use super::serve::{Asking, Reply};
+use crate::attempt::Failure;
+use crate::error::GatewayError;
+use crate::request::json::{Asked, JsonRequest};
+use crate::route::plan::Plan;
+use crate::usage::estimate::request::tokens_of_request;
+use crate::usage::meter::Meter;
+
+pub(super) async fn ask(
+    asking: &Asking<'_>,
+    asked: Asked<'static>,
+    body: Body,
+    meter: &mut Meter,
+) -> Result<Reply, Failure> {
+    let body = asking.body(body, meter).await?;
+    let request = JsonRequest::read(asked, &body)?;
+    meter.model = Some(request.model.to_string());
+    let plan = Plan::serving(asking.table, asking.principal, &request.model)?;
+    match asking.walk(plan, &request, meter).await {
+        Ok(answer) => Ok(Reply::bytes(answer)),
+        Err(failure) if counts_nothing(&failure) => Ok(Reply::Own(estimate(asking.format, &body))),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Whether no provider could be asked, or the one that was asked has no such endpoint: a 404 about the model has a document that says so.
+fn counts_nothing(failure: &Failure) -> bool {
+    match failure {
+        Failure::Gateway(error) => matches!(error, GatewayError::NoEndpoint { .. }),
+        Failure::Provider(said) => {
+            matches!(said.status.as_u16(), 404 | 405 | 501) && !openai_error::is_document(&said.body)
+        }
+    }
+}
+
+fn estimate(format: Format, body: &[u8]) -> Bytes {
+    let tokens = tokens_of_request(body);
+    let answer = match format {
+        Format::GeminiGenerate => json!({ "totalTokens": tokens }),
+        Format::OpenAiResponses => json!({ "object": "response.input_tokens", "input_tokens": tokens }),
+        _ => json!({ "input_tokens": tokens }),
+    };
+    answer.to_string().into()
+}

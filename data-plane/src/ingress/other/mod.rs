@@ -1,0 +1,165 @@
+//! The endpoints beside chat: older completions, embeddings, moderations, images, sound, reranking, counting tokens, and what providers keep: files, batches, responses.
+//!
+//! - [`serve`]: what they have in common with each other and with chat: one key, one plan, one usage record, errors in the client's shape.
+//! - `json`: a JSON body that names a model, passed on.
+//! - `count`: counting tokens, estimated where no provider of the client's format serves the model.
+//! - `embeddings`: translated between OpenAI's and Gemini's.
+//! - `upload`: a multipart body, passed on without being held.
+//! - `objects`: files, batches and responses, passed to the account that has them.
+
+mod count;
+mod embeddings;
+mod json;
+mod objects;
+mod serve;
+mod upload;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, Request, State};
+use axum::response::Response;
+use axum::routing::{MethodRouter, get, post};
+use translation::protocol::Format;
+
+use super::{Gateway, only_get, only_post, refuse, wrong_method};
+use crate::error::GatewayError;
+use crate::metrics::Api;
+use crate::request::json::Asked;
+use crate::request::upload::Destination;
+
+pub(super) use serve::{Wanted, serve};
+
+/// What OpenAI moderates with where the request names no model (API reference, "Create moderation").
+const MODERATION: &str = "omni-moderation-latest";
+
+/// What OpenAI draws with where the request names no model (API reference, "Create image").
+const IMAGES: &str = "dall-e-2";
+
+type Routes = Router<Arc<Gateway>>;
+
+/// All of them but Gemini's, whose methods stand behind the model's name.
+pub(super) fn routes() -> Routes {
+    Router::new()
+        .route("/v1/completions", json(Api::Completions, "/completions", None))
+        .route("/v1/embeddings", post(openai_embeddings).fallback(only_post))
+        .route("/v1/moderations", json(Api::Moderations, "/moderations", Some(MODERATION)))
+        .route("/v1/rerank", json(Api::Rerank, "/rerank", None))
+        .route("/v1/images/generations", json(Api::Images, "/images/generations", Some(IMAGES)))
+        .route("/v1/images/edits", multipart(Api::Images, "/images/edits", Some(IMAGES)))
+        .route("/v1/images/variations", multipart(Api::Images, "/images/variations", Some(IMAGES)))
+        .route("/v1/audio/speech", json(Api::Audio, "/audio/speech", None))
+        .route("/v1/audio/transcriptions", multipart(Api::Audio, "/audio/transcriptions", None))
+        .route("/v1/audio/translations", multipart(Api::Audio, "/audio/translations", None))
+        .route("/v1/files", get(list_files).post(create_file).fallback(only_get_or_post))
+        .route("/v1/files/{id}", get(file).delete(file).fallback(only_get_or_delete))
+        .route("/v1/files/{id}/content", get(file).fallback(only_get))
+        .route("/v1/batches", get(list_batches).post(create_batch).fallback(only_get_or_post))
+        .route("/v1/batches/{id}", get(batch).fallback(only_get))
+        .route("/v1/batches/{id}/cancel", post(batch).fallback(only_post))
+        .route("/v1/responses/{*rest}", get(response).post(response).delete(response).fallback(only_get_post_or_delete))
+        .route("/v1/messages/count_tokens", post(anthropic_count).fallback(only_post))
+        .route("/claude/v1/messages/count_tokens", post(anthropic_count).fallback(only_post))
+}
+
+/// A JSON endpoint of OpenAI's API.
+fn json(api: Api, path: &'static str, default_model: Option<&'static str>) -> MethodRouter<Arc<Gateway>> {
+    post(async move |State(gateway): State<Arc<Gateway>>, request: Request| {
+        let wanted = Wanted::Json(asked(Format::OpenAiChat, path, &request, default_model));
+        serve(&gateway, request, api, Format::OpenAiChat, wanted).await
+    })
+    .fallback(only_post)
+}
+
+/// A multipart endpoint of OpenAI's API.
+fn multipart(api: Api, path: &'static str, default_model: Option<&'static str>) -> MethodRouter<Arc<Gateway>> {
+    post(async move |State(gateway): State<Arc<Gateway>>, request: Request| {
+        let query = without_key(request.uri().query());
+        let wanted = Wanted::Upload(Destination { path, query, has_model: true, default_model });
+        serve(&gateway, request, api, Format::OpenAiChat, wanted).await
+    })
+    .fallback(only_post)
+}
+
+fn asked(format: Format, path: &'static str, request: &Request, default_model: Option<&'static str>) -> Asked<'static> {
+    Asked { format, path: path.into(), query: without_key(request.uri().query()), model: None, default_model }
+}
+
+/// The query without `key`, which may be the client's credential (<https://ai.google.dev/gemini-api/docs/api-key>).
+pub(super) fn without_key(query: Option<&str>) -> Option<String> {
+    let is_key = |pair: &&str| form_urlencoded::parse(pair.as_bytes()).any(|(name, _)| name == "key");
+    let left: Vec<&str> = query?.split('&').filter(|pair| !is_key(pair)).collect();
+    Some(left.join("&")).filter(|query| !query.is_empty())
+}
+
+async fn openai_embeddings(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    let wanted = Wanted::Embeddings(asked(Format::OpenAiChat, "/embeddings", &request, None));
+    serve(&gateway, request, Api::Embeddings, Format::OpenAiChat, wanted).await
+}
+
+async fn anthropic_count(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    let wanted = Wanted::Count(asked(Format::AnthropicMessages, "/messages/count_tokens", &request, None));
+    serve(&gateway, request, Api::CountTokens, Format::AnthropicMessages, wanted).await
+}
+
+async fn list_files(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    serve(&gateway, request, Api::Files, Format::OpenAiChat, Wanted::Collection).await
+}
+
+async fn create_file(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    let query = without_key(request.uri().query());
+    let wanted = Wanted::Upload(Destination { path: "/files", query, has_model: false, default_model: None });
+    serve(&gateway, request, Api::Files, Format::OpenAiChat, wanted).await
+}
+
+async fn file(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    serve(&gateway, request, Api::Files, Format::OpenAiChat, Wanted::Object).await
+}
+
+async fn list_batches(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    serve(&gateway, request, Api::Batches, Format::OpenAiChat, Wanted::Collection).await
+}
+
+async fn create_batch(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    serve(&gateway, request, Api::Batches, Format::OpenAiChat, Wanted::NewBatch).await
+}
+
+async fn batch(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    serve(&gateway, request, Api::Batches, Format::OpenAiChat, Wanted::Object).await
+}
+
+/// What stands below `/v1/responses`: the responses that a provider keeps, and what can be done with a request beside answering it (`compact`, `input_tokens`), which names a model.
+async fn response(State(gateway): State<Arc<Gateway>>, Path(rest): Path<String>, request: Request) -> Response {
+    let format = Format::OpenAiResponses;
+    let wanted = match (request.method(), rest.as_str()) {
+        (&http::Method::POST, "input_tokens") => {
+            Wanted::Count(asked(format, "/responses/input_tokens", &request, None))
+        }
+        (&http::Method::POST, _) if !rest.contains('/') => {
+            let path = request.uri().path().strip_prefix("/v1").unwrap_or_default().to_owned();
+            if !super::sticky::is_id(rest.as_str()) {
+                let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+                return refuse(&gateway, request, format, &GatewayError::UnknownRoute { method, path });
+            }
+            let query = without_key(request.uri().query());
+            Wanted::Json(Asked { format, path: path.into(), query, model: None, default_model: None })
+        }
+        _ => Wanted::Object,
+    };
+    serve(&gateway, request, Api::OpenAiResponses, format, wanted).await
+}
+
+async fn only_get_or_post(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    wrong_method(&gateway, request, "GET, HEAD, POST")
+}
+
+async fn only_get_or_delete(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    wrong_method(&gateway, request, "GET, HEAD, DELETE")
+}
+
+async fn only_get_post_or_delete(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    wrong_method(&gateway, request, "GET, HEAD, POST, DELETE")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,178 @@
+//! What providers keep: files, batches, responses. A request about one goes to the account that has it.
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::Method;
+use serde_json::json;
+use translation::ir::TranslateError;
+use translation::object::Object;
+use translation::protocol::Format;
+
+use super::super::sticky;
+use super::serve::{Asking, Reply};
+use super::without_key;
+use crate::attempt::{Answer, Failure};
+use crate::error::GatewayError;
+use crate::request::chat::read_error;
+use crate::request::object::ObjectRequest;
+use crate::respond::learn::Learn;
+use crate::route::owners::Owner;
+use crate::route::plan::{Candidate, Plan};
+use crate::usage::meter::Meter;
+
+/// A list: that of the first group in the order of the plan, or of the one that the client names.
+pub(super) async fn list(asking: &Asking<'_>, meter: &mut Meter) -> Result<Reply, Failure> {
+    let request = request(asking, Bytes::new())?;
+    let mut plan = across(asking, asking.pinned(), &request)?;
+    let first = plan.candidates.first().map(Owner::of);
+    if let Some(first) = first {
+        // Another group has another list.
+        first.narrow(&mut plan.candidates);
+    }
+    let answer = asking.walk(plan, &request, meter).await?;
+    Ok(learning(asking, answer))
+}
+
+/// A batch, made where its file is.
+pub(super) async fn new_batch(asking: &Asking<'_>, body: Body, meter: &mut Meter) -> Result<Reply, Failure> {
+    // The models of a batch stand in its file, which the gateway does not read.
+    if !asking.principal.key.allowed_models.is_empty() {
+        return Err(GatewayError::Forbidden("it is limited to some models, and a batch may ask for any").into());
+    }
+    let body = asking.body(body, meter).await?;
+    let object = Object::read(&body).map_err(read_error)?;
+    let file = object.string("input_file_id").map_err(GatewayError::field)?.ok_or_else(|| {
+        let problem = "the field 'input_file_id' is missing: it names the file that holds the requests";
+        GatewayError::field(TranslateError::invalid("input_file_id", problem))
+    })?;
+    if !sticky::is_id(&file) {
+        let problem = "the field 'input_file_id' is no id of a file";
+        return Err(GatewayError::field(TranslateError::invalid("input_file_id", problem)).into());
+    }
+    let request = request(asking, body.clone())?;
+    let question = ObjectRequest::get(Format::OpenAiChat, format!("/files/{file}"));
+    let plan = owners_plan(asking, &file, question, &request, meter).await?;
+    let answer = asking.walk(plan, &request, meter).await?;
+    Ok(learning(asking, answer))
+}
+
+/// What is kept under the id in the path.
+pub(super) async fn ask(asking: &Asking<'_>, body: Body, meter: &mut Meter) -> Result<Reply, Failure> {
+    let body = asking.body(body, meter).await?;
+    let request = request(asking, body)?;
+    let mut segments = request.path.split('/').skip(1);
+    let (collection, id) = (segments.next().unwrap_or_default(), segments.next().unwrap_or_default());
+    if let Some(own) = kept_here(asking, &request, collection, id) {
+        return Ok(Reply::Own(own.into()));
+    }
+    let (object, id) = (format!("/{collection}/{id}"), id.to_owned());
+    let unknown = request.method == Method::GET && asking.gateway.owners.of(&id).is_none();
+    let candidates = if unknown { distinct(across(asking, asking.pinned(), &request)?.candidates) } else { Vec::new() };
+    if candidates.len() > 1 {
+        // Who does not have it says so, and has done nothing.
+        let (gateway, client, deadline) = (asking.gateway, &asking.client, asking.deadline);
+        let (candidate, answer) = sticky::find(gateway, candidates, &request, client, meter, deadline).await?;
+        gateway.owners.learn(&id, Owner::of(&candidate));
+        return Ok(learning(asking, answer));
+    }
+    let question = ObjectRequest::get(request.format, object);
+    let plan = owners_plan(asking, &id, question, &request, meter).await?;
+    let answer = asking.walk(plan, &request, meter).await?;
+    if request.method == Method::DELETE {
+        asking.gateway.owners.forget(&id);
+        return Ok(reply(answer));
+    }
+    Ok(learning(asking, answer))
+}
+
+/// What this node itself keeps of the response `id`: one that a provider of another API gave.
+fn kept_here(asking: &Asking<'_>, request: &ObjectRequest, collection: &str, id: &str) -> Option<String> {
+    if collection != "responses" {
+        return None;
+    }
+    let kept = asking.gateway.conversations.of(&asking.principal.key.id);
+    let rest = request.path.strip_prefix("/responses/")?.strip_prefix(id)?;
+    match (&request.method, rest) {
+        (&Method::GET, "") => kept.response(id),
+        (&Method::GET, "/input_items") => kept.input_list(id),
+        (&Method::DELETE, "") => {
+            let deleted = json!({ "id": id, "object": "response", "deleted": true });
+            kept.forget(id).then(|| deleted.to_string())
+        }
+        _ => None,
+    }
+}
+
+/// The plan of `request` over the account that has the object `id`. Where this node does not remember which one that is, they are asked by `question`.
+async fn owners_plan(
+    asking: &Asking<'_>,
+    id: &str,
+    question: ObjectRequest,
+    request: &ObjectRequest,
+    meter: &mut Meter,
+) -> Result<Plan, Failure> {
+    let owner = match (asking.pinned(), asking.gateway.owners.of(id)) {
+        (None, Some(owner)) => owner,
+        (pinned, _) => {
+            let plan = across(asking, pinned, request)?;
+            if let [only] = &*plan.candidates {
+                Owner::of(only)
+            } else {
+                let candidates = distinct(plan.candidates);
+                let (gateway, client, deadline) = (asking.gateway, &asking.client, asking.deadline);
+                let owner = sticky::owner(gateway, candidates, question, client, meter, deadline).await?;
+                gateway.owners.learn(id, owner.clone());
+                owner
+            }
+        }
+    };
+    let mut plan = across(asking, Some(&owner.group), request)?;
+    owner.narrow(&mut plan.candidates);
+    Ok(plan)
+}
+
+fn across(asking: &Asking<'_>, pinned: Option<&str>, request: &ObjectRequest) -> Result<Plan, GatewayError> {
+    Plan::across(asking.table, asking.principal, pinned, |endpoint| request.is_served(endpoint))
+}
+
+/// Each account once, as far as that can be told: an upstream key may be in several groups.
+fn distinct(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
+    let mut seen: Vec<Candidate> = Vec::new();
+    candidates.retain(|candidate| {
+        let same = |other: &Candidate| {
+            other.group.group.base_url == candidate.group.group.base_url
+                && other.key.key.secret.expose() == candidate.key.key.secret.expose()
+        };
+        let new = !seen.iter().any(same);
+        if new {
+            seen.push(candidate.clone());
+        }
+        new
+    });
+    candidates
+}
+
+/// The client's request, as it goes on. A path that could lead elsewhere than it says is not served.
+fn request(asking: &Asking<'_>, body: Bytes) -> Result<ObjectRequest, GatewayError> {
+    let parts = asking.parts;
+    let path = parts.uri.path().strip_prefix("/v1").unwrap_or_default();
+    if !path.split('/').skip(1).all(sticky::is_id) {
+        let (method, path) = (parts.method.to_string(), parts.uri.path().to_owned());
+        return Err(GatewayError::UnknownRoute { method, path });
+    }
+    // A client that asks for the head of an answer alone gets it without the gateway's doing.
+    let method = if parts.method == Method::HEAD { Method::GET } else { parts.method.clone() };
+    let query = without_key(parts.uri.query());
+    Ok(ObjectRequest { format: asking.format, method, path: path.to_owned(), query, body })
+}
+
+fn learning(asking: &Asking<'_>, mut answer: Answer) -> Reply {
+    answer.learn = Some(Learn::new(&asking.gateway.owners, &answer.candidate));
+    reply(answer)
+}
+
+/// Responses are kept with their events, and can be asked for as a stream.
+fn reply(answer: Answer) -> Reply {
+    let events = answer.format == Format::OpenAiResponses;
+    Reply::Provider { answer: Box::new(answer), events, hide_usage: false }
+}

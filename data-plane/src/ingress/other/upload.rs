@@ -1,0 +1,43 @@
+//! A multipart body, passed on without being held.
+
+use axum::body::Body;
+
+use super::serve::{Asking, Reply};
+use crate::attempt::Failure;
+use crate::request::object::ObjectRequest;
+use crate::request::upload::{Destination, UploadRequest};
+use crate::respond::learn::Learn;
+use crate::route::plan::Plan;
+use crate::usage::meter::Meter;
+
+pub(super) async fn ask(
+    asking: &Asking<'_>,
+    destination: Destination,
+    body: Body,
+    meter: &mut Meter,
+) -> Result<Reply, Failure> {
+    // Whether there is a group for it is known before anything of it is read, where no model decides.
+    let without_model = if destination.has_model {
+        None
+    } else {
+        let object = ObjectRequest::get(asking.format, destination.path.to_owned());
+        let served = |endpoint: &_| object.is_served(endpoint);
+        Some(Plan::across(asking.table, asking.principal, asking.pinned(), served)?)
+    };
+    let request = UploadRequest::read(destination, &asking.parts.headers, body, &asking.gateway.limits).await?;
+    meter.request_bytes = request.bytes();
+    let plan = if let Some(plan) = without_model {
+        plan
+    } else {
+        meter.model = Some(request.model.clone());
+        Plan::serving(asking.table, asking.principal, &request.model)?
+    };
+    let kept = request.model.is_empty();
+    let answer = asking.walk(plan, &request, meter).await;
+    meter.request_bytes = request.bytes();
+    let mut answer = answer?;
+    if kept {
+        answer.learn = Some(Learn::new(&asking.gateway.owners, &answer.candidate));
+    }
+    Ok(Reply::bytes(answer))
+}

@@ -1,0 +1,124 @@
+//! Where the object is that a request names: the group, and the upstream key in it, that made it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, StatusCode};
+use tokio::time::Instant;
+use translation::protocol::Format;
+
+use super::Gateway;
+use crate::attempt::{Answer, ClientHeaders, Failure};
+use crate::error::GatewayError;
+use crate::request::object::ObjectRequest;
+use crate::respond::learn::first_string;
+use crate::route::owners::Owner;
+use crate::route::plan::{Candidate, Plan};
+use crate::usage::meter::Meter;
+
+/// The most candidates that are asked for one object.
+const MOST_ASKED: usize = 32;
+
+/// The same before a chat request, which waits for it.
+const MOST_ASKED_FOR_CHAT: usize = 8;
+
+/// For one of them to say whether it knows the object.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Narrows `plan` to the group whose account holds what a chat request refers to: the response before it, or a file. A request that names nothing such, or what no one knows,
+/// goes where it would have gone.
+pub(super) async fn follow(
+    gateway: &Gateway,
+    plan: &mut Plan,
+    format: Format,
+    body: &Bytes,
+    client: &ClientHeaders<'_>,
+    meter: &mut Meter,
+    deadline: Instant,
+) {
+    let openais = matches!(format, Format::OpenAiChat | Format::OpenAiResponses);
+    if !openais || plan.candidates.len() < 2 {
+        return;
+    }
+    let previous = if format == Format::OpenAiResponses { first_string(body, "previous_response_id") } else { None };
+    let named = previous.map(|id| (Format::OpenAiResponses, "/responses", id));
+    let file = || first_string(body, "file_id").filter(|id| id.starts_with("file"));
+    let named = named.or_else(|| file().map(|id| (Format::OpenAiChat, "/files", id)));
+    let Some((format, collection, id)) = named.filter(|(_, _, id)| is_id(id)) else { return };
+    if let Some(owner) = gateway.owners.of(id) {
+        owner.narrow(&mut plan.candidates);
+        return;
+    }
+    let object = ObjectRequest::get(format, format!("{collection}/{id}"));
+    // The question is about no model.
+    let candidates = plan.candidates.iter().take(MOST_ASKED_FOR_CHAT);
+    let candidates =
+        candidates.map(|candidate| Candidate { upstream_model: Arc::from(""), ..candidate.clone() }).collect();
+    if let Ok((candidate, _)) = find(gateway, candidates, &object, client, meter, deadline).await {
+        let owner = Owner::of(&candidate);
+        gateway.owners.learn(id, owner.clone());
+        owner.narrow(&mut plan.candidates);
+    }
+}
+
+/// Whether `id` can stand in a path as one segment that leads nowhere else.
+pub(super) fn is_id(id: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':' | b'~' | b'=');
+    !id.is_empty() && id.len() <= 512 && id.bytes().all(plain) && !id.bytes().all(|byte| byte == b'.')
+}
+
+/// Asks `candidates` for `object`, one after the other, until one does not say that it has no such thing.
+///
+/// # Errors
+/// [`Failure`]: what kept the first from answering that did not say so, or that none has it.
+pub(super) async fn find(
+    gateway: &Gateway,
+    candidates: Vec<Candidate>,
+    object: &ObjectRequest,
+    client: &ClientHeaders<'_>,
+    meter: &mut Meter,
+    deadline: Instant,
+) -> Result<(Candidate, Answer), Failure> {
+    let mut unknown: Option<Failure> = None;
+    let mut failed: Option<Failure> = None;
+    let able =
+        |candidate: &Candidate| candidate.group.endpoint.as_ref().is_some_and(|endpoint| object.is_served(endpoint));
+    for candidate in candidates.into_iter().filter(able).take(MOST_ASKED) {
+        let plan = Plan { candidates: vec![candidate.clone()], skipped: Vec::new() };
+        let until = deadline.min(Instant::now() + PATIENCE);
+        match gateway.attempts.walk(plan, object, client, meter, until).await {
+            Ok(answer) => return Ok((candidate, answer)),
+            Err(failure) if is_unknown(&failure) => drop(unknown.get_or_insert(failure)),
+            Err(failure) => drop(failed.get_or_insert(failure)),
+        }
+    }
+    let nothing = || GatewayError::NoGroup("no such object".to_owned()).into();
+    Err(failed.or(unknown).unwrap_or_else(nothing))
+}
+
+/// Whether the provider says that it has no such object, or no such endpoint. Some say so of an id that is not of their making with a 400, and a key that may not ask has made
+/// nothing.
+fn is_unknown(failure: &Failure) -> bool {
+    const UNKNOWN: [StatusCode; 3] = [StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED, StatusCode::BAD_REQUEST];
+    match failure {
+        Failure::Provider(said) => UNKNOWN.contains(&said.status),
+        Failure::Gateway(error) => matches!(error, GatewayError::Credentials { status: StatusCode::FORBIDDEN, .. }),
+    }
+}
+
+/// Asks for what cannot be asked of several: finds who has `object`, and says who it is.
+///
+/// # Errors
+/// As [`find`].
+pub(super) async fn owner(
+    gateway: &Gateway,
+    candidates: Vec<Candidate>,
+    object: ObjectRequest,
+    client: &ClientHeaders<'_>,
+    meter: &mut Meter,
+    deadline: Instant,
+) -> Result<Owner, Failure> {
+    let question = ObjectRequest { method: Method::GET, ..object };
+    find(gateway, candidates, &question, client, meter, deadline).await.map(|(candidate, _)| Owner::of(&candidate))
+}

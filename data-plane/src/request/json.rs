@@ -1,0 +1,148 @@
+//! A JSON request to an endpoint that is no chat and names a model: completions, embeddings, moderations, images, speech, reranking, counting tokens. Every byte
+//! of it passes but the model's name, where an alias maps it.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde_json::Value;
+use translation::ir::TranslateError;
+use translation::object::{Edits, Object};
+use translation::protocol::Format;
+
+use super::chat::{LONGEST_MODEL, read_error};
+use super::outgoing::{Outbound, Outgoing};
+use crate::error::GatewayError;
+use crate::provider::Call;
+use crate::route::plan::Candidate;
+
+/// Fields that no body may hold twice, see [`Object::once`].
+const ONCE: &[&str] = &["model", "stream"];
+
+/// Which endpoint is asked.
+#[derive(Clone, Debug)]
+pub struct Asked<'p> {
+    /// The format whose API has it.
+    pub format: Format,
+    /// Its path behind the version, or behind the model.
+    pub path: Cow<'p, str>,
+    /// The client's query, without a credential.
+    pub query: Option<String>,
+    /// The model, where the URL names it.
+    pub model: Option<String>,
+    /// The model that the provider takes where the request names none.
+    pub default_model: Option<&'static str>,
+}
+
+/// A JSON request to an endpoint that is no chat.
+#[derive(Debug)]
+pub struct JsonRequest<'b> {
+    asked: Asked<'b>,
+    object: Object<'b>,
+    /// The model, as the client named it.
+    pub model: Cow<'b, str>,
+    /// Whether the answer is to be a stream.
+    pub stream: bool,
+}
+
+impl<'b> JsonRequest<'b> {
+    /// Reads `body`.
+    ///
+    /// # Errors
+    /// [`GatewayError::Json`] with line and column, [`GatewayError::Field`] for a field of the wrong type.
+    pub fn read(asked: Asked<'b>, body: &'b Bytes) -> Result<Self, GatewayError> {
+        let object = Object::read(body).map_err(read_error)?;
+        object.once(ONCE).map_err(GatewayError::field)?;
+        let model = if let Some(model) = &asked.model {
+            Cow::Owned(model.clone())
+        } else {
+            let named = object.string("model").map_err(GatewayError::field)?;
+            named.or(asked.default_model.map(Cow::Borrowed)).ok_or_else(missing_model)?
+        };
+        check_model(&model)?;
+        // Speech says so in another field than the others.
+        let stream = object.flag("stream").map_err(GatewayError::field)?
+            || object.non_null("stream_format").is_some_and(|format| format == r#""sse""#);
+        Ok(Self { asked, object, model, stream })
+    }
+
+    /// A field's text.
+    pub fn text(&self, name: &'static str) -> Option<Cow<'b, str>> {
+        self.object.string(name).ok().flatten()
+    }
+
+    /// Whether the provider is asked for usage at the end of a stream, which the client has not asked for.
+    pub fn hides_usage(&self) -> bool {
+        self.stream && self.asked.path == "/completions" && self.object.get("stream_options").is_none()
+    }
+
+    fn edited(&self, candidate: &Candidate) -> Bytes {
+        let mut edits = self.object.edit();
+        if *candidate.upstream_model != *self.model {
+            if self.asked.model.is_none() {
+                edits.set_string("model", &candidate.upstream_model);
+            } else {
+                self.rename(&mut edits, &candidate.upstream_model);
+            }
+        }
+        if self.hides_usage()
+            && candidate.group.endpoint.as_ref().is_some_and(|endpoint| endpoint.quirks().stream_usage)
+        {
+            edits.set("stream_options", r#"{"include_usage":true}"#);
+        }
+        edits.apply()
+    }
+
+    /// Gemini's bodies may repeat the model of the URL, and must then name the same.
+    fn rename<'o>(&'o self, edits: &mut Edits<'o, '_>, model: &str) {
+        let name = if model.contains('/') { model.to_owned() } else { format!("models/{model}") };
+        if self.object.non_null("model").is_some() {
+            edits.set_string("model", &name);
+        }
+        for field in ["generateContentRequest", "generate_content_request", "requests"] {
+            let Some(Ok(mut value)) = self.object.non_null(field).map(serde_json::from_str::<Value>) else { continue };
+            let rename = |value: &mut Value| {
+                if let Some(named) = value.get_mut("model") {
+                    *named = Value::from(name.as_str());
+                }
+            };
+            match &mut value {
+                Value::Array(values) => values.iter_mut().for_each(rename),
+                value => rename(value),
+            }
+            edits.set(field, value.to_string());
+        }
+    }
+}
+
+impl Outbound for JsonRequest<'_> {
+    fn write(&self, candidate: &Candidate) -> Result<Outgoing, GatewayError> {
+        let Asked { format, path, query, .. } = &self.asked;
+        let call = Call { format: *format, model: &candidate.upstream_model, path, query: query.as_deref() };
+        let endpoint = candidate.endpoint()?;
+        let uri = endpoint.call(call)?;
+        let any_answer = *format == Format::OpenAiChat;
+        let outgoing = Outgoing::json(uri, self.edited(candidate), *format);
+        Ok(Outgoing { stream: self.stream, any_answer, beside_chat: true, ..outgoing })
+    }
+}
+
+/// No model is named, and the endpoint has none by default.
+pub fn missing_model() -> GatewayError {
+    let problem = "the field 'model' is missing: name a model, GET /v1/models lists them";
+    GatewayError::field(TranslateError::invalid("model", problem))
+}
+
+/// Refuses a name that cannot be a model's.
+///
+/// # Errors
+/// [`GatewayError::Field`].
+pub fn check_model(model: &str) -> Result<(), GatewayError> {
+    if model.len() <= LONGEST_MODEL {
+        return Ok(());
+    }
+    let problem = format!("the field 'model' is longer than {LONGEST_MODEL} bytes: no model has such a name");
+    Err(GatewayError::field(TranslateError::invalid("model", problem)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,52 @@
+//! A request about what a provider keeps: files, batches, responses. It passes as it is.
+
+use bytes::Bytes;
+use http::Method;
+use translation::protocol::Format;
+
+use super::outgoing::{Content, Outbound, Outgoing};
+use crate::error::GatewayError;
+use crate::provider::{Call, Endpoint};
+use crate::route::plan::Candidate;
+
+/// A request about what a provider keeps.
+#[derive(Clone, Debug)]
+pub struct ObjectRequest {
+    /// The format whose API has it.
+    pub format: Format,
+    /// How it is asked.
+    pub method: Method,
+    /// The path behind the version.
+    pub path: String,
+    /// Without a credential.
+    pub query: Option<String>,
+    /// JSON, or nothing.
+    pub body: Bytes,
+}
+
+impl ObjectRequest {
+    /// Asks for the object at `path`.
+    pub fn get(format: Format, path: String) -> Self {
+        Self { format, method: Method::GET, path, query: None, body: Bytes::new() }
+    }
+
+    /// Whether `endpoint` may have such a thing.
+    pub fn is_served(&self, endpoint: &Endpoint) -> bool {
+        let call = Call { format: self.format, model: "", path: &self.path, query: None };
+        endpoint.call(call).is_ok()
+    }
+}
+
+impl Outbound for ObjectRequest {
+    fn write(&self, candidate: &Candidate) -> Result<Outgoing, GatewayError> {
+        let (format, path, query) = (self.format, self.path.as_str(), self.query.as_deref());
+        let uri = candidate.endpoint()?.call(Call { format, model: "", path, query })?;
+        Ok(Outgoing {
+            method: self.method.clone(),
+            content: if self.body.is_empty() { Content::None } else { Content::Json },
+            any_answer: true,
+            beside_chat: true,
+            ..Outgoing::json(uri, self.body.clone(), format)
+        })
+    }
+}

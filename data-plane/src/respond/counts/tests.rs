@@ -1,0 +1,37 @@
+use translation::ir::Usage;
+
+use super::{usage, usage_in_tail};
+
+fn counts(body: &str) -> Option<(u64, u64)> {
+    usage(body.as_bytes()).map(|usage| (usage.input, usage.output))
+}
+
+#[test]
+fn each_endpoint_has_its_words() {
+    assert_eq!(counts(r#"{"data":[],"usage":{"prompt_tokens":4,"total_tokens":4}}"#), Some((4, 0)));
+    assert_eq!(counts(r#"{"usage":{"prompt_tokens":4,"completion_tokens":2,"total_tokens":6}}"#), Some((4, 2)));
+    assert_eq!(counts(r#"{"usage":{"type":"tokens","input_tokens":5,"output_tokens":7}}"#), Some((5, 7)));
+    assert_eq!(counts(r#"{"results":[],"usage":{"total_tokens":9}}"#), Some((9, 0)));
+    assert_eq!(counts(r#"{"embeddings":[],"usageMetadata":{"promptTokenCount":4}}"#), Some((4, 0)));
+    for none in
+        [r#"{"usage":{"type":"duration","seconds":3}}"#, r#"{"usage":null}"#, r#"{"usage":"x"}"#, "{}", "", "[1]"]
+    {
+        assert_eq!(counts(none), None, "{none}");
+    }
+    let images =
+        r#"{"usage":{"input_tokens":5,"output_tokens":7,"input_tokens_details":{"cached_tokens":2,"image_tokens":3}}}"#;
+    assert_eq!(usage(images.as_bytes()), Some(Usage { input: 5, output: 7, cached: 2, ..Usage::default() }));
+}
+
+#[test]
+fn the_last_usage_of_a_tail_counts() {
+    let tail = r#"AAAA"},"usage":{"input_tokens":1},"x":1}
+data: {"type":"image_generation.completed","usage": {"input_tokens":3,"output_tokens":4}, "z":[]}
+
+"#;
+    let usage = usage_in_tail(tail.as_bytes()).unwrap();
+    assert_eq!((usage.input, usage.output), (3, 4));
+    for none in ["", "\"usage\"", "\"usage\":{\"input_tokens\":", "\"usage\":null}"] {
+        assert!(usage_in_tail(none.as_bytes()).is_none(), "{none}");
+    }
+}

@@ -1,0 +1,34 @@
+use std::future::poll_fn;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{IdleTimer, Silence};
+
+#[tokio::test(start_paused = true)]
+async fn silence_beats_until_it_is_over() {
+    let mut timer = IdleTimer::beating(Duration::from_secs(40), Duration::from_secs(15));
+    let start = Instant::now();
+    let mut heard = Vec::new();
+    loop {
+        let silence = poll_fn(|context| timer.poll_silence(context)).await;
+        heard.push((start.elapsed().as_secs(), silence));
+        if silence == Silence::Over {
+            break;
+        }
+    }
+    assert_eq!(heard, [(15, Silence::Beat), (30, Silence::Beat), (40, Silence::Over)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_puts_the_beat_off() {
+    let mut timer = IdleTimer::beating(Duration::from_secs(40), Duration::from_secs(15));
+    let start = Instant::now();
+    tokio::time::advance(Duration::from_secs(10)).await;
+    timer.touch();
+    assert_eq!(poll_fn(|context| timer.poll_silence(context)).await, Silence::Beat);
+    assert_eq!(start.elapsed().as_secs(), 25);
+    timer.shorten(Duration::from_secs(20));
+    assert_eq!(poll_fn(|context| timer.poll_silence(context)).await, Silence::Over);
+    assert_eq!(start.elapsed().as_secs(), 30);
+}

@@ -1,0 +1,9 @@
+//! Anthropic's APIs (docs.claude.com/en/api), with the checks that its own makes of a request.
+
+mod check;
+pub(crate) mod count;
+mod history;
+pub(crate) mod messages;
+mod model;
+pub(crate) mod models;
+mod stream;

@@ -1,0 +1,133 @@
+//! One request on its way to the API that answers it, and what that API gives back.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use hyper::http::request::Parts;
+use serde_json::{Value, json};
+
+use crate::Provider;
+use crate::body::Step;
+use crate::form::Form;
+use crate::openai::chat::ChatRequest;
+use crate::refusal::Refusal;
+use crate::script::Script;
+use crate::speech::{Ask, Speech};
+use crate::vendor::{Vendor, query_value};
+
+/// An API: what it says to a request.
+pub(crate) type Api = fn(&Call<'_>) -> Result<Reply, Refusal>;
+
+/// How a request's body is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reads {
+    Nothing,
+    /// Chat completions, without a tree in between: the benchmark goes here.
+    Chat,
+    Json,
+    Form,
+}
+
+/// A body that has been read.
+#[derive(Debug)]
+pub(crate) enum Input<'a> {
+    Nothing,
+    Chat(Box<ChatRequest<'a>>),
+    Json(Value),
+    Form(Form),
+}
+
+/// A request for an answer of the provider.
+#[derive(Debug)]
+pub(crate) struct Call<'a> {
+    pub(crate) provider: &'a Provider,
+    pub(crate) vendor: Vendor,
+    pub(crate) parts: &'a Parts,
+    pub(crate) body: &'a Bytes,
+    pub(crate) key: &'a str,
+    /// Of what the path names: a response, a file, a model.
+    pub(crate) id: &'a str,
+    pub(crate) model: &'a str,
+    pub(crate) input: &'a Input<'a>,
+    pub(crate) script: &'a Script,
+    pub(crate) number: u64,
+}
+
+/// What an API answers, before the script bends it.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    Json(Value),
+    Bytes { content_type: String, body: Bytes },
+    Stream { content_type: &'static str, steps: VecDeque<Step> },
+}
+
+pub(crate) const EVENTS: &str = "text/event-stream; charset=utf-8";
+
+impl<'a> Call<'a> {
+    /// The body as JSON; null where the API takes another.
+    pub(crate) fn json(&self) -> &'a Value {
+        match self.input {
+            Input::Json(value) => value,
+            _ => &Value::Null,
+        }
+    }
+
+    /// The body as a form; an empty one where the API takes another.
+    pub(crate) fn form(&self) -> &'a Form {
+        const EMPTY: &Form = &Form::new();
+        match self.input {
+            Input::Form(form) => form,
+            _ => EMPTY,
+        }
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&'a str> {
+        self.parts.headers.get(name)?.to_str().ok()
+    }
+
+    /// A value of the query.
+    pub(crate) fn query(&self, name: &str) -> Option<String> {
+        query_value(self.parts.uri.query().unwrap_or_default(), name)
+    }
+
+    /// What the model says to `ask`, by the script.
+    pub(crate) fn speech<'s>(&'s self, ask: &Ask<'s>) -> Speech<'s> {
+        Speech::new(ask, self.script, self.script.echo.then(|| self.echo()), self.number)
+    }
+
+    /// An id under `prefix` for something that this request makes.
+    pub(crate) fn id_for(&self, prefix: &str) -> String {
+        format!("{prefix}fake-{:x}-{:x}", shared::time::now_ms(), self.number)
+    }
+
+    fn echo(&self) -> String {
+        let headers: Vec<_> = self
+            .parts
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect();
+        json!({
+            "method": self.parts.method.as_str(),
+            "path": self.parts.uri.to_string(),
+            "headers": headers,
+            "body": String::from_utf8_lossy(self.body),
+        })
+        .to_string()
+    }
+}
+
+/// The field `name` of `value` as text.
+pub(crate) fn text_of<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
+    value.get(name)?.as_str()
+}
+
+/// The list in the field `name` of `value`; an empty one where there is none.
+pub(crate) fn list_of<'a>(value: &'a Value, name: &str) -> &'a [Value] {
+    value.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// A count by words, for texts that have no tokens of their own here.
+pub(crate) fn words(text: &str) -> usize {
+    text.split_whitespace().count()
+}

@@ -1,0 +1,120 @@
+//! What the API refuses in a conversation: roles that it does not know, results without calls, calls without the signature of
+//! what was thought (ai.google.dev/gemini-api/docs/thought-signatures).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+use super::check::{field, list, parts};
+use crate::call::text_of;
+use crate::refusal::Refusal;
+use crate::signature;
+
+/// What may stand for a signature that nobody has, as documented.
+const DUMMIES: &[&str] = &["skip_thought_signature_validator", "context_engineering_is_the_way_to_go"];
+
+/// Checks the contents of `request`.
+pub(super) fn check(request: &Value, model: &str) -> Result<(), Refusal> {
+    let contents = list(request, "contents");
+    if contents.is_empty() {
+        return Err(Refusal::invalid("* GenerateContentRequest.contents: contents is not specified\n"));
+    }
+    for (at, content) in contents.iter().enumerate() {
+        if !matches!(text_of(content, "role"), None | Some("user" | "model" | "function")) {
+            return Err(Refusal::invalid("Please use a valid role: user, model."));
+        }
+        if parts(content).is_empty() {
+            let message = format!("* GenerateContentRequest.contents[{at}].parts: contents.parts must not be empty.\n");
+            return Err(Refusal::invalid(message));
+        }
+        if parts(content).iter().any(|part| part.as_object().is_none_or(|part| !has_data(part))) {
+            return Err(Refusal::invalid(
+                "Unable to submit request because it must have a text parameter. Add a text parameter and try again.",
+            ));
+        }
+    }
+    answers(contents)?;
+    signatures(contents, model)
+}
+
+fn has_data(part: &serde_json::Map<String, Value>) -> bool {
+    part.keys().any(|name| !matches!(name.as_str(), "thought" | "thoughtSignature" | "thought_signature"))
+}
+
+fn of_kind<'a>(content: &'a Value, name: &'a str) -> impl Iterator<Item = &'a Value> {
+    parts(content).iter().filter_map(move |part| field(part, name))
+}
+
+/// Calls are answered in the next content, as many as there are, by name; their object is an object.
+fn answers(contents: &[Value]) -> Result<(), Refusal> {
+    for (at, content) in contents.iter().enumerate() {
+        let calls = of_kind(content, "functionCall").count();
+        let answers =
+            |content: Option<&Value>| content.map_or(0, |content| of_kind(content, "functionResponse").count());
+        if calls > 0 && at + 1 < contents.len() && answers(contents.get(at + 1)) != calls {
+            return Err(Refusal::invalid(
+                "Please ensure that the number of function response parts is equal to the number of function call parts of the \
+                 function call turn.",
+            ));
+        }
+        let called = at.checked_sub(1).map_or(0, |before| of_kind(&contents[before], "functionCall").count());
+        if answers(Some(content)) > 0 && called == 0 {
+            return Err(Refusal::invalid(
+                "Please ensure that function response turn comes immediately after a function call turn.",
+            ));
+        }
+        for (index, answer) in of_kind(content, "functionResponse").enumerate() {
+            let path = format!("contents[{at}].parts[{index}].function_response");
+            if text_of(answer, "name").is_none_or(str::is_empty) {
+                let message = format!("* GenerateContentRequest.{path}.name: Name cannot be empty.\n");
+                return Err(Refusal::invalid(message));
+            }
+            if !answer["response"].is_object() {
+                let message =
+                    format!("Invalid value at '{path}.response' (type.googleapis.com/google.protobuf.Struct)");
+                return Err(Refusal::invalid(message));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// In the current turn, which begins with what the user last said, the first call of each step has its signature on models of the
+/// third generation. One that is there is one that was made here, wherever it stands.
+fn signatures(contents: &[Value], model: &str) -> Result<(), Refusal> {
+    let turn = contents
+        .iter()
+        .rposition(|content| {
+            text_of(content, "role") == Some("user") && of_kind(content, "functionResponse").next().is_none()
+        })
+        .unwrap_or(0);
+    for (at, content) in contents.iter().enumerate() {
+        let mut first = true;
+        for part in parts(content) {
+            let signature = field(part, "thoughtSignature").and_then(Value::as_str);
+            if signature.is_some_and(|signature| !known(signature)) {
+                return Err(Refusal::invalid("Corrupted thought signature."));
+            }
+            let Some(call) = field(part, "functionCall") else { continue };
+            if first && signature.is_none() && at >= turn && model.starts_with("gemini-3") {
+                return Err(Refusal::invalid(format!(
+                    "Function call is missing a thought_signature in functionCall parts. This is required for tools to work \
+                     correctly, and missing thought_signature may lead to degraded model performance. Additional data, function \
+                     call `default_api:{}` , position {}. Please refer to \
+                     https://ai.google.dev/gemini-api/docs/thought-signatures for more details.",
+                    text_of(call, "name").unwrap_or_default(),
+                    at + 1
+                )));
+            }
+            first = false;
+        }
+    }
+    Ok(())
+}
+
+fn known(signature: &str) -> bool {
+    let dummy = |text: &[u8]| DUMMIES.iter().any(|dummy| dummy.as_bytes() == text);
+    signature::is_ours(signature)
+        || dummy(signature.as_bytes())
+        || STANDARD.decode(signature).is_ok_and(|plain| dummy(&plain))
+}

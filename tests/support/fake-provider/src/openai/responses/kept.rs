@@ -1,0 +1,71 @@
+//! Responses that were stored.
+
+use serde_json::{Value, json};
+
+use super::super::page;
+use crate::call::{Call, Reply};
+use crate::refusal::Refusal;
+
+/// A response that was stored, with what it answered.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    pub(crate) response: Value,
+    pub(crate) input: Vec<Value>,
+    /// It was made in the background, and nobody has looked yet.
+    pub(crate) queued: bool,
+    pub(crate) cancelled: bool,
+}
+
+impl Kept {
+    /// As the API shows it now.
+    fn shown(&self) -> Value {
+        let mut response = self.response.clone();
+        if self.cancelled {
+            response["status"] = json!("cancelled");
+            response["output"] = json!([]);
+            response["usage"] = Value::Null;
+            response["completed_at"] = Value::Null;
+        }
+        response
+    }
+}
+
+/// `GET /v1/responses/{id}`. What was made in the background is done by the time that somebody looks.
+pub(crate) fn get(call: &Call<'_>) -> Result<Reply, Refusal> {
+    let kept = call.provider.responses.change(call.key, call.id, |kept| kept.queued = false);
+    kept.map(|kept| Reply::Json(kept.shown())).ok_or_else(|| unknown(call.id))
+}
+
+/// `DELETE /v1/responses/{id}`.
+pub(crate) fn delete(call: &Call<'_>) -> Result<Reply, Refusal> {
+    if call.provider.responses.remove(call.key, call.id) {
+        return Ok(Reply::Json(json!({ "id": call.id, "object": "response", "deleted": true })));
+    }
+    Err(unknown(call.id))
+}
+
+/// `POST /v1/responses/{id}/cancel`, which works for those in the background; once they are done it shows them.
+pub(crate) fn cancel(call: &Call<'_>) -> Result<Reply, Refusal> {
+    let kept = call.provider.responses.change(call.key, call.id, |kept| {
+        kept.cancelled |= kept.queued;
+        kept.queued = false;
+    });
+    let kept = kept.ok_or_else(|| unknown(call.id))?;
+    if kept.response["background"] != true {
+        return Err(Refusal::invalid("Cannot cancel a synchronous response."));
+    }
+    Ok(Reply::Json(kept.shown()))
+}
+
+/// `GET /v1/responses/{id}/input_items`, newest first unless asked otherwise.
+pub(crate) fn input_items(call: &Call<'_>) -> Result<Reply, Refusal> {
+    let mut items = call.provider.responses.get(call.key, call.id).ok_or_else(|| unknown(call.id))?.input;
+    if call.query("order").as_deref() != Some("asc") {
+        items.reverse();
+    }
+    Ok(Reply::Json(page(items)))
+}
+
+fn unknown(id: &str) -> Refusal {
+    Refusal::new(404, format!("Response with id '{id}' not found."))
+}

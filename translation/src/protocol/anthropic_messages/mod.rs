@@ -1,0 +1,127 @@
+//! Anthropic's Messages API, `POST /v1/messages` (API reference, "Messages").
+//!
+//! - `request`: reads a client's request.
+//! - `prompt`: writes a request for a provider.
+//! - `answer`: reads and writes whole answers.
+//! - `stream`: reads and writes streams.
+//! - `blocks`: content blocks as they are written.
+//! - `error`: reads and writes errors.
+//! - `schema`: fits a JSON schema to what structured outputs take.
+//! - `signature`: signatures of other families on their way through a client.
+//! - `usage`: token counts.
+//! - `watch`: what metering needs of traffic that passes through.
+//! - `lenient`: reads JSON of which only a part is known.
+
+mod answer;
+mod blocks;
+mod error;
+mod lenient;
+mod prompt;
+mod request;
+mod schema;
+mod signature;
+mod stream;
+mod usage;
+mod watch;
+
+use super::{Asked, Encoded, Format, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target};
+use crate::ir::{self, Finish, ProviderError, TranslateError, Usage};
+
+/// Anthropic's Messages API.
+#[derive(Clone, Copy, Debug)]
+pub struct AnthropicMessages;
+
+impl Protocol for AnthropicMessages {
+    fn format(&self) -> Format {
+        Format::AnthropicMessages
+    }
+
+    fn decode_request(&self, body: &[u8]) -> Result<ir::Request, TranslateError> {
+        request::decode(body)
+    }
+
+    fn holds_foreign_signatures(&self, body: &[u8]) -> bool {
+        signature::holds_foreign(body)
+    }
+
+    fn encode_request(&self, request: &ir::Request, target: &Target<'_>) -> Result<Encoded, TranslateError> {
+        prompt::encode(request, target)
+    }
+
+    fn decode_response(&self, body: &[u8]) -> Result<ir::Response, ProviderError> {
+        answer::decode(body)
+    }
+
+    fn encode_response(&self, response: &ir::Response, asked: &Asked) -> Vec<u8> {
+        answer::encode(response, asked)
+    }
+
+    fn decode_error(&self, status: u16, body: &[u8]) -> ProviderError {
+        error::decode(status, body)
+    }
+
+    fn encode_error(&self, error: &ProviderError, request_id: &str) -> (u16, Vec<u8>) {
+        error::encode(error, request_id)
+    }
+
+    fn error_event(&self, error: &ProviderError, request_id: &str) -> Vec<u8> {
+        error::event(error, Some(request_id).filter(|id| !id.is_empty()))
+    }
+
+    fn end_marker(&self) -> Option<&'static [u8]> {
+        Some(b"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n")
+    }
+
+    fn decoder(&self) -> Box<dyn StreamDecoder> {
+        Box::new(stream::Decoder::new())
+    }
+
+    fn encoder(&self, asked: Asked) -> Box<dyn StreamEncoder> {
+        Box::new(stream::Encoder::new(asked))
+    }
+
+    fn watcher(&self) -> Box<dyn StreamWatcher> {
+        Box::new(watch::Watcher::default())
+    }
+
+    fn usage(&self, body: &[u8]) -> Result<Option<Usage>, serde_json::Error> {
+        usage::of_answer(body)
+    }
+
+    fn usage_in_tail(&self, tail: &[u8]) -> Option<Usage> {
+        usage::in_tail(tail)
+    }
+}
+
+/// Why the model stopped, by Anthropic's `stop_reason` (translation specification, 3). A reason that is not known says nothing but that it did.
+fn finish_of(stop_reason: &str, called: bool) -> Finish {
+    match stop_reason {
+        "end_turn" | "stop_sequence" => Finish::Stop,
+        "tool_use" => Finish::ToolCalls,
+        "max_tokens" | "model_context_window_exceeded" | "compaction" => Finish::Length,
+        "refusal" => Finish::ContentFilter,
+        "pause_turn" => Finish::Pause,
+        _ if called => Finish::ToolCalls,
+        _ => Finish::Stop,
+    }
+}
+
+/// `stop_reason` for a client. Some vendors say that the model just stopped where it wants tools called; a client of Anthropic's would not call them.
+fn stop_reason_of(finish: Option<Finish>, stop_sequence: bool, called: bool, refused: bool) -> &'static str {
+    match finish {
+        Some(Finish::ToolCalls) => "tool_use",
+        Some(Finish::Length) => "max_tokens",
+        Some(Finish::ContentFilter) => "refusal",
+        Some(Finish::Pause) => "pause_turn",
+        Some(Finish::Stop) | None if called => "tool_use",
+        Some(Finish::Stop) | None if refused => "refusal",
+        Some(Finish::Stop) if stop_sequence => "stop_sequence",
+        Some(Finish::Stop) | None => "end_turn",
+    }
+}
+
+/// What a model that gives no reason for declining is taken to say.
+const REFUSAL: &str = "The request was refused by the model's safety system.";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,196 @@
+//! How much to think (translation specification, 2.5; "Extended thinking", "Adaptive thinking", "Effort").
+
+use super::wire;
+use crate::facts::{ForcedTools, ModelFacts, Off, ThinkingForm};
+use crate::ir::{Dropped, Effort, Field, Reasoning, Request, Summary, Thinking};
+use crate::protocol::Format;
+
+/// What the request says of thinking.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Plan {
+    pub(super) thinking: Option<wire::Thinking>,
+    pub(super) effort: Option<Effort>,
+    /// The model will think: that narrows its sampling and what it can be forced to.
+    pub(super) on: bool,
+}
+
+/// What else bears on it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Situation {
+    /// A tool is forced.
+    pub(super) forced: bool,
+    /// The last turn is the model's, to be continued.
+    pub(super) prefilled: bool,
+    /// A tool loop is under way, and the thoughts that began it are not at hand.
+    pub(super) thoughtless_loop: bool,
+}
+
+/// The least budget that Anthropic takes.
+const LEAST_BUDGET: u64 = 1024;
+
+/// Decides. `max_tokens` is raised where a budget needs it, up to `most`.
+pub(super) fn plan(
+    request: &Request,
+    facts: &ModelFacts,
+    situation: Situation,
+    max_tokens: &mut u64,
+    most: u64,
+    dropped: &mut Dropped,
+) -> Plan {
+    let by_default = facts.thinks_by_default;
+    let Some(reasoning) = &request.reasoning else {
+        return Plan { on: by_default, ..Plan::default() };
+    };
+    let effort = reasoning.effort.filter(|effort| *effort != Effort::None);
+    let wanted = wanted(request, reasoning, effort);
+    let plan = match facts.thinking {
+        ThinkingForm::None => {
+            if !matches!(wanted, None | Some(Thinking::Off)) {
+                dropped.field(request, Field::Reasoning);
+            }
+            return Plan::default();
+        }
+        ThinkingForm::Adaptive => adaptive(request, reasoning, effort, wanted, facts),
+        ThinkingForm::Budget | ThinkingForm::Level => {
+            let native = effort.filter(|_| facts.thinking == ThinkingForm::Budget);
+            let native = native.and_then(|effort| nearest(facts, effort));
+            Plan { effort: native, ..budget(reasoning, effort, wanted, facts) }
+        }
+    };
+    let plan = possible(plan, facts, situation, request, dropped);
+    fit(plan, max_tokens, most, request, dropped)
+}
+
+/// What the client wants. Its own `thinking` goes before an effort.
+fn wanted(request: &Request, reasoning: &Reasoning, effort: Option<Effort>) -> Option<Thinking> {
+    if reasoning.thinking.is_some() {
+        return reasoning.thinking;
+    }
+    if reasoning.effort == Some(Effort::None) {
+        return Some(Thinking::Off);
+    }
+    // In Anthropic's own words an effort alone does not make a model think.
+    (effort.is_some() && request.origin != Format::AnthropicMessages).then_some(Thinking::Adaptive)
+}
+
+/// The models since 4.6 decide for themselves how long they think.
+fn adaptive(
+    request: &Request,
+    reasoning: &Reasoning,
+    effort: Option<Effort>,
+    wanted: Option<Thinking>,
+    facts: &ModelFacts,
+) -> Plan {
+    let display = display(request, reasoning);
+    let on = |effort: Option<Effort>| Plan { thinking: Some(wire::Thinking::Adaptive { display }), effort, on: true };
+    let native = effort.and_then(|effort| nearest(facts, effort));
+    match wanted {
+        Some(Thinking::Adaptive) => on(native),
+        Some(Thinking::Budget(tokens)) => on(native.or_else(|| nearest(facts, effort_of(tokens)))),
+        Some(Thinking::Off) => off(facts, native),
+        // It thinks anyway, and the client asks to be shown.
+        None if facts.thinks_by_default && reasoning.summary.is_some() => on(native),
+        None => Plan { thinking: None, effort: native, on: facts.thinks_by_default },
+    }
+}
+
+/// As little as the model can.
+fn off(facts: &ModelFacts, effort: Option<Effort>) -> Plan {
+    let least = || nearest(facts, Effort::Low);
+    match facts.off {
+        // Nothing said is off already.
+        _ if !facts.thinks_by_default => Plan { thinking: None, effort, on: false },
+        // Opus 5 takes it up to the effort `high`.
+        Some(Off::Disabled) => {
+            let effort = effort.map(|effort| effort.min(Effort::High));
+            Plan { thinking: Some(wire::Thinking::Disabled), effort, on: false }
+        }
+        Some(Off::BetweenTools) => {
+            Plan { thinking: Some(wire::Thinking::BetweenTools), effort: effort.or_else(least), on: true }
+        }
+        None => Plan { thinking: None, effort: effort.or_else(least), on: true },
+    }
+}
+
+/// The models before 4.6 are given so many tokens.
+fn budget(reasoning: &Reasoning, effort: Option<Effort>, wanted: Option<Thinking>, facts: &ModelFacts) -> Plan {
+    let tokens = match wanted {
+        Some(Thinking::Budget(tokens)) => tokens,
+        Some(Thinking::Adaptive) => budget_of(effort.unwrap_or(Effort::High)),
+        // Of a model that is not known it is not known either what it does where nothing is said.
+        Some(Thinking::Off) if facts.thinking == ThinkingForm::Level => {
+            return Plan { thinking: Some(wire::Thinking::Disabled), ..Plan::default() };
+        }
+        Some(Thinking::Off) => return off(facts, None),
+        None => return Plan { on: facts.thinks_by_default, ..Plan::default() },
+    };
+    let (least, most) = facts.budget.unwrap_or((LEAST_BUDGET, u64::MAX));
+    let budget_tokens = tokens.min(most).max(least).max(LEAST_BUDGET);
+    // These models show their thoughts unless told otherwise.
+    let display = (reasoning.summary == Some(Summary::Omitted)).then_some("omitted");
+    Plan { thinking: Some(wire::Thinking::Enabled { budget_tokens, display }), effort: None, on: true }
+}
+
+/// Leaves thinking out where the rest of the request rules it out.
+fn possible(plan: Plan, facts: &ModelFacts, situation: Situation, request: &Request, dropped: &mut Dropped) -> Plan {
+    let enabled = matches!(plan.thinking, Some(wire::Thinking::Enabled { .. }));
+    let adaptive = matches!(plan.thinking, Some(wire::Thinking::Adaptive { .. }));
+    let forced = situation.forced && facts.forced_tools == ForcedTools::NotWithThinking;
+    // A model that thinks adaptively does not mind a turn that begins without a thought ("Adaptive thinking", section "Validation changes").
+    let ruled_out = (enabled && (forced || situation.thoughtless_loop || situation.prefilled))
+        || (adaptive && (forced || situation.prefilled));
+    if !ruled_out || facts.off.is_none() {
+        return plan;
+    }
+    dropped.field(request, Field::Reasoning);
+    off(facts, plan.effort)
+}
+
+/// A budget has to leave room for the answer: `max_tokens` is raised by it, and if that does not do, it is made smaller (point 13).
+fn fit(plan: Plan, max_tokens: &mut u64, most: u64, request: &Request, dropped: &mut Dropped) -> Plan {
+    let Some(wire::Thinking::Enabled { budget_tokens, display }) = plan.thinking else { return plan };
+    if *max_tokens <= budget_tokens {
+        *max_tokens = max_tokens.saturating_add(budget_tokens).min(most);
+    }
+    let budget_tokens = budget_tokens.min(max_tokens.saturating_sub(1));
+    if budget_tokens < LEAST_BUDGET {
+        dropped.field(request, Field::Reasoning);
+        return Plan { thinking: None, on: false, ..plan };
+    }
+    Plan { thinking: Some(wire::Thinking::Enabled { budget_tokens, display }), ..plan }
+}
+
+/// Newer models give empty thoughts unless asked to show them (point 21).
+fn display(request: &Request, reasoning: &Reasoning) -> Option<&'static str> {
+    match reasoning.summary {
+        Some(Summary::Omitted) => Some("omitted"),
+        // Anthropic's own clients have said what they want.
+        None if request.origin == Format::AnthropicMessages => None,
+        _ => Some("summarized"),
+    }
+}
+
+/// The nearest effort. More than `high` stays more than that where there is a word for it.
+fn nearest(facts: &ModelFacts, effort: Effort) -> Option<Effort> {
+    let more =
+        effort == Effort::XHigh && !facts.efforts.contains(&Effort::XHigh) && facts.efforts.contains(&Effort::Max);
+    if more { Some(Effort::Max) } else { facts.nearest_effort(effort) }
+}
+
+fn budget_of(effort: Effort) -> u64 {
+    match effort {
+        Effort::None | Effort::Minimal => 1024,
+        Effort::Low => 2048,
+        Effort::Medium => 10_000,
+        Effort::High => 16_384,
+        Effort::XHigh | Effort::Max => 32_768,
+    }
+}
+
+fn effort_of(budget: u64) -> Effort {
+    match budget {
+        0..4096 => Effort::Low,
+        4096..16_000 => Effort::Medium,
+        _ => Effort::High,
+    }
+}

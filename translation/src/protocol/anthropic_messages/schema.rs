@@ -1,0 +1,256 @@
+//! Fits a JSON schema to what Anthropic's structured outputs and strict tools take ("Structured outputs", section "JSON Schema limitations"; translation
+//! specification, 2.4).
+//!
+//! What constrains a value beyond its shape is left to the model, in words: it goes into the `description`. What would change the shape cannot be said, and
+//! the schema is refused.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
+
+use super::lenient::Text;
+
+/// The schema says what structured outputs cannot hold a model to: a map with free keys, a recursion, a reference to elsewhere, a value of any kind.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Inexpressible;
+
+/// `schema`, closed and without what is not taken.
+pub(super) fn sanitised(schema: &str) -> Result<Value, Inexpressible> {
+    let schema: Value = serde_json::from_str(schema).map_err(|_| Inexpressible)?;
+    let schema = node(schema)?;
+    if recurses(&schema) { Err(Inexpressible) } else { Ok(schema) }
+}
+
+/// Keywords that stay as they are.
+const KEPT: [&str; 7] = ["type", "enum", "const", "required", "title", "description", "default"];
+/// Keywords that say nothing of the value.
+const IDLE: [&str; 9] =
+    ["$schema", "$id", "$anchor", "$comment", "$vocabulary", "strict", "deprecated", "readOnly", "writeOnly"];
+/// Formats that are held to.
+const FORMATS: [&str; 9] = ["date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6"];
+
+fn node(schema: Value) -> Result<Value, Inexpressible> {
+    let Value::Object(schema) = schema else { return Err(Inexpressible) };
+    if schema.is_empty() {
+        return Err(Inexpressible);
+    }
+    let mut fitted = Map::new();
+    let mut words = Vec::new();
+    let is_object = is_object(&schema);
+    let mut closed = false;
+    let has_properties = schema.contains_key("properties");
+    for (keyword, value) in schema {
+        match keyword.as_str() {
+            "properties" => {
+                fitted.insert(keyword, each(value)?);
+            }
+            "$defs" | "definitions" => {
+                fitted.insert("$defs".to_owned(), each(value)?);
+            }
+            "items" => {
+                fitted.insert(keyword, node(value)?);
+            }
+            "anyOf" | "oneOf" => alternatives(&mut fitted, "anyOf", value)?,
+            "allOf" => alternatives(&mut fitted, "allOf", value)?,
+            "$ref" => {
+                fitted.insert(keyword, reference(&value)?);
+            }
+            "additionalProperties" => match value {
+                Value::Bool(false) => closed = true,
+                // Closing an object that names its properties keeps its meaning near enough.
+                Value::Bool(true) if has_properties => {}
+                Value::Object(of) if of.is_empty() && has_properties => {}
+                _ => return Err(Inexpressible),
+            },
+            "patternProperties" | "if" | "then" | "else" | "dependentSchemas" | "prefixItems" => {
+                return Err(Inexpressible);
+            }
+            "format" if value.as_str().is_some_and(|format| FORMATS.contains(&format) || format == "uuid") => {
+                fitted.insert(keyword, value);
+            }
+            "minItems" if matches!(value.as_u64(), Some(0 | 1)) => {
+                fitted.insert(keyword, value);
+            }
+            kept if KEPT.contains(&kept) => {
+                fitted.insert(keyword, value);
+            }
+            idle if IDLE.contains(&idle) => {}
+            // OpenAPI's way of a union with null, which would be lost in words.
+            "nullable" if value == Value::Bool(true) => nullable(&mut fitted, &mut words),
+            "nullable" => {}
+            _ => words.push(format!("{keyword}: {value}")),
+        }
+    }
+    if is_object {
+        if !has_properties && !closed {
+            return Err(Inexpressible);
+        }
+        fitted.entry("properties").or_insert_with(|| Value::Object(Map::new()));
+        fitted.insert("additionalProperties".to_owned(), Value::Bool(false));
+    }
+    if !words.is_empty() {
+        let words = format!("({})", words.join(", "));
+        let described = match fitted.get("description").and_then(Value::as_str) {
+            Some(before) if !before.is_empty() => format!("{before} {words}"),
+            _ => words,
+        };
+        fitted.insert("description".to_owned(), Value::String(described));
+    }
+    Ok(Value::Object(fitted))
+}
+
+fn is_object(schema: &Map<String, Value>) -> bool {
+    match schema.get("type") {
+        Some(Value::String(kind)) => kind == "object",
+        Some(Value::Array(kinds)) => kinds.iter().any(|kind| kind == "object"),
+        _ => schema.contains_key("properties"),
+    }
+}
+
+/// Each value of a map of schemas. Its keys are names, whatever they look like.
+fn each(schemas: Value) -> Result<Value, Inexpressible> {
+    let Value::Object(schemas) = schemas else { return Err(Inexpressible) };
+    let fitted: Result<Map<_, _>, _> =
+        schemas.into_iter().map(|(name, schema)| node(schema).map(|schema| (name, schema))).collect();
+    fitted.map(Value::Object)
+}
+
+fn alternatives(fitted: &mut Map<String, Value>, keyword: &str, schemas: Value) -> Result<(), Inexpressible> {
+    let Value::Array(schemas) = schemas else { return Err(Inexpressible) };
+    // Both `anyOf` and `oneOf`: a value has to fit each of them, and there is room for one.
+    if fitted.contains_key(keyword) {
+        return Err(Inexpressible);
+    }
+    let schemas = schemas.into_iter().map(node).collect::<Result<Vec<_>, _>>()?;
+    fitted.insert(keyword.to_owned(), Value::Array(schemas));
+    Ok(())
+}
+
+fn nullable(fitted: &mut Map<String, Value>, words: &mut Vec<String>) {
+    match fitted.get_mut("type") {
+        Some(Value::String(kind)) => {
+            let kind = Value::String(std::mem::take(kind));
+            fitted.insert("type".to_owned(), Value::Array(vec![kind, Value::from("null")]));
+        }
+        _ => words.push("nullable: true".to_owned()),
+    }
+}
+
+/// A reference within the schema. Draft 7 keeps definitions under another name.
+fn reference(value: &Value) -> Result<Value, Inexpressible> {
+    let target = value.as_str().filter(|target| target.starts_with("#/")).ok_or(Inexpressible)?;
+    Ok(Value::String(target.replacen("#/definitions/", "#/$defs/", 1)))
+}
+
+/// More definitions than this are taken for too complex, as Anthropic takes them.
+const MOST_DEFINITIONS: usize = 500;
+
+/// Whether a definition comes back to itself.
+fn recurses(schema: &Value) -> bool {
+    let Some(definitions) = schema.get("$defs").and_then(Value::as_object) else {
+        return !references(schema).is_empty();
+    };
+    // The search below goes as deep as there are definitions.
+    if definitions.len() > MOST_DEFINITIONS {
+        return true;
+    }
+    let uses: HashMap<String, Vec<&str>> =
+        definitions.iter().map(|(name, schema)| (format!("#/$defs/{name}"), references(schema))).collect();
+    let (mut done, mut open) = (HashSet::new(), HashSet::new());
+    uses.keys().any(|start| visits_itself(start, &uses, &mut done, &mut open))
+        || references(schema).into_iter().any(|target| !uses.contains_key(target))
+}
+
+fn visits_itself<'s>(
+    at: &'s str,
+    uses: &'s HashMap<String, Vec<&'s str>>,
+    done: &mut HashSet<&'s str>,
+    open: &mut HashSet<&'s str>,
+) -> bool {
+    if done.contains(at) {
+        return false;
+    }
+    if !open.insert(at) {
+        return true;
+    }
+    let found = uses.get(at).is_some_and(|targets| targets.iter().any(|next| visits_itself(next, uses, done, open)));
+    open.remove(at);
+    done.insert(at);
+    found
+}
+
+/// What a schema refers to.
+fn references(schema: &Value) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut rest = vec![schema];
+    while let Some(value) = rest.pop() {
+        match value {
+            Value::Object(fields) => {
+                // A property may be called `$ref`; it is an object then.
+                found.extend(fields.get("$ref").and_then(Value::as_str));
+                rest.extend(
+                    fields
+                        .iter()
+                        .filter(|(name, _)| !matches!(name.as_str(), "enum" | "const" | "default"))
+                        .map(|(_, value)| value),
+                );
+            }
+            Value::Array(values) => rest.extend(values),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Why a tool's parameters cannot be declared.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Parameters {
+    /// As they are.
+    AsTheyAre,
+    /// Written anew: an object, as a tool's parameters have to be.
+    Anew(Value),
+    /// They are no object, or not only one.
+    Refused(&'static str),
+}
+
+/// The parameters of a tool (translation specification, 2.2): all keywords stay, but the top level has to be an object.
+pub(super) fn parameters(schema: &str) -> Parameters {
+    let mut fields: Map<String, Value> = match top_level(schema) {
+        Ok(true) => return Parameters::AsTheyAre,
+        Ok(false) => match serde_json::from_str(schema) {
+            Ok(fields) => fields,
+            Err(_) => return Parameters::Refused("must be a JSON object"),
+        },
+        Err(words) => return Parameters::Refused(words),
+    };
+    fields.insert("type".to_owned(), Value::from("object"));
+    fields.entry("properties").or_insert_with(|| Value::Object(Map::new()));
+    Parameters::Anew(Value::Object(fields))
+}
+
+/// Whether a schema says at its top level that it is an object. Nothing below is built.
+fn top_level(schema: &str) -> Result<bool, &'static str> {
+    #[derive(Deserialize)]
+    struct Top<'s> {
+        #[serde(borrow, default)]
+        r#type: Text<'s>,
+        properties: Option<IgnoredAny>,
+        #[serde(rename = "anyOf")]
+        any_of: Option<IgnoredAny>,
+        #[serde(rename = "oneOf")]
+        one_of: Option<IgnoredAny>,
+        #[serde(rename = "allOf")]
+        all_of: Option<IgnoredAny>,
+    }
+    let top: Top<'_> = serde_json::from_str(schema).map_err(|_| "must be a JSON object")?;
+    if top.any_of.is_some() || top.one_of.is_some() || top.all_of.is_some() {
+        return Err("must not have anyOf, oneOf or allOf at the top level");
+    }
+    match top.r#type.as_str() {
+        "object" => Ok(top.properties.is_some()),
+        "" => Ok(false),
+        _ => Err("must be of type object"),
+    }
+}

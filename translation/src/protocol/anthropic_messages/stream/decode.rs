@@ -1,0 +1,382 @@
+//! Reads a provider's stream.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+
+use super::super::answer::{WireBlock, arguments, ours};
+use super::super::lenient::Object;
+use super::super::usage::{Counts, Wire as WireUsage};
+use super::super::{REFUSAL, error, finish_of};
+use super::wire::{Delta, Message, Wire};
+use crate::ir::{CallKind, Citation, Event, Family, Finish, ProviderError, Signature, Start};
+use crate::names::new_call_id;
+use crate::protocol::StreamDecoder;
+use crate::protocol::sse::{self, EventSplitter, LARGEST_EVENT};
+
+/// Most blocks that may be open at once: a stream with more is none of Anthropic's.
+const MOST_OPEN: usize = 4096;
+
+/// An open block.
+#[derive(Debug)]
+enum Open {
+    Text {
+        /// Characters of all text before it.
+        start: u64,
+        citations: Vec<Citation>,
+    },
+    Thinking {
+        signature: String,
+    },
+    Tool {
+        call: usize,
+        /// What came of its arguments.
+        arguments: Arguments,
+    },
+    /// Runs at the provider, or is newer than this gateway.
+    Skipped,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Arguments {
+    None,
+    Pieces,
+    /// They were whole at the start.
+    Whole,
+}
+
+/// Most citations that are kept until the text that rests on them ends.
+const MOST_CITATIONS: usize = 1024;
+
+/// Reads a provider's stream.
+#[derive(Debug)]
+pub(in super::super) struct Decoder {
+    splitter: EventSplitter,
+    state: State,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    started: bool,
+    /// The id of the message.
+    id: Option<String>,
+    open: HashMap<u64, Open>,
+    /// Calls so far: they are numbered without a gap, whatever blocks stand between them.
+    calls: usize,
+    /// Characters of text so far.
+    characters: u64,
+    /// Something of the answer was given.
+    told: bool,
+    counts: Counts,
+    stop: Option<Stop>,
+    finished: bool,
+}
+
+#[derive(Debug)]
+struct Stop {
+    reason: String,
+    sequence: Option<String>,
+    explanation: Option<String>,
+}
+
+impl Decoder {
+    pub(in super::super) fn new() -> Self {
+        Self { splitter: EventSplitter::new(LARGEST_EVENT), state: State::default() }
+    }
+}
+
+impl StreamDecoder for Decoder {
+    fn push(&mut self, portion: Bytes, events: &mut Vec<Event>) {
+        if self.state.finished {
+            return;
+        }
+        match self.splitter.push(portion) {
+            Ok(whole) => sse::events(whole).for_each(|event| self.state.wire_event(&event, events)),
+            Err(sse::TooLarge) => {
+                self.state.fail(error::bad_answer("an event of the provider's stream is too large"), events);
+            }
+        }
+    }
+
+    fn end(&mut self, events: &mut Vec<Event>) {
+        let rest = self.splitter.take_rest();
+        // The last event may lack the empty line behind it. If it was cut, it is no JSON.
+        if !self.state.finished && is_whole(&rest) {
+            self.state.wire_event(&rest, events);
+        }
+        if self.state.finished {
+            return;
+        }
+        if self.state.stop.is_some() {
+            self.state.finish(events);
+        } else {
+            self.state.fail(ProviderError::truncated(), events);
+        }
+    }
+
+    fn done(&self) -> bool {
+        self.state.finished
+    }
+}
+
+fn is_whole(event: &Bytes) -> bool {
+    sse::data(event).is_some_and(|data| serde_json::from_slice::<serde::de::IgnoredAny>(&data).is_ok())
+}
+
+impl State {
+    fn wire_event(&mut self, event: &Bytes, events: &mut Vec<Event>) {
+        if self.finished {
+            return;
+        }
+        let Some(data) = sse::data(event) else { return };
+        let data = data.trim_ascii();
+        // Some vendors end with OpenAI's `[DONE]`.
+        if data.is_empty() || data.starts_with(b"[") {
+            return;
+        }
+        match serde_json::from_slice::<Wire<'_>>(data) {
+            Ok(wire) => self.event(wire, events),
+            Err(_) => self.fail(error::bad_answer("an event of the provider's stream is not JSON"), events),
+        }
+    }
+
+    fn event(&mut self, wire: Wire<'_>, events: &mut Vec<Event>) {
+        match wire.r#type.as_str() {
+            "content_block_delta" => {
+                if let Some(delta) = wire.delta.0 {
+                    self.delta(wire.index.0.unwrap_or_default(), delta, events);
+                }
+            }
+            "content_block_start" => {
+                if let Some(block) = wire.content_block.0 {
+                    self.block_start(wire.index.0.unwrap_or_default(), block, events);
+                }
+            }
+            "content_block_stop" => self.block_stop(wire.index.0.unwrap_or_default(), events),
+            "message_start" => self.start(wire.message.0.unwrap_or_default(), events),
+            "message_delta" => self.message_delta(&wire.usage, wire.delta.0, events),
+            "message_stop" => self.finish(events),
+            "error" => self.fail(error::of(200, &wire.error.0.unwrap_or_default()), events),
+            "" => {
+                if let Some(wire) = wire.error.0 {
+                    self.fail(error::of(200, &wire), events);
+                }
+            }
+            // `ping`, and what is newer than this gateway.
+            _ => {}
+        }
+    }
+
+    /// Once, whatever comes first.
+    fn begin(&mut self, message: Message<'_>, events: &mut Vec<Event>) {
+        let usage = message.usage.0.as_ref();
+        if let Some(usage) = usage {
+            self.counts.merge(usage);
+        }
+        let id = message.id.filled();
+        self.started = true;
+        self.id.clone_from(&id);
+        events.push(Event::Start(Start {
+            id,
+            model: message.model.filled(),
+            created: None,
+            service_tier: usage.and_then(WireUsage::service_tier).map(str::to_owned),
+            usage: self.counts.usage(),
+        }));
+    }
+
+    fn start(&mut self, message: Message<'_>, events: &mut Vec<Event>) {
+        if !self.started {
+            return self.begin(message, events);
+        }
+        let same = self.id.as_deref().is_some_and(|id| id == message.id.as_str());
+        if !same && self.told {
+            // Two answers are not spliced into one (translation specification, 4.1).
+            let words = "the provider began its answer anew in the middle of it";
+            return self.fail(error::bad_answer(words), events);
+        }
+        if !same {
+            self.open.clear();
+            self.counts = Counts::default();
+            self.id = message.id.filled();
+        }
+        if let Some(usage) = &message.usage.0 {
+            self.counts.merge(usage);
+        }
+    }
+
+    fn say(&mut self, event: Event, events: &mut Vec<Event>) {
+        if !self.started {
+            self.begin(Message::default(), events);
+        }
+        self.told = true;
+        events.push(event);
+    }
+
+    fn text(&mut self, text: String, events: &mut Vec<Event>) {
+        self.characters += u64::try_from(text.chars().count()).unwrap_or_default();
+        self.say(Event::Text(text), events);
+    }
+
+    fn block_start(&mut self, index: u64, block: WireBlock<'_>, events: &mut Vec<Event>) {
+        // A block that was not ended before its place is taken.
+        self.block_stop(index, events);
+        if self.open.len() >= MOST_OPEN {
+            return self.fail(error::bad_answer("the provider's stream has too many open blocks"), events);
+        }
+        let open = match block.r#type.as_str() {
+            "text" => {
+                let start = self.characters;
+                if let Some(text) = block.text.filled() {
+                    self.text(text, events);
+                }
+                Open::Text { start, citations: Vec::new() }
+            }
+            "thinking" => {
+                if let Some(text) = block.thinking.filled() {
+                    self.say(Event::Thinking(text), events);
+                }
+                Open::Thinking { signature: block.signature.filled().unwrap_or_default() }
+            }
+            "redacted_thinking" => {
+                if let Some(signature) = ours(block.data) {
+                    self.say(Event::RedactedThinking(signature), events);
+                }
+                Open::Skipped
+            }
+            "tool_use" => self.tool_start(block, events),
+            _ => Open::Skipped,
+        };
+        self.open.insert(index, open);
+    }
+
+    fn tool_start(&mut self, block: WireBlock<'_>, events: &mut Vec<Event>) -> Open {
+        let call = self.calls;
+        self.calls += 1;
+        let id = block.id.filled().unwrap_or_else(new_call_id);
+        let name = block.name.filled().unwrap_or_default();
+        self.say(Event::ToolStart { call, id, name, kind: CallKind::Function, signature: None }, events);
+        let whole = block.input.map(arguments).filter(|input| input.len() > 2 && input.starts_with('{'));
+        let whole = whole.filter(|input| !input[1..input.len() - 1].trim().is_empty());
+        let arguments = match whole {
+            Some(text) => {
+                events.push(Event::ToolArguments { call, text: text.to_owned() });
+                Arguments::Whole
+            }
+            None => Arguments::None,
+        };
+        Open::Tool { call, arguments }
+    }
+
+    fn delta(&mut self, index: u64, delta: Delta<'_>, events: &mut Vec<Event>) {
+        let kind = delta.r#type.as_str();
+        // The block is found by its index, not as the one that began last.
+        let Some(open) = self.open.get_mut(&index) else {
+            // Some vendors leave the start of a text out.
+            if kind == "text_delta"
+                && let Some(text) = delta.text.filled()
+            {
+                self.text(text, events);
+            }
+            return;
+        };
+        match (open, kind) {
+            (Open::Text { .. }, "text_delta") => {
+                if let Some(text) = delta.text.filled() {
+                    self.text(text, events);
+                }
+            }
+            (Open::Text { citations, .. }, "citations_delta") if citations.len() < MOST_CITATIONS => {
+                citations.extend(delta.citation.0.map(Citation::from));
+            }
+            (Open::Thinking { .. }, "thinking_delta") => {
+                if let Some(text) = delta.thinking.filled() {
+                    self.say(Event::Thinking(text), events);
+                }
+            }
+            (Open::Thinking { signature }, "signature_delta") => {
+                signature.push_str(delta.signature.as_str());
+                if signature.len() > LARGEST_EVENT {
+                    self.fail(error::bad_answer("a signature in the provider's stream is too large"), events);
+                }
+            }
+            (Open::Tool { call, arguments }, "input_json_delta") => {
+                if *arguments != Arguments::Whole
+                    && let Some(text) = delta.partial_json.filled()
+                {
+                    *arguments = Arguments::Pieces;
+                    events.push(Event::ToolArguments { call: *call, text });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn block_stop(&mut self, index: u64, events: &mut Vec<Event>) {
+        let Some(open) = self.open.remove(&index) else { return };
+        match open {
+            Open::Text { start, citations } => {
+                for citation in citations {
+                    let citation = Citation { start: Some(start), end: Some(self.characters), ..citation };
+                    self.say(Event::Citation(citation), events);
+                }
+            }
+            Open::Thinking { signature } if !signature.is_empty() => {
+                let signature = Signature { family: Family::Anthropic, data: signature };
+                self.say(Event::ThinkingSignature(signature), events);
+            }
+            Open::Tool { call, arguments } => {
+                if arguments == Arguments::None {
+                    events.push(Event::ToolArguments { call, text: "{}".to_owned() });
+                }
+                events.push(Event::ToolEnd { call });
+            }
+            Open::Thinking { .. } | Open::Skipped => {}
+        }
+    }
+
+    fn message_delta(&mut self, usage: &Object<WireUsage<'_>>, delta: Option<Delta<'_>>, events: &mut Vec<Event>) {
+        if let Some(usage) = &usage.0 {
+            self.counts.merge(usage);
+        }
+        let Some(delta) = delta else { return };
+        if let Some(reason) = delta.stop_reason.filled() {
+            self.stop = Some(Stop {
+                reason,
+                sequence: delta.stop_sequence.filled(),
+                explanation: delta.stop_details.0.and_then(|details| details.explanation.filled()),
+            });
+        }
+        // A start without content, of an answer that declines at once, still is one.
+        if !self.started {
+            self.begin(Message::default(), events);
+        }
+    }
+
+    fn finish(&mut self, events: &mut Vec<Event>) {
+        if !self.started {
+            self.begin(Message::default(), events);
+        }
+        let mut left: Vec<_> = self.open.keys().copied().collect();
+        left.sort_unstable();
+        for index in left {
+            self.block_stop(index, events);
+        }
+        let stop = self.stop.take();
+        let reason = stop.as_ref().map_or("", |stop| &*stop.reason);
+        let reason = finish_of(reason, self.calls > 0);
+        let (sequence, explanation) = stop.map(|stop| (stop.sequence, stop.explanation)).unwrap_or_default();
+        if reason == Finish::ContentFilter {
+            self.say(Event::Refusal(explanation.unwrap_or_else(|| REFUSAL.to_owned())), events);
+        }
+        events.extend(self.counts.usage().map(Event::Usage));
+        events.push(Event::Finish { reason, stop_sequence: sequence });
+        self.finished = true;
+    }
+
+    fn fail(&mut self, error: ProviderError, events: &mut Vec<Event>) {
+        events.push(Event::Error(error));
+        self.finished = true;
+        self.open.clear();
+    }
+}

@@ -1,0 +1,297 @@
+//! Writes a client's stream.
+//!
+//! Clients build the message from it by the index of each block, which therefore count up from 0 without a gap; and they read nothing that has no `event:`
+//! line (measured with Anthropic's SDKs).
+
+use serde::Serialize;
+
+use super::super::answer::message_id;
+use super::super::blocks::WebCitation;
+use super::super::{error, signature, stop_reason_of, usage};
+use crate::ir::{CallKind, Event, Finish, Media, Start, Usage};
+use crate::protocol::{Asked, StreamEncoder};
+
+/// Writes a client's stream.
+#[derive(Debug)]
+pub(in super::super) struct Encoder {
+    asked: Asked,
+    started: bool,
+    /// The block of text or thought that is under way.
+    open: Option<Open>,
+    /// Index of the next block.
+    next: usize,
+    /// By the number of the call.
+    calls: Vec<Call>,
+    refused: bool,
+    tier: Option<String>,
+    usage: Option<Usage>,
+    finish: Option<(Finish, Option<String>)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    index: usize,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Kind {
+    Text,
+    Refusal,
+    Thinking,
+}
+
+#[derive(Debug)]
+struct Call {
+    index: usize,
+    custom: bool,
+    ended: bool,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Frame<'e> {
+    MessageStart { message: Message<'e> },
+    ContentBlockStart { index: usize, content_block: Block<'e> },
+    ContentBlockDelta { index: usize, delta: Delta<'e> },
+    ContentBlockStop { index: usize },
+    MessageDelta { delta: End<'e>, usage: usage::Out },
+    MessageStop,
+}
+
+#[derive(Serialize)]
+struct Message<'e> {
+    id: String,
+    r#type: &'static str,
+    role: &'static str,
+    model: &'e str,
+    content: [(); 0],
+    stop_reason: Option<()>,
+    stop_sequence: Option<()>,
+    usage: usage::Out,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Block<'e> {
+    Text { text: &'static str },
+    Thinking { thinking: &'static str, signature: &'static str },
+    RedactedThinking { data: String },
+    ToolUse { id: &'e str, name: &'e str, input: Empty },
+}
+
+#[derive(Serialize)]
+struct Empty {}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[expect(clippy::enum_variant_names, reason = "the format's own names")]
+enum Delta<'e> {
+    TextDelta { text: &'e str },
+    ThinkingDelta { thinking: &'e str },
+    SignatureDelta { signature: String },
+    InputJsonDelta { partial_json: &'e str },
+    CitationsDelta { citation: WebCitation<'e> },
+}
+
+#[derive(Serialize)]
+struct End<'e> {
+    stop_reason: &'static str,
+    stop_sequence: Option<&'e str>,
+}
+
+impl Frame<'_> {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::MessageStart { .. } => "message_start",
+            Self::ContentBlockStart { .. } => "content_block_start",
+            Self::ContentBlockDelta { .. } => "content_block_delta",
+            Self::ContentBlockStop { .. } => "content_block_stop",
+            Self::MessageDelta { .. } => "message_delta",
+            Self::MessageStop => "message_stop",
+        }
+    }
+
+    fn write(&self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(b"event: ");
+        bytes.extend_from_slice(self.name().as_bytes());
+        bytes.extend_from_slice(b"\ndata: ");
+        // Texts and numbers always serialise, and a vector takes all of them.
+        let _ = serde_json::to_writer(&mut *bytes, self);
+        bytes.extend_from_slice(b"\n\n");
+    }
+}
+
+impl Encoder {
+    pub(in super::super) fn new(asked: Asked) -> Self {
+        Self {
+            asked,
+            started: false,
+            open: None,
+            next: 0,
+            calls: Vec::new(),
+            refused: false,
+            tier: None,
+            usage: None,
+            finish: None,
+        }
+    }
+
+    fn start(&mut self, start: &Start, bytes: &mut Vec<u8>) {
+        if self.started {
+            return;
+        }
+        self.started = true;
+        self.tier.clone_from(&start.service_tier);
+        self.usage = start.usage;
+        let message = Message {
+            id: message_id(&self.asked),
+            r#type: "message",
+            role: "assistant",
+            model: &self.asked.request.model,
+            content: [],
+            stop_reason: None,
+            stop_sequence: None,
+            usage: usage::Out::new(self.usage.as_ref(), self.tier.as_deref()),
+        };
+        Frame::MessageStart { message }.write(bytes);
+    }
+
+    fn new_block(&mut self, content_block: Block<'_>, bytes: &mut Vec<u8>) -> usize {
+        let index = self.next;
+        self.next += 1;
+        Frame::ContentBlockStart { index, content_block }.write(bytes);
+        index
+    }
+
+    /// The open block, if it is of `kind`; else a new one.
+    fn of_kind(&mut self, kind: Kind, bytes: &mut Vec<u8>) -> usize {
+        if let Some(open) = self.open.filter(|open| open.kind == kind) {
+            return open.index;
+        }
+        self.close(bytes);
+        let block = match kind {
+            Kind::Text | Kind::Refusal => Block::Text { text: "" },
+            Kind::Thinking => Block::Thinking { thinking: "", signature: "" },
+        };
+        let index = self.new_block(block, bytes);
+        self.open = Some(Open { index, kind });
+        index
+    }
+
+    /// Ends the block of text or thought that is under way. Those of tool calls have an end of their own.
+    fn close(&mut self, bytes: &mut Vec<u8>) {
+        if let Some(open) = self.open.take() {
+            Frame::ContentBlockStop { index: open.index }.write(bytes);
+        }
+    }
+
+    /// A block that is whole at its start.
+    fn redacted(&mut self, data: String, bytes: &mut Vec<u8>) {
+        self.close(bytes);
+        let index = self.new_block(Block::RedactedThinking { data }, bytes);
+        Frame::ContentBlockStop { index }.write(bytes);
+    }
+
+    fn arguments(&mut self, call: usize, text: &str, bytes: &mut Vec<u8>) {
+        let Some(call) = self.calls.get(call).filter(|call| !call.ended) else { return };
+        let index = call.index;
+        if call.custom {
+            // Free text is a string within the input's JSON.
+            let quoted = crate::json::quoted(text);
+            let partial_json = quoted.get(1..quoted.len() - 1).unwrap_or_default();
+            Frame::ContentBlockDelta { index, delta: Delta::InputJsonDelta { partial_json } }.write(bytes);
+        } else {
+            Frame::ContentBlockDelta { index, delta: Delta::InputJsonDelta { partial_json: text } }.write(bytes);
+        }
+    }
+
+    fn end_call(&mut self, call: usize, bytes: &mut Vec<u8>) {
+        let Some(call) = self.calls.get_mut(call).filter(|call| !call.ended) else { return };
+        call.ended = true;
+        let index = call.index;
+        if call.custom {
+            let delta = Delta::InputJsonDelta { partial_json: r#""}"# };
+            Frame::ContentBlockDelta { index, delta }.write(bytes);
+        }
+        Frame::ContentBlockStop { index }.write(bytes);
+    }
+}
+
+impl StreamEncoder for Encoder {
+    fn event(&mut self, event: &Event, bytes: &mut Vec<u8>) {
+        if !matches!(event, Event::Start(_) | Event::Error(_)) && !self.started {
+            self.start(&Start::default(), bytes);
+        }
+        match event {
+            Event::Start(start) => self.start(start, bytes),
+            Event::Text(text) => {
+                let index = self.of_kind(Kind::Text, bytes);
+                Frame::ContentBlockDelta { index, delta: Delta::TextDelta { text } }.write(bytes);
+            }
+            Event::Refusal(text) | Event::Media(Media { transcript: Some(text), .. }) => {
+                let refusal = matches!(event, Event::Refusal(_));
+                self.refused |= refusal;
+                let index = self.of_kind(if refusal { Kind::Refusal } else { Kind::Text }, bytes);
+                Frame::ContentBlockDelta { index, delta: Delta::TextDelta { text } }.write(bytes);
+            }
+            Event::Thinking(thinking) => {
+                let index = self.of_kind(Kind::Thinking, bytes);
+                Frame::ContentBlockDelta { index, delta: Delta::ThinkingDelta { thinking } }.write(bytes);
+            }
+            Event::ThinkingSignature(signature) => {
+                let index = self.of_kind(Kind::Thinking, bytes);
+                let signature = signature::thought(signature);
+                Frame::ContentBlockDelta { index, delta: Delta::SignatureDelta { signature } }.write(bytes);
+                self.close(bytes);
+            }
+            Event::RedactedThinking(signature) => self.redacted(signature::thought(signature), bytes),
+            Event::ToolStart { id, name, kind, signature, .. } => {
+                self.close(bytes);
+                if let Some(signature) = signature {
+                    self.redacted(signature::call(signature), bytes);
+                }
+                let index = self.new_block(Block::ToolUse { id, name, input: Empty {} }, bytes);
+                let custom = *kind == CallKind::Custom;
+                self.calls.push(Call { index, custom, ended: false });
+                if custom {
+                    let delta = Delta::InputJsonDelta { partial_json: r#"{"input":""# };
+                    Frame::ContentBlockDelta { index, delta }.write(bytes);
+                }
+            }
+            Event::ToolArguments { call, text } => self.arguments(*call, text, bytes),
+            Event::ToolEnd { call } => self.end_call(*call, bytes),
+            Event::Citation(citation) => {
+                if let Some(Open { index, kind: Kind::Text }) = self.open
+                    && let Some(citation) = WebCitation::of(citation)
+                {
+                    Frame::ContentBlockDelta { index, delta: Delta::CitationsDelta { citation } }.write(bytes);
+                }
+            }
+            Event::Usage(usage) => self.usage = Some(*usage),
+            Event::Finish { reason, stop_sequence } => {
+                self.close(bytes);
+                (0..self.calls.len()).for_each(|call| self.end_call(call, bytes));
+                self.finish = Some((*reason, stop_sequence.clone()));
+            }
+            Event::Error(error) => bytes.extend(error::event(error, None)),
+            // There is nothing for these in the format.
+            Event::Media(_) | Event::TextSignature(_) | Event::Logprobs(_) => {}
+        }
+    }
+
+    fn end(&mut self, bytes: &mut Vec<u8>) {
+        let (reason, sequence) = self.finish.take().map_or((None, None), |(reason, text)| (Some(reason), text));
+        self.start(&Start::default(), bytes);
+        self.close(bytes);
+        let stop_reason = stop_reason_of(reason, sequence.is_some(), !self.calls.is_empty(), self.refused);
+        let stop_sequence = sequence.as_deref().filter(|_| stop_reason == "stop_sequence");
+        let usage = usage::Out::new(self.usage.as_ref(), self.tier.as_deref());
+        Frame::MessageDelta { delta: End { stop_reason, stop_sequence }, usage }.write(bytes);
+        Frame::MessageStop.write(bytes);
+    }
+
+    fn keep_alive(&self) -> &'static [u8] {
+        b"event: ping\ndata: {\"type\": \"ping\"}\n\n"
+    }
+}

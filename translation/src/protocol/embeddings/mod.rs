@@ -1,0 +1,84 @@
+//! Embeddings, OpenAI's (API reference, "Create embeddings") and Gemini's (<https://ai.google.dev/api/embeddings>), through one neutral form
+//! (translation specification, 12).
+//!
+//! - [`openai`]: `POST /v1/embeddings`.
+//! - [`gemini`]: `:embedContent` and `:batchEmbedContents`.
+
+use crate::ir::{ErrorKind, ProviderError, TranslateError};
+use crate::json::Json;
+
+pub mod gemini;
+pub mod openai;
+
+/// What is to be embedded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The texts, in their order.
+    pub texts: Vec<String>,
+    /// How many numbers a vector is to have.
+    pub dimensions: Option<u64>,
+    /// How the client wants them written.
+    pub shape: Shape,
+}
+
+/// How a client wants vectors written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// OpenAI: a list of numbers.
+    Numbers,
+    /// OpenAI: base64 of little-endian floats of four bytes. The SDKs of Python and Node ask for it by themselves; a list in its place is an
+    /// empty vector to the one of Node.
+    Base64,
+    /// Gemini's `:embedContent`: one vector.
+    Single,
+    /// Gemini's `:batchEmbedContents`.
+    Batch,
+}
+
+/// Vectors, in the order of the texts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Embedded {
+    /// Each a list of numbers, as the provider wrote it.
+    pub vectors: Vec<Json>,
+    /// Tokens in, where the provider tells.
+    pub tokens: Option<u64>,
+}
+
+impl Embedded {
+    /// Puts those of a further batch behind these.
+    pub fn append(&mut self, other: Self) {
+        self.vectors.extend(other.vectors);
+        self.tokens = match (self.tokens, other.tokens) {
+            (Some(left), Some(right)) => Some(left.saturating_add(right)),
+            (left, right) => left.or(right),
+        };
+    }
+}
+
+/// The vectors, if each is a flat list of numbers. Their text goes to the client as it is.
+fn numbers(vectors: Vec<Json>) -> Option<Vec<Json>> {
+    let plain =
+        |byte: u8| matches!(byte, b'0'..=b'9' | b'e' | b'E' | b'+' | b'-' | b'.' | b',') || byte.is_ascii_whitespace();
+    let flat = |vector: &Json| {
+        let list = vector.get().strip_prefix('[').and_then(|list| list.strip_suffix(']'));
+        list.is_some_and(|list| list.bytes().all(plain))
+    };
+    vectors.iter().all(flat).then_some(vectors)
+}
+
+/// What a provider answers instead of embeddings.
+fn unusable() -> ProviderError {
+    ProviderError::new(ErrorKind::Server, "the provider's answer holds no embeddings").code("upstream_invalid_response")
+}
+
+/// A count of dimensions, by the client's name for it.
+fn dimensions(value: Option<Json>, name: &'static str) -> Result<Option<u64>, TranslateError> {
+    let Some(value) = value.and_then(Json::non_null) else { return Ok(None) };
+    match value.read::<u64>() {
+        Ok(count) if count > 0 => Ok(Some(count)),
+        _ => Err(TranslateError::invalid(name, format!("the field '{name}' must be a whole number above 0"))),
+    }
+}
+
+#[cfg(test)]
+mod tests;

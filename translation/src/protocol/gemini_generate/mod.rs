@@ -1,0 +1,99 @@
+//! Gemini's `generateContent` and `streamGenerateContent`, as AI Studio and Vertex AI serve them (Gemini API reference, "Generating content").
+//!
+//! - `read`: a client's request.
+//! - `write`: a request for a provider.
+//! - `schema`: between JSON schema and the subset of OpenAPI that older fields take.
+//! - `answer`, `lenient`, `finish`, `citations`, `logprobs`, `partial`: what a provider's answer is made of.
+//! - `decode_response`, `frames`, `decoder`: a provider's answer, whole and as a stream.
+//! - `part`, `encode_response`, `encoder`: an answer for a client, whole and as a stream.
+//! - `signature`: proofs of thoughts, also of other families.
+//! - `error`: errors, both ways.
+//! - `watch`: what metering needs of answers that pass through.
+
+mod answer;
+mod citations;
+mod decode_response;
+mod decoder;
+mod encode_response;
+mod encoder;
+mod error;
+mod finish;
+mod frames;
+mod lenient;
+mod logprobs;
+mod part;
+mod partial;
+mod read;
+mod schema;
+mod signature;
+mod watch;
+mod write;
+
+use crate::ir::{self, ProviderError, TranslateError, Usage};
+use crate::protocol::{Asked, Encoded, Format, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target};
+
+/// Gemini's format.
+#[derive(Clone, Copy, Debug)]
+pub struct GeminiGenerate;
+
+impl Protocol for GeminiGenerate {
+    fn format(&self) -> Format {
+        Format::GeminiGenerate
+    }
+
+    fn decode_request(&self, body: &[u8]) -> Result<ir::Request, TranslateError> {
+        read::decode(body)
+    }
+
+    fn holds_foreign_signatures(&self, body: &[u8]) -> bool {
+        signature::holds_foreign(body)
+    }
+
+    fn encode_request(&self, request: &ir::Request, target: &Target<'_>) -> Result<Encoded, TranslateError> {
+        write::encode(request, target)
+    }
+
+    fn decode_response(&self, body: &[u8]) -> Result<ir::Response, ProviderError> {
+        decode_response::decode(body)
+    }
+
+    fn encode_response(&self, response: &ir::Response, asked: &Asked) -> Vec<u8> {
+        encode_response::encode(response, asked)
+    }
+
+    fn decode_error(&self, status: u16, body: &[u8]) -> ProviderError {
+        error::decode(status, body)
+    }
+
+    fn encode_error(&self, error: &ProviderError, request_id: &str) -> (u16, Vec<u8>) {
+        error::encode(error, request_id)
+    }
+
+    fn decoder(&self) -> Box<dyn StreamDecoder> {
+        Box::new(decoder::Decoder::new())
+    }
+
+    fn encoder(&self, asked: Asked) -> Box<dyn StreamEncoder> {
+        Box::new(encoder::Encoder::new(encoder::Framing::Events, asked))
+    }
+
+    fn watcher(&self) -> Box<dyn StreamWatcher> {
+        Box::new(watch::Watcher)
+    }
+
+    fn usage(&self, body: &[u8]) -> Result<Option<Usage>, serde_json::Error> {
+        watch::usage(body)
+    }
+
+    fn usage_in_tail(&self, tail: &[u8]) -> Option<Usage> {
+        watch::usage_in_tail(tail)
+    }
+}
+
+/// Writes a stream for a client that did not ask for `alt=sse`: one JSON array of chunks.
+pub fn array_encoder(asked: Asked) -> Box<dyn StreamEncoder> {
+    Box::new(encoder::Encoder::new(encoder::Framing::Array, asked))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,71 @@
+//! Thought signatures (Gemini API documentation, "Thought signatures"), and those of other families on their way through a Gemini client.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use memchr::memmem;
+use std::borrow::Cow;
+
+use super::answer::standard_base64;
+use crate::ir::{Family, Signature};
+
+/// What a call carries whose signature is not known: base64 of `skip_thought_signature_validator` (documented there for calls that come from elsewhere).
+pub(super) const UNKNOWN: &str = "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I=";
+
+/// Stands before a signature of another family. A multiple of three bytes, so that its base64 is the beginning of the whole's.
+const FOREIGN: &[u8; 18] = b"foreign-signature:";
+/// That in base64.
+const FOREIGN_BASE64: &str = "Zm9yZWlnbi1zaWduYXR1cmU6";
+
+/// What a signature proves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Of {
+    /// A thought, a text or a call that is shown.
+    Shown,
+    /// A thought that only its family can read.
+    Redacted,
+}
+
+/// A signature for a Gemini client, which decodes it as base64 and gives it back.
+pub(super) fn write(signature: &Signature, of: Of) -> Cow<'_, str> {
+    let letter = match (signature.family, of) {
+        (Family::Gemini, _) => return Cow::Borrowed(&signature.data),
+        (Family::Anthropic, Of::Shown) => b'a',
+        (Family::Anthropic, Of::Redacted) => b'A',
+        (Family::OpenAi, Of::Shown) => b'o',
+        (Family::OpenAi, Of::Redacted) => b'O',
+    };
+    let mut bytes = Vec::with_capacity(FOREIGN.len() + 1 + signature.data.len());
+    bytes.extend_from_slice(FOREIGN);
+    bytes.push(letter);
+    bytes.extend_from_slice(signature.data.as_bytes());
+    Cow::Owned(STANDARD.encode(bytes))
+}
+
+/// A signature that a Gemini client gave back.
+pub(super) fn read(data: String) -> (Signature, Of) {
+    match foreign(&data) {
+        Some(foreign) => foreign,
+        None => (Signature { family: Family::Gemini, data }, Of::Shown),
+    }
+}
+
+/// Whether a body holds a signature of another family.
+pub(super) fn holds_foreign(body: &[u8]) -> bool {
+    memmem::find(body, FOREIGN_BASE64.as_bytes()).is_some()
+}
+
+fn foreign(data: &str) -> Option<(Signature, Of)> {
+    if !data.starts_with(FOREIGN_BASE64) {
+        return None;
+    }
+    let bytes = STANDARD.decode(standard_base64(data.to_owned())).ok()?;
+    let (letter, data) = bytes.get(FOREIGN.len()..)?.split_first()?;
+    let (family, of) = match letter {
+        b'a' => (Family::Anthropic, Of::Shown),
+        b'A' => (Family::Anthropic, Of::Redacted),
+        b'o' => (Family::OpenAi, Of::Shown),
+        b'O' => (Family::OpenAi, Of::Redacted),
+        _ => return None,
+    };
+    Some((Signature { family, data: String::from_utf8(data.to_vec()).ok()? }, of))
+}

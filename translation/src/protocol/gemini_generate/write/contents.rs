@@ -1,0 +1,151 @@
+//! `contents`: only the roles `user` and `model`, neighbours of one role together, and results of tools in contents of their own
+//! (translation specification, 6.1).
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use serde::Serialize;
+
+use super::{Writer, is_system, media, results};
+use crate::ir::{Family, Field, Message, Part, Role, Signature, ToolCall, TranslateError};
+use crate::protocol::Format;
+use crate::protocol::gemini_generate::part::{Fields, Written};
+use crate::protocol::gemini_generate::read::MADE_UP;
+use crate::protocol::gemini_generate::signature;
+
+#[derive(Serialize)]
+pub(super) struct Content<'a> {
+    role: &'static str,
+    parts: Vec<Written<'a>>,
+    #[serde(skip)]
+    kind: Kind,
+    /// Whether a call stands in it already.
+    #[serde(skip)]
+    called: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    User,
+    Model,
+    /// Results of tools, and nothing else: newer models refuse other parts beside them.
+    Results,
+}
+
+/// The calls of the conversation so far, by their ids.
+pub(super) type Calls<'r> = HashMap<&'r str, Call<'r>>;
+
+/// A call that results refer to.
+pub(super) struct Call<'r> {
+    /// The function's name, in the client's alphabet.
+    pub(super) name: &'r str,
+    /// Its place among all calls.
+    pub(super) place: usize,
+}
+
+/// Writes the conversation.
+pub(super) fn write<'r>(writer: &mut Writer<'r>) -> Result<Vec<Content<'r>>, TranslateError> {
+    let request = writer.request;
+    let mut contents: Vec<Content<'r>> = Vec::with_capacity(request.messages.len());
+    let mut calls = Calls::new();
+    let mut results = results::Group::default();
+    for message in request.messages.iter().filter(|message| !is_system(message)) {
+        if message.role == Role::Tool {
+            results.add(writer, &calls, message)?;
+            continue;
+        }
+        results.close(&mut contents);
+        let kind = if message.role == Role::Assistant { Kind::Model } else { Kind::User };
+        for (at, part) in message.parts.iter().enumerate() {
+            let written = match part {
+                Part::ToolCall(call) => {
+                    let place = calls.len();
+                    calls.insert(&call.id, Call { name: &call.name, place });
+                    let first = contents.last().is_none_or(|last| last.kind != kind || !last.called);
+                    Some(call_part(writer, call, first))
+                }
+                part => other(writer, message, at, part)?,
+            };
+            if let Some(written) = written {
+                push(&mut contents, kind, written);
+                if let (Part::ToolCall(_), Some(last)) = (part, contents.last_mut()) {
+                    last.called = true;
+                }
+            }
+        }
+    }
+    results.close(&mut contents);
+    let param = Field::Messages.name(request.origin);
+    match contents.last() {
+        None => Err(TranslateError::invalid(param, "there is no message besides system messages")),
+        Some(last) if last.kind == Kind::Model && !writer.target.facts.prefill => Err(TranslateError::unsupported(
+            param,
+            "this model does not continue a message of its own: the last message must be the user's or a tool's",
+        )),
+        Some(_) => Ok(contents),
+    }
+}
+
+/// Appends `part`, to the last content if that is of the same kind.
+pub(super) fn push<'r>(contents: &mut Vec<Content<'r>>, kind: Kind, part: Written<'r>) {
+    match contents.last_mut() {
+        Some(last) if last.kind == kind => last.parts.push(part),
+        _ => {
+            let role = if kind == Kind::Model { "model" } else { "user" };
+            contents.push(Content { role, parts: vec![part], kind, called: false });
+        }
+    }
+}
+
+/// A call. The first of a content carries a signature, where the model looks for one: the call's own, or else the one that says that it is not known
+/// (translation specification, 10).
+fn call_part<'r>(writer: &mut Writer<'r>, call: &'r ToolCall, first: bool) -> Written<'r> {
+    let name = Cow::Owned(writer.names.map(&call.name));
+    let unknown = (first && writer.target.facts.needs_signatures).then_some(Cow::Borrowed(signature::UNKNOWN));
+    let signature = own(call.signature.as_ref()).or(unknown);
+    Fields::call(call, id(writer, &call.id), name).signed(signature).into()
+}
+
+/// A call's id, where the model takes them. One that this gateway made up for want of one is not sent.
+pub(super) fn id<'r>(writer: &Writer<'r>, id: &'r str) -> Option<&'r str> {
+    (writer.target.facts.call_ids && !id.starts_with(MADE_UP)).then_some(id)
+}
+
+/// A signature of Gemini's. Those of others it would refuse.
+fn own(signature: Option<&Signature>) -> Option<Cow<'_, str>> {
+    signature.filter(|signature| signature.family == Family::Gemini).map(|signature| Cow::Borrowed(&*signature.data))
+}
+
+fn other<'r>(
+    writer: &mut Writer<'r>,
+    message: &'r Message,
+    at: usize,
+    part: &'r Part,
+) -> Result<Option<Written<'r>>, TranslateError> {
+    let request = writer.request;
+    Ok(match part {
+        Part::Text { text, signature, .. } => {
+            let signature = own(signature.as_ref());
+            // Empty texts are refused, unless they carry a signature.
+            (!text.is_empty() || signature.is_some()).then(|| Fields::text(text).signed(signature).into())
+        }
+        Part::Refusal(text) => (!text.is_empty()).then(|| Fields::text(text).into()),
+        Part::Media(media) => Some(media::write(writer, media, &request.path(message, Some(at)))?.into()),
+        Part::Thinking { text, signature } => {
+            let signature = own(signature.as_ref());
+            // Thoughts of other families, and those that a client tells as plain text, are not the model's own.
+            let is_own = signature.is_some() || (request.origin == Format::GeminiGenerate && !text.is_empty());
+            let foreign = matches!(part, Part::Thinking { signature: Some(s), .. } if s.family != Family::Gemini);
+            (is_own && !foreign).then(|| Fields::thought(text).signed(signature).into())
+        }
+        Part::RedactedThinking(signature) => {
+            own(Some(signature)).map(|signature| Fields::thought("").signed(Some(signature)).into())
+        }
+        Part::Opaque { family: Family::Gemini, block } => Some(Written::Own(block)),
+        Part::Opaque { .. } | Part::ToolCall(_) => None,
+        Part::ToolResult(_) => {
+            let path = request.path(message, Some(at));
+            return Err(TranslateError::invalid(path, "a tool's result stands in a message of the role tool"));
+        }
+    })
+}

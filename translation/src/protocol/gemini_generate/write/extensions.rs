@@ -1,0 +1,100 @@
+//! Fields that have no neutral form: Gemini's own, which clients of OpenAI's format give under `extra_body.google`, `google` or at the top
+//! (Gemini API documentation, "OpenAI compatibility").
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
+use super::Writer;
+use crate::ir::TranslateError;
+use crate::json::Json;
+use crate::protocol::Format;
+use crate::protocol::gemini_generate::read::camel;
+
+/// Those that are sent.
+#[derive(Default)]
+pub(super) struct Extensions {
+    pub(super) safety_settings: Option<Json>,
+    pub(super) cached_content: Option<Json>,
+    pub(super) thinking_config: Option<Json>,
+    pub(super) labels: Option<Json>,
+    pub(super) generation_config: Vec<(String, Json)>,
+    pub(super) tool_config: Vec<(String, Json)>,
+}
+
+/// Fields of `generationConfig` that Gemini is known to have.
+const GENERATION: [&str; 9] = [
+    "speechConfig",
+    "mediaResolution",
+    "imageConfig",
+    "enableEnhancedCivicAnswers",
+    "audioTimestamp",
+    "routingConfig",
+    "modelSelectionConfig",
+    "responseMimeType",
+    "responseSchema",
+];
+/// The same, of `toolConfig`.
+const TOOLS: [&str; 2] = ["retrievalConfig", "includeServerSideToolInvocations"];
+
+/// Gemini's name of a field that may be written in snake_case.
+pub(super) fn name(name: &str) -> Cow<'_, str> {
+    camel(Cow::Borrowed(name))
+}
+
+/// Reads those of the request, and names those that are of no use here.
+pub(super) fn read(writer: &mut Writer<'_>) -> Result<Extensions, TranslateError> {
+    let mut extensions = Extensions::default();
+    let native = writer.request.origin == Format::GeminiGenerate;
+    for (name, value) in &writer.request.extensions {
+        let taken = match name.split_once('.') {
+            Some(("generationConfig", field)) if native && GENERATION.contains(&field) => {
+                extensions.generation_config.push((field.to_owned(), value.clone()));
+                true
+            }
+            Some(("toolConfig", field)) if native && TOOLS.contains(&field) => {
+                extensions.tool_config.push((field.to_owned(), value.clone()));
+                true
+            }
+            Some(_) => false,
+            None if name == "web_search_options" => {
+                let words = "this model searches the web only through a tool of its own";
+                return Err(TranslateError::unsupported(name.as_str(), words));
+            }
+            None => extensions.named(name, value),
+        };
+        if !taken {
+            writer.dropped.named(name.clone());
+        }
+    }
+    Ok(extensions)
+}
+
+impl Extensions {
+    /// Takes a field if it is one of Gemini's.
+    fn named(&mut self, name: &str, value: &Json) -> bool {
+        let place = match &*self::name(name) {
+            "safetySettings" => &mut self.safety_settings,
+            "cachedContent" => &mut self.cached_content,
+            "thinkingConfig" => &mut self.thinking_config,
+            "labels" => &mut self.labels,
+            "google" | "extraBody" => return self.below(value),
+            _ => return false,
+        };
+        *place = Some(value.clone());
+        true
+    }
+
+    /// Takes what stands below `google` and `extra_body`, one in the other or not.
+    fn below(&mut self, value: &Json) -> bool {
+        let fields = value.read::<Map<String, Value>>().unwrap_or_default();
+        let known = ["safetySettings", "cachedContent", "thinkingConfig", "labels", "google", "extraBody"];
+        let mut taken = false;
+        for (name, value) in fields {
+            if known.contains(&&*self::name(&name)) {
+                taken |= self.named(&name, &Json::of(&value));
+            }
+        }
+        taken
+    }
+}

@@ -1,0 +1,107 @@
+//! Results of tools: Gemini knows them by the function's name, and by their order (translation specification, 6.2).
+
+use std::borrow::Cow;
+
+use super::contents::{Calls, Content, Kind, id, push};
+use super::{Writer, media};
+use crate::ir::{Message, Part, ToolResult, TranslateError};
+use crate::json::{self, Json};
+use crate::protocol::Format;
+use crate::protocol::gemini_generate::part::{Fields, FunctionResponse, Object, Written};
+
+/// Results of messages that follow each other.
+#[derive(Default)]
+pub(super) struct Group<'r> {
+    /// With the place of their calls.
+    responses: Vec<(usize, FunctionResponse<'r>)>,
+    /// Media that the model takes only beside the results.
+    media: Vec<Written<'r>>,
+}
+
+impl<'r> Group<'r> {
+    /// Adds the results of `message`.
+    pub(super) fn add(
+        &mut self,
+        writer: &mut Writer<'r>,
+        calls: &Calls<'r>,
+        message: &'r Message,
+    ) -> Result<(), TranslateError> {
+        for (at, part) in message.parts.iter().enumerate() {
+            let Part::ToolResult(result) = part else {
+                let path = writer.request.path(message, Some(at));
+                return Err(TranslateError::invalid(path, "a message of a tool holds its result and nothing else"));
+            };
+            let call = calls.get(&*result.call_id);
+            // Gemini's own clients may name the function instead.
+            let own_name = result.name.as_deref().filter(|_| writer.request.origin == Format::GeminiGenerate);
+            let (name, place) = match (call, own_name) {
+                (Some(call), _) => (call.name, call.place),
+                (None, Some(name)) => (name, usize::MAX),
+                (None, None) => {
+                    let param = call_id_param(writer, message, at);
+                    let words = format!("there is no tool call with the id '{}' in an earlier message", result.call_id);
+                    return Err(TranslateError::invalid(param, words));
+                }
+            };
+            let mut parts = Vec::new();
+            for (inner, part) in result.content.iter().enumerate() {
+                if let Part::Media(medium) = part {
+                    let path = format!("{}.content[{inner}]", writer.request.path(message, Some(at)));
+                    let written = media::write(writer, medium, &path)?.into();
+                    let place = if writer.target.facts.media_in_results { &mut parts } else { &mut self.media };
+                    place.push(written);
+                }
+            }
+            let name = Cow::Owned(writer.names.map(name));
+            let id = id(writer, &result.call_id);
+            self.responses.push((place, FunctionResponse { id, name, response: response(result), parts }));
+        }
+        Ok(())
+    }
+
+    /// Writes them in the order of their calls, in a content of their own.
+    pub(super) fn close(&mut self, contents: &mut Vec<Content<'r>>) {
+        self.responses.sort_by_key(|(place, _)| *place);
+        for (_, response) in self.responses.drain(..) {
+            let fields = Fields { function_response: Some(response), ..Fields::default() };
+            push(contents, Kind::Results, fields.into());
+        }
+        for part in self.media.drain(..) {
+            push(contents, Kind::User, part);
+        }
+    }
+}
+
+/// The client's name of the field with the call's id.
+fn call_id_param(writer: &Writer<'_>, message: &Message, at: usize) -> String {
+    match writer.request.origin {
+        Format::OpenAiChat => format!("{}.tool_call_id", writer.request.path(message, None)),
+        Format::OpenAiResponses => format!("{}.call_id", writer.request.path(message, None)),
+        Format::AnthropicMessages | Format::BedrockConverse => {
+            format!("{}.tool_use_id", writer.request.path(message, Some(at)))
+        }
+        Format::GeminiGenerate => format!("{}.functionResponse.id", writer.request.path(message, Some(at))),
+    }
+}
+
+/// What the tool gave, as the object that the field has to be.
+fn response(result: &ToolResult) -> Object<'_> {
+    let mut texts = result.content.iter().filter_map(Part::as_text);
+    let first = texts.next().unwrap_or_default();
+    let more: Vec<&str> = texts.collect();
+    let text = if more.is_empty() { Cow::Borrowed(first) } else { Cow::Owned([first, &more.join("\n")].join("\n")) };
+    if result.is_error == Some(true) {
+        return Object::field("error", &Json::of(&*text));
+    }
+    if let Cow::Borrowed(text) = text
+        && let Some(object) = Object::of(text)
+    {
+        return object;
+    }
+    let value = if json::is_json(&text) { Json::parse(text.trim()) } else { None };
+    match value {
+        Some(value) if value.is_object() => Object::Made(value),
+        Some(value) => Object::field("result", &value),
+        None => Object::field("result", &Json::of(&*text)),
+    }
+}

@@ -1,0 +1,80 @@
+//! OpenAI chat completions (API reference, "Chat"): `POST /v1/chat/completions`, as clients and as OpenAI-compatible providers speak it.
+//!
+//! - `request`: reads a client's request.
+//! - `target`: writes a request for a provider.
+//! - `answer`: whole answers and errors, both ways.
+//! - `stream`: streams, both ways.
+//! - `thoughts`: thoughts and signatures, in all places where they are found.
+//! - `soft`: values that may be of another type than documented; `path`: where a reader stumbled.
+
+mod answer;
+mod path;
+mod request;
+mod soft;
+mod stream;
+mod target;
+mod thoughts;
+
+use super::{Asked, Encoded, Format, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target};
+use crate::ir::{self, ProviderError, TranslateError, Usage};
+
+/// OpenAI chat completions.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OpenAiChat;
+
+impl Protocol for OpenAiChat {
+    fn format(&self) -> Format {
+        Format::OpenAiChat
+    }
+
+    fn decode_request(&self, body: &[u8]) -> Result<ir::Request, TranslateError> {
+        request::decode(body)
+    }
+
+    fn encode_request(&self, request: &ir::Request, target: &Target<'_>) -> Result<Encoded, TranslateError> {
+        target::encode(request, target)
+    }
+
+    fn decode_response(&self, body: &[u8]) -> Result<ir::Response, ProviderError> {
+        answer::decode::response(body)
+    }
+
+    fn encode_response(&self, response: &ir::Response, asked: &Asked) -> Vec<u8> {
+        answer::encode::response(response, asked)
+    }
+
+    fn decode_error(&self, status: u16, body: &[u8]) -> ProviderError {
+        answer::decode::error(status, body)
+    }
+
+    fn encode_error(&self, error: &ProviderError, _request_id: &str) -> (u16, Vec<u8>) {
+        answer::encode::error(error)
+    }
+
+    fn end_marker(&self) -> Option<&'static [u8]> {
+        Some(b"data: [DONE]\n\n")
+    }
+
+    fn decoder(&self) -> Box<dyn StreamDecoder> {
+        Box::new(stream::decoder::Decoder::new())
+    }
+
+    fn encoder(&self, asked: Asked) -> Box<dyn StreamEncoder> {
+        Box::new(stream::encoder::Encoder::new(asked))
+    }
+
+    fn watcher(&self) -> Box<dyn StreamWatcher> {
+        Box::new(stream::watcher::Watcher)
+    }
+
+    fn usage(&self, body: &[u8]) -> Result<Option<Usage>, serde_json::Error> {
+        stream::watcher::usage(body)
+    }
+
+    fn usage_in_tail(&self, tail: &[u8]) -> Option<Usage> {
+        stream::watcher::usage_in_tail(tail)
+    }
+}
+
+#[cfg(test)]
+mod tests;

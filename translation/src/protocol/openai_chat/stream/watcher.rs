@@ -1,0 +1,92 @@
+//! What metering needs of answers that pass through as they are: found by search, and parsed only where there is something to read.
+
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use memchr::memmem::{Finder, FinderRev};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::super::answer::usage::Counts;
+use super::super::soft::{Soft, soft_object};
+use crate::ir::Usage;
+use crate::protocol::{Seen, StreamWatcher};
+
+/// What is read of an answer, whole or in pieces.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Counted {
+    usage: Soft<Counts>,
+    choices: Soft<Vec<Soft<bool>>>,
+}
+
+soft_object!(Counted);
+
+/// The usage that a whole answer reports.
+///
+/// # Errors
+/// When it is not JSON. A usage of another shape counts as none.
+pub(in super::super) fn usage(body: &[u8]) -> Result<Option<Usage>, serde_json::Error> {
+    match serde_json::from_slice::<Soft<Counted>>(body) {
+        Ok(answer) => Ok(answer.0.and_then(|answer| answer.usage.0).map(Into::into)),
+        Err(error) if error.is_data() => serde_json::from_slice::<IgnoredAny>(body).map(|_| None),
+        Err(error) => Err(error),
+    }
+}
+
+static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""usage""#));
+static LAST_USAGE: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new(br#""usage""#));
+static FINISH_REASON: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""finish_reason""#));
+
+/// The usage in the tail of an answer too large to hold: the last object that is a field of that name.
+pub(in super::super) fn usage_in_tail(tail: &[u8]) -> Option<Usage> {
+    let at = LAST_USAGE.rfind(tail)?;
+    let value = value_of(&tail[at + br#""usage""#.len()..])?;
+    let mut values = serde_json::Deserializer::from_slice(value).into_iter::<Soft<Counts>>();
+    values.next()?.ok()?.0.map(Usage::from)
+}
+
+/// Reads the data of events. The usual one costs two searches and no parsing.
+#[derive(Debug, Default)]
+pub(in super::super) struct Watcher;
+
+impl StreamWatcher for Watcher {
+    fn event(&mut self, data: &Bytes) -> Seen {
+        let mut seen = Seen::default();
+        if data.trim_ascii() == b"[DONE]" {
+            seen.done = true;
+            return seen;
+        }
+        seen.error = is_error(data);
+        seen.finishes = has_value(&FINISH_REASON, data);
+        if has_value(&USAGE, data)
+            && let Ok(Soft(Some(answer))) = serde_json::from_slice::<Soft<Counted>>(data)
+            && let Some(usage) = answer.usage.0
+        {
+            seen.usage = Some(usage.into());
+            seen.only_usage = answer.choices.0.is_none_or(|choices| choices.is_empty());
+        }
+        seen
+    }
+}
+
+/// Whether a field is there with a value other than null. A quote within a string is escaped, so text of the model is not found.
+fn has_value(name: &Finder<'_>, data: &[u8]) -> bool {
+    name.find_iter(data)
+        .any(|at| value_of(&data[at + name.needle().len()..]).is_some_and(|value| !value.starts_with(b"n")))
+}
+
+/// What follows the colon.
+fn value_of(rest: &[u8]) -> Option<&[u8]> {
+    rest.trim_ascii_start().strip_prefix(b":").map(<[u8]>::trim_ascii_start)
+}
+
+fn is_error(data: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Envelope {
+        error: Option<IgnoredAny>,
+    }
+    let start = data.trim_ascii_start();
+    let may_be = start.strip_prefix(b"{").is_some_and(|rest| rest.trim_ascii_start().starts_with(br#""error""#));
+    may_be && serde_json::from_slice::<Envelope>(data).is_ok_and(|envelope| envelope.error.is_some())
+}

@@ -1,0 +1,143 @@
+//! Writes a request for a provider.
+//!
+//! - [`message`]: messages; [`media`]: pictures, sounds and files in them.
+//! - [`tools`]: tools, and the choice among them.
+//! - [`settings`]: the rest.
+//! - [`wire`]: the body.
+//!
+//! "Own" is a request that a client of this format wrote: its extensions are meant for the provider. "Owner" is OpenAI itself and who keeps up with it; other
+//! vendors refuse fields that they do not know, or the newer of OpenAI's.
+
+mod media;
+mod message;
+mod settings;
+mod tools;
+mod wire;
+
+use bytes::Bytes;
+use serde_json::{Map, Value};
+
+use self::wire::BodyOut;
+use crate::back::Back;
+use crate::ir::{Dropped, Part, Request, TranslateError};
+use crate::json::{Json, quoted};
+use crate::names::{Mapping, OPENAI_IDS, OPENAI_NAMES, Rule};
+use crate::protocol::{Encoded, Format, Target};
+
+/// What is known while a request is written.
+struct Writer<'r> {
+    request: &'r Request,
+    target: &'r Target<'r>,
+    names: Mapping,
+    ids: Mapping,
+    dropped: Dropped,
+    back: Back,
+    own: bool,
+    owner: bool,
+    /// Tools of free text are declared as such.
+    custom_tools: bool,
+}
+
+/// Writes `request` for `target`.
+pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, TranslateError> {
+    let quirks = target.quirks;
+    let own = request.origin == Format::OpenAiChat;
+    let owner = quirks.developer_role && quirks.max_completion_tokens;
+    let mut writer = Writer {
+        request,
+        target,
+        names: Mapping::new(OPENAI_NAMES),
+        ids: Mapping::new(Rule { exact: quirks.call_id_length, ..OPENAI_IDS }),
+        dropped: Dropped::default(),
+        back: Back::default(),
+        own,
+        owner,
+        custom_tools: owner || own,
+    };
+    writer.reserve();
+    let mut body = BodyOut { model: target.model, ..BodyOut::default() };
+    writer.messages(&mut body)?;
+    if body.messages.is_empty() {
+        let param = crate::ir::Field::Messages.name(request.origin);
+        return Err(TranslateError::invalid(param, format!("{param}: there is nothing to answer")));
+    }
+    writer.tools(&mut body)?;
+    writer.settings(&mut body)?;
+    let extensions = writer.extensions();
+    let Writer { names, dropped, mut back, .. } = writer;
+    back.tool_names = names.changed();
+    let body = with_extensions(&body, &extensions);
+    Ok(Encoded { body, dropped, back })
+}
+
+impl<'r> Writer<'r> {
+    /// Keeps names and ids that may stand as they are for themselves.
+    fn reserve(&mut self) {
+        let parts = || self.request.messages.iter().flat_map(|message| &message.parts);
+        let tools = self.request.tools.iter().map(|tool| tool.name.as_str());
+        let called = parts().filter_map(|part| match part {
+            Part::ToolCall(call) => Some(call),
+            _ => None,
+        });
+        self.names.reserve(tools.chain(called.clone().map(|call| call.name.as_str())));
+        self.ids.reserve(called.map(|call| call.id.as_str()));
+    }
+
+    /// Fields without a neutral form that the provider is to get, nested ones in their objects.
+    fn extensions(&mut self) -> Vec<(&'r str, Json)> {
+        let mut plain: Vec<(&str, Json)> = Vec::new();
+        let mut nested: Vec<(&str, Map<String, Value>)> = Vec::new();
+        if self.target.stream && self.target.quirks.stream_usage {
+            let usage = Map::from_iter([("include_usage".to_owned(), Value::Bool(true))]);
+            nested.push(("stream_options", usage));
+        }
+        for (name, value) in &self.request.extensions {
+            if !self.passes(name) {
+                self.dropped.named(name.clone());
+                continue;
+            }
+            match name.split_once('.') {
+                None => plain.push((name, value.clone())),
+                // Where the provider is not asked for a stream, there is nothing to say of it.
+                Some(("stream_options", _)) if !self.target.stream => {}
+                Some((object, field)) => {
+                    let value = value.read().unwrap_or(Value::Null);
+                    match nested.iter_mut().find(|(name, _)| *name == object) {
+                        Some((_, fields)) => drop(fields.insert(field.to_owned(), value)),
+                        None => nested.push((object, Map::from_iter([(field.to_owned(), value)]))),
+                    }
+                }
+            }
+        }
+        plain.extend(nested.into_iter().map(|(name, fields)| (name, Json::of(&fields))));
+        plain
+    }
+
+    /// Whether the provider knows a field of that name.
+    fn passes(&self, name: &str) -> bool {
+        const SHARED_WITH_RESPONSES: [&str; 5] =
+            ["metadata", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "store"];
+        match self.request.origin {
+            Format::OpenAiChat => true,
+            Format::OpenAiResponses => self.owner && SHARED_WITH_RESPONSES.contains(&name),
+            _ => false,
+        }
+    }
+}
+
+fn with_extensions(body: &BodyOut<'_>, extensions: &[(&str, Json)]) -> Bytes {
+    // Texts and numbers always serialise.
+    let mut bytes = serde_json::to_vec(body).unwrap_or_default();
+    bytes.pop();
+    for (name, value) in extensions {
+        bytes.push(b',');
+        bytes.extend_from_slice(quoted(name).as_bytes());
+        bytes.push(b':');
+        bytes.extend_from_slice(value.get().as_bytes());
+    }
+    bytes.push(b'}');
+    bytes.into()
+}
+
+#[cfg(test)]
+mod tests;

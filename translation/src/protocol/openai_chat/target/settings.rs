@@ -1,0 +1,247 @@
+//! How the model is to go on.
+
+use std::borrow::Cow;
+
+use serde_json::{Value, json};
+
+use super::Writer;
+use super::wire::{BodyOut, ContentOut, FormatOut, MessageOut, SchemaOut};
+use crate::facts::{Sampling, ThinkingForm};
+use crate::ir::{Effort, Field, Output, Part, Reasoning, Schema, ServiceTier, Thinking, TranslateError};
+use crate::names::{Mapping, OPENAI_NAMES, Rule};
+
+/// The most texts to stop at that OpenAI takes (API reference, `stop`).
+const MOST_STOPS: usize = 4;
+
+/// The longest name of a user that OpenAI takes.
+const LONGEST_USER: usize = 64;
+
+impl<'r> Writer<'r> {
+    /// Writes all that is neither a message nor a tool.
+    pub(super) fn settings(&mut self, body: &mut BodyOut<'r>) -> Result<(), TranslateError> {
+        let (request, facts, quirks) = (self.request, self.target.facts, self.target.quirks);
+        body.stream = self.target.stream.then_some(true);
+        let limit = request.max_output_tokens.map(|limit| facts.max_output.map_or(limit, |most| limit.min(most)));
+        if quirks.max_completion_tokens {
+            body.max_completion_tokens = limit;
+        } else {
+            body.max_tokens = limit;
+        }
+        self.sampling(body);
+        self.candidates(body)?;
+        if request.logprobs == Some(true) && !facts.logprobs {
+            self.dropped.field(request, Field::Logprobs);
+        } else {
+            body.logprobs = request.logprobs;
+            // Only allowed with the other.
+            body.top_logprobs = request.top_logprobs.filter(|_| request.logprobs == Some(true));
+        }
+        self.output(body);
+        self.reasoning(body);
+        if !request.modalities.is_empty() {
+            if self.own {
+                body.modalities = Some(&request.modalities);
+            } else if request.modalities.iter().any(|modality| modality != "text") {
+                let param = Field::Modalities.name(request.origin);
+                return Err(TranslateError::unsupported(param, format!("{param}: the provider answers in text only")));
+            }
+        }
+        if let Some(verbosity) = &request.verbosity {
+            if self.own || self.owner {
+                body.verbosity = Some(verbosity);
+            } else {
+                self.dropped.field(request, Field::Verbosity);
+            }
+        }
+        if let Some(user) = &request.user {
+            match (self.own, self.owner) {
+                (true, _) => body.user = Some(Cow::Borrowed(user)),
+                (false, true) => body.user = Some(short_user(user)),
+                (false, false) => self.dropped.field(request, Field::User),
+            }
+        }
+        self.service_tier(body);
+        body.cache_control = self.cache(request.cache.as_ref());
+        Ok(())
+    }
+
+    fn sampling(&mut self, body: &mut BodyOut<'r>) {
+        let request = self.request;
+        let sampling = self.target.facts.sampling;
+        let within = |bound: f64| move |value: f64| value.clamp(-bound, bound);
+        if sampling == Sampling::None {
+            for (given, field) in [
+                (request.temperature, Field::Temperature),
+                (request.top_p, Field::TopP),
+                (request.presence_penalty, Field::PresencePenalty),
+                (request.frequency_penalty, Field::FrequencyPenalty),
+            ] {
+                if given.is_some() {
+                    self.dropped.field(request, field);
+                }
+            }
+        } else {
+            body.temperature = request.temperature.map(|temperature| temperature.clamp(0.0, 2.0));
+            body.presence_penalty = request.presence_penalty.map(within(2.0));
+            body.frequency_penalty = request.frequency_penalty.map(within(2.0));
+            if sampling == Sampling::OneOf && request.temperature.is_some() && request.top_p.is_some() {
+                self.dropped.field(request, Field::TopP);
+            } else {
+                body.top_p = request.top_p;
+            }
+        }
+        if request.top_k.is_some() {
+            // Not OpenAI's; a client of this format that asks for it knows a vendor that has it.
+            if self.own {
+                body.top_k = request.top_k;
+            } else {
+                self.dropped.field(request, Field::TopK);
+            }
+        }
+        body.seed = request.seed;
+        body.stop = request.stop.iter().map(String::as_str).filter(|stop| !stop.is_empty()).collect();
+        if self.owner && body.stop.len() > MOST_STOPS {
+            body.stop.truncate(MOST_STOPS);
+            self.dropped.field(request, Field::Stop);
+        }
+    }
+
+    fn candidates(&mut self, body: &mut BodyOut<'r>) -> Result<(), TranslateError> {
+        let Some(wanted) = self.request.candidates.filter(|wanted| *wanted > 1) else { return Ok(()) };
+        let param = Field::Candidates.name(self.request.origin);
+        let refused = if !self.target.facts.candidates {
+            "the model gives one answer at a time"
+        } else if self.target.stream {
+            "a stream carries one answer"
+        } else {
+            body.n = Some(wanted);
+            return Ok(());
+        };
+        Err(TranslateError::unsupported(param, format!("{param}: {refused}")))
+    }
+
+    fn output(&mut self, body: &mut BodyOut<'r>) {
+        let facts = self.target.facts;
+        match &self.request.output {
+            Output::Text => {}
+            Output::JsonObject => {
+                body.response_format = Some(FormatOut::JsonObject);
+                // OpenAI refuses the mode where no message speaks of JSON (structured outputs guide).
+                if !self.own && !self.speaks_of_json() {
+                    instruct(body, "Answer with one JSON object and nothing else.".to_owned());
+                }
+            }
+            Output::JsonSchema(schema) => {
+                let with_tools = body.tools.is_empty() || facts.json_schema_with_tools;
+                if self.target.quirks.json_schema && facts.json_schema && with_tools {
+                    body.response_format = Some(FormatOut::JsonSchema { json_schema: named(schema) });
+                    return;
+                }
+                if with_tools {
+                    body.response_format = Some(FormatOut::JsonObject);
+                }
+                self.back.unfence = true;
+                let words = "Answer with one JSON object and nothing else. It must fit this JSON schema:";
+                instruct(body, format!("{words}\n{}", schema.schema.get()));
+            }
+        }
+    }
+
+    fn speaks_of_json(&self) -> bool {
+        let parts = self.request.messages.iter().flat_map(|message| &message.parts);
+        parts.filter_map(Part::as_text).any(|text| text.to_ascii_lowercase().contains("json"))
+    }
+
+    fn reasoning(&mut self, body: &mut BodyOut<'r>) {
+        let Some(said) = &self.request.reasoning else { return };
+        if self.own {
+            body.thinking = said.thinking.map(thinking);
+        }
+        let Some(wanted) = effort(said, self.own) else { return };
+        let facts = self.target.facts;
+        let cannot = !self.target.quirks.reasoning_effort || facts.thinking == ThinkingForm::None;
+        if cannot || self.too_forced_to_think() {
+            if wanted != Effort::None {
+                self.dropped.field(self.request, Field::Reasoning);
+            }
+            return;
+        }
+        match facts.nearest_effort(wanted) {
+            Some(effort) => body.reasoning_effort = Some(effort.word()),
+            None if wanted != Effort::None => self.dropped.field(self.request, Field::Reasoning),
+            None => {}
+        }
+    }
+
+    fn service_tier(&mut self, body: &mut BodyOut<'r>) {
+        let word = match &self.request.service_tier {
+            None => return,
+            Some(ServiceTier::Auto) => "auto",
+            Some(ServiceTier::Standard) => "default",
+            Some(ServiceTier::Priority) => "priority",
+            Some(ServiceTier::Flex) => "flex",
+            Some(ServiceTier::Other(word)) if self.own => word,
+            Some(ServiceTier::Other(_)) => return self.dropped.field(self.request, Field::ServiceTier),
+        };
+        if self.own || self.owner {
+            body.service_tier = Some(word);
+        } else if word != "auto" {
+            self.dropped.field(self.request, Field::ServiceTier);
+        }
+    }
+}
+
+/// A budget in the word for as much (2.5, the scale that is closest to what vendors spend).
+fn effort(said: &Reasoning, own: bool) -> Option<Effort> {
+    match said.thinking {
+        // What switches thinking itself is passed on as it is, beside an effort.
+        _ if own => said.effort,
+        Some(Thinking::Off) => Some(Effort::None),
+        Some(Thinking::Adaptive) | None => said.effort,
+        Some(Thinking::Budget(tokens)) => Some(match tokens {
+            0..=1_024 => Effort::Minimal,
+            1_025..=4_096 => Effort::Low,
+            4_097..=12_288 => Effort::Medium,
+            12_289..=24_576 => Effort::High,
+            _ => Effort::XHigh,
+        }),
+    }
+}
+
+fn thinking(thinking: Thinking) -> Value {
+    match thinking {
+        Thinking::Off => json!({"type": "disabled"}),
+        Thinking::Adaptive => json!({"type": "enabled"}),
+        Thinking::Budget(tokens) => json!({"type": "enabled", "budget_tokens": tokens}),
+    }
+}
+
+fn named(schema: &Schema) -> SchemaOut<'_> {
+    let name = match &schema.name {
+        Some(name) => Cow::Owned(Mapping::new(OPENAI_NAMES).map(name)),
+        None => Cow::Borrowed("response"),
+    };
+    SchemaOut { name, description: schema.description.as_deref(), schema: &schema.schema, strict: schema.strict }
+}
+
+/// A long name keeps its beginning, and stays one of its own.
+fn short_user(user: &str) -> Cow<'_, str> {
+    if user.len() <= LONGEST_USER {
+        return Cow::Borrowed(user);
+    }
+    let rule = Rule { longest: LONGEST_USER, allows: |byte, _| byte.is_ascii_graphic(), exact: None };
+    Cow::Owned(Mapping::new(rule).map(user))
+}
+
+/// Says `words` to the model, behind what the operator says first.
+fn instruct(body: &mut BodyOut<'_>, words: String) {
+    let first = body.messages.first_mut().filter(|message| matches!(message.role, "system" | "developer"));
+    if let Some(MessageOut { content: Some(ContentOut::Text(text)), .. }) = first {
+        let text = text.to_mut();
+        text.push_str("\n\n");
+        text.push_str(&words);
+        return;
+    }
+    let content = Some(ContentOut::Text(Cow::Owned(words)));
+    body.messages.insert(0, MessageOut { role: "system", content, ..MessageOut::default() });
+}

@@ -1,0 +1,160 @@
+//! Tools, and the choice among them.
+
+use std::borrow::Cow;
+
+use serde_json::{Value, json};
+
+use super::Writer;
+use super::wire::{BodyOut, CustomOut, FunctionOut, ToolOut};
+use crate::back::CUSTOM_INPUT;
+use crate::facts::ForcedTools;
+use crate::ir::{Field, Thinking, Tool, ToolChoice, ToolKind, TranslateError};
+use crate::json::Json;
+use crate::protocol::Format;
+
+impl<'r> Writer<'r> {
+    /// Writes tools and what is said of their use.
+    pub(super) fn tools(&mut self, body: &mut BodyOut<'r>) -> Result<(), TranslateError> {
+        let request = self.request;
+        let allowed = match &request.tool_choice {
+            // Only the owner knows the choice; for others, the tools that may not be called are not there.
+            Some(ToolChoice::Allowed { names, .. }) if !self.owner => Some(names),
+            _ => None,
+        };
+        for (at, tool) in request.tools.iter().enumerate() {
+            if allowed.is_none_or(|names| names.contains(&tool.name)) {
+                let out = self.tool(tool, at)?;
+                body.tools.push(out);
+            }
+        }
+        let param = Field::ToolChoice.name(request.origin);
+        if let Some(choice) = &request.tool_choice {
+            body.tool_choice = Some(self.choice(choice, param)?);
+        }
+        if body.tools.is_empty() {
+            if body.tool_choice.take().is_some_and(|choice| choice != "auto" && choice != "none") {
+                return Err(TranslateError::invalid(param, format!("{param}: only allowed where tools are given")));
+            }
+            return Ok(());
+        }
+        if let Some(parallel) = request.parallel_tool_calls {
+            if self.target.quirks.parallel_tool_calls {
+                body.parallel_tool_calls = Some(parallel);
+            } else {
+                self.back.first_call_only = !parallel;
+            }
+        }
+        Ok(())
+    }
+
+    fn tool(&mut self, tool: &'r Tool, at: usize) -> Result<ToolOut<'r>, TranslateError> {
+        let description = tool.description.as_deref();
+        match &tool.kind {
+            ToolKind::Function { parameters, strict } => {
+                let name = self.names.map(&tool.name);
+                let cache_control = self.cache(tool.cache.as_ref());
+                let (description, parameters) =
+                    (description.map(Cow::Borrowed), parameters.as_ref().map(Cow::Borrowed));
+                // Another format's strictness asks less of a schema than OpenAI's, which refuses what it cannot hold to.
+                let same = matches!(self.request.origin, Format::OpenAiChat | Format::OpenAiResponses);
+                if *strict == Some(true) && !same {
+                    self.dropped.field(self.request, Field::StrictTools);
+                }
+                let function = FunctionOut { name, description, parameters, strict: strict.filter(|_| same) };
+                Ok(ToolOut::Function { r#type: "function", function, cache_control })
+            }
+            ToolKind::Custom { format } if self.custom_tools => {
+                let name = self.names.map(&tool.name);
+                let format = format.as_ref().map(grammar);
+                Ok(ToolOut::Custom { r#type: "custom", custom: CustomOut { name, description, format } })
+            }
+            ToolKind::Custom { format } => {
+                let name = self.names.map(&tool.name);
+                self.back.custom_tools.insert(name.clone());
+                let mut words = description.unwrap_or_default().to_owned();
+                if let Some(format) = format {
+                    words.push_str("\nThe input must fit this format: ");
+                    words.push_str(format.get());
+                }
+                let description = (!words.is_empty()).then_some(Cow::Owned(words));
+                let parameters = json!({
+                    "type": "object",
+                    "properties": {CUSTOM_INPUT: {"type": "string", "description": "The whole input, as free text."}},
+                    "required": [CUSTOM_INPUT],
+                    "additionalProperties": false,
+                });
+                let parameters = Some(Cow::Owned(Json::of(&parameters)));
+                let function = FunctionOut { name, description, parameters, strict: None };
+                Ok(ToolOut::Function { r#type: "function", function, cache_control: None })
+            }
+            ToolKind::Builtin(declared) if self.own => Ok(ToolOut::Builtin(declared)),
+            ToolKind::Builtin(_) => {
+                let path = format!("{}[{at}]", Field::Tools.name(self.request.origin));
+                let message = format!("{path}: the provider has no tool '{}' of its own", tool.name);
+                Err(TranslateError::unsupported(path, message))
+            }
+        }
+    }
+
+    fn choice(&mut self, choice: &ToolChoice, param: &'static str) -> Result<Value, TranslateError> {
+        let forced = match choice {
+            ToolChoice::Auto | ToolChoice::None => false,
+            ToolChoice::Required | ToolChoice::Named(_) => true,
+            ToolChoice::Allowed { required, .. } => *required,
+        };
+        let cannot = forced && self.target.facts.forced_tools == ForcedTools::No;
+        if cannot {
+            self.dropped.field(self.request, Field::ToolChoice);
+        }
+        let forced = forced && !cannot;
+        Ok(match choice {
+            ToolChoice::None => json!("none"),
+            ToolChoice::Named(name) => {
+                let named = self.named(name, param)?;
+                if forced { named } else { json!("auto") }
+            }
+            ToolChoice::Allowed { names, .. } if self.owner => {
+                let tools = names.iter().map(|name| self.named(name, param)).collect::<Result<Vec<_>, _>>()?;
+                let mode = if forced { "required" } else { "auto" };
+                json!({"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": tools}})
+            }
+            _ if forced => json!(self.target.quirks.required_word),
+            _ => json!("auto"),
+        })
+    }
+
+    fn named(&mut self, name: &str, param: &'static str) -> Result<Value, TranslateError> {
+        let Some(tool) = self.request.tools.iter().find(|tool| tool.name == name) else {
+            return Err(TranslateError::invalid(param, format!("{param}: there is no tool named '{name}'")));
+        };
+        let name = self.names.map(name);
+        Ok(match tool.kind {
+            ToolKind::Custom { .. } if self.custom_tools => json!({"type": "custom", "custom": {"name": name}}),
+            ToolKind::Builtin(_) => json!({"type": tool.name}),
+            _ => json!({"type": "function", "function": {"name": name}}),
+        })
+    }
+
+    /// Whether a tool is forced on a model that cannot think then (2.3).
+    pub(super) fn too_forced_to_think(&self) -> bool {
+        let forced = match &self.request.tool_choice {
+            Some(ToolChoice::Required | ToolChoice::Named(_)) => true,
+            Some(ToolChoice::Allowed { required, .. }) => *required,
+            _ => false,
+        };
+        let off = self.request.reasoning.as_ref().is_some_and(|said| said.thinking == Some(Thinking::Off));
+        forced && !off && self.target.facts.forced_tools == ForcedTools::NotWithThinking
+    }
+}
+
+/// A grammar in the form of chat completions; the Responses API has it without the inner object.
+fn grammar(format: &Json) -> Cow<'_, Json> {
+    let flat = format.read::<Value>().ok().filter(|format| format["grammar"].is_null() && format["syntax"].is_string());
+    match flat {
+        Some(mut flat) => {
+            let grammar = json!({"syntax": flat["syntax"].take(), "definition": flat["definition"].take()});
+            Cow::Owned(Json::of(&json!({"type": "grammar", "grammar": grammar})))
+        }
+        None => Cow::Borrowed(format),
+    }
+}

@@ -1,0 +1,164 @@
+//! OpenAI's Responses API (`POST /v1/responses`, API reference, "Responses"), as clients speak it and as providers do.
+//!
+//! - `request_in`, `input`: a client's request, and its items of input.
+//! - `request_out`, `history`: a request for a provider, and the conversation as items.
+//! - `tools`, `shape`: what requests and answers share.
+//! - `item`: items, which requests and answers share too.
+//! - `answer`: a provider's whole answer.
+//! - `decoder`, `streamed`: a provider's stream, and the items in it.
+//! - `encoder`, `output`, `document`: an answer for a client, whole or as a stream.
+//! - `signature`: where proofs of thoughts travel.
+//! - `meter`: what passes through as it is.
+//! - `lenient`: JSON that need not be as it should.
+
+use memchr::memmem;
+
+use super::{Asked, Encoded, Format, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target, openai_error};
+use crate::ir::{self, Part, ProviderError, Start, TranslateError, Usage};
+
+mod answer;
+mod decoder;
+mod document;
+mod encoder;
+mod history;
+mod input;
+mod item;
+mod lenient;
+mod meter;
+mod output;
+mod request_in;
+mod request_out;
+pub mod resolve;
+mod shape;
+mod signature;
+mod streamed;
+mod tools;
+
+#[cfg(test)]
+mod tests;
+
+pub use meter::response_id;
+
+/// OpenAI's Responses API.
+#[derive(Clone, Copy, Debug)]
+pub struct OpenAiResponses;
+
+/// The first field of `request` that refers to state which the provider keeps: `previous_response_id`, `conversation`, `prompt`, `background`, or an item of
+/// `input` that is named and not given. Such a request cannot be said in another format, nor to another account.
+pub fn stateful_field(request: &ir::Request) -> Option<&'static str> {
+    request_in::stateful_field(request)
+}
+
+impl Protocol for OpenAiResponses {
+    fn format(&self) -> Format {
+        Format::OpenAiResponses
+    }
+
+    fn decode_request(&self, body: &[u8]) -> Result<ir::Request, TranslateError> {
+        request_in::decode(body)
+    }
+
+    fn holds_foreign_signatures(&self, body: &[u8]) -> bool {
+        memmem::find(body, signature::PREFIX.as_bytes()).is_some()
+    }
+
+    fn encode_request(&self, request: &ir::Request, target: &Target<'_>) -> Result<Encoded, TranslateError> {
+        request_out::encode(request, target)
+    }
+
+    fn decode_response(&self, body: &[u8]) -> Result<ir::Response, ProviderError> {
+        answer::decode(body)
+    }
+
+    fn encode_response(&self, response: &ir::Response, asked: &Asked) -> Vec<u8> {
+        let mut out = Vec::with_capacity(2_048);
+        let mut encoder = encoder::Encoder::new(asked.clone(), true);
+        let service_tier = response.service_tier.clone();
+        encoder.start(&Start { service_tier, usage: response.usage, ..Start::default() }, &mut out);
+        if let Some(choice) = response.choices.first() {
+            encoder.finish(choice.finish);
+            let last_text = choice.parts.iter().rposition(|part| matches!(part, Part::Text { .. }));
+            for (at, part) in choice.parts.iter().enumerate() {
+                encode_part(&mut encoder, part, &mut out);
+                if let Some(logprobs) = choice.logprobs.as_ref().filter(|_| Some(at) == last_text) {
+                    encoder.logprobs(logprobs);
+                }
+            }
+        }
+        encoder.document(&mut out);
+        out
+    }
+
+    fn decode_error(&self, status: u16, body: &[u8]) -> ProviderError {
+        openai_error::decode(status, body)
+    }
+
+    fn encode_error(&self, error: &ProviderError, _request_id: &str) -> (u16, Vec<u8>) {
+        openai_error::encode(error)
+    }
+
+    fn error_event(&self, error: &ProviderError, request_id: &str) -> Vec<u8> {
+        encoder::failure(error, request_id)
+    }
+
+    fn decoder(&self) -> Box<dyn StreamDecoder> {
+        Box::new(decoder::Decoder::new())
+    }
+
+    fn encoder(&self, asked: Asked) -> Box<dyn StreamEncoder> {
+        Box::new(encoder::Encoder::new(asked, false))
+    }
+
+    fn watcher(&self) -> Box<dyn StreamWatcher> {
+        Box::new(meter::Watcher)
+    }
+
+    fn usage(&self, body: &[u8]) -> Result<Option<Usage>, serde_json::Error> {
+        meter::usage(body)
+    }
+
+    fn usage_in_tail(&self, tail: &[u8]) -> Option<Usage> {
+        meter::usage_in_tail(tail)
+    }
+}
+
+/// Tells a part of a whole answer as the events of a stream would.
+fn encode_part(encoder: &mut encoder::Encoder, part: &Part, out: &mut Vec<u8>) {
+    match part {
+        Part::Text { text, citations, .. } => {
+            // Each text stays a piece of its own, for its citations to count in.
+            encoder.close_piece(out);
+            let base = encoder.characters();
+            encoder.text(text, false, out);
+            for citation in citations {
+                let moved = |at: Option<u64>| at.map(|at| at + base);
+                let citation =
+                    ir::Citation { start: moved(citation.start), end: moved(citation.end), ..citation.clone() };
+                encoder.citation(&citation, out);
+            }
+        }
+        Part::Refusal(words) => {
+            encoder.close_piece(out);
+            encoder.text(words, true, out);
+        }
+        Part::Thinking { text, signature } => {
+            encoder.close_thoughts(out);
+            if !text.is_empty() {
+                encoder.thought(text, out);
+            }
+            match signature {
+                Some(signature) => encoder.signed(signature, signature::Signs::Thought, out),
+                None => encoder.close_thoughts(out),
+            }
+        }
+        Part::RedactedThinking(signature) => encoder.signed(signature, signature::Signs::Redacted, out),
+        Part::ToolCall(call) => {
+            let number = encoder.call((call.id.clone(), call.name.clone(), call.kind), call.signature.as_ref(), out);
+            encoder.arguments(number, &call.arguments, out);
+            encoder.call_ended(number, out);
+        }
+        Part::Media(media) => encoder.media(media, out),
+        Part::Opaque { family: ir::Family::OpenAi, block } => encoder.opaque(block, out),
+        Part::Opaque { .. } | Part::ToolResult(_) => {}
+    }
+}

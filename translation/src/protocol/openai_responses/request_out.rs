@@ -1,0 +1,359 @@
+//! Writes a request for a provider (API reference, "Create a model response").
+
+use bytes::Bytes;
+use serde::ser::{SerializeMap as _, Serializer};
+use serde::{Deserialize, Serialize};
+
+use super::history::{Item, Writer};
+use super::request_in::{ENCRYPTED, LOGPROBS};
+use super::shape::{Shape, reasoning_effort, summary_word, tier_word};
+use super::tools::{Written, WrittenChoice};
+use crate::back::Back;
+use crate::facts::{Sampling, ThinkingForm};
+use crate::ir::{
+    Dropped, Field, Message, Output, Part, Request, Role, ServiceTier, Tool, ToolChoice, ToolKind, TranslateError,
+};
+use crate::json::Json;
+use crate::names::{Mapping, OPENAI_NAMES};
+use crate::protocol::{Encoded, Format, Target};
+
+/// The API refuses a smaller limit.
+const LEAST_OUTPUT: u64 = 16;
+
+/// Fields without a neutral form that chat completions and responses share.
+const SHARED: [&str; 5] = ["metadata", "store", "prompt_cache_key", "prompt_cache_retention", "safety_identifier"];
+
+/// Writes `request` for `target`.
+pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, TranslateError> {
+    let mut dropped = Dropped::default();
+    refuse(request)?;
+    left_out(request, &mut dropped);
+    let mut names = Mapping::new(OPENAI_NAMES);
+    names.reserve(request.tools.iter().map(|tool| tool.name.as_str()));
+    let tools = tools(request, &mut names)?;
+    let choice = choice(request)?;
+    let (instructions, messages) = instructions(&request.messages)?;
+    let mut input = Writer::new(request, &mut names, &mut dropped).write(messages)?;
+    if needs_the_word(request) {
+        let text = "Answer with one JSON object only.";
+        let content = super::history::Content::Text(text);
+        input.insert(0, Item::Message { r#type: "message", role: "developer", content });
+    }
+    if input.is_empty() && super::stateful_field(request).is_none() {
+        let param = Field::Messages.name(request.origin);
+        return Err(TranslateError::invalid(param, "the conversation has no message"));
+    }
+    let body = Body { request, target, instructions, input, tools, choice };
+    let settings = Settings::of(&body, &mut dropped);
+    let body = serde_json::to_vec(&(Whole { body: &body, settings }))
+        .map_err(|error| TranslateError::invalid("", format!("the request cannot be written: {error}")))?;
+    let back = Back { tool_names: names.changed(), ..Back::default() };
+    Ok(Encoded { body: Bytes::from(body), dropped, back })
+}
+
+/// What cannot be left out without changing what the request means.
+fn refuse(request: &Request) -> Result<(), TranslateError> {
+    if request.candidates.is_some_and(|count| count != 1) {
+        let param = Field::Candidates.name(request.origin);
+        return Err(TranslateError::unsupported(param, "OpenAI's Responses API gives one answer"));
+    }
+    if let Some(kind) = request.modalities.iter().find(|kind| *kind != "text") {
+        let param = Field::Modalities.name(request.origin);
+        return Err(TranslateError::unsupported(param, format!("OpenAI's Responses API gives no {kind}")));
+    }
+    if request.origin != Format::OpenAiResponses && request.extensions.iter().any(|(name, _)| name == "audio") {
+        return Err(TranslateError::unsupported("audio", "OpenAI's Responses API gives no sound"));
+    }
+    Ok(())
+}
+
+/// Whether OpenAI has that tier: a word of another family's it has not.
+fn knows_tier(request: &Request, tier: &ServiceTier) -> bool {
+    !matches!(tier, ServiceTier::Other(_)) || matches!(request.origin, Format::OpenAiChat | Format::OpenAiResponses)
+}
+
+fn left_out(request: &Request, dropped: &mut Dropped) {
+    let fields = [
+        (request.top_k.is_some(), Field::TopK),
+        (request.seed.is_some(), Field::Seed),
+        (request.presence_penalty.is_some(), Field::PresencePenalty),
+        (request.frequency_penalty.is_some(), Field::FrequencyPenalty),
+        (!request.stop.is_empty(), Field::Stop),
+        (request.service_tier.as_ref().is_some_and(|tier| !knows_tier(request, tier)), Field::ServiceTier),
+        (request.cache.is_some() || request.tools.iter().any(|tool| tool.cache.is_some()), Field::Cache),
+    ];
+    fields.into_iter().filter(|(there, _)| *there).for_each(|(_, field)| dropped.field(request, field));
+    for (name, _) in &request.extensions {
+        if !passes(request, name) {
+            dropped.named(name.clone());
+        }
+    }
+}
+
+/// Whether a field without a neutral form is known here.
+fn passes(request: &Request, name: &str) -> bool {
+    match request.origin {
+        Format::OpenAiResponses => true,
+        Format::OpenAiChat => SHARED.contains(&name) || name == WEB_SEARCH,
+        _ => false,
+    }
+}
+
+const WEB_SEARCH: &str = "web_search_options";
+
+/// OpenAI's way of searching the web, as chat completions and other families ask for it.
+fn web_search(request: &Request) -> Option<Json> {
+    #[derive(Deserialize)]
+    struct Options {
+        search_context_size: Option<String>,
+    }
+
+    let options =
+        request.extensions.iter().find(|(name, _)| request.origin == Format::OpenAiChat && name == WEB_SEARCH);
+    options.map(|(_, options)| {
+        let size = options.read::<Options>().ok().and_then(|options| options.search_context_size);
+        match size {
+            Some(size) => Json::of(&serde_json::json!({"type": "web_search", "search_context_size": size})),
+            None => Json::of(&serde_json::json!({"type": "web_search"})),
+        }
+    })
+}
+
+/// A tool, and the name it goes by at the provider.
+enum Given<'a> {
+    Client(&'a Tool, String),
+    Own(Json),
+}
+
+fn tools<'a>(request: &'a Request, names: &mut Mapping) -> Result<Vec<Given<'a>>, TranslateError> {
+    let mut given: Vec<Given<'a>> = Vec::with_capacity(request.tools.len());
+    for (at, tool) in request.tools.iter().enumerate() {
+        let param = || format!("{}[{at}]", Field::Tools.name(request.origin));
+        if let ToolKind::Builtin(declaration) = &tool.kind
+            && request.origin != Format::OpenAiResponses
+        {
+            let text = declaration.get();
+            if !["\"web_search", "\"googleSearch\"", "\"google_search\""].iter().any(|name| text.contains(name)) {
+                let message = format!("OpenAI's Responses API has nothing like the tool `{}`", tool.name);
+                return Err(TranslateError::unsupported(param(), message));
+            }
+            given.push(Given::Own(Json::of(&serde_json::json!({"type": "web_search"}))));
+            continue;
+        }
+        let callable = !matches!(tool.kind, ToolKind::Builtin(_));
+        if callable && request.tools[..at].iter().any(|other| other.name == tool.name) {
+            let message = format!("there are two tools of the name `{}`", tool.name);
+            return Err(TranslateError::invalid(param(), message));
+        }
+        given.push(Given::Client(tool, names.map(&tool.name)));
+    }
+    given.extend(web_search(request).map(Given::Own));
+    Ok(given)
+}
+
+fn choice(request: &Request) -> Result<Option<&ToolChoice>, TranslateError> {
+    let param = Field::ToolChoice.name(request.origin);
+    let known = |name: &String| request.tools.iter().any(|tool| tool.name == *name);
+    match &request.tool_choice {
+        Some(ToolChoice::Auto | ToolChoice::None) if request.tools.is_empty() => Ok(None),
+        Some(_) if request.tools.is_empty() => {
+            Err(TranslateError::invalid(param, "a tool is chosen and none is given"))
+        }
+        Some(ToolChoice::Named(name)) if !known(name) => {
+            Err(TranslateError::invalid(param, format!("the chosen tool `{name}` is not among the tools")))
+        }
+        Some(ToolChoice::Allowed { names, .. }) if names.is_empty() || !names.iter().all(known) => {
+            Err(TranslateError::invalid(param, "an allowed tool is not among the tools"))
+        }
+        choice => Ok(choice.as_ref()),
+    }
+}
+
+/// One leading system message is `instructions`; any other stays in its place (translation specification, 2.1.1).
+fn instructions(messages: &[Message]) -> Result<(Option<String>, &[Message]), TranslateError> {
+    let above = |message: &Message| matches!(message.role, Role::System | Role::Developer);
+    for (part, message) in
+        messages.iter().filter(|message| above(message)).flat_map(|m| m.parts.iter().map(move |p| (p, m)))
+    {
+        if !matches!(part, Part::Text { .. }) {
+            let param = format!("input[{}]", message.origin);
+            return Err(TranslateError::unsupported(param, "a system message can hold text only"));
+        }
+    }
+    match messages.split_first() {
+        Some((first, rest)) if first.role == Role::System && !rest.iter().any(above) => {
+            let texts: Vec<_> = first.parts.iter().filter_map(Part::as_text).filter(|text| !text.is_empty()).collect();
+            Ok(((!texts.is_empty()).then(|| texts.join("\n\n")), rest))
+        }
+        _ => Ok((None, messages)),
+    }
+}
+
+/// OpenAI gives JSON objects only where the word stands in the input; other families do not ask for that.
+fn needs_the_word(request: &Request) -> bool {
+    let own = matches!(request.origin, Format::OpenAiChat | Format::OpenAiResponses);
+    request.output == Output::JsonObject && !own
+}
+
+struct Body<'a> {
+    request: &'a Request,
+    target: &'a Target<'a>,
+    instructions: Option<String>,
+    input: Vec<Item<'a>>,
+    tools: Vec<Given<'a>>,
+    choice: Option<&'a ToolChoice>,
+}
+
+/// What depends on the model.
+struct Settings {
+    temperature: Option<f64>,
+    top_p: Option<f64>,
+    max_output_tokens: Option<u64>,
+    effort: Option<&'static str>,
+    summary: Option<&'static str>,
+    logprobs: bool,
+    encrypted: bool,
+}
+
+impl Settings {
+    fn of(body: &Body<'_>, dropped: &mut Dropped) -> Self {
+        let Body { request, target, .. } = body;
+        let facts = target.facts;
+        let (temperature, top_p) = match facts.sampling {
+            Sampling::All => (request.temperature, request.top_p),
+            Sampling::OneOf => (request.temperature, request.top_p.filter(|_| request.temperature.is_none())),
+            Sampling::None => (None, None),
+        };
+        let mut gone = |gone: bool, field| {
+            if gone {
+                dropped.field(request, field);
+            }
+        };
+        gone(temperature.is_none() && request.temperature.is_some(), Field::Temperature);
+        gone(top_p.is_none() && request.top_p.is_some(), Field::TopP);
+        let thinks = facts.thinking != ThinkingForm::None;
+        let reasoning = request.reasoning.as_ref().filter(|_| thinks);
+        let wanted = request.reasoning.as_ref().is_some_and(|reasoning| reasoning_effort(reasoning).is_some());
+        let effort = reasoning.and_then(reasoning_effort).and_then(|effort| facts.nearest_effort(effort));
+        let off = request.reasoning.as_ref().and_then(reasoning_effort) == Some(crate::ir::Effort::None);
+        gone(wanted && effort.is_none() && !off, Field::Reasoning);
+        let wants_logprobs = request.logprobs == Some(true) || request.top_logprobs.is_some_and(|count| count > 0);
+        gone(wants_logprobs && !facts.logprobs, Field::Logprobs);
+        let least = |tokens: u64| tokens.clamp(LEAST_OUTPUT, facts.max_output.unwrap_or(u64::MAX).max(LEAST_OUTPUT));
+        Self {
+            temperature: temperature.map(|temperature| temperature.clamp(0.0, 2.0)),
+            top_p,
+            max_output_tokens: request.max_output_tokens.map(least),
+            effort: effort.map(crate::ir::Effort::word),
+            summary: reasoning.and_then(|reasoning| reasoning.summary).and_then(summary_word),
+            logprobs: wants_logprobs && facts.logprobs,
+            encrypted: thinks,
+        }
+    }
+}
+
+/// What the provider is told for the client's `name` of a tool.
+fn named(tools: &[Given<'_>], name: &str) -> String {
+    let known = tools.iter().find_map(|tool| match tool {
+        Given::Client(tool, known) if tool.name == name => Some(known.as_str()),
+        _ => None,
+    });
+    known.unwrap_or(name).to_owned()
+}
+
+struct Whole<'a> {
+    body: &'a Body<'a>,
+    settings: Settings,
+}
+
+impl Serialize for Whole<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Body { request, target, instructions, input, tools, choice } = self.body;
+        let settings = &self.settings;
+        let mut map = serializer.serialize_map(None)?;
+        macro_rules! entry {
+            ($name:literal, $value:expr) => {
+                if let Some(value) = $value {
+                    map.serialize_entry($name, &value)?;
+                }
+            };
+        }
+        map.serialize_entry("model", target.model)?;
+        entry!("instructions", instructions);
+        map.serialize_entry("input", input)?;
+        entry!("stream", target.stream.then_some(true));
+        entry!("max_output_tokens", settings.max_output_tokens);
+        entry!("temperature", settings.temperature);
+        entry!("top_p", settings.top_p);
+        if !tools.is_empty() {
+            let tools: Vec<_> = tools
+                .iter()
+                .map(|tool| match tool {
+                    Given::Client(tool, name) => Written::of(tool, name),
+                    Given::Own(declaration) => Written::Builtin(declaration),
+                })
+                .collect();
+            map.serialize_entry("tools", &tools)?;
+            entry!("parallel_tool_calls", request.parallel_tool_calls);
+        }
+        entry!(
+            "tool_choice",
+            choice.map(|choice| WrittenChoice { choice, tools: &request.tools, name: |name: &str| named(tools, name) })
+        );
+        entry!("text", Shape::of(request, false));
+        if settings.effort.is_some() || settings.summary.is_some() {
+            map.serialize_entry("reasoning", &Reasoning { effort: settings.effort, summary: settings.summary })?;
+        }
+        entry!("user", request.user.as_deref());
+        entry!("service_tier", request.service_tier.as_ref().filter(|tier| knows_tier(request, tier)).map(tier_word));
+        self.stored(&mut map)?;
+        map.end()
+    }
+}
+
+#[derive(Serialize)]
+struct Reasoning {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effort: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary: Option<&'static str>,
+}
+
+impl Whole<'_> {
+    /// What is kept and given besides the answer. A client of another format expects nothing to be kept, so its thoughts travel with it, encrypted.
+    fn stored<M: serde::ser::SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        let request = self.body.request;
+        let mut include: Vec<String> = Vec::new();
+        let mut store = false;
+        for (name, value) in &request.extensions {
+            match name.as_str() {
+                "include" if request.origin == Format::OpenAiResponses => {
+                    include = value.read().unwrap_or_default();
+                }
+                // Asked for as a tool.
+                WEB_SEARCH => {}
+                name if passes(request, name) => {
+                    store |= name == "store";
+                    map.serialize_entry(name, value)?;
+                }
+                _ => {}
+            }
+        }
+        if !store && request.origin != Format::OpenAiResponses {
+            map.serialize_entry("store", &false)?;
+        }
+        if self.settings.encrypted {
+            include.push(ENCRYPTED.to_owned());
+        }
+        if self.settings.logprobs {
+            include.push(LOGPROBS.to_owned());
+            if let Some(count) = request.top_logprobs {
+                map.serialize_entry("top_logprobs", &count)?;
+            }
+        }
+        if !include.is_empty() {
+            map.serialize_entry("include", &include)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,84 @@
+//! Puts a conversation together that a client sends by reference: `previous_response_id`, and `item_reference`s to earlier output (API reference, "Conversation state").
+//! The provider of another format keeps nothing, so what its answers were is kept here, by whoever calls this.
+
+use memchr::memmem;
+use serde_json::{Map, Value};
+
+/// What is kept of earlier answers.
+pub trait Kept {
+    /// An item of output, by its id.
+    fn item(&self, id: &str) -> Option<Value>;
+    /// A turn, by the id of its response.
+    fn turn(&self, id: &str) -> Option<Turn>;
+}
+
+/// One turn of a conversation.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Turn {
+    /// Id of the response before it.
+    pub previous: Option<String>,
+    /// What the client said: items.
+    pub input: Vec<Value>,
+    /// What was answered: items.
+    pub output: Vec<Value>,
+}
+
+/// More turns than a conversation has.
+const MOST_TURNS: usize = 4096;
+
+/// Id of the response that `body` continues, where it does. Cheap where it does not.
+pub fn previous_response(body: &[u8]) -> Option<String> {
+    memmem::find(body, br#""previous_response_id""#)?;
+    let body: Map<String, Value> = serde_json::from_slice(body).ok()?;
+    body.get("previous_response_id")?.as_str().map(str::to_owned)
+}
+
+/// `body` with the conversation in `input` and nothing by reference, if all that it refers to is in `kept`. None where it refers to nothing, or to something that
+/// is not kept: it stays as it is.
+pub fn resolve(body: &[u8], kept: &dyn Kept) -> Option<Vec<u8>> {
+    let refers = |name: &[u8]| memmem::find(body, name).is_some();
+    if !refers(br#""previous_response_id""#) && !refers(br#""item_reference""#) {
+        return None;
+    }
+    let mut body: Map<String, Value> = serde_json::from_slice(body).ok()?;
+    let mut turns = Vec::new();
+    let mut next = body.get("previous_response_id").and_then(Value::as_str).map(str::to_owned);
+    while let Some(id) = next.take() {
+        let turn = kept.turn(&id).filter(|_| turns.len() < MOST_TURNS)?;
+        next.clone_from(&turn.previous);
+        turns.push(turn);
+    }
+    let mut items: Vec<Value> =
+        turns.into_iter().rev().flat_map(|turn| turn.input.into_iter().chain(turn.output)).collect();
+    for item in input_items(body.remove("input").unwrap_or_default()) {
+        let referred = (item["type"] == "item_reference").then(|| item["id"].as_str().unwrap_or_default());
+        items.push(match referred {
+            Some(id) => kept.item(id)?,
+            None => item,
+        });
+    }
+    body.shift_remove("previous_response_id");
+    body.insert("input".to_owned(), items.into());
+    serde_json::to_vec(&body).ok()
+}
+
+/// `input` as items: a text is a message of the user's.
+pub fn input_items(input: Value) -> Vec<Value> {
+    match input {
+        Value::Array(items) => items,
+        Value::Null => Vec::new(),
+        text => vec![serde_json::json!({ "type": "message", "role": "user", "content": text })],
+    }
+}
+
+/// The whole response in what a client got: a document, or the last events of a stream.
+pub fn response_in(written: &[u8]) -> Option<Value> {
+    if written.starts_with(b"{") {
+        return serde_json::from_slice(written).ok();
+    }
+    let text = std::str::from_utf8(written).ok()?;
+    let data = text.rsplit("\n\n").flat_map(str::lines).filter_map(|line| line.strip_prefix("data: "));
+    let mut ends =
+        data.filter(|data| ["response.completed", "response.incomplete"].iter().any(|end| data.contains(end)));
+    ends.find_map(|data| Some(serde_json::from_str::<Value>(data).ok()?["response"].take())).filter(Value::is_object)
+}

@@ -1,0 +1,59 @@
+use serde_json::{Value, json};
+
+use crate::protocol::openai_responses::resolve::{Kept, Turn, previous_response, resolve, response_in};
+
+struct Known;
+
+impl Kept for Known {
+    fn item(&self, id: &str) -> Option<Value> {
+        (id == "fc_1")
+            .then(|| json!({ "type": "function_call", "id": "fc_1", "call_id": "c", "name": "f", "arguments": "{}" }))
+    }
+
+    fn turn(&self, id: &str) -> Option<Turn> {
+        let message = |text: &str| vec![json!({ "role": "user", "content": text })];
+        match id {
+            "resp_1" => Some(Turn { previous: None, input: message("1"), output: message("a1") }),
+            "resp_2" => Some(Turn { previous: Some("resp_1".to_owned()), input: message("2"), output: message("a2") }),
+            _ => None,
+        }
+    }
+}
+
+fn resolved(body: &Value) -> Option<Value> {
+    resolve(body.to_string().as_bytes(), &Known).map(|body| serde_json::from_slice(&body).unwrap())
+}
+
+#[test]
+fn a_conversation_is_put_together_in_order() {
+    let body = resolved(&json!({ "model": "m", "previous_response_id": "resp_2", "input": "3" })).unwrap();
+    let texts: Vec<_> =
+        body["input"].as_array().unwrap().iter().map(|item| item["content"].as_str().unwrap()).collect();
+    assert_eq!(texts, ["1", "a1", "2", "a2", "3"]);
+    assert!(body.get("previous_response_id").is_none());
+    assert_eq!(body["model"], "m");
+}
+
+#[test]
+fn items_by_reference_stand_where_they_were_referred_to() {
+    let input = json!([{ "role": "user", "content": "x" }, { "type": "item_reference", "id": "fc_1" }]);
+    let body = resolved(&json!({ "input": input })).unwrap();
+    assert_eq!((&body["input"][0]["content"], &body["input"][1]["name"]), (&json!("x"), &json!("f")));
+}
+
+#[test]
+fn what_is_not_kept_leaves_the_request_as_it_is() {
+    assert_eq!(resolved(&json!({ "previous_response_id": "resp_9", "input": "x" })), None);
+    assert_eq!(resolved(&json!({ "input": [{ "type": "item_reference", "id": "fc_9" }] })), None);
+    assert_eq!(resolved(&json!({ "input": "plain" })), None);
+    assert_eq!(previous_response(br#"{"previous_response_id":"resp_1"}"#).unwrap(), "resp_1");
+    assert_eq!(previous_response(br#"{"input":"x"}"#), None);
+}
+
+#[test]
+fn the_response_is_found_in_what_was_written() {
+    assert_eq!(response_in(br#"{"id":"resp_1"}"#).unwrap()["id"], "resp_1");
+    let stream = "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\"}\n\nevent: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"id\":\"resp_1\"}}\n\n";
+    assert_eq!(response_in(stream.as_bytes()).unwrap()["id"], "resp_1");
+    assert_eq!(response_in(b"event: error\ndata: {}\n\n"), None);
+}

@@ -1,0 +1,31 @@
+//! Azure OpenAI, of a resource: <https://learn.microsoft.com/azure/foundry/openai/api-version-lifecycle>.
+//!
+//! Its API `v1` needs no version in the query (it takes `preview`), and the body's `model` is the name of the deployment. A version that is a date,
+//! such as `2024-10-21`, asks for the API before that, where the deployment stands in the path
+//! (<https://learn.microsoft.com/azure/ai-foundry/openai/reference>); responses are in previews of it only, so they are not counted on. The list of
+//! models names those that can be deployed, not the deployments.
+
+use super::{ApiVersion, Auth, Dated, Paths, Vendor};
+use crate::protocol::{Format, Quirks};
+
+pub(super) const VENDOR: Vendor = Vendor {
+    name: "azure_openai",
+    title: "Azure OpenAI",
+    base_url_example: Some("https://RESOURCE.openai.azure.com"),
+    formats: &[Format::OpenAiChat, Format::OpenAiResponses],
+    paths: Paths { chat: "/openai/v1/chat/completions", responses: "/openai/v1/responses", ..Paths::OPENAI },
+    dated: Some(Dated {
+        formats: &[Format::OpenAiChat],
+        paths: Paths {
+            chat: "/openai/deployments/{model}/chat/completions",
+            responses: "/openai/responses",
+            ..Paths::OPENAI
+        },
+    }),
+    models_path: Some("/openai/v1/models"),
+    auth: Auth::AzureApiKey,
+    api_version: ApiVersion::Query { name: "api-version" },
+    quirks: Quirks::NONE,
+    docs: "https://learn.microsoft.com/azure/foundry/openai/api-version-lifecycle",
+    ..Vendor::COMPATIBLE
+};
