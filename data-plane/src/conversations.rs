@@ -61,16 +61,16 @@ impl Conversations {
 }
 
 impl ClientConversations {
-    /// Keeps the answer in `written`, which is what the client got or the end of it, to the request `asked`, unless the client wishes that nothing be kept.
-    pub fn keep(&self, asked: &[u8], written: &[u8]) {
-        let Ok(mut asked) = serde_json::from_slice::<Value>(asked) else { return };
-        if asked["store"] == false {
+    /// Keeps the answer in `written`, which is what the client got or the end of it, to `request`, unless the client wishes that nothing be kept.
+    pub fn keep(&self, request: &[u8], written: &[u8]) {
+        let Ok(mut request) = serde_json::from_slice::<Value>(request) else { return };
+        if request["store"] == false {
             return;
         }
         let Some(response) = response_in(written) else { return };
         let Some(id) = response["id"].as_str().map(str::to_owned) else { return };
-        let previous = asked["previous_response_id"].as_str().map(str::to_owned);
-        let input = Value::from(input_items(asked["input"].take())).to_string();
+        let previous = request["previous_response_id"].as_str().map(str::to_owned);
+        let input = Value::from(input_items(request["input"].take())).to_string();
         for item in response["output"].as_array().into_iter().flatten() {
             if let Some(id) = item["id"].as_str() {
                 self.put(id, Thing::Item(item.to_string()));
@@ -84,11 +84,11 @@ impl ClientConversations {
     }
 
     fn thing(&self, id: &str) -> Option<Arc<Thing>> {
-        let mut shelf = self.all.lock();
-        if shelf.is_empty() {
+        let mut kept = self.all.lock();
+        if kept.is_empty() {
             return None;
         }
-        shelf.get(&name(&self.proxy_key, id), Instant::now())
+        kept.get(&name(&self.proxy_key, id), Instant::now())
     }
 
     /// The whole response, as JSON text.
@@ -109,10 +109,11 @@ impl ClientConversations {
             item
         };
         let data: Vec<_> = turn.input.into_iter().enumerate().map(number).rev().collect();
-        let end = |item: Option<&Value>| item.map_or(Value::Null, |item| item["id"].clone());
-        let (first, last) = (end(data.first()), end(data.last()));
-        let list = json!({ "object": "list", "data": data, "first_id": first, "last_id": last, "has_more": false });
-        Some(list.to_string())
+        let id_of = |item: Option<&Value>| item.map_or(Value::Null, |item| item["id"].clone());
+        let (first_id, last_id) = (id_of(data.first()), id_of(data.last()));
+        let page =
+            json!({ "object": "list", "data": data, "first_id": first_id, "last_id": last_id, "has_more": false });
+        Some(page.to_string())
     }
 
     /// Forgets a response. False where there is none.

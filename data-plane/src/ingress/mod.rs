@@ -45,8 +45,8 @@ pub struct Gateway {
     attempts: Attempts,
     owners: Arc<Owners>,
     signatures: Arc<Signatures>,
-    media: MediaFetcher,
     conversations: Arc<Conversations>,
+    media: MediaFetcher,
 }
 
 impl Gateway {

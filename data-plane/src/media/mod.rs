@@ -1,11 +1,9 @@
 //! Fetches media that a client names by URL, for providers that want them as data (translation specification, 2.1.6 and 6.1.6).
 //!
 //! - [`guard`]: keeps such URLs from leading into the operator's network.
-//! - [`fetch`]: fetches one.
+//! - [`mod@fetch`]: fetches one.
 
 pub mod fetch;
-#[cfg(test)]
-pub(crate) mod fixtures;
 pub mod guard;
 
 use std::collections::HashMap;
@@ -263,4 +261,4 @@ impl FetchedMedia {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

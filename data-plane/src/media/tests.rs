@@ -1,3 +1,5 @@
+pub(crate) mod fixtures;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,7 +9,7 @@ use tokio::time::Instant;
 use translation::ir::{Media, MediaKind, Message, Part, Request, Role, Source, ToolResult, TranslateError};
 use translation::protocol::{Format, Quirks};
 
-use super::fixtures::{Server, answer};
+use self::fixtures::{Server, answer};
 use super::{FetchedMedia, MediaFetcher, Policy, Wanted};
 use crate::upstream::{Exit, Upstream};
 

@@ -148,7 +148,12 @@ impl EventStream {
                     self.timer.shorten(END_GRACE);
                 }
             }
-            Err(sse::TooLarge) => self.break_off(&GatewayError::Unusable("one of its events is larger than 1 MiB")),
+            Err(sse::TooLarge { before }) => {
+                self.ready = self.pass(before);
+                if !self.done {
+                    self.break_off(&GatewayError::Unusable("one of its events is larger than 1 MiB"));
+                }
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{Facts, ForcedTools, ModelFacts, Sampling, ThinkingForm};
+use super::{Facts, ForcedTools, ModelFacts, Off, Sampling, ThinkingForm};
 use crate::ir::Effort;
 
 #[test]
@@ -24,6 +24,14 @@ fn models_newer_than_the_data_get_the_strictest_row_of_their_family() {
     assert_eq!(facts.of("claude-opus-9"), facts.of("claude-opus-5-5"));
     assert_eq!(facts.of("claude-opus-9").forced_tools, ForcedTools::No);
     assert_eq!(facts.of("gemini-9-pro"), facts.of("gemini-3.8-flash"));
+}
+
+/// "What's new in Claude Sonnet 5.5", "What's new in Claude Haiku 5.5" and "Prompting Claude Haiku 5.5".
+#[test]
+fn the_smaller_models_of_5_5_differ() {
+    let (sonnet, haiku) = (Facts::built_in().of("claude-sonnet-5-5"), Facts::built_in().of("claude-haiku-5-5"));
+    assert_eq!((sonnet.forced_tools, sonnet.off), (ForcedTools::No, Some(Off::BetweenTools)));
+    assert_eq!((haiku.forced_tools, haiku.off), (ForcedTools::Yes, Some(Off::Disabled)));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The one neutral form between wire formats.
 //!
 //! - [`request`]: a conversation and how the model is to go on.
+//! - [`reasoning`]: how much a model is to think.
 //! - [`part`]: what messages and answers are made of.
 //! - [`media`]: media that a client gives in a URL.
 //! - [`response`]: a whole answer.
@@ -13,6 +14,7 @@ pub mod error;
 pub mod event;
 pub mod media;
 pub mod part;
+pub mod reasoning;
 pub mod request;
 pub mod response;
 
@@ -22,8 +24,6 @@ pub use event::{Event, Start};
 pub use part::{
     CacheControl, CallKind, Citation, Family, Media, MediaKind, Part, Signature, Source, ToolCall, ToolResult,
 };
-pub use request::{
-    Effort, Field, Message, Output, Reasoning, Request, Role, Schema, ServiceTier, Summary, Thinking, Tool, ToolChoice,
-    ToolKind,
-};
+pub use reasoning::{Effort, Reasoning, Summary, Thinking};
+pub use request::{Field, Message, Output, Request, Role, Schema, ServiceTier, Tool, ToolChoice, ToolKind};
 pub use response::{Choice, Finish, Response, Usage};

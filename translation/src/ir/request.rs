@@ -1,8 +1,7 @@
 //! A conversation and how the model is to go on.
 
-use serde::{Deserialize, Serialize};
-
 use super::part::{CacheControl, Part};
+use super::reasoning::Reasoning;
 use crate::json::Json;
 use crate::protocol::Format;
 
@@ -228,84 +227,6 @@ pub struct Schema {
     pub schema: Json,
     /// The answer must fit it exactly.
     pub strict: Option<bool>,
-}
-
-/// How much to think.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Reasoning {
-    /// In words.
-    pub effort: Option<Effort>,
-    /// In the manner of a format that switches thinking itself.
-    pub thinking: Option<Thinking>,
-    /// Whether, and how fully, the thoughts are to be shown.
-    pub summary: Option<Summary>,
-}
-
-/// Anthropic's `thinking`, Gemini's `thinkingBudget`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Thinking {
-    /// No thinking.
-    Off,
-    /// As much as the model finds right.
-    Adaptive,
-    /// At most so many tokens.
-    Budget(u64),
-}
-
-/// Whether thoughts are shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Summary {
-    /// Not.
-    Omitted,
-    /// OpenAI's `auto`, Anthropic's `summarized`, Gemini's `includeThoughts`.
-    Auto,
-    /// OpenAI's `concise`.
-    Concise,
-    /// OpenAI's `detailed`.
-    Detailed,
-}
-
-/// How hard to think, from least to most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Effort {
-    /// Not at all.
-    None,
-    /// OpenAI's `minimal`.
-    Minimal,
-    /// Low.
-    Low,
-    /// Medium.
-    Medium,
-    /// High.
-    High,
-    /// OpenAI's and Anthropic's `xhigh`.
-    XHigh,
-    /// Anthropic's `max`.
-    Max,
-}
-
-impl Effort {
-    /// All, from least to most.
-    pub const ALL: [Self; 7] = [Self::None, Self::Minimal, Self::Low, Self::Medium, Self::High, Self::XHigh, Self::Max];
-
-    /// The word that OpenAI and Anthropic use.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Minimal => "minimal",
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-            Self::XHigh => "xhigh",
-            Self::Max => "max",
-        }
-    }
-
-    /// The effort of that word, in any case.
-    pub fn of(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|effort| effort.word().eq_ignore_ascii_case(word))
-    }
 }
 
 /// How urgent a request is: what the formats share.

@@ -1,6 +1,7 @@
 //! Errors of OpenAI's APIs (API reference, "Error codes"): `{"error":{"message","type","param","code"}}`.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -87,7 +88,13 @@ pub fn decode(status: u16, body: &[u8]) -> ProviderError {
     let text = |name: &str| error[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
     let code = text("code").or_else(|| error["code"].as_i64().map(|code| code.to_string()));
     let kind = kind_of(status, code.as_deref(), text("type").as_deref());
+    if kind == ErrorKind::UpstreamAuthentication {
+        return ProviderError { provider_type: text("type"), ..key_refused() };
+    }
     let message = message.unwrap_or_else(|| format!("the provider answered HTTP {status} without an error message"));
+    // vLLM and others say it in OpenAI's words, without its code.
+    let too_long = kind == ErrorKind::InvalidRequest && message.contains("maximum context length");
+    let code = if too_long { Some("context_length_exceeded".to_owned()) } else { code };
     // A page of what stands in front of the provider.
     let unread = document.is_none() && status >= 500;
     ProviderError {
@@ -95,8 +102,40 @@ pub fn decode(status: u16, body: &[u8]) -> ProviderError {
         param: text("param"),
         provider_type: text("type"),
         code: code.map(Cow::Owned).or_else(|| unread.then_some(Cow::Borrowed("bad_upstream_response"))),
+        retry_after: match kind {
+            ErrorKind::RateLimited | ErrorKind::Overloaded => wait(&message),
+            _ => None,
+        },
         ..ProviderError::new(kind, message)
     }
+}
+
+/// The provider refused the gateway's own key. Its words may quote a part of that, and its code would make an SDK blame the client's key (translation
+/// specification, 5): neither is passed on.
+pub fn key_refused() -> ProviderError {
+    ProviderError::new(ErrorKind::UpstreamAuthentication, "the provider refused the gateway's credentials")
+        .code("upstream_authentication_failed")
+}
+
+/// How long the text of an error says to wait: "try again in 1m2.5s", "retry in 34.4s", "in 350ms".
+fn wait(message: &str) -> Option<Duration> {
+    let at = ["try again in ", "retry in ", "retry after "]
+        .iter()
+        .find_map(|words| message.to_ascii_lowercase().find(words).map(|at| at + words.len()))?;
+    let mut rest = message.get(at..)?;
+    let mut total = None;
+    loop {
+        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.').len();
+        let (number, behind) = rest.split_at(digits);
+        let Ok(number) = number.trim_end_matches('.').parse::<f64>() else { break };
+        let behind = behind.trim_start();
+        let units = [("ms", 0.001), ("h", 3600.0), ("m", 60.0), ("s", 1.0)];
+        let Some((unit, seconds)) = units.iter().find(|(unit, _)| behind.starts_with(unit)) else { break };
+        let more = Duration::try_from_secs_f64(number * seconds).ok()?;
+        total = Some(total.unwrap_or(Duration::ZERO).saturating_add(more));
+        rest = &behind[unit.len()..];
+    }
+    total
 }
 
 /// Whether `body` is an error document of OpenAI's shape, to be passed on as it stands.
@@ -127,6 +166,8 @@ fn client_status(kind: ErrorKind, status: u16) -> u16 {
     match kind {
         ErrorKind::InvalidRequest | ErrorKind::NotFound | ErrorKind::TooLarge | ErrorKind::RateLimited => status,
         ErrorKind::Server if (500..600).contains(&status) => status,
+        // The operator's account is empty: no limit of the client's was reached.
+        ErrorKind::Quota if status == 402 => 503,
         _ => kind.status(),
     }
 }

@@ -3,8 +3,15 @@
 use bytes::{Buf as _, Bytes, BytesMut};
 use memchr::memchr2;
 
-/// The largest event that is held back until it is whole, in bytes.
+/// The largest event, in bytes: so much of a stream is held back until it is whole.
+///
+/// A picture that a model made may be larger. It is refused all the same, in words that tell the way out (to ask without a stream, where an answer is collected
+/// once and under a limit of its own): whoever sends an endless line must not make each of many streams hold as much as a picture needs.
 pub const LARGEST_EVENT: usize = 1024 * 1024;
+
+/// What is said of a stream that holds a larger one.
+pub const EVENT_TOO_LARGE: &str =
+    "the provider's stream holds an event of more than 1 MiB, such as a large picture: ask for it without a stream";
 
 /// Cuts a byte stream into whole events, in time linear to its length. An event keeps its line ends and the empty line that
 /// ends it, so that the pieces put together are the stream.
@@ -19,9 +26,12 @@ pub struct EventSplitter {
     limit: usize,
 }
 
-/// One event is larger than allowed.
+/// One event is larger than allowed. Nothing that comes behind it is of use: where it ends is not known.
 #[derive(Debug, PartialEq, Eq)]
-pub struct TooLarge;
+pub struct TooLarge {
+    /// The whole events before it.
+    pub before: Bytes,
+}
 
 impl EventSplitter {
     /// A splitter that holds back at most `limit` bytes.
@@ -33,24 +43,22 @@ impl EventSplitter {
     /// only where an event spans two portions.
     ///
     /// # Errors
-    /// [`TooLarge`].
+    /// [`TooLarge`], however the stream is cut into portions.
     pub fn push(&mut self, mut portion: Bytes) -> Result<Bytes, TooLarge> {
         if self.held.is_empty() {
-            let end = last_end(&portion, 0, 0);
+            let end = last_end(&portion, Search::default(), self.limit);
             let whole = portion.split_to(end.events);
-            self.hold(&portion, end)?;
-            return Ok(whole);
+            return self.hold(whole, &portion, end);
         }
         self.held.extend_from_slice(&portion);
-        let end = last_end(&self.held, self.scanned, self.line);
-        if end.events == 0 {
+        let end = last_end(&self.held, Search { scanned: self.scanned, line: self.line }, self.limit);
+        if end.events == 0 && !end.too_large {
             (self.scanned, self.line) = (end.scanned, end.line);
-            return if self.held.len() > self.limit { Err(TooLarge) } else { Ok(Bytes::new()) };
+            return Ok(Bytes::new());
         }
         let whole = self.held.split_to(end.events).freeze();
         let rest = std::mem::take(&mut self.held).freeze();
-        self.hold(&rest, end)?;
-        Ok(whole)
+        self.hold(whole, &rest, end)
     }
 
     /// What is held back: an event without its end.
@@ -59,15 +67,23 @@ impl EventSplitter {
         std::mem::take(&mut self.held).freeze()
     }
 
-    fn hold(&mut self, rest: &[u8], end: End) -> Result<(), TooLarge> {
-        if rest.len() > self.limit {
-            return Err(TooLarge);
+    fn hold(&mut self, whole: Bytes, rest: &[u8], end: End) -> Result<Bytes, TooLarge> {
+        if end.too_large {
+            return Err(TooLarge { before: whole });
         }
         self.held.extend_from_slice(rest);
         self.scanned = end.scanned - end.events;
         self.line = end.line - end.events;
-        Ok(())
+        Ok(whole)
     }
+}
+
+/// Where a search goes on.
+#[derive(Clone, Copy, Default)]
+struct Search {
+    scanned: usize,
+    /// Where the line begins that `scanned` stands in.
+    line: usize,
 }
 
 /// Where a search has come to.
@@ -79,10 +95,12 @@ struct End {
     scanned: usize,
     /// Where the line begins that is not at its end.
     line: usize,
+    /// What follows the whole events is larger than allowed.
+    too_large: bool,
 }
 
-fn last_end(bytes: &[u8], scanned: usize, line: usize) -> End {
-    let mut end = End { events: 0, scanned, line };
+fn last_end(bytes: &[u8], Search { scanned, line }: Search, limit: usize) -> End {
+    let mut end = End { events: 0, scanned, line, too_large: false };
     while let Some(found) = memchr2(b'\n', b'\r', &bytes[end.scanned..]) {
         let at = end.scanned + found;
         let next = match (bytes[at], bytes.get(at + 1)) {
@@ -90,16 +108,22 @@ fn last_end(bytes: &[u8], scanned: usize, line: usize) -> End {
             // Whether a line feed belongs to it is not known yet.
             (b'\r', None) => {
                 end.scanned = at;
+                end.too_large = bytes.len() - end.events > limit;
                 return end;
             }
             _ => at + 1,
         };
         if at == end.line {
+            if next - end.events > limit {
+                end.too_large = true;
+                return end;
+            }
             end.events = next;
         }
         (end.line, end.scanned) = (next, next);
     }
     end.scanned = bytes.len();
+    end.too_large = bytes.len() - end.events > limit;
     end
 }
 

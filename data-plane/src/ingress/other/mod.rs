@@ -1,6 +1,6 @@
 //! The endpoints beside chat: older completions, embeddings, moderations, images, sound, reranking, counting tokens, and what providers keep: files, batches, responses.
 //!
-//! - [`serve`]: what they have in common with each other and with chat: one key, one plan, one usage record, errors in the client's shape.
+//! - [`mod@serve`]: what they have in common with each other and with chat: one key, one plan, one usage record, errors in the client's shape.
 //! - `json`: a JSON body that names a model, passed on.
 //! - `count`: counting tokens, estimated where no provider of the client's format serves the model.
 //! - `embeddings`: translated between OpenAI's and Gemini's.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use shared::pb::usage_record::{Outcome, UsageSource};
 
 use super::{Bench, bench, error, plain, text};
-use crate::media::fixtures::{self, Server};
+use crate::media::tests::fixtures::{self, Server};
 
 async fn bench_of(provider_type: &'static str, model: &'static str) -> Bench {
     bench(|group| {

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Request, Uri};
 use http_body_util::{BodyExt as _, Full};
@@ -74,7 +75,8 @@ pub enum Way<'w> {
 }
 
 impl Way<'_> {
-    fn send(self, request: Request<RequestBody>) -> ResponseFuture {
+    fn send(self, request: Request<Full<Bytes>>) -> ResponseFuture {
+        let request = request.map(RequestBody::Whole);
         match self {
             Self::Direct(pool) => pool.request(request),
             Self::Proxy(upstream, exit) => upstream.send(exit, request),
@@ -178,8 +180,8 @@ fn redirected(uri: &Uri, location: &str) -> Option<Uri> {
     read(&text)
 }
 
-fn request(uri: Uri) -> Request<RequestBody> {
-    let mut request = Request::new(RequestBody::Whole(Full::default()));
+fn request(uri: Uri) -> Request<Full<Bytes>> {
+    let mut request = Request::new(Full::default());
     *request.uri_mut() = uri;
     let headers = request.headers_mut();
     headers.insert(USER_AGENT, AGENT);

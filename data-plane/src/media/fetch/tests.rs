@@ -6,8 +6,8 @@ use base64::engine::general_purpose::STANDARD;
 use shared::snapshot::{OutboundProxy, ProxyScheme};
 
 use super::{FetchError, Fetched, Way, fetch, redirected};
-use crate::media::fixtures::{Server, answer};
 use crate::media::guard::{Connector, Guard};
+use crate::media::tests::fixtures::{Server, answer};
 use crate::route::fixtures::group;
 use crate::upstream::{Exit, Upstream};
 

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::{Connector, Guard, connect};
 use crate::media::fetch::{Way, fetch};
-use crate::media::fixtures::{Server, answer};
+use crate::media::tests::fixtures::{Server, answer};
 use crate::upstream::Upstream;
 
 const STRICT: Guard = Guard { private_networks: false };

@@ -12,7 +12,7 @@ use crate::queue::Target;
 use crate::refusal::Refusal;
 use crate::script::Script;
 use crate::send::json as answer;
-use crate::vendor::Vendor;
+use crate::vendor::{Vendor, query_value};
 
 /// Body of `POST /_script`: scripts field by field.
 #[derive(Debug, Deserialize)]
@@ -67,14 +67,18 @@ impl Provider {
         if !path.starts_with("/_") {
             return None;
         }
+        let key = query_value(parts.uri.query().unwrap_or_default(), "key");
         let done = match (parts.method.as_str(), path) {
             ("POST", "/_script") => self.script_fields(body),
             ("POST", "/_fake/script") => self.script_kind(body),
             ("DELETE", "/_script" | "/_fake/script") => {
-                self.queues.clear();
+                match key {
+                    Some(key) => self.queues.forget(&Target::Key(key)),
+                    None => self.queues.clear(),
+                }
                 Ok(json!({}))
             }
-            ("GET", "/_requests" | "/_fake/journal") => Ok(self.journal.describe()),
+            ("GET", "/_requests" | "/_fake/journal") => Ok(self.journal.describe(key.as_deref())),
             ("DELETE", "/_requests" | "/_fake/journal") => {
                 self.journal.clear();
                 Ok(json!({}))

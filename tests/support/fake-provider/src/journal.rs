@@ -145,12 +145,15 @@ impl Journal {
         self.lock().clear();
     }
 
-    pub(crate) fn describe(&self) -> Value {
+    /// The requests with the upstream key `key`, or all, and the totals of all.
+    pub(crate) fn describe(&self, key: Option<&str>) -> Value {
+        let requests = self.requests();
+        let asked = requests.iter().filter(|request| key.is_none_or(|key| request.key() == key));
         json!({
             "total": self.total(),
             "open": self.open(),
             "clientGone": self.client_gone(),
-            "requests": self.requests().iter().map(|request| request.describe()).collect::<Vec<_>>(),
+            "requests": asked.map(|request| request.describe()).collect::<Vec<_>>(),
         })
     }
 

@@ -36,7 +36,8 @@
 //!   `verbatim` (`status`, `content_type`, `body`), `sse` (`events`), `json` (`document`), `recording` (`recording`: a path;
 //!   `seed`), `echo`.
 //!
-//! `DELETE /_fake/script` forgets all scripts, `GET /_fake/journal` tells what was received, `DELETE /_fake/journal` forgets it.
+//! `DELETE /_fake/script` forgets all scripts, `GET /_fake/journal` tells what was received, `DELETE /_fake/journal` forgets it. With
+//! `?key=` the first two are about one upstream key alone.
 //! `/_script` takes lists of scripts field by field (`{ "for": target, "scripts": [..], "always": .. }`), and `/_requests` is the
 //! journal under its older name.
 

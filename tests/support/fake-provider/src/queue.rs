@@ -50,6 +50,11 @@ impl Queues {
         self.used.store(false, Ordering::Release);
     }
 
+    /// Forgets those of one target.
+    pub(crate) fn forget(&self, target: &Target) {
+        self.rules().remove(target);
+    }
+
     /// The script for a request with `key` for `model`.
     pub(crate) fn take(&self, key: &str, model: &str) -> Option<Script> {
         if !self.used.load(Ordering::Acquire) {

@@ -122,10 +122,7 @@ fn refined(mut error: ProviderError) -> ProviderError {
     match error.kind {
         ErrorKind::UpstreamAuthentication => {
             // The provider's words may quote a part of the key.
-            "the provider refused the gateway's credentials".clone_into(&mut error.message);
-            error.code = Some(Cow::Borrowed("upstream_authentication_failed"));
-            error.param = None;
-            error.status = error.kind.status();
+            return ProviderError { provider_type: error.provider_type, ..openai_error::key_refused() };
         }
         ErrorKind::InvalidRequest if error.message.contains("credit balance is too low") => {
             error.kind = ErrorKind::Quota;

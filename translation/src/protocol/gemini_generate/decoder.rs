@@ -12,7 +12,7 @@ use super::{error, logprobs};
 use crate::ir::{CallKind, ErrorKind, Event, Finish, ProviderError, Signature, Start, Usage};
 use crate::names::new_call_id;
 use crate::protocol::StreamDecoder;
-use crate::protocol::sse::LARGEST_EVENT;
+use crate::protocol::sse::{EVENT_TOO_LARGE, LARGEST_EVENT};
 
 /// Reads a provider's stream.
 #[derive(Debug)]
@@ -99,8 +99,8 @@ impl State {
             Frame::Rest(json) => (json, true),
             Frame::Junk(junk) => return self.fail(no_answer(&junk), events),
             Frame::TooLarge => {
-                let message = format!("a chunk of the provider's stream is larger than {LARGEST_EVENT} bytes");
-                return self.fail(ProviderError::new(ErrorKind::Server, message).code("bad_upstream_response"), events);
+                let error = ProviderError::new(ErrorKind::Server, EVENT_TOO_LARGE).code("bad_upstream_response");
+                return self.fail(error, events);
             }
         };
         if json.starts_with(b"[") {

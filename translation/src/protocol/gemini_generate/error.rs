@@ -115,7 +115,7 @@ pub(super) fn decode(http: u16, body: &[u8]) -> ProviderError {
 
 fn read(http: u16, status: &str, message: String, details: &[Value]) -> ProviderError {
     if is_key_refused(&message, details) {
-        return refused_key();
+        return openai_error::key_refused();
     }
     let lower = message.to_ascii_lowercase();
     let status = match (status, http) {
@@ -130,7 +130,7 @@ fn read(http: u16, status: &str, message: String, details: &[Value]) -> Provider
             ProviderError::new(ErrorKind::Server, message)
         }
         "INVALID_ARGUMENT" | "FAILED_PRECONDITION" | "OUT_OF_RANGE" => invalid(message, &lower),
-        "UNAUTHENTICATED" | "PERMISSION_DENIED" => refused_key(),
+        "UNAUTHENTICATED" | "PERMISSION_DENIED" => openai_error::key_refused(),
         "NOT_FOUND" => not_found(message, &lower),
         "RESOURCE_EXHAUSTED" => exhausted(message, &lower, details),
         "UNAVAILABLE" => ProviderError::new(ErrorKind::Overloaded, message),
@@ -138,7 +138,8 @@ fn read(http: u16, status: &str, message: String, details: &[Value]) -> Provider
         "CANCELLED" => ProviderError::new(ErrorKind::Server, message),
         _ => {
             let kind = openai_error::kind_of(http, None, None);
-            let own = matches!(kind, ErrorKind::Server) && (500..600).contains(&http);
+            // 409 (ABORTED, ALREADY_EXISTS) is what clients try again by themselves.
+            let own = http == 409 || matches!(kind, ErrorKind::Server) && (500..600).contains(&http);
             let status = if own { http } else { kind.status() };
             ProviderError { status, ..ProviderError::new(kind, message) }
         }
@@ -152,11 +153,6 @@ fn is_key_refused(message: &str, details: &[Value]) -> bool {
         reason.into_iter().any(|reason| matches!(reason, "API_KEY_INVALID" | "API_KEY_EXPIRED" | "API_KEY_NOT_FOUND"));
     let words = ["API key not valid", "API key expired", "API Key not found", "API Key invalid"];
     by_reason || words.iter().any(|words| message.contains(words))
-}
-
-fn refused_key() -> ProviderError {
-    ProviderError::new(ErrorKind::UpstreamAuthentication, "the provider refused the gateway's credential")
-        .code("upstream_authentication_failed")
 }
 
 fn invalid(message: String, lower: &str) -> ProviderError {

@@ -43,10 +43,14 @@ impl Frames {
                 };
                 self.push(portion.slice(start..), frames);
             }
-            Self::Events(splitter) => match splitter.push(portion) {
-                Ok(whole) => sse::events(whole).for_each(|event| frames.extend(of_event(&event))),
-                Err(sse::TooLarge) => frames.push(Frame::TooLarge),
-            },
+            Self::Events(splitter) => {
+                let (whole, too_large) = match splitter.push(portion) {
+                    Ok(whole) => (whole, false),
+                    Err(sse::TooLarge { before }) => (before, true),
+                };
+                sse::events(whole).for_each(|event| frames.extend(of_event(&event)));
+                frames.extend(too_large.then_some(Frame::TooLarge));
+            }
             Self::Objects(objects) => objects.push(portion, frames),
         }
     }
@@ -131,6 +135,10 @@ impl Objects {
                 b'}' | b']' => {
                     self.depth -= 1;
                     if self.depth == 0 {
+                        // The same limit, in whatever portions it came.
+                        if self.held.len() + at + 1 - start > LARGEST_EVENT {
+                            return self.too_large(frames);
+                        }
                         frames.push(Frame::Json(self.whole(portion.slice(start..=at))));
                     }
                 }
@@ -141,10 +149,15 @@ impl Objects {
         if self.depth > 0 {
             self.held.extend_from_slice(&portion[start..]);
             if self.held.len() > LARGEST_EVENT {
-                self.junk = true;
-                frames.push(Frame::TooLarge);
+                self.too_large(frames);
             }
         }
+    }
+
+    fn too_large(&mut self, frames: &mut Vec<Frame>) {
+        self.junk = true;
+        self.held = BytesMut::new();
+        frames.push(Frame::TooLarge);
     }
 
     /// Goes on in a text, and gives where it ends, or the portion does.

@@ -15,7 +15,7 @@ mod stream;
 mod target;
 mod thoughts;
 
-use super::{Asked, Encoded, Format, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target};
+use super::{Asked, Encoded, Format, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target, openai_error};
 use crate::ir::{self, ProviderError, TranslateError, Usage};
 
 /// OpenAI chat completions.
@@ -44,11 +44,11 @@ impl Protocol for OpenAiChat {
     }
 
     fn decode_error(&self, status: u16, body: &[u8]) -> ProviderError {
-        answer::decode::error(status, body)
+        openai_error::decode(status, body)
     }
 
     fn encode_error(&self, error: &ProviderError, _request_id: &str) -> (u16, Vec<u8>) {
-        answer::encode::error(error)
+        openai_error::encode(error)
     }
 
     fn end_marker(&self) -> Option<&'static [u8]> {

@@ -10,7 +10,7 @@ use super::meter::Counts;
 use super::streamed::{Items, Where};
 use crate::ir::{ErrorKind, Event, ProviderError, Start};
 use crate::protocol::StreamDecoder;
-use crate::protocol::sse::{self, EventSplitter, LARGEST_EVENT};
+use crate::protocol::sse::{self, EVENT_TOO_LARGE, EventSplitter, LARGEST_EVENT};
 
 /// Reads a provider's stream.
 #[derive(Debug)]
@@ -192,8 +192,9 @@ impl Decoder {
     }
 
     fn fail(&mut self, error: ProviderError, events: &mut Vec<Event>) {
-        self.over = true;
-        events.push(Event::Error(error));
+        if !std::mem::replace(&mut self.over, true) {
+            events.push(Event::Error(error));
+        }
     }
 }
 
@@ -215,9 +216,13 @@ impl StreamDecoder for Decoder {
         if self.over {
             return;
         }
-        match self.splitter.push(portion) {
-            Ok(whole) => self.events(whole, events),
-            Err(sse::TooLarge) => self.fail(bad("the provider's stream holds an event that is too large"), events),
+        let (whole, too_large) = match self.splitter.push(portion) {
+            Ok(whole) => (whole, false),
+            Err(sse::TooLarge { before }) => (before, true),
+        };
+        self.events(whole, events);
+        if too_large {
+            self.fail(bad(EVENT_TOO_LARGE), events);
         }
     }
 

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::shape::{Shape, reasoning_effort, summary_word, tier_word};
+use super::shape::{Shape, summary_word, tier_word};
 use super::tools::{Written, WrittenChoice};
 use crate::ir::{Finish, ProviderError, Reasoning, Request, Role, ToolChoice, Usage};
 use crate::protocol::{Asked, openai_error};
@@ -198,7 +198,7 @@ fn tail(request: &Request) -> Vec<u8> {
 }
 
 fn reasoning(asked: Option<&Reasoning>) -> Value {
-    let effort = asked.and_then(reasoning_effort).map(crate::ir::Effort::word);
+    let effort = asked.and_then(Reasoning::in_words).map(crate::ir::Effort::word);
     json!({"effort": effort, "summary": asked.and_then(|asked| asked.summary).and_then(summary_word)})
 }
 

@@ -6,12 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::history::{Item, Writer};
 use super::request_in::{ENCRYPTED, LOGPROBS};
-use super::shape::{Shape, reasoning_effort, summary_word, tier_word};
+use super::shape::{Shape, summary_word, tier_word};
 use super::tools::{Written, WrittenChoice};
 use crate::back::Back;
 use crate::facts::{Sampling, ThinkingForm};
 use crate::ir::{
-    Dropped, Field, Message, Output, Part, Request, Role, ServiceTier, Tool, ToolChoice, ToolKind, TranslateError,
+    Dropped, Effort, Field, Message, Output, Part, Request, Role, ServiceTier, Tool, ToolChoice, ToolKind,
+    TranslateError,
 };
 use crate::json::Json;
 use crate::names::{Mapping, OPENAI_NAMES};
@@ -233,10 +234,9 @@ impl Settings {
         gone(top_p.is_none() && request.top_p.is_some(), Field::TopP);
         let thinks = facts.thinking != ThinkingForm::None;
         let reasoning = request.reasoning.as_ref().filter(|_| thinks);
-        let wanted = request.reasoning.as_ref().is_some_and(|reasoning| reasoning_effort(reasoning).is_some());
-        let effort = reasoning.and_then(reasoning_effort).and_then(|effort| facts.nearest_effort(effort));
-        let off = request.reasoning.as_ref().and_then(reasoning_effort) == Some(crate::ir::Effort::None);
-        gone(wanted && effort.is_none() && !off, Field::Reasoning);
+        let wanted = request.reasoning.as_ref().and_then(crate::ir::Reasoning::in_words);
+        let effort = wanted.filter(|_| thinks).and_then(|effort| facts.nearest_effort(effort));
+        gone(wanted.is_some_and(|wanted| wanted != Effort::None) && effort.is_none(), Field::Reasoning);
         let wants_logprobs = request.logprobs == Some(true) || request.top_logprobs.is_some_and(|count| count > 0);
         gone(wants_logprobs && !facts.logprobs, Field::Logprobs);
         let least = |tokens: u64| tokens.clamp(LEAST_OUTPUT, facts.max_output.unwrap_or(u64::MAX).max(LEAST_OUTPUT));
@@ -244,7 +244,7 @@ impl Settings {
             temperature: temperature.map(|temperature| temperature.clamp(0.0, 2.0)),
             top_p,
             max_output_tokens: request.max_output_tokens.map(least),
-            effort: effort.map(crate::ir::Effort::word),
+            effort: effort.map(Effort::word),
             summary: reasoning.and_then(|reasoning| reasoning.summary).and_then(summary_word),
             logprobs: wants_logprobs && facts.logprobs,
             encrypted: thinks,

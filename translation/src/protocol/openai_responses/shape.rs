@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::ir::{Effort, Output, Reasoning, Request, ServiceTier, Summary, Thinking};
+use crate::ir::{Output, Request, ServiceTier, Summary};
 use crate::json::Json;
 
 /// `text`: the shape of the answer.
@@ -54,22 +54,6 @@ fn schema_name(name: Option<&str>) -> String {
     match name {
         Some(name) if !name.is_empty() => name.chars().take(64).map(fit).collect(),
         _ => "response".to_owned(),
-    }
-}
-
-/// How hard to think, also where the client said it as a budget of tokens.
-pub(super) fn reasoning_effort(reasoning: &Reasoning) -> Option<Effort> {
-    match reasoning.thinking {
-        Some(Thinking::Off) => Some(Effort::None),
-        _ if reasoning.effort.is_some() => reasoning.effort,
-        Some(Thinking::Budget(tokens)) => Some(match tokens {
-            0 => Effort::None,
-            1..=4_095 => Effort::Low,
-            4_096..=12_287 => Effort::Medium,
-            12_288..=32_767 => Effort::High,
-            _ => Effort::XHigh,
-        }),
-        Some(Thinking::Adaptive) | None => None,
     }
 }
 

@@ -42,10 +42,47 @@ fn data_is_read_as_the_standard_says() {
 
 #[test]
 fn an_endless_event_is_refused() {
+    let nothing = || Err(TooLarge { before: Bytes::new() });
     let mut splitter = EventSplitter::new(100);
     assert_eq!(splitter.push(Bytes::from(vec![b'x'; 90])), Ok(Bytes::new()));
-    assert_eq!(splitter.push(Bytes::from(vec![b'x'; 11])), Err(TooLarge));
-    assert_eq!(EventSplitter::new(100).push(Bytes::from(vec![b'x'; 101])), Err(TooLarge));
+    assert_eq!(splitter.push(Bytes::from(vec![b'x'; 11])), nothing());
+    assert_eq!(EventSplitter::new(100).push(Bytes::from(vec![b'x'; 101])), nothing());
+}
+
+#[test]
+fn events_before_one_that_is_too_large_are_given_however_the_stream_is_cut() {
+    for ends in [false, true] {
+        let end = if ends { "\n\ndata: behind\n\n" } else { "" };
+        let stream = format!("data: a\n\ndata: b\n\ndata: {}{end}", "x".repeat(60));
+        for cut in 0..=stream.len() {
+            let mut splitter = EventSplitter::new(50);
+            let mut given = Vec::new();
+            let mut refused = false;
+            for portion in [&stream[..cut], &stream[cut..]] {
+                match splitter.push(Bytes::copy_from_slice(portion.as_bytes())) {
+                    Ok(whole) => given.extend_from_slice(&whole),
+                    Err(TooLarge { before }) => {
+                        given.extend_from_slice(&before);
+                        refused = true;
+                        break;
+                    }
+                }
+            }
+            assert_eq!((given.as_slice(), refused), (&b"data: a\n\ndata: b\n\n"[..], true), "cut at {cut}");
+        }
+    }
+}
+
+#[test]
+fn no_more_is_held_than_one_event_of_the_largest_size() {
+    let event = format!("data: {}\n\n", "x".repeat(992));
+    let mut splitter = EventSplitter::new(1_000);
+    let mut given = 0;
+    for byte in event.repeat(100).into_bytes() {
+        given += splitter.push(Bytes::copy_from_slice(&[byte])).unwrap().len();
+        assert!(splitter.held.len() <= 1_000);
+    }
+    assert_eq!(given, 100 * event.len());
 }
 
 proptest! {

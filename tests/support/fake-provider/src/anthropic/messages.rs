@@ -1,5 +1,7 @@
 //! Messages.
 
+use std::borrow::Cow;
+
 use serde_json::{Value, json};
 
 use super::{check, history, stream};
@@ -16,16 +18,21 @@ pub(crate) fn create(call: &Call<'_>) -> Result<Reply, Refusal> {
     let request = call.json();
     history::check(request)?;
     let thinking = request.get("thinking");
+    let begun = begun(request);
     let ask = Ask {
         model: call.model,
         turns: list_of(request, "messages").len(),
         tool: tool(request),
         schema: request.pointer("/output_config/format/schema").or_else(|| request.pointer("/output_format/schema")),
-        json: false,
+        json: begun.trim() == "{",
         thinks: matches!(thinking.and_then(|thinking| text_of(thinking, "type")), Some("enabled" | "adaptive")),
     };
+    let mut speech = call.speech(&ask);
+    if let Some(rest) = speech.text.as_deref().and_then(|text| text.strip_prefix(begun)) {
+        speech.text = Some(Cow::Owned(rest.to_owned()));
+    }
     let message = Message {
-        speech: call.speech(&ask),
+        speech,
         // What is thought is shown by the older models, and by the newer where they are asked to.
         shows_thinking: thinking.and_then(|thinking| text_of(thinking, "display")).map_or(
             call.script.thinking.is_some()
@@ -38,6 +45,13 @@ pub(crate) fn create(call: &Call<'_>) -> Result<Reply, Refusal> {
         return Ok(Reply::Stream { content_type: EVENTS, steps: stream::steps(&message, call.vendor) });
     }
     Ok(Reply::Json(message.whole()))
+}
+
+/// How the answer begins: a conversation may end with that, and the model goes on from there.
+fn begun(request: &Value) -> &str {
+    let Some(last) = list_of(request, "messages").last().filter(|last| last["role"] == "assistant") else { return "" };
+    let block = list_of(last, "content").last().and_then(|block| text_of(block, "text"));
+    text_of(last, "content").or(block).unwrap_or_default()
 }
 
 /// The first tool that the client runs, or the one that the choice names; none where they are forbidden or one has just been

@@ -66,6 +66,14 @@ async fn a_stream_has_the_recorded_sequence() {
 }
 
 #[tokio::test]
+async fn an_answer_goes_on_from_its_beginning() {
+    let provider = provider().await;
+    let turns = json!([{ "role": "user", "content": "Hi" }, { "role": "assistant", "content": "{" }]);
+    let answer = messages(&provider, &with("messages", &turns)).await.json();
+    assert_eq!(answer["content"], json!([{ "type": "text", "text": r#""answer":"Paris"}"# }]));
+}
+
+#[tokio::test]
 async fn a_tool_goes_round() {
     let provider = provider().await;
     let mut request = with("tools", &json!([{ "name": "weather", "input_schema": weather() }]));

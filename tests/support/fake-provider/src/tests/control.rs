@@ -56,6 +56,23 @@ async fn scripts_apply_once_or_more_often_and_to_whom_they_are_for() {
 }
 
 #[tokio::test]
+async fn one_key_is_told_apart() {
+    let provider = provider().await;
+    for key in ["sk-test", "sk-other"] {
+        order(&provider, &json!({ "target": { "key": key }, "kind": "error", "apply": "always" })).await;
+    }
+    send(&provider, "DELETE /_fake/script?key=sk-other", b"").await;
+    assert_eq!(openai(&provider, "/v1/chat/completions", &chat()).await.status, 500);
+    send(&provider, "DELETE /_fake/script?key=sk-test", b"").await;
+    assert_eq!(openai(&provider, "/v1/chat/completions", &chat()).await.status, 200);
+    let received = async |key: &str| {
+        let journal = send(&provider, &format!("GET /_fake/journal?key={key}"), b"").await.json();
+        journal["requests"].as_array().unwrap().len()
+    };
+    assert_eq!((received("sk-test").await, received("sk-other").await), (2, 0));
+}
+
+#[tokio::test]
 async fn the_journal_tells_what_came() {
     let provider = provider().await;
     post(&provider, "/v1beta/models/gemini-2.5-flash:generateContent?key=AIza", &json!({})).await;

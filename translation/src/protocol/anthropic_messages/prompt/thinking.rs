@@ -54,7 +54,7 @@ pub(super) fn plan(
         ThinkingForm::Budget | ThinkingForm::Level => {
             let native = effort.filter(|_| facts.thinking == ThinkingForm::Budget);
             let native = native.and_then(|effort| nearest(facts, effort));
-            Plan { effort: native, ..budget(reasoning, effort, wanted, facts) }
+            Plan { effort: native, ..budget(request, reasoning, effort, wanted, facts) }
         }
     };
     let plan = possible(plan, facts, situation, request, dropped);
@@ -86,7 +86,7 @@ fn adaptive(
     let native = effort.and_then(|effort| nearest(facts, effort));
     match wanted {
         Some(Thinking::Adaptive) => on(native),
-        Some(Thinking::Budget(tokens)) => on(native.or_else(|| nearest(facts, effort_of(tokens)))),
+        Some(Thinking::Budget(tokens)) => on(native.or_else(|| nearest(facts, Effort::of_budget(tokens)))),
         Some(Thinking::Off) => off(facts, native),
         // It thinks anyway, and the client asks to be shown.
         None if facts.thinks_by_default && reasoning.summary.is_some() => on(native),
@@ -100,20 +100,27 @@ fn off(facts: &ModelFacts, effort: Option<Effort>) -> Plan {
     match facts.off {
         // Nothing said is off already.
         _ if !facts.thinks_by_default => Plan { thinking: None, effort, on: false },
-        // Opus 5 takes it up to the effort `high`.
+        // Models take either up to the effort `high`, and answer 400 above it.
         Some(Off::Disabled) => {
             let effort = effort.map(|effort| effort.min(Effort::High));
             Plan { thinking: Some(wire::Thinking::Disabled), effort, on: false }
         }
         Some(Off::BetweenTools) => {
-            Plan { thinking: Some(wire::Thinking::BetweenTools), effort: effort.or_else(least), on: true }
+            let effort = effort.map(|effort| effort.min(Effort::High)).or_else(least);
+            Plan { thinking: Some(wire::Thinking::BetweenTools), effort, on: true }
         }
         None => Plan { thinking: None, effort: effort.or_else(least), on: true },
     }
 }
 
 /// The models before 4.6 are given so many tokens.
-fn budget(reasoning: &Reasoning, effort: Option<Effort>, wanted: Option<Thinking>, facts: &ModelFacts) -> Plan {
+fn budget(
+    request: &Request,
+    reasoning: &Reasoning,
+    effort: Option<Effort>,
+    wanted: Option<Thinking>,
+    facts: &ModelFacts,
+) -> Plan {
     let tokens = match wanted {
         Some(Thinking::Budget(tokens)) => tokens,
         Some(Thinking::Adaptive) => budget_of(effort.unwrap_or(Effort::High)),
@@ -126,8 +133,9 @@ fn budget(reasoning: &Reasoning, effort: Option<Effort>, wanted: Option<Thinking
     };
     let (least, most) = facts.budget.unwrap_or((LEAST_BUDGET, u64::MAX));
     let budget_tokens = tokens.min(most).max(least).max(LEAST_BUDGET);
-    // These models show their thoughts unless told otherwise.
-    let display = (reasoning.summary == Some(Summary::Omitted)).then_some("omitted");
+    // These models show their thoughts unless told otherwise, and Gemini's clients see thoughts only if they ask.
+    let unasked = reasoning.summary.is_none() && request.origin == Format::GeminiGenerate;
+    let display = (reasoning.summary == Some(Summary::Omitted) || unasked).then_some("omitted");
     Plan { thinking: Some(wire::Thinking::Enabled { budget_tokens, display }), effort: None, on: true }
 }
 
@@ -149,8 +157,15 @@ fn possible(plan: Plan, facts: &ModelFacts, situation: Situation, request: &Requ
 /// A budget has to leave room for the answer: `max_tokens` is raised by it, and if that does not do, it is made smaller (point 13).
 fn fit(plan: Plan, max_tokens: &mut u64, most: u64, request: &Request, dropped: &mut Dropped) -> Plan {
     let Some(wire::Thinking::Enabled { budget_tokens, display }) = plan.thinking else { return plan };
+    let mut budget_tokens = budget_tokens;
     if *max_tokens <= budget_tokens {
-        *max_tokens = max_tokens.saturating_add(budget_tokens).min(most);
+        let answer = *max_tokens;
+        *max_tokens = answer.saturating_add(budget_tokens).min(most);
+        // As long an answer as was asked for still fits behind the thoughts, where both can.
+        let rest = max_tokens.saturating_sub(answer);
+        if rest >= LEAST_BUDGET {
+            budget_tokens = budget_tokens.min(rest);
+        }
     }
     let budget_tokens = budget_tokens.min(max_tokens.saturating_sub(1));
     if budget_tokens < LEAST_BUDGET {
@@ -164,8 +179,8 @@ fn fit(plan: Plan, max_tokens: &mut u64, most: u64, request: &Request, dropped: 
 fn display(request: &Request, reasoning: &Reasoning) -> Option<&'static str> {
     match reasoning.summary {
         Some(Summary::Omitted) => Some("omitted"),
-        // Anthropic's own clients have said what they want.
-        None if request.origin == Format::AnthropicMessages => None,
+        // Clients of Anthropic's and of Gemini's say so if they want to see thoughts.
+        None if matches!(request.origin, Format::AnthropicMessages | Format::GeminiGenerate) => None,
         _ => Some("summarized"),
     }
 }
@@ -184,13 +199,5 @@ fn budget_of(effort: Effort) -> u64 {
         Effort::Medium => 10_000,
         Effort::High => 16_384,
         Effort::XHigh | Effort::Max => 32_768,
-    }
-}
-
-fn effort_of(budget: u64) -> Effort {
-    match budget {
-        0..4096 => Effort::Low,
-        4096..16_000 => Effort::Medium,
-        _ => Effort::High,
     }
 }

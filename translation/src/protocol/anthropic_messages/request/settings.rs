@@ -115,7 +115,8 @@ pub(super) fn thinking(value: &RawValue, request: &mut Request) -> Result<(), Tr
     reasoning.summary = match wire.display.as_deref() {
         Some("omitted") => Some(Summary::Omitted),
         Some(_) => Some(Summary::Auto),
-        None => None,
+        // What thinks by a budget shows its thoughts where nothing is said ("Extended thinking").
+        None => matches!(reasoning.thinking, Some(Thinking::Budget(_))).then_some(Summary::Auto),
     };
     Ok(())
 }

@@ -12,7 +12,7 @@ use super::wire::{Delta, Message, Wire};
 use crate::ir::{CallKind, Citation, Event, Family, Finish, ProviderError, Signature, Start};
 use crate::names::new_call_id;
 use crate::protocol::StreamDecoder;
-use crate::protocol::sse::{self, EventSplitter, LARGEST_EVENT};
+use crate::protocol::sse::{self, EVENT_TOO_LARGE, EventSplitter, LARGEST_EVENT};
 
 /// Most blocks that may be open at once: a stream with more is none of Anthropic's.
 const MOST_OPEN: usize = 4096;
@@ -90,11 +90,13 @@ impl StreamDecoder for Decoder {
         if self.state.finished {
             return;
         }
-        match self.splitter.push(portion) {
-            Ok(whole) => sse::events(whole).for_each(|event| self.state.wire_event(&event, events)),
-            Err(sse::TooLarge) => {
-                self.state.fail(error::bad_answer("an event of the provider's stream is too large"), events);
-            }
+        let (whole, too_large) = match self.splitter.push(portion) {
+            Ok(whole) => (whole, false),
+            Err(sse::TooLarge { before }) => (before, true),
+        };
+        sse::events(whole).for_each(|event| self.state.wire_event(&event, events));
+        if too_large {
+            self.state.fail(error::bad_answer(EVENT_TOO_LARGE), events);
         }
     }
 
@@ -375,8 +377,9 @@ impl State {
     }
 
     fn fail(&mut self, error: ProviderError, events: &mut Vec<Event>) {
-        events.push(Event::Error(error));
-        self.finished = true;
+        if !std::mem::replace(&mut self.finished, true) {
+            events.push(Event::Error(error));
+        }
         self.open.clear();
     }
 }

@@ -42,6 +42,19 @@ fn point_21_adaptive_models_are_asked_to_show_their_thoughts() {
     assert_eq!(thought(&request, SONNET_46).0["display"], "omitted");
 }
 
+/// Those clients see thoughts only where they say `includeThoughts`.
+#[test]
+fn clients_of_gemini_are_shown_no_thoughts_unasked() {
+    for (model, shown) in [(SONNET_46, json!({"type": "adaptive"})), (OPUS_55, json!({"type": "adaptive"}))] {
+        let asked = Request { origin: Format::GeminiGenerate, ..by_effort(Effort::Low) };
+        assert_eq!(thought(&asked, model).0, shown);
+    }
+    let mut asked = Request { origin: Format::GeminiGenerate, ..native(Thinking::Budget(2048)) };
+    assert_eq!(thought(&asked, SONNET_4).0["display"], "omitted");
+    asked.reasoning.as_mut().unwrap().summary = Some(Summary::Auto);
+    assert_eq!(thought(&asked, SONNET_4).0.get("display"), None);
+}
+
 #[test]
 fn an_effort_that_the_model_does_not_know_becomes_the_nearest() {
     let effort = |effort, model| thought(&by_effort(effort), model).1;
@@ -74,7 +87,9 @@ fn point_13_a_budget_leaves_room_for_the_answer() {
     request.reasoning = native(Thinking::Budget(100_000)).reasoning;
     request.max_output_tokens = Some(1000);
     let body = super::body(&request, SONNET_4);
-    assert_eq!((&body["max_tokens"], &body["thinking"]["budget_tokens"]), (&json!(64_000), &json!(63_999)));
+    assert_eq!((&body["max_tokens"], &body["thinking"]["budget_tokens"]), (&json!(64_000), &json!(63_000)));
+    request.max_output_tokens = Some(64_000);
+    assert_eq!(super::body(&request, SONNET_4)["thinking"]["budget_tokens"], 63_999, "there is no more");
 }
 
 #[test]
@@ -103,9 +118,11 @@ fn no_thinking_is_as_little_as_the_model_can() {
     assert_eq!(thought(&none, OPUS_5).0, json!({"type": "disabled"}));
     assert_eq!(thought(&none, SONNET_55).0, json!({"type": "between_tools"}));
     assert_eq!(thought(&none, OPUS_55), (Value::Null, json!("low")), "it always thinks");
+    assert_eq!(thought(&none, "claude-haiku-5-5").0, json!({"type": "disabled"}));
     let mut off = native(Thinking::Off);
     off.reasoning.as_mut().unwrap().effort = Some(Effort::Max);
     assert_eq!(thought(&off, OPUS_5), (json!({"type": "disabled"}), json!("high")), "not off above that");
+    assert_eq!(thought(&off, SONNET_55), (json!({"type": "between_tools"}), json!("high")), "nor this");
 }
 
 #[test]
@@ -113,7 +130,8 @@ fn a_budget_for_an_adaptive_model_becomes_an_effort() {
     let effort = |tokens| thought(&native(Thinking::Budget(tokens)), OPUS_55);
     assert_eq!(effort(1024), (json!({"type": "adaptive", "display": "summarized"}), json!("low")));
     assert_eq!(effort(8000).1, "medium");
-    assert_eq!(effort(32_000).1, "high");
+    assert_eq!(effort(20_000).1, "high");
+    assert_eq!(effort(32_000).1, "xhigh", "as the same budget is said to every other target");
 }
 
 #[test]

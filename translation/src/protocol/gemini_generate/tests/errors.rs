@@ -30,6 +30,8 @@ fn statuses_have_their_kinds() {
     assert_eq!(kind(503, "UNAVAILABLE"), (ErrorKind::Overloaded, 503));
     assert_eq!(kind(504, "DEADLINE_EXCEEDED"), (ErrorKind::Timeout, 504));
     assert_eq!(kind(499, "CANCELLED"), (ErrorKind::Server, 502));
+    // Clients try a conflict again, and a malformed request not.
+    assert_eq!(kind(409, "ABORTED"), (ErrorKind::InvalidRequest, 409));
 }
 
 #[test]

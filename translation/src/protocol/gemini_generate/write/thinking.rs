@@ -107,12 +107,7 @@ fn level(wanted: &Wanted, facts: &ModelFacts) -> Option<&'static str> {
         Wanted::Off => Effort::Minimal,
         Wanted::AsItLikes => return None,
         Wanted::Effort(effort) => (*effort).max(Effort::Minimal),
-        Wanted::Budget(budget) => match budget {
-            ..=512 => Effort::Minimal,
-            ..=4096 => Effort::Low,
-            ..=16_384 => Effort::Medium,
-            _ => Effort::High,
-        },
+        Wanted::Budget(budget) => Effort::of_budget(*budget).max(Effort::Minimal),
     };
     facts.nearest_effort(effort).filter(|effort| *effort != Effort::None).map(Effort::word)
 }

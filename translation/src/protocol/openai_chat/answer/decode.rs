@@ -1,7 +1,6 @@
 //! Reads a provider's whole answer, and its errors.
 
 use std::borrow::Cow;
-use std::time::Duration;
 
 use serde_json::value::RawValue;
 
@@ -47,19 +46,6 @@ pub(in super::super) fn response(body: &[u8]) -> Result<Response, ProviderError>
     })
 }
 
-/// Reads an error answer of any status.
-pub(in super::super) fn error(status: u16, body: &[u8]) -> ProviderError {
-    let mut error = openai_error::decode(status, body);
-    if error.kind == ErrorKind::InvalidRequest && error.message.contains("maximum context length") {
-        // vLLM and others say it in OpenAI's words, without its code.
-        error.code = Some(Cow::Borrowed("context_length_exceeded"));
-    }
-    if matches!(error.kind, ErrorKind::RateLimited | ErrorKind::Overloaded) {
-        error.retry_after = wait(&error.message);
-    }
-    error
-}
-
 /// Reads an error that came with the status of success. Where it names a status of its own, that one counts.
 pub(in super::super) fn failure(body: &[u8]) -> ProviderError {
     #[derive(Default, serde::Deserialize)]
@@ -86,32 +72,11 @@ pub(in super::super) fn failure(body: &[u8]) -> ProviderError {
         _ => None,
     };
     let status = named.filter(|status| (400..600).contains(status)).or(of_kind).unwrap_or(502);
-    let mut error = error(status, body);
+    let mut error = openai_error::decode(status, body);
     if error.code.is_none() && error.provider_type.is_none() && status == 502 {
         error.code = Some(Cow::Borrowed("bad_upstream_response"));
     }
     error
-}
-
-/// How long the text of an error says to wait: "try again in 1m2.5s", "retry in 34.4s", "in 350ms".
-fn wait(message: &str) -> Option<Duration> {
-    let at = ["try again in ", "retry in ", "retry after "]
-        .iter()
-        .find_map(|words| message.to_ascii_lowercase().find(words).map(|at| at + words.len()))?;
-    let mut rest = message.get(at..)?;
-    let mut total = None;
-    loop {
-        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.').len();
-        let (number, behind) = rest.split_at(digits);
-        let Ok(number) = number.trim_end_matches('.').parse::<f64>() else { break };
-        let behind = behind.trim_start();
-        let units = [("ms", 0.001), ("h", 3600.0), ("m", 60.0), ("s", 1.0)];
-        let Some((unit, seconds)) = units.iter().find(|(unit, _)| behind.starts_with(unit)) else { break };
-        let more = Duration::try_from_secs_f64(number * seconds).ok()?;
-        total = Some(total.unwrap_or(Duration::ZERO).saturating_add(more));
-        rest = &behind[unit.len()..];
-    }
-    total
 }
 
 /// Why the model stopped, in the words of OpenAI and of what is compatible. None where nothing is said.

@@ -8,11 +8,10 @@ use serde_json::{Value, json};
 use super::decode::settled;
 use super::usage::CountsOut;
 use crate::ir::{
-    CallKind, Choice, Citation, ErrorKind, Family, Finish, Media, MediaKind, Part, ProviderError, Request, Response,
-    Signature, Source, ToolCall,
+    CallKind, Choice, Citation, Family, Finish, Media, MediaKind, Part, Request, Response, Signature, Source, ToolCall,
 };
 use crate::json::Json;
-use crate::protocol::{Asked, openai_error};
+use crate::protocol::Asked;
 
 #[derive(Serialize)]
 struct AnswerOut<'a> {
@@ -141,15 +140,6 @@ pub(in super::super) fn response(response: &Response, asked: &Asked) -> Vec<u8> 
     };
     // Texts and numbers always serialise.
     serde_json::to_vec(&answer).unwrap_or_default()
-}
-
-/// Writes an error: its status, and its document. What a provider says of the gateway's own key may quote it, and is the operator's matter (5).
-pub(in super::super) fn error(error: &ProviderError) -> (u16, Vec<u8>) {
-    if error.kind == ErrorKind::UpstreamAuthentication {
-        let words = "the provider refused the credentials of the gateway";
-        return openai_error::encode(&ProviderError::new(error.kind, words));
-    }
-    openai_error::encode(error)
 }
 
 /// The provider's id where it is of OpenAI's form, else the gateway's own.

@@ -12,7 +12,7 @@ use super::super::thoughts::{Block, Detail, Extra};
 use super::calls::Calls;
 use crate::ir::{ErrorKind, Event, Finish, Part, ProviderError, Start};
 use crate::protocol::StreamDecoder;
-use crate::protocol::sse::{self, EventSplitter, LARGEST_EVENT};
+use crate::protocol::sse::{self, EVENT_TOO_LARGE, EventSplitter, LARGEST_EVENT};
 
 /// Reads a stream. The end of the answer is held back until nothing can follow but `[DONE]`: usage comes after the reason to stop.
 #[derive(Debug)]
@@ -49,13 +49,16 @@ impl StreamDecoder for Decoder {
         if self.state.over {
             return;
         }
-        match self.splitter.push(portion) {
-            Ok(whole) => {
-                for event in sse::events(whole) {
-                    self.state.event(&event, events);
-                }
-            }
-            Err(sse::TooLarge) => self.state.fail(too_large(), events),
+        let (whole, too_large) = match self.splitter.push(portion) {
+            Ok(whole) => (whole, false),
+            Err(sse::TooLarge { before }) => (before, true),
+        };
+        for event in sse::events(whole) {
+            self.state.event(&event, events);
+        }
+        if too_large {
+            self.state
+                .fail(ProviderError::new(ErrorKind::Server, EVENT_TOO_LARGE).code("bad_upstream_response"), events);
         }
     }
 
@@ -69,18 +72,10 @@ impl StreamDecoder for Decoder {
     }
 }
 
-fn too_large() -> ProviderError {
-    let message = format!("the provider sent an event of more than {LARGEST_EVENT} bytes");
-    ProviderError::new(ErrorKind::Server, message).code("bad_upstream_response")
-}
-
 impl State {
     fn event(&mut self, event: &Bytes, events: &mut Vec<Event>) {
         if self.over {
             return;
-        }
-        if event.len() > LARGEST_EVENT {
-            return self.fail(too_large(), events);
         }
         let event = match event.strip_prefix(b"\xef\xbb\xbf") {
             Some(rest) if !self.begun => event.slice_ref(rest),
@@ -296,7 +291,8 @@ impl State {
     }
 
     fn fail(&mut self, error: ProviderError, events: &mut Vec<Event>) {
-        self.over = true;
-        events.push(Event::Error(error));
+        if !std::mem::replace(&mut self.over, true) {
+            events.push(Event::Error(error));
+        }
     }
 }

@@ -4,13 +4,13 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::super::answer::encode::{
-    self, AnnotationOut, BlockOut, ExtraOut, REFUSED, annotation, audio_out, block, extra, finish_word, full_logprobs,
-    id, image_out, redacted,
+    AnnotationOut, BlockOut, ExtraOut, REFUSED, annotation, audio_out, block, extra, finish_word, full_logprobs, id,
+    image_out, redacted,
 };
 use super::super::answer::usage::CountsOut;
 use crate::ir::{CallKind, Event, Finish, ProviderError, Signature, Start, Usage};
 use crate::json::Json;
-use crate::protocol::{Asked, StreamEncoder};
+use crate::protocol::{Asked, StreamEncoder, openai_error};
 
 /// Writes a stream.
 #[derive(Debug)]
@@ -210,7 +210,7 @@ impl Encoder {
     fn error(&mut self, error: &ProviderError, bytes: &mut Vec<u8>) {
         self.closed = true;
         bytes.extend_from_slice(b"data: ");
-        bytes.extend_from_slice(&encode::error(error).1);
+        bytes.extend_from_slice(&openai_error::encode(error).1);
         bytes.extend_from_slice(b"\n\n");
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Writer;
 use super::wire::{BodyOut, ContentOut, FormatOut, MessageOut, SchemaOut};
 use crate::facts::{Sampling, ThinkingForm};
-use crate::ir::{Effort, Field, Output, Part, Reasoning, Schema, ServiceTier, Thinking, TranslateError};
+use crate::ir::{Effort, Field, Output, Part, Schema, ServiceTier, Thinking, TranslateError};
 use crate::names::{Mapping, OPENAI_NAMES, Rule};
 
 /// The most texts to stop at that OpenAI takes (API reference, `stop`).
@@ -157,8 +157,10 @@ impl<'r> Writer<'r> {
         if self.own {
             body.thinking = said.thinking.map(thinking);
         }
-        let Some(wanted) = effort(said, self.own) else { return };
         let facts = self.target.facts;
+        // What switches thinking itself is passed on as it is, beside an effort.
+        let wanted = if self.own { said.effort } else { said.in_words() };
+        let Some(wanted) = wanted else { return };
         let cannot = !self.target.quirks.reasoning_effort || facts.thinking == ThinkingForm::None;
         if cannot || self.too_forced_to_think() {
             if wanted != Effort::None {
@@ -188,23 +190,6 @@ impl<'r> Writer<'r> {
         } else if word != "auto" {
             self.dropped.field(self.request, Field::ServiceTier);
         }
-    }
-}
-
-/// A budget in the word for as much (2.5, the scale that is closest to what vendors spend).
-fn effort(said: &Reasoning, own: bool) -> Option<Effort> {
-    match said.thinking {
-        // What switches thinking itself is passed on as it is, beside an effort.
-        _ if own => said.effort,
-        Some(Thinking::Off) => Some(Effort::None),
-        Some(Thinking::Adaptive) | None => said.effort,
-        Some(Thinking::Budget(tokens)) => Some(match tokens {
-            0..=1_024 => Effort::Minimal,
-            1_025..=4_096 => Effort::Low,
-            4_097..=12_288 => Effort::Medium,
-            12_289..=24_576 => Effort::High,
-            _ => Effort::XHigh,
-        }),
     }
 }
 
