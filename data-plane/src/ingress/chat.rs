@@ -87,10 +87,13 @@ async fn ask(
     meter.proxy_key = Some(Arc::clone(&principal.key));
 
     let body = body::read(&parts.headers, body, &gateway.limits).await?;
-    meter.asked(&body);
+    let sent = body.len() as u64;
     let conversation = (format == Format::OpenAiResponses)
         .then(|| Conversation { kept: gateway.conversations.of(&principal.key.id), asked: body.clone() });
     let body = conversation.as_ref().and_then(Conversation::resolved).unwrap_or(body);
+    // What is estimated is what a provider gets to read, with what the client only referred to.
+    meter.asked(&body);
+    meter.request_bytes = sent;
     // A client of Gemini's wants events or an array.
     let array = spoken.stream == Some(true) && !has(&parts.uri, "alt", "sse");
     let signatures = gateway.signatures.of(&principal.key.id);

@@ -1,4 +1,5 @@
 mod anthropic;
+mod carried;
 mod conversations;
 mod gemini;
 mod matrix;
@@ -26,6 +27,7 @@ use tower::ServiceExt as _;
 use super::{Gateway, router};
 use crate::control::state::ConfigState;
 use crate::limits::Limits;
+use crate::media::Policy;
 use crate::node::Node;
 use crate::route::fixtures::{group, key, snapshot, upstream_key};
 use crate::route::table::RouteTable;
@@ -50,7 +52,8 @@ async fn bench(change: impl FnOnce(&mut Group)) -> Bench {
     config.replace(RouteTable::compile(Arc::new(snapshot([group], [key("k", "sk-client")])), None));
     let (sink, records) = UsageSink::channel(100, Counter::default());
     let (sender, key_states) = mpsc::channel(10);
-    let limits = Limits { max_body_bytes: 10_000, ..Limits::default() };
+    let media = Policy { private_networks: true, ..Policy::default() };
+    let limits = Limits { max_body_bytes: 10_000, media, ..Limits::default() };
     let gateway = Gateway::new(config, sink, Arc::new(Node::new("n")), limits, sender, &Metrics::new()).unwrap();
     Bench { provider, router: router(gateway), records, key_states }
 }

@@ -261,4 +261,4 @@ impl FetchedMedia {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,4 +1,4 @@
-pub(super) mod fixtures;
+pub(crate) mod fixtures;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

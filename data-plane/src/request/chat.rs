@@ -60,6 +60,8 @@ pub struct ChatRequest<'b> {
     pub has_tools: bool,
     /// Read when the first candidate needs it.
     neutral: OnceLock<Result<Arc<ir::Request>, TranslateError>>,
+    /// Whether signatures of another family stand in it; looked for when a candidate takes it as it is.
+    holds_foreign: OnceLock<bool>,
     /// What earlier answers were signed with.
     signatures: Option<ClientSignatures>,
     /// Fetches what it names by URL.
@@ -119,6 +121,7 @@ impl<'b> ChatRequest<'b> {
             include_usage,
             has_tools,
             neutral: OnceLock::new(),
+            holds_foreign: OnceLock::new(),
             signatures: None,
             media: None,
             fetched: FetchedMedia::default(),
@@ -242,10 +245,10 @@ impl<'b> ChatRequest<'b> {
 
     /// The format to translate into for `candidate`, and whether it is asked for a stream. None: the bytes pass.
     fn translation(&self, candidate: &Candidate) -> Result<Option<(Format, bool)>, GatewayError> {
-        let endpoint = candidate.endpoint()?;
-        let formats = endpoint.formats(&candidate.upstream_model);
+        let formats = candidate.endpoint()?.formats(&candidate.upstream_model);
         let (speaks, stream) = (formats.contains(&self.format), candidate.group.streams(self.stream));
-        if speaks && stream == self.stream && !self.format.protocol().holds_foreign_signatures(self.body) {
+        let read_foreign = || self.format.protocol().holds_foreign_signatures(self.body);
+        if speaks && stream == self.stream && !*self.holds_foreign.get_or_init(read_foreign) {
             return Ok(None);
         }
         let preferred = formats.first().copied().unwrap_or(Format::OpenAiChat);

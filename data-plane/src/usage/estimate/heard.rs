@@ -90,7 +90,7 @@ impl Heard {
             Self::Nothing => 0,
             Self::Counted(tokens) => *tokens,
             Self::Stream { format, beginning, bytes } => tokens_of_stream(*format, beginning, *bytes),
-            Self::Words { beginning, bytes } => scaled(tokens_of_text(beginning), *bytes, beginning.len() as u64),
+            Self::Words { beginning, bytes } => extrapolated(beginning, *bytes, beginning.len() as u64),
             Self::Whole { format, body } => {
                 format.protocol().decode_response(body).map_or(0, |response| tokens_of_response(&response))
             }
@@ -113,5 +113,14 @@ fn tokens_of_stream(format: Format, beginning: &[u8], bytes: u64) -> u64 {
             frame += length;
         }
     }
-    scaled(tokens_of_text(&text), bytes - frame, beginning.len() as u64 - frame)
+    extrapolated(&text, bytes - frame, beginning.len() as u64 - frame)
+}
+
+/// The tokens of an answer of which `text`, `seen` of its `bytes`, is the beginning.
+fn extrapolated(text: &str, bytes: u64, seen: u64) -> u64 {
+    if bytes <= seen {
+        return tokens_of_text(text);
+    }
+    // A space at the end belongs to the word that follows. Alone it would be a token more, which is much where little is looked at.
+    scaled(tokens_of_text(text.trim_end()), bytes, seen)
 }

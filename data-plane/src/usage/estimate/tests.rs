@@ -165,7 +165,7 @@ fn the_words_of_an_answer_count_however_long_it_is() {
     }
     let expected = tokens_of_text(&PROSE.repeat(1000));
     assert!(heard.tokens().abs_diff(expected) < expected / 50, "{}, not {expected}", heard.tokens());
-    assert!(matches!(&heard, Heard::Words { beginning, .. } if beginning.len() <= 4096));
+    assert!(matches!(&heard, Heard::Words { beginning, .. } if beginning.len() <= 2048));
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn the_beginning_of_a_stream_is_kept_and_no_more() {
         );
     }
     let Heard::Stream { beginning, bytes, .. } = &heard else { panic!("{heard:?}") };
-    assert!(beginning.len() <= 4096 && beginning.ends_with(b"\n\n"));
+    assert!(beginning.len() <= 2048 && beginning.ends_with(b"\n\n"));
     assert_eq!(*bytes, 59_000, "the event that repeats the request is none of the answer");
 }
 
