@@ -2,6 +2,7 @@ mod anthropic;
 mod carried;
 mod conversations;
 mod gemini;
+mod large;
 mod matrix;
 mod streaming;
 

@@ -1,5 +1,7 @@
 //! An answer event by event. Each event is written on as soon as it is whole, as the bytes that came; nothing is collected.
 
+mod large;
+
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -27,6 +29,7 @@ use crate::attempt::Answer;
 use crate::error::GatewayError;
 use crate::route::table::RoutedKey;
 use crate::usage::meter::Meter;
+use large::LargeInPieces;
 
 /// After `[DONE]`, for the provider to end its body, so that the connection can be used again.
 pub(super) const END_GRACE: Duration = Duration::from_millis(250);
@@ -58,6 +61,7 @@ pub async fn respond(
         format,
         watcher: format.protocol().watcher(),
         splitter: EventSplitter::new(LARGEST_EVENT),
+        large: None,
         ready: Bytes::new(),
         timer: IdleTimer::new(patience.pause),
         closing: Box::pin(meter.closing()),
@@ -123,6 +127,8 @@ struct EventStream {
     format: Format,
     watcher: Box<dyn StreamWatcher>,
     splitter: EventSplitter,
+    /// An event under way that is too large to be held.
+    large: Option<Box<LargeInPieces>>,
     /// To be written next.
     ready: Bytes,
     timer: IdleTimer,
@@ -143,25 +149,34 @@ struct EventStream {
 
 impl EventStream {
     /// Takes a portion of the provider's body.
-    fn take(&mut self, portion: Bytes) {
+    fn take(&mut self, mut portion: Bytes) {
         self.timer.touch();
-        match self.splitter.push(portion) {
-            Ok(events) => {
-                self.ready = self.pass(events);
-                if let Some(error) = self.bare.take() {
-                    self.break_off(&GatewayError::Provider(error));
-                }
-                if self.done {
-                    self.timer.shorten(END_GRACE);
-                }
+        while let Some(behind) = self.pass_large(portion) {
+            let (events, large) = match self.splitter.push(behind) {
+                Ok(events) => (events, None),
+                Err(sse::TooLarge { before, rest }) => (before, Some(rest)),
+            };
+            let shown = self.pass(events);
+            self.show(shown);
+            if let Some(error) = self.bare.take() {
+                return self.break_off(&GatewayError::Provider(error));
             }
-            Err(sse::TooLarge { before }) => {
-                self.ready = self.pass(before);
-                if !self.done {
-                    self.break_off(&GatewayError::Unusable("one of its events is larger than 1 MiB"));
-                }
+            if self.done {
+                return self.timer.shorten(END_GRACE);
             }
+            let Some(large) = large else { return };
+            if !self.begin_large(&large) {
+                return self.break_off(&GatewayError::Unusable(
+                    "one of its events is larger than 1 MiB, and not because of a long text or a picture",
+                ));
+            }
+            portion = large;
         }
+    }
+
+    /// Has `bytes` written, behind what is ready.
+    fn show(&mut self, bytes: Bytes) {
+        self.ready = if self.ready.is_empty() { bytes } else { [&self.ready[..], &bytes[..]].concat().into() };
     }
 
     /// What of whole events goes to the client: all of it, but for the usage that it did not ask for.
@@ -209,7 +224,7 @@ impl EventStream {
             Some(Array::Closed) | None => return,
         };
         self.array = Some(Array::Closed);
-        self.ready = [&self.ready[..], bracket].concat().into();
+        self.show(Bytes::from_static(bracket));
     }
 
     /// Notes what an event says. Gives whether it is to be hidden.
@@ -260,7 +275,7 @@ impl EventStream {
     }
 
     fn end_events(&mut self) {
-        if self.done {
+        if self.done || self.cut_within_large() {
             return;
         }
         let mut rest = BytesMut::from(&*self.splitter.take_rest());
@@ -275,7 +290,8 @@ impl EventStream {
                 data.trim_ascii() == b"[DONE]" || serde_json::from_slice::<serde::de::IgnoredAny>(&data).is_ok()
             });
             if whole {
-                self.ready = self.pass(rest);
+                let shown = self.pass(rest);
+                self.show(shown);
             }
         }
         if self.done || self.failed {
@@ -284,7 +300,7 @@ impl EventStream {
         match self.format.protocol().end_marker() {
             Some(marker) if self.meter.finished => {
                 self.meter.succeeded();
-                self.ready = [&self.ready[..], marker].concat().into();
+                self.show(Bytes::from_static(marker));
             }
             _ => self.break_off(&GatewayError::Cut),
         }
@@ -294,6 +310,9 @@ impl EventStream {
     fn break_off(&mut self, error: &GatewayError) {
         self.upstream = None;
         self.meter.broke(error);
+        if !self.leave_large() {
+            return;
+        }
         if self.array.is_some() {
             let (_, document) = self.format.protocol().encode_error(&error.neutral(), self.meter.request_id());
             let mut shown = BytesMut::from(&*self.ready);
@@ -303,7 +322,7 @@ impl EventStream {
             return;
         }
         let event = error.event(self.format, self.meter.request_id());
-        self.ready = [&self.ready[..], &event[..]].concat().into();
+        self.show(event);
     }
 }
 

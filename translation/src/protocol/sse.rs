@@ -3,10 +3,15 @@
 use bytes::{Buf as _, Bytes, BytesMut};
 use memchr::memchr2;
 
+mod large;
+
+pub use large::{LargeEvent, Progress};
+
 /// The largest event, in bytes: so much of a stream is held back until it is whole.
 ///
-/// A picture that a model made may be larger. It is refused all the same, in words that tell the way out (to ask without a stream, where an answer is collected
-/// once and under a limit of its own): whoever sends an endless line must not make each of many streams hold as much as a picture needs.
+/// A picture that a model made may be larger. In a stream that passes it goes through as a [`LargeEvent`]. Where it would have to be read whole, to be
+/// converted, it is refused in words that tell the way out (to ask without a stream, where an answer is collected once and under a limit of its own): whoever
+/// sends an endless line must not make each of many streams hold as much as a picture needs.
 pub const LARGEST_EVENT: usize = 1024 * 1024;
 
 /// What is said of a stream that holds a larger one.
@@ -26,11 +31,13 @@ pub struct EventSplitter {
     limit: usize,
 }
 
-/// One event is larger than allowed. Nothing that comes behind it is of use: where it ends is not known.
+/// One event is larger than allowed.
 #[derive(Debug, PartialEq, Eq)]
 pub struct TooLarge {
     /// The whole events before it.
     pub before: Bytes,
+    /// What has come of it, and perhaps of what follows it.
+    pub rest: Bytes,
 }
 
 impl EventSplitter {
@@ -48,7 +55,7 @@ impl EventSplitter {
         if self.held.is_empty() {
             let end = last_end(&portion, Search::default(), self.limit);
             let whole = portion.split_to(end.events);
-            return self.hold(whole, &portion, end);
+            return self.hold(whole, portion, end);
         }
         self.held.extend_from_slice(&portion);
         let end = last_end(&self.held, Search { scanned: self.scanned, line: self.line }, self.limit);
@@ -58,7 +65,7 @@ impl EventSplitter {
         }
         let whole = self.held.split_to(end.events).freeze();
         let rest = std::mem::take(&mut self.held).freeze();
-        self.hold(whole, &rest, end)
+        self.hold(whole, rest, end)
     }
 
     /// What is held back: an event without its end.
@@ -67,11 +74,11 @@ impl EventSplitter {
         std::mem::take(&mut self.held).freeze()
     }
 
-    fn hold(&mut self, whole: Bytes, rest: &[u8], end: End) -> Result<Bytes, TooLarge> {
+    fn hold(&mut self, whole: Bytes, rest: Bytes, end: End) -> Result<Bytes, TooLarge> {
         if end.too_large {
-            return Err(TooLarge { before: whole });
+            return Err(TooLarge { before: whole, rest });
         }
-        self.held.extend_from_slice(rest);
+        self.held.extend_from_slice(&rest);
         self.scanned = end.scanned - end.events;
         self.line = end.line - end.events;
         Ok(whole)

@@ -46,7 +46,7 @@ impl Frames {
             Self::Events(splitter) => {
                 let (whole, too_large) = match splitter.push(portion) {
                     Ok(whole) => (whole, false),
-                    Err(sse::TooLarge { before }) => (before, true),
+                    Err(sse::TooLarge { before, .. }) => (before, true),
                 };
                 sse::events(whole).for_each(|event| frames.extend(of_event(&event)));
                 frames.extend(too_large.then_some(Frame::TooLarge));

@@ -224,7 +224,7 @@ impl StreamDecoder for Decoder {
         }
         let (whole, too_large) = match self.splitter.push(portion) {
             Ok(whole) => (whole, false),
-            Err(sse::TooLarge { before }) => (before, true),
+            Err(sse::TooLarge { before, .. }) => (before, true),
         };
         self.events(whole, events);
         if too_large {

@@ -42,7 +42,7 @@ fn data_is_read_as_the_standard_says() {
 
 #[test]
 fn an_endless_event_is_refused() {
-    let nothing = || Err(TooLarge { before: Bytes::new() });
+    let nothing = || Err(TooLarge { before: Bytes::new(), rest: Bytes::from(vec![b'x'; 101]) });
     let mut splitter = EventSplitter::new(100);
     assert_eq!(splitter.push(Bytes::from(vec![b'x'; 90])), Ok(Bytes::new()));
     assert_eq!(splitter.push(Bytes::from(vec![b'x'; 11])), nothing());
@@ -61,8 +61,9 @@ fn events_before_one_that_is_too_large_are_given_however_the_stream_is_cut() {
             for portion in [&stream[..cut], &stream[cut..]] {
                 match splitter.push(Bytes::copy_from_slice(portion.as_bytes())) {
                     Ok(whole) => given.extend_from_slice(&whole),
-                    Err(TooLarge { before }) => {
+                    Err(TooLarge { before, rest }) => {
                         given.extend_from_slice(&before);
+                        assert!(rest.starts_with(b"data: xxx"), "cut at {cut}");
                         refused = true;
                         break;
                     }

@@ -95,7 +95,7 @@ impl StreamDecoder for Decoder {
         }
         let (whole, too_large) = match self.splitter.push(portion) {
             Ok(whole) => (whole, false),
-            Err(sse::TooLarge { before }) => (before, true),
+            Err(sse::TooLarge { before, .. }) => (before, true),
         };
         sse::events(whole).for_each(|event| self.state.wire_event(&event, events));
         if too_large {

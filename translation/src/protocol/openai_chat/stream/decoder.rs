@@ -53,7 +53,7 @@ impl StreamDecoder for Decoder {
         }
         let (whole, too_large) = match self.splitter.push(portion) {
             Ok(whole) => (whole, false),
-            Err(sse::TooLarge { before }) => (before, true),
+            Err(sse::TooLarge { before, .. }) => (before, true),
         };
         for event in sse::events(whole) {
             self.state.event(&event, events);
