@@ -314,8 +314,8 @@ pub fn answer(error: &ProviderError, format: Format, request_id: &str) -> Respon
     response
 }
 
-/// At least as long, in whole seconds.
-fn whole_seconds(pause: Duration) -> u64 {
+/// A pause at least as long as `pause`, in whole seconds, as `Retry-After` gives it.
+pub fn whole_seconds(pause: Duration) -> u64 {
     pause.as_secs() + u64::from(pause.subsec_nanos() > 0)
 }
 

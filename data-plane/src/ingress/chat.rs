@@ -1,14 +1,16 @@
 //! The chat APIs: OpenAI's chat completions and responses, Anthropic's messages, Gemini's generated content.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, Uri, request};
 use shared::time::now_ms;
 use tokio::time::Instant;
+use translation::ir::ErrorKind;
 use translation::names;
 use translation::protocol::{Asked, Format, openai_error};
 
@@ -27,6 +29,9 @@ use crate::usage::meter::Meter;
 
 /// A request that has passed this many gateways like this one goes in a circle.
 pub(super) const MOST_HOPS: u64 = 2;
+
+/// When a client may ask a provider again that is overloaded and does not say when (translation specification, 5).
+const OVERLOADED_PAUSE: Duration = Duration::from_secs(1);
 
 /// How the answer is to be written on.
 struct Delivery {
@@ -171,6 +176,9 @@ pub(super) fn pass_on_error(said: &ProviderAnswer, format: Format, mut meter: Me
         if error.code.is_none() {
             error.code = Some("upstream_error".into());
         }
+        if error.kind == ErrorKind::Overloaded {
+            error.retry_after.get_or_insert(OVERLOADED_PAUSE);
+        }
         error::answer(&error, format, meter.request_id())
     };
     meter.first_byte();
@@ -178,9 +186,13 @@ pub(super) fn pass_on_error(said: &ProviderAnswer, format: Format, mut meter: Me
     meter.provider_failed(&error.message);
     meter.response_bytes = http_body::Body::size_hint(response.body()).lower();
     let mut forwarded = HeaderMap::new();
-    headers::forward(&said.headers, &mut forwarded, key);
+    headers::forward(&said.headers, &mut forwarded, key, format);
     forwarded.remove(CONTENT_TYPE);
     response.headers_mut().extend(forwarded);
+    // The pause may stand in the body, or in Anthropic's own headers.
+    if let Some(pause) = error.retry_after {
+        response.headers_mut().entry(RETRY_AFTER).or_insert_with(|| error::whole_seconds(pause).into());
+    }
     response
 }
 

@@ -1,7 +1,9 @@
 //! Which headers of a provider go to the client: those on a list. Others tell of the operator's account, or belong to the connection.
 
-use http::HeaderMap;
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue};
+use jiff::Timestamp;
+use translation::protocol::Format;
 
 use crate::route::table::RoutedKey;
 
@@ -19,13 +21,61 @@ const FORWARDED: [HeaderName; 8] = [
 /// OpenAI's rate limits: `x-ratelimit-limit-requests`, `x-ratelimit-remaining-tokens` and so on.
 const RATE_LIMITS: &str = "x-ratelimit-";
 
-/// Copies from `upstream` to `client` what may go there. A value that holds the upstream key does not.
-pub fn forward(upstream: &HeaderMap, client: &mut HeaderMap, key: &RoutedKey) {
+/// Anthropic's: `anthropic-ratelimit-requests-limit`, `anthropic-ratelimit-tokens-reset` and so on.
+const ANTHROPIC_RATE_LIMITS: &str = "anthropic-ratelimit-";
+
+/// How vendors name the header with their own id of the request: Anthropic, OpenAI and most that are compatible, Amazon, Azure.
+const REQUEST_IDS: [HeaderName; 4] = [
+    HeaderName::from_static("request-id"),
+    HeaderName::from_static("x-request-id"),
+    HeaderName::from_static("x-amzn-requestid"),
+    HeaderName::from_static("apim-request-id"),
+];
+
+/// The provider's id of the request, which its support asks for (translation specification, 5). `x-request-id` is the gateway's own.
+const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
+
+/// Copies from `upstream` to `client`, which speaks `format`, what may go there. A value that holds the upstream key does not.
+pub fn forward(upstream: &HeaderMap, client: &mut HeaderMap, key: &RoutedKey, format: Format) {
     let leaks = |value: &[u8]| key.leak.as_ref().is_some_and(|leak| leak.find(value).is_some());
     for (name, value) in upstream {
-        let listed = FORWARDED.contains(name) || name.as_str().starts_with(RATE_LIMITS);
-        if listed && !leaks(value.as_bytes()) {
+        if leaks(value.as_bytes()) {
+            continue;
+        }
+        if FORWARDED.contains(name) || name.as_str().starts_with(RATE_LIMITS) {
             client.append(name.clone(), value.clone());
+        } else if REQUEST_IDS.contains(name) {
+            client.entry(UPSTREAM_REQUEST_ID).or_insert_with(|| value.clone());
+        } else if let Some(limit) = name.as_str().strip_prefix(ANTHROPIC_RATE_LIMITS) {
+            match format {
+                Format::AnthropicMessages => client.append(name.clone(), value.clone()),
+                Format::OpenAiChat | Format::OpenAiResponses => match openai_rate_limit(limit, value) {
+                    Some((name, value)) => client.append(name, value),
+                    None => continue,
+                },
+                Format::GeminiGenerate | Format::BedrockConverse => continue,
+            };
         }
     }
 }
+
+/// OpenAI's name and value for Anthropic's header that ends in `limit`. None for windows that OpenAI has not, such as those of input tokens alone.
+fn openai_rate_limit(limit: &str, value: &HeaderValue) -> Option<(HeaderName, HeaderValue)> {
+    let (window @ ("requests" | "tokens"), what) = limit.split_once('-')? else { return None };
+    let value = match what {
+        "limit" | "remaining" => value.clone(),
+        // Anthropic gives the time, OpenAI how long it is until then: `1s`, `6m0s`.
+        "reset" => {
+            let at: Timestamp = value.to_str().ok()?.parse().ok()?;
+            let seconds = at.duration_since(Timestamp::now()).as_secs_f64().ceil().max(0.0);
+            let (minutes, seconds) = ((seconds / 60.0).floor(), seconds % 60.0);
+            let text = if minutes > 0.0 { format!("{minutes}m{seconds}s") } else { format!("{seconds}s") };
+            text.parse().ok()?
+        }
+        _ => return None,
+    };
+    Some((format!("{RATE_LIMITS}{what}-{window}").parse().ok()?, value))
+}
+
+#[cfg(test)]
+mod tests;

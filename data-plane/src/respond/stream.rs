@@ -76,7 +76,7 @@ pub async fn respond(
     stream.take(first);
     let mut response = Response::new(Body::new(stream));
     *response.status_mut() = head.status;
-    forward(&head.headers, response.headers_mut(), &candidate.key);
+    forward(&head.headers, response.headers_mut(), &candidate.key, format);
     if array {
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }

@@ -14,7 +14,8 @@ use http::header::CONTENT_TYPE;
 use http::response::Parts;
 use http_body::Frame;
 use hyper::body::Incoming;
-use translation::protocol::Protocol;
+use translation::ir::Usage;
+use translation::protocol::Format;
 
 use super::collect::{CollectError, Collected, Patience, UnpackError, collect, is_packed, unpack};
 use super::convert::is_stream;
@@ -51,8 +52,8 @@ pub async fn respond(answer: Answer, mut meter: Meter, patience: Patience) -> Re
             if let (Some(learn), Some(first)) = (&learn, start.first()) {
                 learn.start(first);
             }
-            let usage = Tail::Chat(protocol);
-            return Ok(large(&head, start, rest, Arc::clone(&candidate.key), patience.pause, usage, meter));
+            let kind = Kind { format, chat: true };
+            return Ok(large(&head, start, rest, Arc::clone(&candidate.key), patience.pause, kind, meter));
         }
         Err(error) => return Err((error, meter)),
     };
@@ -71,7 +72,7 @@ pub async fn respond(answer: Answer, mut meter: Meter, patience: Patience) -> Re
     if let Some(learn) = &learn {
         learn.whole(&body);
     }
-    Ok(held(&head, body, &candidate.key, meter))
+    Ok(held(&head, body, &candidate.key, format, meter))
 }
 
 /// Writes `answer` on, whatever it is: JSON, sound, text, a file, nothing, a stream of another kind than chat. What is not JSON is not held, but written on
@@ -80,7 +81,7 @@ pub async fn respond(answer: Answer, mut meter: Meter, patience: Patience) -> Re
 /// # Errors
 /// [`GatewayError`] when the answer breaks off before anything of it has left; the meter is given back.
 pub async fn pass(answer: Answer, mut meter: Meter, patience: Patience) -> Result<Response, (GatewayError, Meter)> {
-    let Answer { head, body, candidate, learn, .. } = answer;
+    let Answer { head, body, candidate, format, learn, .. } = answer;
     let json = is_json(&head.headers);
     // Behind the first bytes it is known that the provider has begun.
     let bound = if json || is_packed(&head.headers) { HELD } else { 0 };
@@ -91,7 +92,8 @@ pub async fn pass(answer: Answer, mut meter: Meter, patience: Patience) -> Resul
                 learn.start(first);
             }
             let key = Arc::clone(&candidate.key);
-            let mut response = large(&head, start, rest, key, patience.pause, Tail::Other, meter);
+            let kind = Kind { format, chat: false };
+            let mut response = large(&head, start, rest, key, patience.pause, kind, meter);
             if is_stream(&head.headers) {
                 as_stream(&mut response);
             }
@@ -105,7 +107,7 @@ pub async fn pass(answer: Answer, mut meter: Meter, patience: Patience) -> Resul
             learn.whole(&body);
         }
     }
-    Ok(held(&head, body, &candidate.key, meter))
+    Ok(held(&head, body, &candidate.key, format, meter))
 }
 
 /// The whole of an answer that the gateway reads and does not pass on. Its usage is the caller's to note.
@@ -116,13 +118,13 @@ pub async fn take(answer: Answer, patience: Patience) -> Result<Bytes, GatewayEr
     whole(&answer.head, answer.body, patience).await
 }
 
-fn held(head: &Parts, body: Bytes, key: &RoutedKey, mut meter: Meter) -> Response {
+fn held(head: &Parts, body: Bytes, key: &RoutedKey, format: Format, mut meter: Meter) -> Response {
     let body = redact(key, body);
     meter.first_byte();
     meter.answering(head.status);
     meter.response_bytes = body.len() as u64;
     meter.succeeded();
-    with_head(head, Body::from(body), key)
+    with_head(head, Body::from(body), key, format)
 }
 
 /// Whether an answer is an error and nothing else, as some vendors send it with the status 200: clients would take it for an answer without content.
@@ -175,10 +177,10 @@ pub(super) async fn whole(head: &Parts, body: Incoming, patience: Patience) -> R
     }
 }
 
-fn with_head(head: &Parts, body: Body, key: &RoutedKey) -> Response {
+fn with_head(head: &Parts, body: Body, key: &RoutedKey, format: Format) -> Response {
     let mut response = Response::new(body);
     *response.status_mut() = head.status;
-    forward(&head.headers, response.headers_mut(), key);
+    forward(&head.headers, response.headers_mut(), key, format);
     response
 }
 
@@ -188,7 +190,7 @@ fn large(
     rest: Incoming,
     key: Arc<RoutedKey>,
     pause: Duration,
-    usage: Tail,
+    kind: Kind,
     mut meter: Meter,
 ) -> Response {
     meter.first_byte();
@@ -199,18 +201,26 @@ fn large(
         timer: IdleTimer::new(pause),
         tail: BytesMut::new(),
         redactor: Redactor::default(),
-        usage,
+        kind,
         meter,
         key: Arc::clone(&key),
     };
-    with_head(head, Body::new(body), &key)
+    with_head(head, Body::new(body), &key, kind.format)
 }
 
-/// How the usage at the end of a large answer is written.
+/// What a large answer is.
 #[derive(Clone, Copy)]
-enum Tail {
-    Chat(&'static dyn Protocol),
-    Other,
+struct Kind {
+    format: Format,
+    /// An answer of `format`; otherwise one of another endpoint of that API.
+    chat: bool,
+}
+
+impl Kind {
+    /// The usage at the end of the answer.
+    fn usage_in_tail(self, tail: &[u8]) -> Option<Usage> {
+        if self.chat { self.format.protocol().usage_in_tail(tail) } else { counts::usage_in_tail(tail) }
+    }
 }
 
 /// A large answer on its way. Its usage is read from its end. Where there is none, its output is not estimated: most of it is no text.
@@ -221,7 +231,7 @@ struct LargeBody {
     timer: IdleTimer,
     tail: BytesMut,
     redactor: Redactor,
-    usage: Tail,
+    kind: Kind,
     meter: Meter,
     key: Arc<RoutedKey>,
 }
@@ -268,10 +278,7 @@ impl http_body::Body for LargeBody {
                     Poll::Ready(Some(Err(_))) => return Poll::Ready(Some(Err(self.break_off(GatewayError::Cut)))),
                     Poll::Ready(None) => {
                         self.rest = None;
-                        self.meter.usage = match self.usage {
-                            Tail::Chat(protocol) => protocol.usage_in_tail(&self.tail),
-                            Tail::Other => counts::usage_in_tail(&self.tail),
-                        };
+                        self.meter.usage = self.kind.usage_in_tail(&self.tail);
                         self.meter.succeeded();
                         self.redactor.finish()
                     }

@@ -101,7 +101,7 @@ pub async fn respond(
 ) -> Result<Response, (GatewayError, Meter)> {
     let Answer { head, mut body, candidate, format, .. } = answer;
     let Conversion { back, dropped } = conversion;
-    let key = &candidate.key;
+    let (key, client) = (&candidate.key, wish.format);
     // Without a tool there is no call under whose id something could be kept.
     let family = family_of(format).filter(|_| !wish.asked.request.tools.is_empty());
     let mut response = if is_stream(&head.headers) && wish.stream {
@@ -163,7 +163,7 @@ pub async fn respond(
         response
     };
     *response.status_mut() = head.status;
-    pass_headers(&head, &mut response, key);
+    pass_headers(&head, &mut response, key, client);
     if let Ok(value) = HeaderValue::from_str(&dropped.names().join(","))
         && !dropped.is_empty()
     {
@@ -173,9 +173,9 @@ pub async fn respond(
 }
 
 /// Those of the provider's headers that mean the same in every format.
-fn pass_headers(head: &Parts, response: &mut Response, key: &RoutedKey) {
+fn pass_headers(head: &Parts, response: &mut Response, key: &RoutedKey, client: Format) {
     let mut forwarded = HeaderMap::new();
-    forward(&head.headers, &mut forwarded, key);
+    forward(&head.headers, &mut forwarded, key, client);
     let headers = response.headers_mut();
     for (name, value) in forwarded {
         if let Some(name) = name.filter(|name| !headers.contains_key(name)) {
