@@ -115,6 +115,19 @@ fn point_18_results_have_names_and_the_order_of_their_calls() {
 }
 
 #[test]
+fn point_18_ids_that_come_again_in_a_later_turn_keep_the_order() {
+    let turn = || calls(vec![call("0", "f", "{}"), call("1", "g", "{}")]);
+    let results = || [given("1", "one"), given("0", "zero")];
+    let conversation = [user("?"), turn()].into_iter().chain(results()).chain([turn()]).chain(results());
+    let contents = contents(&chat(conversation.collect()), OLD);
+    let wanted = json!([
+        {"functionResponse": {"name": "f", "response": {"result": "zero"}}},
+        {"functionResponse": {"name": "g", "response": {"result": "one"}}},
+    ]);
+    assert_eq!((&contents[2]["parts"], &contents[4]["parts"]), (&wanted, &wanted));
+}
+
+#[test]
 fn point_18_a_result_of_no_call_is_refused() {
     let request = chat(vec![user("?"), calls(vec![call("1", "f", "{}")]), given("2", "x")]);
     let error = refused(&request, OLD);
