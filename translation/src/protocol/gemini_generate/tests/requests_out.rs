@@ -8,7 +8,8 @@ use crate::ir::{
     ToolCall, ToolResult, TranslateError,
 };
 use crate::json::Json;
-use crate::protocol::{Format, Quirks};
+use crate::protocol::gemini_generate::GeminiGenerate;
+use crate::protocol::{Format, Protocol as _, Quirks};
 
 const OLD: &str = "gemini-2.5-flash";
 const NEW: &str = "gemini-3-pro-preview";
@@ -216,6 +217,20 @@ fn point_20_the_first_call_of_a_step_is_signed() {
         chat(vec![user("?"), calls(vec![plain("1")]), given("1", "x"), calls(vec![plain("2")]), given("2", "x")]);
     let steps = contents(&steps, NEW);
     assert_eq!([&steps[1], &steps[3]].map(|step| step["parts"][0]["thoughtSignature"].as_str()), [Some(unknown); 2]);
+}
+
+#[test]
+fn point_20_signatures_that_a_provider_cannot_read_give_way_to_the_word_for_none() {
+    let unsigned = |body: &str| GeminiGenerate.unsigned(body.as_bytes()).map(|body| String::from_utf8(body).unwrap());
+    let body = r#"{"a":[{"functionCall":{},"thoughtSignature": "c2ln"},{"thought_signature" :"dHdv","text":"\"thoughtSignature\":\"x\""},{"b":"thoughtSignature"}]}"#;
+    let word = "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I=";
+    let wanted = body.replace("c2ln", word).replace("dHdv", word);
+    assert_eq!(unsigned(body).as_deref(), Some(&*wanted));
+    // Once is enough.
+    assert_eq!(unsigned(&wanted), None);
+    for none in ["{}", r#"{"thoughtSignature":null}"#, r#"{"thoughtSignature":"#, r#"{"thoughtSignature":"c2"#, ""] {
+        assert_eq!(unsigned(none), None);
+    }
 }
 
 #[test]
