@@ -47,6 +47,8 @@ pub struct ModelFacts {
     pub media_in_results: bool,
     /// Whether the first call of a step must carry a signature (Gemini 3).
     pub needs_signatures: bool,
+    /// Whether it takes presence and frequency penalties (Gemini: none since 2.5).
+    pub penalties: bool,
 }
 
 /// Which sampling parameters a model takes.
@@ -118,6 +120,7 @@ impl Default for ModelFacts {
             schema_fields: true,
             media_in_results: true,
             needs_signatures: false,
+            penalties: true,
         }
     }
 }

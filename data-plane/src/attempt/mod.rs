@@ -153,7 +153,13 @@ impl Attempts {
                 retries += 1;
             }
             tries += 1;
-            match self.attempt(candidate, outgoing, client, meter, deadline).await {
+            let mut ended = self.attempt(candidate, outgoing, client, meter, deadline).await;
+            if let Err(Step::End(Failure::Provider(said))) = &ended
+                && let Some(outgoing) = unsigned(request, said)
+            {
+                ended = self.attempt(said.candidate.clone(), outgoing, client, meter, deadline).await;
+            }
+            match ended {
                 Ok(answer) => return Ok(answer),
                 Err(Step::End(failure)) => return Err(failure),
                 // What a provider said is worth more to the client than that another could not be reached.
@@ -336,6 +342,16 @@ impl Attempts {
             debug!("other nodes are not told of a key's state: the queue is full");
         }
     }
+}
+
+/// `request` without its signatures, for a provider that said that it could not read them: they may be another key's (translation specification, 10).
+fn unsigned(request: &dyn Outbound, said: &ProviderAnswer) -> Option<Outgoing> {
+    if said.error.code.as_deref() != Some("invalid_thought_signature") {
+        return None;
+    }
+    let outgoing = request.write(&said.candidate).ok()?;
+    let body = outgoing.format.protocol().unsigned(&outgoing.body)?;
+    Some(Outgoing { body: body.into(), ..outgoing })
 }
 
 fn key_state(candidate: &Candidate, health: Health, until_ms: i64, status: u16, now: i64) -> pb::KeyState {

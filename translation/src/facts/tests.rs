@@ -26,6 +26,22 @@ fn models_newer_than_the_data_get_the_strictest_row_of_their_family() {
     assert_eq!(facts.of("gemini-9-pro"), facts.of("gemini-3.8-flash"));
 }
 
+/// Model pages of the Gemini API and of Vertex AI; the latter answers 400 to a limit of tokens beyond the model's, and both to thinking where there is none
+/// ("Thinking is not enabled for this model") or to a level that the model lacks ("Thinking level MEDIUM is not supported for this model").
+#[test]
+fn models_of_gemini_that_a_name_before_them_does_not_describe() {
+    let of = |model| Facts::built_in().of(model);
+    assert_eq!((of("gemini-2.0-flash-001").max_output, of("gemini-1.5-pro").max_output), (Some(8192), Some(8192)));
+    for model in ["gemini-2.5-flash-image", "gemini-2.5-flash-preview-tts", "gemini-2.5-pro-preview-tts"] {
+        assert_eq!((of(model).thinking, of(model).thinks_by_default), (ThinkingForm::None, false), "{model}");
+    }
+    assert_eq!(of("gemini-3-pro-preview").nearest_effort(Effort::Medium), Some(Effort::Low));
+    assert_eq!(of("gemini-3.1-pro-preview").nearest_effort(Effort::Medium), Some(Effort::Medium));
+    // An alias of the newest, not the first of the name.
+    assert_eq!(of("gemini-pro-latest"), of("gemini-9-pro"));
+    assert!(of("gemini-pro-latest").needs_signatures);
+}
+
 /// "What's new in Claude Sonnet 5.5", "What's new in Claude Haiku 5.5" and "Prompting Claude Haiku 5.5".
 #[test]
 fn the_smaller_models_of_5_5_differ() {

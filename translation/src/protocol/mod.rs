@@ -63,6 +63,12 @@ pub trait Protocol: Debug + Send + Sync {
         false
     }
 
+    /// A provider's request with the word for a signature that is not known in the place of each, for a provider that could not read one of them: what
+    /// another of its keys or places signed may be closed to it. None where there is none to replace, or no such word.
+    fn unsigned(&self, _body: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+
     /// Writes a request for a provider.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Requests that refer to what only the provider of their own format keeps.
+//! Requests for what only the provider of their own format has.
 
 use super::{Format, openai_responses};
 use crate::ir::{Field, Request, TranslateError};
@@ -16,12 +16,23 @@ pub(super) fn refuse(request: &Request, format: Format) -> Result<(), TranslateE
         }
         _ => None,
     };
-    let Some(field) = field else { return Ok(()) };
+    let Some(field) = field else { return shape(request, format) };
     let conversation = Field::Messages.name(request.origin);
     let problem = format!(
         "'{field}' refers to something that the provider of another API keeps and this one ({format}) does not have: send the whole conversation in '{conversation}'"
     );
     Err(TranslateError::unsupported(field, problem))
+}
+
+/// Refuses a shape of the answer that only Gemini knows, such as `text/x.enum`: without it the answer would be one that the client cannot read.
+fn shape(request: &Request, format: Format) -> Result<(), TranslateError> {
+    let field = "generationConfig.responseMimeType";
+    let asks = request.origin == Format::GeminiGenerate && request.extensions.iter().any(|(name, _)| name == field);
+    if format == request.origin || !asks {
+        return Ok(());
+    }
+    let words = "the provider of this model answers in 'text/plain' or 'application/json' only";
+    Err(TranslateError::unsupported(field, words))
 }
 
 #[cfg(test)]

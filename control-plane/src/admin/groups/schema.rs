@@ -74,7 +74,7 @@ pub struct GroupBody {
     pub unsupported_parameters: Option<String>,
     /// Beginning of a model's name → facts that differ from what the gateway knows of the model: `maxOutput`, `sampling`, `thinking`,
     /// `budget`, `off`, `thinksByDefault`, `efforts`, `forcedTools`, `prefill`, `jsonSchema`, `jsonSchemaWithTools`, `candidates`,
-    /// `callIds`, `logprobs`, `schemaFields`, `mediaInResults`, `needsSignatures`. The longest name counts. A patch replaces whole rows.
+    /// `callIds`, `logprobs`, `schemaFields`, `mediaInResults`, `needsSignatures`, `penalties`. The longest name counts. A patch replaces whole rows.
     #[schema(value_type = Option<Object>, example = json!({"my-model": {"maxOutput": 8192, "thinking": "none", "efforts": []}}))]
     pub model_facts: Option<Map<String, Value>>,
     /// Version of the provider's API, for `anthropic` (the header `anthropic-version`) and `azure_openai` (`api-version` in the query: a

@@ -75,7 +75,7 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     let sampled = sampling(request, maker, facts, thought.on, &mut fields, &mut dropped);
     unsupported(request, &mut dropped);
 
-    let stop_sequences = stops(request, &mut dropped);
+    let stop_sequences = stops(request, target.model, &mut dropped);
     let whole = request.cache.as_ref().filter(|_| caching.on);
     if let (Some(cache), Some(turn)) = (whole, turns.last_mut()) {
         turn.content.push(Block::CachePoint(CachePoint::of(cache, caching.hour)));
@@ -274,9 +274,14 @@ fn unsupported(request: &Request, dropped: &mut Dropped) {
     }
 }
 
+/// Models that answer 400 to any stop text: "This model doesn't support the stopSequences field".
+const WITHOUT_STOPS: [&str; 3] = ["openai.gpt-oss", "qwen.", "deepseek.v3"];
+
 /// Claude answers 400 to a stop text of nothing but white space (point 16 of the translation specification).
-fn stops<'r>(request: &'r Request, dropped: &mut Dropped) -> Vec<&'r str> {
-    let kept: Vec<_> = request.stop.iter().map(String::as_str).filter(|stop| !stop.trim().is_empty()).collect();
+fn stops<'r>(request: &'r Request, model: &str, dropped: &mut Dropped) -> Vec<&'r str> {
+    let takes = !WITHOUT_STOPS.iter().any(|without| model.contains(without));
+    let kept = request.stop.iter().map(String::as_str).filter(|stop| takes && !stop.trim().is_empty());
+    let kept: Vec<_> = kept.collect();
     if kept.len() < request.stop.len() {
         dropped.field(request, Field::Stop);
     }

@@ -28,7 +28,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Response, ProviderError> {
         if let Some(error) = chunk.error {
             return Err(error::in_answer(error));
         }
-        whole.add(chunk)?;
+        whole.add(chunk);
     }
     whole.end()
 }
@@ -53,10 +53,12 @@ pub(super) fn no_candidates() -> ProviderError {
 struct Whole {
     response: Response,
     refusal: Option<String>,
+    /// One of the answers came to nothing.
+    failure: Option<ProviderError>,
 }
 
 impl Whole {
-    fn add(&mut self, answer: Answer<'_>) -> Result<(), ProviderError> {
+    fn add(&mut self, answer: Answer<'_>) {
         let response = &mut self.response;
         response.id = response.id.take().or(answer.response_id);
         response.model = response.model.take().or(answer.model_version);
@@ -74,12 +76,17 @@ impl Whole {
             while response.choices.len() <= index {
                 response.choices.push(Choice::default());
             }
-            choice(&mut response.choices[index], candidate)?;
+            if let Err(failure) = choice(&mut response.choices[index], candidate) {
+                self.failure.get_or_insert(failure);
+            }
         }
-        Ok(())
     }
 
     fn end(mut self) -> Result<Response, ProviderError> {
+        // What another answer says is not lost for it.
+        if let Some(failure) = self.failure.filter(|_| !self.response.choices.iter().any(says_something)) {
+            return Err(failure);
+        }
         if self.response.choices.is_empty() {
             let parts = vec![Part::Refusal(self.refusal.ok_or_else(no_candidates)?)];
             let choice = Choice { parts, finish: Some(Finish::ContentFilter), ..Choice::default() };
@@ -115,7 +122,7 @@ fn choice(choice: &mut Choice, candidate: Candidate<'_>) -> Result<(), ProviderE
     }
     if let Some(reason) = candidate.finish_reason.as_ref().and_then(Reason::of) {
         let calls = choice.parts.iter().any(|part| matches!(part, Part::ToolCall(_)));
-        let content = choice.parts.iter().any(|part| !matches!(part, Part::Thinking { .. }));
+        let content = says_something(choice);
         let message = candidate.finish_message.as_deref();
         choice.finish = Some(reason.finish(calls, content, message)?);
         if !content && let Some(refusal) = reason.refusal(message) {
@@ -123,6 +130,11 @@ fn choice(choice: &mut Choice, candidate: Candidate<'_>) -> Result<(), ProviderE
         }
     }
     Ok(())
+}
+
+/// Whether there is more in it than thoughts.
+fn says_something(choice: &Choice) -> bool {
+    choice.parts.iter().any(|part| !matches!(part, Part::Thinking { .. }))
 }
 
 /// Appends what `part` says. Empty texts say nothing but their signature, which belongs to what stands before.

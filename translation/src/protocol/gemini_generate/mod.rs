@@ -49,6 +49,10 @@ impl Protocol for GeminiGenerate {
         signature::holds_foreign(body)
     }
 
+    fn unsigned(&self, body: &[u8]) -> Option<Vec<u8>> {
+        signature::unsigned(body)
+    }
+
     fn encode_request(&self, request: &ir::Request, target: &Target<'_>) -> Result<Encoded, TranslateError> {
         super::state::refuse(request, self.format())?;
         write::encode(request, target)

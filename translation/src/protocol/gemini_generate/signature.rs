@@ -54,6 +54,37 @@ pub(super) fn holds_foreign(body: &[u8]) -> bool {
     memmem::find(body, FOREIGN_BASE64.as_bytes()).is_some()
 }
 
+/// `body` with [`UNKNOWN`] in the place of each signature. None where nothing would change.
+pub(super) fn unsigned(body: &[u8]) -> Option<Vec<u8>> {
+    // Within a text the quotes would be escaped, so these stand for themselves.
+    let names: [&[u8]; 2] = [br#""thoughtSignature""#, br#""thought_signature""#];
+    let mut places: Vec<(usize, usize)> = Vec::new();
+    for name in names {
+        places.extend(memmem::find_iter(body, name).filter_map(|at| value(body, at + name.len())));
+    }
+    places.retain(|&(start, end)| body.get(start..end) != Some(UNKNOWN.as_bytes()));
+    if places.is_empty() {
+        return None;
+    }
+    places.sort_unstable();
+    let mut unsigned = Vec::with_capacity(body.len());
+    let mut from = 0;
+    for (start, end) in places {
+        unsigned.extend_from_slice(&body[from..start]);
+        unsigned.extend_from_slice(UNKNOWN.as_bytes());
+        from = end;
+    }
+    unsigned.extend_from_slice(&body[from..]);
+    Some(unsigned)
+}
+
+/// Where the text stands, without its quotes, that is the value of the name that ends before `at`. Signatures are base64, which needs no escapes.
+fn value(body: &[u8], at: usize) -> Option<(usize, usize)> {
+    let rest = body.get(at..)?.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start().strip_prefix(b"\"")?;
+    let start = body.len() - rest.len();
+    Some((start, start + memchr::memchr(b'"', rest)?))
+}
+
 fn foreign(data: &str) -> Option<(Signature, Of)> {
     if !data.starts_with(FOREIGN_BASE64) {
         return None;

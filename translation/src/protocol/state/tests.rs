@@ -11,7 +11,7 @@ const FORMATS: [Format; 5] = [
 ];
 
 #[test]
-fn what_only_another_provider_keeps_is_refused_by_its_name() {
+fn what_only_another_provider_has_is_refused_by_its_name() {
     let responses = |field: &str, value| (Format::OpenAiResponses, json!({"model": "m", "input": "x", field: value}));
     let reference = json!([{"type": "item_reference", "id": "i"}, {"type": "message", "role": "user", "content": "x"}]);
     let cases = [
@@ -23,6 +23,13 @@ fn what_only_another_provider_keeps_is_refused_by_its_name() {
         (
             "cachedContent",
             (Format::GeminiGenerate, json!({"contents": "x", "cachedContent": "cachedContents/1", "model": "m"})),
+        ),
+        (
+            "generationConfig.responseMimeType",
+            (
+                Format::GeminiGenerate,
+                json!({"contents": "x", "generationConfig": {"responseMimeType": "text/x.enum", "responseSchema": {"type": "STRING", "enum": ["a"]}}}),
+            ),
         ),
     ];
     for (field, (origin, body)) in cases {

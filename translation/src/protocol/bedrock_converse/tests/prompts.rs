@@ -79,6 +79,20 @@ fn point_16_stop_texts() {
 }
 
 #[test]
+fn point_16_stop_texts_are_left_out_for_models_that_refuse_them() {
+    let mut request = request();
+    request.stop = vec!["END".to_owned()];
+    for model in ["openai.gpt-oss-120b-1:0", "qwen.qwen3-235b-a22b-2507-v1:0", "deepseek.v3-v1:0"] {
+        let (body, written) = encoded(&request, model);
+        assert_eq!(body.get("inferenceConfig"), None, "{model}");
+        assert_eq!(dropped(&written), ["stop"], "{model}");
+    }
+    for model in ["us.deepseek.r1-v1:0", LLAMA, NOVA] {
+        assert_eq!(body(&request, model)["inferenceConfig"]["stopSequences"], json!(["END"]), "{model}");
+    }
+}
+
+#[test]
 fn what_would_mean_something_else_is_refused() {
     let mut two = request();
     two.candidates = Some(2);

@@ -196,7 +196,7 @@ pub(super) fn read(body: &Body<'_>, value: &RawValue, messages: &mut Vec<Message
         let role = role(at, content.role.as_deref(), &parts)?;
         for (place, part) in parts.into_iter().enumerate() {
             let path = || format!("contents[{at}].parts[{place}]");
-            let (role, part) = if let Some(response) = part.function_response {
+            let (role, mut part) = if let Some(response) = part.function_response {
                 (Role::Tool, Part::ToolResult(result(response, &mut waiting, (at, place), &path)?))
             } else {
                 (role, read_part(part, (at, place), &path)?)
@@ -207,6 +207,9 @@ pub(super) fn read(body: &Body<'_>, value: &RawValue, messages: &mut Vec<Message
                 }
                 waiting.push(Waiting { id: call.id.clone(), name: call.name.clone() });
             }
+            if role == Role::Assistant {
+                join_thought(&mut part, messages);
+            }
             match messages.last_mut() {
                 // What stands in one content stays together, but for the results of calls.
                 Some(last) if last.origin == at && last.role == role && place > 0 => last.parts.push(part),
@@ -215,6 +218,22 @@ pub(super) fn read(body: &Body<'_>, value: &RawValue, messages: &mut Vec<Message
         }
     }
     Ok(())
+}
+
+/// A stream tells a thought in pieces and then, with no more text, what signs it; SDKs keep each as a part or a content of its own. Families other than Gemini want
+/// the thought back as one, so the pieces before `part` go into it, if it is the end of such a thought.
+fn join_thought(part: &mut Part, messages: &mut Vec<Message>) {
+    let Part::Thinking { text: whole, signature: Some(Signature { family, .. }) } = part else { return };
+    if *family == Family::Gemini || !whole.is_empty() {
+        return;
+    }
+    while let Some(last) = messages.last_mut().filter(|last| last.role == Role::Assistant) {
+        match last.parts.pop() {
+            Some(Part::Thinking { text: piece, signature: None }) => whole.insert_str(0, &piece),
+            Some(other) => return last.parts.push(other),
+            None => drop(messages.pop()),
+        }
+    }
 }
 
 fn role(at: usize, role: Option<&str>, parts: &[WirePart<'_>]) -> Result<Role, TranslateError> {

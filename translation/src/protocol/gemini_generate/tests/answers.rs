@@ -140,6 +140,11 @@ fn a_broken_call_is_a_failure_unless_something_was_said() {
         assert_eq!((error.status, error.code.as_deref()), (502, Some("malformed_function_call")), "{reason}");
         assert_eq!(error.message, "Malformed: print(f())");
         assert_eq!(finish(json!([{"text": "x"}]), reason), Some(Finish::Stop), "{reason}");
+        // In another answer of the same request, too.
+        let said = json!({"index": 1, "content": {"parts": [{"text": "x"}]}, "finishReason": "STOP"});
+        let response = read(&json!({"candidates": [{"index": 0, "finishReason": reason}, said]}));
+        assert_eq!(response.choices[0].finish, Some(Finish::Stop), "{reason}");
+        assert_eq!(response.choices[1].parts, [Part::text("x")], "{reason}");
     }
 }
 

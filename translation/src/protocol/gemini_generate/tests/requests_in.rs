@@ -9,7 +9,7 @@ use crate::ir::{
     Thinking, ToolChoice, ToolKind,
 };
 use crate::protocol::Protocol as _;
-use crate::protocol::gemini_generate::GeminiGenerate;
+use crate::protocol::gemini_generate::{GeminiGenerate, signature};
 
 fn contents(contents: Value) -> Request {
     decoded(&json!({"contents": contents}))
@@ -119,6 +119,34 @@ fn parts_have_their_neutral_forms() {
         panic!()
     };
     assert_eq!(block.get(), r#"{"executableCode":{"code":"1"}}"#);
+}
+
+#[test]
+fn point_21_a_thought_that_was_streamed_is_one_with_its_signature() {
+    let own = |family| Signature { family, data: "c2ln".to_owned() };
+    let written = |family| signature::write(&own(family), signature::Of::Shown).into_owned();
+    let thought = |text: &str| json!({"text": text, "thought": true});
+    let signed = |family| json!({"text": "", "thought": true, "thoughtSignature": written(family)});
+    let read = |contents_of_model: Vec<Value>| {
+        let model = contents_of_model.into_iter().map(|parts| json!({"role": "model", "parts": parts}));
+        let user = json!({"role": "user", "parts": [{"text": "?"}]});
+        contents([user].into_iter().chain(model).collect()).messages.into_iter().skip(1).flat_map(|m| m.parts)
+    };
+    for family in [Family::Anthropic, Family::OpenAi] {
+        let whole = |text: &str| Part::Thinking { text: text.to_owned(), signature: Some(own(family)) };
+        let call = json!({"functionCall": {"name": "f"}});
+        // One content, or one for each chunk.
+        let parts = [thought("a"), thought("b"), signed(family), thought("c"), signed(family), call.clone()];
+        for contents in [vec![json!(parts)], parts.iter().map(|part| json!([part])).collect()] {
+            let parts: Vec<Part> = read(contents).collect();
+            assert_eq!((parts.len(), &parts[..2]), (3, &[whole("ab"), whole("c")][..]));
+        }
+        // What stands between is not thought.
+        let parts: Vec<Part> = read(vec![json!([thought("a"), {"text": "x"}, signed(family)])]).collect();
+        assert_eq!((parts.len(), &parts[2]), (3, &whole("")));
+    }
+    // Gemini takes its own back as they came.
+    assert_eq!(read(vec![json!([thought("a"), signed(Family::Gemini)])]).count(), 2);
 }
 
 #[test]

@@ -8,7 +8,8 @@ use crate::ir::{
     ToolCall, ToolResult, TranslateError,
 };
 use crate::json::Json;
-use crate::protocol::{Format, Quirks};
+use crate::protocol::gemini_generate::GeminiGenerate;
+use crate::protocol::{Format, Protocol as _, Quirks};
 
 const OLD: &str = "gemini-2.5-flash";
 const NEW: &str = "gemini-3-pro-preview";
@@ -115,6 +116,19 @@ fn point_18_results_have_names_and_the_order_of_their_calls() {
 }
 
 #[test]
+fn point_18_ids_that_come_again_in_a_later_turn_keep_the_order() {
+    let turn = || calls(vec![call("0", "f", "{}"), call("1", "g", "{}")]);
+    let results = || [given("1", "one"), given("0", "zero")];
+    let conversation = [user("?"), turn()].into_iter().chain(results()).chain([turn()]).chain(results());
+    let contents = contents(&chat(conversation.collect()), OLD);
+    let wanted = json!([
+        {"functionResponse": {"name": "f", "response": {"result": "zero"}}},
+        {"functionResponse": {"name": "g", "response": {"result": "one"}}},
+    ]);
+    assert_eq!((&contents[2]["parts"], &contents[4]["parts"]), (&wanted, &wanted));
+}
+
+#[test]
 fn point_18_a_result_of_no_call_is_refused() {
     let request = chat(vec![user("?"), calls(vec![call("1", "f", "{}")]), given("2", "x")]);
     let error = refused(&request, OLD);
@@ -203,6 +217,20 @@ fn point_20_the_first_call_of_a_step_is_signed() {
         chat(vec![user("?"), calls(vec![plain("1")]), given("1", "x"), calls(vec![plain("2")]), given("2", "x")]);
     let steps = contents(&steps, NEW);
     assert_eq!([&steps[1], &steps[3]].map(|step| step["parts"][0]["thoughtSignature"].as_str()), [Some(unknown); 2]);
+}
+
+#[test]
+fn point_20_signatures_that_a_provider_cannot_read_give_way_to_the_word_for_none() {
+    let unsigned = |body: &str| GeminiGenerate.unsigned(body.as_bytes()).map(|body| String::from_utf8(body).unwrap());
+    let body = r#"{"a":[{"functionCall":{},"thoughtSignature": "c2ln"},{"thought_signature" :"dHdv","text":"\"thoughtSignature\":\"x\""},{"b":"thoughtSignature"}]}"#;
+    let word = "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I=";
+    let wanted = body.replace("c2ln", word).replace("dHdv", word);
+    assert_eq!(unsigned(body).as_deref(), Some(&*wanted));
+    // Once is enough.
+    assert_eq!(unsigned(&wanted), None);
+    for none in ["{}", r#"{"thoughtSignature":null}"#, r#"{"thoughtSignature":"#, r#"{"thoughtSignature":"c2"#, ""] {
+        assert_eq!(unsigned(none), None);
+    }
 }
 
 #[test]

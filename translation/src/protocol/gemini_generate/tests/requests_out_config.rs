@@ -65,10 +65,26 @@ fn point_14_sampling_goes_to_models_that_take_it() {
     };
     let wanted =
         json!({"temperature": 2.0, "topP": 0.5, "presencePenalty": 1.999, "frequencyPenalty": -2.0, "topK": 40});
-    assert_eq!(config(FLASH, all), wanted);
+    assert_eq!(config("gemini-2.0-flash", all), wanted);
     assert_eq!(config("gemini-3.6-flash", all), json!(null));
     let names = ["temperature", "top_p", "presence_penalty", "frequency_penalty", "top_k"];
     assert_eq!(dropped(&with(all), NEWEST), names);
+}
+
+#[test]
+fn point_14_penalties_go_to_models_that_take_them() {
+    let both = |value: f64| {
+        move |request: &mut Request| {
+            (request.presence_penalty, request.frequency_penalty) = (Some(value), Some(value));
+        }
+    };
+    for model in [FLASH, PRO, LITE, NEW_PRO, NEW_FLASH, NEWEST] {
+        assert_eq!(config(model, both(0.5)), json!(null), "{model}");
+        assert_eq!(dropped(&with(both(0.5)), model), ["presence_penalty", "frequency_penalty"], "{model}");
+        // None is no penalty, and nothing is missed.
+        assert!(dropped(&with(both(0.0)), model).is_empty(), "{model}");
+    }
+    assert_eq!(config("gemini-2.0-flash", both(0.0)), json!({"presencePenalty": 0.0, "frequencyPenalty": 0.0}));
 }
 
 #[test]

@@ -57,13 +57,18 @@ fn sampling(writer: &mut Writer<'_>, config: &mut Settings) {
     let request = writer.request;
     let takes = writer.target.facts.sampling != Sampling::None;
     let both = writer.target.facts.sampling == Sampling::OneOf && request.temperature.is_some();
+    // Models since 2.5 answer 400 to penalties ("Penalty is not enabled for this model"), but for 0, which asks for nothing.
+    let penalises = takes && writer.target.facts.penalties;
     // Penalties are below 2.
-    let penalty = |value: f64| value.clamp(-2.0, 1.999);
+    let penalty = |value: Option<f64>| {
+        let value = value.filter(|value| penalises || *value != 0.0)?;
+        Some(value.clamp(-2.0, 1.999))
+    };
     let values = [
         ("temperature", request.temperature.map(|value| value.clamp(0.0, 2.0)), Field::Temperature, takes),
         ("topP", request.top_p.map(|value| value.clamp(0.0, 1.0)), Field::TopP, takes && !both),
-        ("presencePenalty", request.presence_penalty.map(penalty), Field::PresencePenalty, takes),
-        ("frequencyPenalty", request.frequency_penalty.map(penalty), Field::FrequencyPenalty, takes),
+        ("presencePenalty", penalty(request.presence_penalty), Field::PresencePenalty, penalises),
+        ("frequencyPenalty", penalty(request.frequency_penalty), Field::FrequencyPenalty, penalises),
     ];
     for (name, value, field, takes) in values {
         match value {

@@ -48,6 +48,8 @@ pub(super) fn write<'r>(writer: &mut Writer<'r>) -> Result<Vec<Content<'r>>, Tra
     let request = writer.request;
     let mut contents: Vec<Content<'r>> = Vec::with_capacity(request.messages.len());
     let mut calls = Calls::new();
+    // Some vendors number their calls anew in each turn, so ids do not tell how many there were.
+    let mut places = 0..;
     let mut results = results::Group::default();
     for message in request.messages.iter().filter(|message| !is_system(message)) {
         if message.role == Role::Tool {
@@ -59,7 +61,7 @@ pub(super) fn write<'r>(writer: &mut Writer<'r>) -> Result<Vec<Content<'r>>, Tra
         for (at, part) in message.parts.iter().enumerate() {
             let written = match part {
                 Part::ToolCall(call) => {
-                    let place = calls.len();
+                    let place = places.next().unwrap_or(usize::MAX);
                     calls.insert(&call.id, Call { name: &call.name, place });
                     let first = contents.last().is_none_or(|last| last.kind != kind || !last.called);
                     Some(call_part(writer, call, first))
