@@ -22,9 +22,15 @@ pub enum GatewayError {
     /// No config has reached this node yet.
     #[error("this gateway node has no configuration yet; try again shortly")]
     NotReady,
-    /// No credential.
-    #[error("no API key was sent: put a proxy key of this gateway into the header '{0}'")]
-    MissingKey(&'static str),
+    /// No credential where clients of the API put it.
+    #[error("no API key was sent: put a proxy key of this gateway into the header '{wanted}'{}",
+        found.map(|found| format!(". The request has the header '{found}', where this API looks for no key")).unwrap_or_default())]
+    MissingKey {
+        /// Where it is looked for.
+        wanted: &'static str,
+        /// Where something stands that may be one.
+        found: Option<&'static str>,
+    },
     /// A credential that opens nothing. Says nothing of why.
     #[error("the API key is not valid here: use an enabled proxy key of this gateway")]
     InvalidKey,
@@ -94,7 +100,7 @@ pub enum GatewayError {
     #[error("the content-encoding '{0}' is not served; send gzip, deflate, zstd or none")]
     Encoding(String),
     /// No such route.
-    #[error("{method} {path} is not served here")]
+    #[error("{method} {path} is not served here{}", advice(path))]
     UnknownRoute {
         /// HTTP method.
         method: String,
@@ -163,7 +169,7 @@ impl GatewayError {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::NotReady | Self::NoUpstream { .. } | Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
-            Self::MissingKey(_) | Self::InvalidKey => StatusCode::UNAUTHORIZED,
+            Self::MissingKey { .. } | Self::InvalidKey => StatusCode::UNAUTHORIZED,
             Self::ModelNotFound { .. } | Self::UnknownRoute { .. } | Self::NoGroup(_) => StatusCode::NOT_FOUND,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::Json(_)
@@ -191,7 +197,7 @@ impl GatewayError {
         match self {
             Self::NotReady => "not_ready",
             Self::Draining => "gateway_draining",
-            Self::MissingKey(_) | Self::InvalidKey => "invalid_api_key",
+            Self::MissingKey { .. } | Self::InvalidKey => "invalid_api_key",
             Self::ModelNotFound { .. } => "model_not_found",
             Self::NoUpstream { .. } => "no_upstream_key",
             Self::Json(_) => "invalid_json",
@@ -234,10 +240,20 @@ impl GatewayError {
         }
     }
 
+    /// Whether the same request will fare the same, or may have been worked on already: then another try costs and does not help. Claude Code, for one,
+    /// tries a refused key ten times unless it is told.
+    fn is_final(&self) -> bool {
+        match self {
+            Self::Provider(_) | Self::BodyTimeout | Self::BodyUnreadable(_) => false,
+            Self::Timeout | Self::Credentials { .. } | Self::Loop | Self::NoUpstream { .. } => true,
+            _ => self.status().is_client_error(),
+        }
+    }
+
     fn kind(&self) -> ErrorKind {
         match self {
             Self::NotReady | Self::NoUpstream { .. } | Self::Draining => ErrorKind::Overloaded,
-            Self::MissingKey(_) | Self::InvalidKey => ErrorKind::Authentication,
+            Self::MissingKey { .. } | Self::InvalidKey => ErrorKind::Authentication,
             Self::ModelNotFound { .. } | Self::UnknownRoute { .. } | Self::NoGroup(_) => ErrorKind::NotFound,
             Self::Forbidden(_) => ErrorKind::PermissionDenied,
             Self::BodyTooLarge { .. } => ErrorKind::TooLarge,
@@ -278,7 +294,7 @@ impl GatewayError {
         let mut response = answer(&neutral, format, request_id);
         let headers = response.headers_mut();
         match self {
-            Self::NotReady | Self::NoUpstream { .. } | Self::Draining => {
+            Self::NotReady | Self::Draining => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
             }
             // The rest of the body is not read, so the connection ends; a client that is not told sends its next request into it.
@@ -288,11 +304,10 @@ impl GatewayError {
             Self::Method { allowed, .. } => {
                 headers.insert(ALLOW, HeaderValue::from_static(allowed));
             }
-            // The provider may have done the work already, or will refuse the same key again: another try costs and does not help.
-            Self::Timeout | Self::Credentials { .. } | Self::Loop => {
-                headers.insert(X_SHOULD_RETRY, HeaderValue::from_static("false"));
-            }
             _ => {}
+        }
+        if self.is_final() {
+            headers.insert(X_SHOULD_RETRY, HeaderValue::from_static("false"));
         }
         response
     }
@@ -300,6 +315,18 @@ impl GatewayError {
     /// The error as the last event of a stream of `format` that has begun.
     pub fn event(&self, format: Format, request_id: &str) -> Bytes {
         format.protocol().error_event(&self.neutral(), request_id).into()
+    }
+}
+
+/// What to do about a `path` that is one of ours but for its beginning.
+fn advice(path: &str) -> &'static str {
+    const UNVERSIONED: [&str; 5] = ["/chat/completions", "/completions", "/responses", "/embeddings", "/messages"];
+    if ["/v1/v1", "/v1beta/v1", "/claude/v1/v1"].iter().any(|twice| path.starts_with(twice)) {
+        ": this client adds the version to its base URL, which must not end in it"
+    } else if UNVERSIONED.contains(&path) {
+        ": the base URL of this client has to end in /v1"
+    } else {
+        ""
     }
 }
 

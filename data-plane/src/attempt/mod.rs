@@ -3,12 +3,14 @@
 
 mod headers;
 
+use std::borrow::Cow;
+use std::error::Error;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::response::Parts;
-use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use shared::pb;
@@ -232,10 +234,10 @@ impl Attempts {
                         meter.attempt_ended(AttemptResult::ClientFault, 0, "the client's body broke off");
                         return Err(Step::End(fault.into()));
                     }
-                    debug!(request_id = meter.request_id(), group = &*group.group.name, %error, "attempt failed");
                     let reason =
                         if error.is_connect() { "no connection" } else { "it closed the connection without an answer" };
-                    meter.attempt_ended(AttemptResult::ConnectError, 0, reason);
+                    let why = format!("{reason} ({}{})", address(&uri), causes(&error));
+                    meter.attempt_ended(AttemptResult::ConnectError, 0, &why);
                     return Err(Step::Next(GatewayError::Connect(reason).into()));
                 }
                 Err(_elapsed) => {
@@ -269,7 +271,13 @@ impl Attempts {
                     // Gemini says so with a 400.
                     return Err(self.key_refused(said, meter, beside_chat));
                 }
-                meter.attempt_ended(AttemptResult::ClientFault, status, "the provider refused the request");
+                let why = if said.status == StatusCode::NOT_FOUND {
+                    // The operator may have given a wrong base URL.
+                    Cow::Owned(format!("the provider found nothing at {}", address(&uri)))
+                } else {
+                    Cow::Borrowed("the provider refused the request")
+                };
+                meter.attempt_ended(AttemptResult::ClientFault, status, &why);
                 Err(Step::End(Failure::Provider(said)))
             }
             Verdict::RateLimited(pause) => {
@@ -342,6 +350,28 @@ impl Attempts {
             debug!("other nodes are not told of a key's state: the queue is full");
         }
     }
+}
+
+/// `uri` without its query, in which a secret may stand.
+fn address(uri: &Uri) -> String {
+    let scheme = uri.scheme_str().map_or(String::new(), |scheme| format!("{scheme}://"));
+    format!("{scheme}{}{}", uri.authority().map_or("", |authority| authority.as_str()), uri.path())
+}
+
+/// Why `error` came about, in the words of what lies below.
+fn causes(error: &dyn Error) -> String {
+    let mut words = String::new();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        // Layers repeat each other.
+        if !words.contains(&text) {
+            words.push_str(": ");
+            words.push_str(&text);
+        }
+        cause = error.source();
+    }
+    words
 }
 
 /// `request` without its signatures, for a provider that said that it could not read them: they may be another key's (translation specification, 10).

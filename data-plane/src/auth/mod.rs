@@ -39,18 +39,21 @@ pub fn places(format: Format) -> &'static [Place] {
 /// # Errors
 /// [`GatewayError::MissingKey`], and [`GatewayError::InvalidKey`] for one that is unknown, disabled or expired alike.
 pub fn principal<'t>(table: &'t RouteTable, parts: &Parts, format: Format) -> Result<&'t Principal, GatewayError> {
-    let value = credential(parts, format).ok_or_else(|| GatewayError::MissingKey(wanted(format)))?;
+    let value = credential(parts, format).ok_or_else(|| missing(parts, format))?;
     let principal = table.principal(&sha256(&value)).ok_or(GatewayError::InvalidKey)?;
     let expired = principal.key.expires_at_ms.is_some_and(|at| at <= now_ms());
     if !principal.key.enabled || expired { Err(GatewayError::InvalidKey) } else { Ok(principal) }
 }
 
-fn wanted(format: Format) -> &'static str {
-    match format {
+fn missing(parts: &Parts, format: Format) -> GatewayError {
+    let wanted = match format {
         Format::AnthropicMessages => "x-api-key: <key>",
         Format::GeminiGenerate => "x-goog-api-key: <key>",
         Format::OpenAiChat | Format::OpenAiResponses | Format::BedrockConverse => "Authorization: Bearer <key>",
-    }
+    };
+    let others = ["authorization", "x-api-key", "x-goog-api-key", "api-key"];
+    let found = others.into_iter().find(|name| header(&parts.headers, name).is_some());
+    GatewayError::MissingKey { wanted, found }
 }
 
 /// The credential that a request of a client of `format` carries.

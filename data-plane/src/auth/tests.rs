@@ -55,8 +55,21 @@ fn a_known_key_is_its_principal() {
 #[test]
 fn without_a_key_the_request_is_told_to_bring_one() {
     for value in [None, Some("Bearer"), Some("Bearer  "), Some("Basic c2stZ29vZA=="), Some("sk-good")] {
-        assert!(matches!(outcome(value), Err(GatewayError::MissingKey(_))), "{value:?}");
+        assert!(matches!(outcome(value), Err(GatewayError::MissingKey { .. })), "{value:?}");
     }
+}
+
+#[test]
+fn a_key_in_another_place_is_pointed_at() {
+    let table = RouteTable::compile(Arc::new(snapshot([], [key("good", "sk-good")])), None);
+    for header in ["x-api-key", "api-key", "x-goog-api-key", "authorization"] {
+        let error = principal(&table, &parts("/v1/x", &[(header, "sk-good")]), Format::OpenAiChat).unwrap_err();
+        let words = error.to_string();
+        assert!(words.contains("'Authorization: Bearer <key>'") && words.contains(&format!("'{header}'")), "{words}");
+        assert!(!words.contains("sk-good"));
+    }
+    let nothing = principal(&table, &parts("/v1/x", &[]), Format::OpenAiChat).unwrap_err().to_string();
+    assert!(nothing.ends_with("'Authorization: Bearer <key>'"), "{nothing}");
 }
 
 #[test]

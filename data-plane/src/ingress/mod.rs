@@ -76,7 +76,7 @@ impl Gateway {
     }
 }
 
-/// `/v1/*`, `/v1beta/*` and `/claude/v1/*`.
+/// `/v1/*`, `/v1beta/*` and `/claude/v1/*`, and an error that helps for clients whose base URL lacks its version.
 pub fn router(gateway: Arc<Gateway>) -> Router {
     Router::new()
         .route("/v1/chat/completions", post(chat::openai_chat).fallback(only_post))
@@ -95,6 +95,11 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
         .route("/v1/{*path}", any(unknown))
         .route("/v1beta/{*path}", any(unknown))
         .route("/claude/{*path}", any(unknown))
+        .route("/chat/completions", any(elsewhere))
+        .route("/completions", any(elsewhere))
+        .route("/responses", any(elsewhere))
+        .route("/embeddings", any(elsewhere))
+        .route("/messages", any(elsewhere))
         .with_state(gateway)
 }
 
@@ -124,7 +129,8 @@ async fn elsewhere(request: Request) -> Response {
     let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
     let id = new_id();
     let header = HeaderValue::from_str(&id).unwrap_or_else(|_| HeaderValue::from_static("-"));
-    identified(GatewayError::UnknownRoute { method, path }.response(Format::OpenAiChat, &id), &header)
+    let (parts, _body) = request.into_parts();
+    identified(GatewayError::UnknownRoute { method, path }.response(format_of(&parts), &id), &header)
 }
 
 async fn unknown(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {

@@ -240,7 +240,60 @@ async fn no_provider_at_all_is_a_bad_gateway() {
     let mut bench = bench(|group| group.base_url = "http://127.0.0.1:1/v1".into()).await;
     let (status, body) = bench.chat(&plain("gpt-4o", false)).await;
     assert_eq!((status, &error(&body)["code"]), (502, &json!("upstream_connect_error")));
-    assert_eq!(bench.record().attempts.len(), 2);
+    assert!(!body.contains("127.0.0.1"), "where providers are is the operator's to know: {body}");
+    let attempts = bench.record().attempts;
+    assert_eq!(attempts.len(), 2);
+    let why = "no connection (http://127.0.0.1:1/v1/chat/completions: tcp connect error: Connection refused";
+    assert!(attempts[0].error.starts_with(why), "{}", attempts[0].error);
+}
+
+#[tokio::test]
+async fn a_base_url_that_leads_nowhere_shows_in_the_record() {
+    let mut bench = bench(|_| {}).await;
+    bench.provider.script(Target::All, Script::verbatim(404, "text/plain", "not found"));
+    assert_eq!(bench.chat(&plain("gpt-4o", false)).await.0, 404);
+    let error = bench.record().attempts.remove(0).error;
+    assert!(error.starts_with("the provider found nothing at http://") && error.ends_with("/v1/chat/completions"));
+}
+
+#[tokio::test]
+async fn what_will_fare_the_same_is_not_to_be_tried_again() {
+    let bench = bench(|group| group.upstream_keys.clear()).await;
+    let wrong_key = || {
+        let request = Request::post("/v1/messages").header("x-api-key", "wrong");
+        request.body(Body::from(plain("gpt-4o", false).to_string())).unwrap()
+    };
+    for (request, status) in [
+        (wrong_key(), 401),
+        (chat(&plain("unknown", false)), 404),
+        (chat(&json!([])), 400),
+        (chat(&plain("gpt-4o", false)), 503),
+    ] {
+        let response = bench.send(request).await;
+        assert_eq!(response.status().as_u16(), status);
+        assert_eq!(response.headers()["x-should-retry"], "false", "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_base_url_with_too_little_or_too_much_is_explained() {
+    let bench = bench(|_| {}).await;
+    for (path, words, anthropics) in [
+        ("/chat/completions", "has to end in /v1", false),
+        ("/messages", "has to end in /v1", true),
+        ("/v1/v1/messages", "must not end in it", true),
+        ("/v1beta/v1beta/models/m:generateContent", "must not end in it", false),
+    ] {
+        let mut request = Request::post(path).header("authorization", "Bearer sk-client");
+        if anthropics {
+            request = request.header("anthropic-version", "2023-06-01");
+        }
+        let response = bench.send(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(response.status(), 404, "{path}");
+        let body = text(response).await;
+        assert!(error(&body)["message"].as_str().unwrap().contains(words), "{body}");
+        assert_eq!(body.contains("request_id"), anthropics, "{body}");
+    }
 }
 
 #[tokio::test]

@@ -263,6 +263,7 @@ impl Meter {
         let key = self.proxy_key.as_ref().map(|key| &*key.name);
         let group = self.candidate.as_ref().map(|candidate| &*candidate.group.group.name);
         let (input, output) = usage.map(|usage| (usage.input, usage.output)).unzip();
+        let attempt_error = self.attempts.last().map(|last| &*last.error).filter(|error| !error.is_empty());
         macro_rules! line {
             ($level:ident) => {
                 $level!(
@@ -278,6 +279,7 @@ impl Meter {
                     model = self.model,
                     group,
                     attempts = self.attempts.len(),
+                    attempt_error,
                     streamed = self.streamed,
                     input_tokens = input,
                     output_tokens = output,
