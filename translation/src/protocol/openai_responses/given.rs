@@ -20,10 +20,10 @@ pub(super) enum Given<'a> {
 }
 
 impl<'a> Given<'a> {
-    /// As it is written. Another format's strictness asks less of a schema than OpenAI's, which refuses what it cannot hold to.
-    pub(super) fn written(&'a self, strict: bool) -> Written<'a> {
+    /// As it is written, be it a client's `own` format or another.
+    pub(super) fn written(&'a self, own: bool) -> Written<'a> {
         match self {
-            Self::Client(tool, name) => Written::of(tool, name, strict),
+            Self::Client(tool, name) => Written::of(tool, name, own),
             Self::Own(declaration) => Written::Builtin(declaration),
         }
     }
