@@ -254,6 +254,8 @@ impl<'r> Writer<'_, 'r> {
                 return;
             }
         };
+        // It may give the answer in its own words all the same.
+        self.back.unfence |= self.back.answer_tool.is_some();
         plan.lines.push(Cow::Owned(line));
         plan.choice = Some(Choice::Auto { disable_parallel_tool_use });
         if self.request.tool_choice.is_some() {
