@@ -1,6 +1,7 @@
 //! The chat APIs: OpenAI's chat completions and responses, Anthropic's messages, Gemini's generated content.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -9,6 +10,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Uri, request};
 use shared::time::now_ms;
 use tokio::time::Instant;
+use translation::ir::ErrorKind;
 use translation::names;
 use translation::protocol::{Asked, Format, openai_error};
 
@@ -149,6 +151,9 @@ async fn deliver(gateway: &Gateway, mut answer: Answer, delivery: Delivery, mete
     delivered.unwrap_or_else(|(error, meter)| failed(&error, delivery.format, meter))
 }
 
+/// How long a client is told to wait for a provider that is overloaded and does not say (translation specification, 5).
+const OVERLOADED: Duration = Duration::from_secs(1);
+
 /// The provider's own status and words, in the client's shape.
 pub(super) fn pass_on_error(said: &ProviderAnswer, format: Format, mut meter: Meter) -> Response {
     let key = &said.candidate.key;
@@ -170,6 +175,10 @@ pub(super) fn pass_on_error(said: &ProviderAnswer, format: Format, mut meter: Me
         }
         if error.code.is_none() {
             error.code = Some("upstream_error".into());
+        }
+        if error.kind == ErrorKind::Overloaded {
+            // Clients wait as long as they are told, and those that are told nothing try again at once.
+            error.retry_after.get_or_insert(OVERLOADED);
         }
         error::answer(&error, format, meter.request_id())
     };
