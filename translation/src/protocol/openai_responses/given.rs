@@ -137,8 +137,8 @@ pub(super) fn named(tools: &[Given<'_>], name: &str) -> String {
 
 /// A grammar in this API's form: chat completions have it in an inner object.
 pub(super) fn grammar(format: &Json) -> Cow<'_, Json> {
-    let inner = format.read::<Value>().ok().and_then(|mut format| match format["grammar"].take() {
-        Value::Object(inner) => Some(inner),
+    let inner = format.read::<Map<String, Value>>().ok().and_then(|mut format| match format.remove("grammar") {
+        Some(Value::Object(inner)) => Some(inner),
         _ => None,
     });
     match inner {
