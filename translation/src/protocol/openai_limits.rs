@@ -35,7 +35,9 @@ pub(super) fn parameters(schema: &Json) -> Cow<'_, Json> {
         return Cow::Borrowed(schema);
     }
     let Ok(mut fields) = schema.read::<Map<String, Value>>() else { return Cow::Borrowed(schema) };
-    fields.entry("type").or_insert_with(|| Value::from("object"));
+    if fields.get("type").is_none_or(Value::is_null) {
+        fields.insert("type".to_owned(), Value::from("object"));
+    }
     fields.insert("properties".to_owned(), Value::Object(Map::new()));
     Cow::Owned(Json::of(&fields))
 }

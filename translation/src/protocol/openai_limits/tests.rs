@@ -16,8 +16,13 @@ fn sent(model: &str, more: &Value) -> [Value; 2] {
 
 #[test]
 fn a_function_names_its_properties_if_none() {
-    let schemas =
-        [json!({"type": "object"}), json!({}), json!({"additionalProperties": false}), json!({"type": ["object"]})];
+    let schemas = [
+        json!({"type": "object"}),
+        json!({}),
+        json!({"additionalProperties": false}),
+        json!({"type": null, "properties": null}),
+        json!({"type": ["object"]}),
+    ];
     let names: Vec<_> = (0..schemas.len()).map(|at| format!("f{at}")).collect();
     let tools: Vec<_> =
         names.iter().zip(&schemas).map(|(name, schema)| json!({"name": name, "input_schema": schema})).collect();
@@ -26,6 +31,7 @@ fn a_function_names_its_properties_if_none() {
         json!({"type": "object", "properties": {}}),
         json!({"type": "object", "properties": {}}),
         json!({"additionalProperties": false, "type": "object", "properties": {}}),
+        json!({"type": "object", "properties": {}}),
         json!({"type": ["object"]}),
     ];
     for (at, expected) in expected.iter().enumerate() {
