@@ -36,11 +36,11 @@ impl Back {
 
     fn choice(&self, choice: &mut Choice) {
         let mut seen_call = false;
-        let mut answered = false;
+        let mut answer = None;
         let parts = std::mem::take(&mut choice.parts).into_iter().filter_map(|part| match part {
             Part::ToolCall(call) if self.answer_tool.as_deref() == Some(&call.name) => {
-                answered = true;
-                Some(Part::text(call.arguments))
+                answer.get_or_insert(call.arguments);
+                None
             }
             Part::ToolCall(_) if seen_call && self.first_call_only => None,
             Part::ToolCall(mut call) => {
@@ -57,8 +57,13 @@ impl Back {
             other => Some(other),
         });
         choice.parts = parts.collect();
-        if answered && !seen_call && choice.finish == Some(Finish::ToolCalls) {
-            choice.finish = Some(Finish::Stop);
+        if let Some(answer) = answer {
+            // What is said around it would spoil its shape.
+            choice.parts.retain(|part| !matches!(part, Part::Text { .. }));
+            choice.parts.push(Part::text(answer));
+            if !seen_call && choice.finish == Some(Finish::ToolCalls) {
+                choice.finish = Some(Finish::Stop);
+            }
         }
         if let Some(prefill) = &self.prefill {
             match choice.parts.iter_mut().find(|part| matches!(part, Part::Text { .. })) {
@@ -81,7 +86,14 @@ impl Back {
 
     /// Undoes it on a stream, event by event.
     pub fn stream(self) -> Undo {
-        Undo { unfence: self.unfence.then(Unfence::default), back: self, calls: Vec::new(), told: 0, answered: false }
+        Undo {
+            unfence: self.unfence.then(Unfence::default),
+            back: self,
+            calls: Vec::new(),
+            told: 0,
+            answered: false,
+            around: String::new(),
+        }
     }
 
     /// Whether there is nothing to undo.
@@ -115,7 +127,12 @@ pub struct Undo {
     told: usize,
     answered: bool,
     unfence: Option<Unfence>,
+    /// Text that waits until it is known whether the answer comes through the tool for it: then it is none of it.
+    around: String,
 }
+
+/// So much text waits at most.
+const MOST_AROUND: usize = 1024 * 1024;
 
 #[derive(Debug)]
 enum Call {
@@ -145,14 +162,22 @@ impl Undo {
                     self.text(prefill, events);
                 }
             }
+            Event::Text(_) if self.answered => {}
+            Event::Text(text) if self.back.answer_tool.is_some() => {
+                self.around.push_str(&text);
+                if self.around.len() > MOST_AROUND {
+                    self.tell_around(events);
+                }
+            }
             Event::Text(text) => self.text(text, events),
             Event::ToolStart { id, name, kind, signature, .. } => {
                 let call = if self.back.answer_tool.as_deref() == Some(&name) {
-                    self.answered = true;
-                    Call::Answer
+                    self.around.clear();
+                    if std::mem::replace(&mut self.answered, true) { Call::Left } else { Call::Answer }
                 } else if self.back.first_call_only && self.told > 0 {
                     Call::Left
                 } else {
+                    self.tell_around(events);
                     self.told += 1;
                     let custom = self.back.custom_tools.contains(&name);
                     let kind = if custom { CallKind::Custom } else { kind };
@@ -180,6 +205,7 @@ impl Undo {
                 Some(Call::Answer | Call::Left) | None => {}
             },
             Event::Finish { reason, stop_sequence } => {
+                self.tell_around(events);
                 if let Some(rest) = self.unfence.take().and_then(Unfence::end) {
                     events.push(Event::Text(rest));
                 }
@@ -187,7 +213,18 @@ impl Undo {
                 let reason = if only_answer { Finish::Stop } else { reason };
                 events.push(Event::Finish { reason, stop_sequence });
             }
+            Event::Error(_) => {
+                self.tell_around(events);
+                events.push(event);
+            }
             other => events.push(other),
+        }
+    }
+
+    fn tell_around(&mut self, events: &mut Vec<Event>) {
+        let around = std::mem::take(&mut self.around);
+        if !around.is_empty() {
+            self.text(around, events);
         }
     }
 

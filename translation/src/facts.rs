@@ -35,6 +35,8 @@ pub struct ModelFacts {
     pub json_schema: bool,
     /// Whether it can be held to a JSON schema while it has tools.
     pub json_schema_with_tools: bool,
+    /// Whether texts of the request's end its answer.
+    pub stop: bool,
     /// Whether it gives several answers at once.
     pub candidates: bool,
     /// Whether it takes ids of function calls (Gemini).
@@ -114,6 +116,7 @@ impl Default for ModelFacts {
             prefill: true,
             json_schema: true,
             json_schema_with_tools: true,
+            stop: true,
             candidates: true,
             call_ids: false,
             logprobs: true,

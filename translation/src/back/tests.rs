@@ -3,7 +3,7 @@ use std::collections::{HashMap, HashSet};
 use proptest::prelude::*;
 
 use super::Back;
-use crate::ir::{CallKind, Choice, Event, Finish, Part, Response, Start, ToolCall};
+use crate::ir::{CallKind, Choice, Event, Finish, Part, ProviderError, Response, Start, ToolCall};
 
 fn call(name: &str, arguments: &str) -> Part {
     Part::ToolCall(ToolCall {
@@ -111,6 +111,26 @@ fn an_answer_through_a_tool_is_text_and_ends_with_stop() {
     assert_eq!((choice.parts, choice.finish), (vec![Part::text(r#"{"a":1}"#)], Some(Finish::Stop)));
     let choice = both(&back, vec![call("other", "{}")], Finish::ToolCalls);
     assert_eq!(choice.finish, Some(Finish::ToolCalls));
+}
+
+#[test]
+fn what_is_said_around_an_answer_through_a_tool_is_none_of_it() {
+    let back = Back { answer_tool: Some("json_output".to_owned()), ..Back::default() };
+    let parts = vec![
+        Part::text("Here it is:"),
+        call("json_output", r#"{"a":1}"#),
+        Part::text("Done."),
+        call("json_output", r#"{"a":2}"#),
+    ];
+    assert_eq!(both(&back, parts, Finish::ToolCalls).parts, [Part::text(r#"{"a":1}"#)]);
+    // Of what is no answer through it, all is told.
+    let parts = vec![Part::text("I look it up."), call("other", "{}")];
+    assert_eq!(both(&back, parts.clone(), Finish::ToolCalls).parts, parts);
+    assert_eq!(both(&back, vec![Part::text("I can not.")], Finish::Stop).parts, [Part::text("I can not.")]);
+    let mut undo = back.stream();
+    let mut events = vec![Event::Text("Half".to_owned()), Event::Error(ProviderError::truncated())];
+    undo.events(&mut events);
+    assert_eq!(events[0], Event::Text("Half".to_owned()));
 }
 
 #[test]

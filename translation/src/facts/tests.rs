@@ -13,6 +13,8 @@ fn the_longest_name_counts_and_prefixes_of_vendors_are_skipped() {
         assert_eq!(facts.of(name).sampling, Sampling::OneOf, "{name}");
     }
     assert_eq!(facts.of("claude-opus-4-20250514").sampling, Sampling::All);
+    assert_eq!(facts.of("anthropic/claude-3.7-sonnet"), facts.of("claude-3-7-sonnet-20250219"));
+    assert_eq!(facts.of("anthropic/claude-3.5-haiku").max_output, Some(8_192));
     assert_eq!(facts.of("models/gemini-2.5-flash-lite").budget, Some((512, 24_576)));
     assert_eq!(facts.of("gpt-4o-mini").thinking, ThinkingForm::None);
     assert_eq!(*facts.of("some-unknown-model"), ModelFacts::default());
@@ -40,6 +42,14 @@ fn models_of_gemini_that_a_name_before_them_does_not_describe() {
     // An alias of the newest, not the first of the name.
     assert_eq!(of("gemini-pro-latest"), of("gemini-9-pro"));
     assert!(of("gemini-pro-latest").needs_signatures);
+}
+
+/// Amazon Bedrock User Guide, "Adaptive thinking": `disabled` is answered with 400 by Fable 5 already.
+#[test]
+fn fable_thinks_whatever_is_said() {
+    let fable = Facts::built_in().of("claude-fable-5");
+    assert_eq!((fable.thinks_by_default, fable.off), (true, None));
+    assert_eq!(fable, Facts::built_in().of("claude-fable-5-1"));
 }
 
 /// "What's new in Claude Sonnet 5.5", "What's new in Claude Haiku 5.5" and "Prompting Claude Haiku 5.5".

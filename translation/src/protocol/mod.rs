@@ -6,7 +6,7 @@
 //! - [`openai_responses`]: OpenAI's Responses API.
 //! - [`embeddings`]: embeddings, which are no chat.
 //! - [`bedrock_converse`]: Amazon Bedrock's Converse API.
-//! - [`openai_error`]: the errors of OpenAI's APIs.
+//! - [`openai_error`]: the errors of OpenAI's APIs; `openai_limits`: what they refuse of other formats' values.
 //! - [`sse`]: server-sent events, whatever they carry.
 
 use std::fmt::{self, Debug};
@@ -23,6 +23,7 @@ pub mod embeddings;
 pub mod gemini_generate;
 pub mod openai_chat;
 pub mod openai_error;
+mod openai_limits;
 pub mod openai_responses;
 pub mod sse;
 mod state;

@@ -73,7 +73,7 @@ pub struct GroupBody {
     #[schema(default = "drop")]
     pub unsupported_parameters: Option<String>,
     /// Beginning of a model's name → facts that differ from what the gateway knows of the model: `maxOutput`, `sampling`, `thinking`,
-    /// `budget`, `off`, `thinksByDefault`, `efforts`, `forcedTools`, `prefill`, `jsonSchema`, `jsonSchemaWithTools`, `candidates`,
+    /// `budget`, `off`, `thinksByDefault`, `efforts`, `forcedTools`, `prefill`, `jsonSchema`, `jsonSchemaWithTools`, `stop`, `candidates`,
     /// `callIds`, `logprobs`, `schemaFields`, `mediaInResults`, `needsSignatures`, `penalties`. The longest name counts. A patch replaces whole rows.
     #[schema(value_type = Option<Object>, example = json!({"my-model": {"maxOutput": 8192, "thinking": "none", "efforts": []}}))]
     pub model_facts: Option<Map<String, Value>>,

@@ -282,32 +282,3 @@ async fn errors_have_the_clients_shape() {
         }
     }
 }
-
-#[tokio::test]
-async fn a_rate_limit_of_anthropics_says_when_it_ends_and_whose_it_is() {
-    let reset = (jiff::Timestamp::now() + std::time::Duration::from_secs(30)).to_string();
-    for (format, remaining) in [
-        (Format::OpenAiChat, "x-ratelimit-remaining-requests"),
-        (Format::AnthropicMessages, "anthropic-ratelimit-requests-remaining"),
-    ] {
-        let bench = bench_of("anthropic", false, "claude-sonnet-4-5").await;
-        let limited = Script::error(429)
-            .header("request-id", "req_upstream")
-            .header("anthropic-ratelimit-requests-remaining", "0")
-            .header("anthropic-ratelimit-requests-reset", &reset);
-        bench.provider.always(Target::All, limited);
-        let response = bench.send(request(format, "Hello", false, false)).await;
-        assert_eq!(response.status(), 429, "{format}");
-        let header = |name: &str| response.headers()[name].to_str().unwrap();
-        assert!((1..=30).contains(&header("retry-after").parse::<u64>().unwrap()), "{format}");
-        assert_eq!((header(remaining), header("x-upstream-request-id")), ("0", "req_upstream"), "{format}");
-    }
-}
-
-#[tokio::test]
-async fn an_overloaded_provider_may_be_asked_again_soon() {
-    let bench = bench_of("anthropic", false, "claude-sonnet-4-5").await;
-    bench.provider.always(Target::All, Script::error(529));
-    let response = bench.send(request(Format::OpenAiChat, "Hello", false, false)).await;
-    assert_eq!((response.status().as_u16(), &response.headers()["retry-after"]), (503, &"1".parse().unwrap()));
-}

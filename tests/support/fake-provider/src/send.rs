@@ -115,7 +115,9 @@ impl Sender<'_> {
                 // It only asks for an answer without a length; hyper writes the header.
                 continue;
             }
-            if named.contains(&name) {
+            if value.is_empty() {
+                response.headers_mut().remove(&name);
+            } else if named.contains(&name) {
                 response.headers_mut().append(name, value);
             } else {
                 response.headers_mut().insert(name.clone(), value);

@@ -114,7 +114,8 @@ pub(super) fn of(status: u16, wire: &Wire<'_>) -> ProviderError {
         "rate_limit_error" => ErrorKind::RateLimited,
         "overloaded_error" => ErrorKind::Overloaded,
         "timeout_error" => ErrorKind::Timeout,
-        "api_error" => ErrorKind::Server,
+        // Of the provider's own failures, the status tells more than the type.
+        "api_error" if !(500..600).contains(&status) => ErrorKind::Server,
         other => openai_error::kind_of(status, None, Some(other)),
     };
     let mut error = ProviderError::new(kind, wire.message.as_str());

@@ -6,7 +6,7 @@
 //! - `stream`: reads and writes streams.
 //! - `blocks`: content blocks as they are written.
 //! - `error`: reads and writes errors.
-//! - `schema`: fits a JSON schema to what structured outputs take.
+//! - `schema`: fits a JSON schema to what structured outputs take; `room`: how much of them a request may hold.
 //! - `signature`: signatures of other families on their way through a client.
 //! - `usage`: token counts.
 //! - `watch`: what metering needs of traffic that passes through.
@@ -18,11 +18,14 @@ mod error;
 mod lenient;
 mod prompt;
 mod request;
+mod room;
 mod schema;
 mod signature;
 mod stream;
 mod usage;
 mod watch;
+
+pub(super) use room::Room;
 
 use super::{Asked, Encoded, Format, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target};
 use crate::ir::{self, ErrorCode, Finish, ProviderError, TranslateError, Usage};

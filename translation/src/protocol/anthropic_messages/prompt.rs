@@ -9,6 +9,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
+use super::Room;
 use super::blocks::{Block, Cache, ResultContent};
 use super::request::DOCUMENT_CITATIONS;
 use crate::back::Back;
@@ -32,8 +33,15 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     let (mut dropped, mut back) = (Dropped::default(), Back::default());
     let (mut names, mut ids) = mappings(request);
     let extra = extensions(request, &mut dropped)?;
-    let tooling =
-        tools::Writer { request, facts, names: &mut names, back: &mut back, dropped: &mut dropped }.write()?;
+    let tooling = tools::Writer {
+        request,
+        facts,
+        room: Room::default(),
+        names: &mut names,
+        back: &mut back,
+        dropped: &mut dropped,
+    }
+    .write()?;
     let mut conversation = messages::write(request, target, extra.citations, &mut names, &mut ids, &mut dropped)?;
     let turns = &mut conversation.turns;
     messages::trim_last(turns);

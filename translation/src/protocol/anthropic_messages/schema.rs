@@ -53,7 +53,7 @@ fn node(schema: Value) -> Result<Value, Inexpressible> {
                 fitted.insert(keyword, node(value)?);
             }
             "anyOf" | "oneOf" => alternatives(&mut fitted, "anyOf", value)?,
-            "allOf" => alternatives(&mut fitted, "allOf", value)?,
+            "allOf" => all_of(&mut fitted, value)?,
             "$ref" => {
                 fitted.insert(keyword, reference(&value)?);
             }
@@ -73,6 +73,9 @@ fn node(schema: Value) -> Result<Value, Inexpressible> {
             "minItems" if matches!(value.as_u64(), Some(0 | 1)) => {
                 fitted.insert(keyword, value);
             }
+            "enum" if value.as_array().is_some_and(|values| values.iter().any(is_structured)) => {
+                return Err(Inexpressible);
+            }
             kept if KEPT.contains(&kept) => {
                 fitted.insert(keyword, value);
             }
@@ -84,7 +87,11 @@ fn node(schema: Value) -> Result<Value, Inexpressible> {
         }
     }
     if is_object {
-        if !has_properties && !closed {
+        let objects = |keyword: &str| {
+            fitted.get(keyword).and_then(Value::as_array).is_some_and(|of| of.iter().any(may_be_object))
+        };
+        // Each would be closed to the properties of the other, and nothing would fit both.
+        if (!has_properties && !closed) || objects("anyOf") || objects("allOf") {
             return Err(Inexpressible);
         }
         fitted.entry("properties").or_insert_with(|| Value::Object(Map::new()));
@@ -126,6 +133,25 @@ fn alternatives(fitted: &mut Map<String, Value>, keyword: &str, schemas: Value) 
     let schemas = schemas.into_iter().map(node).collect::<Result<Vec<_>, _>>()?;
     fitted.insert(keyword.to_owned(), Value::Array(schemas));
     Ok(())
+}
+
+/// One schema is as good as a choice of one, which takes references. Several are taken of plain values only: of objects, each would be closed to the properties of
+/// the others.
+fn all_of(fitted: &mut Map<String, Value>, schemas: Value) -> Result<(), Inexpressible> {
+    match schemas.as_array() {
+        Some(one) if one.len() == 1 => alternatives(fitted, "anyOf", schemas),
+        Some(several) if several.iter().any(may_be_object) => Err(Inexpressible),
+        _ => alternatives(fitted, "allOf", schemas),
+    }
+}
+
+/// Whether a schema speaks of objects, or of something that is defined elsewhere.
+fn may_be_object(schema: &Value) -> bool {
+    schema.as_object().is_some_and(|schema| is_object(schema) || schema.contains_key("$ref"))
+}
+
+fn is_structured(value: &Value) -> bool {
+    value.is_object() || value.is_array()
 }
 
 fn nullable(fitted: &mut Map<String, Value>, words: &mut Vec<String>) {

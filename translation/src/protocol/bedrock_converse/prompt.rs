@@ -14,6 +14,7 @@ use crate::facts::{ModelFacts, Sampling, ThinkingForm};
 use crate::ir::{Dropped, ErrorCode, Field, Part, Request, ServiceTier, TranslateError};
 use crate::json::Json;
 use crate::names::{Mapping, Rule};
+use crate::protocol::anthropic_messages::Room;
 use crate::protocol::{Encoded, Format, Target};
 
 mod media;
@@ -46,6 +47,7 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
         request,
         model: target.model,
         maker,
+        room: Room::default(),
         facts,
         caching,
         names: &mut names,

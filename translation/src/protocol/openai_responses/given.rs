@@ -20,10 +20,10 @@ pub(super) enum Given<'a> {
 }
 
 impl<'a> Given<'a> {
-    /// As it is written. Another format's strictness asks less of a schema than OpenAI's, which refuses what it cannot hold to.
-    pub(super) fn written(&'a self, strict: bool) -> Written<'a> {
+    /// As it is written, be it a client's `own` format or another.
+    pub(super) fn written(&'a self, own: bool) -> Written<'a> {
         match self {
-            Self::Client(tool, name) => Written::of(tool, name, strict),
+            Self::Client(tool, name) => Written::of(tool, name, own),
             Self::Own(declaration) => Written::Builtin(declaration),
         }
     }
@@ -137,8 +137,8 @@ pub(super) fn named(tools: &[Given<'_>], name: &str) -> String {
 
 /// A grammar in this API's form: chat completions have it in an inner object.
 pub(super) fn grammar(format: &Json) -> Cow<'_, Json> {
-    let inner = format.read::<Value>().ok().and_then(|mut format| match format["grammar"].take() {
-        Value::Object(inner) => Some(inner),
+    let inner = format.read::<Map<String, Value>>().ok().and_then(|mut format| match format.remove("grammar") {
+        Some(Value::Object(inner)) => Some(inner),
         _ => None,
     });
     match inner {

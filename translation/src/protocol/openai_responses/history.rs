@@ -1,5 +1,6 @@
 //! Writes a conversation as items of input.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use base64::Engine as _;
@@ -13,7 +14,7 @@ use crate::ir::{
 };
 use crate::json::Json;
 use crate::names::{Mapping, RESPONSES_IDS};
-use crate::protocol::Format;
+use crate::protocol::{Format, openai_limits};
 
 /// What stands for a tool's result that says nothing but that it failed.
 const FAILED: &str = "The tool failed.";
@@ -87,7 +88,7 @@ pub(super) enum Piece<'a> {
     File {
         r#type: &'static str,
         #[serde(skip_serializing_if = "Option::is_none")]
-        filename: Option<&'a str>,
+        filename: Option<Cow<'a, str>>,
         #[serde(skip_serializing_if = "Option::is_none")]
         file_data: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -361,24 +362,23 @@ impl<'a, 'n> Writer<'a, 'n> {
 
 fn document<'a>(media: &'a Media, file_id: Option<&'a str>) -> Piece<'a> {
     let mime = media.mime.as_deref().unwrap_or("application/pdf");
-    let name = media.name.as_deref();
     match &media.source {
         Source::Text(text) => Piece::OwnedText { r#type: "input_text", text: media.titled(text).into_owned() },
         Source::Base64(data) if mime.starts_with("text/") => {
             let text = STANDARD.decode(data).ok().and_then(|bytes| String::from_utf8(bytes).ok());
             match text {
                 Some(text) => Piece::OwnedText { r#type: "input_text", text: media.titled(&text).into_owned() },
-                None => file(Some(name.unwrap_or("document.txt")), Some(data_url(mime, data)), None, None),
+                None => file(Some(openai_limits::file_name(media)), Some(data_url(mime, data)), None, None),
             }
         }
-        Source::Base64(data) => file(Some(name.unwrap_or("document.pdf")), Some(data_url(mime, data)), None, None),
+        Source::Base64(data) => file(Some(openai_limits::file_name(media)), Some(data_url(mime, data)), None, None),
         Source::Url(url) => file(None, None, Some(url), None),
         Source::FileId(_) => file(None, None, None, file_id),
     }
 }
 
 fn file<'a>(
-    filename: Option<&'a str>,
+    filename: Option<Cow<'a, str>>,
     file_data: Option<String>,
     file_url: Option<&'a str>,
     file_id: Option<&'a str>,

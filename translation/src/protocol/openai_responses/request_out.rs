@@ -1,5 +1,7 @@
 //! Writes a request for a provider (API reference, "Create a model response").
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
@@ -16,7 +18,7 @@ use crate::ir::{
     TranslateError,
 };
 use crate::names::{Mapping, OPENAI_NAMES};
-use crate::protocol::{Encoded, Format, Target};
+use crate::protocol::{Encoded, Format, Target, openai_limits};
 
 /// The API refuses a smaller limit.
 const LEAST_OUTPUT: u64 = 16;
@@ -252,7 +254,14 @@ impl Serialize for Whole<'_> {
         if settings.effort.is_some() || settings.summary.is_some() {
             map.serialize_entry("reasoning", &Reasoning { effort: settings.effort, summary: settings.summary })?;
         }
-        entry!("user", request.user.as_deref());
+        entry!(
+            "user",
+            request.user.as_deref().map(|user| if is_own(request) {
+                Cow::Borrowed(user)
+            } else {
+                openai_limits::user(user)
+            })
+        );
         entry!("service_tier", request.service_tier.as_ref().filter(|tier| knows_tier(request, tier)).map(tier_word));
         self.stored(&mut map)?;
         map.end()

@@ -11,6 +11,7 @@ use super::lenient::{Text, maybe};
 use super::request_in::read;
 use crate::ir::{Tool, ToolChoice, ToolKind, TranslateError};
 use crate::json::Json;
+use crate::protocol::openai_limits;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -134,7 +135,7 @@ pub(super) enum Written<'a> {
         name: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
         description: Option<&'a str>,
-        parameters: &'a Json,
+        parameters: Cow<'a, Json>,
         strict: bool,
     },
     /// A tool of free text.
@@ -151,17 +152,21 @@ pub(super) enum Written<'a> {
 }
 
 impl<'a> Written<'a> {
-    /// `tool` under `name`. Only where `allowed` are arguments held to the schema.
-    pub(super) fn of(tool: &'a Tool, name: &'a str, allowed: bool) -> Self {
+    /// `tool` under `name`: as a client of OpenAI's wrote it where it is its `own`, else as OpenAI takes it.
+    pub(super) fn of(tool: &'a Tool, name: &'a str, own: bool) -> Self {
         let description = tool.description.as_deref().filter(|text| !text.is_empty());
         match &tool.kind {
-            ToolKind::Function { parameters, strict } => Self::Function {
-                r#type: "function",
-                name,
-                description,
-                parameters: parameters.as_ref().filter(|schema| schema.get() != "{}").unwrap_or(&NO_PARAMETERS),
-                strict: allowed && strict.unwrap_or(false),
-            },
+            ToolKind::Function { parameters, strict } => {
+                let schema = parameters.as_ref().filter(|schema| schema.get() != "{}").unwrap_or(&NO_PARAMETERS);
+                Self::Function {
+                    r#type: "function",
+                    name,
+                    description,
+                    parameters: if own { Cow::Borrowed(schema) } else { openai_limits::parameters(schema) },
+                    // Another format's strictness asks less of a schema than OpenAI's, which refuses what it cannot hold to.
+                    strict: own && strict.unwrap_or(false),
+                }
+            }
             ToolKind::Custom { format } => {
                 Self::Custom { r#type: "custom", name, description, format: format.as_ref().map(grammar) }
             }

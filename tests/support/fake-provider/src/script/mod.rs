@@ -14,7 +14,7 @@ use serde_json::Value;
 pub struct Script {
     /// HTTP status. Other than 200 it makes an error answer, unless `body` is given.
     pub status: u16,
-    /// Added to the answer's headers as they stand, over the default ones of the same name.
+    /// Added to the answer's headers as they stand, over the default ones of the same name; an empty one takes it away.
     pub headers: Vec<(String, String)>,
     /// Before the head of the answer, milliseconds.
     pub head_delay_ms: u64,

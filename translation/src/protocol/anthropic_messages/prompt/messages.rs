@@ -73,6 +73,7 @@ pub(super) fn write<'r>(
         writer.message(message)?;
     }
     writer.finish_user()?;
+    writer.end_turn();
     let (system, turns) = (writer.system, writer.turns);
     if turns.is_empty() {
         let words = "The conversation has no message besides those of the system: at least one is required.";
@@ -228,9 +229,24 @@ impl<'r> Writer<'_, 'r> {
         if blocks.is_empty() {
             return;
         }
+        if self.turns.last().is_some_and(|turn| turn.role != role) {
+            self.end_turn();
+        }
         match self.turns.last_mut() {
             Some(turn) if turn.role == role => turn.content.append(&mut blocks),
             _ => self.turns.push(Turn { role, content: blocks }),
+        }
+    }
+}
+
+impl Writer<'_, '_> {
+    /// Thoughts that nothing came of, since the model was cut off or had nothing to say, are no turn: Anthropic answers 400 to one that ends in them.
+    fn end_turn(&mut self) {
+        let Some(turn) = self.turns.last_mut() else { return };
+        let thought = |block: &Block<'_>| matches!(block, Block::Thinking { .. } | Block::RedactedThinking { .. });
+        while turn.content.pop_if(|block| thought(block)).is_some() {}
+        if turn.content.is_empty() {
+            self.turns.pop();
         }
     }
 }

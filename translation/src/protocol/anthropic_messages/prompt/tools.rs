@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use serde_json::json;
 
+use super::super::Room;
 use super::super::blocks::Cache;
 use super::super::schema::{self, Parameters};
 use super::wire::{Choice, InputSchema, OutputFormat, Tool};
@@ -40,6 +41,8 @@ const ANSWER_TOOL: &str = "json_output";
 pub(super) struct Writer<'w, 'r> {
     pub(super) request: &'r Request,
     pub(super) facts: &'w ModelFacts,
+    /// What is left for schemas that the model is held to.
+    pub(super) room: Room,
     pub(super) names: &'w mut Mapping,
     pub(super) back: &'w mut Back,
     pub(super) dropped: &'w mut Dropped,
@@ -47,10 +50,11 @@ pub(super) struct Writer<'w, 'r> {
 
 impl<'r> Writer<'_, 'r> {
     pub(super) fn write(mut self) -> Result<Plan<'r>, TranslateError> {
-        let mut plan = Plan { tools: self.tools()?, ..Plan::default() };
+        // The answer's shape goes before the tools': it is all that its client reads.
+        let format = self.held();
+        let mut plan = Plan { tools: self.tools()?, format, ..Plan::default() };
         plan.choice = self.choice(&plan)?;
         match &self.request.output {
-            Output::Text => {}
             Output::JsonObject => {
                 plan.any_object = true;
                 self.back.unfence = true;
@@ -60,7 +64,8 @@ impl<'r> Writer<'_, 'r> {
                     "Unless you call a tool, answer with one JSON object and nothing else: no words before or after it, and no code fences."
                 }));
             }
-            Output::JsonSchema(wanted) => self.schema(wanted, &mut plan)?,
+            Output::JsonSchema(wanted) if plan.format.is_none() => self.schema(wanted, &mut plan)?,
+            Output::Text | Output::JsonSchema(_) => {}
         }
         if self.facts.forced_tools == ForcedTools::No && plan.forces() {
             self.unforce(&mut plan);
@@ -140,6 +145,7 @@ impl<'r> Writer<'_, 'r> {
             if self.facts.json_schema
                 && let Ok(schema) = schema::sanitised(parameters.get())
                 && schema["type"] == "object"
+                && self.room.take_tool(&schema)
             {
                 return Ok((InputSchema::Anew(schema), true));
             }
@@ -193,12 +199,16 @@ impl<'r> Writer<'_, 'r> {
         }))
     }
 
+    /// The schema that the model is held to, if it can be.
+    fn held(&mut self) -> Option<OutputFormat> {
+        let Output::JsonSchema(wanted) = &self.request.output else { return None };
+        let can = self.facts.json_schema && (self.request.tools.is_empty() || self.facts.json_schema_with_tools);
+        let schema = schema::sanitised(wanted.schema.get()).ok().filter(|_| can)?;
+        self.room.take(&schema).then_some(OutputFormat { r#type: "json_schema", schema })
+    }
+
+    /// Has the model answer through a tool, where it cannot be held to the schema otherwise.
     fn schema(&mut self, wanted: &'r ir::Schema, plan: &mut Plan<'r>) -> Result<(), TranslateError> {
-        let native = self.facts.json_schema && (plan.tools.is_empty() || self.facts.json_schema_with_tools);
-        if native && let Ok(schema) = schema::sanitised(wanted.schema.get()) {
-            plan.format = Some(OutputFormat { r#type: "json_schema", schema });
-            return Ok(());
-        }
         let input_schema = match schema::parameters(wanted.schema.get()) {
             Parameters::AsTheyAre => InputSchema::AsItIs(&wanted.schema),
             Parameters::Anew(schema) => InputSchema::Anew(schema),
@@ -254,6 +264,8 @@ impl<'r> Writer<'_, 'r> {
                 return;
             }
         };
+        // It may give the answer in its own words all the same.
+        self.back.unfence |= self.back.answer_tool.is_some();
         plan.lines.push(Cow::Owned(line));
         plan.choice = Some(Choice::Auto { disable_parallel_tool_use });
         if self.request.tool_choice.is_some() {

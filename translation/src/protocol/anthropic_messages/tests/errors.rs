@@ -24,6 +24,9 @@ fn each_type_has_its_kind_and_status() {
         (422, "invalid_request_error", ErrorKind::InvalidRequest, 400, ""),
         (429, "rate_limit_error", ErrorKind::RateLimited, 429, "rate_limit_exceeded"),
         (500, "api_error", ErrorKind::Server, 500, ""),
+        (502, "api_error", ErrorKind::Server, 502, ""),
+        (503, "api_error", ErrorKind::Overloaded, 503, "overloaded"),
+        (504, "api_error", ErrorKind::Timeout, 504, "timeout"),
         (504, "timeout_error", ErrorKind::Timeout, 504, "timeout"),
         (529, "overloaded_error", ErrorKind::Overloaded, 503, "overloaded"),
         // Not known: by the status.

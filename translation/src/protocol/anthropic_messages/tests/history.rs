@@ -242,6 +242,28 @@ fn point_21_signed_thoughts_come_first_and_foreign_ones_are_stripped() {
     assert_eq!(content.as_array().unwrap().len(), 4);
 }
 
+/// "The final block in an assistant message cannot be `thinking`."
+#[test]
+fn point_21_thoughts_that_nothing_came_of_are_no_turn() {
+    let thought = || Part::Thinking {
+        text: "Hm".to_owned(),
+        signature: Some(Signature { family: Family::Anthropic, data: "c2ln".to_owned() }),
+    };
+    let hidden = || Part::RedactedThinking(Signature { family: Family::Anthropic, data: "cmVk".to_owned() });
+    for model in [SONNET_4, OPUS_55] {
+        let cut = chat([user("One"), (Role::Assistant, vec![thought(), hidden()]), user("Two")]);
+        let joined =
+            json!([{"role": "user", "content": [{"type": "text", "text": "One"}, {"type": "text", "text": "Two"}]}]);
+        assert_eq!(messages(&cut, model), joined, "{model}");
+        let last = chat([user("One"), (Role::Assistant, vec![thought()])]);
+        assert_eq!(messages(&last, model).as_array().unwrap().len(), 1, "{model}");
+        // Where the turn goes on in the next message, they belong to what comes of them.
+        let turns =
+            [user("One"), (Role::Assistant, vec![thought()]), (Role::Assistant, vec![Part::text("Yes")]), user("Two")];
+        assert_eq!(messages(&chat(turns), model)[1]["content"].as_array().unwrap().len(), 2, "{model}");
+    }
+}
+
 #[test]
 fn point_22_images_are_data_or_https() {
     let image = |url: &str| media(Media::at(MediaKind::Image, url));

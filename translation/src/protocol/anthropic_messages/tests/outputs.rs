@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use super::tools::tool;
 use super::{OPUS_55, SONNET_4, SONNET_46, encode_for, hello, refused};
-use crate::ir::{Choice, Effort, Finish, Output, Part, Reasoning, Request, Response, Schema, ToolChoice};
+use crate::ir::{
+    Choice, Effort, Finish, Output, Part, Reasoning, Request, Response, Schema, Tool, ToolChoice, ToolKind,
+};
 use crate::json::Json;
 use crate::protocol::Encoded;
 
@@ -56,6 +58,22 @@ fn point_25_a_model_without_schemas_answers_through_a_tool() {
 }
 
 #[test]
+fn a_schema_that_is_too_large_needs_the_tool_and_a_smaller_one_goes_before_strict_tools() {
+    let properties = |count: usize| {
+        let properties: Vec<_> = (0..count).map(|at| format!(r#""p{at}":{{"type":["string","null"]}}"#)).collect();
+        format!(r#"{{"type":"object","properties":{{{}}}}}"#, properties.join(","))
+    };
+    let (body, encoded) = encoded(&shaped(&properties(17)), SONNET_46);
+    assert_eq!((body.get("output_config"), encoded.back.answer_tool.is_some()), (None, true));
+    let mut request = shaped(&properties(16));
+    let kind = ToolKind::Function { parameters: Json::parse(&properties(1)), strict: Some(true) };
+    request.tools = vec![Tool { kind, ..tool("f", "{}") }];
+    let (body, encoded) = super::outputs::encoded(&request, SONNET_46);
+    assert!(body["output_config"]["format"].is_object() && encoded.back.answer_tool.is_none());
+    assert_eq!(body["tools"][0].get("strict"), None);
+}
+
+#[test]
 fn a_map_with_free_keys_needs_the_tool_too() {
     let (body, encoded) = encoded(&shaped(MAP), SONNET_46);
     assert!(body["output_config"].get("format").is_none());
@@ -86,7 +104,7 @@ fn a_model_that_cannot_be_forced_is_asked_to_use_the_tool() {
     let (body, encoded) = encoded(&shaped(MAP), OPUS_55);
     assert_eq!(body["tool_choice"]["type"], "auto");
     assert!(body["system"].as_str().unwrap().contains("`json_output`"));
-    assert!(encoded.back.answer_tool.is_some());
+    assert!(encoded.back.answer_tool.is_some() && encoded.back.unfence, "and may answer without it");
 }
 
 #[test]

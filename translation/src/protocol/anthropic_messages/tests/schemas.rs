@@ -53,6 +53,25 @@ fn one_of_is_any_of() {
 }
 
 #[test]
+fn what_has_to_fit_several_schemas_still_can() {
+    // References are not taken within `allOf` ("Structured outputs", section "JSON Schema limitations"); generators of schemas put a single one there to describe it.
+    let described = json!({"allOf": [{"$ref": "#/$defs/A"}], "description": "An A."});
+    let schema = json!({"type": "object", "properties": {"a": described}, "$defs": {"A": {"type": "string"}}});
+    assert_eq!(fitted(&schema)["properties"]["a"], json!({"anyOf": [{"$ref": "#/$defs/A"}], "description": "An A."}));
+    let plain = json!({"allOf": [{"type": "string", "format": "date"}, {"type": "string", "enum": ["2026-01-01"]}]});
+    assert_eq!(fitted(&plain), plain);
+    let [a, b] = ["a", "b"].map(|name| json!({"type": "object", "properties": {name: {"type": "string"}}}));
+    assert!(refused(&json!({"allOf": [a, b]})), "closed to each other");
+    for keyword in ["allOf", "anyOf", "oneOf"] {
+        let beside = json!({"type": "object", "properties": {"a": {"type": "string"}}, keyword: [b]});
+        assert!(refused(&beside), "closed to each other: {keyword}");
+    }
+    let either = json!({"type": "object", "properties": {"a": {"type": "string"}}, "anyOf": [{"required": ["a"]}]});
+    assert_eq!(fitted(&either)["anyOf"], json!([{"required": ["a"]}]));
+    assert!(refused(&json!({"enum": [{"a": 1}]})), "values of enums are plain");
+}
+
+#[test]
 fn point_19_a_property_may_be_called_like_a_keyword() {
     let properties = json!({"minimum": {"type": "string"}, "$ref": {"type": "string"}, "not": {"type": "string"}});
     let schema = json!({"type": "object", "properties": properties, "required": ["minimum"]});

@@ -67,6 +67,27 @@ fn strict_is_for_models_that_can_and_schemas_that_fit() {
 }
 
 #[test]
+fn no_more_is_strict_than_a_request_may_hold() {
+    let strict = |count: usize, schema: &Value| {
+        let kind = ToolKind::Function { parameters: Json::parse(&schema.to_string()), strict: Some(true) };
+        let tools = (0..count).map(|at| Tool { kind: kind.clone(), ..tool(&format!("f{at}"), "{}") });
+        let (body, dropped) = written(&with_tools(tools.collect()), SONNET_46);
+        let tools = body["tools"].as_array().unwrap().clone();
+        assert_eq!(tools.len(), count);
+        // What is not strict is as the client wrote it.
+        assert!(tools.iter().all(|tool| tool["strict"] == true || tool["input_schema"] == *schema));
+        let strict = tools.iter().filter(|tool| tool["strict"] == true).count();
+        assert_eq!(dropped.is_empty(), strict == count, "{dropped:?}");
+        strict
+    };
+    let of = |value: Value, required: &[&str]| json!({"type": "object", "properties": {"a": value.clone(), "b": value}, "required": required});
+    assert_eq!(strict(25, &of(json!({"type": "string"}), &["a", "b"])), 20, "tools");
+    assert_eq!(strict(20, &of(json!({"type": "string"}), &[])), 12, "properties that may be left out");
+    assert_eq!(strict(20, &of(json!({"type": ["string", "null"]}), &["a", "b"])), 8, "values of several types");
+    assert_eq!(strict(20, &of(json!({"anyOf": [{"type": "string"}, {"type": "null"}]}), &["a", "b"])), 8);
+}
+
+#[test]
 fn names_that_anthropic_does_not_allow_are_mapped_back_and_forth() {
     let mut request = chat([
         (Role::User, vec![Part::text("Hi")]),

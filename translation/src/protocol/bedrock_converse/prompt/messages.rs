@@ -98,6 +98,7 @@ pub(super) fn write<'r>(
         writer.message(message)?;
     }
     writer.finish_user()?;
+    writer.end_turn();
     let Writer { system, mut turns, has_calls, .. } = writer;
     let Some(first) = turns.first() else {
         let words = "The conversation has no message besides those of the system: at least one is required.";
@@ -313,9 +314,23 @@ impl<'r> Writer<'_, 'r> {
         if blocks.is_empty() {
             return;
         }
+        if self.turns.last().is_some_and(|turn| turn.role != role) {
+            self.end_turn();
+        }
         match self.turns.last_mut() {
             Some(turn) if turn.role == role => turn.content.append(&mut blocks),
             _ => self.turns.push(Turn { role, content: blocks }),
+        }
+    }
+}
+
+impl Writer<'_, '_> {
+    /// Thoughts that nothing came of are no turn, as at Anthropic itself.
+    fn end_turn(&mut self) {
+        let Some(turn) = self.turns.last_mut() else { return };
+        while turn.content.pop_if(|block| matches!(block, Block::ReasoningContent(_))).is_some() {}
+        if turn.content.is_empty() {
+            self.turns.pop();
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::facts::{ForcedTools, ModelFacts};
 use crate::ir::{self, Dropped, Field, Output, Part, Request, ToolChoice, ToolKind, TranslateError};
 use crate::json::Json;
 use crate::names::Mapping;
+use crate::protocol::anthropic_messages::Room;
 
 /// What the request says of tools and of the answer's shape.
 #[derive(Debug, Default)]
@@ -56,6 +57,8 @@ pub(super) struct Writer<'w, 'r> {
     pub(super) model: &'w str,
     pub(super) maker: Maker,
     pub(super) facts: &'w ModelFacts,
+    /// What is left for schemas that Claude is held to.
+    pub(super) room: Room,
     pub(super) caching: Caching,
     pub(super) names: &'w mut Mapping,
     pub(super) back: &'w mut Back,
@@ -182,6 +185,7 @@ impl<'r> Writer<'_, 'r> {
         if strict {
             if self.held_to_schemas()
                 && let Some(schema) = schema::closed(parameters.get())
+                && (self.maker != Maker::Claude || self.room.take_tool(&schema))
             {
                 return Ok((Schema::Anew(schema), true));
             }
@@ -232,7 +236,10 @@ impl<'r> Writer<'_, 'r> {
 
     fn schema(&mut self, wanted: &'r ir::Schema, plan: &mut Plan<'r>) -> Result<(), TranslateError> {
         let native = self.held_to_schemas() && (plan.tools.is_empty() || self.facts.json_schema_with_tools);
-        if native && let Some(schema) = schema::closed(wanted.schema.get()) {
+        if native
+            && let Some(schema) = schema::closed(wanted.schema.get())
+            && (self.maker != Maker::Claude || self.room.take(&schema))
+        {
             let description = wanted.description.as_deref().filter(|text| !text.is_empty());
             let name = wanted.name.as_deref().filter(|name| !name.is_empty());
             let json_schema = JsonSchema { schema: schema.to_string(), name, description };

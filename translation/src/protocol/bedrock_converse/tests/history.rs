@@ -155,6 +155,7 @@ fn point_21_thoughts_go_back_to_claude_alone() {
         Part::Thinking { text: "unsigned".to_owned(), signature: None },
         Part::RedactedThinking(sign(Family::Anthropic, "RW1w")),
         Part::RedactedThinking(sign(Family::Anthropic, "not base64!")),
+        Part::text("So."),
     ];
     let request = with(vec![Message::new(Role::Assistant, parts, 1), said(Role::User, "?")]);
     let thoughts = [
@@ -162,11 +163,26 @@ fn point_21_thoughts_go_back_to_claude_alone() {
         json!({"reasoningContent": {"redactedContent": "RW1w"}}),
     ];
     let content = messages(&request, SONNET)[1]["content"].clone();
-    assert_eq!(content, json!([thoughts[0], thoughts[1], {"text": "Well."}]));
-    assert_eq!(messages(&request, NOVA)[1]["content"], json!([{"text": "Well."}]));
+    assert_eq!(content, json!([thoughts[0], thoughts[1], {"text": "Well."}, {"text": "So."}]));
+    assert_eq!(messages(&request, NOVA)[1]["content"], json!([{"text": "Well."}, {"text": "So."}]));
     // Anthropic's own clients give them in their places.
     let native = Request { origin: Format::AnthropicMessages, ..request };
-    assert_eq!(messages(&native, SONNET)[1]["content"], json!([{"text": "Well."}, thoughts[0], thoughts[1]]));
+    assert_eq!(
+        messages(&native, SONNET)[1]["content"],
+        json!([{"text": "Well."}, thoughts[0], thoughts[1], {"text": "So."}])
+    );
+}
+
+#[test]
+fn point_21_thoughts_that_nothing_came_of_are_no_turn() {
+    let signature = Some(Signature { family: Family::Anthropic, data: "c2ln".to_owned() });
+    let thought = Part::Thinking { text: "Hm".to_owned(), signature };
+    let cut =
+        with(vec![said(Role::User, "One"), Message::new(Role::Assistant, vec![thought], 1), said(Role::User, "Two")]);
+    assert_eq!(
+        messages(&cut, SONNET),
+        json!([{"role": "user", "content": [{"text": "Hi"}, {"text": "One"}, {"text": "Two"}]}])
+    );
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::Writer;
 use super::wire::{CacheOut, FileOut, PartOut, SoundOut, UrlOut};
 use crate::ir::{CacheControl, Field, Media, MediaKind, Source, TranslateError};
-use crate::protocol::Format;
+use crate::protocol::{Format, openai_limits};
 
 impl<'r> Writer<'r> {
     /// A breakpoint, where the client wrote it for this format; others report it as left out.
@@ -47,7 +47,7 @@ impl<'r> Writer<'r> {
             }),
             (MediaKind::Video, _) => refused("this model does not take video"),
             (MediaKind::Document, source) => {
-                let filename = media.name.as_deref();
+                let filename = media.name.as_deref().map(Cow::Borrowed);
                 let file = match source {
                     Source::Base64(data) => match plain_text(media, data) {
                         // Its file parts hold PDF only (file inputs guide).
@@ -56,7 +56,7 @@ impl<'r> Writer<'r> {
                         }
                         _ => {
                             let data = url(media, source, "application/pdf").into_owned();
-                            let filename = filename.or((!self.own).then_some("document.pdf"));
+                            let filename = if self.own { filename } else { Some(openai_limits::file_name(media)) };
                             FileOut { filename, file_data: Some(data), ..FileOut::default() }
                         }
                     },

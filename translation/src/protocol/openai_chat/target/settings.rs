@@ -8,14 +8,11 @@ use super::Writer;
 use super::wire::{BodyOut, ContentOut, FormatOut, MessageOut, SchemaOut};
 use crate::facts::{Sampling, ThinkingForm};
 use crate::ir::{Effort, Field, Output, Part, Schema, ServiceTier, Thinking, TranslateError};
-use crate::names::{Mapping, OPENAI_NAMES, Rule};
-use crate::protocol::Format;
+use crate::names::{Mapping, OPENAI_NAMES};
+use crate::protocol::{Format, openai_limits};
 
 /// The most texts to stop at that OpenAI takes (API reference, `stop`).
 const MOST_STOPS: usize = 4;
-
-/// The longest name of a user that OpenAI takes.
-const LONGEST_USER: usize = 64;
 
 impl<'r> Writer<'r> {
     /// Writes all that is neither a message nor a tool.
@@ -57,7 +54,7 @@ impl<'r> Writer<'r> {
         if let Some(user) = &request.user {
             match (self.own, self.owner) {
                 (true, _) => body.user = Some(Cow::Borrowed(user)),
-                (false, true) => body.user = Some(short_user(user)),
+                (false, true) => body.user = Some(openai_limits::user(user)),
                 (false, false) => self.dropped.field(request, Field::User),
             }
         }
@@ -101,8 +98,13 @@ impl<'r> Writer<'r> {
         }
         body.seed = request.seed;
         body.stop = request.stop.iter().map(String::as_str).filter(|stop| !stop.is_empty()).collect();
-        if self.owner && body.stop.len() > MOST_STOPS {
-            body.stop.truncate(MOST_STOPS);
+        let most = match (self.target.facts.stop, self.owner) {
+            (false, _) => 0,
+            (true, true) => MOST_STOPS,
+            (true, false) => usize::MAX,
+        };
+        if body.stop.len() > most {
+            body.stop.truncate(most);
             self.dropped.field(request, Field::Stop);
         }
     }
@@ -211,15 +213,6 @@ fn named(schema: &Schema) -> SchemaOut<'_> {
         None => Cow::Borrowed("response"),
     };
     SchemaOut { name, description: schema.description.as_deref(), schema: &schema.schema, strict: schema.strict }
-}
-
-/// A long name keeps its beginning, and stays one of its own.
-fn short_user(user: &str) -> Cow<'_, str> {
-    if user.len() <= LONGEST_USER {
-        return Cow::Borrowed(user);
-    }
-    let rule = Rule { longest: LONGEST_USER, allows: |byte, _| byte.is_ascii_graphic(), exact: None, marked: true };
-    Cow::Owned(Mapping::new(rule).map(user))
 }
 
 /// Says `words` to the model, behind what the operator says first.

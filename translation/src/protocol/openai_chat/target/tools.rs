@@ -10,7 +10,7 @@ use crate::back::CUSTOM_INPUT;
 use crate::facts::ForcedTools;
 use crate::ir::{Field, Thinking, Tool, ToolChoice, ToolKind, TranslateError};
 use crate::json::Json;
-use crate::protocol::Format;
+use crate::protocol::{Format, openai_limits};
 
 impl<'r> Writer<'r> {
     /// Writes tools and what is said of their use.
@@ -53,8 +53,11 @@ impl<'r> Writer<'r> {
             ToolKind::Function { parameters, strict } => {
                 let name = self.names.map(&tool.name);
                 let cache_control = self.cache(tool.cache.as_ref());
-                let (description, parameters) =
-                    (description.map(Cow::Borrowed), parameters.as_ref().map(Cow::Borrowed));
+                let own = self.own;
+                let parameters = parameters
+                    .as_ref()
+                    .map(|schema| if own { Cow::Borrowed(schema) } else { openai_limits::parameters(schema) });
+                let description = description.map(Cow::Borrowed);
                 // Another format's strictness asks less of a schema than OpenAI's, which refuses what it cannot hold to.
                 let same = matches!(self.request.origin, Format::OpenAiChat | Format::OpenAiResponses);
                 if *strict == Some(true) && !same {

@@ -141,7 +141,7 @@ pub(super) struct SoundOut<'a> {
 #[derive(Default, Serialize)]
 pub(super) struct FileOut<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) filename: Option<&'a str>,
+    pub(super) filename: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) file_data: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

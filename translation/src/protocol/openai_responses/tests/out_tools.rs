@@ -37,6 +37,12 @@ fn a_grammar_of_chat_completions_is_flattened() {
         ])
     );
     assert!(whole.dropped.is_empty());
+    // What is no format is for the provider to refuse.
+    for format in [json!("text"), json!([1]), json!(5), json!({"grammar": "x"})] {
+        let tool = json!({"type": "custom", "custom": {"name": "c", "format": format}});
+        let (body, _) = encoded(&chat(json!({"tools": [tool]})), "gpt-5");
+        assert_eq!(body["tools"][0]["format"], format);
+    }
 }
 
 #[test]
