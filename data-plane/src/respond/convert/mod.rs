@@ -70,8 +70,9 @@ impl Conversation {
 
     /// Keeps the answer, if its end is in `written`. Gives whether it was.
     fn keep(&self, written: &[u8]) -> bool {
-        let ends = [&b"response.completed"[..], b"response.incomplete"];
-        let ended = written.starts_with(b"{") || ends.iter().any(|end| memmem::find(written, end).is_some());
+        // No text that is written looks like these lines: within it, ends of lines are escaped.
+        const ENDS: [&[u8]; 2] = [b"event: response.completed\n", b"event: response.incomplete\n"];
+        let ended = written.starts_with(b"{") || ENDS.iter().any(|end| memmem::find(written, end).is_some());
         if ended {
             self.kept.keep(&self.asked, written);
         }
@@ -152,10 +153,10 @@ pub async fn respond(
         let mut wish = wish;
         let conversation = wish.conversation.take();
         let (body, content_type) = written(neutral, wish);
+        let body = redact(key, body.into());
         if let Some(conversation) = conversation {
             conversation.keep(&body);
         }
-        let body = redact(key, body.into());
         meter.response_bytes = body.len() as u64;
         meter.succeeded();
         let mut response = Response::new(Body::from(body));

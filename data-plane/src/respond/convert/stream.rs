@@ -179,10 +179,10 @@ impl http_body::Body for ConvertedStream {
         let this = self.get_mut();
         loop {
             if !this.ready.is_empty() {
-                if this.converter.conversation.as_ref().is_some_and(|conversation| conversation.keep(&this.ready)) {
+                let ready = redact(&this.key, std::mem::take(&mut this.ready).into());
+                if this.converter.conversation.as_ref().is_some_and(|conversation| conversation.keep(&ready)) {
                     this.converter.conversation = None;
                 }
-                let ready = redact(&this.key, std::mem::take(&mut this.ready).into());
                 this.meter.response_bytes += ready.len() as u64;
                 return Poll::Ready(Some(Ok(Frame::data(ready))));
             }
