@@ -22,6 +22,7 @@ use translation::protocol::{Format, StreamWatcher, openai_error};
 use super::collect::Patience;
 use super::headers::forward;
 use super::idle::IdleTimer;
+use super::learn::Learn;
 use super::redact::{redact, redact_text};
 use crate::attempt::Answer;
 use crate::error::GatewayError;
@@ -48,9 +49,6 @@ pub async fn respond(
         Ok(first) => first,
         Err(error) => return Err((error, meter)),
     };
-    if let Some(learn) = &learn {
-        learn.start(&first);
-    }
     meter.first_byte();
     meter.answering(head.status);
     let mut stream = EventStream {
@@ -67,6 +65,7 @@ pub async fn respond(
         failed: false,
         bare: None,
         key: Arc::clone(&candidate.key),
+        learn,
         meter,
     };
     stream.take(first);
@@ -138,6 +137,8 @@ struct EventStream {
     /// An error that stands between events without being one.
     bare: Option<Box<ProviderError>>,
     key: Arc<RoutedKey>,
+    /// Until the answer has said its id.
+    learn: Option<Learn>,
     meter: Meter,
 }
 
@@ -220,6 +221,9 @@ impl EventStream {
             self.bare = self.bare.take().or(bare);
             return is_error;
         };
+        if self.learn.as_ref().is_some_and(|learn| learn.start(&data)) {
+            self.learn = None;
+        }
         self.meter.heard.wire_event(self.format, event);
         let event = self.watcher.event(&data);
         self.meter.finished |= event.finishes;
