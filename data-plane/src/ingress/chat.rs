@@ -117,6 +117,11 @@ async fn ask(
     if format == Format::OpenAiResponses && answer.conversion.is_none() {
         answer.learn = Some(Learn::new(&gateway.owners, &answer.candidate));
     }
+    let is_stream = convert::is_stream(&answer.head.headers);
+    if answer.conversion.is_none() && is_stream != request.stream && request.neutral().is_ok() {
+        // The provider did not do as it was asked. Packages that wait for the one make nothing of the other, and say nothing.
+        answer.conversion = Some(Box::default());
+    }
     let wish = match &answer.conversion {
         Some(_) => {
             let neutral = request.neutral().map_err(GatewayError::Translate)?;

@@ -5,6 +5,7 @@ use fake_provider::script::Script;
 use serde_json::Value;
 use shared::pb::usage_record::{Outcome, UsageSource};
 use shared::snapshot::UpstreamStream;
+use translation::protocol::Format;
 
 use super::matrix::{CLIENTS, VENDORS, bench_with, request, said, streamed};
 use super::text;
@@ -47,6 +48,71 @@ async fn a_client_gets_a_stream_or_none_whatever_the_provider_does() {
                 }
             }
         }
+    }
+}
+
+/// Some vendors, or models of theirs, stream nothing whatever is asked, or all.
+#[tokio::test]
+async fn a_provider_that_does_not_do_as_asked_makes_no_difference() {
+    for (vendor, versioned, model) in VENDORS {
+        let mut bench = bench_with(vendor, versioned, model, |_| {}).await;
+        for format in CLIENTS {
+            for stream in [false, true] {
+                // An answer of the other kind, in the vendor's format.
+                let own = spoken_to(vendor, format);
+                bench.provider.script(Target::All, Script::saying("one two three").usage(20, 7));
+                let other = bench.send(request(own, "Hello", !stream, false)).await;
+                let content_type = other.headers()["content-type"].to_str().unwrap().to_owned();
+                bench.provider.script(Target::All, Script::verbatim(200, &content_type, text(other).await));
+                bench.record();
+
+                let response = bench.send(request(format, "Hello", stream, false)).await;
+                let content_type = response.headers()["content-type"].to_str().unwrap().to_owned();
+                let body = text(response).await;
+                let about = format!("{format} from {vendor}, stream {stream}: {body}");
+                assert_eq!(content_type.starts_with("text/event-stream"), stream, "{about}");
+                let said = if stream {
+                    streamed(format, &body)
+                } else {
+                    said(format, &serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error} {about}")))
+                };
+                assert_eq!(said.0, "one two three", "{about}");
+                let record = bench.record();
+                assert_eq!((record.outcome(), record.streamed), (Outcome::Success, stream), "{about}");
+                // Without `stream_options` OpenAI's streams end without usage.
+                if vendor != "openai" && vendor != "openai_compatible" {
+                    assert_eq!((record.input_tokens, record.output_tokens), (20, 7), "{about}");
+                }
+            }
+        }
+    }
+}
+
+/// The format in which `vendor` is asked for a client of `format`.
+fn spoken_to(vendor: &str, format: Format) -> Format {
+    match (vendor, format) {
+        ("openai_responses", _) | ("openai", Format::OpenAiResponses) => Format::OpenAiResponses,
+        ("anthropic", _) => Format::AnthropicMessages,
+        ("gemini", _) => Format::GeminiGenerate,
+        _ => Format::OpenAiChat,
+    }
+}
+
+/// Gemini streams a JSON array where it does not know `alt=sse` (translation specification, 8).
+#[tokio::test]
+async fn rule_8_an_array_of_geminis_is_a_stream_for_every_client() {
+    let mut bench = bench_with("gemini", false, "gemini-2.5-flash", |_| {}).await;
+    let array = r#"[{"candidates":[{"content":{"parts":[{"text":"one "}]},"index":0}]},
+        {"candidates":[{"content":{"parts":[{"text":"two"}]},"index":0,"finishReason":"STOP"}],
+        "usageMetadata":{"promptTokenCount":20,"candidatesTokenCount":7,"totalTokenCount":27}}]"#;
+    for format in CLIENTS {
+        bench.provider.script(Target::All, Script::verbatim(200, "application/json", array));
+        let response = bench.send(request(format, "Hello", true, false)).await;
+        assert!(response.headers()["content-type"].to_str().unwrap().starts_with("text/event-stream"), "{format}");
+        let body = text(response).await;
+        assert_eq!(streamed(format, &body).0, "one two", "{format}: {body}");
+        let record = bench.record();
+        assert_eq!((record.input_tokens, record.output_tokens), (20, 7), "{format}: {body}");
     }
 }
 
