@@ -268,8 +268,9 @@ impl Attempts {
             }
             Verdict::RateLimited(pause) => {
                 meter.attempt_ended(AttemptResult::RateLimited, status, "rate limited");
-                let said = said(candidate, format, head, answered).await;
-                let pause = pause.or(said.error.retry_after).unwrap_or(DEFAULT_PAUSE);
+                let mut said = said(candidate, format, head, answered).await;
+                said.error.retry_after = pause.or(said.error.retry_after);
+                let pause = said.error.retry_after.unwrap_or(DEFAULT_PAUSE);
                 let pause = i64::try_from(pause.as_millis()).unwrap_or_default();
                 // What is asked for without a model has limits of its own.
                 if !said.candidate.upstream_model.is_empty() {

@@ -160,21 +160,19 @@ pub(super) fn pass_on_error(said: &ProviderAnswer, format: Format, mut meter: Me
     let same_shape = error_shape(said.format) == error_shape(format);
     let mut error = said.error.clone();
     error.message = redact::redact_text(key, error.message);
-    let as_it_is = same_shape && (format != Format::OpenAiChat || openai_error::is_document(&said.body));
-    let mut response = if as_it_is && !said.body.is_empty() {
+    let mut response = if same_shape && is_document(format, &said.body) {
         error::json_response(said.status, redact::redact(key, said.body.clone()))
     } else {
         if same_shape {
             error.status = said.status.as_u16();
+            // What stands in front of the provider has no word for it, or another.
+            error.code.get_or_insert("upstream_error".into());
         }
         if error.code.as_deref() == Some("model_not_found")
             && let Some(model) = &meter.model
         {
             // The client knows the model by its own name (translation specification, 5).
             error.message = error.message.replace(&*said.candidate.upstream_model, model);
-        }
-        if error.code.is_none() {
-            error.code = Some("upstream_error".into());
         }
         error::answer(&error, format, meter.request_id())
     };
@@ -184,9 +182,22 @@ pub(super) fn pass_on_error(said: &ProviderAnswer, format: Format, mut meter: Me
     meter.response_bytes = http_body::Body::size_hint(response.body()).lower();
     let mut forwarded = HeaderMap::new();
     headers::forward(&said.headers, &mut forwarded, key);
+    if !same_shape {
+        headers::translate_limits(&said.headers, &mut forwarded);
+    }
     forwarded.remove(CONTENT_TYPE);
     response.headers_mut().extend(forwarded);
+    error::tell_pause(&mut response, error.retry_after);
     response
+}
+
+/// Whether `body` is an error document of `format`, to be passed on as it stands. Gemini's may stand in an array, which its own packages read.
+fn is_document(format: Format, body: &[u8]) -> bool {
+    let in_array = || {
+        let documents = serde_json::from_slice::<[serde_json::Value; 1]>(body);
+        documents.is_ok_and(|[document]| document["error"]["message"].is_string())
+    };
+    openai_error::is_document(body) || (format == Format::GeminiGenerate && in_array())
 }
 
 /// Formats with the same shape of errors are the same here.

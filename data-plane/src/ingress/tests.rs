@@ -1,6 +1,7 @@
 mod anthropic;
 mod carried;
 mod conversations;
+mod errors;
 mod gemini;
 mod matrix;
 mod streaming;
@@ -215,7 +216,7 @@ async fn a_stream_that_breaks_ends_with_an_error_and_is_not_repeated() {
         assert_eq!((status, bench.keys_used().len()), (200, 1));
         let events: Vec<_> = body.split("\n\n").filter(|event| !event.is_empty()).collect();
         let last = events.last().unwrap().strip_prefix("data: ").unwrap();
-        assert_eq!(error(last)["code"], "upstream_connection_closed");
+        assert_eq!(error(last)["code"], "upstream_stream_truncated");
         assert!(!body.contains("[DONE]"));
         for event in events {
             assert!(serde_json::from_str::<Value>(event.strip_prefix("data: ").unwrap()).is_ok(), "{event}");

@@ -299,7 +299,7 @@ impl EventStream {
         self.upstream = None;
         self.meter.broke(error);
         if self.array.is_some() {
-            let (_, document) = self.format.protocol().encode_error(&error.neutral(), self.meter.request_id());
+            let (_, document) = self.format.protocol().encode_error(&error.in_stream(), self.meter.request_id());
             let mut shown = BytesMut::from(&*self.ready);
             self.element(&document, &mut shown);
             self.ready = shown.freeze();

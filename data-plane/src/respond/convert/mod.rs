@@ -19,7 +19,7 @@ use translation::protocol::{Asked, Format, StreamEncoder, gemini_generate};
 
 use self::stream::{ConvertedStream, Converter};
 use super::collect::Patience;
-use super::headers::forward;
+use super::headers::{forward, translate_limits};
 use super::redact::{redact, redact_text};
 use super::stream::{as_stream, first_portion};
 use super::unary::whole;
@@ -177,6 +177,7 @@ pub async fn respond(
 fn pass_headers(head: &Parts, response: &mut Response, key: &RoutedKey) {
     let mut forwarded = HeaderMap::new();
     forward(&head.headers, &mut forwarded, key);
+    translate_limits(&head.headers, &mut forwarded);
     let headers = response.headers_mut();
     for (name, value) in forwarded {
         if let Some(name) = name.filter(|name| !headers.contains_key(name)) {

@@ -165,7 +165,7 @@ impl ConvertedStream {
         self.upstream = None;
         if !self.ended {
             self.ended = true;
-            self.converter.encoder.event(&Event::Error(error.neutral()), &mut self.ready);
+            self.converter.encoder.event(&Event::Error(error.in_stream()), &mut self.ready);
             self.meter.broke(error);
         }
     }
