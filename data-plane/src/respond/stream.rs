@@ -10,6 +10,7 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::response::Parts;
 use http::{HeaderValue, StatusCode};
 use http_body::Frame;
 use http_body_util::BodyExt as _;
@@ -19,7 +20,7 @@ use translation::ir::ProviderError;
 use translation::protocol::sse::{self, EventSplitter, LARGEST_EVENT};
 use translation::protocol::{Format, StreamWatcher, openai_error};
 
-use super::collect::Patience;
+use super::collect::{Patience, is_packed};
 use super::headers::forward;
 use super::idle::IdleTimer;
 use super::learn::Learn;
@@ -45,7 +46,7 @@ pub async fn respond(
     array: bool,
 ) -> Result<Response, (GatewayError, Meter)> {
     let Answer { head, mut body, candidate, format, learn, .. } = answer;
-    let first = match first_portion(&mut body, patience).await {
+    let first = match first_portion(&head, &mut body, patience).await {
         Ok(first) => first,
         Err(error) => return Err((error, meter)),
     };
@@ -89,8 +90,23 @@ pub(super) fn as_stream(response: &mut Response) {
 /// Waits for the first bytes of a stream.
 ///
 /// # Errors
+/// [`GatewayError`] when none come, or they cannot be read.
+pub(super) async fn first_portion(
+    head: &Parts,
+    body: &mut Incoming,
+    patience: Patience,
+) -> Result<Bytes, GatewayError> {
+    if is_packed(&head.headers) {
+        return Err(GatewayError::Unusable("it is a compressed stream, which was not asked for"));
+    }
+    portion(body, patience).await
+}
+
+/// Waits for further bytes of a stream.
+///
+/// # Errors
 /// [`GatewayError`] when none come.
-pub(super) async fn first_portion(body: &mut Incoming, patience: Patience) -> Result<Bytes, GatewayError> {
+pub(super) async fn portion(body: &mut Incoming, patience: Patience) -> Result<Bytes, GatewayError> {
     loop {
         match timeout_at(patience.first, body.frame()).await {
             Ok(Some(Ok(frame))) => match frame.into_data() {
@@ -332,10 +348,11 @@ impl http_body::Body for EventStream {
                         this.take(data);
                     }
                 }
-                // Behind `[DONE]` nothing is missing.
-                Poll::Ready(Some(Err(_))) if this.done || this.failed => this.end(),
-                Poll::Ready(Some(Err(_))) => this.break_off(&GatewayError::Cut),
-                Poll::Ready(None) => this.end(),
+                // Behind the end of the answer nothing is missing.
+                Poll::Ready(Some(Err(_))) if !(this.done || this.failed || this.meter.has_all()) => {
+                    this.break_off(&GatewayError::Cut);
+                }
+                Poll::Ready(Some(Err(_)) | None) => this.end(),
                 Poll::Pending => {
                     if this.closing.as_mut().poll(context).is_ready() {
                         this.break_off(&GatewayError::Draining);

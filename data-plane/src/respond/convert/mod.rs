@@ -21,7 +21,7 @@ use self::stream::{ConvertedStream, Converter};
 use super::collect::Patience;
 use super::headers::{forward, translate_limits};
 use super::redact::{redact, redact_text};
-use super::stream::{as_stream, first_portion};
+use super::stream::{as_stream, first_portion, portion};
 use super::unary::whole;
 use crate::attempt::Answer;
 use crate::conversations::ClientConversations;
@@ -106,7 +106,7 @@ pub async fn respond(
     // Without a tool there is no call under whose id something could be kept.
     let family = family_of(format).filter(|_| !wish.asked.request.tools.is_empty());
     let mut response = if is_stream(&head.headers) && wish.stream {
-        let first = match first_portion(&mut body, patience).await {
+        let first = match first_portion(&head, &mut body, patience).await {
             Ok(first) => first,
             Err(error) => return Err((error, meter)),
         };
@@ -129,7 +129,7 @@ pub async fn respond(
         response
     } else {
         let read = if is_stream(&head.headers) {
-            collected(format, body, patience, &mut meter).await
+            collected(format, &head, body, patience, &mut meter).await
         } else {
             match whole(&head, body, patience).await {
                 Ok(body) => format.protocol().decode_response(&body).map_err(failed),
@@ -202,6 +202,7 @@ fn written(neutral: ir::Response, wish: Wish) -> (Vec<u8>, &'static str) {
 
 async fn collected(
     format: Format,
+    head: &Parts,
     mut body: Incoming,
     patience: Patience,
     meter: &mut Meter,
@@ -210,14 +211,17 @@ async fn collected(
     let mut collector = Collector::default();
     let (mut events, mut size) = (Vec::new(), 0);
     let mut patience = patience;
+    let mut further = first_portion(head, &mut body, patience).await;
     loop {
-        match first_portion(&mut body, patience).await {
+        match further {
             Ok(portion) => {
                 size += portion.len();
                 decoder.push(portion, &mut events);
             }
             // An empty stream has given nothing; another has ended.
             Err(GatewayError::Unusable(_)) if size > 0 => break,
+            // Behind the end of the answer nothing is missing.
+            Err(GatewayError::Cut) if meter.has_all() => break,
             Err(error) => return Err(error),
         }
         if size > COLLECTED {
@@ -231,6 +235,7 @@ async fn collected(
             break;
         }
         patience.first = (tokio::time::Instant::now() + patience.pause).min(patience.whole);
+        further = portion(&mut body, patience).await;
     }
     decoder.end(&mut events);
     for event in events.drain(..) {

@@ -94,7 +94,7 @@ impl ConvertedStream {
         if let Some(Event::Error(error)) = said {
             return Some(redacted(&self.key, failed(error.clone())));
         }
-        self.write();
+        self.advance();
         None
     }
 
@@ -102,6 +102,11 @@ impl ConvertedStream {
     fn take(&mut self, portion: Bytes) {
         self.timer.touch();
         self.converter.decoder.push(portion, &mut self.events);
+        self.advance();
+    }
+
+    /// Writes what has come, to the end of the answer if that is in it.
+    fn advance(&mut self) {
         self.write();
         if !self.ended && self.converter.decoder.done() {
             // The provider may keep the connection open; nothing more comes on it.
@@ -195,8 +200,9 @@ impl http_body::Body for ConvertedStream {
                         this.take(data);
                     }
                 }
-                Poll::Ready(Some(Err(_))) => this.break_off(&GatewayError::Cut),
-                Poll::Ready(None) => this.finish(),
+                // Behind the end of the answer nothing is missing.
+                Poll::Ready(Some(Err(_))) if !this.meter.has_all() => this.break_off(&GatewayError::Cut),
+                Poll::Ready(Some(Err(_)) | None) => this.finish(),
                 Poll::Pending => {
                     if this.closing.as_mut().poll(context).is_ready() {
                         this.break_off(&GatewayError::Draining);
