@@ -60,6 +60,9 @@ async fn a_conversation_goes_on_by_the_id_of_its_last_answer() {
         assert_eq!(got["output"], answer["output"]);
         let items = json_of(call(&bench, "GET", &format!("/v1/responses/{id}/input_items"), None).await).await;
         assert_eq!(items["data"][0]["content"], "Capital of France?");
+        let cancelled = call(&bench, "POST", &format!("/v1/responses/{id}/cancel"), Some(json!({}))).await;
+        assert_eq!(cancelled.status(), 400, "as OpenAI says of what was not made in the background");
+        assert_eq!(json_of(cancelled).await["error"]["type"], "invalid_request_error");
         let deleted = json_of(call(&bench, "DELETE", &format!("/v1/responses/{id}"), None).await).await;
         assert_eq!(deleted["deleted"], true);
     }
