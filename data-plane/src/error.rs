@@ -16,6 +16,9 @@ use translation::protocol::Format;
 /// Tells the official SDKs whether to send the request again by themselves.
 const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
+/// How long a client is to wait that is told of an overloaded provider which does not say so itself (translation specification, 5).
+const OVERLOADED_PAUSE: Duration = Duration::from_secs(1);
+
 /// Why a request has no answer of a provider. The text is for the client: what happened, to what, and what to do.
 #[derive(Debug, Error)]
 pub enum GatewayError {
@@ -294,9 +297,6 @@ impl GatewayError {
         let mut response = answer(&neutral, format, request_id);
         let headers = response.headers_mut();
         match self {
-            Self::NotReady | Self::Draining => {
-                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-            }
             // The rest of the body is not read, so the connection ends; a client that is not told sends its next request into it.
             Self::BodyTooLarge { .. } | Self::BodyTimeout => {
                 headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -312,9 +312,14 @@ impl GatewayError {
         response
     }
 
+    /// The same, for the end of a stream that has begun.
+    pub fn in_stream(&self) -> ProviderError {
+        if matches!(self, Self::Cut) { ProviderError::truncated() } else { self.neutral() }
+    }
+
     /// The error as the last event of a stream of `format` that has begun.
     pub fn event(&self, format: Format, request_id: &str) -> Bytes {
-        format.protocol().error_event(&self.neutral(), request_id).into()
+        format.protocol().error_event(&self.in_stream(), request_id).into()
     }
 }
 
@@ -335,14 +340,20 @@ pub fn answer(error: &ProviderError, format: Format, request_id: &str) -> Respon
     let (status, document) = format.protocol().encode_error(error, request_id);
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
     let mut response = json_response(status, document.into());
-    if let Some(pause) = error.retry_after {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(whole_seconds(pause)));
-    }
+    let overloaded = (error.kind == ErrorKind::Overloaded).then_some(OVERLOADED_PAUSE);
+    tell_pause(&mut response, error.retry_after.or(overloaded));
     response
 }
 
-/// A pause at least as long as `pause`, in whole seconds, as `Retry-After` gives it.
-pub fn whole_seconds(pause: Duration) -> u64 {
+/// Tells the client how long to wait, unless the answer does.
+pub fn tell_pause(response: &mut Response, pause: Option<Duration>) {
+    if let Some(pause) = pause {
+        response.headers_mut().entry(RETRY_AFTER).or_insert(HeaderValue::from(whole_seconds(pause)));
+    }
+}
+
+/// At least as long, in whole seconds.
+fn whole_seconds(pause: Duration) -> u64 {
     pause.as_secs() + u64::from(pause.subsec_nanos() > 0)
 }
 

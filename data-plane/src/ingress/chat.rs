@@ -1,16 +1,14 @@
 //! The chat APIs: OpenAI's chat completions and responses, Anthropic's messages, Gemini's generated content.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Uri, request};
 use shared::time::now_ms;
 use tokio::time::Instant;
-use translation::ir::ErrorKind;
 use translation::names;
 use translation::protocol::{Asked, Format, openai_error};
 
@@ -29,9 +27,6 @@ use crate::usage::meter::Meter;
 
 /// A request that has passed this many gateways like this one goes in a circle.
 pub(super) const MOST_HOPS: u64 = 2;
-
-/// When a client may ask a provider again that is overloaded and does not say when (translation specification, 5).
-const OVERLOADED_PAUSE: Duration = Duration::from_secs(1);
 
 /// How the answer is to be written on.
 struct Delivery {
@@ -122,6 +117,11 @@ async fn ask(
     if format == Format::OpenAiResponses && answer.conversion.is_none() {
         answer.learn = Some(Learn::new(&gateway.owners, &answer.candidate));
     }
+    let is_stream = convert::is_stream(&answer.head.headers);
+    if answer.conversion.is_none() && is_stream != request.stream && request.neutral().is_ok() {
+        // The provider did not do as it was asked. Packages that wait for the one make nothing of the other, and say nothing.
+        answer.conversion = Some(Box::default());
+    }
     let wish = match &answer.conversion {
         Some(_) => {
             let neutral = request.neutral().map_err(GatewayError::Translate)?;
@@ -160,24 +160,19 @@ pub(super) fn pass_on_error(said: &ProviderAnswer, format: Format, mut meter: Me
     let same_shape = error_shape(said.format) == error_shape(format);
     let mut error = said.error.clone();
     error.message = redact::redact_text(key, error.message);
-    let as_it_is = same_shape && (format != Format::OpenAiChat || openai_error::is_document(&said.body));
-    let mut response = if as_it_is && !said.body.is_empty() {
+    let mut response = if same_shape && is_document(format, &said.body) {
         error::json_response(said.status, redact::redact(key, said.body.clone()))
     } else {
         if same_shape {
             error.status = said.status.as_u16();
+            // What stands in front of the provider has no word for it, or another.
+            error.code.get_or_insert("upstream_error".into());
         }
         if error.code.as_deref() == Some("model_not_found")
             && let Some(model) = &meter.model
         {
             // The client knows the model by its own name (translation specification, 5).
             error.message = error.message.replace(&*said.candidate.upstream_model, model);
-        }
-        if error.code.is_none() {
-            error.code = Some("upstream_error".into());
-        }
-        if error.kind == ErrorKind::Overloaded {
-            error.retry_after.get_or_insert(OVERLOADED_PAUSE);
         }
         error::answer(&error, format, meter.request_id())
     };
@@ -190,10 +185,17 @@ pub(super) fn pass_on_error(said: &ProviderAnswer, format: Format, mut meter: Me
     forwarded.remove(CONTENT_TYPE);
     response.headers_mut().extend(forwarded);
     // The pause may stand in the body, or in Anthropic's own headers.
-    if let Some(pause) = error.retry_after {
-        response.headers_mut().entry(RETRY_AFTER).or_insert_with(|| error::whole_seconds(pause).into());
-    }
+    error::tell_pause(&mut response, error.retry_after);
     response
+}
+
+/// Whether `body` is an error document of `format`, to be passed on as it stands. Gemini's may stand in an array, which its own packages read.
+fn is_document(format: Format, body: &[u8]) -> bool {
+    let in_array = || {
+        let documents = serde_json::from_slice::<[serde_json::Value; 1]>(body);
+        documents.is_ok_and(|[document]| document["error"]["message"].is_string())
+    };
+    openai_error::is_document(body) || (format == Format::GeminiGenerate && in_array())
 }
 
 /// Formats with the same shape of errors are the same here.

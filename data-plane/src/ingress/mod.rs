@@ -166,6 +166,8 @@ async fn refuse(gateway: &Gateway, request: Request, format: Format, error: &Gat
 fn failed(error: &GatewayError, format: Format, mut meter: Meter) -> Response {
     meter.failed(error);
     let response = error.response(format, meter.request_id());
+    // Formats have statuses of their own for some errors.
+    meter.answering(response.status());
     identified_to(format, response, &request_id(&meter))
 }
 

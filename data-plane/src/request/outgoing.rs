@@ -108,7 +108,7 @@ impl fmt::Debug for Passing {
 }
 
 /// How an answer becomes the client's.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Conversion {
     /// Undoes what was done to the request.
     pub back: Back,

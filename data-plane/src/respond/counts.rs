@@ -27,13 +27,19 @@ struct Counts {
     prompt_tokens_details: Option<Details>,
     input_tokens_details: Option<Details>,
     input_token_details: Option<Details>,
+    completion_tokens_details: Option<Details>,
+    output_tokens_details: Option<Details>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Details {
-    cached_tokens: Option<u64>,
-    audio_tokens: Option<u64>,
+    #[serde(rename = "cached_tokens")]
+    cached: Option<u64>,
+    #[serde(rename = "audio_tokens")]
+    audio: Option<u64>,
+    #[serde(rename = "reasoning_tokens")]
+    reasoning: Option<u64>,
 }
 
 /// The usage that a whole JSON answer reports.
@@ -62,11 +68,14 @@ impl Counts {
         }
         let details = self.prompt_tokens_details.or(self.input_tokens_details).or(self.input_token_details);
         let details = details.unwrap_or_default();
+        let output_details = self.completion_tokens_details.or(self.output_tokens_details).unwrap_or_default();
         Some(Usage {
             input: input.unwrap_or_default(),
-            cached: details.cached_tokens.unwrap_or_default(),
-            input_audio: details.audio_tokens.unwrap_or_default(),
+            cached: details.cached.unwrap_or_default(),
+            input_audio: details.audio.unwrap_or_default(),
             output: output.unwrap_or_default(),
+            output_audio: output_details.audio.unwrap_or_default(),
+            reasoning: output_details.reasoning.unwrap_or_default(),
             ..Usage::default()
         })
     }

@@ -47,14 +47,12 @@ pub fn forward(upstream: &HeaderMap, client: &mut HeaderMap, key: &RoutedKey, fo
         } else if REQUEST_IDS.contains(name) {
             client.entry(UPSTREAM_REQUEST_ID).or_insert_with(|| value.clone());
         } else if let Some(limit) = name.as_str().strip_prefix(ANTHROPIC_RATE_LIMITS) {
-            match format {
-                Format::AnthropicMessages => client.append(name.clone(), value.clone()),
-                Format::OpenAiChat | Format::OpenAiResponses => match openai_rate_limit(limit, value) {
-                    Some((name, value)) => client.append(name, value),
-                    None => continue,
-                },
-                Format::GeminiGenerate | Format::BedrockConverse => continue,
-            };
+            if format == Format::AnthropicMessages {
+                client.append(name.clone(), value.clone());
+            } else if let Some((name, value)) = openai_rate_limit(limit, value) {
+                // Gateways have made OpenAI's words everyone's.
+                client.append(name, value);
+            }
         }
     }
 }

@@ -54,11 +54,13 @@ impl Learn {
         }
     }
 
-    /// Takes the first id of the beginning of an answer: a response's own, also in the first event of a stream.
-    pub fn start(&self, bytes: &[u8]) {
-        if let Some(id) = first_string(bytes, "id") {
+    /// Takes the first id of the beginning of an answer: a response's own, also in the first event of a stream. Gives whether there is one.
+    pub fn start(&self, bytes: &[u8]) -> bool {
+        let id = first_string(bytes, "id");
+        if let Some(id) = id {
             self.owners.learn(id, self.owner.clone());
         }
+        id.is_some()
     }
 }
 

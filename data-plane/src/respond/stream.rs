@@ -12,6 +12,7 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::response::Parts;
 use http::{HeaderValue, StatusCode};
 use http_body::Frame;
 use http_body_util::BodyExt as _;
@@ -21,9 +22,10 @@ use translation::ir::ProviderError;
 use translation::protocol::sse::{self, EventSplitter, LARGEST_EVENT};
 use translation::protocol::{Format, StreamWatcher, openai_error};
 
-use super::collect::Patience;
+use super::collect::{Patience, is_packed};
 use super::headers::forward;
 use super::idle::IdleTimer;
+use super::learn::Learn;
 use super::redact::{redact, redact_text};
 use crate::attempt::Answer;
 use crate::error::GatewayError;
@@ -47,13 +49,10 @@ pub async fn respond(
     array: bool,
 ) -> Result<Response, (GatewayError, Meter)> {
     let Answer { head, mut body, candidate, format, learn, .. } = answer;
-    let first = match first_portion(&mut body, patience).await {
+    let first = match first_portion(&head, &mut body, patience).await {
         Ok(first) => first,
         Err(error) => return Err((error, meter)),
     };
-    if let Some(learn) = &learn {
-        learn.start(&first);
-    }
     meter.first_byte();
     meter.answering(head.status);
     let mut stream = EventStream {
@@ -71,6 +70,7 @@ pub async fn respond(
         failed: false,
         bare: None,
         key: Arc::clone(&candidate.key),
+        learn,
         meter,
     };
     stream.take(first);
@@ -94,8 +94,23 @@ pub(super) fn as_stream(response: &mut Response) {
 /// Waits for the first bytes of a stream.
 ///
 /// # Errors
+/// [`GatewayError`] when none come, or they cannot be read.
+pub(super) async fn first_portion(
+    head: &Parts,
+    body: &mut Incoming,
+    patience: Patience,
+) -> Result<Bytes, GatewayError> {
+    if is_packed(&head.headers) {
+        return Err(GatewayError::Unusable("it is a compressed stream, which was not asked for"));
+    }
+    portion(body, patience).await
+}
+
+/// Waits for further bytes of a stream.
+///
+/// # Errors
 /// [`GatewayError`] when none come.
-pub(super) async fn first_portion(body: &mut Incoming, patience: Patience) -> Result<Bytes, GatewayError> {
+pub(super) async fn portion(body: &mut Incoming, patience: Patience) -> Result<Bytes, GatewayError> {
     loop {
         match timeout_at(patience.first, body.frame()).await {
             Ok(Some(Ok(frame))) => match frame.into_data() {
@@ -144,6 +159,8 @@ struct EventStream {
     /// An error that stands between events without being one.
     bare: Option<Box<ProviderError>>,
     key: Arc<RoutedKey>,
+    /// Until the answer has said its id.
+    learn: Option<Learn>,
     meter: Meter,
 }
 
@@ -235,6 +252,9 @@ impl EventStream {
             self.bare = self.bare.take().or(bare);
             return is_error;
         };
+        if self.learn.as_ref().is_some_and(|learn| learn.start(&data)) {
+            self.learn = None;
+        }
         self.meter.heard.wire_event(self.format, event);
         let event = self.watcher.event(&data);
         self.meter.finished |= event.finishes;
@@ -314,7 +334,7 @@ impl EventStream {
             return;
         }
         if self.array.is_some() {
-            let (_, document) = self.format.protocol().encode_error(&error.neutral(), self.meter.request_id());
+            let (_, document) = self.format.protocol().encode_error(&error.in_stream(), self.meter.request_id());
             let mut shown = BytesMut::from(&*self.ready);
             self.element(&document, &mut shown);
             self.ready = shown.freeze();
@@ -347,10 +367,11 @@ impl http_body::Body for EventStream {
                         this.take(data);
                     }
                 }
-                // Behind `[DONE]` nothing is missing.
-                Poll::Ready(Some(Err(_))) if this.done || this.failed => this.end(),
-                Poll::Ready(Some(Err(_))) => this.break_off(&GatewayError::Cut),
-                Poll::Ready(None) => this.end(),
+                // Behind the end of the answer nothing is missing.
+                Poll::Ready(Some(Err(_))) if !(this.done || this.failed || this.meter.has_all()) => {
+                    this.break_off(&GatewayError::Cut);
+                }
+                Poll::Ready(Some(Err(_)) | None) => this.end(),
                 Poll::Pending => {
                     if this.closing.as_mut().poll(context).is_ready() {
                         this.break_off(&GatewayError::Draining);

@@ -65,6 +65,9 @@ pub async fn respond(answer: Answer, mut meter: Meter, patience: Patience) -> Re
             }
             Ok(_) => meter.heard = Heard::Whole { format, body: body.clone() },
         },
+        Ok(_) if !body.trim_ascii_start().starts_with(b"{") => {
+            return Err((GatewayError::Unusable("it is no JSON object"), meter));
+        }
         Ok(None) => meter.heard = Heard::Whole { format, body: body.clone() },
         Ok(usage) => meter.usage = usage,
         Err(_) => return Err((GatewayError::Unusable("it is not JSON"), meter)),

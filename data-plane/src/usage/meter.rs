@@ -213,6 +213,12 @@ impl Meter {
         self.status = status.as_u16();
     }
 
+    /// Whether all of the answer has come, whatever becomes of the connection: the model has said why it stopped, and the provider what that has cost. The first
+    /// alone may be true of one choice among several.
+    pub fn has_all(&self) -> bool {
+        self.finished && self.usage.is_some()
+    }
+
     /// The client has the whole answer.
     pub fn succeeded(&mut self) {
         self.outcome = Outcome::Success;

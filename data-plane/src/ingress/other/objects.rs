@@ -63,7 +63,7 @@ pub(super) async fn ask(asking: &Asking<'_>, body: Body, meter: &mut Meter) -> R
     let mut segments = request.path.split('/').skip(1);
     let (collection, id) = (segments.next().unwrap_or_default(), segments.next().unwrap_or_default());
     if let Some(own) = kept_here(asking, &request, collection, id) {
-        return Ok(Reply::Own(own.into()));
+        return Ok(Reply::Own(own?.into()));
     }
     let (object, id) = (format!("/{collection}/{id}"), id.to_owned());
     let unknown = request.method == Method::GET && asking.gateway.owners.of(&id).is_none();
@@ -86,18 +86,27 @@ pub(super) async fn ask(asking: &Asking<'_>, body: Body, meter: &mut Meter) -> R
 }
 
 /// What this node itself keeps of the response `id`: one that a provider of another API gave.
-fn kept_here(asking: &Asking<'_>, request: &ObjectRequest, collection: &str, id: &str) -> Option<String> {
+fn kept_here(
+    asking: &Asking<'_>,
+    request: &ObjectRequest,
+    collection: &str,
+    id: &str,
+) -> Option<Result<String, GatewayError>> {
     if collection != "responses" {
         return None;
     }
     let kept = asking.gateway.conversations.of(&asking.principal.key.id);
     let rest = request.path.strip_prefix("/responses/")?.strip_prefix(id)?;
     match (&request.method, rest) {
-        (&Method::GET, "") => kept.response(id),
-        (&Method::GET, "/input_items") => kept.input_list(id),
+        (&Method::GET, "") => kept.response(id).map(Ok),
+        (&Method::GET, "/input_items") => kept.input_list(id).map(Ok),
+        (&Method::POST, "/cancel") => kept.response(id).map(|_| {
+            let problem = "the response is complete: only one that is made in the background can be cancelled";
+            Err(GatewayError::Field { param: None, message: problem.to_owned() })
+        }),
         (&Method::DELETE, "") => {
             let deleted = json!({ "id": id, "object": "response", "deleted": true });
-            kept.forget(id).then(|| deleted.to_string())
+            kept.forget(id).then(|| Ok(deleted.to_string()))
         }
         _ => None,
     }

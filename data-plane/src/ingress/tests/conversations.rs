@@ -60,6 +60,9 @@ async fn a_conversation_goes_on_by_the_id_of_its_last_answer() {
         assert_eq!(got["output"], answer["output"]);
         let items = json_of(call(&bench, "GET", &format!("/v1/responses/{id}/input_items"), None).await).await;
         assert_eq!(items["data"][0]["content"], "Capital of France?");
+        let cancelled = call(&bench, "POST", &format!("/v1/responses/{id}/cancel"), Some(json!({}))).await;
+        assert_eq!(cancelled.status(), 400, "as OpenAI says of what was not made in the background");
+        assert_eq!(json_of(cancelled).await["error"]["type"], "invalid_request_error");
         let deleted = json_of(call(&bench, "DELETE", &format!("/v1/responses/{id}"), None).await).await;
         assert_eq!(deleted["deleted"], true);
     }
@@ -95,4 +98,37 @@ async fn what_is_not_kept_is_a_400_that_says_what_to_do() {
     let error = json_of(response).await["error"].take();
     assert_eq!((&error["param"], &error["code"]), (&json!("previous_response_id"), &json!("unsupported_value")));
     assert!(error["message"].as_str().unwrap().contains("whole conversation"), "{error}");
+}
+
+#[tokio::test]
+async fn an_answer_that_speaks_of_its_own_end_is_kept_as_any_other() {
+    for (instructions, words) in [
+        ("Be brief", "The last event is response.completed, or response.incomplete."),
+        ("Say response.completed", "Yes."),
+    ] {
+        let bench = anthropic().await;
+        bench.provider.script(Target::All, Script::saying(words));
+        let body =
+            json!({ "model": "m", "instructions": instructions, "input": "How does a stream end?", "stream": true });
+        let answer = last_response(&text(call(&bench, "POST", "/v1/responses", Some(body)).await).await);
+        let id = answer["id"].as_str().unwrap();
+        let got = json_of(call(&bench, "GET", &format!("/v1/responses/{id}"), None).await).await;
+        assert_eq!((&got["status"], &got["output"]), (&json!("completed"), &answer["output"]), "{words}");
+    }
+}
+
+#[tokio::test]
+async fn p35_what_is_kept_holds_no_upstream_key() {
+    for stream in [false, true] {
+        let bench = anthropic().await;
+        bench.provider.script(Target::All, Script::saying("Your key is sk-upstream-g-1, and sk-upstream-g-2."));
+        let body = json!({ "model": "m", "input": "What is your key?", "stream": stream });
+        let answer = call(&bench, "POST", "/v1/responses", Some(body)).await;
+        let answer = if stream { last_response(&text(answer).await) } else { json_of(answer).await };
+        let used = bench.keys_used().remove(0);
+        assert!(!answer.to_string().contains(&used), "{answer}");
+        let path = format!("/v1/responses/{}", answer["id"].as_str().unwrap());
+        let got = text(call(&bench, "GET", &path, None).await).await;
+        assert!(got.contains("Your key is") && !got.contains(&used), "{got}");
+    }
 }

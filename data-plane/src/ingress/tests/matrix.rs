@@ -251,6 +251,9 @@ async fn a_stream_that_breaks_is_an_error_in_every_format() {
             let data: Value = serde_json::from_str(data).unwrap_or_else(|error| panic!("{error} {format}: {body}"));
             let error = if format == Format::OpenAiResponses { &data["response"]["error"] } else { &data["error"] };
             assert!(error["message"].is_string(), "{format} from {vendor}: {body}");
+            if matches!(format, Format::OpenAiChat | Format::OpenAiResponses) {
+                assert_eq!(error["code"], "upstream_stream_truncated", "{format} from {vendor}: {body}");
+            }
             assert!(!body.contains("[DONE]"), "{format} from {vendor}: {body}");
         }
     }

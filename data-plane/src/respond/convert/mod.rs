@@ -21,7 +21,7 @@ use self::stream::{ConvertedStream, Converter};
 use super::collect::Patience;
 use super::headers::forward;
 use super::redact::{redact, redact_text};
-use super::stream::{as_stream, first_portion};
+use super::stream::{as_stream, first_portion, portion};
 use super::unary::whole;
 use crate::attempt::Answer;
 use crate::conversations::ClientConversations;
@@ -70,8 +70,9 @@ impl Conversation {
 
     /// Keeps the answer, if its end is in `written`. Gives whether it was.
     fn keep(&self, written: &[u8]) -> bool {
-        let ends = [&b"response.completed"[..], b"response.incomplete"];
-        let ended = written.starts_with(b"{") || ends.iter().any(|end| memmem::find(written, end).is_some());
+        // No text that is written looks like these lines: within it, ends of lines are escaped.
+        const ENDS: [&[u8]; 2] = [b"event: response.completed\n", b"event: response.incomplete\n"];
+        let ended = written.starts_with(b"{") || ENDS.iter().any(|end| memmem::find(written, end).is_some());
         if ended {
             self.kept.keep(&self.asked, written);
         }
@@ -105,7 +106,7 @@ pub async fn respond(
     // Without a tool there is no call under whose id something could be kept.
     let family = family_of(format).filter(|_| !wish.asked.request.tools.is_empty());
     let mut response = if is_stream(&head.headers) && wish.stream {
-        let first = match first_portion(&mut body, patience).await {
+        let first = match first_portion(&head, &mut body, patience).await {
             Ok(first) => first,
             Err(error) => return Err((error, meter)),
         };
@@ -128,7 +129,7 @@ pub async fn respond(
         response
     } else {
         let read = if is_stream(&head.headers) {
-            collected(format, body, patience, &mut meter).await
+            collected(format, &head, body, patience, &mut meter).await
         } else {
             match whole(&head, body, patience).await {
                 Ok(body) => format.protocol().decode_response(&body).map_err(failed),
@@ -152,10 +153,10 @@ pub async fn respond(
         let mut wish = wish;
         let conversation = wish.conversation.take();
         let (body, content_type) = written(neutral, wish);
+        let body = redact(key, body.into());
         if let Some(conversation) = conversation {
             conversation.keep(&body);
         }
-        let body = redact(key, body.into());
         meter.response_bytes = body.len() as u64;
         meter.succeeded();
         let mut response = Response::new(Body::from(body));
@@ -200,6 +201,7 @@ fn written(neutral: ir::Response, wish: Wish) -> (Vec<u8>, &'static str) {
 
 async fn collected(
     format: Format,
+    head: &Parts,
     mut body: Incoming,
     patience: Patience,
     meter: &mut Meter,
@@ -208,14 +210,17 @@ async fn collected(
     let mut collector = Collector::default();
     let (mut events, mut size) = (Vec::new(), 0);
     let mut patience = patience;
+    let mut further = first_portion(head, &mut body, patience).await;
     loop {
-        match first_portion(&mut body, patience).await {
+        match further {
             Ok(portion) => {
                 size += portion.len();
                 decoder.push(portion, &mut events);
             }
             // An empty stream has given nothing; another has ended.
             Err(GatewayError::Unusable(_)) if size > 0 => break,
+            // Behind the end of the answer nothing is missing.
+            Err(GatewayError::Cut) if meter.has_all() => break,
             Err(error) => return Err(error),
         }
         if size > COLLECTED {
@@ -229,6 +234,7 @@ async fn collected(
             break;
         }
         patience.first = (tokio::time::Instant::now() + patience.pause).min(patience.whole);
+        further = portion(&mut body, patience).await;
     }
     decoder.end(&mut events);
     for event in events.drain(..) {

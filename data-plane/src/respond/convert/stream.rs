@@ -94,7 +94,7 @@ impl ConvertedStream {
         if let Some(Event::Error(error)) = said {
             return Some(redacted(&self.key, failed(error.clone())));
         }
-        self.write();
+        self.advance();
         None
     }
 
@@ -102,6 +102,11 @@ impl ConvertedStream {
     fn take(&mut self, portion: Bytes) {
         self.timer.touch();
         self.converter.decoder.push(portion, &mut self.events);
+        self.advance();
+    }
+
+    /// Writes what has come, to the end of the answer if that is in it.
+    fn advance(&mut self) {
         self.write();
         if !self.ended && self.converter.decoder.done() {
             // The provider may keep the connection open; nothing more comes on it.
@@ -165,7 +170,7 @@ impl ConvertedStream {
         self.upstream = None;
         if !self.ended {
             self.ended = true;
-            self.converter.encoder.event(&Event::Error(error.neutral()), &mut self.ready);
+            self.converter.encoder.event(&Event::Error(error.in_stream()), &mut self.ready);
             self.meter.broke(error);
         }
     }
@@ -179,10 +184,10 @@ impl http_body::Body for ConvertedStream {
         let this = self.get_mut();
         loop {
             if !this.ready.is_empty() {
-                if this.converter.conversation.as_ref().is_some_and(|conversation| conversation.keep(&this.ready)) {
+                let ready = redact(&this.key, std::mem::take(&mut this.ready).into());
+                if this.converter.conversation.as_ref().is_some_and(|conversation| conversation.keep(&ready)) {
                     this.converter.conversation = None;
                 }
-                let ready = redact(&this.key, std::mem::take(&mut this.ready).into());
                 this.meter.response_bytes += ready.len() as u64;
                 return Poll::Ready(Some(Ok(Frame::data(ready))));
             }
@@ -195,8 +200,9 @@ impl http_body::Body for ConvertedStream {
                         this.take(data);
                     }
                 }
-                Poll::Ready(Some(Err(_))) => this.break_off(&GatewayError::Cut),
-                Poll::Ready(None) => this.finish(),
+                // Behind the end of the answer nothing is missing.
+                Poll::Ready(Some(Err(_))) if !this.meter.has_all() => this.break_off(&GatewayError::Cut),
+                Poll::Ready(Some(Err(_)) | None) => this.finish(),
                 Poll::Pending => {
                     if this.closing.as_mut().poll(context).is_ready() {
                         this.break_off(&GatewayError::Draining);

@@ -18,6 +18,14 @@ fn each_endpoint_has_its_words() {
     {
         assert_eq!(counts(none), None, "{none}");
     }
+    let compacted = r#"{"usage":{"input_tokens":9,"input_tokens_details":{"cached_tokens":4},"output_tokens":7,
+        "output_tokens_details":{"reasoning_tokens":5},"total_tokens":16}}"#;
+    let counted = Usage { input: 9, output: 7, cached: 4, reasoning: 5, ..Usage::default() };
+    assert_eq!(usage(compacted.as_bytes()), Some(counted));
+    let completed = r#"{"usage":{"prompt_tokens":9,"completion_tokens":7,
+        "completion_tokens_details":{"reasoning_tokens":5,"audio_tokens":1}}}"#;
+    let counted = Usage { input: 9, output: 7, reasoning: 5, output_audio: 1, ..Usage::default() };
+    assert_eq!(usage(completed.as_bytes()), Some(counted));
     let images =
         r#"{"usage":{"input_tokens":5,"output_tokens":7,"input_tokens_details":{"cached_tokens":2,"image_tokens":3}}}"#;
     assert_eq!(usage(images.as_bytes()), Some(Usage { input: 5, output: 7, cached: 2, ..Usage::default() }));

@@ -32,7 +32,10 @@ fn a_whole_answer_names_its_objects() {
 #[test]
 fn a_stream_names_its_response_at_its_start() {
     let event = "event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"id\": \"resp_1\",\"output\":[]}}\n\n";
-    let knows = learnt(|learn| learn.start(event.as_bytes()));
+    let knows = learnt(|learn| {
+        assert!(!learn.start(b"event: ping\ndata: {}\n\n"));
+        assert!(learn.start(event.as_bytes()));
+    });
     assert!(knows("resp_1"));
 }
 

@@ -85,8 +85,11 @@ impl Place {
     fn below(self, name: &str) -> Self {
         if self == Self::Top {
             return match name {
-                "messages" | "input" | "contents" => Self::Messages,
-                "system" | "instructions" | "prompt" | "systemInstruction" | "system_instruction" => Self::Text,
+                "messages" | "input" | "contents" | "content" => Self::Messages,
+                "system" | "instructions" | "prompt" | "systemInstruction" | "system_instruction" | "query"
+                | "documents" => Self::Text,
+                // Gemini's embeddings, and its counts: whole requests within another.
+                "requests" | "generateContentRequest" | "generate_content_request" => Self::Top,
                 "tools" | "functions" | "response_format" => Self::Json,
                 _ => Self::Nothing,
             };

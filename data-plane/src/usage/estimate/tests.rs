@@ -203,3 +203,15 @@ proptest! {
         heard.tokens();
     }
 }
+
+#[test]
+fn what_gemini_embeds_or_wraps_is_counted_too() {
+    let content = json!({ "parts": [{ "text": "hello world" }] });
+    assert_eq!(of(&json!({ "contents": [content] })), 6);
+    assert_eq!(of(&json!({ "content": content, "model": "models/m", "taskType": "RETRIEVAL_QUERY" })), 6);
+    let request = json!({ "model": "models/m", "content": content });
+    assert_eq!(of(&json!({ "requests": [request, request] })), 12);
+    assert_eq!(of(&json!({ "generateContentRequest": { "model": "models/m", "contents": [content] } })), 6);
+    assert_eq!(of(&json!({ "generate_content_request": { "contents": [content], "systemInstruction": content } })), 8);
+    assert_eq!(of(&json!({ "query": "hello world", "documents": ["hello world", { "text": "hello world" }] })), 6);
+}

@@ -26,6 +26,9 @@ pub struct Turn {
 /// More turns than a conversation has.
 const MOST_TURNS: usize = 4096;
 
+/// The events that a whole response comes with at the end of a stream.
+const ENDS: [&str; 2] = ["response.completed", "response.incomplete"];
+
 /// Id of the response that `body` continues, where it does. Cheap where it does not.
 pub fn previous_response(body: &[u8]) -> Option<String> {
     memmem::find(body, br#""previous_response_id""#)?;
@@ -78,7 +81,9 @@ pub fn response_in(written: &[u8]) -> Option<Value> {
     }
     let text = std::str::from_utf8(written).ok()?;
     let data = text.rsplit("\n\n").flat_map(str::lines).filter_map(|line| line.strip_prefix("data: "));
-    let mut ends =
-        data.filter(|data| ["response.completed", "response.incomplete"].iter().any(|end| data.contains(end)));
-    ends.find_map(|data| Some(serde_json::from_str::<Value>(data).ok()?["response"].take())).filter(Value::is_object)
+    let speaks_of_an_end = |data: &&str| ENDS.iter().any(|end| data.contains(end));
+    // An answer, and a request that is repeated in it, may speak of these events, too.
+    let is_end = |event: &Value| ENDS.iter().any(|end| event["type"] == *end);
+    let mut events = data.filter(speaks_of_an_end).filter_map(|data| serde_json::from_str::<Value>(data).ok());
+    events.find(is_end).map(|mut event| event["response"].take()).filter(Value::is_object)
 }

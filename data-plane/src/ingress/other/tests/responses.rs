@@ -1,3 +1,5 @@
+use fake_provider::queue::Target;
+use fake_provider::script::Script;
 use http::Method;
 use serde_json::{Value, json};
 use shared::pb::usage_record::{Outcome, UsageSource};
@@ -96,4 +98,15 @@ async fn what_names_nothing_kept_goes_its_usual_way() {
     let body = json!({ "model": "m", "input": "x", "previous_response_id": "resp_unknown" });
     let got = bench.post("/v1/responses", &body).await;
     assert_eq!((got.status, &got.json()["error"]["code"]), (400, &json!("previous_response_not_found")));
+}
+
+/// Networks cut where they like.
+#[tokio::test]
+async fn a_response_whose_first_event_comes_in_pieces_is_remembered() {
+    let mut bench = groups().await;
+    bench.providers[2].script(Target::All, Script { split_bytes: Some(20), ..Script::new() });
+    let id = made(&mut bench, true).await;
+    assert_eq!(bench.get(0, &format!("/v1/responses/{id}")).await.status, 200);
+    let asked = bench.asked();
+    assert!(asked[0].is_empty() && asked[1].is_empty(), "{asked:?}");
 }

@@ -55,5 +55,7 @@ fn the_response_is_found_in_what_was_written() {
     assert_eq!(response_in(br#"{"id":"resp_1"}"#).unwrap()["id"], "resp_1");
     let stream = "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\"}\n\nevent: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"id\":\"resp_1\"}}\n\n";
     assert_eq!(response_in(stream.as_bytes()).unwrap()["id"], "resp_1");
+    let repeated = "event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"instructions\":\"Say response.completed\"}}\n\n";
+    assert_eq!(response_in(repeated.as_bytes()), None);
     assert_eq!(response_in(b"event: error\ndata: {}\n\n"), None);
 }
