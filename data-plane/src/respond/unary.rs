@@ -65,7 +65,7 @@ pub async fn respond(answer: Answer, mut meter: Meter, patience: Patience) -> Re
             }
             Ok(_) => meter.heard = Heard::Whole { format, body: body.clone() },
         },
-        Ok(_) if !body.trim_ascii_start().starts_with(b"{") => {
+        Ok(None) if !body.trim_ascii_start().starts_with(b"{") => {
             return Err((GatewayError::Unusable("it is no JSON object"), meter));
         }
         Ok(None) => meter.heard = Heard::Whole { format, body: body.clone() },
