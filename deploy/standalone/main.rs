@@ -114,6 +114,7 @@ fn settings(arguments: Arguments) -> Result<Settings> {
     let control = flags.apply(loader, std::env::vars())?.load::<control_plane::Settings>()?;
     let loader = Loader::new::<data_plane::config::Settings>(data_plane::config::ELSEWHERE);
     let mut node = flags.apply(loader, std::env::vars())?.load::<data_plane::config::Settings>()?.settings;
+    node.node.control_plane_url = String::from("in this process");
     node.data_directory = control.settings.data_directory.join("node").display().to_string();
     Ok(Settings { control: control.settings, node, without_effect: control.without_effect })
 }
@@ -136,6 +137,8 @@ async fn run(settings: Settings, demo: bool, metrics: &Metrics) -> Result<()> {
     }
 
     let control = ControlPlane::start(settings, metrics, &readiness, &control_tasks).await?;
+    // Before the node learns of the config: what an earlier `--demo` left may point to a port that is no longer ours.
+    let demo = demo::start_or_disable(control.store(), demo).await.context("demo")?;
     let channel = in_process::channel(control.grpc(), &control_tasks);
     node.node.token = control.node_token().clone();
     let data_plane = DataPlane::start(node, channel, metrics, &readiness, &node_tasks).await?;
@@ -144,7 +147,6 @@ async fn run(settings: Settings, demo: bool, metrics: &Metrics) -> Result<()> {
     if let Some(admin) = control.initial_admin() {
         telemetry::announce(log_format, &first_start(admin, address));
     }
-    let demo = if demo { Some(demo::start(control.store()).await.context("demo")?) } else { None };
     if let Some(demo) = &demo {
         telemetry::announce(log_format, &demo.instructions(address));
     }

@@ -1,13 +1,13 @@
-//! What people are told at a start.
+//! What people are told at a start, and what a start leaves behind.
 
 use std::net::TcpListener;
 
-use harness::planes::{Program, Setup};
+use harness::planes::{Program, Setup, chat};
 use harness::wait;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{SOON, programs, split, standalone};
+use crate::support::{Bed, SOON, programs, split, standalone};
 
 fn prepared(setup: Setup) -> (TempDir, Program) {
     let root = TempDir::new().unwrap();
@@ -29,6 +29,45 @@ fn set(program: &mut Program, flag: &str, value: &str) {
     let arguments = &mut program.launch.arguments;
     let position = arguments.iter().position(|argument| argument == flag).unwrap();
     arguments[position + 1] = String::from(value);
+}
+
+/// The only item of a list that has this name.
+fn named(list: &Value, field: &str, name: &str) -> Value {
+    let mut found = list["items"].as_array().unwrap().iter().filter(|item| item[field] == name);
+    let item = found.next().cloned().unwrap();
+    assert!(found.next().is_none(), "{list}");
+    item
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_key_reaches_the_demo_alone_and_both_are_off_without_the_demo() {
+    let mut bed = Bed::start(standalone()).await.unwrap();
+    let program = &mut bed.planes.control;
+    for demo in [true, false, true] {
+        program.stop(SOON).await.unwrap();
+        program.launch.arguments.retain(|argument| argument != "--demo");
+        if demo {
+            program.launch.arguments.push("--demo".to_owned());
+        }
+        std::fs::remove_file(&program.launch.log).unwrap();
+        program.start().await.unwrap();
+        let groups = bed.planes.admin.get("/admin/groups").await.unwrap();
+        let keys = bed.planes.admin.get("/admin/proxy-keys").await.unwrap();
+        let (group, key) = (named(&groups, "groupName", "demo"), named(&keys, "name", "demo"));
+        assert_eq!((&group["enabled"], &key["enabled"]), (&json!(demo), &json!(demo)));
+        assert_eq!(key["allowedGroups"], json!([group["id"]]));
+        assert_eq!(named(&groups, "groupName", "fake")["enabled"], true);
+        let log = program.process().unwrap().log();
+        assert_eq!(log.matches("of an earlier --demo are disabled").count(), usize::from(!demo), "{log}");
+    }
+    // A model of the other group does not exist for the demo's key.
+    let log = bed.planes.control.process().unwrap().log();
+    let key = log.split("Bearer ").nth(1).unwrap().split('\'').next().unwrap();
+    assert_eq!(bed.planes.control.chat(key, &chat("gpt-4o", false)).await.unwrap().status, 404);
+    let answered = wait::until_async("the demo answers", SOON, async || {
+        bed.planes.control.chat(key, &chat("demo-model", false)).await.ok().filter(|answer| answer.status == 200)
+    });
+    answered.await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
