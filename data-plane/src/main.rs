@@ -135,7 +135,7 @@ async fn run(settings: Settings, metrics: &Metrics) -> Result<()> {
     let (node, http) = (Tasks::new(), Tasks::new());
     let (delay, deadline) = (settings.server.drain_delay()?, settings.server.drain_deadline()?);
     let limits = settings.server.limits()?;
-    let channel = channel(&settings.node.control_plane_url)?;
+    let channel = channel(settings.node.control_plane()?)?;
 
     // Taken before anything else starts: a port in use is the most frequent mistake.
     let listener = listen("Server:Listen", "--listen", &settings.server.address()).await?;
