@@ -240,7 +240,7 @@ fn arcs(texts: Option<Vec<String>>) -> Vec<Arc<str>> {
     texts.unwrap_or_default().into_iter().map(Into::into).collect()
 }
 
-/// What a write of a proxy key sends, for the OpenAPI document. `replacement` reads it.
+/// What clients authenticate with, as it is made or changed. Names in snake_case are taken too.
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct ProxyKeyBody {
@@ -258,18 +258,20 @@ pub struct ProxyKeyBody {
     pub allowed_groups: Option<Vec<String>>,
     /// Models it may use, as clients name them. Empty: all.
     pub allowed_models: Option<Vec<String>>,
-    /// `failover`, `round_robin`, `weighted`, `random` or `least_used`. Also taken as `groupBalancePolicy`.
+    /// How the key picks among groups that serve the model: `failover` (the highest priority first), `round_robin`, `weighted`, `random`
+    /// or `least_used`. Also taken as `groupBalancePolicy`. Not in force yet: each acts as `failover`.
     #[schema(default = "failover")]
     pub group_policy: Option<String>,
     /// Group id → weight, for `weighted`; a group that is missing weighs 1. A list of `{groupId, weight}` is taken too.
+    /// Not in force yet.
     pub group_weights: Option<BTreeMap<String, u32>>,
-    /// Requests a minute; 0 is no limit. Also taken as `rpm`.
+    /// Requests a minute; 0 is no limit. Also taken as `rpm`. Not in force yet.
     #[schema(default = 0, example = 100)]
     pub rpm_limit: Option<u32>,
-    /// Tokens a minute; 0 is no limit. Also taken as `tpm`.
+    /// Tokens a minute; 0 is no limit. Also taken as `tpm`. Not in force yet.
     #[schema(default = 0)]
     pub tpm_limit: Option<u64>,
-    /// Requests in flight; 0 is no limit. Also taken as `concurrency`.
+    /// Requests in flight; 0 is no limit. Also taken as `concurrency`. Not in force yet.
     #[schema(default = 0)]
     pub concurrency_limit: Option<u32>,
     /// When it stops to be valid: epoch milliseconds, or RFC 3339 text.
