@@ -1,6 +1,7 @@
 //! `/admin/groups`: provider accounts and pools.
 
 mod body;
+mod endpoint;
 mod keys;
 mod proxy;
 mod schema;

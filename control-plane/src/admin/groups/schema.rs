@@ -14,7 +14,7 @@ pub struct GroupBody {
     /// The vendor: a `name` of `GET /admin/providers`, such as `openai`, `anthropic`, `gemini` or `openai_compatible`.
     #[schema(example = "openai")]
     pub provider_type: String,
-    /// As the vendor's own SDK takes it (OpenAI's ends in `/v1`). Defaults to the vendor's, where it
+    /// As the vendor's own SDK takes it (OpenAI's ends in `/v1`), without the path of an endpoint. Defaults to the vendor's, where it
     /// has one.
     #[schema(example = "https://api.openai.com/v1")]
     pub base_url: Option<String>,

@@ -139,19 +139,24 @@ pub(super) async fn check_groups(store: &Store, key: &ProxyKey, existing: Option
         existing.map(|key| key.allowed_groups.iter().chain(key.group_weights.keys()).collect()).unwrap_or_default();
     let allowed = key.allowed_groups.iter().enumerate().map(|(index, id)| (format!("allowedGroups[{index}]"), id));
     let weighted = key.group_weights.keys().map(|id| (format!("groupWeights[{id}]"), id));
-    let mut checked: BTreeMap<&Id, bool> = BTreeMap::new();
+    let mut checked: BTreeMap<&Id, Option<String>> = BTreeMap::new();
     let mut errors = Vec::new();
     for (field, id) in allowed.chain(weighted) {
         if known.contains(id) {
             continue;
         }
-        let exists = match checked.get(id) {
-            Some(exists) => *exists,
-            None => groups::get(store, id).await?.is_some(),
-        };
-        checked.insert(id, exists);
-        if !exists {
-            errors.push(FieldError::new(field, format!("{id:?} is the id of no group")));
+        if !checked.contains_key(id) {
+            let problem = match groups::get(store, id).await? {
+                Some(_) => None,
+                None => Some(match groups::id_of(store, id).await? {
+                    Some(named) => format!("{id:?} is the name of a group, and its id is wanted: {named:?}"),
+                    None => format!("{id:?} is the id of no group"),
+                }),
+            };
+            checked.insert(id, problem);
+        }
+        if let Some(Some(problem)) = checked.get(id) {
+            errors.push(FieldError::new(field, problem));
         }
     }
     if errors.is_empty() { Ok(()) } else { Err(ApiError::Invalid(errors)) }
