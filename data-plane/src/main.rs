@@ -37,13 +37,13 @@ struct Arguments {
     /// Settings file.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Where HTTP is served.
-    #[arg(long, value_name = "ADDRESS")]
+    /// Where HTTP is served [default: 0.0.0.0:8080]
+    #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
-    /// Where metrics are served; empty is off.
-    #[arg(long, value_name = "ADDRESS")]
+    /// Where metrics are served; empty is off [default: 127.0.0.1:8081]
+    #[arg(long, value_name = "ADDRESS:PORT")]
     metrics_listen: Option<String>,
-    /// Where the control plane serves gRPC.
+    /// Where the control plane serves gRPC [default: http://127.0.0.1:5001]
     #[arg(long, value_name = "URL")]
     control_url: Option<String>,
     /// The node token. The flag is visible to other users of the machine: prefer the file.
@@ -58,8 +58,8 @@ struct Arguments {
     /// Where the node keeps usage records that wait, and its last good config.
     #[arg(long, value_name = "DIRECTORY")]
     data_dir: Option<String>,
-    /// `text` or `json`.
-    #[arg(long, value_name = "FORMAT")]
+    /// How log lines are written [default: text]
+    #[arg(long, value_name = "text|json")]
     log_format: Option<String>,
     /// A level, or a list such as `info,data_plane=debug`.
     #[arg(long, value_name = "FILTER")]
