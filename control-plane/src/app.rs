@@ -15,7 +15,7 @@ use tonic::service::Routes;
 use crate::auth::passwords::Passwords;
 use crate::auth::throttle::Throttle;
 use crate::auth::{InitialAdmin, Sessions, check_settings, first_admin};
-use crate::config::Settings;
+use crate::config::{Settings, database_place};
 use crate::grpc::registry::NodeRegistry;
 use crate::ledger::Ledger;
 use crate::secrets::{GivenSecrets, Secrets};
@@ -78,7 +78,7 @@ impl ControlPlane {
         };
         let secrets = Secrets::load_or_create(&settings.data_directory, given).context("secrets")?;
         let sealing = Arc::new(secrets.sealing_key().context("Secrets:MasterKey")?);
-        let store = Store::open(url.expose(), sealing, tasks).await.context("database")?;
+        let store = Store::open(url.expose(), sealing, tasks).await.with_context(|| database_place(url.expose()))?;
         let passwords = Passwords::new(tasks).await?;
         let initial_admin = first_admin(&store, &settings.auth, &passwords).await.context("first user")?;
         let publisher = Publisher::start(store.clone(), tasks).await.context("config")?;

@@ -13,6 +13,8 @@ use thiserror::Error;
 
 mod database;
 
+pub(crate) use database::place as database_place;
+
 /// Sections that belong to the data plane and may stand in the same file.
 pub const ELSEWHERE: &[&str] = &["Limits", "Media", "Usage", "Node"];
 
@@ -218,7 +220,7 @@ pub struct Flags {
     /// sqlite://, mysql:// or postgres:// [default: SQLite in the data directory]
     #[arg(long, value_name = "URL")]
     pub database_url: Option<String>,
-    /// How log lines are written [default: text]
+    /// How log lines are written; with json, what is shown once at a first start goes to stderr [default: text]
     #[arg(long, value_name = "text|json")]
     pub log_format: Option<String>,
     /// A level, or a list such as info,control_plane=debug [default: info]

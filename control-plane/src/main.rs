@@ -1,18 +1,17 @@
 //! The control plane as a program of its own.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use clap::Parser;
 use control_plane::auth::InitialAdmin;
 use control_plane::config::Flags;
 use control_plane::{ControlPlane, Settings, app, grpc, web};
 use shared::drain::{Tasks, termination_signal};
 use shared::health::Readiness;
+use shared::serve::{listen, reachable, who_else_reaches};
 use shared::telemetry::{self, Metrics};
-use tokio::net::TcpListener;
 use tonic::transport::server::TcpIncoming;
 use tracing::{error, info, warn};
 
@@ -44,7 +43,7 @@ async fn run(flags: &Flags) -> anyhow::Result<()> {
     let settings = loaded.settings;
     let logging = telemetry::init(settings.log.format, &settings.log.filter)?;
     for key in loaded.without_effect {
-        warn!(key, "this setting of the .NET program has no effect here");
+        warn!(key, "this setting has no effect");
     }
     let metrics = Metrics::new();
     logging.register(&metrics);
@@ -53,18 +52,22 @@ async fn run(flags: &Flags) -> anyhow::Result<()> {
     let (drain_delay, limits) = (settings.server.drain_delay()?, settings.server.limits()?);
     let deadline = limits.drain_deadline;
 
-    let http = listen("Server:Listen", &settings.server.address()).await?;
-    let nodes = listen("Grpc:Listen", &settings.grpc.listen).await?;
+    let http = listen("Server:Listen", "--listen", &settings.server.address()).await?;
+    let nodes = listen("Grpc:Listen", "--grpc-listen", &settings.grpc.listen).await?;
     let metrics_listen = settings.metrics.listen.trim().to_owned();
-    let scrapes = if metrics_listen.is_empty() { None } else { Some(listen("Metrics:Listen", &metrics_listen).await?) };
+    let scrapes = if metrics_listen.is_empty() {
+        None
+    } else {
+        Some(listen("Metrics:Listen", "--metrics-listen", &metrics_listen).await?)
+    };
     let (http_address, grpc_address) = (http.local_addr()?, nodes.local_addr()?);
-    let token_file = settings.data_directory.join("node-token");
+    let (log_format, data_directory) = (settings.log.format, settings.data_directory.clone());
 
     // The listeners stop before what their requests use.
     let listeners = Tasks::new();
     let control = ControlPlane::start(settings, &metrics, &readiness, &tasks).await?;
     if let Some(admin) = control.initial_admin() {
-        say(&first_start(admin, http_address, grpc_address, &token_file));
+        telemetry::announce(log_format, &first_start(admin, http_address, grpc_address, &data_directory));
     }
     let router = control.router().merge(readiness.router()).fallback_service(web::fallback());
     listeners.spawn("http", shared::serve::serve("http", http, router, limits.clone(), listeners.clone()));
@@ -94,34 +97,36 @@ async fn run(flags: &Flags) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn listen(key: &'static str, address: &str) -> anyhow::Result<TcpListener> {
-    shared::serve::listen(address).await.with_context(|| format!("{key} {address}"))
-}
-
 /// What the operator needs after a first start, shown once and never logged.
-fn first_start(admin: &InitialAdmin, http: SocketAddr, grpc: SocketAddr, token_file: &Path) -> String {
+fn first_start(admin: &InitialAdmin, http: SocketAddr, grpc: SocketAddr, data_directory: &Path) -> String {
     let InitialAdmin { username, password } = admin;
     format!(
         "\nFirst start: an admin was made. The password is shown this once.\n\
          \n  username: {username}\n  password: {}\n\n\
-         Next: open http://{}/ for the admin API, and start a data plane with\n\
-         \n  data-plane --control-url http://{} --node-token-file {}\n",
+         Next: open http://{}/ for the admin API{}, and start a data plane with\n\
+         \n  {} --control-url http://{} --node-token-file {} --data-dir {}\n",
         password.expose(),
         reachable(http),
+        who_else_reaches(http),
+        data_plane(),
         reachable(grpc),
-        token_file.display()
+        quoted(&data_directory.join("node-token")),
+        quoted(&data_directory.join("node")),
     )
 }
 
-/// An address that can be connected to from this machine.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    let ip = if address.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { address.ip() };
-    SocketAddr::new(ip, address.port())
+/// The data plane as a shell finds it: beside this program where it is there, else by its name.
+fn data_plane() -> String {
+    const NAME: &str = "data-plane";
+    let beside = std::env::current_exe().ok().map(|program| program.with_file_name(NAME));
+    beside.filter(|program| program.is_file()).map_or_else(|| NAME.to_owned(), |program| quoted(&program))
 }
 
-#[expect(clippy::print_stdout, reason = "the password of a first start goes to the terminal and never to the log")]
-fn say(text: &str) {
-    println!("{text}");
+/// A path as a shell reads it.
+fn quoted(path: &Path) -> String {
+    let path = path.display().to_string();
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%".contains(&byte);
+    if !path.is_empty() && path.bytes().all(plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
 #[expect(clippy::print_stderr, reason = "why the program ends, where logging may not run")]

@@ -62,6 +62,14 @@ pub enum SecretsError {
         /// What is wrong.
         problem: &'static str,
     },
+    /// The data directory cannot be made or written to.
+    #[error("{path} cannot be the data directory: {error}; choose another with --data-dir")]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// What the operating system says.
+        error: io::Error,
+    },
     /// The file cannot be read or written.
     #[error("{path}: {error}")]
     File {
@@ -106,10 +114,14 @@ impl Secrets {
             let path = path.to_owned();
             move |error| SecretsError::File { path, error }
         };
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(at(directory))?;
+        let unusable = |error| SecretsError::Directory { path: directory.to_owned(), error };
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(|error| {
+            let is_file = error.kind() == io::ErrorKind::AlreadyExists;
+            unusable(if is_file { io::Error::new(error.kind(), "it is a file") } else { error })
+        })?;
         // Two control planes that start at once on one directory make one set of secrets.
         let lock_path = directory.join("secrets.lock");
-        let lock = private().open(&lock_path).map_err(at(&lock_path))?;
+        let lock = private().open(&lock_path).map_err(unusable)?;
         lock.lock().map_err(at(&lock_path))?;
 
         let path = directory.join(FILE);

@@ -64,7 +64,8 @@ impl DataPlane {
         let limits = Limits { upload_directory: settings.data_directory(), ..settings.limits()? };
         ensure!(settings.usage.queue_capacity > 0, "Usage:QueueCapacity must be above 0");
         let token = settings.node.token()?;
-        let link = Link::new(channel, &token).context("the node token holds characters that a header cannot carry")?;
+        let link = Link::new(channel, &settings.node.control_plane_url, &token)
+            .context("the node token holds characters that a header cannot carry")?;
 
         let usage_metrics = UsageMetrics::register(metrics);
         let (path, spool_limits, spool_metrics) =

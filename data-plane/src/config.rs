@@ -287,6 +287,30 @@ impl NodeSettings {
     }
 }
 
+impl NodeSettings {
+    /// Checks where the control plane is said to be.
+    ///
+    /// # Errors
+    /// When it is no URL that a node can connect to.
+    pub fn control_plane(&self) -> Result<&str> {
+        const KEY: &str = "Node:ControlPlaneUrl (--control-url)";
+        let url = self.control_plane_url.trim();
+        ensure!(
+            url.contains("://"),
+            "{KEY} is {url:?}: it must begin with http:// or, behind TLS, with https://, such as http://{}",
+            if url.is_empty() { "127.0.0.1:5001" } else { url }
+        );
+        let parsed = url.parse::<http::Uri>().with_context(|| format!("{KEY} is {url:?}, which is no URL"))?;
+        let served = matches!(parsed.scheme_str(), Some("http" | "https"));
+        ensure!(served, "{KEY} is {url:?}: it must begin with http:// or https://");
+        ensure!(
+            !parsed.authority().is_some_and(|authority| authority.as_str().contains('@')),
+            "{KEY} must hold no user name"
+        );
+        Ok(url)
+    }
+}
+
 impl LimitSettings {
     /// Bounds on one client request.
     ///

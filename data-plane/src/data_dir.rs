@@ -19,8 +19,16 @@ pub struct DataDir {
 #[derive(Debug, Error)]
 pub enum DataDirError {
     /// Two nodes must not write to one spool.
-    #[error("another process uses {0}: give each node a data directory of its own")]
+    #[error("another process uses {0}: give each node a data directory of its own with --data-dir")]
     InUse(PathBuf),
+    /// The directory cannot be made or written to.
+    #[error("{path} cannot be the data directory: {error}; choose another with --data-dir")]
+    Unusable {
+        /// The directory.
+        path: PathBuf,
+        /// What the operating system says.
+        error: io::Error,
+    },
     /// The disk.
     #[error("{path}: {error}")]
     Io {
@@ -38,14 +46,18 @@ impl DataDir {
     /// [`DataDirError`].
     pub fn open(path: &Path) -> Result<Self, DataDirError> {
         let failed = |error| DataDirError::Io { path: path.to_owned(), error };
-        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
+        let unusable = |error| DataDirError::Unusable { path: path.to_owned(), error };
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| {
+            let is_file = error.kind() == io::ErrorKind::AlreadyExists;
+            unusable(if is_file { io::Error::new(error.kind(), "it is a file") } else { error })
+        })?;
         let lock = OpenOptions::new()
             .write(true)
             .create(true)
             .truncate(false)
             .mode(0o600)
             .open(path.join("node.lock"))
-            .map_err(failed)?;
+            .map_err(unusable)?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(DataDirError::InUse(path.to_owned())),

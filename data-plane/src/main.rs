@@ -13,11 +13,11 @@ use mimalloc::MiMalloc;
 use shared::config::{Loaded, Loader};
 use shared::drain::{Tasks, termination_signal};
 use shared::health::Readiness;
-use shared::serve::{Limits, serve};
+use shared::serve::{Limits, listen, serve};
 use shared::telemetry::{self, Metrics};
 use tokio::time::{Instant, sleep};
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
@@ -37,13 +37,13 @@ struct Arguments {
     /// Settings file.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Where HTTP is served.
-    #[arg(long, value_name = "ADDRESS")]
+    /// Where HTTP is served [default: 0.0.0.0:8080]
+    #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
-    /// Where metrics are served; empty is off.
-    #[arg(long, value_name = "ADDRESS")]
+    /// Where metrics are served; empty is off [default: 127.0.0.1:8081]
+    #[arg(long, value_name = "ADDRESS:PORT")]
     metrics_listen: Option<String>,
-    /// Where the control plane serves gRPC.
+    /// Where the control plane serves gRPC [default: http://127.0.0.1:5001]
     #[arg(long, value_name = "URL")]
     control_url: Option<String>,
     /// The node token. The flag is visible to other users of the machine: prefer the file.
@@ -58,8 +58,8 @@ struct Arguments {
     /// Where the node keeps usage records that wait, and its last good config.
     #[arg(long, value_name = "DIRECTORY")]
     data_dir: Option<String>,
-    /// `text` or `json`.
-    #[arg(long, value_name = "FORMAT")]
+    /// How log lines are written [default: text]
+    #[arg(long, value_name = "text|json")]
     log_format: Option<String>,
     /// A level, or a list such as `info,data_plane=debug`.
     #[arg(long, value_name = "FILTER")]
@@ -100,9 +100,6 @@ fn start() -> Result<()> {
     let metrics = Metrics::new();
     logging.register(&metrics);
     let ended = runtime.block_on(run(settings, &metrics));
-    if let Err(failure) = &ended {
-        error!(error = format!("{failure:#}"), "the data plane ends");
-    }
     // What still blocks after the drain deadlines is not waited for.
     runtime.shutdown_background();
     ended
@@ -138,20 +135,19 @@ async fn run(settings: Settings, metrics: &Metrics) -> Result<()> {
     let (node, http) = (Tasks::new(), Tasks::new());
     let (delay, deadline) = (settings.server.drain_delay()?, settings.server.drain_deadline()?);
     let limits = settings.server.limits()?;
-    let address = settings.server.address();
-    let channel = channel(&settings.node.control_plane_url)?;
+    let channel = channel(settings.node.control_plane()?)?;
 
     // Taken before anything else starts: a port in use is the most frequent mistake.
-    let listener = shared::serve::listen(&address).await.with_context(|| format!("listen on {address}"))?;
-    if !settings.metrics.listen.is_empty() {
-        let address = &settings.metrics.listen;
-        let listener =
-            shared::serve::listen(address).await.with_context(|| format!("listen on {address} for metrics"))?;
+    let listener = listen("Server:Listen", "--listen", &settings.server.address()).await?;
+    let address = listener.local_addr()?;
+    let metrics_listen = settings.metrics.listen.trim();
+    if !metrics_listen.is_empty() {
+        let listener = listen("Metrics:Listen", "--metrics-listen", metrics_listen).await?;
         let limits = Limits { drain_deadline: Duration::ZERO, max_connections: 256, ..Limits::default() };
         node.spawn("metrics", serve("metrics", listener, metrics.router(), limits, node.clone()));
     }
     let data_plane = DataPlane::start(settings, channel, metrics, &readiness, &node).await?;
-    info!(address, "serving");
+    info!(%address, "serving");
     let router = data_plane.only_router().merge(readiness.router());
     http.spawn("http", serve("http", listener, router, limits, http.clone()));
 

@@ -5,21 +5,29 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use control_plane::store::groups::{self, StoredGroup};
 use control_plane::store::proxy_keys::{self, StoredProxyKey};
-use control_plane::store::{Actor, Page, Store};
+use control_plane::store::{Actor, Page, Store, StoreError};
 use fake_provider::FakeProvider;
 use serde_json::Map;
 use shared::crypto::{random_token, sha256};
-use shared::ids::new_id;
+use shared::ids::{Id, new_id};
 use shared::secret::{Secret, mask};
+use shared::serve::{reachable, who_else_reaches};
 use shared::snapshot::{
     BalancePolicy, Group, GroupPolicy, ProxyKey, UnsupportedParameters, UpstreamKey, UpstreamStream,
 };
+use tracing::info;
 
 const NAME: &str = "demo";
 const MODEL: &str = "demo-model";
+
+/// The upstream key of the demo's group, by which it is told from a group that someone else called so.
+const UPSTREAM_KEY: &str = "sk-fake-provider";
+
+/// The description of the demo's proxy key, likewise.
+const DESCRIPTION: &str = "Made by --demo at each start";
 
 /// The running demo.
 pub(crate) struct Demo {
@@ -27,45 +35,105 @@ pub(crate) struct Demo {
     key: Secret,
 }
 
-/// Starts the fake provider, and makes the group and the key anew: the provider's port and the key's value are those of this start.
-pub(crate) async fn start(store: &Store) -> Result<Demo> {
-    let provider = FakeProvider::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+/// With `wanted`, starts the fake provider, and makes the group and the key anew: the provider's port and the key's value are those
+/// of this start. Without, disables those of an earlier start: any process may have taken the port that the group names.
+pub(crate) async fn start_or_disable(store: &Store, wanted: bool) -> Result<Option<Demo>> {
     let actor = Actor { user_id: None, username: "--demo".to_owned(), client_ip: String::new() };
-    remove_earlier(store, &actor).await?;
-    groups::create(store, &group(&provider.base_url()), &actor).await?;
+    let earlier = Earlier::find(store).await?;
+    if !wanted {
+        if earlier.disable(store, &actor).await? {
+            info!("the group and the proxy key of an earlier --demo are disabled; --demo makes them anew");
+        }
+        return Ok(None);
+    }
+    earlier.remove(store, &actor).await?;
+    let provider = FakeProvider::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+    let group = group(&provider.base_url());
+    match groups::create(store, &group, &actor).await {
+        Err(StoreError::Taken { .. }) => bail!("there is a group called {NAME:?} that --demo did not make: rename it"),
+        made => made?,
+    };
     let value = format!("sk-demo-{}", random_token(24)?);
-    proxy_keys::create(store, &proxy_key(&value), &actor).await?;
-    Ok(Demo { provider, key: value.into() })
+    match proxy_keys::create(store, &proxy_key(&value, &group.group.id), &actor).await {
+        Err(StoreError::Taken { .. }) => {
+            bail!("there is a proxy key called {NAME:?} that --demo did not make: rename it")
+        }
+        made => made?,
+    };
+    Ok(Some(Demo { provider, key: value.into() }))
 }
 
-async fn remove_earlier(store: &Store, actor: &Actor) -> Result<()> {
-    let mut page = Page { limit: 200, cursor: None };
-    loop {
-        let listed = groups::list(store, &page).await?;
-        for stored in listed.items.iter().filter(|stored| &*stored.group.name == NAME) {
-            groups::delete(store, &stored.group.id, actor).await?;
+/// What earlier starts with `--demo` have left.
+struct Earlier {
+    groups: Vec<StoredGroup>,
+    keys: Vec<StoredProxyKey>,
+}
+
+impl Earlier {
+    async fn find(store: &Store) -> Result<Self> {
+        let mut earlier = Self { groups: Vec::new(), keys: Vec::new() };
+        let mut page = Page { limit: 200, cursor: None };
+        loop {
+            let listed = groups::list(store, &page).await?;
+            earlier.groups.extend(listed.items.into_iter().filter(is_demo_group));
+            page.cursor = listed.next_cursor;
+            if page.cursor.is_none() {
+                break;
+            }
         }
-        page.cursor = listed.next_cursor;
-        if page.cursor.is_none() {
-            break;
+        loop {
+            let listed = proxy_keys::list(store, &page).await?;
+            earlier.keys.extend(listed.items.into_iter().filter(is_demo_key));
+            page.cursor = listed.next_cursor;
+            if page.cursor.is_none() {
+                return Ok(earlier);
+            }
         }
     }
-    loop {
-        let listed = proxy_keys::list(store, &page).await?;
-        for stored in listed.items.iter().filter(|stored| &*stored.key.name == NAME) {
+
+    async fn remove(&self, store: &Store, actor: &Actor) -> Result<()> {
+        for stored in &self.keys {
             proxy_keys::delete(store, &stored.key.id, actor).await?;
         }
-        page.cursor = listed.next_cursor;
-        if page.cursor.is_none() {
-            return Ok(());
+        for stored in &self.groups {
+            groups::delete(store, &stored.group.id, actor).await?;
         }
+        Ok(())
     }
+
+    /// Says whether there was anything to disable.
+    async fn disable(self, store: &Store, actor: &Actor) -> Result<bool> {
+        let mut changed = false;
+        for mut stored in self.groups.into_iter().filter(|stored| stored.group.enabled) {
+            stored.group.enabled = false;
+            groups::replace(store, &stored, actor).await?;
+            changed = true;
+        }
+        for mut stored in self.keys.into_iter().filter(|stored| stored.key.enabled) {
+            stored.key.enabled = false;
+            proxy_keys::replace(store, &stored, actor).await?;
+            changed = true;
+        }
+        Ok(changed)
+    }
+}
+
+fn is_demo_group(stored: &StoredGroup) -> bool {
+    let group = &stored.group;
+    &*group.name == NAME && group.upstream_keys.iter().any(|key| key.secret.expose() == UPSTREAM_KEY)
+}
+
+fn is_demo_key(stored: &StoredProxyKey) -> bool {
+    &*stored.key.name == NAME && stored.description.as_deref() == Some(DESCRIPTION)
 }
 
 fn group(base_url: &str) -> StoredGroup {
-    let secret = "sk-fake-provider";
-    let upstream_key =
-        UpstreamKey { id: new_id().into(), masked: mask(secret).into(), secret: secret.into(), enabled: true };
+    let upstream_key = UpstreamKey {
+        id: new_id().into(),
+        masked: mask(UPSTREAM_KEY).into(),
+        secret: UPSTREAM_KEY.into(),
+        enabled: true,
+    };
     StoredGroup {
         group: Group {
             id: new_id().into(),
@@ -98,14 +166,14 @@ fn group(base_url: &str) -> StoredGroup {
     }
 }
 
-fn proxy_key(value: &str) -> StoredProxyKey {
+fn proxy_key(value: &str, group: &Id) -> StoredProxyKey {
     StoredProxyKey {
         key: ProxyKey {
             id: new_id().into(),
             name: NAME.into(),
             digest: sha256(value.as_bytes()),
             enabled: true,
-            allowed_groups: Vec::new(),
+            allowed_groups: vec![Arc::clone(group)],
             allowed_models: Vec::new(),
             group_policy: GroupPolicy::default(),
             group_weights: BTreeMap::new(),
@@ -115,7 +183,7 @@ fn proxy_key(value: &str) -> StoredProxyKey {
             expires_at_ms: None,
         },
         masked: mask(value),
-        description: Some("Made by --demo at each start".to_owned()),
+        description: Some(DESCRIPTION.to_owned()),
         usage_count: 0,
         last_used_at: None,
         created_at: 0,
@@ -126,8 +194,9 @@ fn proxy_key(value: &str) -> StoredProxyKey {
 impl Demo {
     /// What to try, as it works when it is pasted.
     pub(crate) fn instructions(&self, http: SocketAddr) -> String {
+        let (http, others) = (reachable(http), who_else_reaches(http));
         format!(
-            "Demo: a fake provider answers for the model \"{MODEL}\". Try it:\n\n  \
+            "Demo: a fake provider answers for the model \"{MODEL}\". Try it{others}:\n\n  \
              curl http://{http}/v1/chat/completions -H 'authorization: Bearer {}' -H 'content-type: application/json' \
              -d '{{\"model\":\"{MODEL}\",\"messages\":[{{\"role\":\"user\",\"content\":\"Hello\"}}]}}'\n",
             self.key.expose()

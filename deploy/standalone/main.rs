@@ -3,7 +3,7 @@
 mod demo;
 mod in_process;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,11 +18,10 @@ use data_plane::app::DataPlane;
 use shared::config::Loader;
 use shared::drain::{Tasks, termination_signal};
 use shared::health::Readiness;
-use shared::serve::{Limits, serve};
+use shared::serve::{Limits, listen, reachable, serve, who_else_reaches};
 use shared::telemetry::{self, Metrics};
-use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -51,7 +50,7 @@ struct Arguments {
     /// sqlite://, mysql:// or postgres:// [default: SQLite in the data directory]
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,
-    /// How log lines are written [default: text]
+    /// How log lines are written; with json, what is shown once at a first start goes to stderr [default: text]
     #[arg(long, value_name = "text|json")]
     log_format: Option<String>,
     /// A level, or a list such as info,data_plane=debug [default: info]
@@ -93,9 +92,6 @@ fn start() -> Result<()> {
     let metrics = Metrics::new();
     logging.register(&metrics);
     let ended = runtime.block_on(run(settings, demo, &metrics));
-    if let Err(failure) = &ended {
-        error!(error = format!("{failure:#}"), "the gateway ends");
-    }
     // What still blocks after the drain deadlines is not waited for.
     runtime.shutdown_background();
     ended
@@ -113,9 +109,12 @@ fn settings(arguments: Arguments) -> Result<Settings> {
         log_format: arguments.log_format,
         log_filter: arguments.log_filter,
     };
-    let control = control_plane::Settings::load(&flags, std::env::vars())?;
+    let loader = Loader::new::<control_plane::Settings>(control_plane::config::ELSEWHERE);
+    let loader = loader.suggesting::<data_plane::config::Settings>();
+    let control = flags.apply(loader, std::env::vars())?.load::<control_plane::Settings>()?;
     let loader = Loader::new::<data_plane::config::Settings>(data_plane::config::ELSEWHERE);
     let mut node = flags.apply(loader, std::env::vars())?.load::<data_plane::config::Settings>()?.settings;
+    node.node.control_plane_url = String::from("in this process");
     node.data_directory = control.settings.data_directory.join("node").display().to_string();
     Ok(Settings { control: control.settings, node, without_effect: control.without_effect })
 }
@@ -125,30 +124,31 @@ async fn run(settings: Settings, demo: bool, metrics: &Metrics) -> Result<()> {
     let readiness = Readiness::new(VERSION);
     let (http, node_tasks, control_tasks) = (Tasks::new(), Tasks::new(), Tasks::new());
     let (delay, limits) = (settings.server.drain_delay()?, settings.server.limits()?);
-    let deadline = limits.drain_deadline;
+    let (deadline, log_format) = (limits.drain_deadline, settings.log.format);
 
     // Taken before anything else starts: a port in use is the most frequent mistake.
-    let listener = listen("Server:Listen", &settings.server.address()).await?;
-    let address = reachable(listener.local_addr()?);
+    let listener = listen("Server:Listen", "--listen", &settings.server.address()).await?;
+    let address = listener.local_addr()?;
     let metrics_listen = settings.metrics.listen.trim().to_owned();
     if !metrics_listen.is_empty() {
-        let listener = listen("Metrics:Listen", &metrics_listen).await?;
+        let listener = listen("Metrics:Listen", "--metrics-listen", &metrics_listen).await?;
         let limits = Limits { drain_deadline: Duration::ZERO, max_connections: 256, ..Limits::default() };
         control_tasks.spawn("metrics", serve("metrics", listener, metrics.router(), limits, control_tasks.clone()));
     }
 
     let control = ControlPlane::start(settings, metrics, &readiness, &control_tasks).await?;
+    // Before the node learns of the config: what an earlier `--demo` left may point to a port that is no longer ours.
+    let demo = demo::start_or_disable(control.store(), demo).await.context("demo")?;
     let channel = in_process::channel(control.grpc(), &control_tasks);
     node.node.token = control.node_token().clone();
     let data_plane = DataPlane::start(node, channel, metrics, &readiness, &node_tasks).await?;
     let router = control.router().merge(data_plane.router()).merge(readiness.router());
     let router = router.fallback_service(web::fallback());
     if let Some(admin) = control.initial_admin() {
-        say(&first_start(admin, address));
+        telemetry::announce(log_format, &first_start(admin, address));
     }
-    let demo = if demo { Some(demo::start(control.store()).await.context("demo")?) } else { None };
     if let Some(demo) = &demo {
-        say(&demo.instructions(address));
+        telemetry::announce(log_format, &demo.instructions(address));
     }
     http.spawn("http", serve("http", listener, router, limits, http.clone()));
     info!(version = VERSION, http = %address, "serving");
@@ -170,30 +170,17 @@ async fn run(settings: Settings, demo: bool, metrics: &Metrics) -> Result<()> {
     Ok(())
 }
 
-async fn listen(key: &'static str, address: &str) -> Result<TcpListener> {
-    shared::serve::listen(address).await.with_context(|| format!("{key} {address}"))
-}
-
-/// An address that can be connected to from this machine.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    let ip = if address.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { address.ip() };
-    SocketAddr::new(ip, address.port())
-}
-
 /// What the operator needs after a first start, shown once and never logged.
 fn first_start(admin: &InitialAdmin, http: SocketAddr) -> String {
     let InitialAdmin { username, password } = admin;
     format!(
         "\nFirst start: an admin was made. The password is shown this once.\n\
          \n  username: {username}\n  password: {}\n\n\
-         Next: open http://{http}/ , or follow \"Serve your first application\" in the README.\n",
-        password.expose()
+         Next: open http://{}/{}\nor follow \"Serve your first application\" in the README.\n",
+        password.expose(),
+        reachable(http),
+        who_else_reaches(http)
     )
-}
-
-#[expect(clippy::print_stdout, reason = "secrets that are shown once go to the terminal and never to the log")]
-fn say(text: &str) {
-    println!("{text}");
 }
 
 #[expect(clippy::print_stderr, reason = "why the program ends, where logging may not run")]

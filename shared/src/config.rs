@@ -3,7 +3,7 @@
 //! A program describes its settings as a struct whose fields serialise in `PascalCase` and have defaults: that struct is the
 //! list of known keys. Keys are written `Section:Key` here, nested objects in the file's `OrchestrationApi` object, and
 //! `OrchestrationApi__Section__Key` in the environment. Upper and lower case are the same. A key that no one knows is an error
-//! which names the nearest known one.
+//! which names the one that it nearly is.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use thiserror::Error;
+
+mod nearest;
 
 /// The object of the file, and the prefix in the environment, that hold the settings.
 const ROOT: &str = "OrchestrationApi";
@@ -69,14 +71,14 @@ pub enum ConfigError {
         error: serde_json::Error,
     },
     /// No program knows this key.
-    #[error("{origin}: unknown setting {key:?}; did you mean {nearest:?}?")]
+    #[error("{origin}: unknown setting {key:?}{}", did_you_mean(.nearest))]
     UnknownKey {
         /// Where it stands.
         origin: Source,
         /// The key as given.
         key: String,
-        /// The known key that is most like it.
-        nearest: String,
+        /// Known keys that it nearly is; none where none is near.
+        nearest: Vec<String>,
     },
     /// The value has the wrong type.
     #[error("{origin}: {key} must be {expected}, not {given:?}")]
@@ -91,8 +93,23 @@ pub enum ConfigError {
         given: String,
     },
     /// The settings do not fit the program, for example a number out of range.
-    #[error("settings: {0}")]
-    Shape(serde_json::Error),
+    #[error("{key}: {error}")]
+    Shape {
+        /// The key.
+        key: String,
+        /// What is wrong.
+        error: serde_json::Error,
+    },
+}
+
+/// `; did you mean "A", "B" or "C"?`
+fn did_you_mean(nearest: &[String]) -> String {
+    let quoted: Vec<_> = nearest.iter().map(|key| format!("{key:?}")).collect();
+    match quoted.as_slice() {
+        [] => String::new(),
+        [one] => format!("; did you mean {one}?"),
+        [first @ .., last] => format!("; did you mean {} or {last}?", first.join(", ")),
+    }
 }
 
 /// Settings, and what was given without having an effect.
@@ -100,7 +117,7 @@ pub enum ConfigError {
 pub struct Loaded<T> {
     /// The settings.
     pub settings: T,
-    /// Keys of the original program that mean nothing here, with their source: to be logged as a warning.
+    /// What is given and not read, with its source and, where it stands in the wrong place, the right one: to be logged as a warning.
     pub without_effect: Vec<String>,
 }
 
@@ -109,6 +126,8 @@ pub struct Loaded<T> {
 pub struct Loader {
     /// Every known key as its path, with an example value that tells its type.
     known: Vec<(String, Value)>,
+    /// Keys of another program in the same process.
+    neighbours: Vec<(String, Value)>,
     /// Sections of another program that may share the file.
     elsewhere: &'static [&'static str],
     values: Map<String, Value>,
@@ -120,10 +139,18 @@ impl Loader {
     pub fn new<T: Serialize + Default>(elsewhere: &'static [&'static str]) -> Self {
         let mut known = Vec::new();
         collect_known("", &serde_json::to_value(T::default()).unwrap_or_default(), &mut known);
-        Self { known, elsewhere, values: Map::new(), without_effect: Vec::new() }
+        Self { known, neighbours: Vec::new(), elsewhere, values: Map::new(), without_effect: Vec::new() }
     }
 
-    /// Adds the `OrchestrationApi` object of a JSON file; its other objects belong to other programs.
+    /// Suggests keys of `T` too. They belong to another program that reads them itself.
+    #[must_use]
+    pub fn suggesting<T: Serialize + Default>(mut self) -> Self {
+        collect_known("", &serde_json::to_value(T::default()).unwrap_or_default(), &mut self.neighbours);
+        self
+    }
+
+    /// Adds the `OrchestrationApi` object of a JSON file; its other objects belong to other programs, and are reported where they
+    /// have the name of one of ours.
     ///
     /// # Errors
     /// [`ConfigError`] when the file cannot be read or holds an unknown key or a value of the wrong type.
@@ -132,16 +159,23 @@ impl Loader {
         let document: Value = serde_json::from_str(text.trim_start_matches('\u{feff}'))
             .map_err(|error| ConfigError::Json { path: path.to_owned(), error })?;
         let source = Source::File(path.to_owned());
-        let root = document.as_object().and_then(|document| {
-            document.iter().find(|(name, _)| name.eq_ignore_ascii_case(ROOT)).map(|(_, section)| section)
-        });
-        if let Some(root) = root {
-            self.walk(&source, "", root)?;
+        for (name, section) in document.as_object().into_iter().flatten() {
+            if name.eq_ignore_ascii_case(ROOT) {
+                self.walk(&source, "", section)?;
+            } else if self.is_section(name) {
+                self.without_effect.push(format!("{name} ({source}): move it into the object {ROOT:?}"));
+            }
         }
         Ok(self)
     }
 
-    /// Adds variables whose name starts with `OrchestrationApi__`.
+    /// Whether a key of ours, or of the program that shares the file, begins with `name`.
+    fn is_section(&self, name: &str) -> bool {
+        let first = |key: &str| key.split(':').next().is_some_and(|section| section.eq_ignore_ascii_case(name));
+        self.known.iter().any(|(key, _)| first(key)) || self.elsewhere.iter().any(|section| first(section))
+    }
+
+    /// Adds variables whose name starts with `OrchestrationApi__`, in any case. One that only nearly does is reported.
     ///
     /// # Errors
     /// [`ConfigError`] for an unknown key or a value of the wrong type.
@@ -151,6 +185,8 @@ impl Loader {
             if root.eq_ignore_ascii_case(ROOT) {
                 let key = key.replace("__", ":");
                 self.set(&Source::Environment(name.clone()), &key, Value::String(value))?;
+            } else if root.replace(['_', '-'], "").eq_ignore_ascii_case(ROOT) {
+                self.without_effect.push(format!("{name} (environment): write {ROOT}__{key}"));
             }
         }
         Ok(self)
@@ -172,8 +208,26 @@ impl Loader {
     /// # Errors
     /// [`ConfigError::Shape`] when a value is out of range for its field.
     pub fn load<T: DeserializeOwned>(self) -> Result<Loaded<T>, ConfigError> {
-        let settings = serde_json::from_value(Value::Object(self.values)).map_err(ConfigError::Shape)?;
-        Ok(Loaded { settings, without_effect: self.without_effect })
+        match serde_json::from_value(Value::Object(self.values.clone())) {
+            Ok(settings) => Ok(Loaded { settings, without_effect: self.without_effect }),
+            Err(error) => {
+                let (key, error) = self.blame::<T>().unwrap_or_else(|| ("settings".to_owned(), error));
+                Err(ConfigError::Shape { key, error })
+            }
+        }
+    }
+
+    /// The value that does not fit, which the parser does not tell: the first that does not fit alone.
+    fn blame<T: DeserializeOwned>(&self) -> Option<(String, serde_json::Error)> {
+        self.known.iter().find_map(|(key, _)| {
+            let value = key.split(':').try_fold(None, |section: Option<&Value>, name| {
+                Some(Some(section.map_or_else(|| self.values.get(name), |section| section.get(name))?))
+            })??;
+            let alone =
+                key.rsplit(':').fold(value.clone(), |value, name| Map::from_iter([(name.to_owned(), value)]).into());
+            let error = serde_json::from_value::<T>(alone).err()?;
+            Some((key.clone(), error))
+        })
     }
 
     fn walk(&mut self, source: &Source, prefix: &str, value: &Value) -> Result<(), ConfigError> {
@@ -216,16 +270,8 @@ impl Loader {
             self.without_effect.push(format!("{key} ({source})"));
             return Ok(());
         }
-        let wanted = key.to_ascii_lowercase();
-        let nearest = self
-            .known
-            .iter()
-            .max_by(|(left, _), (right, _)| {
-                let likeness = |known: &str| strsim::jaro_winkler(&wanted, &known.to_ascii_lowercase());
-                likeness(left).total_cmp(&likeness(right))
-            })
-            .map(|(known, _)| known.clone())
-            .unwrap_or_default();
+        let known = self.known.iter().chain(&self.neighbours).map(|(known, _)| known.as_str());
+        let nearest = nearest::nearest(key, known, self.elsewhere);
         Err(ConfigError::UnknownKey { origin: source.clone(), key: key.to_owned(), nearest })
     }
 }

@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -16,7 +16,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs, lookup_host};
+use thiserror::Error;
+use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower::Service as _;
@@ -50,11 +51,60 @@ impl Default for Limits {
 /// in a connection that is not there.
 const BACKLOG: u32 = 4096;
 
-/// Listens on `address`, a host and port, with a queue that a burst of connections fits into.
+/// Why a listener could not be had. Texts name the setting, and what to do.
+#[derive(Debug, Error)]
+pub enum ListenError {
+    /// No address with a port.
+    #[error("{setting} is {address:?}: it must be ADDRESS:PORT, such as 127.0.0.1:5000 or 0.0.0.0:5000")]
+    Form {
+        /// The setting and its flag.
+        setting: &'static str,
+        /// As given.
+        address: String,
+    },
+    /// Another process listens there.
+    #[error("{setting}: {address} is in use: another copy may be running; choose another with {flag}")]
+    InUse {
+        /// The setting.
+        setting: &'static str,
+        /// The address.
+        address: String,
+        /// The flag of the setting.
+        flag: &'static str,
+    },
+    /// The name cannot be resolved, or the system does not let us listen there.
+    #[error("{setting}: cannot listen on {address}: {error}")]
+    Other {
+        /// The setting.
+        setting: &'static str,
+        /// The address.
+        address: String,
+        /// What the system says.
+        error: io::Error,
+    },
+}
+
+/// Listens on `address`, a host and port, with a queue that a burst of connections fits into. `setting` is where the address comes
+/// from, and `flag` the command-line flag for it.
 ///
 /// # Errors
-/// When the address cannot be resolved, or is taken.
-pub async fn listen(address: impl ToSocketAddrs) -> io::Result<TcpListener> {
+/// [`ListenError`].
+pub async fn listen(setting: &'static str, flag: &'static str, address: &str) -> Result<TcpListener, ListenError> {
+    let address = address.trim();
+    let has_port = address.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    if !has_port {
+        return Err(ListenError::Form { setting, address: address.to_owned() });
+    }
+    listen_on(address).await.map_err(|error| {
+        let address = address.to_owned();
+        match error.kind() {
+            io::ErrorKind::AddrInUse => ListenError::InUse { setting, address, flag },
+            _ => ListenError::Other { setting, address, error },
+        }
+    })
+}
+
+async fn listen_on(address: &str) -> io::Result<TcpListener> {
     let mut failure = io::Error::new(io::ErrorKind::InvalidInput, "the address names no host");
     for address in lookup_host(address).await? {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
@@ -65,6 +115,17 @@ pub async fn listen(address: impl ToSocketAddrs) -> io::Result<TcpListener> {
         }
     }
     Err(failure)
+}
+
+/// An address that reaches, from this machine, a listener on `listening`.
+pub fn reachable(listening: SocketAddr) -> SocketAddr {
+    let ip = if listening.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { listening.ip() };
+    SocketAddr::new(ip, listening.port())
+}
+
+/// What people are to know of a listener on `listening` beside the URL that reaches it: empty, or words in brackets after a space.
+pub fn who_else_reaches(listening: SocketAddr) -> &'static str {
+    if listening.ip().is_unspecified() { " (served on all addresses of this machine)" } else { "" }
 }
 
 /// After the drain deadline, for answers still under way to end with an error in place of nothing.
@@ -165,3 +226,6 @@ async fn accept(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -88,11 +88,21 @@ pub fn init(format: LogFormat, filter: &str) -> Result<Logging, InitError> {
     Ok(logging)
 }
 
+/// Shows people what they are to see once and the log must not hold, such as a password that was made: on stdout, or on stderr where
+/// stdout holds one JSON object a line.
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "goes to the terminal and never to the log")]
+pub fn announce(format: LogFormat, text: &str) {
+    match format {
+        LogFormat::Text => println!("{text}"),
+        LogFormat::Json => eprintln!("{text}"),
+    }
+}
+
 /// Why logging could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum InitError {
     /// The log filter cannot be read.
-    #[error("the log filter cannot be read: {0}")]
+    #[error("Log:Filter (--log-filter) cannot be read: {0}")]
     Filter(#[from] tracing_subscriber::filter::ParseError),
     /// Another part of the program has set up logging.
     #[error(transparent)]

@@ -22,6 +22,7 @@ mod promises_load;
 mod promises_security;
 mod promises_start;
 mod promises_usage;
+mod starts;
 mod support;
 mod usage;
 mod wire;

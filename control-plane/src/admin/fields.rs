@@ -9,6 +9,9 @@ use crate::error::{ApiError, FieldError, camel_case};
 /// Marks a mask. A secret that holds it cannot be told from one.
 pub(crate) const MASK_MARK: &str = "****";
 
+/// 2001-01-01, epoch milliseconds: a number below it is meant in another unit, most likely in seconds.
+const EARLIEST_MS: i64 = 978_307_200_000;
+
 /// A field that a request may hold.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Known {
@@ -221,7 +224,11 @@ impl Fields {
             Value::String(text) => text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond),
             number => whole(number),
         };
-        if time.is_none_or(|time| time <= 0) {
+        if let (Value::Number(_), Some(seconds @ 1..EARLIEST_MS)) = (&value, time) {
+            let milliseconds = seconds * 1000;
+            let hint = if milliseconds < EARLIEST_MS { String::new() } else { format!(": write {milliseconds}") };
+            self.error(name, format!("must be in milliseconds, and {seconds} is not{hint}"));
+        } else if time.is_none_or(|time| time <= 0) {
             self.error(name, "must be a time: epoch milliseconds, or a text such as 2027-01-31T12:00:00Z");
         }
         time

@@ -81,10 +81,14 @@ fn control_characters_and_long_texts_are_refused() {
 
 #[test]
 fn times_are_milliseconds_or_rfc_3339() {
-    for (given, wanted) in [(json!(1_000), 1_000), (json!("1970-01-01T00:00:01.5Z"), 1_500)] {
+    for (given, wanted) in [(json!(978_307_200_000_i64), 978_307_200_000), (json!("1970-01-01T00:00:01.5Z"), 1_500)] {
         assert_eq!(fields(json!({ "expiresAt": given })).time("expiresAt"), Some(wanted));
     }
     assert_eq!(fields(json!({ "expiresAt": null })).time("expiresAt"), None);
+    let mut seconds = fields(json!({ "expiresAt": 1_800_000_000 }));
+    seconds.time("expiresAt");
+    let told = errors(seconds)[0].1.clone();
+    assert!(told.contains("milliseconds") && told.contains("write 1800000000000"), "{told}");
 }
 
 /// The examples of RFC 7396, appendix A.

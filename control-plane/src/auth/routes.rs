@@ -94,6 +94,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         (status = 200, description = "Logged in", body = LoggedIn),
         (status = 400, description = "Fields are missing", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Wrong user name or password", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not sent as application/json", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "Too many wrong logins", body = Problem, content_type = "application/problem+json"),
     )
 )]

@@ -34,6 +34,30 @@ pub(super) fn url(database: &DatabaseSettings, data_directory: &Path) -> Result<
     }
 }
 
+/// What a message may say of where the database at `url` is: the file, or host and port. Never anything that may be a password.
+pub(crate) fn place(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once(':') else { return "database".to_owned() };
+    let rest = rest.strip_prefix("//").unwrap_or(rest);
+    let default_port = match scheme {
+        "sqlite" => return format!("database {rest}"),
+        "mysql" | "mariadb" => "3306",
+        "postgres" | "postgresql" => "5432",
+        _ => return "database".to_owned(),
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let server = match authority.rsplit_once('@') {
+        Some((_, server)) => server,
+        // The password holds a character that ends the authority: where it ends is not known.
+        None if rest.contains('@') => return "database".to_owned(),
+        None => authority,
+    };
+    match server.rsplit_once(':') {
+        Some((host, port)) if port.parse::<u16>().is_ok() => format!("database at {host}:{port}"),
+        None if !server.is_empty() => format!("database at {server}:{default_port}"),
+        _ => "database".to_owned(),
+    }
+}
+
 struct Dialect {
     scheme: &'static str,
     port: &'static str,

@@ -78,3 +78,20 @@ fn a_printed_settings_struct_shows_no_secret() {
     let shown = format!("{settings:?}") + &serde_json::to_string(&settings).unwrap();
     assert!(!shown.contains("correct-horse") && !shown.contains("hunter2"), "{shown}");
 }
+
+#[test]
+fn a_message_names_the_database_and_never_its_password() {
+    let cases = [
+        ("postgres://me:hunter2@db.internal:5433/orch", "database at db.internal:5433"),
+        ("mysql://me:hunter2@db.internal/orch?password=hunter2@x", "database at db.internal:3306"),
+        ("postgres://me:hun@ter2@[::1]:5432/orch", "database at [::1]:5432"),
+        ("mysql://me:hunter2/ter@db/orch", "database"),
+        ("mysql://root:hunter2/orch", "database"),
+        ("postgres://", "database"),
+        ("oracle://hunter2", "database"),
+        ("sqlite://data/x.db", "database data/x.db"),
+    ];
+    for (url, wanted) in cases {
+        assert_eq!(database_place(url), wanted, "{url}");
+    }
+}

@@ -55,3 +55,16 @@ fn a_damaged_file_stops_the_start() {
     let error = Secrets::load_or_create(directory.path(), GivenSecrets::default()).unwrap_err();
     assert!(matches!(error, SecretsError::Damaged { .. }));
 }
+
+#[test]
+fn a_data_directory_that_cannot_be_one_is_named_with_its_flag() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    fs::write(&file, "").unwrap();
+    let locked = directory.path().join("locked");
+    fs::create_dir_all(locked.join("secrets.lock")).unwrap();
+    for path in [file.clone(), file.join("below"), locked] {
+        let told = Secrets::load_or_create(&path, GivenSecrets::default()).unwrap_err().to_string();
+        assert!(told.contains(&path.display().to_string()) && told.contains("--data-dir"), "{told}");
+    }
+}

@@ -280,6 +280,18 @@ pub async fn list(store: &Store, page: &Page) -> Result<Listed<StoredGroup>, Sto
     Ok(Listed::of(groups, limit, |stored| stored.group.id.to_string()))
 }
 
+/// The id of the group that is called `name`.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn id_of(store: &Store, name: &str) -> Result<Option<String>, StoreError> {
+    let name = name.to_owned();
+    with_conn!(store, conn => {
+        let query = provider_groups::table.filter(provider_groups::group_name.eq(&name)).select(provider_groups::id);
+        Ok(query.first::<String>(conn).await.optional()?)
+    })
+}
+
 /// The group of this id.
 ///
 /// # Errors

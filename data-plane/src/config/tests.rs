@@ -60,3 +60,19 @@ fn the_token_comes_from_a_file_where_it_is_not_given() {
     node.token_file = String::new();
     assert!(node.token().unwrap_err().to_string().contains("Node:TokenFile"));
 }
+
+#[test]
+fn a_control_plane_that_cannot_be_reached_by_its_url_is_refused() {
+    let told = |url: &str| {
+        let node = NodeSettings { control_plane_url: url.to_owned(), ..NodeSettings::default() };
+        node.control_plane().map(str::to_owned).map_err(|error| error.to_string())
+    };
+    assert_eq!(told("http://10.0.0.1:5001"), Ok("http://10.0.0.1:5001".to_owned()));
+    assert_eq!(told(" https://control.example "), Ok("https://control.example".to_owned()));
+    let refused = told("127.0.0.1:5001").unwrap_err();
+    assert!(refused.contains("--control-url") && refused.contains("such as http://127.0.0.1:5001"), "{refused}");
+    for url in ["", "ftp://a:1", "http://", "http://a b", "http://me:hunter2@a:1"] {
+        assert!(told(url).unwrap_err().contains("Node:ControlPlaneUrl"), "{url}");
+    }
+    assert!(!told("http://me:hunter2@a:1").unwrap_err().contains("hunter2"));
+}

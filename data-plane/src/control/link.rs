@@ -1,5 +1,7 @@
 //! How this node speaks to the control plane.
 
+use std::sync::Arc;
+
 use shared::secret::Secret;
 use tonic::metadata::errors::InvalidMetadataValue;
 use tonic::metadata::{Ascii, MetadataValue};
@@ -18,6 +20,7 @@ const MAX_MESSAGE_BYTES: usize = 256 * 1024 * 1024;
 #[derive(Clone, Debug)]
 pub struct Link {
     channel: Channel,
+    url: Arc<str>,
     authorize: Authorize,
 }
 
@@ -26,14 +29,19 @@ pub struct Link {
 pub struct Authorize(MetadataValue<Ascii>);
 
 impl Link {
-    /// Speaks over `channel`, with `token`.
+    /// Speaks over `channel`, with `token`. `url` is where the channel leads, for the log.
     ///
     /// # Errors
     /// When the token holds characters that an HTTP header cannot carry.
-    pub fn new(channel: Channel, token: &Secret) -> Result<Self, InvalidMetadataValue> {
+    pub fn new(channel: Channel, url: &str, token: &Secret) -> Result<Self, InvalidMetadataValue> {
         let mut value = MetadataValue::try_from(format!("Bearer {}", token.expose()))?;
         value.set_sensitive(true);
-        Ok(Self { channel, authorize: Authorize(value) })
+        Ok(Self { channel, url: url.into(), authorize: Authorize(value) })
+    }
+
+    /// Where the control plane is.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     pub(crate) fn config(&self) -> ConfigServiceClient<InterceptedService<Channel, Authorize>> {

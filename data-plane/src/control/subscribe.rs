@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::SendTimeoutError;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Code, Status};
+use tonic::{Code, Response, Status};
 use tracing::{debug, error, info, warn};
 
 use super::apply::{Applier, Change, Refusal};
@@ -28,6 +28,9 @@ const OPEN_DEADLINE: Duration = Duration::from_secs(10);
 
 /// For one message to be taken by the connection.
 const SEND_DEADLINE: Duration = Duration::from_secs(10);
+
+/// A stream without a message counts as open after this long: a node that has the newest config is told nothing.
+const SETTLED: Duration = Duration::from_secs(1);
 
 /// How often the node says how busy it is.
 const LOAD_PERIOD: Duration = Duration::from_secs(1);
@@ -70,6 +73,10 @@ enum Ended {
     Closed,
     #[error("no answer within {0:?}")]
     Silent(Duration),
+    #[error(
+        "what answers there does not speak gRPC: a control plane does so on a port of its own, 5001 unless it is set otherwise"
+    )]
+    NotGrpc,
     #[error("a whole snapshot is needed")]
     WrongBase,
 }
@@ -114,11 +121,12 @@ impl Subscriber {
             Ended::WrongBase => {}
             error if failing => debug!(%error, "the control plane is unreachable"),
             Ended::Refused(status) if status.code() == Code::Unauthenticated => {
-                error!(error = status.message(), "the control plane refuses the node token");
+                error!(url = self.link.url(), error = status.message(), "the control plane refuses the node token");
             }
             error => {
                 let (version, _) = self.version();
-                warn!(%error, config_version = version, "the control plane is unreachable; the config in force stays");
+                let url = self.link.url();
+                warn!(url, %error, config_version = version, "the control plane is unreachable; the config in force stays");
             }
         }
     }
@@ -145,13 +153,14 @@ impl Subscriber {
         send(&to_control, ToControl::Hello(hello)).await?;
         let mut client = self.link.config();
         let answer = timeout(OPEN_DEADLINE, client.stream(ReceiverStream::new(receiver)));
-        let mut from_control = answer.await.map_err(|_| Ended::Silent(OPEN_DEADLINE))??.into_inner();
-        self.applier.connected(true);
-        if std::mem::take(failing) {
-            info!("the control plane is reachable again");
-        } else {
-            info!(config_version = version, "connected to the control plane");
+        let answer = answer.await.map_err(|_| Ended::Silent(OPEN_DEADLINE))??;
+        if !speaks_grpc(&answer) {
+            return Err(Ended::NotGrpc);
         }
+        let mut from_control = answer.into_inner();
+        let mut open = false;
+        let settled = sleep(SETTLED);
+        tokio::pin!(settled);
 
         for (_, state) in self.unsent.drain() {
             send(&to_control, ToControl::KeyState(state)).await?;
@@ -164,13 +173,29 @@ impl Subscriber {
                     let message = message?.ok_or(Ended::Closed)?;
                     // Only now is the stream known to work: a control plane may accept and then refuse.
                     backoff.reset();
+                    self.opened(&mut open, failing);
                     if let Some(message) = message.message {
                         self.handle(message, &to_control).await?;
                     }
                 }
                 Some(state) = self.key_states.recv() => send(&to_control, ToControl::KeyState(state)).await?,
+                () = &mut settled, if !open => self.opened(&mut open, failing),
                 _ = load.tick() => send(&to_control, ToControl::Load(self.load())).await?,
             }
+        }
+    }
+
+    /// Notes once that the stream is open.
+    fn opened(&self, open: &mut bool, failing: &mut bool) {
+        if std::mem::replace(open, true) {
+            return;
+        }
+        self.applier.connected(true);
+        let (url, (config_version, _)) = (self.link.url(), self.version());
+        if std::mem::take(failing) {
+            info!(url, config_version, "the control plane is reachable again");
+        } else {
+            info!(url, config_version, "connected to the control plane");
         }
     }
 
@@ -255,6 +280,12 @@ async fn send(to_control: &mpsc::Sender<pb::NodeMessage>, message: ToControl) ->
         SendTimeoutError::Timeout(_) => Ended::Silent(SEND_DEADLINE),
         SendTimeoutError::Closed(_) => Ended::Closed,
     })
+}
+
+/// Any web server answers a call, with a page that says that it knows no such path.
+fn speaks_grpc<T>(answer: &Response<T>) -> bool {
+    let kind = answer.metadata().get("content-type").and_then(|kind| kind.to_str().ok());
+    kind.is_some_and(|kind| kind.starts_with("application/grpc"))
 }
 
 /// Memory of this process; 0 where the operating system does not tell.

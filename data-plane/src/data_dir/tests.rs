@@ -20,3 +20,12 @@ fn the_id_stays() {
     assert!(!id.is_empty());
     assert_eq!(DataDir::open(root.path()).unwrap().node_id().unwrap(), id);
 }
+
+#[test]
+fn a_file_in_the_place_of_the_directory_is_named_with_the_flag() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    fs::write(&file, "").unwrap();
+    let told = DataDir::open(&file).unwrap_err().to_string();
+    assert!(told.contains("it is a file") && told.contains("--data-dir"), "{told}");
+}

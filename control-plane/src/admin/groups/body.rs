@@ -8,9 +8,9 @@ use axum::http::{HeaderName, HeaderValue};
 use serde_json::Value;
 use shared::ids::new_id;
 use shared::secret::Secret;
-use shared::snapshot::{BalancePolicy, Group, SnapshotError, validate_base_url, validate_group};
-use translation::vendor::{self, Vendor};
+use shared::snapshot::{BalancePolicy, Group, SnapshotError, validate_group};
 
+use super::endpoint::{read_base_url, read_vendor};
 use super::keys::{check_keys, read_keys};
 use super::proxy::{PROXY_FIELDS, read_proxy};
 use super::translating::{keep_agreeing, merge_rows, read_translating};
@@ -55,7 +55,6 @@ pub(super) const FIELDS: &[Known] = &[
 /// Longest name of a group or a model, in bytes.
 pub(super) const NAME_BYTES: usize = 128;
 pub(super) const MODEL_BYTES: usize = 256;
-const URL_BYTES: usize = 2048;
 /// Longest value of a header, in bytes.
 const HEADER_BYTES: usize = 8192;
 
@@ -76,11 +75,7 @@ pub(super) fn replacement(body: Value, existing: Option<&StoredGroup>) -> Result
 
     let name = fields.required_text("groupName", NAME_BYTES).trim().to_owned();
     let provider_type = fields.required_text("providerType", NAME_BYTES);
-    let vendor = vendor::by_name(&provider_type);
-    if vendor.is_none() && !provider_type.is_empty() {
-        let names: Vec<&str> = vendor::all().iter().map(|vendor| vendor.name).collect();
-        fields.error("providerType", format!("must be one of {}, not {provider_type:?}", names.join(", ")));
-    }
+    let vendor = read_vendor(&mut fields, &provider_type);
     let base_url = read_base_url(&mut fields, vendor);
     let upstream_keys = read_keys(&mut fields, group.map_or(&[], |group| group.upstream_keys.as_slice()));
     if let Some(vendor) = vendor.filter(|_| fields.is_fine()) {
@@ -181,27 +176,6 @@ fn is_stale(fields: &mut Fields, existing: Option<&StoredGroup>) -> bool {
     updated_at.is_some_and(|updated_at| updated_at.as_i64() != Some(existing.updated_at))
 }
 
-fn read_base_url(fields: &mut Fields, vendor: Option<&Vendor>) -> String {
-    let given = fields.text("baseUrl", URL_BYTES);
-    let given = given.map(|url| url.trim().trim_end_matches('/').to_owned()).filter(|url| !url.is_empty());
-    match (given, vendor.and_then(|vendor| vendor.base_url)) {
-        (Some(url), _) => {
-            if let Err(error) = validate_base_url(&url) {
-                let (field, problem) = place(error);
-                fields.error(&field, problem);
-            }
-            url
-        }
-        (None, Some(default)) => default.to_owned(),
-        (None, None) => {
-            let example = vendor.and_then(|vendor| vendor.base_url_example);
-            let example = example.map(|url| format!(", such as {url}")).unwrap_or_default();
-            fields.error("baseUrl", format!("is required for this providerType{example}"));
-            String::new()
-        }
-    }
-}
-
 fn read_aliases(fields: &mut Fields) -> BTreeMap<Arc<str>, Arc<str>> {
     let mut aliases = BTreeMap::new();
     for (alias, model) in fields.object("modelAliases").unwrap_or_default() {
@@ -277,7 +251,7 @@ fn arcs(texts: Vec<String>) -> Vec<Arc<str>> {
 }
 
 /// Where a problem of the model stands in the JSON.
-fn place(error: SnapshotError) -> (String, String) {
+pub(super) fn place(error: SnapshotError) -> (String, String) {
     match error {
         SnapshotError::Invalid { place, problem } => {
             let field = match place.as_str() {

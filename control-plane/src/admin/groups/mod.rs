@@ -1,6 +1,7 @@
 //! `/admin/groups`: provider accounts and pools.
 
 mod body;
+mod endpoint;
 mod keys;
 mod proxy;
 mod schema;
@@ -72,6 +73,7 @@ async fn list(
         (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "Viewers change nothing", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The name is taken", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not sent as application/json", body = Problem, content_type = "application/problem+json"),
     )
 )]
 async fn create(
@@ -126,6 +128,7 @@ async fn read(
         (status = 403, description = "Viewers change nothing", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is none", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The name is taken, or the group was changed meanwhile", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not sent as application/json", body = Problem, content_type = "application/problem+json"),
     )
 )]
 async fn replace(
@@ -157,6 +160,7 @@ async fn replace(
         (status = 403, description = "Viewers change nothing", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is none", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The name is taken, or the group was changed meanwhile", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not sent as application/json", body = Problem, content_type = "application/problem+json"),
     )
 )]
 async fn patch(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-/// What a write of a group sends, for the OpenAPI document. `body` reads it.
+/// A provider account or pool, as it is made or changed. Names in snake_case are taken too.
 #[derive(Debug, utoipa::ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct GroupBody {
@@ -14,7 +14,7 @@ pub struct GroupBody {
     /// The vendor: a `name` of `GET /admin/providers`, such as `openai`, `anthropic`, `gemini` or `openai_compatible`.
     #[schema(example = "openai")]
     pub provider_type: String,
-    /// As the vendor's own SDK takes it (OpenAI's ends in `/v1`). Defaults to the vendor's, where it
+    /// As the vendor's own SDK takes it (OpenAI's ends in `/v1`), without the path of an endpoint. Defaults to the vendor's, where it
     /// has one.
     #[schema(example = "https://api.openai.com/v1")]
     pub base_url: Option<String>,
@@ -35,19 +35,20 @@ pub struct GroupBody {
     /// Headers sent with each upstream request, over the gateway's own. The mask of a stored value keeps
     /// it; without the field all stay.
     pub headers: Option<BTreeMap<String, String>>,
-    /// `round_robin`, `random` or `least_used`.
+    /// How the group picks among its upstream keys: `round_robin`, `random` or `least_used`. Not in force yet: they are tried in their order.
     #[schema(default = "round_robin")]
     pub balance_policy: Option<String>,
-    /// Further attempts in this group after the first one failed.
+    /// Whether a request may go to this group after an attempt at this group or another has failed: 0 is no, any other number is once.
+    /// A request makes one further attempt at most, all groups together.
     #[schema(default = 3, maximum = 100)]
     pub retry_count: Option<u32>,
     /// Seconds of one attempt up to the first byte of the answer; may be a fraction.
     #[schema(default = 60)]
     pub timeout: Option<f64>,
-    /// Requests a minute; 0 is no limit. Also taken as `rpm`.
+    /// Requests a minute; 0 is no limit. Also taken as `rpm`. Not in force yet.
     #[schema(default = 0)]
     pub rpm_limit: Option<u32>,
-    /// Model that probes use.
+    /// Model that probes use. Not in force yet.
     pub test_model: Option<String>,
     /// The higher number goes first.
     #[schema(default = 0)]
@@ -81,7 +82,7 @@ pub struct GroupBody {
     /// date asks for the API before `v1`, with the deployment in the path). Without it, the vendor's default.
     #[schema(example = "2024-10-21", max_length = 64)]
     pub api_version: Option<String>,
-    /// Whether background probes cover it.
+    /// Whether background probes cover it. Not in force yet.
     #[schema(default = true)]
     pub health_check_enabled: Option<bool>,
     /// Switches stored upstream keys on and off, by id.

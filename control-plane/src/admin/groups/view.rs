@@ -39,16 +39,17 @@ pub struct GroupView {
     pub parameter_overrides: Map<String, Value>,
     /// Headers sent with each upstream request; values are masks.
     pub headers: BTreeMap<String, String>,
-    /// How the group picks among its upstream keys.
+    /// How the group picks among its upstream keys. Not in force yet: they are tried in their order.
     pub balance_policy: &'static str,
-    /// Further attempts in this group after the first one failed.
+    /// Whether a request may go to this group after an attempt at this group or another has failed: 0 is no, any other number is once.
+    /// A request makes one further attempt at most, all groups together.
     pub retry_count: u32,
     /// Seconds of one attempt up to the first byte of the answer.
     #[schema(value_type = f64)]
     pub timeout: Number,
-    /// Requests a minute; 0 is no limit.
+    /// Requests a minute; 0 is no limit. Not in force yet.
     pub rpm_limit: u32,
-    /// Model that probes use.
+    /// Model that probes use. Not in force yet.
     pub test_model: Option<String>,
     /// The higher number goes first.
     pub priority: i32,
@@ -69,7 +70,7 @@ pub struct GroupView {
     pub model_facts: Map<String, Value>,
     /// Version of the provider's API; null is the vendor's default.
     pub api_version: Option<String>,
-    /// Whether background probes cover it.
+    /// Whether background probes cover it. Not in force yet.
     pub health_check_enabled: bool,
     /// When it was made, epoch milliseconds.
     pub created_at: i64,

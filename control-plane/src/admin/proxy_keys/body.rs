@@ -139,19 +139,24 @@ pub(super) async fn check_groups(store: &Store, key: &ProxyKey, existing: Option
         existing.map(|key| key.allowed_groups.iter().chain(key.group_weights.keys()).collect()).unwrap_or_default();
     let allowed = key.allowed_groups.iter().enumerate().map(|(index, id)| (format!("allowedGroups[{index}]"), id));
     let weighted = key.group_weights.keys().map(|id| (format!("groupWeights[{id}]"), id));
-    let mut checked: BTreeMap<&Id, bool> = BTreeMap::new();
+    let mut checked: BTreeMap<&Id, Option<String>> = BTreeMap::new();
     let mut errors = Vec::new();
     for (field, id) in allowed.chain(weighted) {
         if known.contains(id) {
             continue;
         }
-        let exists = match checked.get(id) {
-            Some(exists) => *exists,
-            None => groups::get(store, id).await?.is_some(),
-        };
-        checked.insert(id, exists);
-        if !exists {
-            errors.push(FieldError::new(field, format!("{id:?} is the id of no group")));
+        if !checked.contains_key(id) {
+            let problem = match groups::get(store, id).await? {
+                Some(_) => None,
+                None => Some(match groups::id_of(store, id).await? {
+                    Some(named) => format!("{id:?} is the name of a group, and its id is wanted: {named:?}"),
+                    None => format!("{id:?} is the id of no group"),
+                }),
+            };
+            checked.insert(id, problem);
+        }
+        if let Some(Some(problem)) = checked.get(id) {
+            errors.push(FieldError::new(field, problem));
         }
     }
     if errors.is_empty() { Ok(()) } else { Err(ApiError::Invalid(errors)) }
@@ -240,7 +245,7 @@ fn arcs(texts: Option<Vec<String>>) -> Vec<Arc<str>> {
     texts.unwrap_or_default().into_iter().map(Into::into).collect()
 }
 
-/// What a write of a proxy key sends, for the OpenAPI document. `replacement` reads it.
+/// What clients authenticate with, as it is made or changed. Names in snake_case are taken too.
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct ProxyKeyBody {
@@ -258,18 +263,20 @@ pub struct ProxyKeyBody {
     pub allowed_groups: Option<Vec<String>>,
     /// Models it may use, as clients name them. Empty: all.
     pub allowed_models: Option<Vec<String>>,
-    /// `failover`, `round_robin`, `weighted`, `random` or `least_used`. Also taken as `groupBalancePolicy`.
+    /// How the key picks among groups that serve the model: `failover` (the highest priority first), `round_robin`, `weighted`, `random`
+    /// or `least_used`. Also taken as `groupBalancePolicy`. Not in force yet: each acts as `failover`.
     #[schema(default = "failover")]
     pub group_policy: Option<String>,
     /// Group id → weight, for `weighted`; a group that is missing weighs 1. A list of `{groupId, weight}` is taken too.
+    /// Not in force yet.
     pub group_weights: Option<BTreeMap<String, u32>>,
-    /// Requests a minute; 0 is no limit. Also taken as `rpm`.
+    /// Requests a minute; 0 is no limit. Also taken as `rpm`. Not in force yet.
     #[schema(default = 0, example = 100)]
     pub rpm_limit: Option<u32>,
-    /// Tokens a minute; 0 is no limit. Also taken as `tpm`.
+    /// Tokens a minute; 0 is no limit. Also taken as `tpm`. Not in force yet.
     #[schema(default = 0)]
     pub tpm_limit: Option<u64>,
-    /// Requests in flight; 0 is no limit. Also taken as `concurrency`.
+    /// Requests in flight; 0 is no limit. Also taken as `concurrency`. Not in force yet.
     #[schema(default = 0)]
     pub concurrency_limit: Option<u32>,
     /// When it stops to be valid: epoch milliseconds, or RFC 3339 text.

@@ -71,6 +71,7 @@ async fn list(
         (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "Viewers change nothing", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The name or the value is taken", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not sent as application/json", body = Problem, content_type = "application/problem+json"),
     )
 )]
 async fn create(
@@ -127,6 +128,7 @@ async fn read(
         (status = 403, description = "Viewers change nothing", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is none", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The name is taken, or the proxy key was changed meanwhile", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not sent as application/json", body = Problem, content_type = "application/problem+json"),
     )
 )]
 async fn replace(
@@ -159,6 +161,7 @@ async fn replace(
         (status = 403, description = "Viewers change nothing", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is none", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The name is taken, or the proxy key was changed meanwhile", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not sent as application/json", body = Problem, content_type = "application/problem+json"),
     )
 )]
 async fn patch(

@@ -29,15 +29,15 @@ pub struct ProxyKeyView {
     pub allowed_groups: Vec<String>,
     /// Models it may use, as clients name them. Empty: all.
     pub allowed_models: Vec<String>,
-    /// How the key picks among groups that serve the model.
+    /// How the key picks among groups that serve the model. Not in force yet: each acts as `failover`.
     pub group_policy: &'static str,
-    /// Group id → weight, for `weighted`.
+    /// Group id → weight, for `weighted`. Not in force yet.
     pub group_weights: BTreeMap<String, u32>,
-    /// Requests a minute; 0 is no limit.
+    /// Requests a minute; 0 is no limit. Not in force yet.
     pub rpm_limit: u32,
-    /// Tokens a minute; 0 is no limit.
+    /// Tokens a minute; 0 is no limit. Not in force yet.
     pub tpm_limit: u64,
-    /// Requests in flight; 0 is no limit.
+    /// Requests in flight; 0 is no limit. Not in force yet.
     pub concurrency_limit: u32,
     /// When it stops to be valid, epoch milliseconds.
     pub expires_at: Option<i64>,

@@ -102,6 +102,8 @@ async fn the_document_describes_every_route_and_swagger_shows_it() {
             operations.push(operation["operationId"].as_str().unwrap().to_owned());
             let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes()).unwrap();
             let answer = plane.call(method.clone(), &path.replace("{id}", "x"), "", &Value::Null).await;
+            let body = operation["requestBody"].is_object();
+            assert_eq!(operation["responses"]["415"].is_object(), body, "{method} {path}");
             let wanted =
                 if path == "/auth/login" { StatusCode::UNSUPPORTED_MEDIA_TYPE } else { StatusCode::UNAUTHORIZED };
             assert_eq!(answer.status, wanted, "{method} {path}");
@@ -117,6 +119,20 @@ async fn the_document_describes_every_route_and_swagger_shows_it() {
     let body = &document["components"]["schemas"]["GroupBody"]["properties"];
     for field in group("a").as_object().unwrap().keys() {
         assert!(body[field].is_object(), "{field} in {body}");
+    }
+
+    let schemas = &document["components"]["schemas"];
+    let stored = [
+        ("Group", &["rpmLimit", "balancePolicy", "testModel", "healthCheckEnabled"][..]),
+        ("ProxyKey", &["rpmLimit", "tpmLimit", "concurrencyLimit", "groupPolicy", "groupWeights"]),
+    ];
+    for (schema, fields) in stored {
+        for (kind, field) in ["Body", "View"].iter().flat_map(|kind| fields.iter().map(move |field| (kind, field))) {
+            let described = schemas[format!("{schema}{kind}")]["properties"][field]["description"].to_string();
+            assert!(described.contains("Not in force yet"), "{schema}{kind} {field}: {described}");
+        }
+        let described = schemas[format!("{schema}Body")]["description"].as_str().unwrap();
+        assert!(!described.contains("OpenAPI") && !described.contains("reads it"), "{described}");
     }
 
     let page = plane.get("/swagger/", "").await;

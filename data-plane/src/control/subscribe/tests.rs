@@ -1,9 +1,12 @@
+use axum::Router;
+use axum::http::StatusCode;
 use shared::health::Readiness;
+use shared::serve::{Limits, serve};
 use shared::telemetry::Metrics;
 
 use super::super::apply::ControlMetrics;
 use super::super::state::ConfigState;
-use super::super::tests::server::{LONG, NodeStream, TOKEN, TestServer};
+use super::super::tests::server::{LONG, NodeStream, TOKEN, TestServer, link_to};
 use super::*;
 
 fn group(id: &str) -> pb::Group {
@@ -60,6 +63,14 @@ struct Bench {
     metrics: Metrics,
     key_states: mpsc::Sender<pb::KeyState>,
     tasks: Tasks,
+}
+
+/// A node that is not started.
+fn subscriber(link: Link) -> Subscriber {
+    let (state, readiness, tasks) = (ConfigState::default(), Readiness::new("0.0.0"), Tasks::new());
+    let applier = Applier::new(state, &readiness, ControlMetrics::register(&Metrics::new()), tasks.clone());
+    let (_, learnt) = mpsc::channel(1);
+    Subscriber::new(link, Arc::new(Node::new("node-2")), applier, learnt, UsageState::default, tasks)
 }
 
 impl Bench {
@@ -264,5 +275,50 @@ async fn a_wrong_token_never_gets_config() {
     let accepted = timeout(Duration::from_millis(300), server.accept()).await;
     assert!(accepted.is_err());
     assert!(!bench.readiness.is_ready());
+    assert!(bench.tasks.drain("node", LONG).await);
+}
+
+/// The port of the admin API instead of the one for nodes.
+#[tokio::test]
+async fn a_port_that_serves_http_is_no_control_plane() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let link = link_to(listener.local_addr().unwrap(), TOKEN);
+    let (asked, mut calls) = mpsc::channel(64);
+    let page = move || {
+        let asked = asked.clone();
+        async move {
+            let _full = asked.try_send(());
+            (StatusCode::NOT_FOUND, "there is no such page")
+        }
+    };
+    let tasks = Tasks::new();
+    let router = Router::new().fallback(page);
+    tasks.spawn("http", serve("http", listener, router, Limits::default(), tasks.clone()));
+    let bench = Bench::start(link.clone());
+    let mut times = Vec::new();
+    for _ in 0..5 {
+        timeout(LONG, calls.recv()).await.unwrap().unwrap();
+        times.push(bench.metric("control_plane_connected"));
+    }
+    assert_eq!(times, ["0"; 5], "a web server is never taken for the control plane");
+
+    let mut subscriber = subscriber(link);
+    let (mut backoff, mut failing) = (Backoff::default(), false);
+    let Err(ended) = subscriber.session(&mut backoff, &mut failing).await;
+    assert!(ended.to_string().contains("5001"), "{ended}");
+    assert!(bench.tasks.drain("node", LONG).await);
+}
+
+#[tokio::test]
+async fn a_node_that_is_told_nothing_is_connected_all_the_same() {
+    let mut server = TestServer::start();
+    let bench = Bench::start(server.link(TOKEN));
+    let (_stream, _) = server.accept().await;
+    let connected = async {
+        while bench.metric("control_plane_connected") != "1" {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(LONG, connected).await.unwrap();
     assert!(bench.tasks.drain("node", LONG).await);
 }

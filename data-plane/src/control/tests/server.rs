@@ -88,8 +88,7 @@ impl TestServer {
     }
 
     pub(crate) fn link(&self, token: &str) -> Link {
-        let endpoint = Endpoint::from_shared(format!("http://{}", self.address)).unwrap();
-        Link::new(endpoint.connect_lazy(), &Secret::new(token)).unwrap()
+        link_to(self.address, token)
     }
 
     /// The next config stream that a node opens, and its Hello.
@@ -98,6 +97,13 @@ impl TestServer {
         let Some(ToControl::Hello(hello)) = stream.receive().await else { panic!("the first message is a Hello") };
         (stream, hello)
     }
+}
+
+/// A link to whatever listens on `address`.
+pub(crate) fn link_to(address: SocketAddr, token: &str) -> Link {
+    let url = format!("http://{address}");
+    let endpoint = Endpoint::from_shared(url.clone()).unwrap();
+    Link::new(endpoint.connect_lazy(), &url, &Secret::new(token)).unwrap()
 }
 
 impl Drop for TestServer {
