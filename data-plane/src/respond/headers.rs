@@ -39,20 +39,23 @@ const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-requ
 pub fn forward(upstream: &HeaderMap, client: &mut HeaderMap, key: &RoutedKey, format: Format) {
     let leaks = |value: &[u8]| key.leak.as_ref().is_some_and(|leak| leak.find(value).is_some());
     for (name, value) in upstream {
-        if leaks(value.as_bytes()) {
-            continue;
-        }
-        if FORWARDED.contains(name) || name.as_str().starts_with(RATE_LIMITS) {
-            client.append(name.clone(), value.clone());
-        } else if REQUEST_IDS.contains(name) {
-            client.entry(UPSTREAM_REQUEST_ID).or_insert_with(|| value.clone());
+        let copy = || (name.clone(), value.clone());
+        let (name, value) = if FORWARDED.contains(name) || name.as_str().starts_with(RATE_LIMITS) {
+            copy()
+        } else if REQUEST_IDS.contains(name) && !client.contains_key(UPSTREAM_REQUEST_ID) {
+            (UPSTREAM_REQUEST_ID, value.clone())
         } else if let Some(limit) = name.as_str().strip_prefix(ANTHROPIC_RATE_LIMITS) {
-            if format == Format::AnthropicMessages {
-                client.append(name.clone(), value.clone());
-            } else if let Some((name, value)) = openai_rate_limit(limit, value) {
-                // Gateways have made OpenAI's words everyone's.
-                client.append(name, value);
+            // Gateways have made OpenAI's words everyone's.
+            let own = format == Format::AnthropicMessages;
+            match if own { Some(copy()) } else { openai_rate_limit(limit, value) } {
+                Some(limit) => limit,
+                None => continue,
             }
+        } else {
+            continue;
+        };
+        if !leaks(value.as_bytes()) {
+            client.append(name, value);
         }
     }
 }
