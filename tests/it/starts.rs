@@ -24,6 +24,16 @@ async fn refusal(program: &mut Program) -> String {
     process.log()
 }
 
+/// Starts the program. Gives what it has said until it serves, which is the last of a start.
+async fn started(program: &mut Program) -> String {
+    program.start().await.unwrap();
+    let process = program.process().unwrap();
+    let said = wait::until("the program says that it serves", SOON, || {
+        Some(process.log()).filter(|log| log.contains("serving"))
+    });
+    said.await.unwrap()
+}
+
 /// Replaces the value of a flag.
 fn set(program: &mut Program, flag: &str, value: &str) {
     let arguments = &mut program.launch.arguments;
@@ -50,14 +60,13 @@ async fn the_demo_key_reaches_the_demo_alone_and_both_are_off_without_the_demo()
             program.launch.arguments.push("--demo".to_owned());
         }
         std::fs::remove_file(&program.launch.log).unwrap();
-        program.start().await.unwrap();
+        let log = started(program).await;
         let groups = bed.planes.admin.get("/admin/groups").await.unwrap();
         let keys = bed.planes.admin.get("/admin/proxy-keys").await.unwrap();
         let (group, key) = (named(&groups, "groupName", "demo"), named(&keys, "name", "demo"));
         assert_eq!((&group["enabled"], &key["enabled"]), (&json!(demo), &json!(demo)));
         assert_eq!(key["allowedGroups"], json!([group["id"]]));
         assert_eq!(named(&groups, "groupName", "fake")["enabled"], true);
-        let log = program.process().unwrap().log();
         assert_eq!(log.matches("of an earlier --demo are disabled").count(), usize::from(!demo), "{log}");
     }
     // A model of the other group does not exist for the demo's key.
@@ -112,8 +121,7 @@ async fn the_log_names_the_address_that_is_served() {
     let (_root, mut program) = prepared(standalone());
     let all = format!("0.0.0.0:{}", program.http.port());
     set(&mut program, "--listen", &all);
-    program.start().await.unwrap();
-    let log = program.process().unwrap().log();
+    let log = started(&mut program).await;
     assert!(log.contains(&format!("\"http\":\"{all}\"")), "{log}");
     assert!(log.contains(&format!("http://{}/ (served on all addresses", program.http)), "{log}");
 }
@@ -148,8 +156,7 @@ async fn stdout_holds_json_lines_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_data_plane_that_is_printed_starts_as_pasted() {
     let (_root, mut program) = prepared(split(0));
-    program.start().await.unwrap();
-    let log = program.process().unwrap().log();
+    let log = started(&mut program).await;
     let command = log.lines().find(|line| line.contains("--control-url")).unwrap().trim();
     let listen = harness::ports::free().unwrap();
     let mut node = program.launch.clone();
