@@ -47,7 +47,7 @@ impl Provider {
 
     /// The provider's own APIs.
     async fn provide(self: &Arc<Self>, parts: &Parts, body: Bytes, raw: &RawBytes) -> Result<Response<Answer>, Closed> {
-        let received = self.journal.receive(parts, &body);
+        let (number, received) = self.journal.receive(parts, &body);
         let ending = Ending::new(self, received);
         let route = route::find(parts);
         let key = match route.vendor.key(&parts.headers, parts.uri.query().unwrap_or_default()) {
@@ -92,7 +92,7 @@ impl Provider {
             model: &model,
             input: &input,
             script: &script,
-            number: self.journal.total(),
+            number,
         };
         match api(&call) {
             Ok(reply) => sender.send(reply, ending),

@@ -157,10 +157,11 @@ impl Journal {
         })
     }
 
-    pub(crate) fn receive(self: &Journal, parts: &Parts, body: &Bytes) -> Option<Arc<Received>> {
-        self.total.fetch_add(1, Ordering::Relaxed);
+    /// Takes a request. Gives its number, which no other has, and what is kept of it.
+    pub(crate) fn receive(self: &Journal, parts: &Parts, body: &Bytes) -> (u64, Option<Arc<Received>>) {
+        let number = self.total.fetch_add(1, Ordering::Relaxed) + 1;
         if self.capacity == 0 {
-            return None;
+            return (number, None);
         }
         let received = Arc::new(Received {
             method: parts.method.to_string(),
@@ -176,7 +177,7 @@ impl Journal {
             requests.pop_front();
         }
         requests.push_back(Arc::clone(&received));
-        Some(received)
+        (number, Some(received))
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<Arc<Received>>> {
