@@ -19,6 +19,7 @@ use crate::ir::{self, Dropped, Event, ProviderError, TranslateError, Usage};
 
 pub mod anthropic_messages;
 pub mod bedrock_converse;
+mod claude;
 pub mod embeddings;
 pub mod gemini_generate;
 pub mod openai_chat;

@@ -136,7 +136,7 @@ impl Tokens {
         state.token.as_ref().filter(|token| Instant::now() < token.ends_at).map(|token| token.header.clone())
     }
 
-    /// Why none can be had for now.
+    /// What the last try failed with, until another may be made.
     fn failed(&self) -> Option<GatewayError> {
         let state = self.state();
         state.failure.as_ref().filter(|(_, until)| Instant::now() < *until).map(|(why, _)| GatewayError::Token(why))

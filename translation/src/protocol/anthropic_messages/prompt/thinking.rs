@@ -4,6 +4,7 @@ use super::wire;
 use crate::facts::{ForcedTools, ModelFacts, Off, ThinkingForm};
 use crate::ir::{Dropped, Effort, Field, Reasoning, Request, Summary, Thinking};
 use crate::protocol::Format;
+use crate::protocol::claude::{budget_of, nearest, wanted};
 
 /// What the request says of thinking.
 #[derive(Debug, Default, PartialEq)]
@@ -59,18 +60,6 @@ pub(super) fn plan(
     };
     let plan = possible(plan, facts, situation, request, dropped);
     fit(plan, max_tokens, most, request, dropped)
-}
-
-/// What the client wants. Its own `thinking` goes before an effort.
-fn wanted(request: &Request, reasoning: &Reasoning, effort: Option<Effort>) -> Option<Thinking> {
-    if reasoning.thinking.is_some() {
-        return reasoning.thinking;
-    }
-    if reasoning.effort == Some(Effort::None) {
-        return Some(Thinking::Off);
-    }
-    // In Anthropic's own words an effort alone does not make a model think.
-    (effort.is_some() && request.origin != Format::AnthropicMessages).then_some(Thinking::Adaptive)
 }
 
 /// The models since 4.6 decide for themselves how long they think.
@@ -182,22 +171,5 @@ fn display(request: &Request, reasoning: &Reasoning) -> Option<&'static str> {
         // Clients of Anthropic's and of Gemini's say so if they want to see thoughts.
         None if matches!(request.origin, Format::AnthropicMessages | Format::GeminiGenerate) => None,
         _ => Some("summarized"),
-    }
-}
-
-/// The nearest effort. More than `high` stays more than that where there is a word for it.
-fn nearest(facts: &ModelFacts, effort: Effort) -> Option<Effort> {
-    let more =
-        effort == Effort::XHigh && !facts.efforts.contains(&Effort::XHigh) && facts.efforts.contains(&Effort::Max);
-    if more { Some(Effort::Max) } else { facts.nearest_effort(effort) }
-}
-
-fn budget_of(effort: Effort) -> u64 {
-    match effort {
-        Effort::None | Effort::Minimal => 1024,
-        Effort::Low => 2048,
-        Effort::Medium => 10_000,
-        Effort::High => 16_384,
-        Effort::XHigh | Effort::Max => 32_768,
     }
 }

@@ -7,6 +7,7 @@ use super::super::maker::Maker;
 use crate::facts::{ForcedTools, ModelFacts, Off, ThinkingForm};
 use crate::ir::{Dropped, Effort, Field, Reasoning, Request, Summary, Thinking};
 use crate::protocol::Format;
+use crate::protocol::claude::{budget_of, nearest, wanted};
 
 /// What the request says of thinking.
 #[derive(Debug, Default, PartialEq)]
@@ -131,7 +132,7 @@ fn others(
     let wanted = match (reasoning.thinking, reasoning.effort) {
         (Some(Thinking::Off), _) => Some(Effort::None),
         (_, Some(effort)) => Some(effort),
-        (Some(Thinking::Budget(tokens)), None) => Some(effort_of(tokens)),
+        (Some(Thinking::Budget(tokens)), None) => Some(Effort::of_budget(tokens)),
         (Some(Thinking::Adaptive), None) => Some(Effort::Medium),
         (None, None) => None,
     };
@@ -149,17 +150,6 @@ fn others(
     Plan { effort, ..Plan::default() }
 }
 
-fn wanted(request: &Request, reasoning: &Reasoning, effort: Option<Effort>) -> Option<Thinking> {
-    if reasoning.thinking.is_some() {
-        return reasoning.thinking;
-    }
-    if reasoning.effort == Some(Effort::None) {
-        return Some(Thinking::Off);
-    }
-    // In Anthropic's own words an effort alone does not make a model think.
-    (effort.is_some() && request.origin != Format::AnthropicMessages).then_some(Thinking::Adaptive)
-}
-
 /// The models since 4.6 decide for themselves how long they think.
 fn adaptive(
     request: &Request,
@@ -174,7 +164,7 @@ fn adaptive(
     let native = effort.and_then(|effort| nearest(facts, effort));
     match wanted {
         Some(Thinking::Adaptive) => on(native),
-        Some(Thinking::Budget(tokens)) => on(native.or_else(|| nearest(facts, effort_of(tokens)))),
+        Some(Thinking::Budget(tokens)) => on(native.or_else(|| nearest(facts, Effort::of_budget(tokens)))),
         Some(Thinking::Off) => off(facts, native),
         // It thinks anyway, and the client asks to be shown.
         None if facts.thinks_by_default && reasoning.summary.is_some() => on(native),
@@ -252,30 +242,5 @@ fn display(request: &Request, reasoning: &Reasoning) -> Option<&'static str> {
         // Anthropic's own clients have said what they want.
         None if request.origin == Format::AnthropicMessages => None,
         _ => Some("summarized"),
-    }
-}
-
-/// The nearest effort. More than `high` stays more than that where there is a word for it.
-fn nearest(facts: &ModelFacts, effort: Effort) -> Option<Effort> {
-    let more =
-        effort == Effort::XHigh && !facts.efforts.contains(&Effort::XHigh) && facts.efforts.contains(&Effort::Max);
-    if more { Some(Effort::Max) } else { facts.nearest_effort(effort) }
-}
-
-fn budget_of(effort: Effort) -> u64 {
-    match effort {
-        Effort::None | Effort::Minimal => 1024,
-        Effort::Low => 2048,
-        Effort::Medium => 10_000,
-        Effort::High => 16_384,
-        Effort::XHigh | Effort::Max => 32_768,
-    }
-}
-
-fn effort_of(budget: u64) -> Effort {
-    match budget {
-        0..4096 => Effort::Low,
-        4096..16_000 => Effort::Medium,
-        _ => Effort::High,
     }
 }

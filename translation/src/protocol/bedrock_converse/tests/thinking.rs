@@ -3,10 +3,12 @@
 use serde_json::{Value, json};
 
 use super::{LLAMA, NOVA, OPUS, SONNET, body, dropped, encoded, request};
+use crate::facts::Facts;
 use crate::ir::{
     CallKind, Effort, Message, Part, Reasoning, Request, Role, Summary, Thinking, Tool, ToolCall, ToolChoice, ToolKind,
     ToolResult,
 };
+use crate::protocol::{Format, Quirks, Target};
 
 fn wants(effort: Effort) -> Request {
     Request { reasoning: Some(Reasoning { effort: Some(effort), ..Reasoning::default() }), ..request() }
@@ -137,10 +139,29 @@ fn the_arn_of_an_inference_profile_tells_the_model_or_the_operator_does() {
         "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.claude-sonnet-4-5-20250929-v1:0";
     assert_eq!(fields(&wants(Effort::Low), profile)["thinking"]["budget_tokens"], 2048);
     let named = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc123";
-    let facts = crate::facts::Facts::built_in().of("claude-sonnet-4-5");
-    let target = crate::protocol::Target { model: named, facts, quirks: &crate::protocol::Quirks::NONE, stream: false };
+    let facts = Facts::built_in().of("claude-sonnet-4-5");
+    let target = Target { model: named, facts, quirks: &Quirks::NONE, stream: false };
     let encoded =
         crate::protocol::Protocol::encode_request(&super::BedrockConverse, &wants(Effort::Low), &target).unwrap();
     let body: Value = serde_json::from_slice(&encoded.body).unwrap();
     assert_eq!(body["additionalModelRequestFields"]["thinking"]["budget_tokens"], 2048);
+}
+
+#[test]
+fn rule_2_5_a_budget_is_the_same_effort_as_at_anthropic_itself() {
+    for tokens in [600, 5_000, 14_000, 30_000] {
+        let reasoning = Reasoning { thinking: Some(Thinking::Budget(tokens)), ..Reasoning::default() };
+        let request = Request { reasoning: Some(reasoning), ..request() };
+        let target = Target {
+            model: "claude-opus-4-7",
+            facts: Facts::built_in().of("claude-opus-4-7"),
+            quirks: &Quirks::NONE,
+            stream: false,
+        };
+        let own = Format::AnthropicMessages.protocol().encode_request(&request, &target).unwrap();
+        let own: Value = serde_json::from_slice(&own.body).unwrap();
+        let here = fields(&request, "anthropic.claude-opus-4-7");
+        assert!(own["output_config"]["effort"].is_string(), "{own}");
+        assert_eq!(here["output_config"]["effort"], own["output_config"]["effort"], "{tokens}");
+    }
 }
