@@ -56,12 +56,12 @@ struct Inner {
 }
 
 impl ControlPlane {
-    /// Opens the database, makes what a first start needs, and starts the background tasks. `readiness` is held back until all
-    /// of it is done.
+    /// Opens the database, makes what a first start needs, and starts the background tasks. `readiness` is held back
+    /// until all of it is done.
     ///
     /// # Errors
-    /// When a setting makes no sense or holds a well-known secret, the database cannot be opened or migrated, or the data was
-    /// sealed under another master key.
+    /// When a setting makes no sense or holds a well-known secret, the database cannot be opened or migrated, or the
+    /// data was sealed under another master key.
     pub async fn start(
         settings: Settings,
         metrics: &Metrics,
@@ -103,8 +103,8 @@ impl ControlPlane {
         Ok(Self { state, ledger, node_token: secrets.node_token, initial_admin, streams: tasks.part() })
     }
 
-    /// `/auth/*`, `/admin/*`, `/openapi.json`, `/swagger` and the page at `/`. Without the probes, and without a fallback: other
-    /// routers may be merged.
+    /// `/auth/*`, `/admin/*`, `/openapi.json`, `/swagger` and the page at `/`. Without the probes, and without a
+    /// fallback: other routers may be merged.
     pub fn router(&self) -> Router {
         web::router(self.state.clone())
     }
@@ -120,8 +120,8 @@ impl ControlPlane {
         )
     }
 
-    /// Ends the streams of nodes, which would otherwise keep the gRPC listener from ending. Nodes send again what was not acked.
-    /// Says whether all ended within `deadline`.
+    /// Ends the streams of nodes, which would otherwise keep the gRPC listener from ending. Nodes send again what was
+    /// not acked. Says whether all ended within `deadline`.
     pub async fn drain_streams(&self, deadline: Duration) -> bool {
         self.streams.drain("streams of nodes", deadline).await
     }

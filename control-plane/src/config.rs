@@ -229,7 +229,8 @@ pub struct Flags {
 }
 
 impl Flags {
-    /// Adds the file, the variables and these flags to `loader`, in this order. Another program's loader may know more keys.
+    /// Adds the file, the variables and these flags to `loader`, in this order. Another program's loader may know more
+    /// keys.
     ///
     /// # Errors
     /// [`ConfigError`] for a file that cannot be read, an unknown key or a value of the wrong type.

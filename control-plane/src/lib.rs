@@ -1,4 +1,5 @@
-//! The control plane, in the order in which a request meets its parts: config flows one way, from the admin API to the nodes.
+//! The control plane, in the order in which a request meets its parts: config flows one way, from the admin API to the
+//! nodes.
 //!
 //! - [`config`] holds the settings.
 //! - [`app`] puts everything together.

@@ -1,5 +1,5 @@
-//! What every answer has in common: a request id, a log line, headers that keep browsers careful, and pages for what is not
-//! there.
+//! What every answer has in common: a request id, a log line, headers that keep browsers careful, and pages for what is
+//! not there.
 
 use std::time::Instant;
 

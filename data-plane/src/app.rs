@@ -48,9 +48,9 @@ pub struct DataPlane {
 }
 
 impl DataPlane {
-    /// Starts a node that gets its config and reports its usage over `channel`. It serves at once from the last good config,
-    /// where there is one; else `readiness` waits for the first snapshot. The node ends with [`Self::drain`]; where `tasks` stop
-    /// without it, records that come later are dropped.
+    /// Starts a node that gets its config and reports its usage over `channel`. It serves at once from the last good
+    /// config, where there is one; else `readiness` waits for the first snapshot. The node ends with [`Self::drain`];
+    /// where `tasks` stop without it, records that come later are dropped.
     ///
     /// # Errors
     /// When a setting makes no sense, or the data directory cannot be used.
@@ -129,8 +129,8 @@ impl DataPlane {
         ingress::only_router(Arc::clone(&self.gateway))
     }
 
-    /// Ends the node, after its requests have ended: writes all usage records to disk, reports them if the control plane takes
-    /// them within `deadline`, and closes the config stream.
+    /// Ends the node, after its requests have ended: writes all usage records to disk, reports them if the control
+    /// plane takes them within `deadline`, and closes the config stream.
     pub async fn drain(&self, deadline: Duration) {
         let until = Instant::now() + deadline;
         self.writer.drain("usage writer", FLUSH_DEADLINE).await;

@@ -1,7 +1,9 @@
-//! Keeps the answers that translated groups gave to clients of OpenAI's Responses API, which refer to them later: by `previous_response_id`, by `item_reference`, and by
-//! `GET /v1/responses/{id}`. Providers of that API keep them themselves; the others keep nothing.
+//! Keeps the answers that translated groups gave to clients of OpenAI's Responses API, which refer to them later: by
+//! `previous_response_id`, by `item_reference`, and by `GET /v1/responses/{id}`. Providers of that API keep them
+//! themselves; the others keep nothing.
 //!
-//! It is kept in memory, by this node alone, for hours. A client that sends the whole conversation (`store: false`) depends on none of it.
+//! It is kept in memory, by this node alone, for hours. A client that sends the whole conversation (`store: false`)
+//! depends on none of it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -61,7 +63,8 @@ impl Conversations {
 }
 
 impl ClientConversations {
-    /// Keeps the answer in `written`, which is what the client got or the end of it, to `request`, unless the client wishes that nothing be kept.
+    /// Keeps the answer in `written`, which is what the client got or the end of it, to `request`, unless the client
+    /// wishes that nothing be kept.
     pub fn keep(&self, request: &[u8], written: &[u8]) {
         let Ok(mut request) = serde_json::from_slice::<Value>(request) else { return };
         if request["store"] == false {

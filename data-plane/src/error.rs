@@ -16,7 +16,8 @@ use translation::protocol::Format;
 /// Tells the official SDKs whether to send the request again by themselves.
 const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
-/// How long a client is to wait that is told of an overloaded provider which does not say so itself (translation specification, 5).
+/// How long a client is to wait that is told of an overloaded provider which does not say so itself
+/// (`docs/TRANSLATION.md` section 5).
 const OVERLOADED_PAUSE: Duration = Duration::from_secs(1);
 
 /// Why a request has no answer of a provider. The text is for the client: what happened, to what, and what to do.
@@ -243,8 +244,8 @@ impl GatewayError {
         }
     }
 
-    /// Whether the same request will fare the same, or may have been worked on already: then another try costs and does not help. Claude Code, for one,
-    /// tries a refused key ten times unless it is told.
+    /// Whether the same request will fare the same, or may have been worked on already: then another try costs and does
+    /// not help. Claude Code, for one, tries a refused key ten times unless it is told.
     fn is_final(&self) -> bool {
         match self {
             Self::Provider(_) | Self::BodyTimeout | Self::BodyUnreadable(_) => false,
@@ -297,7 +298,8 @@ impl GatewayError {
         let mut response = answer(&neutral, format, request_id);
         let headers = response.headers_mut();
         match self {
-            // The rest of the body is not read, so the connection ends; a client that is not told sends its next request into it.
+            // The rest of the body is not read, so the connection ends; a client that is not told sends its next
+            // request into it.
             Self::BodyTooLarge { .. } | Self::BodyTimeout => {
                 headers.insert(CONNECTION, HeaderValue::from_static("close"));
             }

@@ -1,5 +1,5 @@
-//! The data plane: serves clients, routes and fails over in memory, and reports usage. It owns no database and keeps nothing that
-//! another node would miss.
+//! The data plane: serves clients, routes and fails over in memory, and reports usage. It owns no database and keeps
+//! nothing that another node would miss.
 //!
 //! In the order in which a request meets them:
 //!
@@ -8,17 +8,19 @@
 //! - [`limits`]: bounds on one request.
 //! - [`route`]: principal and model → plan.
 //! - [`attempt`]: walks the plan.
-//! - [`request`]: what the client asks for, written for a candidate; wire formats and translation are the crate [`translation`].
+//! - [`request`]: what the client asks for, written for a candidate; wire formats and translation are the crate
+//!   [`translation`].
 //! - [`media`]: fetches what a client names by URL, for providers that want data.
 //! - [`provider`]: whom we call.
 //! - [`upstream`]: the HTTP client.
 //! - [`respond`]: writes the answer on.
-//! - [`signatures`]: what a model signed, kept for clients that lose it; [`conversations`]: answers that clients refer to; both on a [`shelf`].
+//! - [`signatures`]: what a model signed, kept for clients that lose it; [`conversations`]: answers that clients refer
+//!   to; both on a [`shelf`].
 //! - [`usage`]: meters the request, keeps its record on disk, and reports it.
 //! - [`error`]: the only place where an error becomes an answer.
 //!
-//! Beside them: [`control`], the node's end of the config stream; [`node`], who this node is; [`metrics`]; [`config`], [`app`] and [`data_dir`], of which the program
-//! is made.
+//! Beside them: [`control`], the node's end of the config stream; [`node`], who this node is; [`metrics`]; [`config`],
+//! [`app`] and [`data_dir`], of which the program is made.
 
 pub mod app;
 pub mod attempt;

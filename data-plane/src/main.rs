@@ -76,7 +76,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Of a thread, in bytes. The tokenizer's cache, one for each thread, has 1.2 MB, and is made on the stack where the compiler does not see that it need not be.
+/// Of a thread, in bytes. The tokenizer's cache, one for each thread, has 1.2 MB, and is made on the stack where the
+/// compiler does not see that it need not be.
 const STACK: usize = 4 * 1024 * 1024;
 
 #[expect(clippy::print_stderr, reason = "logging may not have begun")]

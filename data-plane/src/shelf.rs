@@ -79,7 +79,8 @@ impl<T: Weigh + Clone> Shelf<T> {
         self.order.push_back((name, self.next));
         if let Some(replaced) = self.kept.insert(name, kept) {
             self.bytes -= OVERHEAD + replaced.thing.bytes();
-            // An id that comes again and again, as some vendors number their calls, leaves no more behind than there is.
+            // An id that comes again and again, as some vendors number their calls, leaves no more behind than there
+            // is.
             if self.order.len() > 2 * self.kept.len() + 16 {
                 self.order.retain(|(name, number)| self.kept.get(name).is_some_and(|kept| kept.number == *number));
             }

@@ -35,8 +35,9 @@ pub(crate) struct Demo {
     key: Secret,
 }
 
-/// With `wanted`, starts the fake provider, and makes the group and the key anew: the provider's port and the key's value are those
-/// of this start. Without, disables those of an earlier start: any process may have taken the port that the group names.
+/// With `wanted`, starts the fake provider, and makes the group and the key anew: the provider's port and the key's
+/// value are those of this start. Without, disables those of an earlier start: any process may have taken the port that
+/// the group names.
 pub(crate) async fn start_or_disable(store: &Store, wanted: bool) -> Result<Option<Demo>> {
     let actor = Actor { user_id: None, username: "--demo".to_owned(), client_ip: String::new() };
     let earlier = Earlier::find(store).await?;

@@ -1,4 +1,5 @@
-//! The gRPC channel between the two planes when they share a process: the same protocol over memory instead of a socket.
+//! The gRPC channel between the two planes when they share a process: the same protocol over memory instead of a
+//! socket.
 
 use std::io;
 

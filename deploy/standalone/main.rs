@@ -1,4 +1,5 @@
-//! Both planes in one process, on one port. Holds no logic of its own: it joins the two libraries over an in-process gRPC channel.
+//! Both planes in one process, on one port. Holds no logic of its own: it joins the two libraries over an in-process
+//! gRPC channel.
 
 mod demo;
 mod in_process;

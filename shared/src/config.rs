@@ -1,9 +1,9 @@
 //! Settings from `appsettings.json`, the environment and flags, later over earlier.
 //!
-//! A program describes its settings as a struct whose fields serialise in `PascalCase` and have defaults: that struct is the
-//! list of known keys. Keys are written `Section:Key` here, nested objects in the file's `OrchestrationApi` object, and
-//! `OrchestrationApi__Section__Key` in the environment. Upper and lower case are the same. A key that no one knows is an error
-//! which names the one that it nearly is.
+//! A program describes its settings as a struct whose fields serialise in `PascalCase` and have defaults: that struct
+//! is the list of known keys. Keys are written `Section:Key` here, nested objects in the file's `OrchestrationApi`
+//! object, and `OrchestrationApi__Section__Key` in the environment. Upper and lower case are the same. A key that no
+//! one knows is an error which names the one that it nearly is.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -117,7 +117,8 @@ fn did_you_mean(nearest: &[String]) -> String {
 pub struct Loaded<T> {
     /// The settings.
     pub settings: T,
-    /// What is given and not read, with its source and, where it stands in the wrong place, the right one: to be logged as a warning.
+    /// What is given and not read, with its source and, where it stands in the wrong place, the right one: to be logged
+    /// as a warning.
     pub without_effect: Vec<String>,
 }
 
@@ -149,8 +150,8 @@ impl Loader {
         self
     }
 
-    /// Adds the `OrchestrationApi` object of a JSON file; its other objects belong to other programs, and are reported where they
-    /// have the name of one of ours.
+    /// Adds the `OrchestrationApi` object of a JSON file; its other objects belong to other programs, and are reported
+    /// where they have the name of one of ours.
     ///
     /// # Errors
     /// [`ConfigError`] when the file cannot be read or holds an unknown key or a value of the wrong type.
@@ -296,7 +297,8 @@ fn collect_known(prefix: &str, value: &Value, known: &mut Vec<(String, Value)>) 
     }
 }
 
-/// Brings a value to the type of the example: text from the environment becomes a number or a truth value where one is wanted.
+/// Brings a value to the type of the example: text from the environment becomes a number or a truth value where one is
+/// wanted.
 fn convert(source: &Source, key: &str, example: &Value, value: Value) -> Result<Value, ConfigError> {
     let refuse = |expected: &'static str, given: &Value| {
         let given = given.as_str().map_or_else(|| given.to_string(), str::to_owned);

@@ -1,4 +1,5 @@
-//! Shutdown as a value: whoever starts a background task gives it to a [`Tasks`], and whoever ends the program drains it.
+//! Shutdown as a value: whoever starts a background task gives it to a [`Tasks`], and whoever ends the program drains
+//! it.
 
 use std::future::Future;
 use std::time::Duration;

@@ -1,5 +1,6 @@
-//! The HTTP accept loop: HTTP/1.1 and cleartext HTTP/2, a deadline for request headers, bounded connections, and a drain with
-//! a deadline. `axum::serve` has no header deadline, and hyper's own graceful shutdown waits for ever on an open stream.
+//! The HTTP accept loop: HTTP/1.1 and cleartext HTTP/2, a deadline for request headers, bounded connections, and a
+//! drain with a deadline. `axum::serve` has no header deadline, and hyper's own graceful shutdown waits for ever on an
+//! open stream.
 
 use std::convert::Infallible;
 use std::io;
@@ -28,8 +29,8 @@ use crate::drain::Tasks;
 /// Deadlines and bounds of a listener.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// A connection on which no whole request headers arrive for this long is closed, be it idle or sending them slowly. The
-    /// default is above the 60 s for which load balancers usually keep an idle connection.
+    /// A connection on which no whole request headers arrive for this long is closed, be it idle or sending them
+    /// slowly. The default is above the 60 s for which load balancers usually keep an idle connection.
     pub header_timeout: Duration,
     /// Connections open at once; further ones wait in the kernel's queue.
     pub max_connections: usize,
@@ -47,8 +48,8 @@ impl Default for Limits {
     }
 }
 
-/// Connections that the kernel holds until they are accepted. Beyond it the kernel falls back to cookies, and a client may believe
-/// in a connection that is not there.
+/// Connections that the kernel holds until they are accepted. Beyond it the kernel falls back to cookies, and a client
+/// may believe in a connection that is not there.
 const BACKLOG: u32 = 4096;
 
 /// Why a listener could not be had. Texts name the setting, and what to do.
@@ -84,8 +85,8 @@ pub enum ListenError {
     },
 }
 
-/// Listens on `address`, a host and port, with a queue that a burst of connections fits into. `setting` is where the address comes
-/// from, and `flag` the command-line flag for it.
+/// Listens on `address`, a host and port, with a queue that a burst of connections fits into. `setting` is where the
+/// address comes from, and `flag` the command-line flag for it.
 ///
 /// # Errors
 /// [`ListenError`].
@@ -123,7 +124,8 @@ pub fn reachable(listening: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, listening.port())
 }
 
-/// What people are to know of a listener on `listening` beside the URL that reaches it: empty, or words in brackets after a space.
+/// What people are to know of a listener on `listening` beside the URL that reaches it: empty, or words in brackets
+/// after a space.
 pub fn who_else_reaches(listening: SocketAddr) -> &'static str {
     if listening.ip().is_unspecified() { " (served on all addresses of this machine)" } else { "" }
 }
@@ -135,8 +137,8 @@ const LAST_WORDS: Duration = Duration::from_millis(300);
 #[derive(Clone, Debug)]
 pub struct Closing(pub CancellationToken);
 
-/// Serves `router` on `listener` until `tasks` stop, then lets open requests finish, `limits.drain_deadline` at the longest.
-/// Each request carries a `ConnectInfo<SocketAddr>` and a [`Closing`].
+/// Serves `router` on `listener` until `tasks` stop, then lets open requests finish, `limits.drain_deadline` at the
+/// longest. Each request carries a `ConnectInfo<SocketAddr>` and a [`Closing`].
 pub async fn serve(component: &'static str, listener: TcpListener, router: Router, limits: Limits, tasks: Tasks) {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.header_timeout).max_buf_size(64 * 1024);
@@ -200,8 +202,8 @@ pub async fn serve(component: &'static str, listener: TcpListener, router: Route
     }
 }
 
-/// Resolves when no first request has come within `deadline`: the builder's own deadline begins only once it knows which version
-/// of HTTP the client speaks.
+/// Resolves when no first request has come within `deadline`: the builder's own deadline begins only once it knows
+/// which version of HTTP the client speaks.
 async fn silent(first_request: Arc<AtomicBool>, deadline: Duration) {
     tokio::time::sleep(deadline).await;
     if first_request.load(Ordering::Relaxed) {
@@ -219,7 +221,8 @@ async fn accept(
         match listener.accept().await {
             Ok((stream, peer)) => return (stream, peer, permit),
             Err(error) => {
-                // Out of file descriptors, or a connection that went away while it waited. A short pause lets some close.
+                // Out of file descriptors, or a connection that went away while it waited. A short pause lets some
+                // close.
                 warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }

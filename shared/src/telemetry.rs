@@ -31,8 +31,8 @@ pub enum LogFormat {
     Json,
 }
 
-/// Lines that wait for stdout at most. When whoever reads stdout is slower than that, further lines are dropped and counted: a
-/// stuck reader of logs must not stop requests.
+/// Lines that wait for stdout at most. When whoever reads stdout is slower than that, further lines are dropped and
+/// counted: a stuck reader of logs must not stop requests.
 const QUEUED_LINES: usize = 8192;
 
 /// Logging, until it is dropped: then what is queued is written.
@@ -67,7 +67,8 @@ impl Collector for DroppedLines {
     }
 }
 
-/// Starts logging to stdout, written by a thread of its own. `filter` is a level or a list such as `info,data_plane=debug`.
+/// Starts logging to stdout, written by a thread of its own. `filter` is a level or a list such as
+/// `info,data_plane=debug`.
 ///
 /// # Errors
 /// When the filter cannot be read, or logging has been started before.
@@ -88,8 +89,8 @@ pub fn init(format: LogFormat, filter: &str) -> Result<Logging, InitError> {
     Ok(logging)
 }
 
-/// Shows people what they are to see once and the log must not hold, such as a password that was made: on stdout, or on stderr where
-/// stdout holds one JSON object a line.
+/// Shows people what they are to see once and the log must not hold, such as a password that was made: on stdout, or on
+/// stderr where stdout holds one JSON object a line.
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "goes to the terminal and never to the log")]
 pub fn announce(format: LogFormat, text: &str) {
     match format {
@@ -109,8 +110,8 @@ pub enum InitError {
     Twice(#[from] TryInitError),
 }
 
-/// All metrics of a process. Clones share them. Metrics themselves are atomics that their owner keeps; the lock is taken to
-/// register and to scrape, never by a request.
+/// All metrics of a process. Clones share them. Metrics themselves are atomics that their owner keeps; the lock is
+/// taken to register and to scrape, never by a request.
 #[derive(Clone, Debug, Default)]
 pub struct Metrics(Arc<Mutex<Registry>>);
 

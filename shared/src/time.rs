@@ -1,4 +1,5 @@
-//! The one clock. Inside, times are `jiff::Timestamp` or `std::time::Instant`; at the edges they are epoch milliseconds.
+//! The one clock. Inside, times are `jiff::Timestamp` or `std::time::Instant`; at the edges they are epoch
+//! milliseconds.
 
 use jiff::Timestamp;
 

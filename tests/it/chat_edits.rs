@@ -1,4 +1,5 @@
-//! The edits that routing asks for: model alias, parameter defaults and overrides, usage in streams. And the model list.
+//! The edits that routing asks for: model alias, parameter defaults and overrides, usage in streams. And the model
+//! list.
 
 use fake_provider::queue::Target;
 use fake_provider::script::Script;

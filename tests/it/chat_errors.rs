@@ -235,7 +235,8 @@ async fn the_providers_own_words_reach_the_client_whatever_their_shape() {
     assert!(records.iter().any(|record| record["errorMessage"] == "API version not valid"), "{records:?}");
 }
 
-/// The status of a refused key is the operator's business, and so are the words of a 401, which tend to repeat a part of the key.
+/// The status of a refused key is the operator's business, and so are the words of a 401, which tend to repeat a part
+/// of the key.
 #[tokio::test(flavor = "multi_thread")]
 async fn why_the_provider_refused_the_key_is_in_the_record() {
     for (status, told) in [(401, false), (403, true)] {

@@ -61,8 +61,8 @@ async fn a_change_reaches_three_nodes_and_is_acked() {
     }
 }
 
-/// The figure is asked for with 10,000 proxy keys and 500 groups; here it is 500 and 50. What is measured includes the look at
-/// `/admin/nodes`.
+/// The figure is asked for with 10,000 proxy keys and 500 groups; here it is 500 and 50. What is measured includes the
+/// look at `/admin/nodes`.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_is_acked_by_three_nodes_within_100_ms_at_the_median() {
     let planes = split(3).start().await.unwrap();

@@ -1,4 +1,5 @@
-//! Promise 2: bad config is refused whole. The control plane is played by the test; and, for the admin API's part, the node is.
+//! Promise 2: bad config is refused whole. The control plane is played by the test; and, for the admin API's part, the
+//! node is.
 
 use std::net::SocketAddr;
 use std::pin::Pin;

@@ -112,8 +112,8 @@ async fn p07_nothing_is_retried_after_the_clients_first_byte() {
     assert_eq!(provider.journal().total(), 100);
 }
 
-/// Waits, in bursts of 20, until the provider has all requests, then drops the clients; gives for each how long the provider
-/// waited for the close, in milliseconds.
+/// Waits, in bursts of 20, until the provider has all requests, then drops the clients; gives for each how long the
+/// provider waited for the close, in milliseconds.
 async fn disconnect_burst(bed: &Bed, before_first_token: bool) -> Vec<i64> {
     const BURST: usize = 20;
     bed.provider.journal().clear();

@@ -82,7 +82,8 @@ async fn p17_a_body_that_never_ends_is_closed() {
     assert_eq!(bed.provider.journal().total(), 0);
 }
 
-/// Zstandard frame of 4,096 blocks, each one byte repeated 128 KiB times (RFC 8878, section 3.1.1.2): 16 KiB for 512 MiB.
+/// Zstandard frame of 4,096 blocks, each one byte repeated 128 KiB times (RFC 8878, section 3.1.1.2): 16 KiB for 512
+/// MiB.
 fn bomb() -> Vec<u8> {
     const BLOCK: u32 = 128 * 1024;
     const RUN_LENGTH: u32 = 1;

@@ -1,4 +1,5 @@
-//! Promises on who gets in and what gets out: 31's second half, wrong logins, and 35, what an upstream cannot leak through us.
+//! Promises on who gets in and what gets out: 31's second half, wrong logins, and 35, what an upstream cannot leak
+//! through us.
 
 use std::net::SocketAddr;
 

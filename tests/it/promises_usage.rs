@@ -51,8 +51,8 @@ async fn p23_usage_survives_kill_9_and_is_counted_once() {
         })
         .collect();
     let mut settled = HashSet::new();
-    // An answer belongs to the run of the node in which its request was sent: what one run settled too late to be kept is not
-    // asked of the next.
+    // An answer belongs to the run of the node in which its request was sent: what one run settled too late to be kept
+    // is not asked of the next.
     let mut started = Instant::now();
     for kill in 1..=KILLS {
         let old = |answer: &Answered, by: Instant| {

@@ -93,7 +93,8 @@ impl Bed {
         Connection::to(self.planes.api().http).fetch(request).await
     }
 
-    /// Waits until each node has the config that it serves on its disk too: a node that is killed serves that when it starts alone.
+    /// Waits until each node has the config that it serves on its disk too: a node that is killed serves that when it
+    /// starts alone.
     pub(crate) async fn config_kept(&self) -> Result<()> {
         for node in &self.planes.nodes {
             harness::wait::until_async("the config is on the node's disk", SOON, async || {
@@ -105,14 +106,15 @@ impl Bed {
         Ok(())
     }
 
-    /// The ledger's records of chat requests, once there are `count`. Others, such as those of the model list, are left out.
+    /// The ledger's records of chat requests, once there are `count`. Others, such as those of the model list, are left
+    /// out.
     pub(crate) async fn chat_records(&self, count: usize) -> Result<Vec<Value>> {
         chat_records(&self.planes, count, SOON).await
     }
 }
 
-/// A deployment with a group of its own for each of `models`, each with one upstream key of its own, [`case_key`]: what one
-/// case teaches the gateway about a key does not matter to the next.
+/// A deployment with a group of its own for each of `models`, each with one upstream key of its own, [`case_key`]: what
+/// one case teaches the gateway about a key does not matter to the next.
 pub(crate) async fn a_group_for_each(setup: Setup, models: &[String]) -> Result<Bed> {
     let provider = provider().await;
     let planes = setup.start().await?;

@@ -1,4 +1,4 @@
-//! How requests and answers travel: checks X4 and X5 of client conformance.
+//! How requests and answers travel: checks X4 and X5 of `docs/CONFORMANCE.md` section 10.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! What translation costs: `cargo bench -p translation`. One thread, the median of several rounds, in microseconds of wall time.
+//! What translation costs: `cargo bench -p translation`. One thread, the median of several rounds, in microseconds of
+//! wall time.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a program for people")]
 

@@ -109,7 +109,8 @@ fn fenced(text: &str) -> Option<&str> {
     (language.trim().bytes().all(|byte| byte.is_ascii_alphanumeric()) && !inner.contains("\n```")).then(|| inner.trim())
 }
 
-/// The free text in the arguments of a function that stands in for a tool of free text. A model that did not keep to the schema gives what it gave.
+/// The free text in the arguments of a function that stands in for a tool of free text. A model that did not keep to
+/// the schema gives what it gave.
 fn free_text(arguments: String) -> String {
     #[derive(Deserialize)]
     struct Arguments {
@@ -239,7 +240,8 @@ impl Undo {
     }
 }
 
-/// Takes fences off a text that comes in pieces. Holds back the first line until it is no fence, and what may be the last.
+/// Takes fences off a text that comes in pieces. Holds back the first line until it is no fence, and what may be the
+/// last.
 #[derive(Debug, Default)]
 struct Unfence {
     held: String,

@@ -129,14 +129,15 @@ impl Default for ModelFacts {
 }
 
 impl ModelFacts {
-    /// The nearest effort that the model knows: itself, else the next below, else the least there is. None where it knows none.
+    /// The nearest effort that the model knows: itself, else the next below, else the least there is. None where it
+    /// knows none.
     pub fn nearest_effort(&self, wanted: Effort) -> Option<Effort> {
         let real = || self.efforts.iter().copied().filter(|effort| *effort != Effort::None || wanted == Effort::None);
         real().filter(|effort| *effort <= wanted).max().or_else(|| real().min())
     }
 
-    /// What makes a model think whose client leaves it to the model how much: one that is known not to, unless it is told (OpenAI's since GPT-5.1). Of a model
-    /// that is not known, only the client can tell.
+    /// What makes a model think whose client leaves it to the model how much: one that is known not to, unless it is
+    /// told (OpenAI's since GPT-5.1). Of a model that is not known, only the client can tell.
     pub fn effort_to_begin(&self) -> Option<Effort> {
         let known = self.efforts.len() < Effort::ALL.len() && self.efforts.contains(&Effort::None);
         (known && !self.thinks_by_default && self.thinking != ThinkingForm::None)
@@ -144,8 +145,8 @@ impl ModelFacts {
             .flatten()
     }
 
-    /// These facts, with those over them that `changes` names, as `data/models.json` spells them. `null` is a value: of `off`, that nothing
-    /// turns thinking off.
+    /// These facts, with those over them that `changes` names, as `data/models.json` spells them. `null` is a value: of
+    /// `off`, that nothing turns thinking off.
     ///
     /// # Errors
     /// When `changes` is no object of known facts, each of its own kind.
@@ -230,8 +231,9 @@ impl Facts {
         self
     }
 
-    /// These rows, with an operator's over them: beginning of a model's name → what differs from what is known of that name. Gives the rows
-    /// that cannot be read beside it, by name, each with the reason; what is known stays known of them.
+    /// These rows, with an operator's over them: beginning of a model's name → what differs from what is known of that
+    /// name. Gives the rows that cannot be read beside it, by name, each with the reason; what is known stays known of
+    /// them.
     pub fn with_changes(&self, changes: &Map<String, Value>) -> (Self, Vec<(String, serde_json::Error)>) {
         let mut facts = self.clone();
         let mut refused = Vec::new();
@@ -247,8 +249,9 @@ impl Facts {
         (facts, refused)
     }
 
-    /// What is known of `model`: the row with the longest name that the model's begins with. A vendor's or region's prefix is skipped
-    /// (`us.anthropic.claude-…`, `anthropic/claude-…`, `models/gemini-…`). A family has a row for models that are newer than the data.
+    /// What is known of `model`: the row with the longest name that the model's begins with. A vendor's or region's
+    /// prefix is skipped (`us.anthropic.claude-…`, `anthropic/claude-…`, `models/gemini-…`). A family has a row for
+    /// models that are newer than the data.
     pub fn of(&self, model: &str) -> &ModelFacts {
         let model = model.to_ascii_lowercase();
         let starts = [0].into_iter().chain(model.match_indices(['/', '.', '@', ':']).map(|(at, _)| at + 1));

@@ -1,4 +1,5 @@
-//! JSON texts that pass through unparsed: the arguments of a tool call keep their numbers digit by digit, and a schema its order.
+//! JSON texts that pass through unparsed: the arguments of a tool call keep their numbers digit by digit, and a schema
+//! its order.
 
 use std::fmt;
 

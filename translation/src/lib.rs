@@ -1,8 +1,8 @@
-//! Wire formats of AI APIs, and the one neutral form between them. Pure: no I/O, no clock that a caller does not hand in, no state
-//! that outlives a request.
+//! Wire formats of AI APIs, and the one neutral form between them. Pure: no I/O, no clock that a caller does not hand
+//! in, no state that outlives a request.
 //!
-//! - [`protocol`]: one folder for each wire format. Each reads its requests, answers, streams and errors into the neutral form, and
-//!   writes them from it: N formats in, M formats out, never pairwise converters.
+//! - [`protocol`]: one folder for each wire format. Each reads its requests, answers, streams and errors into the
+//!   neutral form, and writes them from it: N formats in, M formats out, never pairwise converters.
 //! - [`ir`]: the neutral form.
 //! - [`facts`]: what is known of models (limits, thinking, sampling …): data, not code.
 //! - [`vendor`]: what is known of vendors (addresses, formats, quirks): data, one file for each.
@@ -11,8 +11,8 @@
 //! - [`names`]: names and ids that one side allows and the other does not.
 //! - [`back`]: undoes on an answer what was done to its request.
 //!
-//! What a target cannot express is either left out and named ([`ir::Dropped`]), or refused ([`ir::TranslateError`]) where leaving it
-//! out would change what the request means.
+//! What a target cannot express is either left out and named ([`ir::Dropped`]), or refused ([`ir::TranslateError`])
+//! where leaving it out would change what the request means.
 
 pub mod back;
 pub mod facts;

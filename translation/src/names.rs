@@ -1,7 +1,7 @@
 //! Names and ids that one side allows and the other does not.
 //!
-//! Replacing what is not allowed can make two names equal (`a.b` and `a_b`), so a [`Mapping`] is one to one over a request, and is undone on the answer
-//! (translation specification, 2.2 and 11).
+//! Replacing what is not allowed can make two names equal (`a.b` and `a_b`), so a [`Mapping`] is one to one over a
+//! request, and is undone on the answer (`docs/TRANSLATION.md` sections 2.2 and 11).
 
 use std::collections::{HashMap, HashSet};
 
@@ -24,8 +24,9 @@ pub struct Rule {
     pub allows: fn(u8, bool) -> bool,
     /// Exactly so many letters and digits, whatever `allows` says (Mistral's tool-call ids).
     pub exact: Option<usize>,
-    /// Whether all that do not fit are marked with their digest, so that what one becomes never depends on the others: a call's id must be the same in
-    /// each turn of a conversation, while tools come and go. Names stay as like as can be instead: the model reads them.
+    /// Whether all that do not fit are marked with their digest, so that what one becomes never depends on the others:
+    /// a call's id must be the same in each turn of a conversation, while tools come and go. Names stay as like as can
+    /// be instead: the model reads them.
     pub marked: bool,
 }
 
@@ -98,8 +99,8 @@ impl Mapping {
         Self { rule, forward: HashMap::new(), backward: HashMap::new() }
     }
 
-    /// What the target is told for the client's `name`. Names that fit are told as they are, so give all of them before others if both may occur: see
-    /// [`Mapping::reserve`].
+    /// What the target is told for the client's `name`. Names that fit are told as they are, so give all of them before
+    /// others if both may occur: see [`Mapping::reserve`].
     pub fn map(&mut self, name: &str) -> String {
         if let Some(known) = self.forward.get(name) {
             return known.clone();
@@ -165,7 +166,8 @@ pub fn random(length: usize) -> String {
     std::iter::repeat_with(|| char::from(ALPHABET[fastrand::usize(..ALPHABET.len())])).take(length).collect()
 }
 
-/// An id for a tool call of a provider that gave none: unique over every conversation, and short enough for all formats.
+/// An id for a tool call of a provider that gave none: unique over every conversation, and short enough for all
+/// formats.
 pub fn new_call_id() -> String {
     format!("call_{}", random(24))
 }

@@ -90,8 +90,8 @@ impl<'b> Object<'b> {
         }
     }
 
-    /// Refuses a body in which one of `names` stands twice: which one counts differs between JSON parsers, so that the gateway could allow one model and
-    /// the provider run the other.
+    /// Refuses a body in which one of `names` stands twice: which one counts differs between JSON parsers, so that the
+    /// gateway could allow one model and the provider run the other.
     ///
     /// # Errors
     /// [`TranslateError`], naming the field.

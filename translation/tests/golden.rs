@@ -1,5 +1,6 @@
-//! Every exchange in `tests/fixtures`, translated into every format: the request for each target, the answer for each client. A change of a snapshot is a change of
-//! what providers and clients get; `INSTA_UPDATE=always cargo test -p translation --test golden` writes them anew, for the diff to be read.
+//! Every exchange in `tests/fixtures`, translated into every format: the request for each target, the answer for each
+//! client. A change of a snapshot is a change of what providers and clients get; `INSTA_UPDATE=always cargo test -p
+//! translation --test golden` writes them anew, for the diff to be read.
 
 #![expect(clippy::unwrap_used, reason = "a test that fails")]
 

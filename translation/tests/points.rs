@@ -1,5 +1,6 @@
-//! The 25 points that translations break most often (translation specification, 13), through the public interface alone: for each, a test over every pair of
-//! formats that it concerns. Tests of the same names within the modules are about their parts.
+//! The 25 points that translations break most often (`docs/TRANSLATION.md` section 13), through the public interface
+//! alone: for each, a test over every pair of formats that it concerns. Tests of the same names within the modules are
+//! about their parts.
 //!
 //! | Point | What has to hold | Pairs (client ← → provider) |
 //! |---|---|---|

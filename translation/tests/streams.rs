@@ -1,5 +1,6 @@
-//! What holds of every stream, whatever a provider sends: any split of the bytes gives the same events, no bytes panic or hang a decoder, the events keep to
-//! their contract (`ir/event.rs`), and what a client is told of them is well-formed in its format.
+//! What holds of every stream, whatever a provider sends: any split of the bytes gives the same events, no bytes panic
+//! or hang a decoder, the events keep to their contract (`ir/event.rs`), and what a client is told of them is
+//! well-formed in its format.
 
 #![expect(clippy::unwrap_used, reason = "a test that fails")]
 

@@ -1,4 +1,5 @@
-//! Reads the fields of a JSON object and collects everything that is wrong with them, so that a client learns it all at once.
+//! Reads the fields of a JSON object and collects everything that is wrong with them, so that a client learns it all at
+//! once.
 //!
 //! Names are camelCase; snake_case is taken too. `null` is the same as absent.
 

@@ -37,8 +37,8 @@ pub struct ProviderView {
     pub default_base_url: Option<&'static str>,
     /// What a base URL that must be given looks like, where it has a form.
     pub base_url_example: Option<&'static str>,
-    /// Chat formats that it serves itself, the preferred one first: `openai_chat`, `openai_responses`, `anthropic_messages`,
-    /// `gemini_generate` or `bedrock_converse`. Clients of other formats are translated.
+    /// Chat formats that it serves itself, the preferred one first: `openai_chat`, `openai_responses`,
+    /// `anthropic_messages`, `gemini_generate` or `bedrock_converse`. Clients of other formats are translated.
     #[schema(example = json!(["openai_chat", "openai_responses"]))]
     pub formats: Vec<&'static str>,
     /// Whether a group of it may set `apiVersion`.

@@ -81,8 +81,8 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
 
 /// Log in
 ///
-/// Answers a token, and sets it as the HttpOnly cookie `authToken` for browsers. After five wrong logins of an account from an
-/// address within a minute, further ones are refused until the minute is over.
+/// Answers a token, and sets it as the HttpOnly cookie `authToken` for browsers. After five wrong logins of an account
+/// from an address within a minute, further ones are refused until the minute is over.
 #[utoipa::path(
     post,
     path = "/auth/login",

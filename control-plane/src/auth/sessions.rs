@@ -1,5 +1,5 @@
-//! Sessions: what a token stands for. Each request looks its session and user up, so that a logout, a disabled user or a
-//! changed role counts at once.
+//! Sessions: what a token stands for. Each request looks its session and user up, so that a logout, a disabled user or
+//! a changed role counts at once.
 
 use std::time::Duration;
 

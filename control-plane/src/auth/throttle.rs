@@ -18,7 +18,8 @@ const REMEMBERED: usize = 10_000;
 
 type Pair = ([u8; 32], Option<IpAddr>);
 
-/// Counts attempts before they are checked, so that many at once cannot slip through, and takes back those that were right.
+/// Counts attempts before they are checked, so that many at once cannot slip through, and takes back those that were
+/// right.
 #[derive(Debug, Default)]
 pub(crate) struct Throttle {
     pairs: Mutex<HashMap<Pair, VecDeque<Instant>>>,

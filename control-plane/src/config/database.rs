@@ -34,7 +34,8 @@ pub(super) fn url(database: &DatabaseSettings, data_directory: &Path) -> Result<
     }
 }
 
-/// What a message may say of where the database at `url` is: the file, or host and port. Never anything that may be a password.
+/// What a message may say of where the database at `url` is: the file, or host and port. Never anything that may be a
+/// password.
 pub(crate) fn place(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once(':') else { return "database".to_owned() };
     let rest = rest.strip_prefix("//").unwrap_or(rest);

@@ -1,7 +1,8 @@
 //! The config stream of a node: config down, acks up.
 //!
-//! One version at a time is on its way to a node: the next one leaves when the node has accepted or refused the last, and holds
-//! all that was committed meanwhile. After a refusal the next version goes out whole, and the refused one is not sent again.
+//! One version at a time is on its way to a node: the next one leaves when the node has accepted or refused the last,
+//! and holds all that was committed meanwhile. After a refusal the next version goes out whole, and the refused one is
+//! not sent again.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -117,7 +118,8 @@ impl Greeting {
         let positions = publisher.position();
         let has = Position { epoch: hello.epoch.as_str().into(), version: hello.applied_version };
         let ahead = |position: &Position| has.epoch == position.epoch && has.version > position.version;
-        // Another replica has told the node what this one has not read yet. To send the older config would undo a change.
+        // Another replica has told the node what this one has not read yet. To send the older config would undo a
+        // change.
         if ahead(&positions.borrow()) && timeout(CATCH_UP, publisher.checked()).await.is_err() {
             return Err(Status::unavailable("the node has newer config, and the database cannot be asked for it"));
         }
@@ -227,8 +229,8 @@ fn heard(message: Up, node: &Node, link: &Link) {
     }
 }
 
-/// Notes the answer to `version`, and gives the time that it was sent. An answer to another version than the last changes
-/// nothing: what counts is what the node says of the last.
+/// Notes the answer to `version`, and gives the time that it was sent. An answer to another version than the last
+/// changes nothing: what counts is what the node says of the last.
 fn answer(link: &Link, version: u64, refused: bool) -> Option<Instant> {
     let mut progress = link.progress();
     if progress.has.as_ref().is_none_or(|has| has.version != version) {

@@ -100,8 +100,8 @@ impl NodeRegistry {
         })
     }
 
-    /// Shows `nodes_connected`, `config_nacks_total` and `config_ack_seconds` (from sending config to a node until the node
-    /// serves from it).
+    /// Shows `nodes_connected`, `config_nacks_total` and `config_ack_seconds` (from sending config to a node until the
+    /// node serves from it).
     pub fn register(&self, metrics: &Metrics) {
         metrics.register(|registry| {
             registry.register("nodes_connected", "Nodes with an open config stream", self.connected.clone());
@@ -124,8 +124,8 @@ impl NodeRegistry {
         views
     }
 
-    /// Has a node do `command`, and waits for the outcome: `timeout_ms` (30 s where it is 0) and a little longer. An empty id
-    /// is filled in.
+    /// Has a node do `command`, and waits for the outcome: `timeout_ms` (30 s where it is 0) and a little longer. An
+    /// empty id is filled in.
     ///
     /// # Errors
     /// [`CommandError`] when there is no outcome.

@@ -1,5 +1,5 @@
-//! Usage records from nodes into the ledger. A batch is read when the one before is in the ledger, so that a node is held back by
-//! the flow control of its stream and nothing queues up here.
+//! Usage records from nodes into the ledger. A batch is read when the one before is in the ledger, so that a node is
+//! held back by the flow control of its stream and nothing queues up here.
 
 use std::pin::Pin;
 use std::sync::Arc;

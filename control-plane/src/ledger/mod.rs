@@ -78,8 +78,8 @@ impl Ledger {
         Arc::new(ledger)
     }
 
-    /// Stores `records`; returns after the commit. Records without a UUID for an id are counted and skipped, since they would
-    /// block the node's queue for ever.
+    /// Stores `records`; returns after the commit. Records without a UUID for an id are counted and skipped, since they
+    /// would block the node's queue for ever.
     ///
     /// # Errors
     /// [`LedgerError`] when not all of them are stored.

@@ -60,8 +60,8 @@ impl History {
 
     /// What leads from `version` to the newest version: nothing when the history does not reach back so far.
     ///
-    /// A version between the two ends of a delta is as good as its beginning. The delta then holds more than has changed
-    /// since, each entity as it is at the end, and to apply that twice changes nothing.
+    /// A version between the two ends of a delta is as good as its beginning. The delta then holds more than has
+    /// changed since, each entity as it is at the end, and to apply that twice changes nothing.
     pub(crate) fn since(&self, version: u64) -> Option<Steps> {
         if let Some(delta) = self.merged.get(&version) {
             return Some(Steps::Merged(Arc::clone(delta)));

@@ -1,7 +1,7 @@
 //! Follows the config in the database and holds the newest snapshot for the nodes.
 //!
-//! Whether config is valid is for each node to say (it refuses it whole, with a reason), so a snapshot is published as it was
-//! committed. While the database is away, what was read last stays published.
+//! Whether config is valid is for each node to say (it refuses it whole, with a reason), so a snapshot is published as
+//! it was committed. While the database is away, what was read last stays published.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -105,8 +105,8 @@ impl Publisher {
         Ok(publisher)
     }
 
-    /// Shows `config_published_version`, `config_publish_seconds` (from a commit of this process to its publication) and
-    /// `config_read_failures_total`.
+    /// Shows `config_published_version`, `config_publish_seconds` (from a commit of this process to its publication)
+    /// and `config_read_failures_total`.
     pub fn register(&self, metrics: &Metrics) {
         metrics.register(|registry| {
             registry.register("config_published_version", "Version of the published config", self.version.clone());
@@ -138,7 +138,8 @@ impl Publisher {
         self.problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What brings a node that has `have` to the newest version, and which that is. Deltas are encoded once for all nodes.
+    /// What brings a node that has `have` to the newest version, and which that is. Deltas are encoded once for all
+    /// nodes.
     pub fn update(&self, have: Option<&Position>) -> (Position, Update) {
         let published = self.published();
         let position = position_of(&published.snapshot);

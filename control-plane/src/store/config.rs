@@ -57,8 +57,8 @@ macro_rules! counters {
     };
 }
 
-/// Raises the config version within a transaction and gives the new one. Comes first in it: the row is the lock by which
-/// versions are committed in their order.
+/// Raises the config version within a transaction and gives the new one. Comes first in it: the row is the lock by
+/// which versions are committed in their order.
 macro_rules! raise_version {
     ($conn:expr) => {{
         use $crate::store::migrate::CONFIG_VERSION;

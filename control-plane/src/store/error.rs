@@ -10,7 +10,8 @@ pub enum StoreError {
     /// The address of the database has no meaning here. The text does not repeat it, since it may hold a password.
     #[error("the database URL {0}")]
     Url(&'static str),
-    /// No connection in time, a connection that broke, or a database too busy to take the change. Trying again may help.
+    /// No connection in time, a connection that broke, or a database too busy to take the change. Trying again may
+    /// help.
     #[error("the database does not answer: {0}")]
     Unavailable(String),
     /// A value that must be unique is in use.

@@ -1,6 +1,7 @@
 //! One body of code for three kinds of connection.
 
-/// Runs `$body` on a connection that reads. It runs in a task of the store, so that a caller who leaves does not cut it in half.
+/// Runs `$body` on a connection that reads. It runs in a task of the store, so that a caller who leaves does not cut it
+/// in half.
 macro_rules! with_conn {
     ($store:expr, $conn:ident => $body:expr) => {
         on_connection!($store, $conn, read, run_plain, $body)

@@ -1,5 +1,5 @@
-//! Brings the schema up to date, under a lock that all control planes of a database share: of several that start at once, one
-//! migrates and the others find it done.
+//! Brings the schema up to date, under a lock that all control planes of a database share: of several that start at
+//! once, one migrates and the others find it done.
 
 use std::fs::File;
 use std::sync::Arc;

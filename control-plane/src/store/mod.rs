@@ -1,6 +1,7 @@
 //! The database: SQLite, MySQL/MariaDB or PostgreSQL behind one set of functions.
 //!
-//! - [`groups`], [`proxy_keys`]: what operators configure. Each change is one transaction that raises the config version.
+//! - [`groups`], [`proxy_keys`]: what operators configure. Each change is one transaction that raises the config
+//!   version.
 //! - [`config`]: what nodes are sent, whole or as the changes since a version.
 //! - [`usage`]: the ledger. [`audit`]: who changed what. [`users`], [`sessions`]: login.
 //! - `pool`, `macros`, `columns`, `migrate`, `schema`: how one body of code runs on three databases.
@@ -97,15 +98,15 @@ impl<T> Listed<T> {
 }
 
 impl Store {
-    /// Connects, brings the schema up to date under a lock that all control planes of the database share, and sees to it that
-    /// the database belongs to `sealing`.
+    /// Connects, brings the schema up to date under a lock that all control planes of the database share, and sees to
+    /// it that the database belongs to `sealing`.
     ///
-    /// `url` is `sqlite://<path>`, `mysql://…` (or `mariadb://…`) or `postgres://…`. Every query runs in a task of `tasks`, so
-    /// that a caller who leaves does not cut it in half.
+    /// `url` is `sqlite://<path>`, `mysql://…` (or `mariadb://…`) or `postgres://…`. Every query runs in a task of
+    /// `tasks`, so that a caller who leaves does not cut it in half.
     ///
     /// # Errors
-    /// [`StoreError::Url`], [`StoreError::Unavailable`], [`StoreError::Migration`] when the schema cannot be brought up to date
-    /// or is newer than this build, [`StoreError::Crypto`] when the data was sealed under another master key.
+    /// [`StoreError::Url`], [`StoreError::Unavailable`], [`StoreError::Migration`] when the schema cannot be brought up
+    /// to date or is newer than this build, [`StoreError::Crypto`] when the data was sealed under another master key.
     pub async fn open(url: &str, sealing: Arc<SealingKey>, tasks: &Tasks) -> Result<Self, StoreError> {
         let target = Target::parse(url)?;
         let version = migrate::run(&target, Arc::clone(&sealing), tasks).await?;

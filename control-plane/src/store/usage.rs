@@ -178,7 +178,8 @@ pub struct UsageFilter {
     pub status: Option<i32>,
 }
 
-/// Adds the records that are not there yet, in one transaction, and counts them for their proxy keys. Gives how many were new.
+/// Adds the records that are not there yet, in one transaction, and counts them for their proxy keys. Gives how many
+/// were new.
 ///
 /// # Errors
 /// [`StoreError`]; then none of them is added.

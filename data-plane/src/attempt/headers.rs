@@ -1,4 +1,5 @@
-//! Which headers of a client go upstream: those on a list, and nothing else. So no credential, cookie or hop-by-hop header does.
+//! Which headers of a client go upstream: those on a list, and nothing else. So no credential, cookie or hop-by-hop
+//! header does.
 
 use std::borrow::Cow;
 
@@ -86,7 +87,8 @@ impl<'r> ClientHeaders<'r> {
         Self { headers, format, credential: auth::credential(parts, format), hops, trace: TraceContext::read(headers) }
     }
 
-    /// How many gateways like this one the request has passed. A client can make it more, to its own harm, and never less.
+    /// How many gateways like this one the request has passed. A client can make it more, to its own harm, and never
+    /// less.
     pub fn hops(&self) -> u64 {
         self.hops
     }

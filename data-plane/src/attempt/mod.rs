@@ -1,5 +1,5 @@
-//! Walks a plan: sends the request to one candidate after the other until one answers, and learns about upstream keys on the way.
-//! Nothing of an answer has gone to the client while a walk goes on.
+//! Walks a plan: sends the request to one candidate after the other until one answers, and learns about upstream keys
+//! on the way. Nothing of an answer has gone to the client while a walk goes on.
 
 mod headers;
 
@@ -119,8 +119,8 @@ impl Attempts {
         Self { upstream, key_states }
     }
 
-    /// Sends `request` to the candidates of `plan` until one answers. On a connect error, no answer in time, 408, 429 or 5xx, and when the
-    /// provider refuses the key, the next one is tried, once.
+    /// Sends `request` to the candidates of `plan` until one answers. On a connect error, no answer in time, 408, 429
+    /// or 5xx, and when the provider refuses the key, the next one is tried, once.
     ///
     /// # Errors
     /// [`Failure`]: what a provider said last, or why none said anything.
@@ -310,7 +310,8 @@ impl Attempts {
     /// The provider does not take the upstream key.
     fn key_refused(&self, said: Box<ProviderAnswer>, meter: &mut Meter, beside_chat: bool) -> Step {
         let words = redact_text(&said.candidate.key, openai_error::message(&said.body).unwrap_or_default());
-        // OpenAI says of a key that is limited to some endpoints: "insufficient permissions", "missing scopes", also with a 401.
+        // OpenAI says of a key that is limited to some endpoints: "insufficient permissions", "missing scopes", also
+        // with a 401.
         let limited = said.status == StatusCode::FORBIDDEN || words.contains("permission") || words.contains("scope");
         if !(beside_chat && limited) {
             self.observe(&said.candidate, Health::Invalid, 0, said.status.as_u16());
@@ -374,7 +375,8 @@ fn causes(error: &dyn Error) -> String {
     words
 }
 
-/// `request` without its signatures, for a provider that said that it could not read them: they may be another key's (translation specification, 10).
+/// `request` without its signatures, for a provider that said that it could not read them: they may be another key's
+/// (`docs/TRANSLATION.md` section 10).
 fn unsigned(request: &dyn Outbound, said: &ProviderAnswer) -> Option<Outgoing> {
     if said.error.code.as_deref() != Some("invalid_thought_signature") {
         return None;
@@ -397,7 +399,8 @@ fn key_state(candidate: &Candidate, health: Health, until_ms: i64, status: u16, 
     }
 }
 
-/// What the provider says in an error answer. A body that does not come, or is too long, is left out or cut: the status stands.
+/// What the provider says in an error answer. A body that does not come, or is too long, is left out or cut: the status
+/// stands.
 async fn said(candidate: Candidate, format: Format, head: Parts, body: Incoming) -> Box<ProviderAnswer> {
     let collected = collect::collect(body, LONGEST_ERROR, Patience::within(ERROR_BODY_TIMEOUT)).await;
     let body = match collected {

@@ -34,7 +34,8 @@ pub fn places(format: Format) -> &'static [Place] {
     }
 }
 
-/// Finds whose key the request carries. The key is digested whole before it is looked up, so how long that takes says nothing of which keys there are.
+/// Finds whose key the request carries. The key is digested whole before it is looked up, so how long that takes says
+/// nothing of which keys there are.
 ///
 /// # Errors
 /// [`GatewayError::MissingKey`], and [`GatewayError::InvalidKey`] for one that is unknown, disabled or expired alike.
@@ -66,7 +67,7 @@ pub fn credential(parts: &Parts, format: Format) -> Option<Cow<'_, [u8]>> {
     })
 }
 
-/// Whether a request shows itself as one of Gemini's by the place of its credential (translation specification, 12).
+/// Whether a request shows itself as one of Gemini's by the place of its credential (`docs/TRANSLATION.md` section 12).
 pub fn is_geminis(parts: &Parts) -> bool {
     header(&parts.headers, "x-goog-api-key").is_some() || in_query(parts).is_some()
 }

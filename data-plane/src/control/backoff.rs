@@ -1,5 +1,5 @@
-//! When to try again: exponential backoff with full jitter, so that nodes that lost a control plane together do not come back
-//! together.
+//! When to try again: exponential backoff with full jitter, so that nodes that lost a control plane together do not
+//! come back together.
 
 use std::time::Duration;
 

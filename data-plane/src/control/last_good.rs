@@ -1,5 +1,5 @@
-//! The last config that was put in force, kept on the node's disk for a start without a control plane. It holds upstream keys,
-//! so it is sealed under a key derived from the node token: another token cannot read it.
+//! The last config that was put in force, kept on the node's disk for a start without a control plane. It holds
+//! upstream keys, so it is sealed under a key derived from the node token: another token cannot read it.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -94,8 +94,8 @@ impl LastGood {
     }
 }
 
-/// Writes each config that `applied` changes to; of several in a row the first and the last. `kept` shows the version on disk. Ends
-/// when `tasks` stop, with the newest written.
+/// Writes each config that `applied` changes to; of several in a row the first and the last. `kept` shows the version
+/// on disk. Ends when `tasks` stop, with the newest written.
 pub async fn keep(file: Arc<LastGood>, mut applied: watch::Receiver<Option<Arc<Snapshot>>>, kept: Gauge, tasks: Tasks) {
     loop {
         tokio::select! {

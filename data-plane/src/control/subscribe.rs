@@ -82,8 +82,8 @@ enum Ended {
 }
 
 impl Subscriber {
-    /// Subscribes as `node` over `link` and gives config to `applier`. What the node learns about upstream keys comes from
-    /// `key_states`; `usage` says how usage stands.
+    /// Subscribes as `node` over `link` and gives config to `applier`. What the node learns about upstream keys comes
+    /// from `key_states`; `usage` says how usage stands.
     pub fn new(
         link: Link,
         node: Arc<Node>,

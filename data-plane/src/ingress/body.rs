@@ -17,8 +17,9 @@ use crate::respond::collect::{CollectError, Collected, Patience, UnpackError, co
 const DISCARDED: usize = 256 * 1024;
 const DISCARD_TIME: Duration = Duration::from_secs(1);
 
-/// Reads a body that does not matter any more. Were it left unread, the connection would be closed behind the answer: a client that sends its next request there
-/// gets no answer to that, and one that is still sending may not get to see this one.
+/// Reads a body that does not matter any more. Were it left unread, the connection would be closed behind the answer: a
+/// client that sends its next request there gets no answer to that, and one that is still sending may not get to see
+/// this one.
 pub(super) async fn discard(body: Body) {
     let mut body = Limited::new(body, DISCARDED);
     let read = async { while let Some(Ok(_)) = body.frame().await {} };

@@ -119,7 +119,8 @@ async fn ask(
     }
     let is_stream = convert::is_stream(&answer.head.headers);
     if answer.conversion.is_none() && is_stream != request.stream && request.neutral().is_ok() {
-        // The provider did not do as it was asked. Packages that wait for the one make nothing of the other, and say nothing.
+        // The provider did not do as it was asked. Packages that wait for the one make nothing of the other, and say
+        // nothing.
         answer.conversion = Some(Box::default());
     }
     let wish = match &answer.conversion {
@@ -171,7 +172,7 @@ pub(super) fn pass_on_error(said: &ProviderAnswer, format: Format, mut meter: Me
         if error.code.as_deref() == Some("model_not_found")
             && let Some(model) = &meter.model
         {
-            // The client knows the model by its own name (translation specification, 5).
+            // The client knows the model by its own name (`docs/TRANSLATION.md` section 5).
             error.message = error.message.replace(&*said.candidate.upstream_model, model);
         }
         error::answer(&error, format, meter.request_id())
@@ -189,7 +190,8 @@ pub(super) fn pass_on_error(said: &ProviderAnswer, format: Format, mut meter: Me
     response
 }
 
-/// Whether `body` is an error document of `format`, to be passed on as it stands. Gemini's may stand in an array, which its own packages read.
+/// Whether `body` is an error document of `format`, to be passed on as it stands. Gemini's may stand in an array, which
+/// its own packages read.
 fn is_document(format: Format, body: &[u8]) -> bool {
     let in_array = || {
         let documents = serde_json::from_slice::<[serde_json::Value; 1]>(body);

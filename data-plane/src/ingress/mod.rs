@@ -108,8 +108,8 @@ pub fn only_router(gateway: Arc<Gateway>) -> Router {
     router(gateway).fallback(elsewhere)
 }
 
-/// Which API a request is of that has reached no route of one: by its path, and where APIs share paths by the place of its credential (translation
-/// specification, 12).
+/// Which API a request is of that has reached no route of one: by its path, and where APIs share paths by the place of
+/// its credential (`docs/TRANSLATION.md` section 12).
 fn format_of(parts: &request::Parts) -> Format {
     let path = parts.uri.path();
     if path.starts_with("/v1beta") || auth::is_geminis(parts) {
@@ -176,7 +176,8 @@ fn request_id(meter: &Meter) -> HeaderValue {
     HeaderValue::from_str(meter.request_id()).unwrap_or_else(|_| HeaderValue::from_static("-"))
 }
 
-/// `response` with the id where a client of `format` looks for it: Anthropic's packages read `request-id` (Claude API documentation, "Errors").
+/// `response` with the id where a client of `format` looks for it: Anthropic's packages read `request-id` (Claude API
+/// documentation, "Errors").
 fn identified_to(format: Format, mut response: Response, id: &HeaderValue) -> Response {
     if format == Format::AnthropicMessages {
         response.headers_mut().insert("request-id", id.clone());

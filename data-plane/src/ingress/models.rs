@@ -1,5 +1,5 @@
-//! `GET /v1/models` and `GET /v1/models/{id}`: what the proxy key may ask for, in the shape of the client's API: OpenAI's ("Models"), Anthropic's ("List Models"),
-//! Gemini's (`models.list`).
+//! `GET /v1/models` and `GET /v1/models/{id}`: what the proxy key may ask for, in the shape of the client's API:
+//! OpenAI's ("Models"), Anthropic's ("List Models"), Gemini's (`models.list`).
 
 use std::sync::Arc;
 

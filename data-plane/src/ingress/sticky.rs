@@ -26,8 +26,8 @@ const MOST_ASKED_FOR_CHAT: usize = 8;
 /// For one of them to say whether it knows the object.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Narrows `plan` to the group whose account holds what a chat request refers to: the response before it, or a file. A request that names nothing such, or what no one knows,
-/// goes where it would have gone.
+/// Narrows `plan` to the group whose account holds what a chat request refers to: the response before it, or a file. A
+/// request that names nothing such, or what no one knows, goes where it would have gone.
 pub(super) async fn follow(
     gateway: &Gateway,
     plan: &mut Plan,
@@ -97,8 +97,8 @@ pub(super) async fn find(
     Err(failed.or(unknown).unwrap_or_else(nothing))
 }
 
-/// Whether the provider says that it has no such object, or no such endpoint. Some say so of an id that is not of their making with a 400, and a key that may not ask has made
-/// nothing.
+/// Whether the provider says that it has no such object, or no such endpoint. Some say so of an id that is not of their
+/// making with a 400, and a key that may not ask has made nothing.
 fn is_unknown(failure: &Failure) -> bool {
     const UNKNOWN: [StatusCode; 3] = [StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED, StatusCode::BAD_REQUEST];
     match failure {

@@ -1,4 +1,5 @@
-//! Fetches media that a client names by URL, for providers that want them as data (translation specification, 2.1.6 and 6.1.6).
+//! Fetches media that a client names by URL, for providers that want them as data (`docs/TRANSLATION.md` sections 2.1.6
+//! and 6.1.6).
 //!
 //! - [`guard`]: keeps such URLs from leading into the operator's network.
 //! - [`mod@fetch`]: fetches one.
@@ -114,7 +115,8 @@ impl FetchedMedia {
         missing
     }
 
-    /// `request` with what was fetched in the place of its URLs, as far as `wanted`; the same where there is nothing such.
+    /// `request` with what was fetched in the place of its URLs, as far as `wanted`; the same where there is nothing
+    /// such.
     pub fn put_into(&self, request: &Arc<Request>, wanted: Wanted) -> Arc<Request> {
         let known = self.lock();
         if known.is_empty() || !urls(request).any(|(_, url, _)| wanted.as_data(url)) {
@@ -245,7 +247,8 @@ fn check(request: &Request, wanted: Wanted, fetched: &FetchedMedia) -> Result<()
     Ok(())
 }
 
-/// Whether something of type `mime` may stand in the place of a medium of `kind`: PDF files stand in the place of pictures, pages that tell of an error do not.
+/// Whether something of type `mime` may stand in the place of a medium of `kind`: PDF files stand in the place of
+/// pictures, pages that tell of an error do not.
 fn fits(kind: MediaKind, mime: &str) -> bool {
     match kind {
         MediaKind::Document => true,

@@ -1,5 +1,5 @@
-//! Metrics of the request path. Every label has a fixed set of values, and each series is made at the start: a request touches
-//! atomics and nothing else.
+//! Metrics of the request path. Every label has a fixed set of values, and each series is made at the start: a request
+//! touches atomics and nothing else.
 
 mod histogram;
 

@@ -1,5 +1,5 @@
-//! Whom we call: where a vendor's endpoints are, how a request shows its credential, and what an answer means. What differs between vendors is data, in
-//! [`translation::vendor`]; this is the machinery that reads it.
+//! Whom we call: where a vendor's endpoints are, how a request shows its credential, and what an answer means. What
+//! differs between vendors is data, in [`translation::vendor`]; this is the machinery that reads it.
 //!
 //! - [`credential`]: how a request proves who sends it.
 //! - [`verdict`]: what an answer means for the request and for the upstream key.
@@ -24,7 +24,8 @@ pub struct Call<'c> {
     pub format: Format,
     /// The vendor's name of the model; empty where the endpoint has none.
     pub model: &'c str,
-    /// The path as the client's API has it, behind the version: `/embeddings`, `/messages/count_tokens`, `:countTokens`.
+    /// The path as the client's API has it, behind the version: `/embeddings`, `/messages/count_tokens`,
+    /// `:countTokens`.
     pub path: &'c str,
     /// Without the question mark.
     pub query: Option<&'c str>,
@@ -143,7 +144,8 @@ fn parsed(url: &str) -> Result<Uri, GatewayError> {
     url.parse().map_err(|_| GatewayError::Internal("the URL of the provider's endpoint is malformed"))
 }
 
-/// `path` below `base`. A version that the operator gave with the base URL counts: both `https://host` and `https://host/v1` are what people paste.
+/// `path` below `base`. A version that the operator gave with the base URL counts: both `https://host` and
+/// `https://host/v1` are what people paste.
 fn join(base: &str, path: &str) -> String {
     let is_version = |segment: &str| {
         segment.strip_prefix('v').is_some_and(|rest| rest.bytes().next().is_some_and(|byte| byte.is_ascii_digit()))

@@ -57,7 +57,8 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     (seconds.is_finite() && seconds > 0.0).then(|| Duration::from_secs_f64(seconds.min(LONGEST_PAUSE.as_secs_f64())))
 }
 
-/// The pause until the last window is open again, by headers that begin with `prefix`, end in `-reset` and hold a time (RFC 3339): Anthropic's.
+/// The pause until the last window is open again, by headers that begin with `prefix`, end in `-reset` and hold a time
+/// (RFC 3339): Anthropic's.
 pub(crate) fn reset(headers: &HeaderMap, prefix: &str) -> Option<Duration> {
     let named = |name: &str| name.starts_with(prefix) && name.ends_with("-reset");
     let times = headers.iter().filter(|(name, _)| named(name.as_str()));

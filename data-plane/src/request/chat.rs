@@ -20,8 +20,8 @@ use crate::route::table::RoutedGroup;
 use crate::signatures::{ClientSignatures, family_of};
 use crate::upstream::Upstream;
 
-/// Fields that no body may hold twice: which one counts differs between JSON parsers, so that the gateway could allow one model
-/// and the provider run the other.
+/// Fields that no body may hold twice: which one counts differs between JSON parsers, so that the gateway could allow
+/// one model and the provider run the other.
 const ONCE: &[&str] = &["model", "stream", "stream_options"];
 
 /// Either of these is the limit of the answer's length; a request may hold one.
@@ -156,8 +156,8 @@ impl<'b> ChatRequest<'b> {
         self.neutral.get_or_init(read).as_ref().map_err(Clone::clone)
     }
 
-    /// The client's body, with the vendor's name of the model, config's fields, and the wish that a stream ends with a count of tokens. Without an edit it is
-    /// uncopied.
+    /// The client's body, with the vendor's name of the model, config's fields, and the wish that a stream ends with a
+    /// count of tokens. Without an edit it is uncopied.
     fn edited(&self, candidate: &Candidate, asks_for_usage: bool) -> Result<Bytes, GatewayError> {
         let mut edits = self.object.edit();
         if self.model_in_body && *candidate.upstream_model != *self.model {

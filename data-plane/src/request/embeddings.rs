@@ -1,5 +1,5 @@
-//! A request for embeddings. It passes as it is to a provider of the client's format, and is translated between OpenAI's and Gemini's (translation
-//! specification, 12).
+//! A request for embeddings. It passes as it is to a provider of the client's format, and is translated between
+//! OpenAI's and Gemini's (`docs/TRANSLATION.md` section 12).
 
 use std::ops::Range;
 use std::sync::OnceLock;

@@ -1,5 +1,5 @@
-//! A JSON request to an endpoint that is no chat and names a model: completions, embeddings, moderations, images, speech, reranking, counting tokens. Every byte
-//! of it passes but the model's name, where an alias maps it.
+//! A JSON request to an endpoint that is no chat and names a model: completions, embeddings, moderations, images,
+//! speech, reranking, counting tokens. Every byte of it passes but the model's name, where an alias maps it.
 
 use std::borrow::Cow;
 

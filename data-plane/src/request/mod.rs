@@ -1,6 +1,7 @@
 //! What a client asks for, and what of it goes to each provider.
 //!
-//! - [`chat`]: a request to one of the chat APIs: passed on byte by byte where the provider speaks the client's format, translated where it does not.
+//! - [`chat`]: a request to one of the chat APIs: passed on byte by byte where the provider speaks the client's format,
+//!   translated where it does not.
 //! - [`json`]: a JSON request to another endpoint that names a model: only the name is changed.
 //! - [`embeddings`]: a request for embeddings, translated between OpenAI's and Gemini's.
 //! - [`upload`]: a multipart request, which passes without being held.

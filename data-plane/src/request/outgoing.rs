@@ -22,7 +22,8 @@ pub type Preparation<'p> = Pin<Box<dyn Future<Output = Result<(), GatewayError>>
 
 /// What can be sent to a candidate.
 pub trait Outbound: Send + Sync {
-    /// What has to be waited for before it can be written for `candidate`, `until` then at the latest. None, as is usual: nothing.
+    /// What has to be waited for before it can be written for `candidate`, `until` then at the latest. None, as is
+    /// usual: nothing.
     fn prepare<'p>(
         &'p self,
         _candidate: &'p Candidate,
@@ -58,7 +59,8 @@ pub struct Outgoing {
     pub stream: bool,
     /// The answer may be of any type, such as sound.
     pub any_answer: bool,
-    /// It is no chat: keys are often allowed one thing and not another, so what is forbidden here says nothing of what the key is good for.
+    /// It is no chat: keys are often allowed one thing and not another, so what is forbidden here says nothing of what
+    /// the key is good for.
     pub beside_chat: bool,
     /// How its answer becomes the client's. None: the bytes pass.
     pub conversion: Option<Box<Conversion>>,

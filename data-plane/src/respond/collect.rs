@@ -93,8 +93,8 @@ where
     Ok(Collected::Whole(if pieces.length == 0 { first } else { pieces.join() }))
 }
 
-/// Bytes of a length that is not known before: a body that turns out too large has cost no more memory than the bound, where a
-/// vector that doubles would have cost three times as much.
+/// Bytes of a length that is not known before: a body that turns out too large has cost no more memory than the bound,
+/// where a vector that doubles would have cost three times as much.
 #[derive(Default)]
 struct Pieces {
     full: Vec<BytesMut>,

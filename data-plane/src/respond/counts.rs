@@ -1,5 +1,6 @@
-//! The usage in an answer that is no chat. Each endpoint of OpenAI's has its own words for the same: `prompt_tokens` (completions, embeddings) or
-//! `input_tokens` (images, transcriptions), and vendors of reranking and embeddings tell nothing but a total.
+//! The usage in an answer that is no chat. Each endpoint of OpenAI's has its own words for the same: `prompt_tokens`
+//! (completions, embeddings) or `input_tokens` (images, transcriptions), and vendors of reranking and embeddings tell
+//! nothing but a total.
 
 use memchr::memmem;
 use serde::Deserialize;

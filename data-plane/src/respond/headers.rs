@@ -1,4 +1,5 @@
-//! Which headers of a provider go to the client: those on a list. Others tell of the operator's account, or belong to the connection.
+//! Which headers of a provider go to the client: those on a list. Others tell of the operator's account, or belong to
+//! the connection.
 
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue};
@@ -24,7 +25,8 @@ const RATE_LIMITS: &str = "x-ratelimit-";
 /// Anthropic's: `anthropic-ratelimit-requests-limit`, `anthropic-ratelimit-tokens-reset` and so on.
 const ANTHROPIC_RATE_LIMITS: &str = "anthropic-ratelimit-";
 
-/// How vendors name the header with their own id of the request: Anthropic, OpenAI and most that are compatible, Amazon, Azure.
+/// How vendors name the header with their own id of the request: Anthropic, OpenAI and most that are compatible,
+/// Amazon, Azure.
 const REQUEST_IDS: [HeaderName; 4] = [
     HeaderName::from_static("request-id"),
     HeaderName::from_static("x-request-id"),
@@ -32,10 +34,12 @@ const REQUEST_IDS: [HeaderName; 4] = [
     HeaderName::from_static("apim-request-id"),
 ];
 
-/// The provider's id of the request, which its support asks for (translation specification, 5). `x-request-id` is the gateway's own.
+/// The provider's id of the request, which its support asks for (`docs/TRANSLATION.md` section 5). `x-request-id` is
+/// the gateway's own.
 const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
 
-/// Copies from `upstream` to `client`, which speaks `format`, what may go there. A value that holds the upstream key does not.
+/// Copies from `upstream` to `client`, which speaks `format`, what may go there. A value that holds the upstream key
+/// does not.
 pub fn forward(upstream: &HeaderMap, client: &mut HeaderMap, key: &RoutedKey, format: Format) {
     let leaks = |value: &[u8]| key.leak.as_ref().is_some_and(|leak| leak.find(value).is_some());
     for (name, value) in upstream {
@@ -60,7 +64,8 @@ pub fn forward(upstream: &HeaderMap, client: &mut HeaderMap, key: &RoutedKey, fo
     }
 }
 
-/// OpenAI's name and value for Anthropic's header that ends in `limit`. None for windows that OpenAI has not, such as those of input tokens alone.
+/// OpenAI's name and value for Anthropic's header that ends in `limit`. None for windows that OpenAI has not, such as
+/// those of input tokens alone.
 fn openai_rate_limit(limit: &str, value: &HeaderValue) -> Option<(HeaderName, HeaderValue)> {
     let (window @ ("requests" | "tokens"), what) = limit.split_once('-')? else { return None };
     let value = match what {

@@ -54,7 +54,8 @@ impl Learn {
         }
     }
 
-    /// Takes the first id of the beginning of an answer: a response's own, also in the first event of a stream. Gives whether there is one.
+    /// Takes the first id of the beginning of an answer: a response's own, also in the first event of a stream. Gives
+    /// whether there is one.
     pub fn start(&self, bytes: &[u8]) -> bool {
         let id = first_string(bytes, "id");
         if let Some(id) = id {
@@ -64,8 +65,8 @@ impl Learn {
     }
 }
 
-/// The first field of that name in `json`, a text or a part of one, whose value is a string without escapes. What looks like a field within a string is none:
-/// its quotes have backslashes before them.
+/// The first field of that name in `json`, a text or a part of one, whose value is a string without escapes. What looks
+/// like a field within a string is none: its quotes have backslashes before them.
 pub fn first_string<'b>(json: &'b [u8], name: &str) -> Option<&'b str> {
     let quoted = format!("\"{name}\"");
     memmem::find_iter(json, &quoted).find_map(|at| {

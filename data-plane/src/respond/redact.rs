@@ -31,7 +31,8 @@ pub struct Redactor {
 }
 
 impl Redactor {
-    /// What of the answer can be passed on after `piece`. Copies only where the piece before ended like the secret begins.
+    /// What of the answer can be passed on after `piece`. Copies only where the piece before ended like the secret
+    /// begins.
     pub fn push(&mut self, key: &RoutedKey, piece: Bytes) -> Bytes {
         let Some(leak) = &key.leak else { return piece };
         let piece = if self.held.is_empty() { piece } else { [&self.held[..], &piece[..]].concat().into() };

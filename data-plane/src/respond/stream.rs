@@ -1,4 +1,5 @@
-//! An answer event by event. Each event is written on as soon as it is whole, as the bytes that came; nothing is collected.
+//! An answer event by event. Each event is written on as soon as it is whole, as the bytes that came; nothing is
+//! collected.
 
 mod large;
 
@@ -36,8 +37,9 @@ use large::LargeInPieces;
 /// After `[DONE]`, for the provider to end its body, so that the connection can be used again.
 pub(super) const END_GRACE: Duration = Duration::from_millis(250);
 
-/// Writes `answer` on. Waits for the first portion of it before anything leaves; then each has the pause of `patience` to come.
-/// `hide_usage` leaves out the event that reports usage and nothing else; `array` writes the data of the events as a JSON array (Gemini without `alt=sse`).
+/// Writes `answer` on. Waits for the first portion of it before anything leaves; then each has the pause of `patience`
+/// to come. `hide_usage` leaves out the event that reports usage and nothing else; `array` writes the data of the
+/// events as a JSON array (Gemini without `alt=sse`).
 ///
 /// # Errors
 /// [`GatewayError`] when no first portion comes; the meter is given back.
@@ -275,8 +277,9 @@ impl EventStream {
         event.only_usage && self.hide_usage
     }
 
-    /// The error that `text` is, where it is no event. Some providers, Gemini among them, end a stream so (translation specification, 8.9); most clients read
-    /// nothing but events, and would take what came before for the whole answer.
+    /// The error that `text` is, where it is no event. Some providers, Gemini among them, end a stream so
+    /// (`docs/TRANSLATION.md` section 8.9); most clients read nothing but events, and would take what came before for
+    /// the whole answer.
     fn bare_error(&mut self, text: &Bytes) -> Option<Box<ProviderError>> {
         let text = text.slice_ref(text.trim_ascii());
         if !text.starts_with(b"{") || !self.watcher.event(&text).error {

@@ -39,10 +39,12 @@ const UNPACKED: usize = 16 * 1024 * 1024;
 /// As much of the end of a large answer as its usage stands in.
 const TAIL: usize = 16 * 1024;
 
-/// Writes `answer` on, with `patience` until it is whole or large; of a large one, each further part has its pause to come.
+/// Writes `answer` on, with `patience` until it is whole or large; of a large one, each further part has its pause to
+/// come.
 ///
 /// # Errors
-/// [`GatewayError`] when the answer breaks off, or is not JSON, before anything of it has left; the meter is given back.
+/// [`GatewayError`] when the answer breaks off, or is not JSON, before anything of it has left; the meter is given
+/// back.
 pub async fn respond(answer: Answer, mut meter: Meter, patience: Patience) -> Result<Response, (GatewayError, Meter)> {
     let Answer { head, body, candidate, format, learn, .. } = answer;
     let protocol = format.protocol();
@@ -78,8 +80,8 @@ pub async fn respond(answer: Answer, mut meter: Meter, patience: Patience) -> Re
     Ok(held(&head, body, &candidate.key, format, meter))
 }
 
-/// Writes `answer` on, whatever it is: JSON, sound, text, a file, nothing, a stream of another kind than chat. What is not JSON is not held, but written on
-/// as it comes.
+/// Writes `answer` on, whatever it is: JSON, sound, text, a file, nothing, a stream of another kind than chat. What is
+/// not JSON is not held, but written on as it comes.
 ///
 /// # Errors
 /// [`GatewayError`] when the answer breaks off before anything of it has left; the meter is given back.
@@ -130,7 +132,8 @@ fn held(head: &Parts, body: Bytes, key: &RoutedKey, format: Format, mut meter: M
     with_head(head, Body::from(body), key, format)
 }
 
-/// Whether an answer is an error and nothing else, as some vendors send it with the status 200: clients would take it for an answer without content.
+/// Whether an answer is an error and nothing else, as some vendors send it with the status 200: clients would take it
+/// for an answer without content.
 fn is_error(body: &[u8]) -> bool {
     const STARTS: [[&[u8]; 4]; 2] = [[b"{", b"\"error\"", b":", b"{"], [b"{", b"\"type\"", b":", b"\"error\""]];
     STARTS.iter().any(|tokens| {
@@ -226,7 +229,8 @@ impl Kind {
     }
 }
 
-/// A large answer on its way. Its usage is read from its end. Where there is none, its output is not estimated: most of it is no text.
+/// A large answer on its way. Its usage is read from its end. Where there is none, its output is not estimated: most of
+/// it is no text.
 struct LargeBody {
     start: VecDeque<Bytes>,
     /// None when it has ended.

@@ -38,7 +38,8 @@ impl KeyHealth {
         }
     }
 
-    /// Takes in an observation, one's own or another node's, at `now`. Says whether it changed something worth telling others.
+    /// Takes in an observation, one's own or another node's, at `now`. Says whether it changed something worth telling
+    /// others.
     pub fn observe(&self, state: &pb::KeyState, now: i64) -> bool {
         match state.health() {
             Health::Invalid => self.invalid_until.swap(now + INVALID_FOR_MS, Ordering::Relaxed) <= now,

@@ -1,10 +1,12 @@
 //! Which group and upstream key made an object that a client later names by its id: a response, a file, a batch.
 //!
-//! Such an object lives in the provider's account, so a request about it must go where it was made. What a node has seen made it remembers here, up to a
-//! bound; nothing else is kept, and ids stay as the provider made them, so that an application can move between this gateway, another node of it and the
-//! provider itself. Whatever node is asked for an id that it does not know, after a restart or because another node served the request that made it, asks
-//! the groups that the proxy key may use, one after the other, which of them knows the id. An id that holds its owner would spare that question, but every
-//! id in every body and stream would have to be rewritten both ways, and an id from before the gateway would open nothing.
+//! Such an object lives in the provider's account, so a request about it must go where it was made. What a node has
+//! seen made it remembers here, up to a bound; nothing else is kept, and ids stay as the provider made them, so that an
+//! application can move between this gateway, another node of it and the provider itself. Whatever node is asked for an
+//! id that it does not know, after a restart or because another node served the request that made it, asks the groups
+//! that the proxy key may use, one after the other, which of them knows the id. An id that holds its owner would spare
+//! that question, but every id in every body and stream would have to be rewritten both ways, and an id from before the
+//! gateway would open nothing.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -34,8 +36,8 @@ impl Owner {
         Self { group: candidate.group.group.id.clone(), key: candidate.key.key.id.clone() }
     }
 
-    /// Keeps those of `candidates` that may know the object: its own key first, then the others of the group, which may be keys to the same account.
-    /// Without any, they stay as they are and this says so.
+    /// Keeps those of `candidates` that may know the object: its own key first, then the others of the group, which may
+    /// be keys to the same account. Without any, they stay as they are and this says so.
     pub fn narrow(&self, candidates: &mut Vec<Candidate>) -> bool {
         if !candidates.iter().any(|candidate| candidate.group.group.id == self.group) {
             return false;

@@ -97,7 +97,8 @@ impl Plan {
     /// A plan of `principal` for `model` that has a candidate.
     ///
     /// # Errors
-    /// [`GatewayError::ModelNotFound`] where no group serves the model to this key, [`GatewayError::NoUpstream`] where one does and cannot now.
+    /// [`GatewayError::ModelNotFound`] where no group serves the model to this key, [`GatewayError::NoUpstream`] where
+    /// one does and cannot now.
     pub fn serving(table: &RouteTable, principal: &Principal, model: &str) -> Result<Self, GatewayError> {
         let unknown = || GatewayError::ModelNotFound { model: model.to_owned() };
         if !principal.may_use_model(model) {
@@ -111,13 +112,14 @@ impl Plan {
         Err(reason.map_or_else(unknown, |reason| GatewayError::NoUpstream { model: model.to_owned(), reason }))
     }
 
-    /// The plan of `principal` for `model`: groups by priority, in each its keys in order. Keys that are out are left out,
-    /// unless every one is: then the first of them is tried, since a guess about health must not refuse a request.
+    /// The plan of `principal` for `model`: groups by priority, in each its keys in order. Keys that are out are left
+    /// out, unless every one is: then the first of them is tried, since a guess about health must not refuse a request.
     pub fn make(table: &RouteTable, principal: &Principal, model: &str) -> Self {
         Self::over(principal, table.routes(model))
     }
 
-    /// The plan of `principal` for a request that names no model: over the groups whose endpoint `serves` it, or the one of them that is `pinned` by its name or id.
+    /// The plan of `principal` for a request that names no model: over the groups whose endpoint `serves` it, or the
+    /// one of them that is `pinned` by its name or id.
     ///
     /// # Errors
     /// [`GatewayError::NoGroup`] where there is none.

@@ -233,7 +233,8 @@ impl RoutedGroup {
     }
 }
 
-/// What is known of models, with the group's own changes. The control plane has refused what cannot be read; what is refused here nevertheless is left out.
+/// What is known of models, with the group's own changes. The control plane has refused what cannot be read; what is
+/// refused here nevertheless is left out.
 fn facts_of(group: &Group) -> Cow<'static, Facts> {
     if group.model_facts.is_empty() {
         return Cow::Borrowed(Facts::built_in());

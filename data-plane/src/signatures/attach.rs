@@ -9,8 +9,8 @@ use super::{ClientSignatures, Signed, signer};
 use crate::shelf::name;
 
 impl ClientSignatures {
-    /// `request` as a provider of `family` wants it: each turn of the model's with tool calls has what is kept of them, unless the client sent something of
-    /// that family's itself. Copied only where there is something to put in.
+    /// `request` as a provider of `family` wants it: each turn of the model's with tool calls has what is kept of them,
+    /// unless the client sent something of that family's itself. Copied only where there is something to put in.
     pub fn attach(&self, family: Family, request: &Arc<Request>) -> Arc<Request> {
         let found: Vec<_> = self.find(family, &request.messages);
         if found.is_empty() {
@@ -54,8 +54,8 @@ fn calls(message: &Message) -> impl Iterator<Item = &str> {
     })
 }
 
-/// `parts` with what is kept of their calls: thoughts before the first call stand before all else, as the model had them; those before another call directly before
-/// that.
+/// `parts` with what is kept of their calls: thoughts before the first call stand before all else, as the model had
+/// them; those before another call directly before that.
 fn with(parts: Vec<Part>, signed: &[Option<Arc<Signed>>]) -> Vec<Part> {
     let mut whole = Vec::with_capacity(parts.len() + signed.len());
     let mut of_calls = signed.iter();

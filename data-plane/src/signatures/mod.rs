@@ -1,10 +1,12 @@
 //! Keeps what models sign, for clients that lose it.
 //!
-//! In a tool loop Anthropic wants a turn back with its thinking blocks and Gemini its function calls with their thought signatures, unchanged. Clients of other
-//! formats mostly drop what their format has no place for. So what was signed is kept here under the id of the tool call that it came before, which every
-//! client sends back, and put in its place again (translation specification, 10).
+//! In a tool loop Anthropic wants a turn back with its thinking blocks and Gemini its function calls with their thought
+//! signatures, unchanged. Clients of other formats mostly drop what their format has no place for. So what was signed
+//! is kept here under the id of the tool call that it came before, which every client sends back, and put in its place
+//! again (`docs/TRANSLATION.md` section 10).
 //!
-//! It is kept in memory, by this node alone, for hours: what is not found costs the model its train of thought and not the client its answer.
+//! It is kept in memory, by this node alone, for hours: what is not found costs the model its train of thought and not
+//! the client its answer.
 //!
 //! - [`watch`]: finds in an answer what is signed.
 //! - [`attach`]: puts it back into a request.

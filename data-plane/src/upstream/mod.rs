@@ -1,7 +1,7 @@
 //! The HTTP client to providers: pools of connections, TLS, and proxies on the way.
 //!
-//! This is hyper's pooled client itself and not a layer over it: it is on the path of every request, where a layer costs a third more
-//! processor time than all else that the gateway does.
+//! This is hyper's pooled client itself and not a layer over it: it is on the path of every request, where a layer
+//! costs a third more processor time than all else that the gateway does.
 
 mod body;
 mod exit;
@@ -74,7 +74,8 @@ impl Upstream {
         Ok(Self { tls, direct })
     }
 
-    /// Sends `request` by the way `exit`. Dropping the future, or the body of its answer, ends the request at the provider.
+    /// Sends `request` by the way `exit`. Dropping the future, or the body of its answer, ends the request at the
+    /// provider.
     pub fn send(&self, exit: &Exit, request: http::Request<RequestBody>) -> ResponseFuture {
         let Some((proxy, connections)) = exit.proxy() else { return self.direct.request(request) };
         match connections.0.get_or_init(|| self.through(proxy)) {

@@ -1,5 +1,5 @@
-//! Meters one client request. What it knows when it is dropped becomes the request's one usage record, so that every path has
-//! exactly one: an answer, a refusal, a provider's error, a client that leaves.
+//! Meters one client request. What it knows when it is dropped becomes the request's one usage record, so that every
+//! path has exactly one: an answer, a refusal, a provider's error, a client that leaves.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -213,8 +213,8 @@ impl Meter {
         self.status = status.as_u16();
     }
 
-    /// Whether all of the answer has come, whatever becomes of the connection: the model has said why it stopped, and the provider what that has cost. The first
-    /// alone may be true of one choice among several.
+    /// Whether all of the answer has come, whatever becomes of the connection: the model has said why it stopped, and
+    /// the provider what that has cost. The first alone may be true of one choice among several.
     pub fn has_all(&self) -> bool {
         self.finished && self.usage.is_some()
     }
@@ -245,12 +245,14 @@ impl Meter {
         cut(message).clone_into(&mut self.error_message);
     }
 
-    /// What the request has cost as far as the provider said, who says so, and what is to be estimated from where that is not all and it was at work.
+    /// What the request has cost as far as the provider said, who says so, and what is to be estimated from where that
+    /// is not all and it was at work.
     fn counts(&mut self) -> (Usage, UsageSource, Option<Unreported>) {
         let whole = self.outcome == Outcome::Success;
         match self.usage {
             Some(usage) if whole || self.finished => (usage, UsageSource::Reported, None),
-            // Some report at the beginning what went in, and what came out so far: the first is true, the second is not all.
+            // Some report at the beginning what went in, and what came out so far: the first is true, the second is not
+            // all.
             Some(usage) => {
                 let unreported = Unreported { asked: None, heard: std::mem::take(&mut self.heard) };
                 (usage, UsageSource::Partial, Some(unreported))

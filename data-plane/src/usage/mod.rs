@@ -25,7 +25,8 @@ use tracing::error;
 
 use estimate::Unreported;
 
-/// Where the request path puts a settled record. Cheap to clone; never blocks, so that a record can be settled in `Drop`.
+/// Where the request path puts a settled record. Cheap to clone; never blocks, so that a record can be settled in
+/// `Drop`.
 #[derive(Clone, Debug)]
 pub struct UsageSink {
     queue: mpsc::Sender<Settled>,
@@ -59,7 +60,8 @@ impl Drop for Held {
 }
 
 impl Settled {
-    /// The record, its tokens estimated where they were not reported. That takes milliseconds, and many at the first time: it is no work for the request path.
+    /// The record, its tokens estimated where they were not reported. That takes milliseconds, and many at the first
+    /// time: it is no work for the request path.
     pub fn counted(self) -> UsageRecord {
         let mut record = self.record;
         if let Some((unreported, _held)) = self.unreported {
@@ -70,8 +72,8 @@ impl Settled {
 }
 
 impl UsageSink {
-    /// A sink whose queue holds `capacity` records, and the end that the spool reads. `dropped` counts records that found the
-    /// queue full.
+    /// A sink whose queue holds `capacity` records, and the end that the spool reads. `dropped` counts records that
+    /// found the queue full.
     pub fn channel(capacity: usize, dropped: Counter) -> (Self, mpsc::Receiver<Settled>) {
         let (queue, records) = mpsc::channel(capacity);
         (Self { queue, dropped, uncounted: Arc::default() }, records)

@@ -1,8 +1,8 @@
 //! The form of a segment file: a header, then frames of one usage record each.
 //!
-//! Header: eight bytes that name the format, then its version (u32). Frame: length of the record (u32), CRC-32 (IEEE 802.3)
-//! over the length and the record, the record as protobuf. Numbers are little-endian. A reader keeps everything before the
-//! first frame that is cut short or does not match its checksum.
+//! Header: eight bytes that name the format, then its version (u32). Frame: length of the record (u32), CRC-32 (IEEE
+//! 802.3) over the length and the record, the record as protobuf. Numbers are little-endian. A reader keeps everything
+//! before the first frame that is cut short or does not match its checksum.
 
 use prost::Message as _;
 use shared::pb::UsageRecord;
@@ -81,8 +81,8 @@ pub struct Scan {
     pub lost: u64,
 }
 
-/// Looks through the bytes of a segment file; none when they do not begin with this version's header. `place` is a place in
-/// the file, up to which frames are counted apart.
+/// Looks through the bytes of a segment file; none when they do not begin with this version's header. `place` is a
+/// place in the file, up to which frames are counted apart.
 pub fn scan(bytes: &[u8], place: u64) -> Option<Scan> {
     if !bytes.starts_with(&HEADER) {
         return None;

@@ -1,7 +1,7 @@
 //! Usage records on disk, from the moment they are settled until the control plane has them.
 //!
-//! A directory of numbered [`segment`](super::segment) files, of which only the newest is written to, and a cursor file that says up to where
-//! records are acked. Everything here blocks on the disk: call it where that is allowed.
+//! A directory of numbered [`segment`](super::segment) files, of which only the newest is written to, and a cursor file
+//! that says up to where records are acked. Everything here blocks on the disk: call it where that is allowed.
 
 mod files;
 
@@ -30,8 +30,8 @@ pub const BATCH_RECORDS: u64 = 500;
 pub struct SpoolLimits {
     /// Bytes of all segments together. Above it the oldest segment is dropped.
     pub max_bytes: u64,
-    /// Bytes of one segment; it is made smaller where fewer than eight would fit into `max_bytes`, so that the batches in flight leave
-    /// some that can be dropped.
+    /// Bytes of one segment; it is made smaller where fewer than eight would fit into `max_bytes`, so that the batches
+    /// in flight leave some that can be dropped.
     pub segment_bytes: u64,
 }
 
@@ -219,8 +219,9 @@ impl Spool {
         Ok(())
     }
 
-    /// Drops the oldest segments until `needed` more bytes fit. One that is on its way to the control plane is passed over: it may
-    /// arrive, and then it would be counted as stored and as dropped; and should the node die, it is still needed.
+    /// Drops the oldest segments until `needed` more bytes fit. One that is on its way to the control plane is passed
+    /// over: it may arrive, and then it would be counted as stored and as dropped; and should the node die, it is still
+    /// needed.
     fn make_room(&self, state: &mut State, needed: u64, complete: &mut Vec<File>) {
         while state.bytes() + needed > self.limits.max_bytes {
             let Some(index) = state.segments.iter().position(|segment| segment.in_flight == 0) else { return };
@@ -241,8 +242,8 @@ impl Spool {
         }
     }
 
-    /// The next records to send: as many as there are, up to [`BATCH_RECORDS`] and about a mebibyte. None when all have been
-    /// handed out.
+    /// The next records to send: as many as there are, up to [`BATCH_RECORDS`] and about a mebibyte. None when all have
+    /// been handed out.
     ///
     /// # Errors
     /// When the disk cannot be read.

@@ -24,8 +24,8 @@ const RETRY: Duration = Duration::from_millis(200);
 /// How long a node that has to end goes on trying.
 const RETRY_AT_END: Duration = Duration::from_secs(2);
 
-/// Writes records to `spool` until no sender is left, or `tasks` stop: then what is queued is written, the spool is closed, and
-/// later records are dropped and counted by their sender. While the disk takes nothing the queue fills.
+/// Writes records to `spool` until no sender is left, or `tasks` stop: then what is queued is written, the spool is
+/// closed, and later records are dropped and counted by their sender. While the disk takes nothing the queue fills.
 pub async fn write(spool: Arc<Spool>, mut records: Receiver<Settled>, metrics: UsageMetrics, tasks: Tasks) {
     let mut batch = Vec::new();
     loop {

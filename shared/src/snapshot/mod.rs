@@ -1,7 +1,7 @@
 //! The domain model of a config snapshot: an immutable, versioned picture of all config a node needs.
 //!
-//! [`model`](self) is what the planes think in, `proto` is the one place where it becomes the wire form and back, `validate`
-//! decides whether a node may serve from it.
+//! [`model`](self) is what the planes think in, `proto` is the one place where it becomes the wire form and back,
+//! `validate` decides whether a node may serve from it.
 
 mod proto;
 mod validate;
@@ -19,7 +19,8 @@ use crate::secret::Secret;
 
 pub use validate::{validate_base_url, validate_group, validate_proxy_key};
 
-/// The highest `min_schema` this build understands. It rises when config gains a meaning that an older node must not ignore.
+/// The highest `min_schema` this build understands. It rises when config gains a meaning that an older node must not
+/// ignore.
 pub const SCHEMA: u32 = 1;
 
 /// All config that a node needs, at one version.
@@ -95,7 +96,8 @@ pub struct Group {
     pub upstream_stream: UpstreamStream,
     /// What to do with request fields that the provider's API cannot express.
     pub unsupported_parameters: UnsupportedParameters,
-    /// Beginning of a model's name → what differs from what is known of the model, as the crate `translation` spells its facts.
+    /// Beginning of a model's name → what differs from what is known of the model, as the crate `translation` spells
+    /// its facts.
     pub model_facts: Map<String, Value>,
     /// Version of the provider's API. None: the vendor's default.
     pub api_version: Option<Arc<str>>,
@@ -225,8 +227,8 @@ names! {
 }
 
 names! {
-    /// What to do with request fields that a provider's API cannot express, and that only tune the answer. What would change the meaning of
-    /// the request is refused in any case.
+    /// What to do with request fields that a provider's API cannot express, and that only tune the answer. What would
+    /// change the meaning of the request is refused in any case.
     UnsupportedParameters {
         /// Leave them out, and name them to the client.
         #[default]
@@ -307,8 +309,8 @@ impl Snapshot {
     /// The snapshot after `delta`, validated. `self` stays as it is. Costs a copy of two maps of pointers.
     ///
     /// # Errors
-    /// [`SnapshotError::WrongBase`] when the delta is for another version, [`SnapshotError::Invalid`] when the outcome would
-    /// not be valid.
+    /// [`SnapshotError::WrongBase`] when the delta is for another version, [`SnapshotError::Invalid`] when the outcome
+    /// would not be valid.
     pub fn apply(&self, delta: &Delta) -> Result<Self, SnapshotError> {
         if delta.from_version != self.version || delta.epoch != self.epoch {
             return Err(SnapshotError::WrongBase {

@@ -148,8 +148,8 @@ pub fn validate_proxy_key(key: &ProxyKey) -> Checked {
     Ok(())
 }
 
-/// Checks that a base URL is `http://` or `https://` with a host, without user, query or fragment, and without a trailing
-/// slash.
+/// Checks that a base URL is `http://` or `https://` with a host, without user, query or fragment, and without a
+/// trailing slash.
 ///
 /// # Errors
 /// [`SnapshotError::Invalid`] at `base_url`.

@@ -1,5 +1,5 @@
-//! Measures what a request through the gateway costs. Each program runs in a process of its own, all on this machine: figures of
-//! two machines cannot be compared, the ratio to nginx can.
+//! Measures what a request through the gateway costs. Each program runs in a process of its own, all on this machine:
+//! figures of two machines cannot be compared, the ratio to nginx can.
 //!
 //! - [`client`]: one cheap connection.
 //! - [`load`]: unary load, latency and processor time.

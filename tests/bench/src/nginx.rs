@@ -19,8 +19,8 @@ pub(crate) struct Nginx {
 }
 
 impl Nginx {
-    /// Starts one that passes everything on to `upstream`. It has a worker for each core, keeps connections alive on both sides,
-    /// and writes one line a request, as we do.
+    /// Starts one that passes everything on to `upstream`. It has a worker for each core, keeps connections alive on
+    /// both sides, and writes one line a request, as we do.
     pub(crate) async fn start(directory: &Path, upstream: SocketAddr, workers: usize) -> Result<Self> {
         let address = ports::free()?;
         let place = directory.display();

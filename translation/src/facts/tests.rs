@@ -28,8 +28,9 @@ fn models_newer_than_the_data_get_the_strictest_row_of_their_family() {
     assert_eq!(facts.of("gemini-9-pro"), facts.of("gemini-3.8-flash"));
 }
 
-/// Model pages of the Gemini API and of Vertex AI; the latter answers 400 to a limit of tokens beyond the model's, and both to thinking where there is none
-/// ("Thinking is not enabled for this model") or to a level that the model lacks ("Thinking level MEDIUM is not supported for this model").
+/// Model pages of the Gemini API and of Vertex AI; the latter answers 400 to a limit of tokens beyond the model's, and
+/// both to thinking where there is none ("Thinking is not enabled for this model") or to a level that the model lacks
+/// ("Thinking level MEDIUM is not supported for this model").
 #[test]
 fn models_of_gemini_that_a_name_before_them_does_not_describe() {
     let of = |model| Facts::built_in().of(model);

@@ -38,7 +38,8 @@ pub enum ErrorKind {
 pub struct ProviderError {
     /// What kind.
     pub kind: ErrorKind,
-    /// HTTP status that the client is to get, were nothing sent yet. A format may have its own for a kind (Anthropic's 529).
+    /// HTTP status that the client is to get, were nothing sent yet. A format may have its own for a kind (Anthropic's
+    /// 529).
     pub status: u16,
     /// For people; never empty.
     pub message: String,
@@ -67,7 +68,7 @@ impl ProviderError {
         self
     }
 
-    /// The stream ended without saying why the model stopped (translation specification, 4.10).
+    /// The stream ended without saying why the model stopped (`docs/TRANSLATION.md` section 4.10).
     pub fn truncated() -> Self {
         Self::new(ErrorKind::Server, "the provider closed the connection before its answer was complete")
             .code("upstream_stream_truncated")
@@ -102,7 +103,8 @@ pub enum ErrorCode {
     UnsupportedParameter,
     /// A picture of a kind that the target does not read.
     InvalidImageFormat,
-    /// The client counts on Anthropic to keep the conversation ("Message threads"), and the target does not. Its clients send all of it again.
+    /// The client counts on Anthropic to keep the conversation ("Message threads"), and the target does not. Its
+    /// clients send all of it again.
     UnsupportedThread,
 }
 

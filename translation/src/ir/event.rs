@@ -1,10 +1,12 @@
 //! A piece of a streamed answer.
 //!
-//! A decoder gives, in this order: [`Event::Start`] once; then pieces; [`Event::Usage`] any number of times, each replacing the one before;
-//! [`Event::Finish`] once. Or, at any point, [`Event::Error`], after which nothing follows. It does not give `Finish` for a stream that broke off: that is an error.
+//! A decoder gives, in this order: [`Event::Start`] once; then pieces; [`Event::Usage`] any number of times, each
+//! replacing the one before; [`Event::Finish`] once. Or, at any point, [`Event::Error`], after which nothing follows.
+//! It does not give `Finish` for a stream that broke off: that is an error.
 //!
-//! Streams carry one answer. Text, thinking and refusal have no explicit end: one ends where another kind begins. Tool calls have one, are numbered from 0 without a
-//! gap, and may interleave; the ids of one answer differ. `tests/streams.rs` holds every decoder to this, whatever it reads.
+//! Streams carry one answer. Text, thinking and refusal have no explicit end: one ends where another kind begins. Tool
+//! calls have one, are numbered from 0 without a gap, and may interleave; the ids of one answer differ.
+//! `tests/streams.rs` holds every decoder to this, whatever it reads.
 
 use super::error::ProviderError;
 use super::part::{CallKind, Citation, Media, Signature};

@@ -17,7 +17,8 @@ pub struct DataUrl {
 }
 
 impl DataUrl {
-    /// Reads `url`. None where it is no `data:` URL. Base64 is not decoded to be looked at, only stripped of white space; percent-encoded content is encoded anew.
+    /// Reads `url`. None where it is no `data:` URL. Base64 is not decoded to be looked at, only stripped of white
+    /// space; percent-encoded content is encoded anew.
     pub fn read(url: &str) -> Option<Self> {
         let rest = url.get(..5).filter(|scheme| scheme.eq_ignore_ascii_case("data:")).map(|_| &url[5..])?;
         let (head, data) = rest.split_once(',')?;

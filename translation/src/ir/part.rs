@@ -46,7 +46,8 @@ pub enum Part {
     ToolResult(ToolResult),
     /// The model declines, in these words.
     Refusal(String),
-    /// A block that only the family it comes from knows, such as a server-side tool's, as JSON in that family's format. Others leave it out.
+    /// A block that only the family it comes from knows, such as a server-side tool's, as JSON in that family's format.
+    /// Others leave it out.
     Opaque {
         /// Whose.
         family: Family,
@@ -159,7 +160,8 @@ pub enum CallKind {
 /// The model wants a tool called.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ToolCall {
-    /// Names the call. Never empty: a decoder makes one up where the format has none, see [`new_call_id`](crate::names::new_call_id).
+    /// Names the call. Never empty: a decoder makes one up where the format has none, see
+    /// [`new_call_id`](crate::names::new_call_id).
     pub id: String,
     /// Which tool.
     pub name: String,

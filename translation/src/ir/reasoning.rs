@@ -58,8 +58,8 @@ pub enum Effort {
 }
 
 impl Reasoning {
-    /// The effort that it comes to, for formats that know no other measure. An explicit switch goes before a word, and a word before a budget, since it is the
-    /// target's own measure. None where the client leaves it to the model.
+    /// The effort that it comes to, for formats that know no other measure. An explicit switch goes before a word, and
+    /// a word before a budget, since it is the target's own measure. None where the client leaves it to the model.
     pub fn in_words(&self) -> Option<Effort> {
         match (self.thinking, self.effort) {
             (Some(Thinking::Off), _) => Some(Effort::None),
@@ -71,7 +71,8 @@ impl Reasoning {
 }
 
 impl Effort {
-    /// The word for as much as a budget of `tokens`: the other way round of what providers spend at each word (translation specification, 2.5 and 6).
+    /// The word for as much as a budget of `tokens`: the other way round of what providers spend at each word
+    /// (`docs/TRANSLATION.md` sections 2.5 and 6).
     pub fn of_budget(tokens: u64) -> Self {
         match tokens {
             0 => Self::None,

@@ -64,8 +64,8 @@ pub struct Request {
     pub service_tier: Option<ServiceTier>,
     /// A cache breakpoint for the whole prompt (Anthropic's top-level `cache_control`).
     pub cache: Option<CacheControl>,
-    /// Fields that have no neutral form, by the client's name (a dotted path below the top level), with their values. An encoder takes those that it
-    /// knows from [`origin`](Self::origin), and reports the others as dropped.
+    /// Fields that have no neutral form, by the client's name (a dotted path below the top level), with their values.
+    /// An encoder takes those that it knows from [`origin`](Self::origin), and reports the others as dropped.
     pub extensions: Vec<(String, Json)>,
 }
 
@@ -143,7 +143,8 @@ pub struct Message {
     pub parts: Vec<Part>,
     /// OpenAI chat: a name for the speaker.
     pub name: Option<String>,
-    /// Index in the client's list of messages, for error texts. Messages that were top-level fields (Anthropic's `system`) have 0.
+    /// Index in the client's list of messages, for error texts. Messages that were top-level fields (Anthropic's
+    /// `system`) have 0.
     pub origin: usize,
 }
 
@@ -182,7 +183,8 @@ pub enum ToolKind {
         /// Grammar of the text.
         format: Option<Json>,
     },
-    /// Runs at the provider (web search …): the client's whole declaration, of use only to a provider that has the like.
+    /// Runs at the provider (web search …): the client's whole declaration, of use only to a provider that has the
+    /// like.
     Builtin(Json),
 }
 

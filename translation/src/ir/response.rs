@@ -37,7 +37,8 @@ pub struct Choice {
 pub const DECLINED: &str = "The request was refused by the model's safety system.";
 
 impl Choice {
-    /// With words, where it was filtered before it had any: clients show what is said, and an answer of nothing would be no message.
+    /// With words, where it was filtered before it had any: clients show what is said, and an answer of nothing would
+    /// be no message.
     #[must_use]
     pub fn with_words(mut self) -> Self {
         let nothing = |part: &Part| match part {

@@ -1,4 +1,4 @@
-//! How Claude is asked to think, at Anthropic as on Bedrock (translation specification, 2.5).
+//! How Claude is asked to think, at Anthropic as on Bedrock (`docs/TRANSLATION.md` section 2.5).
 
 use crate::facts::ModelFacts;
 use crate::ir::{Effort, Reasoning, Request, Thinking};

@@ -52,21 +52,23 @@ pub trait Protocol: Debug + Send + Sync {
     /// Which.
     fn format(&self) -> Format;
 
-    /// Reads a client's request. Fields that it does not know are no error. What stands in the URL (Gemini's model, whether it streams) is for
-    /// the caller to set.
+    /// Reads a client's request. Fields that it does not know are no error. What stands in the URL (Gemini's model,
+    /// whether it streams) is for the caller to set.
     ///
     /// # Errors
     /// [`TranslateError`]: it is malformed.
     fn decode_request(&self, body: &[u8]) -> Result<ir::Request, TranslateError>;
 
-    /// Whether a client's request holds signatures that this gateway wrapped because they are another family's: a provider of this format would refuse them, so the
-    /// request has to be translated even where its format is the provider's own. Cheap: a search.
+    /// Whether a client's request holds signatures that this gateway wrapped because they are another family's: a
+    /// provider of this format would refuse them, so the request has to be translated even where its format is the
+    /// provider's own. Cheap: a search.
     fn holds_foreign_signatures(&self, _body: &[u8]) -> bool {
         false
     }
 
-    /// A provider's request with the word for a signature that is not known in the place of each, for a provider that could not read one of them: what
-    /// another of its keys or places signed may be closed to it. None where there is none to replace, or no such word.
+    /// A provider's request with the word for a signature that is not known in the place of each, for a provider that
+    /// could not read one of them: what another of its keys or places signed may be closed to it. None where there is
+    /// none to replace, or no such word.
     fn unsigned(&self, _body: &[u8]) -> Option<Vec<u8>> {
         None
     }
@@ -86,7 +88,8 @@ pub trait Protocol: Debug + Send + Sync {
     /// Writes an answer for a client.
     fn encode_response(&self, response: &ir::Response, asked: &Asked) -> Vec<u8>;
 
-    /// Reads a provider's error answer: any status, any body, also HTML or none. `retry_after` is read from the body only.
+    /// Reads a provider's error answer: any status, any body, also HTML or none. `retry_after` is read from the body
+    /// only.
     fn decode_error(&self, status: u16, body: &[u8]) -> ProviderError;
 
     /// Writes an error for a client: its status in this format, and its document.
@@ -98,8 +101,8 @@ pub trait Protocol: Debug + Send + Sync {
         [b"data: ", &*document, b"\n\n"].concat()
     }
 
-    /// What a stream that passes through still needs, when the provider closed it after the reason why the model stopped and before the format's own end. None
-    /// where the format has no such place: then the stream is cut.
+    /// What a stream that passes through still needs, when the provider closed it after the reason why the model
+    /// stopped and before the format's own end. None where the format has no such place: then the stream is cut.
     fn end_marker(&self) -> Option<&'static [u8]> {
         Some(b"")
     }
@@ -154,7 +157,8 @@ pub struct Quirks {
     pub parallel_tool_calls: bool,
     /// OpenAI chat: takes `tool_choice` `required`; Mistral says `any`.
     pub required_word: &'static str,
-    /// OpenAI chat: wants thoughts of earlier turns back as `reasoning_content` within a tool loop (DeepSeek, Moonshot, Zhipu …).
+    /// OpenAI chat: wants thoughts of earlier turns back as `reasoning_content` within a tool loop (DeepSeek, Moonshot,
+    /// Zhipu …).
     pub reasoning_history: bool,
     /// Tool-call ids: none, or exactly so many letters and digits (Mistral: 9).
     pub call_id_length: Option<usize>,
@@ -211,8 +215,9 @@ pub struct Asked {
 
 /// Reads a provider's stream, in whatever portions it comes.
 ///
-/// Any split of the same bytes gives the same events. No byte sequence panics or hangs it, and it holds no more than one wire event of at most
-/// [`sse::LARGEST_EVENT`] bytes, and what its format demands of the tool calls that are under way.
+/// Any split of the same bytes gives the same events. No byte sequence panics or hangs it, and it holds no more than
+/// one wire event of at most [`sse::LARGEST_EVENT`] bytes, and what its format demands of the tool calls that are under
+/// way.
 pub trait StreamDecoder: Debug + Send {
     /// Takes the next portion, and appends the events that are complete now.
     fn push(&mut self, portion: Bytes, events: &mut Vec<Event>);
@@ -231,7 +236,8 @@ pub trait StreamEncoder: Debug + Send {
     /// Appends the bytes that say `event`.
     fn event(&mut self, event: &Event, bytes: &mut Vec<u8>);
 
-    /// The answer is whole: appends the end that the format demands, such as `[DONE]`. Not called after [`Event::Error`].
+    /// The answer is whole: appends the end that the format demands, such as `[DONE]`. Not called after
+    /// [`Event::Error`].
     fn end(&mut self, bytes: &mut Vec<u8>);
 
     /// The `content-type` of the stream.

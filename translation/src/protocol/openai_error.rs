@@ -65,7 +65,8 @@ fn code(error: &ProviderError) -> Option<&str> {
     })
 }
 
-/// The words in an error answer: a document with `error.message`, `error`, `message` or `detail` (FastAPI), bare or in an array of one, or else its text.
+/// The words in an error answer: a document with `error.message`, `error`, `message` or `detail` (FastAPI), bare or in
+/// an array of one, or else its text.
 pub fn message(body: &[u8]) -> Option<String> {
     match serde_json::from_slice::<Value>(body) {
         Ok(document) => message_in(document.get(0).unwrap_or(&document)),
@@ -110,8 +111,8 @@ pub fn decode(status: u16, body: &[u8]) -> ProviderError {
     }
 }
 
-/// The provider refused the gateway's own key. Its words may quote a part of that, and its code would make an SDK blame the client's key (translation
-/// specification, 5): neither is passed on.
+/// The provider refused the gateway's own key. Its words may quote a part of that, and its code would make an SDK blame
+/// the client's key (`docs/TRANSLATION.md` section 5): neither is passed on.
 pub fn key_refused() -> ProviderError {
     ProviderError::new(ErrorKind::UpstreamAuthentication, "the provider refused the gateway's credentials")
         .code("upstream_authentication_failed")
@@ -172,7 +173,8 @@ fn client_status(kind: ErrorKind, status: u16) -> u16 {
     }
 }
 
-/// The beginning of a text, on one line. A page of HTML comes from a proxy in front of the provider, and says nothing of use.
+/// The beginning of a text, on one line. A page of HTML comes from a proxy in front of the provider, and says nothing
+/// of use.
 pub fn words(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body.get(..4 * LONGEST_WORDS).unwrap_or(body));
     if text.trim_start().starts_with('<') {

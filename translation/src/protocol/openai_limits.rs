@@ -23,7 +23,8 @@ pub(super) fn user(user: &str) -> Cow<'_, str> {
     Cow::Owned(Mapping::new(rule).map(user))
 }
 
-/// The parameters of a function: an object has to name its properties, if none ("object schema missing properties"). Tools of MCP servers often do not.
+/// The parameters of a function: an object has to name its properties, if none ("object schema missing properties").
+/// Tools of MCP servers often do not.
 pub(super) fn parameters(schema: &Json) -> Cow<'_, Json> {
     #[derive(Deserialize)]
     struct Top {
@@ -42,7 +43,8 @@ pub(super) fn parameters(schema: &Json) -> Cow<'_, Json> {
     Cow::Owned(Json::of(&fields))
 }
 
-/// The name of a file, which has to tell its type ("Expected context stuffing file type to be a supported format … but got none"). Titles of documents do not.
+/// The name of a file, which has to tell its type ("Expected context stuffing file type to be a supported format … but
+/// got none"). Titles of documents do not.
 pub(super) fn file_name(media: &Media) -> Cow<'_, str> {
     let mime = media.mime.as_deref().unwrap_or("application/pdf");
     let ending = if mime.starts_with("text/") { "txt" } else { "pdf" };

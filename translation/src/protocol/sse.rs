@@ -9,17 +9,18 @@ pub use large::{LargeEvent, Progress};
 
 /// The largest event, in bytes: so much of a stream is held back until it is whole.
 ///
-/// A picture that a model made may be larger. In a stream that passes it goes through as a [`LargeEvent`]. Where it would have to be read whole, to be
-/// converted, it is refused in words that tell the way out (to ask without a stream, where an answer is collected once and under a limit of its own): whoever
-/// sends an endless line must not make each of many streams hold as much as a picture needs.
+/// A picture that a model made may be larger. In a stream that passes it goes through as a [`LargeEvent`]. Where it
+/// would have to be read whole, to be converted, it is refused in words that tell the way out (to ask without a stream,
+/// where an answer is collected once and under a limit of its own): whoever sends an endless line must not make each of
+/// many streams hold as much as a picture needs.
 pub const LARGEST_EVENT: usize = 1024 * 1024;
 
 /// What is said of a stream that holds a larger one.
 pub const EVENT_TOO_LARGE: &str =
     "the provider's stream holds an event of more than 1 MiB, such as a large picture: ask for it without a stream";
 
-/// Cuts a byte stream into whole events, in time linear to its length. An event keeps its line ends and the empty line that
-/// ends it, so that the pieces put together are the stream.
+/// Cuts a byte stream into whole events, in time linear to its length. An event keeps its line ends and the empty line
+/// that ends it, so that the pieces put together are the stream.
 #[derive(Debug)]
 pub struct EventSplitter {
     /// An event that has begun and not ended.
@@ -46,8 +47,8 @@ impl EventSplitter {
         Self { held: BytesMut::new(), scanned: 0, line: 0, limit }
     }
 
-    /// Takes the next portion. Gives the events that are whole now, as one piece of bytes, and keeps the rest. Bytes are copied
-    /// only where an event spans two portions.
+    /// Takes the next portion. Gives the events that are whole now, as one piece of bytes, and keeps the rest. Bytes
+    /// are copied only where an event spans two portions.
     ///
     /// # Errors
     /// [`TooLarge`], however the stream is cut into portions.

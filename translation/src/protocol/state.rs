@@ -3,7 +3,8 @@
 use super::{Format, openai_responses};
 use crate::ir::{Field, Request, TranslateError};
 
-/// Refuses `request` where it refers to what a provider that is spoken to in `format` does not have. Left out, it would be another conversation.
+/// Refuses `request` where it refers to what a provider that is spoken to in `format` does not have. Left out, it would
+/// be another conversation.
 ///
 /// # Errors
 /// Names the field.
@@ -24,7 +25,8 @@ pub(super) fn refuse(request: &Request, format: Format) -> Result<(), TranslateE
     Err(TranslateError::unsupported(field, problem))
 }
 
-/// Refuses a shape of the answer that only Gemini knows, such as `text/x.enum`: without it the answer would be one that the client cannot read.
+/// Refuses a shape of the answer that only Gemini knows, such as `text/x.enum`: without it the answer would be one that
+/// the client cannot read.
 fn shape(request: &Request, format: Format) -> Result<(), TranslateError> {
     let field = "generationConfig.responseMimeType";
     let asks = request.origin == Format::GeminiGenerate && request.extensions.iter().any(|(name, _)| name == field);

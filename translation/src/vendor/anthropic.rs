@@ -1,7 +1,7 @@
 //! Anthropic: <https://platform.claude.com/docs/en/api/messages>.
 //!
-//! The version is the one whose rules the translation is written for (translation specification, 1.1): later ones refuse sampling parameters of
-//! models that take them.
+//! The version is the one whose rules the translation is written for (`docs/TRANSLATION.md` section 1.1): later ones
+//! refuse sampling parameters of models that take them.
 
 use super::{ApiVersion, Auth, Paths, Vendor};
 use crate::protocol::{Format, Quirks};

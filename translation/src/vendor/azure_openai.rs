@@ -1,9 +1,9 @@
 //! Azure OpenAI, of a resource: <https://learn.microsoft.com/azure/foundry/openai/api-version-lifecycle>.
 //!
-//! Its API `v1` needs no version in the query (it takes `preview`), and the body's `model` is the name of the deployment. A version that is a date,
-//! such as `2024-10-21`, asks for the API before that, where the deployment stands in the path
-//! (<https://learn.microsoft.com/azure/ai-foundry/openai/reference>); responses are in previews of it only, so they are not counted on. The list of
-//! models names those that can be deployed, not the deployments.
+//! Its API `v1` needs no version in the query (it takes `preview`), and the body's `model` is the name of the
+//! deployment. A version that is a date, such as `2024-10-21`, asks for the API before that, where the deployment
+//! stands in the path (<https://learn.microsoft.com/azure/ai-foundry/openai/reference>); responses are in previews of
+//! it only, so they are not counted on. The list of models names those that can be deployed, not the deployments.
 
 use super::{ApiVersion, Auth, Dated, Paths, Vendor};
 use crate::protocol::{Format, Quirks};

@@ -1,6 +1,7 @@
 //! Amazon Bedrock: <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html>.
 //!
-//! Models are listed at another host (`bedrock.REGION.amazonaws.com`). Images and documents are given as bytes or lie in S3.
+//! Models are listed at another host (`bedrock.REGION.amazonaws.com`). Images and documents are given as bytes or lie
+//! in S3.
 
 use super::{Auth, Paths, Vendor};
 use crate::protocol::{Format, Quirks};

@@ -1,7 +1,8 @@
 //! Cerebras: <https://inference-docs.cerebras.ai/api-reference/chat-completions>.
 //!
-//! Its page on compatibility (<https://inference-docs.cerebras.ai/resources/openai>) names neither responses nor Anthropic's messages, and has named
-//! `parallel_tool_calls` among the fields that are refused. `reasoning_effort` differs by model.
+//! Its page on compatibility (<https://inference-docs.cerebras.ai/resources/openai>) names neither responses nor
+//! Anthropic's messages, and has named `parallel_tool_calls` among the fields that are refused. `reasoning_effort`
+//! differs by model.
 
 use super::Vendor;
 use crate::protocol::Quirks;

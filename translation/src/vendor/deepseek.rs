@@ -1,9 +1,10 @@
 //! DeepSeek: <https://api-docs.deepseek.com/>.
 //!
-//! Beside chat it serves responses (stateless, <https://api-docs.deepseek.com/guides/responses_api>) and Anthropic's messages, with the same keys
-//! (<https://api-docs.deepseek.com/guides/anthropic_api>). Of `response_format` it knows `json_object` only; `reasoning_effort` of any word; thoughts
-//! belong back into the history where tools are called (<https://api-docs.deepseek.com/guides/thinking_mode>). `parallel_tool_calls` and
-//! `max_completion_tokens` are not in its reference.
+//! Beside chat it serves responses (stateless, <https://api-docs.deepseek.com/guides/responses_api>) and Anthropic's
+//! messages, with the same keys (<https://api-docs.deepseek.com/guides/anthropic_api>). Of `response_format` it knows
+//! `json_object` only; `reasoning_effort` of any word; thoughts belong back into the history where tools are called
+//! (<https://api-docs.deepseek.com/guides/thinking_mode>). `parallel_tool_calls` and `max_completion_tokens` are not in
+//! its reference.
 
 use super::{Paths, Vendor};
 use crate::protocol::{Format, Quirks};

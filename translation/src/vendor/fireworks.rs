@@ -1,7 +1,8 @@
 //! Fireworks AI: <https://docs.fireworks.ai/api-reference/post-chatcompletions>.
 //!
 //! It serves responses (<https://docs.fireworks.ai/guides/response-api>) and Anthropic's messages, with a bearer key
-//! (<https://docs.fireworks.ai/tools-sdks/anthropic-compatibility>). Streams end with usage unasked. `reasoning_effort` is for models that reason.
+//! (<https://docs.fireworks.ai/tools-sdks/anthropic-compatibility>). Streams end with usage unasked. `reasoning_effort`
+//! is for models that reason.
 
 use super::Vendor;
 use crate::protocol::{Format, Quirks};

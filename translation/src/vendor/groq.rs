@@ -1,8 +1,9 @@
 //! Groq: <https://console.groq.com/docs/api-reference>.
 //!
-//! `json_schema` and `reasoning_effort` are refused by models that lack them, which are many. Its responses API is a beta without `store`,
-//! `include` and `previous_response_id` (<https://console.groq.com/docs/responses-api>), so a client of it is better off translated. Also refused:
-//! `logprobs`, `logit_bias`, names of messages (<https://console.groq.com/docs/openai>).
+//! `json_schema` and `reasoning_effort` are refused by models that lack them, which are many. Its responses API is a
+//! beta without `store`, `include` and `previous_response_id` (<https://console.groq.com/docs/responses-api>), so a
+//! client of it is better off translated. Also refused: `logprobs`, `logit_bias`, names of messages
+//! (<https://console.groq.com/docs/openai>).
 
 use super::Vendor;
 use crate::protocol::Quirks;

@@ -21,8 +21,8 @@ pub enum Key<'k> {
     ServiceAccount(ServiceAccount),
 }
 
-/// An access key of AWS: `ACCESS_KEY_ID:SECRET_ACCESS_KEY`, then `:SESSION_TOKEN` where it is a temporary one, then `@REGION` where the base URL does not
-/// tell the region.
+/// An access key of AWS: `ACCESS_KEY_ID:SECRET_ACCESS_KEY`, then `:SESSION_TOKEN` where it is a temporary one, then
+/// `@REGION` where the base URL does not tell the region.
 pub struct AwsKey<'k> {
     /// Names the key.
     pub access_key_id: &'k str,
@@ -113,8 +113,8 @@ fn is_region(text: &str) -> bool {
     text.contains('-') && text.bytes().all(word) && text.ends_with(|c: char| c.is_ascii_digit())
 }
 
-/// The region in the host of an endpoint, such as `bedrock-runtime.us-east-1.amazonaws.com` or one within a private network (AWS General Reference, "Amazon Bedrock
-/// endpoints and quotas").
+/// The region in the host of an endpoint, such as `bedrock-runtime.us-east-1.amazonaws.com` or one within a private
+/// network (AWS General Reference, "Amazon Bedrock endpoints and quotas").
 fn region_of(base_url: &str) -> Option<&str> {
     const AWS: [&str; 4] = [".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".api.aws"];
     let host = base_url.split_once("://")?.1.split(['/', ':']).next()?;

@@ -1,8 +1,9 @@
-//! Whom a group calls: for each vendor its addresses, its wire formats and where it differs from the owner of the format. Data, one file for
-//! each vendor, and the list below.
+//! Whom a group calls: for each vendor its addresses, its wire formats and where it differs from the owner of the
+//! format. Data, one file for each vendor, and the list below.
 //!
-//! What a file says, the vendor's documentation says; where that is silent or differs by model, the file takes what no model of the vendor
-//! refuses. Where the client's format is one of the vendor's own the bytes pass through, so quirks count for translated requests only.
+//! What a file says, the vendor's documentation says; where that is silent or differs by model, the file takes what no
+//! model of the vendor refuses. Where the client's format is one of the vendor's own the bytes pass through, so quirks
+//! count for translated requests only.
 
 use std::fmt::Write as _;
 
@@ -58,7 +59,8 @@ pub struct Vendor {
     pub base_url: Option<&'static str>,
     /// What the operator's base URL looks like, where there is no default and it has a form.
     pub base_url_example: Option<&'static str>,
-    /// The chat formats that it serves below its base URL, the preferred one first: what a client of another format is translated into.
+    /// The chat formats that it serves below its base URL, the preferred one first: what a client of another format is
+    /// translated into.
     pub formats: &'static [Format],
     /// Models that are served in other formats than those: the beginning of the name → formats. The first match counts.
     pub model_formats: &'static [(&'static str, &'static [Format])],
@@ -147,7 +149,8 @@ pub enum ApiVersion {
 }
 
 impl Paths {
-    /// As each format's owner has them, but Anthropic's below a base URL that ends in `/v1`, as that of OpenAI and those compatible with it.
+    /// As each format's owner has them, but Anthropic's below a base URL that ends in `/v1`, as that of OpenAI and
+    /// those compatible with it.
     pub const OPENAI: Self = Self { messages: "/messages", messages_stream: "/messages", ..Self::OWN };
 
     /// As each format's owner has them.
@@ -255,7 +258,8 @@ impl Vendor {
     }
 }
 
-/// `text` as one segment of a path (RFC 3986, 3.3): the slashes of a resource name and the colons of an Amazon one are part of it.
+/// `text` as one segment of a path (RFC 3986, 3.3): the slashes of a resource name and the colons of an Amazon one are
+/// part of it.
 fn segment(text: &str) -> String {
     let mut segment = String::with_capacity(text.len());
     for byte in text.bytes() {

@@ -1,8 +1,9 @@
 //! Moonshot AI (Kimi): <https://platform.kimi.ai/docs/api/chat>. Accounts in China: `https://api.moonshot.cn/v1`.
 //!
-//! It serves responses too (<https://platform.kimi.ai/docs/api/overview>); Anthropic's messages are under another base URL,
-//! `https://api.moonshot.ai/anthropic`, which a group of `anthropic` can have. A model that thinks refuses a history whose tool calls come without
-//! their `reasoning_content`. `json_schema`, `parallel_tool_calls` and the words of `reasoning_effort` differ by model.
+//! It serves responses too (<https://platform.kimi.ai/docs/api/overview>); Anthropic's messages are under another base
+//! URL, `https://api.moonshot.ai/anthropic`, which a group of `anthropic` can have. A model that thinks refuses a
+//! history whose tool calls come without their `reasoning_content`. `json_schema`, `parallel_tool_calls` and the words
+//! of `reasoning_effort` differ by model.
 
 use super::Vendor;
 use crate::protocol::{Format, Quirks};

@@ -1,8 +1,9 @@
 //! Ollama on this machine: <https://docs.ollama.com/api/openai-compatibility>. In its cloud: `https://ollama.com/v1`.
 //!
-//! It serves responses (stateless, from 0.13.3) and Anthropic's messages (<https://docs.ollama.com/api/anthropic-compatibility>). Images must be given
-//! as data. A model that does not think refuses `reasoning_effort`; `parallel_tool_calls` is not in its reference. A key is asked for by its cloud
-//! alone, but a group has one in any case.
+//! It serves responses (stateless, from 0.13.3) and Anthropic's messages
+//! (<https://docs.ollama.com/api/anthropic-compatibility>). Images must be given as data. A model that does not think
+//! refuses `reasoning_effort`; `parallel_tool_calls` is not in its reference. A key is asked for by its cloud alone,
+//! but a group has one in any case.
 
 use super::Vendor;
 use crate::protocol::{Format, Quirks};

@@ -1,7 +1,8 @@
 //! OpenRouter: <https://openrouter.ai/docs/api/api-reference/chat/send-chat-completion-request>.
 //!
-//! It serves Anthropic's messages (<https://openrouter.ai/docs/api/api-reference/anthropic-messages/create-a-message>) and responses (a beta that
-//! keeps nothing) for all models, and leaves out for a model what that does not know. Links of images it passes on.
+//! It serves Anthropic's messages (<https://openrouter.ai/docs/api/api-reference/anthropic-messages/create-a-message>)
+//! and responses (a beta that keeps nothing) for all models, and leaves out for a model what that does not know. Links
+//! of images it passes on.
 
 use super::Vendor;
 use crate::protocol::{Format, Quirks};

@@ -1,7 +1,9 @@
-//! SiliconFlow: <https://docs.siliconflow.cn/docs/api/chat-completions-post>. International accounts: `https://api.siliconflow.com/v1`.
+//! SiliconFlow: <https://docs.siliconflow.cn/docs/api/chat-completions-post>. International accounts:
+//! `https://api.siliconflow.com/v1`.
 //!
-//! It serves Anthropic's messages with the same keys (<https://docs.siliconflow.cn/docs/api/messages-post>). `reasoning_effort` is for a few models;
-//! `json_schema`, `parallel_tool_calls` and `stream_options` are not in its reference, and streams carry usage unasked.
+//! It serves Anthropic's messages with the same keys (<https://docs.siliconflow.cn/docs/api/messages-post>).
+//! `reasoning_effort` is for a few models; `json_schema`, `parallel_tool_calls` and `stream_options` are not in its
+//! reference, and streams carry usage unasked.
 
 use super::Vendor;
 use crate::protocol::{Format, Quirks};

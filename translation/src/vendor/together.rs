@@ -1,4 +1,5 @@
-//! Together AI: <https://docs.together.ai/docs/openai-api-compatibility>, where neither responses nor Anthropic's messages are named.
+//! Together AI: <https://docs.together.ai/docs/openai-api-compatibility>, where neither responses nor Anthropic's
+//! messages are named.
 //!
 //! Structured output and `reasoning_effort` are for some models only. Its list of models is a bare JSON list.
 

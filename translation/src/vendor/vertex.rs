@@ -1,7 +1,9 @@
-//! Google Vertex AI, of a project and a location: <https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference>, and Claude
-//! at it: <https://cloud.google.com/vertex-ai/generative-ai/docs/partner-models/claude/use-claude>.
+//! Google Vertex AI, of a project and a location:
+//! <https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference>, and Claude at it:
+//! <https://cloud.google.com/vertex-ai/generative-ai/docs/partner-models/claude/use-claude>.
 //!
-//! It lists no models below a project. Links in media are refused for Claude, and for Gemini where the other side forbids robots.
+//! It lists no models below a project. Links in media are refused for Claude, and for Gemini where the other side
+//! forbids robots.
 
 use super::{Auth, Paths, Vendor};
 use crate::protocol::{Format, Quirks};

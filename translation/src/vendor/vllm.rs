@@ -1,6 +1,7 @@
 //! A vLLM server on this machine: <https://docs.vllm.ai/en/latest/serving/openai_compatible_server/>.
 //!
-//! It serves responses and Anthropic's messages for what it runs. The words of `reasoning_effort` that it takes differ by version.
+//! It serves responses and Anthropic's messages for what it runs. The words of `reasoning_effort` that it takes differ
+//! by version.
 
 use super::Vendor;
 use crate::protocol::{Format, Quirks};

@@ -1,6 +1,7 @@
 //! xAI: <https://docs.x.ai/developers/rest-api-reference/inference/chat>.
 //!
-//! Its Anthropic-compatible messages are deprecated, so not counted on. Models that reason on their own terms refuse `reasoning_effort`.
+//! Its Anthropic-compatible messages are deprecated, so not counted on. Models that reason on their own terms refuse
+//! `reasoning_effort`.
 
 use super::Vendor;
 use crate::protocol::{Format, Quirks};

@@ -1,8 +1,9 @@
-//! Zhipu AI (GLM, Z.ai): <https://docs.bigmodel.cn/api-reference>. International accounts: `https://api.z.ai/api/paas/v4`
-//! (<https://docs.z.ai/api-reference/llm/chat-completion>).
+//! Zhipu AI (GLM, Z.ai): <https://docs.bigmodel.cn/api-reference>. International accounts:
+//! `https://api.z.ai/api/paas/v4` (<https://docs.z.ai/api-reference/llm/chat-completion>).
 //!
-//! Of `tool_choice` it knows `auto` only, of `response_format` `json_object`; usage comes at the end of each stream unasked. Anthropic's messages are
-//! under another path (`/api/anthropic`), which a group of `anthropic` can have. A list of models is not in its reference.
+//! Of `tool_choice` it knows `auto` only, of `response_format` `json_object`; usage comes at the end of each stream
+//! unasked. Anthropic's messages are under another path (`/api/anthropic`), which a group of `anthropic` can have. A
+//! list of models is not in its reference.
 
 use super::Vendor;
 use crate::protocol::Quirks;

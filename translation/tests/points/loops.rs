@@ -160,7 +160,8 @@ fn point_20_signatures_come_back_to_gemini_and_are_not_in_ids() {
         let ids: Vec<_> = read(client, &answer).calls.into_iter().map(|(id, ..)| id).collect();
         assert!(ids.iter().all(|id| !id.contains("c2ln") && id.len() <= 40), "{client}: {ids:?}");
         assert_ne!(ids[0], ids[1], "{client}");
-        // The stream's SDK form of chat completions keeps what is in the first piece of a call, as the client does that sends it back.
+        // The stream's SDK form of chat completions keeps what is in the first piece of a call, as the client does that
+        // sends it back.
         let answers =
             if client == Format::OpenAiChat { vec![answer] } else { both(provider, &whole, &stream, client).to_vec() };
         for answer in answers {

@@ -1,4 +1,4 @@
-//! The one sequence of chunks that every SDK of OpenAI's chat completions reads (client conformance, 3).
+//! The one sequence of chunks that every SDK of OpenAI's chat completions reads (`docs/CONFORMANCE.md` section 3).
 
 use serde_json::Value;
 

@@ -1,4 +1,5 @@
-//! A stream of ten megabytes is read and told as it comes: what is kept does not grow with it, but where a format says everything again in the end.
+//! A stream of ten megabytes is read and told as it comes: what is kept does not grow with it, but where a format says
+//! everything again in the end.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -24,8 +25,8 @@ const LENGTH: usize = 10 * 1024 * 1024;
 const PORTION: usize = 16_381;
 /// Letters of each piece.
 const PIECE: usize = 400;
-/// More no state takes, shown as text, which is several times as long as what is kept. Gemini cites bytes and others characters: of its texts, it is known
-/// where characters begin.
+/// More no state takes, shown as text, which is several times as long as what is kept. Gemini cites bytes and others
+/// characters: of its texts, it is known where characters begin.
 fn most_state(format: Format) -> usize {
     if format == Format::GeminiGenerate { 3 * 1024 * 1024 } else { 16 * PORTION }
 }

@@ -1,4 +1,5 @@
-//! Streams that are not as they should be: no bytes panic or hang a decoder, which ends every stream in an end or an error.
+//! Streams that are not as they should be: no bytes panic or hang a decoder, which ends every stream in an end or an
+//! error.
 
 use proptest::prelude::*;
 use proptest::sample::Index;

@@ -1,4 +1,5 @@
-//! The events of OpenAI's Responses API: numbers count up, what begins ends, and the last event holds what the others told.
+//! The events of OpenAI's Responses API: numbers count up, what begins ends, and the last event holds what the others
+//! told.
 
 use std::collections::HashMap;
 

@@ -66,8 +66,8 @@ const LONGEST_TIMEOUT_SECONDS: f64 = 3600.0;
 const RESERVED_HEADERS: &[&str] =
     &["connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];
 
-/// The group that `body` describes. With `existing` it replaces that one: absent fields take their defaults, but absent keys
-/// and masked secrets stay.
+/// The group that `body` describes. With `existing` it replaces that one: absent fields take their defaults, but absent
+/// keys and masked secrets stay.
 pub(super) fn replacement(body: Value, existing: Option<&StoredGroup>) -> Result<StoredGroup, ApiError> {
     let mut fields = Fields::of(body, FIELDS)?;
     let stale = is_stale(&mut fields, existing);

@@ -113,7 +113,8 @@ async fn read(
 
 /// Replace a group
 ///
-/// Fields that are left out take their defaults, but without `apiKeys`, `headers` or `proxyConfig` what is secret in them stays.
+/// Fields that are left out take their defaults, but without `apiKeys`, `headers` or `proxyConfig` what is secret in
+/// them stays.
 #[utoipa::path(
     put,
     path = "/admin/groups/{id}",
@@ -145,7 +146,8 @@ async fn replace(
 
 /// Change a group
 ///
-/// A JSON merge patch (RFC 7396) over the form that is read: fields that are left out stay, null resets a field to its default.
+/// A JSON merge patch (RFC 7396) over the form that is read: fields that are left out stay, null resets a field to its
+/// default.
 #[utoipa::path(
     patch,
     path = "/admin/groups/{id}",

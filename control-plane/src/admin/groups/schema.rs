@@ -14,8 +14,8 @@ pub struct GroupBody {
     /// The vendor: a `name` of `GET /admin/providers`, such as `openai`, `anthropic`, `gemini` or `openai_compatible`.
     #[schema(example = "openai")]
     pub provider_type: String,
-    /// As the vendor's own SDK takes it (OpenAI's ends in `/v1`), without the path of an endpoint. Defaults to the vendor's, where it
-    /// has one.
+    /// As the vendor's own SDK takes it (OpenAI's ends in `/v1`), without the path of an endpoint. Defaults to the
+    /// vendor's, where it has one.
     #[schema(example = "https://api.openai.com/v1")]
     pub base_url: Option<String>,
     /// The vendor's keys. The mask of a stored key keeps that key; without the field all stay.
@@ -35,11 +35,12 @@ pub struct GroupBody {
     /// Headers sent with each upstream request, over the gateway's own. The mask of a stored value keeps
     /// it; without the field all stay.
     pub headers: Option<BTreeMap<String, String>>,
-    /// How the group picks among its upstream keys: `round_robin`, `random` or `least_used`. Not in force yet: they are tried in their order.
+    /// How the group picks among its upstream keys: `round_robin`, `random` or `least_used`. Not in force yet: they are
+    /// tried in their order.
     #[schema(default = "round_robin")]
     pub balance_policy: Option<String>,
-    /// Whether a request may go to this group after an attempt at this group or another has failed: 0 is no, any other number is once.
-    /// A request makes one further attempt at most, all groups together.
+    /// Whether a request may go to this group after an attempt at this group or another has failed: 0 is no, any other
+    /// number is once. A request makes one further attempt at most, all groups together.
     #[schema(default = 3, maximum = 100)]
     pub retry_count: Option<u32>,
     /// Seconds of one attempt up to the first byte of the answer; may be a fraction.
@@ -61,25 +62,28 @@ pub struct GroupBody {
     pub proxy_enabled: Option<bool>,
     /// The proxy that its requests leave through. Without the field the stored one stays; null removes it.
     pub proxy_config: Option<super::proxy::ProxyConfigBody>,
-    /// Whether the provider is asked for a stream; a client gets what it asks for in any case. `auto`: as the client asks. `always`: the
-    /// provider only streams, and a client that wants no stream gets it collected. `never`: the provider is asked for a whole answer, and
-    /// a client that wants a stream gets one made of it.
+    /// Whether the provider is asked for a stream; a client gets what it asks for in any case. `auto`: as the client
+    /// asks. `always`: the provider only streams, and a client that wants no stream gets it collected. `never`: the
+    /// provider is asked for a whole answer, and a client that wants a stream gets one made of it.
     #[schema(default = "auto")]
     pub upstream_stream: Option<String>,
     /// The older name of one value of `upstreamStream`: true is `never`. Where both are given they must agree.
     #[schema(default = false)]
     pub fake_streaming: Option<bool>,
-    /// What to do with request fields that the provider's API cannot express and that only tune the answer: `drop` leaves them out and
-    /// names them to the client, `reject` refuses the request. What would change the meaning of a request is refused in any case.
+    /// What to do with request fields that the provider's API cannot express and that only tune the answer: `drop`
+    /// leaves them out and names them to the client, `reject` refuses the request. What would change the meaning of a
+    /// request is refused in any case.
     #[schema(default = "drop")]
     pub unsupported_parameters: Option<String>,
-    /// Beginning of a model's name → facts that differ from what the gateway knows of the model: `maxOutput`, `sampling`, `thinking`,
-    /// `budget`, `off`, `thinksByDefault`, `efforts`, `forcedTools`, `prefill`, `jsonSchema`, `jsonSchemaWithTools`, `stop`, `candidates`,
-    /// `callIds`, `logprobs`, `schemaFields`, `mediaInResults`, `needsSignatures`, `penalties`. The longest name counts. A patch replaces whole rows.
+    /// Beginning of a model's name → facts that differ from what the gateway knows of the model: `maxOutput`,
+    /// `sampling`, `thinking`, `budget`, `off`, `thinksByDefault`, `efforts`, `forcedTools`, `prefill`, `jsonSchema`,
+    /// `jsonSchemaWithTools`, `stop`, `candidates`, `callIds`, `logprobs`, `schemaFields`, `mediaInResults`,
+    /// `needsSignatures`, `penalties`. The longest name counts. A patch replaces whole rows.
     #[schema(value_type = Option<Object>, example = json!({"my-model": {"maxOutput": 8192, "thinking": "none", "efforts": []}}))]
     pub model_facts: Option<Map<String, Value>>,
-    /// Version of the provider's API, for `anthropic` (the header `anthropic-version`) and `azure_openai` (`api-version` in the query: a
-    /// date asks for the API before `v1`, with the deployment in the path). Without it, the vendor's default.
+    /// Version of the provider's API, for `anthropic` (the header `anthropic-version`) and `azure_openai`
+    /// (`api-version` in the query: a date asks for the API before `v1`, with the deployment in the path). Without it,
+    /// the vendor's default.
     #[schema(example = "2024-10-21", max_length = 64)]
     pub api_version: Option<String>,
     /// Whether background probes cover it. Not in force yet.

@@ -1,5 +1,5 @@
-//! What a group says of how its requests are translated: streams, fields that a provider cannot express, facts of models, and the version of
-//! the provider's API.
+//! What a group says of how its requests are translated: streams, fields that a provider cannot express, facts of
+//! models, and the version of the provider's API.
 
 use std::sync::Arc;
 

@@ -41,8 +41,8 @@ pub struct GroupView {
     pub headers: BTreeMap<String, String>,
     /// How the group picks among its upstream keys. Not in force yet: they are tried in their order.
     pub balance_policy: &'static str,
-    /// Whether a request may go to this group after an attempt at this group or another has failed: 0 is no, any other number is once.
-    /// A request makes one further attempt at most, all groups together.
+    /// Whether a request may go to this group after an attempt at this group or another has failed: 0 is no, any other
+    /// number is once. A request makes one further attempt at most, all groups together.
     pub retry_count: u32,
     /// Seconds of one attempt up to the first byte of the answer.
     #[schema(value_type = f64)]

@@ -61,8 +61,8 @@ pub(super) struct Written {
     pub(super) value: Option<Secret>,
 }
 
-/// The proxy key that `body` describes. With `existing` it replaces that one: absent fields take their defaults, but an absent
-/// value stays.
+/// The proxy key that `body` describes. With `existing` it replaces that one: absent fields take their defaults, but an
+/// absent value stays.
 pub(super) fn replacement(body: Value, existing: Option<&StoredProxyKey>) -> Result<Written, ApiError> {
     let mut fields = Fields::of(body, FIELDS)?;
     let stale = is_stale(&mut fields, existing);
@@ -133,7 +133,8 @@ pub(super) fn patched(patch: Value, existing: &StoredProxyKey) -> Result<Written
     replacement(readable, Some(existing))
 }
 
-/// Refuses ids of groups that do not exist, unless the key had them before: a group may be deleted while a key names it.
+/// Refuses ids of groups that do not exist, unless the key had them before: a group may be deleted while a key names
+/// it.
 pub(super) async fn check_groups(store: &Store, key: &ProxyKey, existing: Option<&ProxyKey>) -> Result<(), ApiError> {
     let known: BTreeSet<&Id> =
         existing.map(|key| key.allowed_groups.iter().chain(key.group_weights.keys()).collect()).unwrap_or_default();
@@ -263,8 +264,9 @@ pub struct ProxyKeyBody {
     pub allowed_groups: Option<Vec<String>>,
     /// Models it may use, as clients name them. Empty: all.
     pub allowed_models: Option<Vec<String>>,
-    /// How the key picks among groups that serve the model: `failover` (the highest priority first), `round_robin`, `weighted`, `random`
-    /// or `least_used`. Also taken as `groupBalancePolicy`. Not in force yet: each acts as `failover`.
+    /// How the key picks among groups that serve the model: `failover` (the highest priority first), `round_robin`,
+    /// `weighted`, `random` or `least_used`. Also taken as `groupBalancePolicy`. Not in force yet: each acts as
+    /// `failover`.
     #[schema(default = "failover")]
     pub group_policy: Option<String>,
     /// Group id → weight, for `weighted`; a group that is missing weighs 1. A list of `{groupId, weight}` is taken too.

@@ -146,7 +146,8 @@ async fn replace(
 
 /// Change a proxy key
 ///
-/// A JSON merge patch (RFC 7396) over the form that is read: fields that are left out stay, null resets a field to its default.
+/// A JSON merge patch (RFC 7396) over the form that is read: fields that are left out stay, null resets a field to its
+/// default.
 #[utoipa::path(
     patch,
     path = "/admin/proxy-keys/{id}",

@@ -1,5 +1,6 @@
-//! Counting the tokens of a request: Anthropic's `/v1/messages/count_tokens`, Gemini's `:countTokens`, OpenAI's `/v1/responses/input_tokens`. Where no provider that serves the model speaks
-//! the client's format, the count is an estimate.
+//! Counting the tokens of a request: Anthropic's `/v1/messages/count_tokens`, Gemini's `:countTokens`, OpenAI's
+//! `/v1/responses/input_tokens`. Where no provider that serves the model speaks the client's format, the count is an
+//! estimate.
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -31,7 +32,8 @@ pub(super) async fn ask(
     }
 }
 
-/// Whether no provider could be asked, or the one that was asked has no such endpoint: a 404 about the model has a document that says so.
+/// Whether no provider could be asked, or the one that was asked has no such endpoint: a 404 about the model has a
+/// document that says so.
 fn counts_nothing(failure: &Failure) -> bool {
     match failure {
         Failure::Gateway(error) => matches!(error, GatewayError::NoEndpoint { .. }),
@@ -51,7 +53,8 @@ async fn estimate(format: Format, body: Bytes) -> Result<Bytes, GatewayError> {
     Ok(answer.to_string().into())
 }
 
-/// About how many tokens a request holds. Counting takes up to some milliseconds, and many at the first time: no work for a thread that serves others.
+/// About how many tokens a request holds. Counting takes up to some milliseconds, and many at the first time: no work
+/// for a thread that serves others.
 ///
 /// # Errors
 /// When it panics.

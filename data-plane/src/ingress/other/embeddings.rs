@@ -1,4 +1,5 @@
-//! Embeddings, translated between OpenAI's and Gemini's where the provider speaks the other (translation specification, 12).
+//! Embeddings, translated between OpenAI's and Gemini's where the provider speaks the other (`docs/TRANSLATION.md`
+//! section 12).
 
 use axum::body::Body;
 use translation::ir::Usage;

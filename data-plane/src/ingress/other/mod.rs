@@ -1,6 +1,8 @@
-//! The endpoints beside chat: older completions, embeddings, moderations, images, sound, reranking, counting tokens, and what providers keep: files, batches, responses.
+//! The endpoints beside chat: older completions, embeddings, moderations, images, sound, reranking, counting tokens,
+//! and what providers keep: files, batches, responses.
 //!
-//! - [`mod@serve`]: what they have in common with each other and with chat: one key, one plan, one usage record, errors in the client's shape.
+//! - [`mod@serve`]: what they have in common with each other and with chat: one key, one plan, one usage record, errors
+//!   in the client's shape.
 //! - `json`: a JSON body that names a model, passed on.
 //! - `count`: counting tokens, estimated where no provider of the client's format serves the model.
 //! - `embeddings`: translated between OpenAI's and Gemini's.
@@ -128,7 +130,8 @@ async fn batch(State(gateway): State<Arc<Gateway>>, request: Request) -> Respons
     serve(&gateway, request, Api::Batches, Format::OpenAiChat, Wanted::Object).await
 }
 
-/// What stands below `/v1/responses`: the responses that a provider keeps, and what can be done with a request beside answering it (`compact`, `input_tokens`), which names a model.
+/// What stands below `/v1/responses`: the responses that a provider keeps, and what can be done with a request beside
+/// answering it (`compact`, `input_tokens`), which names a model.
 async fn response(State(gateway): State<Arc<Gateway>>, Path(rest): Path<String>, request: Request) -> Response {
     let format = Format::OpenAiResponses;
     let wanted = match (request.method(), rest.as_str()) {

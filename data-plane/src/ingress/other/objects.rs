@@ -112,7 +112,8 @@ fn kept_here(
     }
 }
 
-/// The plan of `request` over the account that has the object `id`. Where this node does not remember which one that is, they are asked by `question`.
+/// The plan of `request` over the account that has the object `id`. Where this node does not remember which one that
+/// is, they are asked by `question`.
 async fn owners_plan(
     asking: &Asking<'_>,
     id: &str,

@@ -1,4 +1,5 @@
-//! What the gateway carries for clients that cannot: signatures that they lose, media that a provider does not fetch, counts that nobody reports.
+//! What the gateway carries for clients that cannot: signatures that they lose, media that a provider does not fetch,
+//! counts that nobody reports.
 
 use axum::body::Body;
 use fake_provider::queue::Target;

@@ -102,7 +102,7 @@ fn spoken_to(vendor: &str, format: Format) -> Format {
     }
 }
 
-/// Gemini streams a JSON array where it does not know `alt=sse` (translation specification, 8).
+/// Gemini streams a JSON array where it does not know `alt=sse` (`docs/TRANSLATION.md` section 8).
 #[tokio::test]
 async fn rule_8_an_array_of_geminis_is_a_stream_for_every_client() {
     let mut bench = bench_with("gemini", false, "gemini-2.5-flash", |_| {}).await;

@@ -35,8 +35,8 @@ pub struct Fetched {
     pub base64: String,
 }
 
-/// Why a medium was not fetched. The text is for the client, who chose the URL: it does not tell apart what the client could not see by itself, such as names and
-/// addresses within the operator's network.
+/// Why a medium was not fetched. The text is for the client, who chose the URL: it does not tell apart what the client
+/// could not see by itself, such as names and addresses within the operator's network.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum FetchError {
     /// Not a URL that could be fetched at all.

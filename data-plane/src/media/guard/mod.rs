@@ -1,8 +1,9 @@
 //! Keeps a URL that a client names from leading into the operator's network (server-side request forgery).
 //!
-//! A host is checked twice: by its name, which refuses what only looks like a name, and where the connection is made: the name is resolved once, each address
-//! is checked, and only a checked address is connected to. So an answer of the DNS that changes between check and use, a redirect, and an address in any
-//! spelling all end at the same gate. Behind a proxy, which resolves by itself, there is the first check only.
+//! A host is checked twice: by its name, which refuses what only looks like a name, and where the connection is made:
+//! the name is resolved once, each address is checked, and only a checked address is connected to. So an answer of the
+//! DNS that changes between check and use, a redirect, and an address in any spelling all end at the same gate. Behind
+//! a proxy, which resolves by itself, there is the first check only.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -40,8 +41,8 @@ impl Guard {
         }
     }
 
-    /// Whether `uri` may be fetched, as far as it says itself. What its name resolves to is for [`Connector`] to check; `resolved_elsewhere` where that is not
-    /// asked, since a proxy resolves.
+    /// Whether `uri` may be fetched, as far as it says itself. What its name resolves to is for [`Connector`] to check;
+    /// `resolved_elsewhere` where that is not asked, since a proxy resolves.
     pub fn allows_uri(self, uri: &Uri, resolved_elsewhere: bool) -> bool {
         let http = matches!(uri.scheme_str(), Some("http" | "https"));
         // A name before the host (`https://trusted@host/`) is there to mislead.
@@ -89,7 +90,8 @@ fn is_local_name(name: &str) -> bool {
     name.rsplit_once('.').is_none_or(|(_, last)| LOCAL.contains(&last)) || name.ends_with(".home.arpa")
 }
 
-/// The IPv4 address that an IPv6 address stands for: mapped (RFC 4291, 2.5.5.2), or behind a translator (RFC 6052, the well-known prefix).
+/// The IPv4 address that an IPv6 address stands for: mapped (RFC 4291, 2.5.5.2), or behind a translator (RFC 6052, the
+/// well-known prefix).
 fn embedded(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else { return address };
     if let Some(v4) = v6.to_ipv4_mapped() {
@@ -138,7 +140,8 @@ fn is_public_v4(v4: Ipv4Addr) -> bool {
     !special
 }
 
-/// Global unicast (2000::/3) but for what within it is special (IANA IPv6 Special-Purpose Address Registry), tunnels to IPv4 among it.
+/// Global unicast (2000::/3) but for what within it is special (IANA IPv6 Special-Purpose Address Registry), tunnels to
+/// IPv4 among it.
 fn is_public_v6(v6: Ipv6Addr) -> bool {
     let special = match v6.segments() {
         // Protocol assignments with Teredo; documentation; 6to4; documentation again.

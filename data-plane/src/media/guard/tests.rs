@@ -258,7 +258,8 @@ fn behind_a_proxy_local_names_are_refused_by_their_looks() {
 }
 
 proptest! {
-    /// Whatever spelling of an address that `http` takes as a host, the check sees the address that would be connected to.
+    /// Whatever spelling of an address that `http` takes as a host, the check sees the address that would be connected
+    /// to.
     #[test]
     fn no_spelling_of_an_address_is_a_name(bits: u32, spelling in 0..5) {
         let [a, b, c, d] = bits.to_be_bytes();

@@ -32,7 +32,8 @@ impl Signer {
         Self { credentials, region: key.region.to_owned() }
     }
 
-    /// Signs `request`, which has the body `body`: the address, the body, its type, and the headers that come with the signature. Others may change on the way.
+    /// Signs `request`, which has the body `body`: the address, the body, its type, and the headers that come with the
+    /// signature. Others may change on the way.
     ///
     /// # Errors
     /// When the address cannot be signed.

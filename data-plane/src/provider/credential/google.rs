@@ -1,4 +1,5 @@
-//! Access tokens of Google, got with the key of a service account (Google Identity, "Using OAuth 2.0 for Server to Server Applications"; RFC 7523).
+//! Access tokens of Google, got with the key of a service account (Google Identity, "Using OAuth 2.0 for Server to
+//! Server Applications"; RFC 7523).
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -32,7 +33,8 @@ const MARGIN: Duration = Duration::from_mins(5);
 /// A token that has less than this left is not sent: it could run out on the way.
 const LAST_USE: Duration = Duration::from_secs(10);
 
-/// After a failure nothing is asked for so long: requests that wait for the same token fail at once, and the service is not pressed.
+/// After a failure nothing is asked for so long: requests that wait for the same token fail at once, and the service is
+/// not pressed.
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// How long an assertion holds, and the token that it gets at most. In seconds.
@@ -142,7 +144,8 @@ impl Tokens {
         state.failure.as_ref().filter(|(_, until)| Instant::now() < *until).map(|(why, _)| GatewayError::Token(why))
     }
 
-    /// A token. One request at a time asks for a new one; others use the old one while it holds, and wait where there is none.
+    /// A token. One request at a time asks for a new one; others use the old one while it holds, and wait where there
+    /// is none.
     ///
     /// # Errors
     /// When there is none, and none is given in ten seconds.
@@ -254,7 +257,8 @@ impl Tokens {
         }
     }
 
-    /// Forgets the token that was sent as `sent`. Whether there is another to be had: not while the service is not to be asked.
+    /// Forgets the token that was sent as `sent`. Whether there is another to be had: not while the service is not to
+    /// be asked.
     pub(super) fn forget(&self, sent: &HeaderValue) -> bool {
         let mut state = self.state();
         if state.token.as_ref().is_some_and(|token| token.header == *sent) {

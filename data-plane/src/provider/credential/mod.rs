@@ -44,7 +44,8 @@ pub struct Errand<'e> {
 }
 
 impl Credential {
-    /// The credential of the key `secret` of a group with this base URL, shown as `auth` says. `known` are the tokens that an earlier config has got with the key.
+    /// The credential of the key `secret` of a group with this base URL, shown as `auth` says. `known` are the tokens
+    /// that an earlier config has got with the key.
     ///
     /// # Errors
     /// Why the key cannot be shown so.
@@ -68,7 +69,8 @@ impl Credential {
         }
     }
 
-    /// Puts it on `request`, which is whole but for it and has the body `body`. A header of the same name that is there already, which is the operator's, stays.
+    /// Puts it on `request`, which is whole but for it and has the body `body`. A header of the same name that is there
+    /// already, which is the operator's, stays.
     ///
     /// # Errors
     /// When it cannot be made, or got.
@@ -96,7 +98,8 @@ impl Credential {
         Ok(())
     }
 
-    /// The provider refused a request with these headers. Whether that may be for a credential that has run out: then it is forgotten, and another can be got.
+    /// The provider refused a request with these headers. Whether that may be for a credential that has run out: then
+    /// it is forgotten, and another can be got.
     pub fn renew(&self, sent: Option<&HeaderValue>) -> bool {
         match (self, sent) {
             (Self::Google(tokens), Some(sent)) => tokens.forget(sent),

@@ -120,7 +120,8 @@ fn malformed(error: ScanError) -> GatewayError {
     GatewayError::field(TranslateError::invalid(param, format!("the multipart request cannot be read: {error}")))
 }
 
-/// What came before it was known where an upload goes: in memory up to a bound, and then in a file that has no name and ends with this.
+/// What came before it was known where an upload goes: in memory up to a bound, and then in a file that has no name and
+/// ends with this.
 #[derive(Debug)]
 pub(super) struct Held {
     memory: Vec<Bytes>,

@@ -1,11 +1,12 @@
-//! A multipart request (`multipart/form-data`, RFC 7578): sound to transcribe, images to edit, files. Which model it is for stands in one of its fields, which may come behind
-//! the file. It is read until the model is known and then sent on as it comes, so that an upload costs as much memory whatever its length.
+//! A multipart request (`multipart/form-data`, RFC 7578): sound to transcribe, images to edit, files. Which model it is
+//! for stands in one of its fields, which may come behind the file. It is read until the model is known and then sent
+//! on as it comes, so that an upload costs as much memory whatever its length.
 //!
 //! - [`scanner`]: finds the model in the bytes.
 //! - [`body`]: holds what came before the model was known, and streams the rest behind it.
 //!
-//! A request that fits into memory whole can be sent to a further candidate, like any other; a larger one is on its way when an attempt fails, and makes that
-//! one attempt only.
+//! A request that fits into memory whole can be sent to a further candidate, like any other; a larger one is on its way
+//! when an attempt fails, and makes that one attempt only.
 
 pub mod body;
 pub mod scanner;

@@ -1,5 +1,5 @@
-//! Finds the field `model` in a multipart body (RFC 2046, section 5.1; RFC 7578), in whatever portions it comes, and where it stands. Holds no more of it than a line
-//! of headers.
+//! Finds the field `model` in a multipart body (RFC 2046, section 5.1; RFC 7578), in whatever portions it comes, and
+//! where it stands. Holds no more of it than a line of headers.
 
 use std::ops::Range;
 
@@ -40,7 +40,8 @@ pub enum ScanError {
     /// The model's name is too long, or no text.
     #[error("the field 'model' is no name of a model")]
     Model,
-    /// Which one counts differs between readers, so that the gateway could allow one model and the provider run the other.
+    /// Which one counts differs between readers, so that the gateway could allow one model and the provider run the
+    /// other.
     #[error("the field 'model' stands twice in the request")]
     Twice,
 }

@@ -23,10 +23,12 @@ use crate::route::table::RoutedKey;
 use crate::signatures::Watch;
 use crate::usage::meter::Meter;
 
-/// A client that hears nothing for so long gets what keeps its connection, and those of proxies on the way, alive: the provider's own pings do not pass.
+/// A client that hears nothing for so long gets what keeps its connection, and those of proxies on the way, alive: the
+/// provider's own pings do not pass.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// A stream on its way from one format into another. Dropping it ends the request at the provider, and settles the meter.
+/// A stream on its way from one format into another. Dropping it ends the request at the provider, and settles the
+/// meter.
 pub(super) struct ConvertedStream {
     upstream: Option<Incoming>,
     converter: Converter,
@@ -140,7 +142,8 @@ impl ConvertedStream {
         }
     }
 
-    /// All that the client gets is written; the provider has a moment to end its body, so that the connection can be used again.
+    /// All that the client gets is written; the provider has a moment to end its body, so that the connection can be
+    /// used again.
     fn settle(&mut self) {
         self.ended = true;
         self.timer.shorten(END_GRACE);

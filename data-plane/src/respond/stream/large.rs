@@ -1,5 +1,5 @@
-//! An event that is too large to be held, such as a picture: it goes to the client in pieces, as they come, and what the gateway has to know of it is read from
-//! its outline when it is whole.
+//! An event that is too large to be held, such as a picture: it goes to the client in pieces, as they come, and what
+//! the gateway has to know of it is read from its outline when it is whole.
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use memchr::memchr2;
@@ -48,8 +48,8 @@ impl EventStream {
         true
     }
 
-    /// Passes on what of `portion` belongs to the event under way. Gives what is behind that; all of it where none is under way, and None where the stream has
-    /// come no further than the event.
+    /// Passes on what of `portion` belongs to the event under way. Gives what is behind that; all of it where none is
+    /// under way, and None where the stream has come no further than the event.
     pub(super) fn pass_large(&mut self, mut portion: Bytes) -> Option<Bytes> {
         let Some(large) = &mut self.large else { return Some(portion) };
         let behind = match large.event.push(&portion) {
@@ -68,8 +68,8 @@ impl EventStream {
         behind
     }
 
-    /// The provider's body has ended, perhaps within a large event. Some end without the last empty line: what is a whole event but for that is one.
-    /// Gives whether it is not, which is then said.
+    /// The provider's body has ended, perhaps within a large event. Some end without the last empty line: what is a
+    /// whole event but for that is one. Gives whether it is not, which is then said.
     pub(super) fn cut_within_large(&mut self) -> bool {
         let Some(large) = &self.large else { return false };
         let outline = Bytes::copy_from_slice(large.event.outline());
@@ -82,7 +82,8 @@ impl EventStream {
         !whole
     }
 
-    /// Leaves off in a large event, of which the client has got a part. Gives whether more can be said to it: not within an element of an array.
+    /// Leaves off in a large event, of which the client has got a part. Gives whether more can be said to it: not
+    /// within an element of an array.
     pub(super) fn leave_large(&mut self) -> bool {
         if self.large.take().is_none() {
             return true;

@@ -1,5 +1,5 @@
-//! What has come of an answer, for the case that its provider will not say how many tokens it was. Holds two KiB, however long the answer is: its
-//! beginning, and how much followed.
+//! What has come of an answer, for the case that its provider will not say how many tokens it was. Holds two KiB,
+//! however long the answer is: its beginning, and how much followed.
 
 use bytes::Bytes;
 use translation::ir::Event;
@@ -121,6 +121,7 @@ fn extrapolated(text: &str, bytes: u64, seen: u64) -> u64 {
     if bytes <= seen {
         return tokens_of_text(text);
     }
-    // A space at the end belongs to the word that follows. Alone it would be a token more, which is much where little is looked at.
+    // A space at the end belongs to the word that follows. Alone it would be a token more, which is much where little
+    // is looked at.
     scaled(tokens_of_text(text.trim_end()), bytes, seen)
 }

@@ -1,11 +1,12 @@
 //! Counts tokens where a provider did not: because an answer was cut, or because the vendor reports no usage.
 //!
-//! It counts with `o200k_base`, the vocabulary of OpenAI's models since GPT-4o, whatever the model is. For those it is exact, but for what the vendor
-//! wraps around messages and tools. Other families cut text into other pieces: Claude into more, Gemini and most open models into about as many, and
-//! scripts other than Latin differ more than English does. So an estimate tells what a request was worth, and not what a bill will say.
+//! It counts with `o200k_base`, the vocabulary of OpenAI's models since GPT-4o, whatever the model is. For those it is
+//! exact, but for what the vendor wraps around messages and tools. Other families cut text into other pieces: Claude
+//! into more, Gemini and most open models into about as many, and scripts other than Latin differ more than English
+//! does. So an estimate tells what a request was worth, and not what a bill will say.
 //!
-//! The vocabulary is 0.8 MB of the program. It is unpacked at the first estimate, which takes about 60 ms once and 36 MB from then on: a node that
-//! never estimates never pays.
+//! The vocabulary is 0.8 MB of the program. It is unpacked at the first estimate, which takes about 60 ms once and 36
+//! MB from then on: a node that never estimates never pays.
 //!
 //! - [`request`]: what a client asked.
 //! - [`heard`]: what has come of an answer.
@@ -110,7 +111,8 @@ struct Sample {
 }
 
 impl Sample {
-    /// Adds a text: all of it, or where it takes more than half of what may still be counted, pieces of it. So there is always room for the next.
+    /// Adds a text: all of it, or where it takes more than half of what may still be counted, pieces of it. So there is
+    /// always room for the next.
     fn add(&mut self, text: &str) {
         self.look_at(text, (COUNTED - self.seen.min(COUNTED)) / 2);
     }

@@ -31,7 +31,8 @@ const LONGEST_WORD: usize = 512;
 pub struct Asked(Bytes);
 
 impl Asked {
-    /// Holds `body`, without a copy unless it is large: then only its beginning, so that long answers do not keep many megabytes each.
+    /// Holds `body`, without a copy unless it is large: then only its beginning, so that long answers do not keep many
+    /// megabytes each.
     pub fn new(body: &Bytes) -> Self {
         Self(if body.len() <= HELD { body.clone() } else { Bytes::copy_from_slice(&body[..BEGINNING]) })
     }
@@ -47,7 +48,8 @@ impl Asked {
     }
 }
 
-/// About how many tokens the prompt in `body` is: messages, system prompt, tools and schemas. What is no JSON counts as far as it is.
+/// About how many tokens the prompt in `body` is: messages, system prompt, tools and schemas. What is no JSON counts as
+/// far as it is.
 pub fn tokens_of_request(body: &[u8]) -> u64 {
     let mut prompt = Prompt::default();
     let mut deserializer = serde_json::Deserializer::from_slice(body);

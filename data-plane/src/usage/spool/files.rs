@@ -44,8 +44,8 @@ impl Files {
         Ok((Self { directory: directory.to_owned(), cursor }, acked))
     }
 
-    /// All segment files, oldest first; in each, frames up to `acked` are counted apart. Files that are no segments of this
-    /// version are put aside.
+    /// All segment files, oldest first; in each, frames up to `acked` are counted apart. Files that are no segments of
+    /// this version are put aside.
     pub(super) fn scan(&self, acked: Position) -> io::Result<Vec<Found>> {
         let mut numbers: Vec<u64> = fs::read_dir(&self.directory)?
             .filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_suffix(SUFFIX)?.parse().ok())

@@ -1,7 +1,7 @@
 //! A value that fits a JSON schema, always the same for the same schema.
 //!
-//! Reads what vendors document for tools and structured output: JSON Schema's types, `enum`, `const`, `anyOf`, `allOf`, `$ref`
-//! into the document, bounds of numbers, texts and lists, a few formats; and Gemini's upper-case types.
+//! Reads what vendors document for tools and structured output: JSON Schema's types, `enum`, `const`, `anyOf`, `allOf`,
+//! `$ref` into the document, bounds of numbers, texts and lists, a few formats; and Gemini's upper-case types.
 
 use serde_json::{Map, Value, json};
 

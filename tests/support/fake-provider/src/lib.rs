@@ -1,24 +1,27 @@
-//! A scriptable stand-in for the vendors: OpenAI and those compatible with it, Azure OpenAI, Anthropic and Gemini, all at the paths
-//! that they have. It answers as their documentation and recorded traffic of theirs say, refuses what they refuse, and misbehaves
-//! on demand: errors, delays, cut connections, bytes that are no HTTP. It is a reading of its own of what the vendors document: it
-//! shares no code with what translates between them.
+//! A scriptable stand-in for the vendors: OpenAI and those compatible with it, Azure OpenAI, Anthropic and Gemini, all
+//! at the paths that they have. It answers as their documentation and recorded traffic of theirs say, refuses what they
+//! refuse, and misbehaves on demand: errors, delays, cut connections, bytes that are no HTTP. It is a reading of its
+//! own of what the vendors document: it shares no code with what translates between them.
 //!
 //! In the order in which a request meets them:
 //! - `wire`: the accept loop. `control`: the control routes.
 //! - [`journal`]: what was received, and how it ended.
-//! - `route`: which API a path is. `vendor`: how a vendor authenticates, what its errors and headers are. `form`: uploads.
-//! - [`queue`]: which script answers which request. [`script`]: what an answer is to be. `replay`: answers from recordings.
+//! - `route`: which API a path is. `vendor`: how a vendor authenticates, what its errors and headers are. `form`:
+//!   uploads.
+//! - [`queue`]: which script answers which request. [`script`]: what an answer is to be. `replay`: answers from
+//!   recordings.
 //! - `call`: a request on its way. `openai`, `anthropic`, `gemini`: a file for each API.
-//! - `speech`: what the model says, whatever the format. `example`: values that fit a schema. `signature`, `vector`: what looks
-//!   random and is not. `shelf`: what is remembered.
+//! - `speech`: what the model says, whatever the format. `example`: values that fit a schema. `signature`, `vector`:
+//!   what looks random and is not. `shelf`: what is remembered.
 //! - `stream`: what a script does to a stream. `send`: what it does to an answer. `body`: the body as it leaves.
 //!
 //! # Which script answers
 //!
-//! A request is answered by the first of these that says how: a field `fake` in its body, a header `x-fake-script`, the queue of
-//! its upstream key, the queue of its model (for requests without one: of its path), the queue for all, the model's name
-//! (`fake-error-429`, see [`script::Script::for_model`]). Otherwise it gets a plain answer: a greeting; a call of the first tool,
-//! if it offers tools and does not answer one; a JSON document, if it wants one that fits a schema.
+//! A request is answered by the first of these that says how: a field `fake` in its body, a header `x-fake-script`, the
+//! queue of its upstream key, the queue of its model (for requests without one: of its path), the queue for all, the
+//! model's name (`fake-error-429`, see [`script::Script::for_model`]). Otherwise it gets a plain answer: a greeting; a
+//! call of the first tool, if it offers tools and does not answer one; a JSON document, if it wants one that fits a
+//! schema.
 //!
 //! # Control routes
 //!
@@ -31,15 +34,14 @@
 //! - `target`: `"all"` (also without it), `{ "key": .. }`, `{ "model": .. }`.
 //! - `apply`: `"once"` (also without it), `{ "times": n }`, `"always"`.
 //! - `kind`, and what it reads of `values`; all else in there are fields of [`script::Script`]: `script` (only those),
-//!   `saying` (`text`), `thinking` (`text`), `refusal` (`text`), `blocked` (`reason`), `tool_calls` (`calls`: names, and
-//!   arguments as objects or texts), `error` (`status`, `error`), `paced` (`chunks`, `every_ms`), `endless` (`every_ms`),
-//!   `verbatim` (`status`, `content_type`, `body`), `sse` (`events`), `json` (`document`), `recording` (`recording`: a path;
-//!   `seed`), `echo`.
+//!   `saying` (`text`), `thinking` (`text`), `refusal` (`text`), `blocked` (`reason`), `tool_calls` (`calls`: names,
+//!   and arguments as objects or texts), `error` (`status`, `error`), `paced` (`chunks`, `every_ms`), `endless`
+//!   (`every_ms`), `verbatim` (`status`, `content_type`, `body`), `sse` (`events`), `json` (`document`), `recording`
+//!   (`recording`: a path; `seed`), `echo`.
 //!
-//! `DELETE /_fake/script` forgets all scripts, `GET /_fake/journal` tells what was received, `DELETE /_fake/journal` forgets it. With
-//! `?key=` the first two are about one upstream key alone.
-//! `/_script` takes lists of scripts field by field (`{ "for": target, "scripts": [..], "always": .. }`), and `/_requests` is the
-//! journal under its older name.
+//! `DELETE /_fake/script` forgets all scripts, `GET /_fake/journal` tells what was received, `DELETE /_fake/journal`
+//! forgets it. With `?key=` the first two are about one upstream key alone. `/_script` takes lists of scripts field by
+//! field (`{ "for": target, "scripts": [..], "always": .. }`), and `/_requests` is the journal under its older name.
 
 mod anthropic;
 mod body;
@@ -143,8 +145,8 @@ impl FakeProvider {
         format!("http://{}/v1", self.addr)
     }
 
-    /// The same routes for another listener. A script that asks for a cut before the head, or for raw bytes, has no effect there
-    /// beyond an empty 500.
+    /// The same routes for another listener. A script that asks for a cut before the head, or for raw bytes, has no
+    /// effect there beyond an empty 500.
     pub fn router(&self) -> Router {
         Router::new().fallback(routed).with_state(Arc::clone(&self.provider))
     }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use clap::Parser;
 use fake_provider::{DEFAULT_JOURNAL, FakeProvider};
 
-/// A stand-in for OpenAI, Azure OpenAI, Anthropic and Gemini. Scripts: POST /_fake/script; what was received: GET /_fake/journal.
+/// A stand-in for OpenAI, Azure OpenAI, Anthropic and Gemini. Scripts: POST /_fake/script; what was received: GET
+/// /_fake/journal.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// Where to listen; port 0 is a free one.

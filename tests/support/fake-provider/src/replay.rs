@@ -26,8 +26,8 @@ struct Recorded {
     sse: Option<String>,
 }
 
-/// Puts the recorded answer into `script`. Events go out in pieces of pseudo-random size, since recordings do not keep where the
-/// pieces of a stream ended. A file that cannot be read makes an answer that says so, with status 599.
+/// Puts the recorded answer into `script`. Events go out in pieces of pseudo-random size, since recordings do not keep
+/// where the pieces of a stream ended. A file that cannot be read makes an answer that says so, with status 599.
 pub(crate) async fn load(script: &mut Script) {
     let Some(path) = script.recording.take() else { return };
     let read = tokio::fs::read(&path).await.map_err(|error| error.to_string());

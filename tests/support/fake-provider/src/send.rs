@@ -143,7 +143,8 @@ impl Sender<'_> {
     }
 }
 
-/// The same bytes in writes of the given sizes, with a pause after every so many; what comes after a pause or a cut stays after it.
+/// The same bytes in writes of the given sizes, with a pause after every so many; what comes after a pause or a cut
+/// stays after it.
 fn split(steps: &VecDeque<Step>, mut size: impl FnMut() -> usize, pause_every: usize) -> VecDeque<Step> {
     let mut pieces = VecDeque::new();
     let mut written = 0_usize;

@@ -1,4 +1,5 @@
-//! Signatures of thoughts: made of what was thought, so that the provider knows its own again and sees when they were changed.
+//! Signatures of thoughts: made of what was thought, so that the provider knows its own again and sees when they were
+//! changed.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -18,7 +18,8 @@ pub mod wait;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Lets this process, and those it starts, open as many files as the system grants: a test of 1,000 connections needs two for each.
+/// Lets this process, and those it starts, open as many files as the system grants: a test of 1,000 connections needs
+/// two for each.
 pub fn raise_file_limit() {
     let limit = getrlimit(Resource::Nofile);
     // Without it the test that needs them says so by itself.

@@ -24,8 +24,8 @@ impl Scrape {
         Ok(Self(answer.text()))
     }
 
-    /// The sum of all samples whose name contains `name`; nothing when there is none. The name is a part only, because a
-    /// counter's samples carry a suffix.
+    /// The sum of all samples whose name contains `name`; nothing when there is none. The name is a part only, because
+    /// a counter's samples carry a suffix.
     pub fn sum(&self, name: &str) -> Option<f64> {
         let samples: Vec<f64> = self
             .0

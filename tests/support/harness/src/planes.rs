@@ -83,8 +83,8 @@ impl Setup {
         Ok(Planes { setup: self, root, control, nodes: Vec::new(), admin, password })
     }
 
-    /// A control plane (or the standalone program) below `root`, not started: for a start that is to fail, or several that
-    /// share a database.
+    /// A control plane (or the standalone program) below `root`, not started: for a start that is to fail, or several
+    /// that share a database.
     ///
     /// # Errors
     /// When there is no free port.
@@ -325,7 +325,8 @@ impl Planes {
         Ok(())
     }
 
-    /// Makes a group that reaches `base_url` with one key and serves `models`, and a proxy key that is known to every node.
+    /// Makes a group that reaches `base_url` with one key and serves `models`, and a proxy key that is known to every
+    /// node.
     ///
     /// # Errors
     /// When one is refused, or a node does not learn of it.

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use anyhow::{Result, bail};
 
-/// Below the range from which the system takes the local port of an outgoing connection: a port found here is not taken by one
-/// before the program that it is meant for listens on it.
+/// Below the range from which the system takes the local port of an outgoing connection: a port found here is not taken
+/// by one before the program that it is meant for listens on it.
 const FIRST: u16 = 12_000;
 const COUNT: u16 = 18_000;
 

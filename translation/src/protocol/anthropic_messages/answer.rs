@@ -1,4 +1,4 @@
-//! Whole answers (translation specification, 3).
+//! Whole answers (`docs/TRANSLATION.md` section 3).
 
 use std::borrow::Cow;
 

@@ -1,4 +1,5 @@
-//! Errors (API reference, "Errors"; translation specification, 5): `{"type":"error","error":{"type","message"},"request_id"}`.
+//! Errors (API reference, "Errors"; `docs/TRANSLATION.md` section 5):
+//! `{"type":"error","error":{"type","message"},"request_id"}`.
 
 use std::borrow::Cow;
 
@@ -44,7 +45,8 @@ fn document(error: &ProviderError, request_id: Option<&str>) -> Vec<u8> {
     serde_json::to_vec(&Document { r#type: "error", error: inner, request_id }).unwrap_or_default()
 }
 
-/// The last event of a stream that fails. Clients read no error that has no `event:` line (measured with Anthropic's SDKs).
+/// The last event of a stream that fails. Clients read no error that has no `event:` line (measured with Anthropic's
+/// SDKs).
 pub(super) fn event(error: &ProviderError, request_id: Option<&str>) -> Vec<u8> {
     [b"event: error\ndata: ", &*document(error, request_id), b"\n\n"].concat()
 }

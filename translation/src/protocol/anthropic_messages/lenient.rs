@@ -1,4 +1,5 @@
-//! Reads JSON of which only a part is known. A provider may change the shape of what the gateway does not need, and its answer is still good.
+//! Reads JSON of which only a part is known. A provider may change the shape of what the gateway does not need, and its
+//! answer is still good.
 
 use std::borrow::Cow;
 use std::fmt;

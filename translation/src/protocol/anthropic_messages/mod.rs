@@ -97,9 +97,10 @@ impl Protocol for AnthropicMessages {
     }
 }
 
-/// The refusal of a request that has Anthropic keep the conversation (Claude documentation, "Message threads"), for where another provider is to answer it.
-/// A thread that goes on sends nothing but its last messages, so an answer to them would be one to another question. Clients, those in Anthropic's packages and
-/// Claude Code among them, answer this refusal with the whole conversation and make no more threads.
+/// The refusal of a request that has Anthropic keep the conversation (Claude documentation, "Message threads"), for
+/// where another provider is to answer it. A thread that goes on sends nothing but its last messages, so an answer to
+/// them would be one to another question. Clients, those in Anthropic's packages and Claude Code among them, answer
+/// this refusal with the whole conversation and make no more threads.
 pub fn refused_thread(request: &ir::Request) -> Option<TranslateError> {
     let named = |(name, _): &(String, _)| name == "thread";
     (request.origin == Format::AnthropicMessages && request.extensions.iter().any(named)).then(|| {
@@ -108,7 +109,8 @@ pub fn refused_thread(request: &ir::Request) -> Option<TranslateError> {
     })
 }
 
-/// Why the model stopped, by Anthropic's `stop_reason` (translation specification, 3). A reason that is not known says nothing but that it did.
+/// Why the model stopped, by Anthropic's `stop_reason` (`docs/TRANSLATION.md` section 3). A reason that is not known
+/// says nothing but that it did.
 fn finish_of(stop_reason: &str, called: bool) -> Finish {
     match stop_reason {
         "end_turn" | "stop_sequence" => Finish::Stop,
@@ -121,7 +123,8 @@ fn finish_of(stop_reason: &str, called: bool) -> Finish {
     }
 }
 
-/// `stop_reason` for a client. Some vendors say that the model just stopped where it wants tools called; a client of Anthropic's would not call them.
+/// `stop_reason` for a client. Some vendors say that the model just stopped where it wants tools called; a client of
+/// Anthropic's would not call them.
 fn stop_reason_of(finish: Option<Finish>, stop_sequence: bool, called: bool, refused: bool) -> &'static str {
     match finish {
         Some(Finish::ToolCalls) => "tool_use",

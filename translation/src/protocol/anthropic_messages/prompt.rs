@@ -1,4 +1,4 @@
-//! Writes a request for a provider (translation specification, 2).
+//! Writes a request for a provider (`docs/TRANSLATION.md` section 2).
 //!
 //! - [`messages`]: the conversation, and [`media`] in it.
 //! - [`tools`]: tools, whether they must be called, and the shape of the answer.
@@ -130,7 +130,8 @@ struct Extensions<'r> {
     citations: bool,
 }
 
-/// Fields without a neutral form: those of Anthropic's own pass, the others are named, or refused where the answer would be another without them.
+/// Fields without a neutral form: those of Anthropic's own pass, the others are named, or refused where the answer
+/// would be another without them.
 fn extensions<'r>(request: &'r Request, dropped: &mut Dropped) -> Result<Extensions<'r>, TranslateError> {
     let mut found = Extensions::default();
     for (name, value) in &request.extensions {
@@ -196,7 +197,8 @@ fn is_users(turns: &[Turn<'_>]) -> bool {
     turns.last().is_some_and(|turn| turn.role == "user")
 }
 
-/// Whether results are given to calls of a turn in which, since the user last spoke, the model did not think: its thoughts were lost on the way.
+/// Whether results are given to calls of a turn in which, since the user last spoke, the model did not think: its
+/// thoughts were lost on the way.
 fn is_thoughtless_loop(turns: &[Turn<'_>]) -> bool {
     let gives_results = |turn: &Turn<'_>| turn.content.iter().any(|block| matches!(block, Block::ToolResult { .. }));
     if !turns.last().is_some_and(gives_results) {
@@ -330,7 +332,7 @@ fn joined(blocks: Vec<Block<'_>>) -> Option<System<'_>> {
 /// Most breakpoints that a request may have.
 const MOST_BREAKPOINTS: usize = 4;
 
-/// Keeps the last breakpoints, which are of the newest content (translation specification, 2.6).
+/// Keeps the last breakpoints, which are of the newest content (`docs/TRANSLATION.md` section 2.6).
 fn keep_last_breakpoints<'r>(body: &mut Body<'r>, system: &mut [Block<'r>], request: &Request, dropped: &mut Dropped) {
     let mut marks: Vec<&mut Option<Cache<'r>>> = Vec::new();
     for tool in &mut body.tools {

@@ -1,5 +1,5 @@
-//! How much the schemas of a request may hold together that Claude is held to: those of strict tools, and that of the answer ("Structured outputs", section
-//! "Schema complexity limits"). Anthropic answers 400 to more.
+//! How much the schemas of a request may hold together that Claude is held to: those of strict tools, and that of the
+//! answer ("Structured outputs", section "Schema complexity limits"). Anthropic answers 400 to more.
 
 use serde_json::{Map, Value};
 

@@ -1,8 +1,8 @@
-//! Fits a JSON schema to what Anthropic's structured outputs and strict tools take ("Structured outputs", section "JSON Schema limitations"; translation
-//! specification, 2.4).
+//! Fits a JSON schema to what Anthropic's structured outputs and strict tools take ("Structured outputs", section "JSON
+//! Schema limitations"; `docs/TRANSLATION.md` section 2.4).
 //!
-//! What constrains a value beyond its shape is left to the model, in words: it goes into the `description`. What would change the shape cannot be said, and
-//! the schema is refused.
+//! What constrains a value beyond its shape is left to the model, in words: it goes into the `description`. What would
+//! change the shape cannot be said, and the schema is refused.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,7 +12,8 @@ use serde_json::{Map, Value};
 
 use super::lenient::Text;
 
-/// The schema says what structured outputs cannot hold a model to: a map with free keys, a recursion, a reference to elsewhere, a value of any kind.
+/// The schema says what structured outputs cannot hold a model to: a map with free keys, a recursion, a reference to
+/// elsewhere, a value of any kind.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Inexpressible;
 
@@ -135,8 +136,8 @@ fn alternatives(fitted: &mut Map<String, Value>, keyword: &str, schemas: Value) 
     Ok(())
 }
 
-/// One schema is as good as a choice of one, which takes references. Several are taken of plain values only: of objects, each would be closed to the properties of
-/// the others.
+/// One schema is as good as a choice of one, which takes references. Several are taken of plain values only: of
+/// objects, each would be closed to the properties of the others.
 fn all_of(fitted: &mut Map<String, Value>, schemas: Value) -> Result<(), Inexpressible> {
     match schemas.as_array() {
         Some(one) if one.len() == 1 => alternatives(fitted, "anyOf", schemas),
@@ -241,7 +242,8 @@ pub(super) enum Parameters {
     Refused(&'static str),
 }
 
-/// The parameters of a tool (translation specification, 2.2): all keywords stay, but the top level has to be an object.
+/// The parameters of a tool (`docs/TRANSLATION.md` section 2.2): all keywords stay, but the top level has to be an
+/// object.
 pub(super) fn parameters(schema: &str) -> Parameters {
     let mut fields: Map<String, Value> = match top_level(schema) {
         Ok(true) => return Parameters::AsTheyAre,

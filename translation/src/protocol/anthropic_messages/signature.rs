@@ -1,7 +1,8 @@
 //! Signatures of other families on their way through a client of Anthropic's.
 //!
-//! Such a client gives every `thinking` and `redacted_thinking` block back as it came, and nothing else that it does not know. So a signature of another
-//! family travels in those, under a prefix that no signature of Anthropic's has (those are bare base64), and is read again in the next request.
+//! Such a client gives every `thinking` and `redacted_thinking` block back as it came, and nothing else that it does
+//! not know. So a signature of another family travels in those, under a prefix that no signature of Anthropic's has
+//! (those are bare base64), and is read again in the next request.
 
 use std::sync::LazyLock;
 
@@ -78,8 +79,9 @@ pub(super) fn of_redacted(text: String) -> Option<Redacted> {
 static FOREIGN: LazyLock<[memmem::Finder<'static>; 4]> =
     LazyLock::new(|| [THOUGHT, CALL, r#""signature":"""#, r#""signature": """#].map(memmem::Finder::new));
 
-/// Whether a request may hold thoughts that only this gateway can read, since another family's model had them. Anthropic answers 400 to those: such a
-/// request has to be read and written anew, even where the client's format is the provider's.
+/// Whether a request may hold thoughts that only this gateway can read, since another family's model had them.
+/// Anthropic answers 400 to those: such a request has to be read and written anew, even where the client's format is
+/// the provider's.
 pub(super) fn holds_foreign(body: &[u8]) -> bool {
     FOREIGN.iter().any(|finder| finder.find(body).is_some())
 }

@@ -1,4 +1,4 @@
-//! Streams (API reference, "Streaming messages"; translation specification, 4).
+//! Streams (API reference, "Streaming messages"; `docs/TRANSLATION.md` section 4).
 //!
 //! - [`decode`]: reads a provider's.
 //! - [`encode`]: writes a client's.

@@ -1,4 +1,4 @@
-//! Token counts (Messages API reference, `usage`; translation specification, 3 and 4.6).
+//! Token counts (Messages API reference, `usage`; `docs/TRANSLATION.md` sections 3 and 4.6).
 
 use std::sync::LazyLock;
 
@@ -61,7 +61,8 @@ impl Wire<'_> {
     }
 }
 
-/// Counts that are merged over a stream: a later one replaces an earlier one, and is never added to it (translation specification, 4.6).
+/// Counts that are merged over a stream: a later one replaces an earlier one, and is never added to it
+/// (`docs/TRANSLATION.md` section 4.6).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
     input: Option<u64>,

@@ -1,6 +1,7 @@
 //! Whole answers (Bedrock API Reference, "Converse", section "Response Syntax").
 //!
-//! What has another shape than expected is left out: an answer is still good whose provider changed the shape of what the gateway does not need.
+//! What has another shape than expected is left out: an answer is still good whose provider changed the shape of what
+//! the gateway does not need.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;

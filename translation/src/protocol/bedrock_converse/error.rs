@@ -1,5 +1,5 @@
-//! Errors (Bedrock API Reference, "Converse", section "Errors"): `{"message": "..."}`. Their name stands in a header, or in the `__type` of those that do not come from
-//! Bedrock itself.
+//! Errors (Bedrock API Reference, "Converse", section "Errors"): `{"message": "..."}`. Their name stands in a header,
+//! or in the `__type` of those that do not come from Bedrock itself.
 
 use std::borrow::Cow;
 

@@ -22,8 +22,8 @@ pub(super) enum Maker {
 }
 
 impl Maker {
-    /// The maker of the model that Bedrock calls `name`: an id, that of an inference profile, or an ARN. The ARN of an application's inference profile does not tell
-    /// the model; then the operator's facts do.
+    /// The maker of the model that Bedrock calls `name`: an id, that of an inference profile, or an ARN. The ARN of an
+    /// application's inference profile does not tell the model; then the operator's facts do.
     pub(super) fn of(name: &str, facts: &ModelFacts) -> Self {
         let name = name.to_ascii_lowercase();
         let has = |part: &str| name.contains(part);
@@ -51,7 +51,8 @@ impl Maker {
         matches!(self, Self::Nova | Self::Nova2)
     }
 
-    /// Whether the model that Bedrock calls `name` is a Claude of 4.5 or later: they are held to schemas, all but the one before them.
+    /// Whether the model that Bedrock calls `name` is a Claude of 4.5 or later: they are held to schemas, all but the
+    /// one before them.
     pub(super) fn is_claude_since_4_5(self, name: &str, facts: &ModelFacts) -> bool {
         self == Self::Claude && facts.json_schema && !name.contains("opus-4-1")
     }

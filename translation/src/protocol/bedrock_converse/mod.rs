@@ -1,5 +1,5 @@
-//! Amazon Bedrock's Converse API, `POST /model/{model}/converse` and `/converse-stream` (Amazon Bedrock API Reference, "Converse" and "ConverseStream").
-//! It is spoken to providers only: no client asks in it.
+//! Amazon Bedrock's Converse API, `POST /model/{model}/converse` and `/converse-stream` (Amazon Bedrock API Reference,
+//! "Converse" and "ConverseStream"). It is spoken to providers only: no client asks in it.
 //!
 //! - `prompt`: writes a request.
 //! - `answer`: reads whole answers.
@@ -77,8 +77,8 @@ impl Protocol for BedrockConverse {
     }
 }
 
-/// Why the model stopped, by `stopReason`. A reason that is not known says nothing but that it did; and some makers' models say that they just stopped where they
-/// want tools called.
+/// Why the model stopped, by `stopReason`. A reason that is not known says nothing but that it did; and some makers'
+/// models say that they just stopped where they want tools called.
 fn finish_of(stop_reason: &str, called: bool) -> Finish {
     match stop_reason {
         "tool_use" => Finish::ToolCalls,
@@ -97,10 +97,12 @@ fn is_malformed(stop_reason: &str) -> bool {
 /// What a model that gives no reason for declining is taken to say.
 const REFUSAL: &str = "The answer was withheld by the provider's safety system.";
 
-/// Reasoning of OpenAI's models begins so, in base64 (`rsn_`). It carries an id of Bedrock's own that opens it nowhere else.
+/// Reasoning of OpenAI's models begins so, in base64 (`rsn_`). It carries an id of Bedrock's own that opens it nowhere
+/// else.
 const OPENAIS: &str = "cnNuX";
 
-/// A thought that cannot be read, in the manner in which it has to be given back. Only that of Claude is of use to anybody.
+/// A thought that cannot be read, in the manner in which it has to be given back. Only that of Claude is of use to
+/// anybody.
 fn redacted(content: String) -> Option<Signature> {
     (!content.is_empty() && !content.starts_with(OPENAIS)).then(|| signature(content))
 }

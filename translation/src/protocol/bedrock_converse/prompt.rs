@@ -1,4 +1,4 @@
-//! Writes a request for a provider (Bedrock API Reference, "Converse"; translation specification, 2).
+//! Writes a request for a provider (Bedrock API Reference, "Converse"; `docs/TRANSLATION.md` section 2).
 //!
 //! - [`messages`]: the conversation, and [`media`] in it.
 //! - [`tools`]: tools, whether they must be called, and the shape of the answer, with its [`schema`].
@@ -138,7 +138,8 @@ fn mappings(request: &Request, maker: Maker) -> (Mapping, Mapping) {
     (names, ids)
 }
 
-/// Claude has a prompt cache since 3.5, with a choice of how long since 4.5; Nova has one (Amazon Bedrock User Guide, "Prompt caching").
+/// Claude has a prompt cache since 3.5, with a choice of how long since 4.5; Nova has one (Amazon Bedrock User Guide,
+/// "Prompt caching").
 fn caching(maker: Maker, target: &Target<'_>) -> Caching {
     match maker {
         Maker::Claude => Caching {
@@ -213,7 +214,8 @@ fn prefilled(request: &Request, facts: &ModelFacts, turns: &[Turn<'_>]) -> Resul
     Err(TranslateError::unsupported(Field::Messages.name(request.origin), words))
 }
 
-/// Whether results are given to calls of a turn in which, since the user last spoke, the model did not think: its thoughts were lost on the way.
+/// Whether results are given to calls of a turn in which, since the user last spoke, the model did not think: its
+/// thoughts were lost on the way.
 fn is_thoughtless_loop(turns: &[Turn<'_>]) -> bool {
     let gives_results = |turn: &Turn<'_>| turn.content.iter().any(|block| matches!(block, Block::ToolResult { .. }));
     if !turns.last().is_some_and(gives_results) {
@@ -224,7 +226,7 @@ fn is_thoughtless_loop(turns: &[Turn<'_>]) -> bool {
     !in_loop.any(|turn| turn.content.iter().any(thoughts))
 }
 
-/// What of sampling the model takes (point 14 of the translation specification). Nothing is ever added.
+/// What of sampling the model takes (`docs/TRANSLATION.md` section 13, point 14). Nothing is ever added.
 fn sampling<'r>(
     request: &Request,
     maker: Maker,
@@ -279,7 +281,7 @@ fn unsupported(request: &Request, dropped: &mut Dropped) {
 /// Models that answer 400 to any stop text: "This model doesn't support the stopSequences field".
 const WITHOUT_STOPS: [&str; 3] = ["openai.gpt-oss", "qwen.", "deepseek.v3"];
 
-/// Claude answers 400 to a stop text of nothing but white space (point 16 of the translation specification).
+/// Claude answers 400 to a stop text of nothing but white space (`docs/TRANSLATION.md` section 13, point 16).
 fn stops<'r>(request: &'r Request, model: &str, dropped: &mut Dropped) -> Vec<&'r str> {
     let takes = !WITHOUT_STOPS.iter().any(|without| model.contains(without));
     let kept = request.stop.iter().map(String::as_str).filter(|stop| takes && !stop.trim().is_empty());
@@ -308,7 +310,7 @@ fn service_tier<'r>(request: &'r Request, maker: Maker, dropped: &mut Dropped) -
 /// Most cache points that a request may have.
 const MOST_POINTS: usize = 4;
 
-/// Keeps the last cache points, which are of the newest content (translation specification, 2.6).
+/// Keeps the last cache points, which are of the newest content (`docs/TRANSLATION.md` section 2.6).
 fn keep_last_points(body: &mut Body<'_>, request: &Request, dropped: &mut Dropped) {
     let is_point = |block: &Block<'_>| matches!(block, Block::CachePoint(_));
     let is_tool_point = |tool: &Tool<'_>| matches!(tool, Tool::CachePoint(_));

@@ -32,7 +32,8 @@ fn malformed(error: &serde_json::Error) -> TranslateError {
     TranslateError::invalid("body", format!("the request cannot be read: {error}"))
 }
 
-/// Reads the request of a client of `:embedContent`. What other formats cannot say of a text, its title and for which task it is embedded, is left out.
+/// Reads the request of a client of `:embedContent`. What other formats cannot say of a text, its title and for which
+/// task it is embedded, is left out.
 ///
 /// # Errors
 /// [`TranslateError`]: it is malformed, or holds more than text.

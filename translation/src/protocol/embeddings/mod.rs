@@ -1,5 +1,5 @@
-//! Embeddings, OpenAI's (API reference, "Create embeddings") and Gemini's (<https://ai.google.dev/api/embeddings>), through one neutral form
-//! (translation specification, 12).
+//! Embeddings, OpenAI's (API reference, "Create embeddings") and Gemini's (<https://ai.google.dev/api/embeddings>),
+//! through one neutral form (`docs/TRANSLATION.md` section 12).
 //!
 //! - [`openai`]: `POST /v1/embeddings`.
 //! - [`gemini`]: `:embedContent` and `:batchEmbedContents`.
@@ -26,8 +26,8 @@ pub struct Request {
 pub enum Shape {
     /// OpenAI: a list of numbers.
     Numbers,
-    /// OpenAI: base64 of little-endian floats of four bytes. The SDKs of Python and Node ask for it by themselves; a list in its place is an
-    /// empty vector to the one of Node.
+    /// OpenAI: base64 of little-endian floats of four bytes. The SDKs of Python and Node ask for it by themselves; a
+    /// list in its place is an empty vector to the one of Node.
     Base64,
     /// Gemini's `:embedContent`: one vector.
     Single,

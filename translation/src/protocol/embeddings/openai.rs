@@ -111,7 +111,8 @@ pub fn decode_response(body: &[u8]) -> Result<Embedded, ProviderError> {
     })
 }
 
-/// Writes an answer for a client that named the model `model`. `tokens` is what stands for the usage where the provider tells none.
+/// Writes an answer for a client that named the model `model`. `tokens` is what stands for the usage where the provider
+/// tells none.
 ///
 /// # Errors
 /// [`ProviderError`]: a vector is none.

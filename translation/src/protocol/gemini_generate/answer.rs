@@ -1,4 +1,5 @@
-//! What a provider answers: `GenerateContentResponse` (Gemini API reference, "Generating content"), whole or a chunk of a stream.
+//! What a provider answers: `GenerateContentResponse` (Gemini API reference, "Generating content"), whole or a chunk of
+//! a stream.
 //!
 //! Every field may be missing, and one of an unexpected type counts as missing.
 
@@ -179,7 +180,8 @@ struct ModalityCount<'a> {
 }
 
 impl UsageMetadata<'_> {
-    /// The counts (translation specification, 7). None where it counts nothing: the first chunks of a stream may name a traffic type only.
+    /// The counts (`docs/TRANSLATION.md` section 7). None where it counts nothing: the first chunks of a stream may
+    /// name a traffic type only.
     pub(super) fn usage(&self) -> Option<Usage> {
         let counts = [
             self.prompt_token_count,
@@ -323,7 +325,8 @@ pub(super) struct TokenLogprob {
     pub(super) log_probability: Option<f64>,
 }
 
-/// Base64 in the standard alphabet, padded: JSON of protocol buffers allows that of URLs as well, and Google's Python SDK writes it.
+/// Base64 in the standard alphabet, padded: JSON of protocol buffers allows that of URLs as well, and Google's Python
+/// SDK writes it.
 pub(super) fn standard_base64(mut data: String) -> String {
     if memchr::memchr2(b'-', b'_', data.as_bytes()).is_some() {
         data = data.replace('-', "+").replace('_', "/");

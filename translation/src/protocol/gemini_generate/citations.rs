@@ -1,4 +1,5 @@
-//! What a text rests on. Gemini counts offsets in bytes of UTF-8 (API reference, `Segment`), the neutral form in characters.
+//! What a text rests on. Gemini counts offsets in bytes of UTF-8 (API reference, `Segment`), the neutral form in
+//! characters.
 
 use super::answer::{Candidate, CitationMetadata, GroundingMetadata, Segment};
 use crate::ir::Citation;
@@ -12,7 +13,8 @@ pub(super) struct Found {
     pub(super) end: usize,
 }
 
-/// The citations of a candidate: of sources it recites, and of pages that a search found. Those without an end are no use to anyone.
+/// The citations of a candidate: of sources it recites, and of pages that a search found. Those without an end are no
+/// use to anyone.
 pub(super) fn found(candidate: &Candidate<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     if let Some(metadata) = &candidate.citation_metadata {
@@ -71,7 +73,8 @@ pub(super) fn characters(text: &str, offset: usize) -> Option<u64> {
     u64::try_from(before.chars().count()).ok()
 }
 
-/// Counts the characters of a text that comes in pieces, without keeping it: one bit for each byte that does not begin a character.
+/// Counts the characters of a text that comes in pieces, without keeping it: one bit for each byte that does not begin
+/// a character.
 #[derive(Debug, Default)]
 pub(super) struct Counter {
     bytes: usize,

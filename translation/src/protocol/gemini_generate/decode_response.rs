@@ -1,4 +1,4 @@
-//! A provider's whole answer (translation specification, 7).
+//! A provider's whole answer (`docs/TRANSLATION.md` section 7).
 
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -202,7 +202,8 @@ pub(super) fn signature(data: String) -> Signature {
     Signature { family: Family::Gemini, data }
 }
 
-/// The arguments of a call: compact, in their order, their numbers as they are. A provider that writes JSON within a text is understood.
+/// The arguments of a call: compact, in their order, their numbers as they are. A provider that writes JSON within a
+/// text is understood.
 pub(super) fn arguments(args: Option<&RawValue>) -> String {
     match args.map(RawValue::get) {
         None | Some("null" | "") => "{}".to_owned(),

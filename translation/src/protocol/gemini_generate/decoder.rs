@@ -1,4 +1,4 @@
-//! A provider's stream (translation specification, 8).
+//! A provider's stream (`docs/TRANSLATION.md` section 8).
 
 use bytes::Bytes;
 

@@ -1,6 +1,7 @@
 //! A stream for a client: server-sent events, or one JSON array where it did not ask for `alt=sse`.
 //!
-//! Google's own SDKs take no line but `data: {...}` and an empty one, ended by CR LF: no comments, no event names, no `[DONE]`.
+//! Google's own SDKs take no line but `data: {...}` and an empty one, ended by CR LF: no comments, no event names, no
+//! `[DONE]`.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -28,14 +29,16 @@ pub(super) struct Encoder {
     /// Whether a chunk was written.
     begun: bool,
     usage: Option<Usage>,
-    /// Calls that are not told yet, with whether they are whole: a client takes arguments only whole, and the calls in their order, of which the first is signed.
+    /// Calls that are not told yet, with whether they are whole: a client takes arguments only whole, and the calls in
+    /// their order, of which the first is signed.
     calls: VecDeque<(ToolCall, bool)>,
     /// Calls that are told.
     told: usize,
     /// A model's refusal so far: it has no place but beside the reason to stop.
     refusal: String,
     citations: Vec<Citation>,
-    /// The byte at which each character of the text begins counts only if something cites it, which comes late: kept as runs.
+    /// The byte at which each character of the text begins counts only if something cites it, which comes late: kept as
+    /// runs.
     offsets: Offsets,
 }
 

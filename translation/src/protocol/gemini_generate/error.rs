@@ -1,4 +1,4 @@
-//! Errors: `google.rpc.Status` as JSON (Gemini API documentation, "Troubleshooting"; translation specification, 9).
+//! Errors: `google.rpc.Status` as JSON (Gemini API documentation, "Troubleshooting"; `docs/TRANSLATION.md` section 9).
 
 use std::time::Duration;
 

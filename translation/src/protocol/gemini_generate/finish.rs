@@ -80,7 +80,8 @@ impl Reason {
         Some(Self { meaning, name: name.to_owned() })
     }
 
-    /// What it comes to (translation specification, 7): calls count, whatever the reason is, unless the limit of tokens cut the answer.
+    /// What it comes to (`docs/TRANSLATION.md` section 7): calls count, whatever the reason is, unless the limit of
+    /// tokens cut the answer.
     ///
     /// # Errors
     /// A call came to nothing, and there is nothing else in the answer.

@@ -1,5 +1,5 @@
-//! Finds the chunks of a stream in bytes that arrive in any portions: server-sent events where `alt=sse` was asked for, else the elements of one JSON array.
-//! An error may stand between events as a bare JSON text, over several lines.
+//! Finds the chunks of a stream in bytes that arrive in any portions: server-sent events where `alt=sse` was asked for,
+//! else the elements of one JSON array. An error may stand between events as a bare JSON text, over several lines.
 
 use bytes::{Bytes, BytesMut};
 use memchr::memchr2;

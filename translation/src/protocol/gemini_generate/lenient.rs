@@ -1,4 +1,5 @@
-//! Reads a provider's answer without failing on a field of an unexpected type: what cannot be made sense of counts as absent.
+//! Reads a provider's answer without failing on a field of an unexpected type: what cannot be made sense of counts as
+//! absent.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -29,7 +29,7 @@ fn token(of: &TokenLogprob) -> Token {
     Token { text: token, logprob: of.log_probability.unwrap_or_default(), bytes, top_logprobs: None }
 }
 
-/// In the neutral shape; `top_logprobs` is always a list (translation specification, 7).
+/// In the neutral shape; `top_logprobs` is always a list (`docs/TRANSLATION.md` section 7).
 pub(super) fn read(result: &LogprobsResult) -> Option<Json> {
     if result.chosen_candidates.is_empty() {
         return None;

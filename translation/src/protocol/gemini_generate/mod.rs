@@ -1,4 +1,5 @@
-//! Gemini's `generateContent` and `streamGenerateContent`, as AI Studio and Vertex AI serve them (Gemini API reference, "Generating content").
+//! Gemini's `generateContent` and `streamGenerateContent`, as AI Studio and Vertex AI serve them (Gemini API reference,
+//! "Generating content").
 //!
 //! - `read`: a client's request.
 //! - `write`: a request for a provider.

@@ -1,4 +1,5 @@
-//! Arguments of a function call that come in pieces (Vertex AI, `streamFunctionCallArguments`): each piece names its place by a JSON path.
+//! Arguments of a function call that come in pieces (Vertex AI, `streamFunctionCallArguments`): each piece names its
+//! place by a JSON path.
 
 use serde_json::value::RawValue;
 

@@ -1,4 +1,5 @@
-//! Thought signatures (Gemini API documentation, "Thought signatures"), and those of other families on their way through a Gemini client.
+//! Thought signatures (Gemini API documentation, "Thought signatures"), and those of other families on their way
+//! through a Gemini client.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,10 +9,12 @@ use std::borrow::Cow;
 use super::answer::standard_base64;
 use crate::ir::{Family, Signature};
 
-/// What a call carries whose signature is not known: base64 of `skip_thought_signature_validator` (documented there for calls that come from elsewhere).
+/// What a call carries whose signature is not known: base64 of `skip_thought_signature_validator` (documented there for
+/// calls that come from elsewhere).
 pub(super) const UNKNOWN: &str = "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I=";
 
-/// Stands before a signature of another family. A multiple of three bytes, so that its base64 is the beginning of the whole's.
+/// Stands before a signature of another family. A multiple of three bytes, so that its base64 is the beginning of the
+/// whole's.
 const FOREIGN: &[u8; 18] = b"foreign-signature:";
 /// That in base64.
 const FOREIGN_BASE64: &str = "Zm9yZWlnbi1zaWduYXR1cmU6";
@@ -78,7 +81,8 @@ pub(super) fn unsigned(body: &[u8]) -> Option<Vec<u8>> {
     Some(unsigned)
 }
 
-/// Where the text stands, without its quotes, that is the value of the name that ends before `at`. Signatures are base64, which needs no escapes.
+/// Where the text stands, without its quotes, that is the value of the name that ends before `at`. Signatures are
+/// base64, which needs no escapes.
 fn value(body: &[u8], at: usize) -> Option<(usize, usize)> {
     let rest = body.get(at..)?.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start().strip_prefix(b"\"")?;
     let start = body.len() - rest.len();

@@ -1,4 +1,5 @@
-//! OpenAI chat completions (API reference, "Chat"): `POST /v1/chat/completions`, as clients and as OpenAI-compatible providers speak it.
+//! OpenAI chat completions (API reference, "Chat"): `POST /v1/chat/completions`, as clients and as OpenAI-compatible
+//! providers speak it.
 //!
 //! - `request`: reads a client's request.
 //! - `target`: writes a request for a provider.

@@ -1,5 +1,5 @@
-//! Values of a provider's answer, or of an echo of one, that may be of another type than documented: what cannot be used counts as absent, and does
-//! not cost the answer.
+//! Values of a provider's answer, or of an echo of one, that may be of another type than documented: what cannot be
+//! used counts as absent, and does not cost the answer.
 
 use std::borrow::Cow;
 use std::fmt;

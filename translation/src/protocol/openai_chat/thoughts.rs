@@ -1,4 +1,5 @@
-//! Thoughts and signatures, which OpenAI's own format has no fields for: what compatible vendors, gateways and Google made of that.
+//! Thoughts and signatures, which OpenAI's own format has no fields for: what compatible vendors, gateways and Google
+//! made of that.
 //!
 //! - `reasoning_content` (DeepSeek and many), `reasoning` (OpenRouter, Groq): text.
 //! - `reasoning_details` (OpenRouter): text with signatures.

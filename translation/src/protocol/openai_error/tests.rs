@@ -38,7 +38,8 @@ fn shapes_of_vendors_are_read() {
     }
 }
 
-/// Specification, 5: neither its words, which may quote the key, nor its code, which would make an SDK blame the client's.
+/// `docs/TRANSLATION.md` section 5: neither its words, which may quote the key, nor its code, which would make an SDK
+/// blame the client's.
 #[test]
 fn point_23_what_a_provider_says_of_our_key_stays_here() {
     use Format::{AnthropicMessages, GeminiGenerate, OpenAiChat, OpenAiResponses};
@@ -90,7 +91,7 @@ fn point_23_errors_say_how_long_to_wait() {
     }
 }
 
-/// The table of section 5: an empty account is the operator's matter.
+/// The table of `docs/TRANSLATION.md` section 5: an empty account is the operator's matter.
 #[test]
 fn an_empty_account_is_no_limit_of_the_clients() {
     let error = decode(402, br#"{"error":{"message":"Insufficient Balance"}}"#);

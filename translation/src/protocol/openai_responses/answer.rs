@@ -185,7 +185,8 @@ struct LogProbability<'a> {
     top_logprobs: Option<Vec<LogProbability<'a>>>,
 }
 
-/// Log probabilities in the shape of chat completions, where bytes and alternatives are always there; streams leave the bytes out.
+/// Log probabilities in the shape of chat completions, where bytes and alternatives are always there; streams leave the
+/// bytes out.
 pub(super) fn logprobs(tokens: &[&RawValue]) -> Json {
     #[derive(Serialize)]
     struct Whole<'a> {

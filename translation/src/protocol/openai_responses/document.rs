@@ -1,4 +1,5 @@
-//! The response object that a client gets (API reference, "The response object"): what it asked for, said back, around the output.
+//! The response object that a client gets (API reference, "The response object"): what it asked for, said back, around
+//! the output.
 
 use std::io::Write as _;
 

@@ -1,5 +1,5 @@
-//! Writes an answer for a client, as a stream or whole (API reference, "Streaming"). The whole answer is what the stream's last event carries, so the two
-//! cannot differ.
+//! Writes an answer for a client, as a stream or whole (API reference, "Streaming"). The whole answer is what the
+//! stream's last event carries, so the two cannot differ.
 
 use std::fmt;
 use std::io::Write as _;
@@ -378,7 +378,7 @@ impl StreamEncoder for Encoder {
 }
 
 impl Encoder {
-    /// The pair of events that makes every client raise (client conformance, 5).
+    /// The pair of events that makes every client raise (`docs/CONFORMANCE.md` section 5).
     fn failed(&mut self, error: &ProviderError, out: &mut Vec<u8>) {
         self.tell(out, "error", |_, out| {
             out.extend_from_slice(b"\"error\":");

@@ -272,7 +272,7 @@ impl<'a, 'n> Writer<'a, 'n> {
                     }
                 }
                 Part::Opaque { .. } => self.opaque(message, at, part),
-                // Thoughts without OpenAI's own proof, and what only others know (translation specification, 11).
+                // Thoughts without OpenAI's own proof, and what only others know (`docs/TRANSLATION.md` section 11).
                 _ => {}
             }
         }
@@ -289,7 +289,8 @@ impl<'a, 'n> Writer<'a, 'n> {
         }
     }
 
-    /// A thought is sent back where it says something to the provider: encrypted, or by the id under which the provider stored it for this very client.
+    /// A thought is sent back where it says something to the provider: encrypted, or by the id under which the provider
+    /// stored it for this very client.
     fn replays(&self, encrypted: &str) -> bool {
         !encrypted.is_empty() || self.request.origin == Format::OpenAiResponses
     }

@@ -87,7 +87,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Appends to the message before where that is of the same turn: what the model gave at once is one message, and so are the results of its calls.
+    /// Appends to the message before where that is of the same turn: what the model gave at once is one message, and so
+    /// are the results of its calls.
     fn push(&mut self, role: Role, part: Part, at: usize) {
         let joins = matches!(role, Role::Assistant | Role::Tool);
         match self.messages[self.fixed..].last_mut() {
@@ -182,7 +183,7 @@ fn image(path: &str, piece: &Piece<'_>) -> Result<Media, TranslateError> {
 fn file(path: &str, piece: &Piece<'_>) -> Result<Media, TranslateError> {
     let name = piece.filename.given();
     let mut media = if let Some(data) = piece.file_data.given() {
-        // A data URL, or bare base64 (translation specification, 2.1.7).
+        // A data URL, or bare base64 (`docs/TRANSLATION.md` section 2.1.7).
         match Media::at(MediaKind::Document, data) {
             Media { source: Source::Url(_), .. } => {
                 let mime = name.and_then(mime_of_name).unwrap_or("application/pdf");

@@ -1,4 +1,5 @@
-//! Items, as both requests and answers hold them, and what they say in the neutral form (API reference, "Responses": input and output items).
+//! Items, as both requests and answers hold them, and what they say in the neutral form (API reference, "Responses":
+//! input and output items).
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -125,7 +126,7 @@ pub(super) fn call_kind(r#type: &str) -> Option<CallKind> {
 }
 
 impl Item<'_> {
-    /// The call that it is. `{}` where a function has no arguments (translation specification, 3).
+    /// The call that it is. `{}` where a function has no arguments (`docs/TRANSLATION.md` section 3).
     pub(super) fn call(self, kind: CallKind) -> ToolCall {
         let id = self.call_id.given().or(self.id.given()).map_or_else(new_call_id, str::to_owned);
         let arguments = match kind {

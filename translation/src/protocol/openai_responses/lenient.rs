@@ -1,4 +1,5 @@
-//! Readers of JSON that need not be of the type it should: what does not fit is as good as absent, and is never copied where it can be borrowed.
+//! Readers of JSON that need not be of the type it should: what does not fit is as good as absent, and is never copied
+//! where it can be borrowed.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -81,8 +81,8 @@ pub(super) fn usage_in_tail(tail: &[u8]) -> Option<Usage> {
     })
 }
 
-/// The id of an answer: of a whole one, or of the data of `response.created` and the like. Later requests name it as `previous_response_id`, and have to go
-/// to the group that made it.
+/// The id of an answer: of a whole one, or of the data of `response.created` and the like. Later requests name it as
+/// `previous_response_id`, and have to go to the group that made it.
 pub fn response_id(json: &[u8]) -> Option<String> {
     #[derive(Default, Deserialize)]
     #[serde(default)]

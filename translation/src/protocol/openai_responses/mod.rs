@@ -45,8 +45,9 @@ pub use meter::response_id;
 #[derive(Clone, Copy, Debug)]
 pub struct OpenAiResponses;
 
-/// The first field of `request` that refers to state which the provider keeps: `previous_response_id`, `conversation`, `prompt`, `background`, or an item of
-/// `input` that is named and not given. Such a request cannot be said in another format, nor to another account.
+/// The first field of `request` that refers to state which the provider keeps: `previous_response_id`, `conversation`,
+/// `prompt`, `background`, or an item of `input` that is named and not given. Such a request cannot be said in another
+/// format, nor to another account.
 pub fn stateful_field(request: &ir::Request) -> Option<&'static str> {
     request_in::stateful_field(request)
 }

@@ -62,7 +62,8 @@ struct UrlCitation<'c> {
     end_index: u64,
 }
 
-/// The annotation that a citation is. All of its fields have to be there, or clients refuse the whole answer (translation specification, 3).
+/// The annotation that a citation is. All of its fields have to be there, or clients refuse the whole answer
+/// (`docs/TRANSLATION.md` section 3).
 pub(super) fn annotation(citation: &Citation, base: u64) -> Option<Vec<u8>> {
     let url = citation.url.as_deref()?;
     let annotation = UrlCitation {

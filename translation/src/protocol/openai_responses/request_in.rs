@@ -27,7 +27,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Request, TranslateError> {
     let mut request = Request::new(Format::OpenAiResponses, String::new());
     let mut input: Option<&RawValue> = None;
     for (name, value) in &fields.0 {
-        // An explicit null is as good as absent (translation specification, 0.3).
+        // An explicit null is as good as absent (`docs/TRANSLATION.md` section 0.3).
         match (name.as_ref(), value.get()) {
             (_, "null") => {}
             ("input", _) => input = Some(value),

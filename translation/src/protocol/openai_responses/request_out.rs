@@ -101,7 +101,7 @@ fn passes(request: &Request, name: &str) -> bool {
     }
 }
 
-/// One leading system message is `instructions`; any other stays in its place (translation specification, 2.1.1).
+/// One leading system message is `instructions`; any other stays in its place (`docs/TRANSLATION.md` section 2.1.1).
 fn instructions<'a>(
     request: &'a Request,
     dropped: &mut Dropped,
@@ -131,12 +131,14 @@ fn instructions<'a>(
     }
 }
 
-/// Whether the shape of the answer can only be asked for: other formats take schemas of lists and of alternatives, which OpenAI refuses.
+/// Whether the shape of the answer can only be asked for: other formats take schemas of lists and of alternatives,
+/// which OpenAI refuses.
 fn said_in_words(request: &Request) -> bool {
     matches!(&request.output, Output::JsonSchema(schema) if !is_own(request) && !schema.is_of_object())
 }
 
-/// What is to be said of the shape of the answer. OpenAI gives JSON objects only where the word stands in the input; other families do not ask for that.
+/// What is to be said of the shape of the answer. OpenAI gives JSON objects only where the word stands in the input;
+/// other families do not ask for that.
 fn shape_in_words(request: &Request) -> Option<String> {
     match &request.output {
         Output::JsonObject if !is_own(request) => Some("Answer with one JSON object only.".to_owned()),
@@ -199,7 +201,8 @@ impl Settings {
         let wants_logprobs = request.logprobs == Some(true) || request.top_logprobs.is_some_and(|count| count > 0);
         gone(wants_logprobs && !facts.logprobs, Field::Logprobs);
         let summary = reasoning.and_then(|reasoning| reasoning.summary).and_then(summary_word);
-        // Models that do not think refuse to be asked for their thoughts; of one that is not known, only the client can tell.
+        // Models that do not think refuse to be asked for their thoughts; of one that is not known, only the client can
+        // tell.
         let asked = effort.is_some_and(|effort| effort != Effort::None) || summary.is_some();
         let known = facts.thinks_by_default || facts.effort_to_begin().is_some();
         let encrypted = thinks && (known || asked || holds_thoughts(request));
@@ -277,7 +280,8 @@ struct Reasoning {
 }
 
 impl Whole<'_> {
-    /// What is kept and given besides the answer. A client of another format expects nothing to be kept, so its thoughts travel with it, encrypted.
+    /// What is kept and given besides the answer. A client of another format expects nothing to be kept, so its
+    /// thoughts travel with it, encrypted.
     fn stored<M: serde::ser::SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         let request = self.body.request;
         let mut include: Vec<String> = Vec::new();

@@ -1,5 +1,6 @@
-//! Puts a conversation together that a client sends by reference: `previous_response_id`, and `item_reference`s to earlier output (API reference, "Conversation state").
-//! The provider of another format keeps nothing, so what its answers were is kept here, by whoever calls this.
+//! Puts a conversation together that a client sends by reference: `previous_response_id`, and `item_reference`s to
+//! earlier output (API reference, "Conversation state"). The provider of another format keeps nothing, so what its
+//! answers were is kept here, by whoever calls this.
 
 use memchr::memmem;
 use serde_json::{Map, Value};
@@ -36,8 +37,8 @@ pub fn previous_response(body: &[u8]) -> Option<String> {
     body.get("previous_response_id")?.as_str().map(str::to_owned)
 }
 
-/// `body` with the conversation in `input` and nothing by reference, if all that it refers to is in `kept`. None where it refers to nothing, or to something that
-/// is not kept: it stays as it is.
+/// `body` with the conversation in `input` and nothing by reference, if all that it refers to is in `kept`. None where
+/// it refers to nothing, or to something that is not kept: it stays as it is.
 pub fn resolve(body: &[u8], kept: &dyn Kept) -> Option<Vec<u8>> {
     let refers = |name: &[u8]| memmem::find(body, name).is_some();
     if !refers(br#""previous_response_id""#) && !refers(br#""item_reference""#) {

@@ -1,7 +1,8 @@
 //! Where signatures of thoughts live in this format: in the `encrypted_content` of reasoning items.
 //!
-//! OpenAI's own is bound to the id of its item, so the two travel as one [`Signature`]: `id:encrypted content`. Signatures of other families are
-//! wrapped for the client behind a prefix that no provider uses, and are found again when the client sends the item back.
+//! OpenAI's own is bound to the id of its item, so the two travel as one [`Signature`]: `id:encrypted content`.
+//! Signatures of other families are wrapped for the client behind a prefix that no provider uses, and are found again
+//! when the client sends the item back.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

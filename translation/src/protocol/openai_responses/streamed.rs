@@ -1,4 +1,5 @@
-//! The items of a streamed answer. Each is told by its deltas; what those left out is told from the events that hold it whole, once.
+//! The items of a streamed answer. Each is told by its deltas; what those left out is told from the events that hold it
+//! whole, once.
 
 use serde_json::value::RawValue;
 

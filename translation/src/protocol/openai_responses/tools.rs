@@ -129,7 +129,8 @@ static NO_PARAMETERS: LazyLock<Json> =
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum Written<'a> {
-    /// A function. `strict` is always said: OpenAI's default here is true, and would refuse schemas that a client of another format may send.
+    /// A function. `strict` is always said: OpenAI's default here is true, and would refuse schemas that a client of
+    /// another format may send.
     Function {
         r#type: &'static str,
         name: &'a str,
@@ -163,7 +164,8 @@ impl<'a> Written<'a> {
                     name,
                     description,
                     parameters: if own { Cow::Borrowed(schema) } else { openai_limits::parameters(schema) },
-                    // Another format's strictness asks less of a schema than OpenAI's, which refuses what it cannot hold to.
+                    // Another format's strictness asks less of a schema than OpenAI's, which refuses what it cannot
+                    // hold to.
                     strict: own && strict.unwrap_or(false),
                 }
             }

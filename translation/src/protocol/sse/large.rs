@@ -11,8 +11,8 @@ const LARGEST_OUTLINE: usize = 64 * 1024;
 /// The largest event that passes, in bytes: several times the largest picture that a model makes.
 const LARGEST_PASSED: u64 = 64 * 1024 * 1024;
 
-/// An event too large to be held, whose bytes pass as they come. Finds its end, and keeps its outline: the event with its long texts empty. What the
-/// gateway has to know of an event stands in short ones.
+/// An event too large to be held, whose bytes pass as they come. Finds its end, and keeps its outline: the event with
+/// its long texts empty. What the gateway has to know of an event stands in short ones.
 #[derive(Debug)]
 pub struct LargeEvent {
     outline: Outline,
@@ -35,8 +35,8 @@ pub enum Progress {
 }
 
 impl LargeEvent {
-    /// The event that `beginning` is the beginning of, which is yet to be pushed. None where it is large for another reason than long texts: then there is
-    /// no telling what it is.
+    /// The event that `beginning` is the beginning of, which is yet to be pushed. None where it is large for another
+    /// reason than long texts: then there is no telling what it is.
     pub fn new(beginning: &[u8]) -> Option<Self> {
         let mut outline = Outline::default();
         outline.push(beginning);

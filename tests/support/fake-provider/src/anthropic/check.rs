@@ -1,5 +1,5 @@
-//! What the API refuses before it looks at the conversation: headers, fields that it does not know, values out of range. The
-//! words are the API's own, as recorded or as quoted in public reports.
+//! What the API refuses before it looks at the conversation: headers, fields that it does not know, values out of
+//! range. The words are the API's own, as recorded or as quoted in public reports.
 
 use serde_json::{Value, json};
 
@@ -60,8 +60,8 @@ pub(super) fn head(call: &Call<'_>, counts: bool) -> Result<(), Refusal> {
     thread(call)
 }
 
-/// A thread is kept as long as the API likes (docs.claude.com/en/docs/build-with-claude/message-threads): here not at all, so that it goes on with the whole
-/// conversation.
+/// A thread is kept as long as the API likes (docs.claude.com/en/docs/build-with-claude/message-threads): here not at
+/// all, so that it goes on with the whole conversation.
 fn thread(call: &Call<'_>) -> Result<(), Refusal> {
     if call.json().pointer("/thread/type") != Some(&json!("continue")) {
         return Ok(());

@@ -1,5 +1,5 @@
-//! What the API refuses in a conversation: results away from their calls, thoughts that are not its own, blocks that it does not
-//! know.
+//! What the API refuses in a conversation: results away from their calls, thoughts that are not its own, blocks that it
+//! does not know.
 
 use serde_json::{Value, json};
 
@@ -122,7 +122,8 @@ fn ids<'a>(messages: &[&'a Value], kind: &str, name: &str) -> Vec<&'a str> {
     blocks.filter(|block| text_of(block, "type") == Some(kind)).filter_map(|block| text_of(block, name)).collect()
 }
 
-/// Calls are answered in the very next message, all of them, and nothing else is. Neighbours of one role are one message.
+/// Calls are answered in the very next message, all of them, and nothing else is. Neighbours of one role are one
+/// message.
 fn adjacency(messages: &[Value]) -> Result<(), Refusal> {
     let mut turns: Vec<(usize, Vec<&Value>)> = Vec::new();
     for (at, message) in messages.iter().enumerate() {

@@ -54,8 +54,8 @@ fn begun(request: &Value) -> &str {
     text_of(last, "content").or(block).unwrap_or_default()
 }
 
-/// The first tool that the client runs, or the one that the choice names; none where they are forbidden or one has just been
-/// answered.
+/// The first tool that the client runs, or the one that the choice names; none where they are forbidden or one has just
+/// been answered.
 fn tool(request: &Value) -> Option<(&str, &Value)> {
     let last = list_of(request, "messages").last()?;
     let answered = list_of(last, "content").iter().any(|block| text_of(block, "type") == Some("tool_result"));

@@ -1,5 +1,5 @@
-//! What the API refuses for some models only (docs.claude.com/en/docs/about-claude/models and the migration guides). Models that
-//! are not known here are taken to accept everything.
+//! What the API refuses for some models only (docs.claude.com/en/docs/about-claude/models and the migration guides).
+//! Models that are not known here are taken to accept everything.
 
 use serde_json::Value;
 

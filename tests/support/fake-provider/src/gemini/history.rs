@@ -1,5 +1,5 @@
-//! What the API refuses in a conversation: roles that it does not know, results without calls, calls without the signature of
-//! what was thought (ai.google.dev/gemini-api/docs/thought-signatures).
+//! What the API refuses in a conversation: roles that it does not know, results without calls, calls without the
+//! signature of what was thought (ai.google.dev/gemini-api/docs/thought-signatures).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -45,7 +45,8 @@ fn of_kind<'a>(content: &'a Value, name: &'a str) -> impl Iterator<Item = &'a Va
     parts(content).iter().filter_map(move |part| field(part, name))
 }
 
-/// Neighbours of one role are one turn, as recorded; the package gives a streamed answer back as a content for each of its chunks.
+/// Neighbours of one role are one turn, as recorded; the package gives a streamed answer back as a content for each of
+/// its chunks.
 fn turns(contents: &[Value]) -> impl Iterator<Item = (usize, &[Value])> {
     let by_model = |content: &Value| text_of(content, "role") == Some("model");
     contents.chunk_by(move |one, next| by_model(one) == by_model(next)).scan(0, |at, turn| {
@@ -91,8 +92,8 @@ fn answers(contents: &[Value]) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// In the current turn, which begins with what the user last said, the first call of each step has its signature on models of the
-/// third generation. One that is there is one that was made here, wherever it stands.
+/// In the current turn, which begins with what the user last said, the first call of each step has its signature on
+/// models of the third generation. One that is there is one that was made here, wherever it stands.
 fn signatures(contents: &[Value], model: &str) -> Result<(), Refusal> {
     let turn = contents
         .iter()

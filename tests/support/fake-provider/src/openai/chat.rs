@@ -1,5 +1,5 @@
-//! Chat completions, as recorded in 2026: a role chunk, deltas, a finish chunk, a chunk with the usage alone where it was asked
-//! for, and `[DONE]`. Azure adds what its content filter found, and a first chunk without choices.
+//! Chat completions, as recorded in 2026: a role chunk, deltas, a finish chunk, a chunk with the usage alone where it
+//! was asked for, and `[DONE]`. Azure adds what its content filter found, and a first chunk without choices.
 
 use std::borrow::Cow;
 

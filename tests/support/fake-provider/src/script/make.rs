@@ -60,8 +60,8 @@ impl Script {
         Self::verbatim(200, "application/json", document.to_string())
     }
 
-    /// The answer of a recorded exchange: a JSON file with `response.status`, `response.headers`, and `response.body` or
-    /// `response.sse`.
+    /// The answer of a recorded exchange: a JSON file with `response.status`, `response.headers`, and `response.body`
+    /// or `response.sse`.
     pub fn recording(path: impl Into<PathBuf>) -> Self {
         Self { recording: Some(path.into()), ..Self::default() }
     }
@@ -127,8 +127,8 @@ impl Script {
         self
     }
 
-    /// Says how many of the tokens in were read from the cache, and how many of those out were spent on reasoning. After
-    /// [`Script::usage`], whose counts hold them.
+    /// Says how many of the tokens in were read from the cache, and how many of those out were spent on reasoning.
+    /// After [`Script::usage`], whose counts hold them.
     #[must_use]
     pub fn cached(mut self, cached_tokens: u64, reasoning_tokens: u64) -> Self {
         let usage = self.usage.get_or_insert(Usage {
@@ -148,10 +148,10 @@ impl Script {
         self
     }
 
-    /// The script that a model's name stands for, so that a client can ask for a fault by name alone: `fake-error-<status>`,
-    /// `fake-slow` (1 s to the head, 100 ms a chunk), `fake-silent` (an hour to the head), `fake-endless`, `fake-cut` (after 3
-    /// chunks), `fake-cut-head`, `fake-stream-error`, `fake-html`, `fake-junk`, `fake-echo`, `fake-thinking`, `fake-refusal`,
-    /// `fake-blocked`.
+    /// The script that a model's name stands for, so that a client can ask for a fault by name alone:
+    /// `fake-error-<status>`, `fake-slow` (1 s to the head, 100 ms a chunk), `fake-silent` (an hour to the head),
+    /// `fake-endless`, `fake-cut` (after 3 chunks), `fake-cut-head`, `fake-stream-error`, `fake-html`, `fake-junk`,
+    /// `fake-echo`, `fake-thinking`, `fake-refusal`, `fake-blocked`.
     pub fn for_model(model: &str) -> Option<Self> {
         let name = model.strip_prefix("fake-")?;
         if let Some(status) = name.strip_prefix("error-") {

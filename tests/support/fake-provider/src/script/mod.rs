@@ -1,5 +1,5 @@
-//! What an answer is to be. Every field has a default that makes a plain answer, so a script names only what differs. A script
-//! knows nothing of formats: each renders it as its vendor would.
+//! What an answer is to be. Every field has a default that makes a plain answer, so a script names only what differs. A
+//! script knows nothing of formats: each renders it as its vendor would.
 
 mod make;
 
@@ -38,8 +38,8 @@ pub struct Script {
     pub refusal: Option<String>,
     /// The prompt is blocked, for this reason: Gemini's `blockReason`; the others refuse in their own way.
     pub blocked: Option<String>,
-    /// Why the answer ends: `stop`, `length`, `tool_calls` or `content_filter` are put into the format's own word, any other
-    /// goes out as it stands.
+    /// Why the answer ends: `stop`, `length`, `tool_calls` or `content_filter` are put into the format's own word, any
+    /// other goes out as it stands.
     pub finish: Option<String>,
     /// Without it: a count by words.
     pub usage: Option<Usage>,
@@ -47,8 +47,8 @@ pub struct Script {
     pub cache_write_tokens: u64,
     /// Leaves the usage out, in the answer and in the stream.
     pub no_usage: bool,
-    /// The error object, where `status` makes an error answer, and of an error within a stream. Without it: what the provider
-    /// says with that status.
+    /// The error object, where `status` makes an error answer, and of an error within a stream. Without it: what the
+    /// provider says with that status.
     pub error: Option<Value>,
     /// The body, verbatim, in place of an answer in the provider's format.
     pub body: Option<String>,

@@ -66,7 +66,8 @@ impl Got {
     }
 }
 
-/// Sends a request over a plain socket and reads to the end of the connection. `head` is the request line and more headers.
+/// Sends a request over a plain socket and reads to the end of the connection. `head` is the request line and more
+/// headers.
 async fn send(provider: &FakeProvider, head: &str, body: &[u8]) -> Got {
     let mut stream = TcpStream::connect(provider.addr).await.unwrap();
     let (line, headers) = head.split_once('\n').unwrap_or((head, ""));

@@ -1,4 +1,4 @@
-//! Images and files (translation specification, 2.1.6 and 2.1.7; "Vision", "PDF support").
+//! Images and files (`docs/TRANSLATION.md` sections 2.1.6 and 2.1.7; "Vision", "PDF support").
 
 use std::borrow::Cow;
 
@@ -72,8 +72,8 @@ pub(super) fn block<'r>(
         }
         ir::Source::Text(text) => Ok(document(Source::Text { media_type: "text/plain", data: Cow::Borrowed(text) })),
         ir::Source::Url(url) => {
-            // Anthropic itself takes no other scheme, and some places that host its models take no URL at all. The gateway has put what it could fetch
-            // in the place of the URL before.
+            // Anthropic itself takes no other scheme, and some places that host its models take no URL at all. The
+            // gateway has put what it could fetch in the place of the URL before.
             if !rules.urls || !url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")) {
                 let words = "The provider does not fetch this URL, and the gateway could not fetch it either: give the content as a data URL.";
                 return Err(TranslateError::unsupported(path(), words));

@@ -1,4 +1,4 @@
-//! The conversation (translation specification, 2.1).
+//! The conversation (`docs/TRANSLATION.md` section 2.1).
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -150,7 +150,8 @@ impl<'r> Writer<'_, 'r> {
         Ok(())
     }
 
-    /// Anthropic's own clients give thoughts in their places, between calls too. Of others, only that they come first is known.
+    /// Anthropic's own clients give thoughts in their places, between calls too. Of others, only that they come first
+    /// is known.
     fn thought(&self, thoughts: &mut Vec<Block<'r>>, blocks: &mut Vec<Block<'r>>, block: Block<'r>) {
         if self.request.origin == Format::AnthropicMessages { blocks.push(block) } else { thoughts.push(block) }
     }
@@ -161,7 +162,8 @@ impl<'r> Writer<'_, 'r> {
     }
 
     fn call(&mut self, message: &'r Message, call: &'r ToolCall) -> Block<'r> {
-        // Some vendors count their calls from 0 in every turn; Anthropic wants ids that are unique over the conversation.
+        // Some vendors count their calls from 0 in every turn; Anthropic wants ids that are unique over the
+        // conversation.
         let times = self.used.entry(&call.id).or_default();
         *times += 1;
         let told = match *times {
@@ -207,7 +209,8 @@ impl<'r> Writer<'_, 'r> {
         Ok(())
     }
 
-    /// Ends the user's turn: the results of all calls first, in the order of the calls, in one message (point 1 of the translation specification).
+    /// Ends the user's turn: the results of all calls first, in the order of the calls, in one message
+    /// (`docs/TRANSLATION.md` section 13, point 1).
     fn finish_user(&mut self) -> Result<(), TranslateError> {
         let mut blocks = Vec::with_capacity(self.pending.len() + self.user.len());
         for pending in self.pending.drain(..) {
@@ -240,7 +243,8 @@ impl<'r> Writer<'_, 'r> {
 }
 
 impl Writer<'_, '_> {
-    /// Thoughts that nothing came of, since the model was cut off or had nothing to say, are no turn: Anthropic answers 400 to one that ends in them.
+    /// Thoughts that nothing came of, since the model was cut off or had nothing to say, are no turn: Anthropic answers
+    /// 400 to one that ends in them.
     fn end_turn(&mut self) {
         let Some(turn) = self.turns.last_mut() else { return };
         let thought = |block: &Block<'_>| matches!(block, Block::Thinking { .. } | Block::RedactedThinking { .. });

@@ -1,4 +1,4 @@
-//! How much to think (translation specification, 2.5; "Extended thinking", "Adaptive thinking", "Effort").
+//! How much to think (`docs/TRANSLATION.md` section 2.5; "Extended thinking", "Adaptive thinking", "Effort").
 
 use super::wire;
 use crate::facts::{ForcedTools, ModelFacts, Off, ThinkingForm};
@@ -133,7 +133,8 @@ fn possible(plan: Plan, facts: &ModelFacts, situation: Situation, request: &Requ
     let enabled = matches!(plan.thinking, Some(wire::Thinking::Enabled { .. }));
     let adaptive = matches!(plan.thinking, Some(wire::Thinking::Adaptive { .. }));
     let forced = situation.forced && facts.forced_tools == ForcedTools::NotWithThinking;
-    // A model that thinks adaptively does not mind a turn that begins without a thought ("Adaptive thinking", section "Validation changes").
+    // A model that thinks adaptively does not mind a turn that begins without a thought ("Adaptive thinking", section
+    // "Validation changes").
     let ruled_out = (enabled && (forced || situation.thoughtless_loop || situation.prefilled))
         || (adaptive && (forced || situation.prefilled));
     if !ruled_out || facts.off.is_none() {
@@ -143,7 +144,8 @@ fn possible(plan: Plan, facts: &ModelFacts, situation: Situation, request: &Requ
     off(facts, plan.effort)
 }
 
-/// A budget has to leave room for the answer: `max_tokens` is raised by it, and if that does not do, it is made smaller (point 13).
+/// A budget has to leave room for the answer: `max_tokens` is raised by it, and if that does not do, it is made smaller
+/// (point 13).
 fn fit(plan: Plan, max_tokens: &mut u64, most: u64, request: &Request, dropped: &mut Dropped) -> Plan {
     let Some(wire::Thinking::Enabled { budget_tokens, display }) = plan.thinking else { return plan };
     let mut budget_tokens = budget_tokens;

@@ -1,4 +1,4 @@
-//! Tools, whether they must be called, and the shape of the answer (translation specification, 2.2 to 2.4).
+//! Tools, whether they must be called, and the shape of the answer (`docs/TRANSLATION.md` sections 2.2 to 2.4).
 
 use std::borrow::Cow;
 use std::collections::HashSet;

@@ -202,7 +202,7 @@ impl State {
         }
         let same = self.id.as_deref().is_some_and(|id| id == message.id.as_str());
         if !same && self.told {
-            // Two answers are not spliced into one (translation specification, 4.1).
+            // Two answers are not spliced into one (`docs/TRANSLATION.md` section 4.1).
             let words = "the provider began its answer anew in the middle of it";
             return self.fail(error::bad_answer(words), events);
         }

@@ -1,8 +1,9 @@
 //! Writes a client's stream.
 //!
-//! Clients build the message from it by the index of each block, which therefore count up from 0 without a gap; and they read nothing that has no `event:`
-//! line (measured with Anthropic's SDKs). Blocks follow each other, as Anthropic's do: not every client expects that two are open. Of calls that interleave, the
-//! later ones wait for the end of the first.
+//! Clients build the message from it by the index of each block, which therefore count up from 0 without a gap; and
+//! they read nothing that has no `event:` line (measured with Anthropic's SDKs). Blocks follow each other, as
+//! Anthropic's do: not every client expects that two are open. Of calls that interleave, the later ones wait for the
+//! end of the first.
 
 use std::collections::VecDeque;
 

@@ -1,4 +1,5 @@
-//! Recorded traffic of the provider, where it is at hand: what is read of it, written anew and read again says the same.
+//! Recorded traffic of the provider, where it is at hand: what is read of it, written anew and read again says the
+//! same.
 
 use std::path::PathBuf;
 

@@ -54,7 +54,8 @@ fn one_of_is_any_of() {
 
 #[test]
 fn what_has_to_fit_several_schemas_still_can() {
-    // References are not taken within `allOf` ("Structured outputs", section "JSON Schema limitations"); generators of schemas put a single one there to describe it.
+    // References are not taken within `allOf` ("Structured outputs", section "JSON Schema limitations"); generators of
+    // schemas put a single one there to describe it.
     let described = json!({"allOf": [{"$ref": "#/$defs/A"}], "description": "An A."});
     let schema = json!({"type": "object", "properties": {"a": described}, "$defs": {"A": {"type": "string"}}});
     assert_eq!(fitted(&schema)["properties"]["a"], json!({"anyOf": [{"$ref": "#/$defs/A"}], "description": "An A."}));

@@ -1,4 +1,5 @@
-//! Images, documents, videos and sounds (Bedrock API Reference, "ImageBlock", "DocumentBlock", "VideoBlock", "AudioBlock"): their bytes in base64, or an object in S3.
+//! Images, documents, videos and sounds (Bedrock API Reference, "ImageBlock", "DocumentBlock", "VideoBlock",
+//! "AudioBlock"): their bytes in base64, or an object in S3.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -81,7 +82,8 @@ impl Writer {
         Ok(Block::Document(Medium { format, name, source }))
     }
 
-    /// A name that Bedrock takes: letters, digits, single spaces, hyphens, parentheses and brackets, and no other document's.
+    /// A name that Bedrock takes: letters, digits, single spaces, hyphens, parentheses and brackets, and no other
+    /// document's.
     fn name(&mut self, given: Option<&str>) -> String {
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '(' | ')' | '[' | ']');
         // The format says what the ending would.

@@ -1,4 +1,5 @@
-//! The conversation (translation specification, 2.1; Amazon Bedrock User Guide, "Carry out a conversation with the Converse API operations").
+//! The conversation (`docs/TRANSLATION.md` section 2.1; Amazon Bedrock User Guide, "Carry out a conversation with the
+//! Converse API operations").
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -192,13 +193,14 @@ impl<'r> Writer<'_, 'r> {
         Ok(())
     }
 
-    /// Anthropic's own clients give thoughts in their places, between calls too. Of others, only that they come first is known.
+    /// Anthropic's own clients give thoughts in their places, between calls too. Of others, only that they come first
+    /// is known.
     fn thought(&self, thoughts: &mut Vec<Block<'r>>, blocks: &mut Vec<Block<'r>>, thought: Thought<'r>) {
         let block = Block::ReasoningContent(thought);
         if self.request.origin == Format::AnthropicMessages { blocks.push(block) } else { thoughts.push(block) }
     }
 
-    /// Thoughts of another family would fail the check of their signature (point 21 of the translation specification).
+    /// Thoughts of another family would fail the check of their signature (`docs/TRANSLATION.md` section 13, point 21).
     fn replays(&self, signature: &Signature) -> bool {
         self.thinks && signature.family == Family::Anthropic
     }
@@ -292,7 +294,8 @@ impl<'r> Writer<'_, 'r> {
         Some(Block::CachePoint(CachePoint::of(cache, self.caching.hour)))
     }
 
-    /// Ends the user's turn: the results of all calls first, in the order of the calls, in one message (point 1 of the translation specification).
+    /// Ends the user's turn: the results of all calls first, in the order of the calls, in one message
+    /// (`docs/TRANSLATION.md` section 13, point 1).
     fn finish_user(&mut self) -> Result<(), TranslateError> {
         let mut blocks = Vec::with_capacity(self.pending.len() + self.user.len());
         for mut pending in self.pending.drain(..) {

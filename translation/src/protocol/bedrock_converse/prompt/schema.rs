@@ -1,4 +1,5 @@
-//! Fits a JSON schema to what Bedrock takes (Amazon Bedrock User Guide, "Get validated JSON results from models", section "JSON Schema support").
+//! Fits a JSON schema to what Bedrock takes (Amazon Bedrock User Guide, "Get validated JSON results from models",
+//! section "JSON Schema support").
 
 use serde_json::{Map, Value, json};
 
@@ -26,8 +27,8 @@ const NARROWING: [&str; 13] = [
     "minProperties",
 ];
 
-/// `schema` with every object closed. None where structured output cannot hold a model to it: a map with free keys, references, which may recurse, and whatever
-/// else is not plain.
+/// `schema` with every object closed. None where structured output cannot hold a model to it: a map with free keys,
+/// references, which may recurse, and whatever else is not plain.
 pub(super) fn closed(schema: &str) -> Option<Value> {
     let schema = node(serde_json::from_str(schema).ok()?)?;
     (schema["type"] == "object").then_some(schema)
@@ -91,7 +92,8 @@ fn each(schemas: Value) -> Option<Value> {
     fitted.map(Value::Object)
 }
 
-/// The parameters of a tool (translation specification, 2.2): all keywords stay, but the top level has to be an object.
+/// The parameters of a tool (`docs/TRANSLATION.md` section 2.2): all keywords stay, but the top level has to be an
+/// object.
 ///
 /// # Errors
 /// Why they cannot be declared.

@@ -1,5 +1,6 @@
-//! How much to think (translation specification, 2.5). What the Converse API has no field for goes to the model in its maker's own words, as
-//! `additionalModelRequestFields` (Amazon Bedrock User Guide, "Enhance model responses with model reasoning").
+//! How much to think (`docs/TRANSLATION.md` section 2.5). What the Converse API has no field for goes to the model in
+//! its maker's own words, as `additionalModelRequestFields` (Amazon Bedrock User Guide, "Enhance model responses with
+//! model reasoning").
 
 use serde_json::{Map, Value, json};
 
@@ -221,7 +222,8 @@ fn possible(plan: Plan, facts: &ModelFacts, situation: Situation, request: &Requ
     Plan { beta: plan.beta, ..off(facts, plan.effort) }
 }
 
-/// A budget has to leave room for the answer: the limit is raised by it, and if that does not do, it is made smaller (point 13 of the translation specification).
+/// A budget has to leave room for the answer: the limit is raised by it, and if that does not do, it is made smaller
+/// (`docs/TRANSLATION.md` section 13, point 13).
 fn fit(plan: Plan, facts: &ModelFacts, max_tokens: &mut Option<u64>, request: &Request, dropped: &mut Dropped) -> Plan {
     let (Some(Mode::Enabled { budget, display }), Some(limit)) = (plan.thinking, *max_tokens) else { return plan };
     let most = facts.max_output.unwrap_or(u64::MAX);

@@ -1,5 +1,5 @@
-//! Tools, whether they must be called, and the shape of the answer (translation specification, 2.2 to 2.4; Bedrock API Reference, "ToolConfiguration" and
-//! "OutputConfig").
+//! Tools, whether they must be called, and the shape of the answer (`docs/TRANSLATION.md` sections 2.2 to 2.4; Bedrock
+//! API Reference, "ToolConfiguration" and "OutputConfig").
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -47,8 +47,8 @@ impl<'r> Plan<'r> {
 /// The tool through which a model answers that cannot be held to a schema otherwise.
 const ANSWER_TOOL: &str = "json_output";
 
-/// The Claude models that can be held to a schema on Bedrock (Amazon Bedrock User Guide, "Get validated JSON results from models"): it checks requests by its own
-/// copy of Anthropic's API, in which newer models have no such field yet.
+/// The Claude models that can be held to a schema on Bedrock (Amazon Bedrock User Guide, "Get validated JSON results
+/// from models"): it checks requests by its own copy of Anthropic's API, in which newer models have no such field yet.
 const HELD_TO_SCHEMAS: [&str; 5] =
     ["claude-haiku-4-5", "claude-sonnet-4-5", "claude-opus-4-5", "claude-sonnet-4-6", "claude-opus-4-6"];
 
@@ -213,7 +213,8 @@ impl<'r> Writer<'_, 'r> {
             ToolChoice::Auto | ToolChoice::Allowed { required: false, .. } => None,
             ToolChoice::Required | ToolChoice::Allowed { required: true, .. } => Some(Choice::Any {}),
             ToolChoice::None => {
-                // There is no such choice. Without calls in the conversation no tool need be declared; with them one has to be, and the model is asked not to call it.
+                // There is no such choice. Without calls in the conversation no tool need be declared; with them one
+                // has to be, and the model is asked not to call it.
                 plan.tools = self.tools_of_history();
                 if !plan.tools.is_empty() {
                     plan.lines.push(Cow::Borrowed(NO_TOOLS));
@@ -291,7 +292,8 @@ impl<'r> Writer<'_, 'r> {
         }
     }
 
-    /// The Converse API has no word for it. Claude is told in its own since 4.5; of others all calls but the first are left out of the answer.
+    /// The Converse API has no word for it. Claude is told in its own since 4.5; of others all calls but the first are
+    /// left out of the answer.
     fn one_call_at_most(&mut self, plan: &mut Plan<'_>) {
         let answers = self.back.answer_tool.is_some();
         if plan.tools.is_empty() || !(answers || self.request.parallel_tool_calls == Some(false)) {

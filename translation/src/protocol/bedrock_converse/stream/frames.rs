@@ -1,5 +1,6 @@
-//! Frames of an AWS event stream, found in bytes that arrive in any portions (Amazon Transcribe Developer Guide, "Event stream encoding": a prelude of total length,
-//! length of the headers and a checksum of both; headers; payload; a checksum of all).
+//! Frames of an AWS event stream, found in bytes that arrive in any portions (Amazon Transcribe Developer Guide, "Event
+//! stream encoding": a prelude of total length, length of the headers and a checksum of both; headers; payload; a
+//! checksum of all).
 
 use aws_smithy_eventstream::frame::read_message_from;
 use aws_smithy_types::event_stream::Message;

@@ -1,4 +1,4 @@
-//! Errors (translation specification, 5).
+//! Errors (`docs/TRANSLATION.md` section 5).
 
 use crate::ir::{ErrorKind, ProviderError};
 use crate::protocol::Protocol as _;

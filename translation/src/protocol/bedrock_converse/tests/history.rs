@@ -1,4 +1,4 @@
-//! The conversation (translation specification, 2.1 and 2.6).
+//! The conversation (`docs/TRANSLATION.md` sections 2.1 and 2.6).
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Images and files (translation specification, 2.1.6 and 2.1.7).
+//! Images and files (`docs/TRANSLATION.md` sections 2.1.6 and 2.1.7).
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! The shape of the answer (translation specification, 2.4).
+//! The shape of the answer (`docs/TRANSLATION.md` section 2.4).
 
 use serde_json::{Value, json};
 

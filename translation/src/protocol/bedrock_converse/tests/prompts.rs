@@ -1,4 +1,4 @@
-//! Requests (translation specification, 2).
+//! Requests (`docs/TRANSLATION.md` section 2).
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Streams (translation specification, 4).
+//! Streams (`docs/TRANSLATION.md` section 4).
 
 use std::fmt::Write as _;
 

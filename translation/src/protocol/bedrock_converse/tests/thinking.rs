@@ -1,4 +1,4 @@
-//! How much to think (translation specification, 2.5).
+//! How much to think (`docs/TRANSLATION.md` section 2.5).
 
 use serde_json::{Value, json};
 

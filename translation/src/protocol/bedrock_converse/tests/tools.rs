@@ -1,4 +1,4 @@
-//! Tools (translation specification, 2.2 and 2.3).
+//! Tools (`docs/TRANSLATION.md` sections 2.2 and 2.3).
 
 use serde_json::{Value, json};
 

@@ -220,8 +220,9 @@ pub(super) fn read(body: &Body<'_>, value: &RawValue, messages: &mut Vec<Message
     Ok(())
 }
 
-/// A stream tells a thought in pieces and then, with no more text, what signs it; SDKs keep each as a part or a content of its own. Families other than Gemini want
-/// the thought back as one, so the pieces before `part` go into it, if it is the end of such a thought.
+/// A stream tells a thought in pieces and then, with no more text, what signs it; SDKs keep each as a part or a content
+/// of its own. Families other than Gemini want the thought back as one, so the pieces before `part` go into it, if it
+/// is the end of such a thought.
 fn join_thought(part: &mut Part, messages: &mut Vec<Message>) {
     let Part::Thinking { text: whole, signature: Some(Signature { family, .. }) } = part else { return };
     if *family == Family::Gemini || !whole.is_empty() {

@@ -1,6 +1,7 @@
 //! A client's request (Gemini API reference, `models.generateContent`).
 //!
-//! Google's own SDKs mix camelCase and snake_case keys in one body, and JSON of protocol buffers takes numbers as text: both are read at every level.
+//! Google's own SDKs mix camelCase and snake_case keys in one body, and JSON of protocol buffers takes numbers as text:
+//! both are read at every level.
 
 mod config;
 mod contents;

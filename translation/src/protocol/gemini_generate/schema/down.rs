@@ -128,7 +128,8 @@ impl Node {
             let only = kept.pop().unwrap_or_default();
             return resolver.resolved(&only, |resolver, mut flat| {
                 for (key, value) in self.from {
-                    // Types and properties of the member are the ones that count; what the union says of itself comes first.
+                    // Types and properties of the member are the ones that count; what the union says of itself comes
+                    // first.
                     if matches!(key.as_str(), "description" | "title" | "nullable") || !flat.contains_key(&key) {
                         flat.insert(key, value);
                     }

@@ -1,5 +1,5 @@
-//! Between JSON schema and `Schema`, the subset of OpenAPI 3.0 that Gemini's `parameters` and `responseSchema` take (Gemini API reference, "Schema";
-//! translation specification, 6.5).
+//! Between JSON schema and `Schema`, the subset of OpenAPI 3.0 that Gemini's `parameters` and `responseSchema` take
+//! (Gemini API reference, "Schema"; `docs/TRANSLATION.md` section 6.5).
 //!
 //! - [`resolve`]: takes references and `allOf` apart.
 //! - [`down`]: what is left, in the subset's words.

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value, json};
 
-/// More nodes than this are no schema that a model could make sense of: references that refer to each other can grow without end.
+/// More nodes than this are no schema that a model could make sense of: references that refer to each other can grow
+/// without end.
 const MOST_NODES: usize = 10_000;
 /// Deeper is as unlikely, and every level takes stack.
 const DEEPEST: usize = 60;

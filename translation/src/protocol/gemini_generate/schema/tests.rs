@@ -1,4 +1,4 @@
-//! Schemas, both ways (translation specification, 6.5).
+//! Schemas, both ways (`docs/TRANSLATION.md` section 6.5).
 
 use serde_json::{Value, json};
 

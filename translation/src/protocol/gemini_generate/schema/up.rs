@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json};
 
 use crate::protocol::gemini_generate::read::camel;
 
-/// `schema` as JSON schema: types in lower case, `nullable` as a union, counts as numbers. What is JSON schema already stays as it is.
+/// `schema` as JSON schema: types in lower case, `nullable` as a union, counts as numbers. What is JSON schema already
+/// stays as it is.
 pub(in super::super) fn to_json_schema(schema: &Value) -> Value {
     match schema {
         Value::Object(object) => Value::Object(converted(object)),

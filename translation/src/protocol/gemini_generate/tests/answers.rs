@@ -1,4 +1,4 @@
-//! A provider's whole answer, and one for a client (translation specification, 7).
+//! A provider's whole answer, and one for a client (`docs/TRANSLATION.md` section 7).
 
 use serde_json::{Value, json};
 

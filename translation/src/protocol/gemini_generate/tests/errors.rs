@@ -1,4 +1,4 @@
-//! Errors, both ways (translation specification, 9).
+//! Errors, both ways (`docs/TRANSLATION.md` section 9).
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A request for a provider: the conversation (translation specification, 6.1 and 6.2).
+//! A request for a provider: the conversation (`docs/TRANSLATION.md` sections 6.1 and 6.2).
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! A request for a provider: `generationConfig` and what stands beside it (translation specification, 6).
+//! A request for a provider: `generationConfig` and what stands beside it (`docs/TRANSLATION.md` section 6).
 
 use serde_json::{Value, json};
 

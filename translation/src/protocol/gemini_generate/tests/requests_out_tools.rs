@@ -1,4 +1,4 @@
-//! A request for a provider: functions, and the shape of the answer (translation specification, 6.3 and 6.4).
+//! A request for a provider: functions, and the shape of the answer (`docs/TRANSLATION.md` sections 6.3 and 6.4).
 
 use serde_json::{Value, json};
 

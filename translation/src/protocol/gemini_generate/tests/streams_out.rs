@@ -1,4 +1,4 @@
-//! A stream for a client (client conformance, 8).
+//! A stream for a client (`docs/CONFORMANCE.md` section 8).
 
 use serde_json::{Value, json};
 

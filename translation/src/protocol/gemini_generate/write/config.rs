@@ -1,4 +1,5 @@
-//! `generationConfig`: what has a range is brought into it, and what the model refuses is left out (translation specification, 6).
+//! `generationConfig`: what has a range is brought into it, and what the model refuses is left out
+//! (`docs/TRANSLATION.md` section 6).
 
 use super::extensions::Extensions;
 use super::{Settings, Writer, output, thinking};
@@ -57,7 +58,8 @@ fn sampling(writer: &mut Writer<'_>, config: &mut Settings) {
     let request = writer.request;
     let takes = writer.target.facts.sampling != Sampling::None;
     let both = writer.target.facts.sampling == Sampling::OneOf && request.temperature.is_some();
-    // Models since 2.5 answer 400 to penalties ("Penalty is not enabled for this model"), but for 0, which asks for nothing.
+    // Models since 2.5 answer 400 to penalties ("Penalty is not enabled for this model"), but for 0, which asks for
+    // nothing.
     let penalises = takes && writer.target.facts.penalties;
     // Penalties are below 2.
     let penalty = |value: Option<f64>| {

@@ -1,5 +1,5 @@
-//! `contents`: only the roles `user` and `model`, neighbours of one role together, and results of tools in contents of their own
-//! (translation specification, 6.1).
+//! `contents`: only the roles `user` and `model`, neighbours of one role together, and results of tools in contents of
+//! their own (`docs/TRANSLATION.md` section 6.1).
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -99,8 +99,8 @@ pub(super) fn push<'r>(contents: &mut Vec<Content<'r>>, kind: Kind, part: Writte
     }
 }
 
-/// A call. The first of a content carries a signature, where the model looks for one: the call's own, or else the one that says that it is not known
-/// (translation specification, 10).
+/// A call. The first of a content carries a signature, where the model looks for one: the call's own, or else the one
+/// that says that it is not known (`docs/TRANSLATION.md` section 10).
 fn call_part<'r>(writer: &mut Writer<'r>, call: &'r ToolCall, first: bool) -> Written<'r> {
     let name = Cow::Owned(writer.names.map(&call.name));
     let unknown = (first && writer.target.facts.needs_signatures).then_some(Cow::Borrowed(signature::UNKNOWN));

@@ -1,5 +1,5 @@
-//! Fields that have no neutral form: Gemini's own, which clients of OpenAI's format give under `extra_body.google`, `google` or at the top
-//! (Gemini API documentation, "OpenAI compatibility").
+//! Fields that have no neutral form: Gemini's own, which clients of OpenAI's format give under `extra_body.google`,
+//! `google` or at the top (Gemini API documentation, "OpenAI compatibility").
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! Images, sounds, films and documents (translation specification, 6.1.6 and 6.1.7).
+//! Images, sounds, films and documents (`docs/TRANSLATION.md` sections 6.1.6 and 6.1.7).
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! A request for a provider (translation specification, 6). The model stands in the URL.
+//! A request for a provider (`docs/TRANSLATION.md` section 6). The model stands in the URL.
 //!
 //! - [`contents`]: the conversation, with [`media`] and [`results`] of tools.
 //! - [`tools`]: functions, and whether one must be called.
@@ -143,7 +143,8 @@ impl<'r> Writer<'r> {
         }
     }
 
-    /// All system and developer messages, wherever they stand, a part for each text (point 15 of the specification).
+    /// All system and developer messages, wherever they stand, a part for each text (`docs/TRANSLATION.md` section 13,
+    /// point 15).
     fn system(&mut self, words: Option<&'static str>) -> Result<Option<Instruction<'r>>, TranslateError> {
         let request = self.request;
         let mut parts = Vec::new();

@@ -1,4 +1,4 @@
-//! The shape of the answer (translation specification, 6.4).
+//! The shape of the answer (`docs/TRANSLATION.md` section 6.4).
 
 use serde_json::Value;
 
@@ -19,7 +19,8 @@ pub(super) struct AnswerTool {
 /// What older models, which take no shape beside functions, are told instead.
 const ONE_OBJECT: &str = "Answer with one JSON object and nothing else, unless you call a function.";
 
-/// How the answer gets its shape where the model does not take one beside functions: through a function, or by words to be said to it.
+/// How the answer gets its shape where the model does not take one beside functions: through a function, or by words to
+/// be said to it.
 pub(super) fn plan(writer: &mut Writer<'_>) -> Result<(Option<AnswerTool>, Option<&'static str>), TranslateError> {
     let request = writer.request;
     let functions = request.tools.iter().any(|tool| !matches!(tool.kind, ToolKind::Builtin(_)));

@@ -1,4 +1,4 @@
-//! Results of tools: Gemini knows them by the function's name, and by their order (translation specification, 6.2).
+//! Results of tools: Gemini knows them by the function's name, and by their order (`docs/TRANSLATION.md` section 6.2).
 
 use std::borrow::Cow;
 

@@ -1,4 +1,5 @@
-//! `thinkingConfig`: a budget of tokens on 2.5, a level on 3, never both (translation specification, 6; Gemini API documentation, "Thinking").
+//! `thinkingConfig`: a budget of tokens on 2.5, a level on 3, never both (`docs/TRANSLATION.md` section 6; Gemini API
+//! documentation, "Thinking").
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! `tools` and `toolConfig` (translation specification, 6.3).
+//! `tools` and `toolConfig` (`docs/TRANSLATION.md` section 6.3).
 
 use std::borrow::Cow;
 use std::collections::HashSet;

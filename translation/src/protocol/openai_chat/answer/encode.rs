@@ -1,4 +1,4 @@
-//! Writes a whole answer for a client (translation specification, 3 and 7).
+//! Writes a whole answer for a client (`docs/TRANSLATION.md` sections 3 and 7).
 
 use std::borrow::Cow;
 

@@ -1,4 +1,5 @@
-//! An answer of a provider, and a piece of a streamed one: the two differ in the name of one field. Whatever is not of the documented type counts as absent.
+//! An answer of a provider, and a piece of a streamed one: the two differ in the name of one field. Whatever is not of
+//! the documented type counts as absent.
 
 use std::borrow::Cow;
 

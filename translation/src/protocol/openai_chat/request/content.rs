@@ -130,7 +130,8 @@ impl From<CacheIn> for CacheControl {
     }
 }
 
-/// The parts of `content`, which stands at `path`. Empty texts are left out: they say nothing, and some targets refuse them.
+/// The parts of `content`, which stands at `path`. Empty texts are left out: they say nothing, and some targets refuse
+/// them.
 pub(super) fn parts(content: Option<Content>, path: &str) -> Result<Vec<Part>, TranslateError> {
     match content {
         None => Ok(Vec::new()),

@@ -60,7 +60,8 @@ pub(super) struct Thinking {
     display: Option<String>,
 }
 
-/// All that is said of reasoning; none where nothing is. `reasoning_effort` is OpenAI's own, so it wins over other places of an effort.
+/// All that is said of reasoning; none where nothing is. `reasoning_effort` is OpenAI's own, so it wins over other
+/// places of an effort.
 pub(super) fn reasoning(body: &mut Body<'_>) -> Result<Option<ir::Reasoning>, TranslateError> {
     let mut said = ir::Reasoning::default();
     let output_config = body.output_config.as_mut().and_then(|config| config.take("effort"));
@@ -184,7 +185,8 @@ pub(super) fn service_tier(word: String) -> Option<ServiceTier> {
     })
 }
 
-/// Who the user is: the first of `metadata.user_id`, `user` and `safety_identifier` that says it. What is left over stays an extension.
+/// Who the user is: the first of `metadata.user_id`, `user` and `safety_identifier` that says it. What is left over
+/// stays an extension.
 pub(super) fn user(body: &mut Body<'_>) -> Result<Option<String>, TranslateError> {
     let mut of_metadata = None;
     if let Some(Fields(fields)) = &body.metadata

@@ -177,7 +177,8 @@ impl Calls {
         if piece.index.is_some() {
             let at = self.known.iter().rposition(|call| call.index == piece.index)?;
             let call = &self.known[at];
-            // Some vendors number every call 0: another id with a name, or a second name behind whole arguments, is another call.
+            // Some vendors number every call 0: another id with a name, or a second name behind whole arguments, is
+            // another call.
             let other_id = !piece.id.is_empty() && !call.id.is_empty() && piece.id != call.id;
             let again = piece.id.is_empty() && call.arguments.complete() && !piece.arguments.is_empty();
             let begins = !piece.name.is_empty() && call.number.is_some() && (other_id || again);

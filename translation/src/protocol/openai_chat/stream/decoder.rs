@@ -14,7 +14,8 @@ use crate::ir::{DECLINED, ErrorKind, Event, Finish, Part, ProviderError, Start};
 use crate::protocol::StreamDecoder;
 use crate::protocol::sse::{self, EVENT_TOO_LARGE, EventSplitter, LARGEST_EVENT};
 
-/// Reads a stream. The end of the answer is held back until nothing can follow but `[DONE]`: usage comes after the reason to stop.
+/// Reads a stream. The end of the answer is held back until nothing can follow but `[DONE]`: usage comes after the
+/// reason to stop.
 #[derive(Debug)]
 pub(in super::super) struct Decoder {
     splitter: EventSplitter,
@@ -92,7 +93,8 @@ impl State {
         }
     }
 
-    /// A JSON document or a page in an event's place: an error (8.9), or the whole answer of a vendor that does not stream.
+    /// A JSON document or a page in an event's place: an error (8.9), or the whole answer of a vendor that does not
+    /// stream.
     fn bare(&mut self, text: &[u8], events: &mut Vec<Event>) {
         let mut documents = serde_json::Deserializer::from_slice(text).into_iter::<&RawValue>();
         let text = documents.next().and_then(Result::ok).map_or(text, |document| document.get().as_bytes());

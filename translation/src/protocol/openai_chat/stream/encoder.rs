@@ -1,4 +1,4 @@
-//! Writes a client's stream, in the one sequence of chunks that every SDK reads (client conformance, 3).
+//! Writes a client's stream, in the one sequence of chunks that every SDK reads (`docs/CONFORMANCE.md` section 3).
 
 use std::borrow::Cow;
 

@@ -1,4 +1,5 @@
-//! What metering needs of answers that pass through as they are: found by search, and parsed only where there is something to read.
+//! What metering needs of answers that pass through as they are: found by search, and parsed only where there is
+//! something to read.
 
 use std::sync::LazyLock;
 
@@ -70,7 +71,8 @@ impl StreamWatcher for Watcher {
     }
 }
 
-/// Whether a field is there with a value other than null. A quote within a string is escaped, so text of the model is not found.
+/// Whether a field is there with a value other than null. A quote within a string is escaped, so text of the model is
+/// not found.
 fn has_value(name: &Finder<'_>, data: &[u8]) -> bool {
     name.find_iter(data)
         .any(|at| value_of(&data[at + name.needle().len()..]).is_some_and(|value| !value.starts_with(b"n")))

@@ -194,7 +194,8 @@ impl<'r> Writer<'r> {
         Ok(MessageOut { role: "tool", content: Some(content), tool_call_id, ..MessageOut::default() })
     }
 
-    /// Content of nothing but text. Many vendors take no parts but the user's, so only a client of the same format gets what it wrote.
+    /// Content of nothing but text. Many vendors take no parts but the user's, so only a client of the same format gets
+    /// what it wrote.
     fn content(&self, parts: Vec<PartOut<'r>>, between: &str) -> Option<ContentOut<'r>> {
         if parts.is_empty() {
             return None;

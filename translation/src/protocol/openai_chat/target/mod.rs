@@ -5,8 +5,8 @@
 //! - [`settings`]: the rest.
 //! - [`wire`]: the body.
 //!
-//! "Own" is a request that a client of this format wrote: its extensions are meant for the provider. "Owner" is OpenAI itself and who keeps up with it; other
-//! vendors refuse fields that they do not know, or the newer of OpenAI's.
+//! "Own" is a request that a client of this format wrote: its extensions are meant for the provider. "Owner" is OpenAI
+//! itself and who keeps up with it; other vendors refuse fields that they do not know, or the newer of OpenAI's.
 
 mod media;
 mod message;

@@ -58,7 +58,8 @@ impl<'r> Writer<'r> {
                     .as_ref()
                     .map(|schema| if own { Cow::Borrowed(schema) } else { openai_limits::parameters(schema) });
                 let description = description.map(Cow::Borrowed);
-                // Another format's strictness asks less of a schema than OpenAI's, which refuses what it cannot hold to.
+                // Another format's strictness asks less of a schema than OpenAI's, which refuses what it cannot hold
+                // to.
                 let same = matches!(self.request.origin, Format::OpenAiChat | Format::OpenAiResponses);
                 if *strict == Some(true) && !same {
                     self.dropped.field(self.request, Field::StrictTools);

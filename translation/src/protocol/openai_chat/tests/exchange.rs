@@ -61,7 +61,8 @@ fn check_request(name: &str, body: &Value, status: u64) -> Option<Request> {
     Some(request)
 }
 
-/// The same from a client of another format, to a vendor that knows little: refused by name, or written so that it can be read.
+/// The same from a client of another format, to a vendor that knows little: refused by name, or written so that it can
+/// be read.
 fn check_foreign(name: &str, request: &Request) {
     let request = Request { origin: Format::GeminiGenerate, extensions: Vec::new(), ..request.clone() };
     let mut quirks = Quirks::COMPATIBLE;

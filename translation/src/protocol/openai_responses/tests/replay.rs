@@ -97,8 +97,8 @@ pub(super) fn any_split_gives_the_same(name: &str, sse: &str) {
     }
 }
 
-/// What streams and whole answers have in common: neighbouring texts are one, what only the provider knows is left out, and thoughts are encrypted anew for every
-/// event.
+/// What streams and whole answers have in common: neighbouring texts are one, what only the provider knows is left out,
+/// and thoughts are encrypted anew for every event.
 fn plain(response: Response) -> Response {
     let mut response = told(response);
     response.service_tier = None;

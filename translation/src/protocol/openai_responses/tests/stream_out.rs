@@ -30,7 +30,8 @@ fn request() -> crate::ir::Request {
     decoded(&json!({"model": "my-model", "input": "hi", "stream": true}))
 }
 
-/// What the stream helper of openai-node demands: items come in order, every event names an item that is there, and numbers count from 0.
+/// What the stream helper of openai-node demands: items come in order, every event names an item that is there, and
+/// numbers count from 0.
 fn checked(stream: &[u8]) -> Vec<(String, Value)> {
     let events = wire(stream);
     let mut items: Vec<Value> = Vec::new();

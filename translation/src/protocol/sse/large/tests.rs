@@ -33,7 +33,8 @@ fn long_texts_are_left_out_of_the_outline_wherever_the_event_is_cut() {
     assert_eq!((value(&whole), length), (json!({ "a": "", "b": ["\\", "\"", { "": 1 }] }), event.len()));
     for cut in 0..stream.len() {
         let (outline, length) = read(stream.as_bytes(), &[cut]).unwrap();
-        // A line feed behind the last carriage return may come too late: it is an event of its own then, and an empty one.
+        // A line feed behind the last carriage return may come too late: it is an event of its own then, and an empty
+        // one.
         assert!(length == event.len() || (length == event.len() - 1 && cut == length), "cut at {cut}: {length}");
         assert_eq!(data(&outline), data(&whole), "cut at {cut}");
     }

@@ -1,5 +1,5 @@
-//! Responses (platform.openai.com/docs/api-reference/responses): made whole, streamed and in the background, and remembered for
-//! each upstream key.
+//! Responses (platform.openai.com/docs/api-reference/responses): made whole, streamed and in the background, and
+//! remembered for each upstream key.
 
 mod items;
 mod kept;

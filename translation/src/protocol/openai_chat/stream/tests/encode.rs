@@ -198,7 +198,7 @@ fn thoughts_stand_apart() {
     assert_eq!(words, ["a", "b", "\n\nc", "d"]);
 }
 
-/// Official SDKs add up texts, and lists by an `index`: what has none comes once (client conformance, 3).
+/// Official SDKs add up texts, and lists by an `index`: what has none comes once (`docs/CONFORMANCE.md` section 3).
 #[test]
 fn what_clients_add_up_comes_once() {
     let citation = |at| Citation {
