@@ -5,7 +5,7 @@
 //!   neutral form, and writes them from it: N formats in, M formats out, never pairwise converters.
 //! - [`ir`]: the neutral form.
 //! - [`facts`]: what is known of models (limits, thinking, sampling …): data, not code.
-//! - [`vendor`]: what is known of vendors (addresses, formats, quirks): data, one file for each.
+//! - [`vendors`]: what is known of vendors (addresses, formats, quirks): data, one file for each.
 //! - [`json`]: JSON texts that pass through unparsed.
 //! - [`object`]: a JSON object as bytes, and edits to it that leave every other byte.
 //! - [`names`]: names and ids that one side allows and the other does not.
@@ -21,4 +21,4 @@ pub mod json;
 pub mod names;
 pub mod object;
 pub mod protocol;
-pub mod vendor;
+pub mod vendors;

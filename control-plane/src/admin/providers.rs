@@ -3,7 +3,7 @@
 use axum::Json;
 use serde::Serialize;
 use translation::protocol::Format;
-use translation::vendor::{self, Vendor};
+use translation::vendors::{self, Vendor};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -85,5 +85,5 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
     )
 )]
 async fn list(_reader: Reader) -> Json<ProviderList> {
-    Json(ProviderList { items: vendor::all().iter().map(ProviderView::of).collect(), next_cursor: None })
+    Json(ProviderList { items: vendors::all().iter().map(ProviderView::of).collect(), next_cursor: None })
 }

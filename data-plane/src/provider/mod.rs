@@ -1,5 +1,5 @@
 //! Whom we call: where a vendor's endpoints are, how a request shows its credential, and what an answer means. What
-//! differs between vendors is data, in [`translation::vendor`]; this is the machinery that reads it.
+//! differs between vendors is data, in [`translation::vendors`]; this is the machinery that reads it.
 //!
 //! - [`credential`]: how a request proves who sends it.
 //! - [`verdict`]: what an answer means for the request and for the upstream key.
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use shared::snapshot::Group;
 use translation::protocol::{Format, Quirks};
-use translation::vendor::{self, Vendor};
+use translation::vendors::{self, Vendor};
 
 use crate::error::GatewayError;
 use verdict::Verdict;
@@ -47,7 +47,7 @@ pub struct Endpoint {
 impl Endpoint {
     /// The endpoint of a group; none for a vendor that this build does not serve, or a base URL that is none.
     pub fn of(group: &Group) -> Option<Self> {
-        let vendor = vendor::by_name(&group.provider_type)?;
+        let vendor = vendors::by_name(&group.provider_type)?;
         let version = vendor
             .version_header(group.api_version.as_deref())
             .and_then(|(name, value)| Some((HeaderName::from_static(name), HeaderValue::from_str(value).ok()?)));

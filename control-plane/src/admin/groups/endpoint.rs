@@ -1,7 +1,7 @@
 //! Whom a group calls, and where.
 
 use shared::snapshot::validate_base_url;
-use translation::vendor::{self, Vendor};
+use translation::vendors::{self, Vendor};
 
 use super::body::place;
 use crate::admin::fields::Fields;
@@ -21,9 +21,9 @@ const ENDPOINTS: &[&str] = &[
 
 /// The vendor of this name, which must be there unless the name is missing.
 pub(super) fn read_vendor(fields: &mut Fields, name: &str) -> Option<&'static Vendor> {
-    let vendor = vendor::by_name(name);
+    let vendor = vendors::by_name(name);
     if vendor.is_none() && !name.trim().is_empty() {
-        let names: Vec<&str> = vendor::all().iter().map(|vendor| vendor.name).collect();
+        let names: Vec<&str> = vendors::all().iter().map(|vendor| vendor.name).collect();
         let hint = nearest(name).map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
         fields.error("providerType", format!("must be one of {}, not {name:?}{hint}", names.join(", ")));
     }
@@ -38,7 +38,7 @@ fn nearest(given: &str) -> Option<&'static str> {
     let distance = |vendor: &Vendor| {
         strsim::osa_distance(&given, vendor.name).min(strsim::osa_distance(&given, &plain(vendor.title)))
     };
-    let near = vendor::all().iter().map(|vendor| (distance(vendor), vendor.name));
+    let near = vendors::all().iter().map(|vendor| (distance(vendor), vendor.name));
     near.filter(|(distance, _)| *distance <= few).min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
 }
 

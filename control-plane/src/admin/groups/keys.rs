@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use shared::ids::new_id;
 use shared::secret::{Secret, mask};
 use shared::snapshot::UpstreamKey;
-use translation::vendor::Vendor;
+use translation::vendors::Vendor;
 use utoipa::ToSchema;
 
 use super::view::masks;

@@ -252,7 +252,7 @@ fn a_compatible_provider_needs_its_base_url() {
 
 #[test]
 fn each_vendor_makes_a_group_with_its_base_url() {
-    for vendor in translation::vendor::all() {
+    for vendor in translation::vendors::all() {
         let mut body = json!({"groupName": "n", "providerType": vendor.name});
         if let Some(url) = vendor.base_url {
             assert_eq!(&*replacement(body, None).unwrap().group.base_url, url);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use shared::snapshot::{UnsupportedParameters, UpstreamStream};
 use translation::facts::Facts;
-use translation::vendor::{self, Vendor};
+use translation::vendors::{self, Vendor};
 
 use super::body::MODEL_BYTES;
 use crate::admin::fields::{Fields, text_problem};
@@ -88,7 +88,7 @@ fn read_version(fields: &mut Fields, vendor: Option<&Vendor>) -> Option<Arc<str>
         return None;
     }
     if vendor.is_some_and(|vendor| !vendor.takes_api_version()) {
-        let versioned = vendor::all().iter().filter(|vendor| vendor.takes_api_version());
+        let versioned = vendors::all().iter().filter(|vendor| vendor.takes_api_version());
         let names: Vec<&str> = versioned.map(|vendor| vendor.name).collect();
         fields.error("apiVersion", format!("has a meaning for {} only", names.join(" and ")));
     }

@@ -10,7 +10,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, Request};
 use http_body_util::Full;
 use shared::time::now_ms;
-use translation::vendor::key::AwsKey;
+use translation::vendors::key::AwsKey;
 
 use crate::error::GatewayError;
 

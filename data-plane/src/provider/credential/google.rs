@@ -18,7 +18,7 @@ use shared::crypto::{KEY_LEN, sha256};
 use shared::time::now_ms;
 use tokio::time::{Instant, timeout_at};
 use tracing::warn;
-use translation::vendor::key::ServiceAccount;
+use translation::vendors::key::ServiceAccount;
 
 use super::Errand;
 use crate::error::GatewayError;

@@ -13,8 +13,8 @@ use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue, Request};
 use http_body_util::Full;
 use tokio::time::Instant;
-use translation::vendor::Auth;
-use translation::vendor::key::Key;
+use translation::vendors::Auth;
+use translation::vendors::key::Key;
 
 use crate::error::GatewayError;
 use crate::upstream::{Exit, Upstream};

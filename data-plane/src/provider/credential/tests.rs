@@ -10,7 +10,7 @@ use http_body_util::{BodyExt as _, Full};
 use shared::drain::Tasks;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
-use translation::vendor::Auth;
+use translation::vendors::Auth;
 
 use super::{Credential, Errand};
 use crate::upstream::{Exit, Upstream};

@@ -6,8 +6,8 @@ use aws_lc_rs::hmac;
 use http::HeaderMap;
 use shared::crypto::{hex, sha256};
 use shared::time::now_ms;
-use translation::vendor::Auth;
-use translation::vendor::key::Key;
+use translation::vendors::Auth;
+use translation::vendors::key::Key;
 
 use super::super::aws::Signer;
 use super::{Credential, Fake, Seen, Way, post, say};

@@ -14,7 +14,7 @@ use http::HeaderValue;
 use serde_json::{Value, json};
 use shared::time::now_ms;
 use tokio::time::Instant;
-use translation::vendor::Auth;
+use translation::vendors::Auth;
 
 use super::super::google::Tokens;
 use super::{Credential, Fake, Say, Way, post, say};
