@@ -6,7 +6,7 @@
 //! - [`ingress`]: the APIs that clients speak.
 //! - [`auth`]: client key → principal.
 //! - [`limits`]: bounds on one request.
-//! - [`route`]: principal and model → plan.
+//! - [`route`]: client and model → plan.
 //! - [`attempt`]: walks the plan.
 //! - [`request`]: what the client asks for, written for a candidate; wire formats and translation are the crate
 //!   [`translation`].

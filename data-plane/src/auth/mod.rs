@@ -10,7 +10,7 @@ use shared::time::now_ms;
 use translation::protocol::Format;
 
 use crate::error::GatewayError;
-use crate::route::table::{Principal, RouteTable};
+use crate::route::table::{Client, RouteTable};
 
 /// Where a client of each API puts its credential, the first to count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,9 +39,9 @@ pub fn places(format: Format) -> &'static [Place] {
 ///
 /// # Errors
 /// [`GatewayError::MissingKey`], and [`GatewayError::InvalidKey`] for one that is unknown, disabled or expired alike.
-pub fn principal<'t>(table: &'t RouteTable, parts: &Parts, format: Format) -> Result<&'t Principal, GatewayError> {
+pub fn principal<'t>(table: &'t RouteTable, parts: &Parts, format: Format) -> Result<&'t Client, GatewayError> {
     let value = credential(parts, format).ok_or_else(|| missing(parts, format))?;
-    let principal = table.principal(&sha256(&value)).ok_or(GatewayError::InvalidKey)?;
+    let principal = table.client(&sha256(&value)).ok_or(GatewayError::InvalidKey)?;
     let expired = principal.key.expires_at_ms.is_some_and(|at| at <= now_ms());
     if !principal.key.enabled || expired { Err(GatewayError::InvalidKey) } else { Ok(principal) }
 }

@@ -13,7 +13,7 @@ use super::{Gateway, failed, format_of, identified_to, request_id};
 use crate::auth;
 use crate::error::{GatewayError, json_response};
 use crate::metrics::Api;
-use crate::route::table::{Principal, Route, RouteTable};
+use crate::route::table::{Client, Route, RouteTable};
 use crate::usage::meter::Meter;
 
 /// OpenAI's.
@@ -126,7 +126,7 @@ pub(super) async fn retrieve(
 }
 
 /// The model, if `principal` may ask for it.
-fn model<'t>(principal: &Principal, name: &'t str, routes: &'t [Route]) -> Option<Model<'t>> {
+fn model<'t>(principal: &Client, name: &'t str, routes: &'t [Route]) -> Option<Model<'t>> {
     if !principal.may_use_model(name) {
         return None;
     }
@@ -141,7 +141,7 @@ fn model<'t>(principal: &Principal, name: &'t str, routes: &'t [Route]) -> Optio
 fn answer(
     gateway: &Gateway,
     request: Request,
-    write: impl FnOnce(Format, &RouteTable, &Principal) -> Result<serde_json::Result<Vec<u8>>, GatewayError>,
+    write: impl FnOnce(Format, &RouteTable, &Client) -> Result<serde_json::Result<Vec<u8>>, GatewayError>,
 ) -> Response {
     let (parts, _body) = request.into_parts();
     let mut meter = Meter::start(&gateway.recorder, Api::Models, &parts);
@@ -165,7 +165,7 @@ fn read(
     parts: &request::Parts,
     format: Format,
     meter: &mut Meter,
-    write: impl FnOnce(Format, &RouteTable, &Principal) -> Result<serde_json::Result<Vec<u8>>, GatewayError>,
+    write: impl FnOnce(Format, &RouteTable, &Client) -> Result<serde_json::Result<Vec<u8>>, GatewayError>,
 ) -> Result<Vec<u8>, GatewayError> {
     let table = gateway.config.table().ok_or(GatewayError::NotReady)?;
     meter.snapshot_version = table.snapshot.version;

@@ -1,4 +1,4 @@
-//! Principal and model → plan: the ordered candidates that a request may try, and why each other one is left out.
+//! Client and model → plan: the ordered candidates that a request may try, and why each other one is left out.
 //!
 //! - [`table`]: a snapshot, compiled for look-ups.
 //! - [`health`]: what was learnt about an upstream key while serving.

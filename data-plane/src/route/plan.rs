@@ -10,7 +10,7 @@ use translation::facts::{Facts, ModelFacts};
 use crate::error::GatewayError;
 use crate::provider::Endpoint;
 use crate::route::health::Unhealthy;
-use crate::route::table::{Principal, Route, RouteTable, RoutedGroup, RoutedKey};
+use crate::route::table::{Client, Route, RouteTable, RoutedGroup, RoutedKey};
 
 /// One upstream key of one group that may answer the request.
 #[derive(Clone, Debug)]
@@ -94,17 +94,17 @@ impl fmt::Display for Skipped {
 }
 
 impl Plan {
-    /// A plan of `principal` for `model` that has a candidate.
+    /// A plan of `client` for `model` that has a candidate.
     ///
     /// # Errors
     /// [`GatewayError::ModelNotFound`] where no group serves the model to this key, [`GatewayError::NoUpstream`] where
     /// one does and cannot now.
-    pub fn serving(table: &RouteTable, principal: &Principal, model: &str) -> Result<Self, GatewayError> {
+    pub fn serving(table: &RouteTable, client: &Client, model: &str) -> Result<Self, GatewayError> {
         let unknown = || GatewayError::ModelNotFound { model: model.to_owned() };
-        if !principal.may_use_model(model) {
+        if !client.may_use_model(model) {
             return Err(unknown());
         }
-        let plan = Self::make(table, principal, model);
+        let plan = Self::make(table, client, model);
         if !plan.candidates.is_empty() {
             return Ok(plan);
         }
@@ -112,20 +112,20 @@ impl Plan {
         Err(reason.map_or_else(unknown, |reason| GatewayError::NoUpstream { model: model.to_owned(), reason }))
     }
 
-    /// The plan of `principal` for `model`: groups by priority, in each its keys in order. Keys that are out are left
+    /// The plan of `client` for `model`: groups by priority, in each its keys in order. Keys that are out are left
     /// out, unless every one is: then the first of them is tried, since a guess about health must not refuse a request.
-    pub fn make(table: &RouteTable, principal: &Principal, model: &str) -> Self {
-        Self::over(principal, table.routes(model))
+    pub fn make(table: &RouteTable, client: &Client, model: &str) -> Self {
+        Self::over(client, table.routes(model))
     }
 
-    /// The plan of `principal` for a request that names no model: over the groups whose endpoint `serves` it, or the
+    /// The plan of `client` for a request that names no model: over the groups whose endpoint `serves` it, or the
     /// one of them that is `pinned` by its name or id.
     ///
     /// # Errors
     /// [`GatewayError::NoGroup`] where there is none.
     pub fn across(
         table: &RouteTable,
-        principal: &Principal,
+        client: &Client,
         pinned: Option<&str>,
         serves: impl Fn(&Endpoint) -> bool,
     ) -> Result<Self, GatewayError> {
@@ -143,7 +143,7 @@ impl Plan {
                 facts: Arc::clone(&facts),
             })
             .collect();
-        let plan = Self::over(principal, &routes);
+        let plan = Self::over(client, &routes);
         if plan.candidates.is_empty() {
             let reason = plan.skipped.iter().find(|skipped| !skipped.is_hidden()).map(Skipped::to_string);
             let named = || pinned.map_or_else(|| "no such endpoint".to_owned(), |name| format!("no group '{name}'"));
@@ -152,15 +152,15 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The plan of `principal` over `routes`.
-    fn over(principal: &Principal, routes: &[Route]) -> Self {
+    /// The plan of `client` over `routes`.
+    fn over(client: &Client, routes: &[Route]) -> Self {
         let now = now_ms();
         let mut plan = Self::default();
         let mut last_resort: Option<Candidate> = None;
         for route in routes {
             let group = &route.group;
             let skip = |key, reason| Skipped { group: Arc::clone(&group.group.name), key, reason };
-            if !principal.may_use_group(&group.group.id) {
+            if !client.may_use_group(&group.group.id) {
                 plan.skipped.push(skip(None, SkipReason::NotAllowed));
                 continue;
             }

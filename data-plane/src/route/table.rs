@@ -32,7 +32,7 @@ const SHORTEST_REDACTED: usize = 8;
 pub struct RouteTable {
     /// What it was compiled from.
     pub snapshot: Arc<Snapshot>,
-    principals: HashMap<[u8; KEY_LEN], Principal>,
+    clients: HashMap<[u8; KEY_LEN], Client>,
     routes: HashMap<Arc<str>, Vec<Route>>,
     /// The first to try first.
     groups: Vec<Arc<RoutedGroup>>,
@@ -44,7 +44,7 @@ pub struct RouteTable {
 
 /// A client that has shown its proxy key.
 #[derive(Debug)]
-pub struct Principal {
+pub struct Client {
     /// Its key.
     pub key: Arc<ProxyKey>,
     /// Empty: all.
@@ -96,7 +96,7 @@ pub struct RoutedKey {
     pub leak: Option<Finder<'static>>,
 }
 
-impl Principal {
+impl Client {
     /// Whether the key may ask for `model`.
     pub fn may_use_model(&self, model: &str) -> bool {
         self.allowed_models.is_empty() || self.allowed_models.contains(model)
@@ -133,8 +133,8 @@ impl RouteTable {
                 routes.entry(Arc::clone(name)).or_default().push(route);
             }
         }
-        let principals = snapshot.proxy_keys.values().map(|key| (key.digest, Principal::compile(key))).collect();
-        Self { snapshot, principals, routes, groups: ordered, health, exits, tokens }
+        let clients = snapshot.proxy_keys.values().map(|key| (key.digest, Client::compile(key))).collect();
+        Self { snapshot, clients, routes, groups: ordered, health, exits, tokens }
     }
 
     /// Takes in what another node learnt about an upstream key.
@@ -145,8 +145,8 @@ impl RouteTable {
     }
 
     /// Whose key has this digest.
-    pub fn principal(&self, digest: &[u8; KEY_LEN]) -> Option<&Principal> {
-        self.principals.get(digest)
+    pub fn client(&self, digest: &[u8; KEY_LEN]) -> Option<&Client> {
+        self.clients.get(digest)
     }
 
     /// The groups that serve `model`, the first to try first.
@@ -165,7 +165,7 @@ impl RouteTable {
     }
 }
 
-impl Principal {
+impl Client {
     fn compile(key: &Arc<ProxyKey>) -> Self {
         Self {
             key: Arc::clone(key),

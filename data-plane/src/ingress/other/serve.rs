@@ -22,7 +22,7 @@ use crate::request::upload::Destination;
 use crate::respond::collect::Patience;
 use crate::respond::{convert, stream, unary};
 use crate::route::plan::Plan;
-use crate::route::table::{Principal, RouteTable};
+use crate::route::table::{Client, RouteTable};
 use crate::usage::meter::Meter;
 
 /// Names the group that a request without a model goes to.
@@ -75,7 +75,7 @@ pub(super) struct Asking<'r> {
     pub(super) gateway: &'r Gateway,
     pub(super) parts: &'r request::Parts,
     pub(super) table: &'r RouteTable,
-    pub(super) principal: &'r Principal,
+    pub(super) principal: &'r Client,
     pub(super) client: ClientHeaders<'r>,
     pub(super) format: Format,
     pub(super) deadline: Instant,

@@ -23,7 +23,7 @@ fn candidate(vendor: &str, upstream: &str) -> Candidate {
     group.model_aliases.insert("m".into(), upstream.into());
     group.parameter_overrides.insert("seed".to_owned(), json!(7));
     let table = RouteTable::compile(Arc::new(snapshot([group], [key("k", "sk")])), None);
-    let principal = table.principal(&shared::crypto::sha256(b"sk")).unwrap();
+    let principal = table.client(&shared::crypto::sha256(b"sk")).unwrap();
     Plan::serving(&table, principal, "m").unwrap().candidates.remove(0)
 }
 

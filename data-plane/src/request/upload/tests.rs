@@ -21,7 +21,7 @@ fn candidate() -> Candidate {
     let mut group = group("g", &[]);
     group.model_aliases.insert("m".into(), "whisper-1".into());
     let table = RouteTable::compile(Arc::new(snapshot([group], [key("k", "sk")])), None);
-    let principal = table.principal(&shared::crypto::sha256(b"sk")).unwrap();
+    let principal = table.client(&shared::crypto::sha256(b"sk")).unwrap();
     Plan::serving(&table, principal, "m").unwrap().candidates.remove(0)
 }
 

@@ -35,7 +35,7 @@ fn a_plan_is_narrowed_to_the_owners_group_with_its_key_first() {
     first.upstream_keys.push(upstream_key("a-2"));
     let key = key("k", "sk");
     let table = RouteTable::compile(Arc::new(snapshot([first, group("b", &["m"])], [key.clone()])), None);
-    let principal = table.principal(&key.digest).unwrap();
+    let principal = table.client(&key.digest).unwrap();
     let narrowed = |owner: Owner| {
         let mut candidates = Plan::make(&table, principal, "m").candidates;
         let found = owner.narrow(&mut candidates);

@@ -14,7 +14,7 @@ fn table(groups: impl IntoIterator<Item = Group>, key: ProxyKey) -> RouteTable {
 }
 
 fn plan(table: &RouteTable, key: &ProxyKey, model: &str) -> (Vec<String>, Vec<(String, SkipReason)>) {
-    let plan = Plan::make(table, table.principal(&key.digest).unwrap(), model);
+    let plan = Plan::make(table, table.client(&key.digest).unwrap(), model);
     let candidates = plan.candidates.iter().map(|candidate| candidate.key.key.id.to_string()).collect();
     (candidates, plan.skipped.iter().map(|skipped| (skipped.group.to_string(), skipped.reason)).collect())
 }
@@ -44,7 +44,7 @@ fn an_alias_leads_to_the_vendors_name() {
     one.model_aliases.insert("fast".into(), "gpt-4o-mini".into());
     let key = key("k", "sk");
     let table = table([one], key.clone());
-    let made = Plan::make(&table, table.principal(&key.digest).unwrap(), "fast");
+    let made = Plan::make(&table, table.client(&key.digest).unwrap(), "fast");
     assert_eq!(&*made.candidates[0].upstream_model, "gpt-4o-mini");
 }
 

@@ -37,7 +37,7 @@ fn a_key_may_be_bound_to_models_and_groups() {
     let free = key("free", "sk-2");
     let digests = [bound.digest, free.digest];
     let table = RouteTable::compile(Arc::new(snapshot([], [bound, free])), None);
-    let [bound, free] = digests.map(|digest| table.principal(&digest).unwrap());
+    let [bound, free] = digests.map(|digest| table.client(&digest).unwrap());
     assert!(bound.may_use_model("m") && !bound.may_use_model("n"));
     assert!(bound.may_use_group("g") && !bound.may_use_group("h"));
     assert!(free.may_use_model("n") && free.may_use_group("h"));
