@@ -22,9 +22,11 @@
 //! Beside them: [`control`], the node's end of the config stream; [`node`], who this node is; [`metrics`]; [`config`],
 //! [`app`] and [`data_dir`], of which the program is made.
 
+pub mod answer;
 pub mod app;
 pub mod attempt;
 pub mod auth;
+pub mod body;
 pub mod config;
 pub mod control;
 pub mod conversations;

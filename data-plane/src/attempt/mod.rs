@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::response::Parts;
-use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
+use http::{HeaderValue, Request, StatusCode, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use shared::pb;
@@ -19,17 +19,17 @@ use shared::time::now_ms;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 use tracing::{debug, info};
-use translation::ir::{ErrorKind, ProviderError};
+use translation::ir::ErrorKind;
 use translation::protocol::{Format, openai_error};
 
+use crate::answer::{Answer, Failure, ProviderAnswer};
+use crate::body::collect::{Collected, Patience, collect};
+use crate::body::unpack::unpack;
 use crate::error::GatewayError;
 use crate::metrics::AttemptResult;
 use crate::provider::credential::Errand;
 use crate::provider::verdict::Verdict;
-use crate::request::{Content, Conversion, Outbound, Outgoing};
-use crate::respond::collect::{self, Collected, Patience};
-use crate::respond::learn::Learn;
-use crate::respond::redact::redact_text;
+use crate::request::{Content, Outbound, Outgoing};
 use crate::route::plan::{Candidate, Plan};
 use crate::upstream::{RequestBody, Upstream};
 use crate::usage::meter::Meter;
@@ -56,55 +56,6 @@ pub struct Attempts {
     upstream: Upstream,
     /// Takes what is learnt about upstream keys, for other nodes to know. When it is full they learn it by themselves.
     key_states: mpsc::Sender<pb::KeyState>,
-}
-
-/// The head of an answer, and its body to come.
-#[derive(Debug)]
-pub struct Answer {
-    /// Status and headers.
-    pub head: Parts,
-    /// The body.
-    pub body: Incoming,
-    /// Who answers.
-    pub candidate: Candidate,
-    /// The format of the body.
-    pub format: Format,
-    /// How it becomes the client's. None: the bytes pass.
-    pub conversion: Option<Box<Conversion>>,
-    /// Takes note of the ids in it, where further requests will name them.
-    pub learn: Option<Learn>,
-}
-
-/// Why a walk ended without an answer.
-#[derive(Debug)]
-pub enum Failure {
-    /// No provider gave a status of its own that the client may see.
-    Gateway(GatewayError),
-    /// What a provider said.
-    Provider(Box<ProviderAnswer>),
-}
-
-/// The error answer of a provider.
-#[derive(Debug)]
-pub struct ProviderAnswer {
-    /// Its status.
-    pub status: StatusCode,
-    /// Its headers.
-    pub headers: HeaderMap,
-    /// Its body.
-    pub body: Bytes,
-    /// Who answered.
-    pub candidate: Candidate,
-    /// The format of the body.
-    pub format: Format,
-    /// What it says.
-    pub error: ProviderError,
-}
-
-impl From<GatewayError> for Failure {
-    fn from(error: GatewayError) -> Self {
-        Self::Gateway(error)
-    }
 }
 
 /// Whether the walk may go on after an attempt.
@@ -259,7 +210,7 @@ impl Attempts {
             Verdict::Success => {
                 meter.attempt_ended(AttemptResult::Success, status, "");
                 self.worked(&candidate);
-                Ok(Answer { head, body: answered, candidate, format, conversion, learn: None })
+                Ok(Answer { head, body: answered, candidate, format, conversion })
             }
             Verdict::ClientFault if head.status == StatusCode::LOOP_DETECTED => {
                 meter.attempt_ended(AttemptResult::ClientFault, status, "the request goes in a circle");
@@ -309,7 +260,7 @@ impl Attempts {
 
     /// The provider does not take the upstream key.
     fn key_refused(&self, said: Box<ProviderAnswer>, meter: &mut Meter, beside_chat: bool) -> Step {
-        let words = redact_text(&said.candidate.key, openai_error::message(&said.body).unwrap_or_default());
+        let words = said.candidate.key.leak.redact_text(openai_error::message(&said.body).unwrap_or_default());
         // OpenAI says of a key that is limited to some endpoints: "insufficient permissions", "missing scopes", also
         // with a 401.
         let limited = said.status == StatusCode::FORBIDDEN || words.contains("permission") || words.contains("scope");
@@ -402,9 +353,9 @@ fn key_state(candidate: &Candidate, health: Health, until_ms: i64, status: u16, 
 /// What the provider says in an error answer. A body that does not come, or is too long, is left out or cut: the status
 /// stands.
 async fn said(candidate: Candidate, format: Format, head: Parts, body: Incoming) -> Box<ProviderAnswer> {
-    let collected = collect::collect(body, LONGEST_ERROR, Patience::within(ERROR_BODY_TIMEOUT)).await;
+    let collected = collect(body, LONGEST_ERROR, Patience::within(ERROR_BODY_TIMEOUT)).await;
     let body = match collected {
-        Ok(Collected::Whole(body)) => collect::unpack(&head.headers, body, LONGEST_ERROR).unwrap_or_default(),
+        Ok(Collected::Whole(body)) => unpack(&head.headers, body, LONGEST_ERROR).unwrap_or_default(),
         Ok(Collected::Larger { .. }) | Err(_) => Bytes::new(),
     };
     let error = format.protocol().decode_error(head.status.as_u16(), &body);

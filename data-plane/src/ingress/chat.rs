@@ -12,16 +12,18 @@ use tokio::time::Instant;
 use translation::names;
 use translation::protocol::{Asked, Format, openai_error};
 
-use super::{Gateway, body, failed, identified_to, request_id, sticky};
-use crate::attempt::{Answer, ClientHeaders, Failure, ProviderAnswer};
+use super::{Gateway, failed, identified_to, request_id, sticky};
+use crate::answer::{Answer, Failure, ProviderAnswer};
+use crate::attempt::ClientHeaders;
 use crate::auth;
+use crate::body::collect::Patience;
+use crate::body::receive;
 use crate::error::{self, GatewayError};
 use crate::metrics::Api;
 use crate::request::{ChatRequest, Spoken};
-use crate::respond::collect::Patience;
 use crate::respond::convert::{self, Conversation, Wish};
 use crate::respond::learn::Learn;
-use crate::respond::{headers, redact, stream, unary};
+use crate::respond::{headers, stream, unary};
 use crate::route::plan::Plan;
 use crate::usage::meter::Meter;
 
@@ -31,6 +33,8 @@ pub(super) const MOST_HOPS: u64 = 2;
 /// How the answer is to be written on.
 struct Delivery {
     format: Format,
+    /// Takes note of the id in it, where further requests will name it.
+    learn: Option<Learn>,
     hide_usage: bool,
     array: bool,
     deadline: Instant,
@@ -81,12 +85,12 @@ async fn ask(
     spoken: Spoken,
     meter: &mut Meter,
 ) -> Result<(Answer, Delivery), Failure> {
-    let (table, body) = body::or_discard(gateway.config.table().ok_or(GatewayError::NotReady), body).await?;
+    let (table, body) = receive::or_discard(gateway.config.table().ok_or(GatewayError::NotReady), body).await?;
     meter.snapshot_version = table.snapshot.version;
-    let (principal, body) = body::or_discard(auth::principal(&table, parts, format), body).await?;
+    let (principal, body) = receive::or_discard(auth::principal(&table, parts, format), body).await?;
     meter.proxy_key = Some(Arc::clone(&principal.key));
 
-    let body = body::read(&parts.headers, body, &gateway.limits).await?;
+    let body = receive::read(&parts.headers, body, &gateway.limits).await?;
     let sent = body.len() as u64;
     let conversation = (format == Format::OpenAiResponses)
         .then(|| Conversation { kept: gateway.conversations.of(&principal.key.id), asked: body.clone() });
@@ -114,9 +118,8 @@ async fn ask(
     let deadline = Instant::from_std(meter.started() + gateway.limits.request_timeout);
     sticky::follow(gateway, &mut plan, format, &body, &client, meter, deadline).await;
     let mut answer = gateway.attempts.walk(plan, &request, &client, meter, deadline).await?;
-    if format == Format::OpenAiResponses && answer.conversion.is_none() {
-        answer.learn = Some(Learn::new(&gateway.owners, &answer.candidate));
-    }
+    let learns = format == Format::OpenAiResponses && answer.conversion.is_none();
+    let learn = learns.then(|| Learn::new(&gateway.owners, &answer.candidate));
     let is_stream = convert::is_stream(&answer.head.headers);
     if answer.conversion.is_none() && is_stream != request.stream && request.neutral().is_ok() {
         // The provider did not do as it was asked. Packages that wait for the one make nothing of the other, and say
@@ -133,7 +136,7 @@ async fn ask(
         None => None,
     };
     let hide_usage = format == Format::OpenAiChat && request.stream && !request.include_usage;
-    Ok((answer, Delivery { format, hide_usage, array, deadline, wish }))
+    Ok((answer, Delivery { format, learn, hide_usage, array, deadline, wish }))
 }
 
 /// Whether the query says that `name` is `value`.
@@ -148,9 +151,9 @@ async fn deliver(gateway: &Gateway, mut answer: Answer, delivery: Delivery, mete
     let delivered = match (answer.conversion.take(), delivery.wish) {
         (Some(conversion), Some(wish)) => convert::respond(answer, *conversion, meter, patience, wish).await,
         _ if convert::is_stream(&answer.head.headers) => {
-            stream::respond(answer, meter, patience, delivery.hide_usage, delivery.array).await
+            stream::respond(answer, delivery.learn, meter, patience, delivery.hide_usage, delivery.array).await
         }
-        _ => unary::respond(answer, meter, patience).await,
+        _ => unary::respond(answer, delivery.learn, meter, patience).await,
     };
     delivered.unwrap_or_else(|(error, meter)| failed(&error, delivery.format, meter))
 }
@@ -160,9 +163,9 @@ pub(super) fn pass_on_error(said: &ProviderAnswer, format: Format, mut meter: Me
     let key = &said.candidate.key;
     let same_shape = error_shape(said.format) == error_shape(format);
     let mut error = said.error.clone();
-    error.message = redact::redact_text(key, error.message);
+    error.message = key.leak.redact_text(error.message);
     let mut response = if same_shape && is_document(format, &said.body) {
-        error::json_response(said.status, redact::redact(key, said.body.clone()))
+        error::json_response(said.status, key.leak.redact(said.body.clone()))
     } else {
         if same_shape {
             error.status = said.status.as_u16();

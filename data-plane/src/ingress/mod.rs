@@ -1,6 +1,5 @@
 //! One file for each API that clients speak.
 
-mod body;
 mod chat;
 mod gemini;
 mod models;
@@ -23,6 +22,7 @@ use translation::protocol::Format;
 
 use crate::attempt::Attempts;
 use crate::auth;
+use crate::body::receive;
 use crate::control::state::ConfigState;
 use crate::conversations::Conversations;
 use crate::error::GatewayError;
@@ -157,7 +157,7 @@ async fn wrong_method(gateway: &Gateway, request: Request, allowed: &'static str
 
 async fn refuse(gateway: &Gateway, request: Request, format: Format, error: &GatewayError) -> Response {
     let (parts, body) = request.into_parts();
-    body::discard(body).await;
+    receive::discard(body).await;
     let meter = Meter::start(&gateway.recorder, Api::Unknown, &parts);
     failed(error, format, meter)
 }

@@ -9,7 +9,8 @@ use tokio::time::Instant;
 use translation::protocol::Format;
 
 use super::Gateway;
-use crate::attempt::{Answer, ClientHeaders, Failure};
+use crate::answer::{Answer, Failure};
+use crate::attempt::ClientHeaders;
 use crate::error::GatewayError;
 use crate::request::object::ObjectRequest;
 use crate::respond::learn::first_string;

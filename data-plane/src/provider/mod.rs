@@ -2,9 +2,11 @@
 //! differs between vendors is data, in [`translation::vendors`]; this is the machinery that reads it.
 //!
 //! - [`credential`]: how a request proves who sends it.
+//! - [`redact`]: takes an upstream key out of an answer that repeats it.
 //! - [`verdict`]: what an answer means for the request and for the upstream key.
 
 pub mod credential;
+pub mod redact;
 pub mod verdict;
 
 use std::sync::Arc;

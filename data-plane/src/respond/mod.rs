@@ -1,6 +1,5 @@
 //! Writes a provider's answer on to the client.
 //!
-//! - [`collect`]: a body read whole, within bounds.
 //! - [`headers`]: which headers of a provider go to the client.
 //! - [`learn`]: takes note of the ids in an answer.
 //! - `counts`: the usage in an answer that is no chat.
@@ -8,14 +7,11 @@
 //! - [`stream`]: an answer event by event.
 //! - [`convert`]: an answer in another format than the client's.
 //! - `idle`: how long an answer that has begun may pause.
-//! - [`redact`]: takes an upstream key out of an answer that repeats it.
 
-pub mod collect;
 pub mod convert;
 mod counts;
 pub mod headers;
 mod idle;
 pub mod learn;
-pub mod redact;
 pub mod stream;
 pub mod unary;

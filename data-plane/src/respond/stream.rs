@@ -23,12 +23,12 @@ use translation::ir::ProviderError;
 use translation::protocol::sse::{self, EventSplitter, LARGEST_EVENT};
 use translation::protocol::{Format, StreamWatcher, openai_error};
 
-use super::collect::{Patience, is_packed};
 use super::headers::forward;
 use super::idle::IdleTimer;
 use super::learn::Learn;
-use super::redact::{redact, redact_text};
-use crate::attempt::Answer;
+use crate::answer::Answer;
+use crate::body::collect::Patience;
+use crate::body::unpack::is_packed;
 use crate::error::GatewayError;
 use crate::route::table::RoutedKey;
 use crate::usage::meter::Meter;
@@ -38,19 +38,20 @@ use large::LargeInPieces;
 pub(super) const END_GRACE: Duration = Duration::from_millis(250);
 
 /// Writes `answer` on. Waits for the first portion of it before anything leaves; then each has the pause of `patience`
-/// to come. `hide_usage` leaves out the event that reports usage and nothing else; `array` writes the data of the
+/// to come. `learn` takes note of the id in it. `hide_usage` leaves out the event that reports usage and nothing else; `array` writes the data of the
 /// events as a JSON array (Gemini without `alt=sse`).
 ///
 /// # Errors
 /// [`GatewayError`] when no first portion comes; the meter is given back.
 pub async fn respond(
     answer: Answer,
+    learn: Option<Learn>,
     mut meter: Meter,
     patience: Patience,
     hide_usage: bool,
     array: bool,
 ) -> Result<Response, (GatewayError, Meter)> {
-    let Answer { head, mut body, candidate, format, learn, .. } = answer;
+    let Answer { head, mut body, candidate, format, .. } = answer;
     let first = match first_portion(&head, &mut body, patience).await {
         Ok(first) => first,
         Err(error) => return Err((error, meter)),
@@ -214,7 +215,7 @@ impl EventStream {
             }
             seen += event.len();
         }
-        redact(&self.key, shown.map_or(events, BytesMut::freeze))
+        self.key.leak.redact(shown.map_or(events, BytesMut::freeze))
     }
 
     /// The same, as elements of an array.
@@ -226,7 +227,7 @@ impl EventStream {
                 self.element(&data, &mut shown);
             }
         }
-        redact(&self.key, shown.freeze())
+        self.key.leak.redact(shown.freeze())
     }
 
     fn element(&mut self, data: &[u8], shown: &mut BytesMut) {
@@ -266,7 +267,7 @@ impl EventStream {
         if event.error {
             self.failed = true;
             let words = openai_error::message(&data).unwrap_or_default();
-            self.meter.provider_failed(&redact_text(&self.key, words));
+            self.meter.provider_failed(&self.key.leak.redact_text(words));
         }
         if event.done {
             self.done = true;
@@ -286,7 +287,7 @@ impl EventStream {
             return None;
         }
         let mut error = self.format.protocol().decode_error(StatusCode::BAD_GATEWAY.as_u16(), &text);
-        error.message = redact_text(&self.key, error.message);
+        error.message = self.key.leak.redact_text(error.message);
         Some(Box::new(error))
     }
 

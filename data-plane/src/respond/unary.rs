@@ -17,15 +17,17 @@ use hyper::body::Incoming;
 use translation::ir::Usage;
 use translation::protocol::Format;
 
-use super::collect::{CollectError, Collected, Patience, UnpackError, collect, is_packed, unpack};
 use super::convert::is_stream;
 use super::counts;
 use super::headers::forward;
 use super::idle::IdleTimer;
-use super::redact::{Redactor, redact, redact_text};
+use super::learn::Learn;
 use super::stream::as_stream;
-use crate::attempt::Answer;
+use crate::answer::Answer;
+use crate::body::collect::{CollectError, Collected, Patience, collect};
+use crate::body::unpack::{UnpackError, is_packed, unpack};
 use crate::error::GatewayError;
+use crate::provider::redact::Redactor;
 use crate::route::table::RoutedKey;
 use crate::usage::estimate::heard::Heard;
 use crate::usage::meter::Meter;
@@ -40,13 +42,18 @@ const UNPACKED: usize = 16 * 1024 * 1024;
 const TAIL: usize = 16 * 1024;
 
 /// Writes `answer` on, with `patience` until it is whole or large; of a large one, each further part has its pause to
-/// come.
+/// come. `learn` takes note of the id in it.
 ///
 /// # Errors
 /// [`GatewayError`] when the answer breaks off, or is not JSON, before anything of it has left; the meter is given
 /// back.
-pub async fn respond(answer: Answer, mut meter: Meter, patience: Patience) -> Result<Response, (GatewayError, Meter)> {
-    let Answer { head, body, candidate, format, learn, .. } = answer;
+pub async fn respond(
+    answer: Answer,
+    learn: Option<Learn>,
+    mut meter: Meter,
+    patience: Patience,
+) -> Result<Response, (GatewayError, Meter)> {
+    let Answer { head, body, candidate, format, .. } = answer;
     let protocol = format.protocol();
     let body = match read(&head, body, HELD, patience).await {
         Ok(Read::Whole(body)) => body,
@@ -62,7 +69,7 @@ pub async fn respond(answer: Answer, mut meter: Meter, patience: Patience) -> Re
     match protocol.usage(&body) {
         Ok(None) if is_error(&body) => match protocol.decode_response(&body) {
             Err(mut error) => {
-                error.message = redact_text(&candidate.key, error.message);
+                error.message = candidate.key.leak.redact_text(error.message);
                 return Err((GatewayError::Provider(Box::new(error)), meter));
             }
             Ok(_) => meter.heard = Heard::Whole { format, body: body.clone() },
@@ -81,12 +88,17 @@ pub async fn respond(answer: Answer, mut meter: Meter, patience: Patience) -> Re
 }
 
 /// Writes `answer` on, whatever it is: JSON, sound, text, a file, nothing, a stream of another kind than chat. What is
-/// not JSON is not held, but written on as it comes.
+/// not JSON is not held, but written on as it comes. `learn` takes note of the ids in it.
 ///
 /// # Errors
 /// [`GatewayError`] when the answer breaks off before anything of it has left; the meter is given back.
-pub async fn pass(answer: Answer, mut meter: Meter, patience: Patience) -> Result<Response, (GatewayError, Meter)> {
-    let Answer { head, body, candidate, format, learn, .. } = answer;
+pub async fn pass(
+    answer: Answer,
+    learn: Option<Learn>,
+    mut meter: Meter,
+    patience: Patience,
+) -> Result<Response, (GatewayError, Meter)> {
+    let Answer { head, body, candidate, format, .. } = answer;
     let json = is_json(&head.headers);
     // Behind the first bytes it is known that the provider has begun.
     let bound = if json || is_packed(&head.headers) { HELD } else { 0 };
@@ -124,7 +136,7 @@ pub async fn take(answer: Answer, patience: Patience) -> Result<Bytes, GatewayEr
 }
 
 fn held(head: &Parts, body: Bytes, key: &RoutedKey, format: Format, mut meter: Meter) -> Response {
-    let body = redact(key, body);
+    let body = key.leak.redact(body);
     meter.first_byte();
     meter.answering(head.status);
     meter.response_bytes = body.len() as u64;
@@ -252,7 +264,7 @@ impl LargeBody {
             self.tail = BytesMut::from(&self.tail[old..]);
         }
         self.tail.extend_from_slice(seen);
-        self.redactor.push(&self.key, data)
+        self.redactor.push(&self.key.leak, data)
     }
 
     /// The head has left, so a broken connection is the only way to say that the answer is not whole.

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use memchr::memmem::Finder;
 use serde_json::{Map, Value};
 use shared::crypto::KEY_LEN;
 use shared::ids::Id;
@@ -18,14 +17,12 @@ use translation::facts::{Facts, ModelFacts};
 
 use crate::provider::Endpoint;
 use crate::provider::credential::{Credential, Tokens};
+use crate::provider::redact::Leak;
 use crate::route::health::KeyHealth;
 use crate::upstream::Exit;
 
 /// Fields of a request that config may not set: the gateway's own work depends on them.
 const NEVER_SET: &[&str] = &["model", "messages", "input", "contents", "stream", "stream_options"];
-
-/// Secrets shorter than this are not looked for in answers: they would be found in ordinary words.
-const SHORTEST_REDACTED: usize = 8;
 
 /// What the request path reads: immutable but for key health, swapped whole when a new snapshot is applied.
 #[derive(Debug)]
@@ -93,7 +90,7 @@ pub struct RoutedKey {
     /// What was learnt about it.
     pub health: Arc<KeyHealth>,
     /// Finds the secret in an answer.
-    pub leak: Option<Finder<'static>>,
+    pub leak: Leak,
 }
 
 impl Client {
@@ -213,8 +210,7 @@ impl RoutedGroup {
             }
             let known = previous.and_then(|table| table.health.get(&key.id)).cloned().unwrap_or_default();
             health.insert(Arc::clone(&key.id), Arc::clone(&known));
-            let secret = key.secret.expose().as_bytes();
-            let leak = (secret.len() >= SHORTEST_REDACTED).then(|| Finder::new(secret).into_owned());
+            let leak = Leak::of(&key.secret);
             Some(Arc::new(RoutedKey { key: Arc::clone(key), credential, health: known, leak }))
         });
         let keys = keys.collect();

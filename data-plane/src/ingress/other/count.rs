@@ -8,7 +8,7 @@ use serde_json::json;
 use translation::protocol::{Format, openai_error};
 
 use super::serve::{Asking, Reply};
-use crate::attempt::Failure;
+use crate::answer::Failure;
 use crate::error::GatewayError;
 use crate::request::json::{Asked, JsonRequest};
 use crate::route::plan::Plan;

@@ -8,7 +8,7 @@ use translation::protocol::embeddings::{Embedded, Shape, gemini, openai};
 
 use super::count::counted;
 use super::serve::{Asking, Reply};
-use crate::attempt::{Answer, Failure};
+use crate::answer::{Answer, Failure};
 use crate::error::GatewayError;
 use crate::request::embeddings::EmbeddingsRequest;
 use crate::request::json::Asked;

@@ -5,7 +5,7 @@ use translation::protocol::Format;
 
 use super::super::sticky;
 use super::serve::{Asking, Reply};
-use crate::attempt::Failure;
+use crate::answer::Failure;
 use crate::request::json::{Asked, JsonRequest};
 use crate::respond::learn::Learn;
 use crate::route::plan::Plan;
@@ -28,10 +28,8 @@ pub(super) async fn ask(
         let Asking { gateway, client, deadline, format, .. } = asking;
         sticky::follow(gateway, &mut plan, *format, &body, client, meter, *deadline).await;
     }
-    let mut answer = asking.walk(plan, &request, meter).await?;
-    if responses {
-        answer.learn = Some(Learn::new(&asking.gateway.owners, &answer.candidate));
-    }
+    let answer = asking.walk(plan, &request, meter).await?;
+    let learn = responses.then(|| Learn::new(&asking.gateway.owners, &answer.candidate));
     let (answer, hide_usage) = (Box::new(answer), request.hides_usage());
-    Ok(Reply::Provider { answer, events: completions || responses, hide_usage })
+    Ok(Reply::Provider { answer, learn, events: completions || responses, hide_usage })
 }

@@ -11,7 +11,7 @@ use translation::protocol::Format;
 use super::super::sticky;
 use super::serve::{Asking, Reply};
 use super::without_key;
-use crate::attempt::{Answer, Failure};
+use crate::answer::{Answer, Failure};
 use crate::error::GatewayError;
 use crate::request::chat::read_error;
 use crate::request::object::ObjectRequest;
@@ -80,7 +80,7 @@ pub(super) async fn ask(asking: &Asking<'_>, body: Body, meter: &mut Meter) -> R
     let answer = asking.walk(plan, &request, meter).await?;
     if request.method == Method::DELETE {
         asking.gateway.owners.forget(&id);
-        return Ok(reply(answer));
+        return Ok(reply(answer, None));
     }
     Ok(learning(asking, answer))
 }
@@ -176,13 +176,13 @@ fn request(asking: &Asking<'_>, body: Bytes) -> Result<ObjectRequest, GatewayErr
     Ok(ObjectRequest { format: asking.format, method, path: path.to_owned(), query, body })
 }
 
-fn learning(asking: &Asking<'_>, mut answer: Answer) -> Reply {
-    answer.learn = Some(Learn::new(&asking.gateway.owners, &answer.candidate));
-    reply(answer)
+fn learning(asking: &Asking<'_>, answer: Answer) -> Reply {
+    let learn = Learn::new(&asking.gateway.owners, &answer.candidate);
+    reply(answer, Some(learn))
 }
 
 /// Responses are kept with their events, and can be asked for as a stream.
-fn reply(answer: Answer) -> Reply {
+fn reply(answer: Answer, learn: Option<Learn>) -> Reply {
     let events = answer.format == Format::OpenAiResponses;
-    Reply::Provider { answer: Box::new(answer), events, hide_usage: false }
+    Reply::Provider { answer: Box::new(answer), learn, events, hide_usage: false }
 }

@@ -10,16 +10,19 @@ use http::{StatusCode, request};
 use tokio::time::Instant;
 use translation::protocol::Format;
 
-use super::super::{Gateway, body, chat, failed, identified_to, request_id};
+use super::super::{Gateway, chat, failed, identified_to, request_id};
 use super::{count, embeddings, json, objects, upload};
-use crate::attempt::{Answer, ClientHeaders, Failure};
+use crate::answer::{Answer, Failure};
+use crate::attempt::ClientHeaders;
 use crate::auth;
+use crate::body::collect::Patience;
+use crate::body::receive;
 use crate::error::{GatewayError, json_response};
 use crate::metrics::Api;
 use crate::request::Outbound;
 use crate::request::json::Asked;
 use crate::request::upload::Destination;
-use crate::respond::collect::Patience;
+use crate::respond::learn::Learn;
 use crate::respond::{convert, stream, unary};
 use crate::route::plan::Plan;
 use crate::route::table::{Client, RouteTable};
@@ -54,6 +57,8 @@ pub(super) enum Reply {
     Provider {
         /// It.
         answer: Box<Answer>,
+        /// Takes note of the ids in it, where further requests will name them.
+        learn: Option<Learn>,
         /// A stream is read event by event; otherwise its bytes pass as they come.
         events: bool,
         /// The event that reports usage and nothing else is left out.
@@ -66,7 +71,7 @@ pub(super) enum Reply {
 impl Reply {
     /// A provider's answer, whatever it is.
     pub(super) fn bytes(answer: Answer) -> Self {
-        Self::Provider { answer: Box::new(answer), events: false, hide_usage: false }
+        Self::Provider { answer: Box::new(answer), learn: None, events: false, hide_usage: false }
     }
 }
 
@@ -84,7 +89,7 @@ pub(super) struct Asking<'r> {
 impl Asking<'_> {
     /// The request's body, which is to be held.
     pub(super) async fn body(&self, body: Body, meter: &mut Meter) -> Result<Bytes, GatewayError> {
-        let body = body::read(&self.parts.headers, body, &self.gateway.limits).await?;
+        let body = receive::read(&self.parts.headers, body, &self.gateway.limits).await?;
         meter.asked(&body);
         Ok(body)
     }
@@ -156,9 +161,9 @@ async fn ask(
     meter: &mut Meter,
     deadline: Instant,
 ) -> Result<Reply, Failure> {
-    let (table, body) = body::or_discard(gateway.config.table().ok_or(GatewayError::NotReady), body).await?;
+    let (table, body) = receive::or_discard(gateway.config.table().ok_or(GatewayError::NotReady), body).await?;
     meter.snapshot_version = table.snapshot.version;
-    let (principal, body) = body::or_discard(auth::principal(&table, parts, format), body).await?;
+    let (principal, body) = receive::or_discard(auth::principal(&table, parts, format), body).await?;
     meter.proxy_key = Some(Arc::clone(&principal.key));
     let client = ClientHeaders::new(parts, format);
     if let Some(trace_id) = client.trace_id() {
@@ -180,8 +185,8 @@ async fn ask(
 }
 
 async fn deliver(gateway: &Gateway, reply: Reply, format: Format, mut meter: Meter, deadline: Instant) -> Response {
-    let (answer, events, hide_usage) = match reply {
-        Reply::Provider { answer, events, hide_usage } => (answer, events, hide_usage),
+    let (answer, learn, events, hide_usage) = match reply {
+        Reply::Provider { answer, learn, events, hide_usage } => (answer, learn, events, hide_usage),
         Reply::Own(body) => {
             meter.first_byte();
             meter.answering(StatusCode::OK);
@@ -194,9 +199,9 @@ async fn deliver(gateway: &Gateway, reply: Reply, format: Format, mut meter: Met
     let is_stream = convert::is_stream(&answer.head.headers);
     meter.streamed |= is_stream;
     let delivered = if is_stream && events {
-        stream::respond(*answer, meter, patience, hide_usage, false).await
+        stream::respond(*answer, learn, meter, patience, hide_usage, false).await
     } else {
-        unary::pass(*answer, meter, patience).await
+        unary::pass(*answer, learn, meter, patience).await
     };
     delivered.unwrap_or_else(|(error, meter)| failed(&error, format, meter))
 }

@@ -3,7 +3,7 @@
 use axum::body::Body;
 
 use super::serve::{Asking, Reply};
-use crate::attempt::Failure;
+use crate::answer::Failure;
 use crate::request::object::ObjectRequest;
 use crate::request::upload::{Destination, UploadRequest};
 use crate::respond::learn::Learn;
@@ -35,9 +35,7 @@ pub(super) async fn ask(
     let kept = request.model.is_empty();
     let answer = asking.walk(plan, &request, meter).await;
     meter.request_bytes = request.bytes();
-    let mut answer = answer?;
-    if kept {
-        answer.learn = Some(Learn::new(&asking.gateway.owners, &answer.candidate));
-    }
-    Ok(Reply::bytes(answer))
+    let answer = answer?;
+    let learn = kept.then(|| Learn::new(&asking.gateway.owners, &answer.candidate));
+    Ok(Reply::Provider { answer: Box::new(answer), learn, events: false, hide_usage: false })
 }

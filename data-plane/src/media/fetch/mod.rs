@@ -15,7 +15,7 @@ use thiserror::Error;
 use translation::ir::media::{kind_of, mime_of_name, normal_mime};
 
 use super::guard::{Connector, Guard};
-use crate::respond::collect::is_packed;
+use crate::body::unpack::is_packed;
 use crate::upstream::{Exit, Pool, RequestBody, Upstream};
 
 /// Redirects that are followed, each checked like the first URL.

@@ -26,10 +26,10 @@ use self::body::{Held, Incoming, Uploading};
 use self::scanner::{Field, Scanner};
 use super::json::missing_model;
 use super::outgoing::{Content, Outbound, Outgoing, Passing};
+use crate::body::unpack::is_packed;
 use crate::error::GatewayError;
 use crate::limits::Limits;
 use crate::provider::Call;
-use crate::respond::collect::is_packed;
 use crate::route::plan::Candidate;
 
 pub use body::Progress;

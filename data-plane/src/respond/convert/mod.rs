@@ -18,12 +18,11 @@ use translation::protocol::openai_responses::resolve::resolve;
 use translation::protocol::{Asked, Format, StreamEncoder, gemini_generate};
 
 use self::stream::{ConvertedStream, Converter};
-use super::collect::Patience;
 use super::headers::forward;
-use super::redact::{redact, redact_text};
 use super::stream::{as_stream, first_portion, portion};
 use super::unary::whole;
-use crate::attempt::Answer;
+use crate::answer::Answer;
+use crate::body::collect::Patience;
 use crate::conversations::ClientConversations;
 use crate::error::GatewayError;
 use crate::request::Conversion;
@@ -153,7 +152,7 @@ pub async fn respond(
         let mut wish = wish;
         let conversation = wish.conversation.take();
         let (body, content_type) = written(neutral, wish);
-        let body = redact(key, body.into());
+        let body = key.leak.redact(body.into());
         if let Some(conversation) = conversation {
             conversation.keep(&body);
         }
@@ -261,7 +260,7 @@ fn failed(error: ProviderError) -> GatewayError {
 fn redacted(key: &RoutedKey, error: GatewayError) -> GatewayError {
     match error {
         GatewayError::Provider(mut error) => {
-            error.message = redact_text(key, std::mem::take(&mut error.message));
+            error.message = key.leak.redact_text(std::mem::take(&mut error.message));
             GatewayError::Provider(error)
         }
         other => other,

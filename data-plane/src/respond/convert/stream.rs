@@ -17,7 +17,6 @@ use translation::protocol::{StreamDecoder, StreamEncoder};
 use super::{Conversation, failed, note, redacted};
 use crate::error::GatewayError;
 use crate::respond::idle::{IdleTimer, Silence};
-use crate::respond::redact::{redact, redact_text};
 use crate::respond::stream::END_GRACE;
 use crate::route::table::RoutedKey;
 use crate::signatures::Watch;
@@ -128,7 +127,7 @@ impl ConvertedStream {
             if let Event::Error(error) = &event {
                 self.ended = true;
                 self.timer.shorten(END_GRACE);
-                let message = redact_text(&self.key, error.message.clone());
+                let message = self.key.leak.redact_text(error.message.clone());
                 self.meter.provider_failed(&message);
                 let error = ProviderError { message, ..error.clone() };
                 self.converter.encoder.event(&Event::Error(error), &mut self.ready);
@@ -187,7 +186,7 @@ impl http_body::Body for ConvertedStream {
         let this = self.get_mut();
         loop {
             if !this.ready.is_empty() {
-                let ready = redact(&this.key, std::mem::take(&mut this.ready).into());
+                let ready = this.key.leak.redact(std::mem::take(&mut this.ready).into());
                 if this.converter.conversation.as_ref().is_some_and(|conversation| conversation.keep(&ready)) {
                     this.converter.conversation = None;
                 }

@@ -8,7 +8,7 @@ use translation::protocol::sse::{self, LargeEvent, Progress};
 
 use super::{Array, EventStream};
 use crate::error::GatewayError;
-use crate::respond::redact::Redactor;
+use crate::provider::redact::Redactor;
 
 /// How the line begins that the data of an event stands in.
 const DATA: &[u8] = b"data:";
@@ -60,7 +60,7 @@ impl EventStream {
                 return None;
             }
         };
-        let piece = large.redactor.push(&self.key, portion);
+        let piece = large.redactor.push(&self.key.leak, portion);
         self.show_piece(piece);
         if behind.is_some() {
             self.read_large(b"");

@@ -1,4 +1,4 @@
-//! Reads a request's body, within bounds of size and time.
+//! Reads the body of a client's request, within bounds of size and time.
 
 use std::time::Duration;
 
@@ -9,26 +9,31 @@ use http::header::CONTENT_LENGTH;
 use http_body_util::{BodyExt as _, Limited};
 use tokio::time::timeout;
 
+use super::collect::{CollectError, Collected, Patience, collect};
+use super::unpack::{UnpackError, unpack};
 use crate::error::GatewayError;
 use crate::limits::Limits;
-use crate::respond::collect::{CollectError, Collected, Patience, UnpackError, collect, unpack};
 
 /// How much of a body nobody wants is read, and for how long.
 const DISCARDED: usize = 256 * 1024;
 const DISCARD_TIME: Duration = Duration::from_secs(1);
 
-/// Reads a body that does not matter any more. Were it left unread, the connection would be closed behind the answer: a
-/// client that sends its next request there gets no answer to that, and one that is still sending may not get to see
-/// this one.
-pub(super) async fn discard(body: Body) {
+/// Reads a body that does not matter any more. A body that is left unread closes the connection behind the answer: a
+/// client that sends its next request there gets no answer to it, and a client that is still sending may not see this
+/// answer.
+pub async fn discard(body: Body) {
     let mut body = Limited::new(body, DISCARDED);
     let read = async { while let Some(Ok(_)) = body.frame().await {} };
     // However it ends, the answer is the same.
     drop(timeout(DISCARD_TIME, read).await);
 }
 
-/// `result`, and the body for who goes on; with an error it is read and thrown away.
-pub(super) async fn or_discard<T>(result: Result<T, GatewayError>, body: Body) -> Result<(T, Body), GatewayError> {
+/// The value of `result` together with the body, for the caller to go on with. With an error, the body is read and
+/// thrown away.
+///
+/// # Errors
+/// That of `result`.
+pub async fn or_discard<T>(result: Result<T, GatewayError>, body: Body) -> Result<(T, Body), GatewayError> {
     match result {
         Ok(value) => Ok((value, body)),
         Err(error) => {
@@ -42,7 +47,7 @@ pub(super) async fn or_discard<T>(result: Result<T, GatewayError>, body: Body) -
 ///
 /// # Errors
 /// [`GatewayError`]: too large, too late, broken off, or in an encoding that is not served.
-pub(super) async fn read(headers: &HeaderMap, body: Body, limits: &Limits) -> Result<Bytes, GatewayError> {
+pub async fn read(headers: &HeaderMap, body: Body, limits: &Limits) -> Result<Bytes, GatewayError> {
     let limit = limits.max_body_bytes;
     let too_large = || GatewayError::BodyTooLarge { limit };
     let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());

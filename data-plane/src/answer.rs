@@ -1,0 +1,59 @@
+//! What a walk over a plan ends in: the answer of a provider whose body is to come, or why there is none.
+
+use bytes::Bytes;
+use http::response::Parts;
+use http::{HeaderMap, StatusCode};
+use hyper::body::Incoming;
+use translation::ir::ProviderError;
+use translation::protocol::Format;
+
+use crate::error::GatewayError;
+use crate::request::Conversion;
+use crate::route::plan::Candidate;
+
+/// The head of a provider's answer, and its body to come.
+#[derive(Debug)]
+pub struct Answer {
+    /// Status and headers.
+    pub head: Parts,
+    /// The body, of which nothing has been read.
+    pub body: Incoming,
+    /// Who answers.
+    pub candidate: Candidate,
+    /// The format of the body.
+    pub format: Format,
+    /// How the body becomes the client's. Without one, its bytes pass.
+    pub conversion: Option<Box<Conversion>>,
+}
+
+/// Why a walk ended without an answer.
+#[derive(Debug)]
+pub enum Failure {
+    /// No provider gave a status of its own that the client may see.
+    Gateway(GatewayError),
+    /// What a provider said.
+    Provider(Box<ProviderAnswer>),
+}
+
+/// The error answer of a provider.
+#[derive(Debug)]
+pub struct ProviderAnswer {
+    /// The status of the answer.
+    pub status: StatusCode,
+    /// The headers of the answer.
+    pub headers: HeaderMap,
+    /// The body of the answer, unpacked. It is empty where none came in time.
+    pub body: Bytes,
+    /// Who answered.
+    pub candidate: Candidate,
+    /// The format of the body.
+    pub format: Format,
+    /// What the body says, independent of its format.
+    pub error: ProviderError,
+}
+
+impl From<GatewayError> for Failure {
+    fn from(error: GatewayError) -> Self {
+        Self::Gateway(error)
+    }
+}
