@@ -1,5 +1,5 @@
-//! Promise 2: bad config is refused whole. The control plane is played by the test; and, for the admin API's part, the
-//! node is.
+//! Promise 2 in `docs/PROMISES.md`: bad config is refused whole. The test plays the control plane, and, where the admin
+//! API is asked, the node.
 
 use std::net::SocketAddr;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! Promises on faults survived: 1, 7, 10 and 11. Promise 2 has a file of its own.
+//! Faults survived: promises 1, 7, 10 and 11 in `docs/PROMISES.md`. Promise 2 has a file of its own.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,5 @@
-//! Promises about providers of other formats than the client's: 6, silence is a failure, and 22, no loops.
+//! Providers of other formats than the client's: promise 6 in `docs/PROMISES.md`, silence is a failure, and promise 22,
+//! no loops.
 
 use std::time::{Duration, Instant};
 

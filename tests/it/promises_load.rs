@@ -1,4 +1,4 @@
-//! Promises on bad inputs that are heavy: 17 and 18.
+//! Bad inputs that are heavy: promises 17 and 18 in `docs/PROMISES.md`.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,5 +1,5 @@
-//! Promises on who gets in and what gets out: 31's second half, wrong logins, and 35, what an upstream cannot leak
-//! through us.
+//! Who gets in and what gets out: promise 31 in `docs/PROMISES.md` for wrong logins, and promise 35, what an upstream
+//! cannot leak through the gateway.
 
 use std::net::SocketAddr;
 

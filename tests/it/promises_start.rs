@@ -1,4 +1,4 @@
-//! Promises on starting: 25, safe migrations, and 31's first half, no default secrets.
+//! Starts: promise 25 in `docs/PROMISES.md`, safe migrations, and promise 31 for default secrets.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Promises that nothing is lost: 23 and 24.
+//! Nothing is lost: promises 23 and 24 in `docs/PROMISES.md`.
 
 use std::collections::HashSet;
 use std::sync::Arc;

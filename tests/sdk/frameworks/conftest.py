@@ -1,4 +1,8 @@
-"""A gateway with a fake provider behind it, for frameworks that take any server for OpenAI's: each meets providers of every format."""
+"""A gateway with a fake provider behind it, for frameworks that take any server for OpenAI's: each meets providers of
+every format.
+
+A name such as `test_l1_…` tells the check in `docs/CONFORMANCE.md` section 10.
+"""
 
 import json
 import os

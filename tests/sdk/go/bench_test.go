@@ -1,5 +1,5 @@
 // Package sdk tests the gateway with the go-openai package, which types what it reads: a number that is no integer, or an object where a
-// text belongs, is an error here.
+// text belongs, is an error here. G1 to G5 are checks in `docs/CONFORMANCE.md` section 10.
 //
 // `python3 ../planes.py go test ./...` starts the gateway and the fake provider that the tests need. With SDK_SLOW=1 the test of a provider that is silent for minutes runs too.
 package sdk

@@ -1,5 +1,5 @@
-// Objects of the Vercel AI SDK: `generateObject`, `streamObject` and `Output.object`, with and without a schema, and together with tools, by five
-// providers before upstreams of every API (check V3).
+// Objects of the Vercel AI SDK: `generateObject`, `streamObject` and `Output.object`, with and without a schema, and
+// together with tools, by five providers before upstreams of every API (check V3 in `docs/CONFORMANCE.md` section 10).
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';

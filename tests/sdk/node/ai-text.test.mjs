@@ -1,4 +1,5 @@
-// Text of the Vercel AI SDK: its five providers, each before upstreams of every API (checks V1, V4, V5, V6).
+// Text of the Vercel AI SDK: its five providers, each before upstreams of every API (checks V1, V4, V5 and V6 in
+// `docs/CONFORMANCE.md` section 10).
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { APICallError, generateText, streamText } from 'ai';

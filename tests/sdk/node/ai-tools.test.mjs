@@ -1,5 +1,6 @@
-// Tools of the Vercel AI SDK: rounds until the model stops, by five providers, each before upstreams of every API (checks V2, V4, V5). The Responses
-// provider refers to its own earlier output by its id, unless it is told `store: false`.
+// Tools of the Vercel AI SDK: rounds until the model stops, by five providers, each before upstreams of every API
+// (checks V2, V4 and V5 in `docs/CONFORMANCE.md` section 10). The Responses provider refers to its own earlier output
+// by its id, unless it is told `store: false`.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { generateText, stepCountIs, streamText, tool } from 'ai';

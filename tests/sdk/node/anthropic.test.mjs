@@ -1,4 +1,4 @@
-// Messages of `@anthropic-ai/sdk`, before upstreams of every API (checks A1 to A9 of the JavaScript side).
+// Messages of `@anthropic-ai/sdk`, before upstreams of every API (checks A1 to A9 in `docs/CONFORMANCE.md` section 10).
 //
 // Not here: `413` as a class of its own, which this package does not have.
 import assert from 'node:assert/strict';

@@ -1,5 +1,5 @@
-// Chat completions of `openai`, before upstreams of every API: whole, raw streams, the helper's events, structured answers, images and documents
-// (checks N1, N2), and leaving a stream (N6).
+// Chat completions of `openai`, before upstreams of every API: whole, raw streams, the helper's events, structured
+// answers, images and documents, and leaving a stream (checks N1, N2 and N6 in `docs/CONFORMANCE.md` section 10).
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import OpenAI from 'openai';

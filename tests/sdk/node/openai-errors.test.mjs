@@ -1,5 +1,5 @@
-// Errors of `openai`, before upstreams of every API (check N5): classes and codes, what the package tries again by itself, and streams that fail
-// or break off.
+// Errors of `openai`, before upstreams of every API (check N5 in `docs/CONFORMANCE.md` section 10): classes and codes,
+// what the package tries again by itself, and streams that fail or break off.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import OpenAI from 'openai';

@@ -1,4 +1,5 @@
-// Embeddings and models of `openai` (check N4), and `embedMany` of the Vercel AI SDK (check V7).
+// Embeddings and models of `openai`, and `embedMany` of the Vercel AI SDK (checks N4 and V7 in `docs/CONFORMANCE.md`
+// section 10).
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { createGoogleGenerativeAI } from '@ai-sdk/google';

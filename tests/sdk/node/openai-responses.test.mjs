@@ -1,5 +1,6 @@
-// Responses of `openai`, before upstreams of every API (check N7): whole, the helper's events, tools, reasoning, structured answers, and answers that
-// refer to earlier ones, which the server keeps.
+// Responses of `openai`, before upstreams of every API (check N7 in `docs/CONFORMANCE.md` section 10): whole, the
+// helper's events, tools, reasoning, structured answers, and answers that refer to earlier ones, which the server
+// keeps.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import OpenAI from 'openai';

@@ -1,4 +1,5 @@
-// Tools with `openai`, before upstreams of every API: `runTools` (check N3), and the loop by hand with the message appended as it came.
+// Tools with `openai`, before upstreams of every API: `runTools` (check N3 in `docs/CONFORMANCE.md` section 10), and
+// the loop by hand with the message appended as it came.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import OpenAI from 'openai';

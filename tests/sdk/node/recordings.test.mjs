@@ -1,8 +1,10 @@
-// Recorded answers of providers, each through every client: none of them raises, and every answer ends for a reason that its API knows (check X2).
-// Where the client speaks the provider's own API the bytes pass, and some of them no package reads: then it is to read them from the provider no better.
+// Recorded answers of providers, each through every client: none of them raises, and every answer ends for a reason
+// that its API knows (check X2 in `docs/CONFORMANCE.md` section 10). Where the client speaks the provider's own API the
+// bytes pass, and some of them no package reads: then it is to read them from the provider no better.
 //
-// Runs where `WIRE_RECORDINGS` names a directory of recorded exchanges: a folder for each provider, and in it JSON files with `request.path`,
-// `response.status`, and `response.body` or `response.sse`. What is no healthy answer of a chat API is left out: errors, and `FAULTY` by name.
+// Runs where `WIRE_RECORDINGS` names a directory of recorded exchanges: a folder for each provider, and in it JSON
+// files with `request.path`, `response.status`, and `response.body` or `response.sse`. What is no healthy answer of a
+// chat API is left out: errors, and `FAULTY` by name.
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';

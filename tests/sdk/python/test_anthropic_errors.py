@@ -1,6 +1,5 @@
 """Which exception of the `anthropic` package an answer becomes, before and within a stream, from providers of every
-format. Checks A7 and A8 of the list of clients.
-"""
+format. Checks A7 and A8 in `docs/CONFORMANCE.md` section 10."""
 
 import anthropic
 import httpx

@@ -1,6 +1,5 @@
 """Messages with the real `anthropic` package against providers of every format: whole, streamed, cancelled; what the
-gateway asks the provider in its own words. Checks A1 and A9 of the list of clients.
-"""
+gateway asks the provider in its own words. Checks A1 and A9 in `docs/CONFORMANCE.md` section 10."""
 
 import asyncio
 import base64

@@ -1,6 +1,5 @@
 """What surrounds messages with the real `anthropic` package: models, counts of tokens, credentials, versions and betas,
-and answers in a given shape. Checks A4, A5 and A6 of the list of clients.
-"""
+and answers in a given shape. Checks A4, A5 and A6 in `docs/CONFORMANCE.md` section 10."""
 
 import json
 from typing import Literal, Optional

@@ -1,6 +1,6 @@
 """Thoughts and their signatures with the real `anthropic` package: back and forth byte by byte on a provider of the
-same format, and through providers of other formats whose own signatures have to come back to them. Check A3 of the
-list of clients.
+same format, and through providers of other formats whose own signatures have to come back to them. Check A3 in
+`docs/CONFORMANCE.md` section 10.
 
 The fake provider refuses thoughts that were changed (Anthropic), and calls that have lost their signature (the third
 generation of Gemini).

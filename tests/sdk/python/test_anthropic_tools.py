@@ -1,6 +1,5 @@
 """Tools with the real `anthropic` package against providers of every format: whole and streamed, several at once,
-chosen and forbidden, and the results on their way back. Check A2 of the list of clients.
-"""
+chosen and forbidden, and the results on their way back. Check A2 in `docs/CONFORMANCE.md` section 10."""
 
 import json
 

@@ -1,4 +1,5 @@
-"""The asynchronous client of the `openai` package: many at once, streams, and tasks that are cancelled."""
+"""The asynchronous client of the `openai` package: many at once (check P17 in `docs/CONFORMANCE.md` section 10),
+streams, and tasks that are cancelled."""
 
 import asyncio
 import re

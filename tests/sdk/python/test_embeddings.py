@@ -1,4 +1,4 @@
-"""Embeddings: the encoding that is asked for and no other (P12)."""
+"""Embeddings: the encoding that is asked for and no other (check P12 in `docs/CONFORMANCE.md` section 10)."""
 
 import base64
 import struct

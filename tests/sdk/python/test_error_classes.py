@@ -1,4 +1,5 @@
-"""The exception of the package that each failure of each provider becomes, and how often the package then tries again (P10, P11)."""
+"""The exception of the package that each failure of each provider becomes, and how often the package then tries again
+(checks P10 and P11 in `docs/CONFORMANCE.md` section 10)."""
 
 import time
 

@@ -1,4 +1,5 @@
-"""What a client sees of a provider that fails within a stream, and what a provider sees of a client that leaves (P8, P9, P16)."""
+"""What a client sees of a provider that fails within a stream, and what a provider sees of a client that leaves (checks
+P8, P9 and P16 in `docs/CONFORMANCE.md` section 10)."""
 
 import openai
 import pytest

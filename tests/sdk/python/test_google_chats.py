@@ -1,6 +1,6 @@
 """Chats and functions with the real `google-genai` package against providers of every format: functions that the
-package calls by itself, with the signatures kept; modes of function calling. Check Z2 of the list of clients.
-"""
+package calls by itself, with the signatures kept; modes of function calling. Check Z2 in `docs/CONFORMANCE.md` section
+10."""
 
 import asyncio
 import json

@@ -1,6 +1,5 @@
 """Generated content with the real `google-genai` package against providers of every format: whole, streamed, in a given
-shape, blocked, and the bytes of its streams. Checks Z1, Z3, Z4 and Z7 of the list of clients.
-"""
+shape, blocked, and the bytes of its streams. Checks Z1, Z3, Z4 and Z7 in `docs/CONFORMANCE.md` section 10."""
 
 import asyncio
 import enum

@@ -1,6 +1,5 @@
-"""Errors, models, counts of tokens and embeddings with the real `google-genai` package. Checks Z5 and Z6 of the list of
-clients.
-"""
+"""Errors, models, counts of tokens and embeddings with the real `google-genai` package. Checks Z5 and Z6 in
+`docs/CONFORMANCE.md` section 10."""
 
 import httpx
 import pytest

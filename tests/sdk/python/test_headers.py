@@ -1,4 +1,5 @@
-"""What stands in the headers of answers: ids, limits, and what could not be said to the provider (P15)."""
+"""What stands in the headers of answers: ids, limits, and what could not be said to the provider (check P15 in
+`docs/CONFORMANCE.md` section 10)."""
 
 from conftest import MODELS, Upstream, hello, wait_for
 

@@ -1,7 +1,8 @@
-"""Tool loops of three rounds, with the message objects of the package itself as history (P7).
+"""Tool loops of three rounds, with the message objects of the package itself as history (check P7 in
+`docs/CONFORMANCE.md` section 10).
 
-The fake provider refuses what the providers refuse: results without calls, calls without results, calls of Gemini 3 without the
-signature of what was thought, thinking of Anthropic's that is not there or was changed.
+The fake provider refuses what the providers refuse: results without calls, calls without results, calls of Gemini 3
+without the signature of what was thought, thinking of Anthropic's that is not there or was changed.
 """
 
 import json

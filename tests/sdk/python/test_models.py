@@ -1,4 +1,5 @@
-"""The list of models, and a model by its name with and without slashes (P13)."""
+"""The list of models, and a model by its name with and without slashes (check P13 in `docs/CONFORMANCE.md` section
+10)."""
 
 import openai
 import pytest

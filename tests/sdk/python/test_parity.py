@@ -1,4 +1,5 @@
-"""The same answer whichever API gives it: what the package reads of each equals what it reads at OpenAI's own API."""
+"""The same answer whichever API gives it: what the package reads of each equals what it reads at OpenAI's own API
+(checks P1 to P4 in `docs/CONFORMANCE.md` section 10)."""
 
 import openai
 import pytest

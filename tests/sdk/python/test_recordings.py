@@ -1,7 +1,9 @@
-"""Recorded answers of the providers, given by the fake provider as they were, through the gateway to the package (X2, X3).
+"""Recorded answers of the providers, given by the fake provider as they were, through the gateway to the package
+(checks X2 and X3 in `docs/CONFORMANCE.md` section 10).
 
-The recordings are not part of the repository: `WIRE_RECORDINGS` names the folder that holds them, and without it the tests here are
-skipped. Left out by name are recordings of what no chat completion asks for: counts of tokens and embeddings.
+The recordings are not part of the repository: `WIRE_RECORDINGS` names the folder that holds them, and without it the
+tests here are skipped. Left out by name are recordings of what no chat completion asks for: counts of tokens and
+embeddings.
 """
 
 import json

@@ -1,4 +1,5 @@
-"""The Responses API with the real package, whichever API answers (P14): whole, streamed, by the helper, with tools and thoughts."""
+"""The Responses API with the real package, whichever API answers : whole, streamed, by the helper, with tools and
+thoughts (check P14 in `docs/CONFORMANCE.md` section 10)."""
 
 import json
 

@@ -1,4 +1,5 @@
-"""Structured output, and tools that are made of models: `parse()`, its stream, and strict schemas (P5, P6)."""
+"""Structured output, and tools that are made of models: `parse()`, its stream, and strict schemas (checks P5 and P6 in
+`docs/CONFORMANCE.md` section 10)."""
 
 import enum
 import json
