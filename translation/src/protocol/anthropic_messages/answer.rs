@@ -137,7 +137,7 @@ fn part(raw: &RawValue) -> Option<Part> {
     })
 }
 
-/// The text of arguments (point 2): never empty.
+/// The text of arguments, which is never empty (`docs/TRANSLATION.md` section 13, point 2).
 pub(super) fn arguments(input: &RawValue) -> &str {
     if input.get() == "null" { "{}" } else { input.get() }
 }

@@ -215,7 +215,7 @@ struct Sampled {
     top_k: Option<u64>,
 }
 
-/// What of sampling the model takes (point 14). Nothing is ever added.
+/// What of sampling the model takes (`docs/TRANSLATION.md` section 13, point 14). Nothing is ever added.
 fn sampling(request: &Request, facts: &ModelFacts, thinks: bool, dropped: &mut Dropped) -> Sampled {
     let none = facts.sampling == Sampling::None;
     let temperature = request.temperature.map(|wanted| wanted.clamp(0.0, 1.0));
@@ -249,7 +249,7 @@ fn unsupported(request: &Request, dropped: &mut Dropped) {
     }
 }
 
-/// Anthropic answers 400 to a stop text of nothing but white space (point 16).
+/// Anthropic answers 400 to a stop text of nothing but white space (`docs/TRANSLATION.md` section 13, point 16).
 fn stops<'r>(request: &'r Request, dropped: &mut Dropped) -> Vec<&'r str> {
     let kept: Vec<_> = request.stop.iter().map(String::as_str).filter(|stop| !stop.trim().is_empty()).collect();
     if kept.len() < request.stop.len() {

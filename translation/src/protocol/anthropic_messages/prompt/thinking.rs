@@ -145,7 +145,7 @@ fn possible(plan: Plan, facts: &ModelFacts, situation: Situation, request: &Requ
 }
 
 /// A budget has to leave room for the answer: `max_tokens` is raised by it, and if that does not do, it is made smaller
-/// (point 13).
+/// (`docs/TRANSLATION.md` section 13, point 13).
 fn fit(plan: Plan, max_tokens: &mut u64, most: u64, request: &Request, dropped: &mut Dropped) -> Plan {
     let Some(wire::Thinking::Enabled { budget_tokens, display }) = plan.thinking else { return plan };
     let mut budget_tokens = budget_tokens;
@@ -166,7 +166,7 @@ fn fit(plan: Plan, max_tokens: &mut u64, most: u64, request: &Request, dropped: 
     Plan { thinking: Some(wire::Thinking::Enabled { budget_tokens, display }), ..plan }
 }
 
-/// Newer models give empty thoughts unless asked to show them (point 21).
+/// Newer models give empty thoughts unless asked to show them (`docs/TRANSLATION.md` section 13, point 21).
 fn display(request: &Request, reasoning: &Reasoning) -> Option<&'static str> {
     match reasoning.summary {
         Some(Summary::Omitted) => Some("omitted"),

@@ -245,7 +245,8 @@ pub(in super::super) fn extra(signature: &Signature) -> Option<ExtraOut<'_>> {
     (signature.family == Family::Gemini).then_some(ExtraOut { google })
 }
 
-/// A citation, if all is known of it that clients insist on (25). `before` characters stand before its text.
+/// A citation, if all is known of it that clients insist on (`docs/TRANSLATION.md` section 13, point 25). `before`
+/// characters stand before its text.
 pub(in super::super) fn annotation(citation: &Citation, before: u64) -> Option<AnnotationOut<'_>> {
     Some(AnnotationOut {
         r#type: "url_citation",
@@ -297,7 +298,8 @@ fn call_out(call: &ToolCall) -> CallOut<'_> {
     CallOut { id: &call.id, r#type, function, custom, extra_content }
 }
 
-/// Log probabilities with all that clients insist on: `top_logprobs` and `bytes` of each token (7).
+/// Log probabilities with all that clients insist on: `top_logprobs` and `bytes` of each token (`docs/TRANSLATION.md`
+/// section 7).
 pub(in super::super) fn full_logprobs(logprobs: &Json) -> Cow<'_, Json> {
     let Ok(mut value) = logprobs.read::<Value>() else { return Cow::Borrowed(logprobs) };
     let mut changed = false;

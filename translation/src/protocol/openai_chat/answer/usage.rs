@@ -64,7 +64,7 @@ impl From<Counts> for Usage {
     }
 }
 
-/// `usage` for a client: all that OpenAI itself writes, in whole numbers (0.4).
+/// `usage` for a client: all that OpenAI itself writes, in whole numbers (`docs/TRANSLATION.md` section 0.4).
 #[derive(Debug, Serialize)]
 pub(in super::super) struct CountsOut {
     prompt_tokens: u64,

@@ -205,7 +205,7 @@ impl FileIn {
             (Some(data), _, _) if !data.is_empty() => {
                 let mut media = Media::at(MediaKind::Document, &data);
                 if matches!(media.source, Source::Url(_)) {
-                    // Without the scheme it is the base64 itself (2.1.7).
+                    // Without the scheme it is the base64 itself (`docs/TRANSLATION.md` section 2.1.7).
                     media.source = Source::Base64(without_space(&data).into_owned());
                     media.mime = named.map(str::to_owned);
                 }

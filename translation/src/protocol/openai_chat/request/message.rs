@@ -14,7 +14,8 @@ use crate::ir::{
     TranslateError,
 };
 
-/// A message of any role. What SDKs echo of an answer beside what counts is read without insisting on its type (0.2).
+/// A message of any role. What SDKs echo of an answer beside what counts is read without insisting on its type
+/// (`docs/TRANSLATION.md` section 0.2).
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct MessageIn<'a> {
@@ -146,7 +147,7 @@ impl MessageIn<'_> {
         }
     }
 
-    /// Thoughts, text, calls: the order in which they came about (2.1.3).
+    /// Thoughts, text, calls: the order in which they came about (`docs/TRANSLATION.md` section 2.1.3).
     fn assistant(
         self,
         content: Vec<Part>,
@@ -240,7 +241,8 @@ impl CallIn<'_> {
                 _ => return Err(required(format!("{path}.function"))),
             },
         };
-        // What the client keeps in the field for it is what it was given; the id is where others put it (10).
+        // What the client keeps in the field for it is what it was given; the id is where others put it
+        // (`docs/TRANSLATION.md` section 10).
         let told = self.extra_content.0.and_then(Extra::signature);
         call.signature = told.or(call.signature).or(in_id);
         call.cache = self.cache_control.map(CacheControl::from);
@@ -271,7 +273,7 @@ impl FunctionIn<'_> {
 /// What stands between an id and the signature that some gateways put behind it.
 const IN_ID: &str = "__thought__";
 
-/// The id of a call, and Gemini's signature where a gateway put it there (10, b).
+/// The id of a call, and Gemini's signature where a gateway put it there (`docs/TRANSLATION.md` section 10, b).
 fn split_id(mut id: String) -> (String, Option<Signature>) {
     let Some(at) = id.find(IN_ID).filter(|at| *at > 0) else { return (id, None) };
     let data = id[at + IN_ID.len()..].to_owned();

@@ -78,7 +78,7 @@ pub(super) fn decode(text: &[u8]) -> Result<Request, TranslateError> {
 }
 
 fn max_output_tokens(body: &Body<'_>) -> Result<Option<u64>, TranslateError> {
-    // The newer name wins (2).
+    // The newer name wins (`docs/TRANSLATION.md` section 2).
     let (param, limit) = match body.max_completion_tokens {
         Some(limit) => ("max_completion_tokens", Some(limit)),
         None => ("max_tokens", body.max_tokens),

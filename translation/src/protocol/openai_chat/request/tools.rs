@@ -97,7 +97,7 @@ pub(super) fn read(body: &mut Body<'_>, request: &mut Request) -> Result<(), Tra
     Ok(())
 }
 
-/// Two tools of one name cannot be told apart in a call (2.2).
+/// Two tools of one name cannot be told apart in a call (`docs/TRANSLATION.md` section 2.2).
 fn unique(tools: &[Tool], path: &str) -> Result<(), TranslateError> {
     let Some((last, before)) = tools.split_last() else { return Ok(()) };
     let named = |tool: &Tool| !matches!(tool.kind, ToolKind::Builtin(_)) && tool.name == last.name;

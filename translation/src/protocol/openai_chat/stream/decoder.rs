@@ -93,8 +93,8 @@ impl State {
         }
     }
 
-    /// A JSON document or a page in an event's place: an error (8.9), or the whole answer of a vendor that does not
-    /// stream.
+    /// A JSON document or a page in an event's place: an error (`docs/TRANSLATION.md` section 8.9), or the whole answer
+    /// of a vendor that does not stream.
     fn bare(&mut self, text: &[u8], events: &mut Vec<Event>) {
         let mut documents = serde_json::Deserializer::from_slice(text).into_iter::<&RawValue>();
         let text = documents.next().and_then(Result::ok).map_or(text, |document| document.get().as_bytes());

@@ -239,7 +239,8 @@ impl Encoder {
         self.delta(Delta { tool_calls: Some([delta]), ..Delta::default() }, bytes);
     }
 
-    /// Tells a piece of a thought. Thoughts stand apart, as in an answer in one piece (3).
+    /// Tells a piece of a thought. Thoughts stand apart, as in an answer in one piece (`docs/TRANSLATION.md` section
+    /// 3).
     fn thinking(&mut self, text: &str, bytes: &mut Vec<u8>) {
         self.thought.push_str(text);
         let apart = self.thoughts == Thoughts::Past && !text.is_empty();
@@ -342,7 +343,7 @@ impl StreamEncoder for Encoder {
             }
             Event::ToolArguments { call, text } => self.tool_arguments(*call, text, bytes),
             Event::ToolEnd { call } => {
-                // A reader of JSON fails on nothing (4.4).
+                // A reader of JSON fails on nothing (`docs/TRANSLATION.md` section 4.4).
                 let told = self.calls.iter().find(|told| told.call == *call);
                 if told.is_some_and(|told| !told.arguments && told.kind == CallKind::Function) {
                     self.tool_arguments(*call, "{}", bytes);

@@ -188,7 +188,7 @@ fn point_20_signatures_of_gemini() {
     assert_eq!(told[2], json!({"extra_content": {"google": {"thought_signature": "s"}}}));
 }
 
-/// As in an answer in one piece (3).
+/// As in an answer in one piece (`docs/TRANSLATION.md` section 3).
 #[test]
 fn thoughts_stand_apart() {
     let signed = Event::ThinkingSignature(Signature { family: Family::OpenAi, data: "s".into() });
