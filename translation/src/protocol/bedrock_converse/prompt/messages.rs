@@ -200,7 +200,7 @@ impl<'r> Writer<'_, 'r> {
         if self.request.origin == Format::AnthropicMessages { blocks.push(block) } else { thoughts.push(block) }
     }
 
-    /// Thoughts of another family would fail the check of their signature (`docs/TRANSLATION.md` section 13, point 21).
+    /// Thoughts of another family would fail the check of their signature (`docs/TRANSLATION.md` section 10).
     fn replays(&self, signature: &Signature) -> bool {
         self.thinks && signature.family == Family::Anthropic
     }
