@@ -97,3 +97,6 @@ fn file(path: &str, config: Arc<Config<'static>>) -> Response {
         Err(error) => ApiError::Internal(format!("Swagger UI: {error}")).into_response(),
     }
 }
+
+#[cfg(test)]
+mod tests;
