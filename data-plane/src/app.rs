@@ -21,7 +21,7 @@ use crate::control::state::ConfigState;
 use crate::control::subscribe::{Subscriber, UsageState};
 use crate::data_dir::DataDir;
 use crate::ingress::{self, Gateway};
-use crate::limits::Limits;
+use crate::limits::RequestLimits;
 use crate::node::Node;
 use crate::usage::report::{Deadlines, Reporter};
 use crate::usage::spool::Spool;
@@ -61,7 +61,7 @@ impl DataPlane {
         readiness: &Readiness,
         tasks: &Tasks,
     ) -> Result<Self> {
-        let limits = Limits { upload_directory: settings.data_directory(), ..settings.limits()? };
+        let limits = RequestLimits { upload_directory: settings.data_directory(), ..settings.limits()? };
         ensure!(settings.usage.queue_capacity > 0, "Usage:QueueCapacity must be above 0");
         let token = settings.node.token()?;
         let link = Link::new(channel, &settings.node.control_plane_url, &token)

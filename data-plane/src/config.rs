@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 use shared::secret::Secret;
 use shared::telemetry::LogFormat;
 
-use crate::limits::Limits;
-use crate::media::Policy;
+use crate::limits::{MediaPolicy, RequestLimits};
 use crate::usage::spool::SpoolLimits;
 
 /// Sections of a shared settings file that belong to the control plane.
@@ -184,7 +183,7 @@ impl Default for LogSettings {
 
 impl Default for LimitSettings {
     fn default() -> Self {
-        let limits = Limits::default();
+        let limits = RequestLimits::default();
         Self {
             max_body_bytes: limits.max_body_bytes,
             max_upload_bytes: limits.max_upload_bytes,
@@ -197,7 +196,7 @@ impl Default for LimitSettings {
 
 impl Default for MediaSettings {
     fn default() -> Self {
-        let policy = Policy::default();
+        let policy = MediaPolicy::default();
         Self { fetch: policy.fetch, allow_private_networks: policy.private_networks }
     }
 }
@@ -218,8 +217,8 @@ impl Settings {
     ///
     /// # Errors
     /// When a time is no time.
-    pub fn limits(&self) -> Result<Limits> {
-        Ok(Limits { media: self.media.policy(), ..self.limits.limits()? })
+    pub fn limits(&self) -> Result<RequestLimits> {
+        Ok(RequestLimits { media: self.media.policy(), ..self.limits.limits()? })
     }
 }
 
@@ -316,21 +315,21 @@ impl LimitSettings {
     ///
     /// # Errors
     /// When a time is no time.
-    pub fn limits(&self) -> Result<Limits> {
-        Ok(Limits {
+    pub fn limits(&self) -> Result<RequestLimits> {
+        Ok(RequestLimits {
             max_body_bytes: self.max_body_bytes,
             max_upload_bytes: self.max_upload_bytes,
             body_timeout: seconds("Limits:BodyTimeoutSeconds", self.body_timeout_seconds)?,
             request_timeout: seconds("Limits:RequestTimeoutSeconds", self.request_timeout_seconds)?,
             stream_idle_timeout: seconds("Limits:StreamIdleTimeoutSeconds", self.stream_idle_timeout_seconds)?,
-            ..Limits::default()
+            ..RequestLimits::default()
         })
     }
 }
 
 impl MediaSettings {
-    fn policy(&self) -> Policy {
-        Policy { fetch: self.fetch, private_networks: self.allow_private_networks }
+    fn policy(&self) -> MediaPolicy {
+        MediaPolicy { fetch: self.fetch, private_networks: self.allow_private_networks }
     }
 }
 

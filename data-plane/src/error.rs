@@ -1,24 +1,12 @@
-//! The only place where an error becomes an HTTP answer, in the shape of the client's own API.
+//! Why a request has no answer of a provider. What a client gets of it is written in [`crate::respond::error`].
 
 use std::borrow::Cow;
-use std::time::Duration;
 
-use axum::body::Body;
-use axum::response::Response;
-use bytes::Bytes;
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::StatusCode;
 use shared::pb::usage_record::Outcome;
 use thiserror::Error;
 use translation::ir::{ErrorKind, ProviderError, TranslateError};
 use translation::protocol::Format;
-
-/// Tells the official SDKs whether to send the request again by themselves.
-const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
-
-/// How long a client is to wait that is told of an overloaded provider which does not say so itself
-/// (`docs/TRANSLATION.md` section 5).
-const OVERLOADED_PAUSE: Duration = Duration::from_secs(1);
 
 /// Why a request has no answer of a provider. The text is for the client: what happened, to what, and what to do.
 #[derive(Debug, Error)]
@@ -244,9 +232,9 @@ impl GatewayError {
         }
     }
 
-    /// Whether the same request will fare the same, or may have been worked on already: then another try costs and does
-    /// not help. Claude Code, for one, tries a refused key ten times unless it is told.
-    fn is_final(&self) -> bool {
+    /// Whether another try costs and does not help, because the same request will fare the same, or may have been
+    /// worked on already. Claude Code, for one, tries a refused key ten times unless it is told.
+    pub fn is_final(&self) -> bool {
         match self {
             Self::Provider(_) | Self::BodyTimeout | Self::BodyUnreadable(_) => false,
             Self::Timeout | Self::Credentials { .. } | Self::Loop | Self::NoUpstream { .. } => true,
@@ -292,36 +280,9 @@ impl GatewayError {
         }
     }
 
-    /// The answer to a client of `format`, without the headers that every answer has.
-    pub fn response(&self, format: Format, request_id: &str) -> Response {
-        let neutral = self.neutral();
-        let mut response = answer(&neutral, format, request_id);
-        let headers = response.headers_mut();
-        match self {
-            // The rest of the body is not read, so the connection ends; a client that is not told sends its next
-            // request into it.
-            Self::BodyTooLarge { .. } | Self::BodyTimeout => {
-                headers.insert(CONNECTION, HeaderValue::from_static("close"));
-            }
-            Self::Method { allowed, .. } => {
-                headers.insert(ALLOW, HeaderValue::from_static(allowed));
-            }
-            _ => {}
-        }
-        if self.is_final() {
-            headers.insert(X_SHOULD_RETRY, HeaderValue::from_static("false"));
-        }
-        response
-    }
-
     /// The same, for the end of a stream that has begun.
     pub fn in_stream(&self) -> ProviderError {
         if matches!(self, Self::Cut) { ProviderError::truncated() } else { self.neutral() }
-    }
-
-    /// The error as the last event of a stream of `format` that has begun.
-    pub fn event(&self, format: Format, request_id: &str) -> Bytes {
-        format.protocol().error_event(&self.in_stream(), request_id).into()
     }
 }
 
@@ -335,34 +296,4 @@ fn advice(path: &str) -> &'static str {
     } else {
         ""
     }
-}
-
-/// The answer to a client of `format` that says `error`.
-pub fn answer(error: &ProviderError, format: Format, request_id: &str) -> Response {
-    let (status, document) = format.protocol().encode_error(error, request_id);
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
-    let mut response = json_response(status, document.into());
-    let overloaded = (error.kind == ErrorKind::Overloaded).then_some(OVERLOADED_PAUSE);
-    tell_pause(&mut response, error.retry_after.or(overloaded));
-    response
-}
-
-/// Tells the client how long to wait, unless the answer does.
-pub fn tell_pause(response: &mut Response, pause: Option<Duration>) {
-    if let Some(pause) = pause {
-        response.headers_mut().entry(RETRY_AFTER).or_insert(HeaderValue::from(whole_seconds(pause)));
-    }
-}
-
-/// At least as long, in whole seconds.
-fn whole_seconds(pause: Duration) -> u64 {
-    pause.as_secs() + u64::from(pause.subsec_nanos() > 0)
-}
-
-/// An answer with a JSON body.
-pub fn json_response(status: StatusCode, body: Bytes) -> Response {
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
 }

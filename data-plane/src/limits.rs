@@ -3,38 +3,51 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::media::Policy;
-
 /// Bounds on one client request.
 #[derive(Clone, Debug)]
-pub struct Limits {
+pub struct RequestLimits {
     /// Largest request body in bytes, after decompression.
     pub max_body_bytes: usize,
     /// Largest upload (`multipart/form-data`) in bytes. Uploads are not held in memory.
     pub max_upload_bytes: u64,
-    /// Where an upload waits that is too large for memory before it says which model it is for.
+    /// Where an upload waits that is too large for memory and has not yet said which model it is for.
     pub upload_directory: PathBuf,
-    /// For the client to send its body; of an upload, the longest pause in it.
+    /// How long the client may take to send its body. For an upload it bounds each pause and not the whole.
     pub body_timeout: Duration,
-    /// From the request's arrival until the first byte of the answer, all attempts together.
+    /// Time from the request's arrival until the first byte of the answer, all attempts together.
     pub request_timeout: Duration,
-    /// Between two chunks of a provider's answer.
+    /// Longest pause between two chunks of a provider's answer.
     pub stream_idle_timeout: Duration,
-    /// What it may make the gateway fetch.
-    pub media: Policy,
+    /// What a request may make the gateway fetch.
+    pub media: MediaPolicy,
 }
 
-impl Default for Limits {
+/// Whether media that a request names by URL are fetched, and from where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MediaPolicy {
+    /// Whether media are fetched at all.
+    pub fetch: bool,
+    /// Whether private networks are reached, too.
+    pub private_networks: bool,
+}
+
+impl Default for RequestLimits {
     fn default() -> Self {
         Self {
             max_body_bytes: 32 * 1024 * 1024,
-            // What OpenAI's files may have (API reference, "Upload file").
+            // The largest file that OpenAI takes (API reference, "Upload file").
             max_upload_bytes: 512 * 1024 * 1024,
             upload_directory: std::env::temp_dir(),
             body_timeout: Duration::from_mins(1),
             request_timeout: Duration::from_mins(10),
             stream_idle_timeout: Duration::from_mins(5),
-            media: Policy::default(),
+            media: MediaPolicy::default(),
         }
+    }
+}
+
+impl Default for MediaPolicy {
+    fn default() -> Self {
+        Self { fetch: true, private_networks: false }
     }
 }

@@ -1,4 +1,4 @@
-//! Client key → principal.
+//! Finds the client that a request's key belongs to.
 
 use std::borrow::Cow;
 
@@ -39,11 +39,11 @@ pub fn places(format: Format) -> &'static [Place] {
 ///
 /// # Errors
 /// [`GatewayError::MissingKey`], and [`GatewayError::InvalidKey`] for one that is unknown, disabled or expired alike.
-pub fn principal<'t>(table: &'t RouteTable, parts: &Parts, format: Format) -> Result<&'t Client, GatewayError> {
+pub fn client<'t>(table: &'t RouteTable, parts: &Parts, format: Format) -> Result<&'t Client, GatewayError> {
     let value = credential(parts, format).ok_or_else(|| missing(parts, format))?;
-    let principal = table.client(&sha256(&value)).ok_or(GatewayError::InvalidKey)?;
-    let expired = principal.key.expires_at_ms.is_some_and(|at| at <= now_ms());
-    if !principal.key.enabled || expired { Err(GatewayError::InvalidKey) } else { Ok(principal) }
+    let client = table.client(&sha256(&value)).ok_or(GatewayError::InvalidKey)?;
+    let expired = client.key.expires_at_ms.is_some_and(|at| at <= now_ms());
+    if !client.key.enabled || expired { Err(GatewayError::InvalidKey) } else { Ok(client) }
 }
 
 fn missing(parts: &Parts, format: Format) -> GatewayError {

@@ -5,7 +5,7 @@ use http::request::Parts;
 use shared::time::now_ms;
 use translation::protocol::Format;
 
-use super::{credential, is_geminis, principal};
+use super::{client, credential, is_geminis};
 use crate::error::GatewayError;
 use crate::route::fixtures::{key, snapshot};
 use crate::route::table::RouteTable;
@@ -24,7 +24,7 @@ fn outcome(authorization: Option<&str>) -> Result<String, GatewayError> {
     later.expires_at_ms = Some(now_ms() + 60_000);
     let table = RouteTable::compile(Arc::new(snapshot([], [key("good", "sk-good"), disabled, expired, later])), None);
     let headers: Vec<_> = authorization.map(|value| ("authorization", value)).into_iter().collect();
-    principal(&table, &parts("/v1/x", &headers), Format::OpenAiChat).map(|principal| principal.key.name.to_string())
+    client(&table, &parts("/v1/x", &headers), Format::OpenAiChat).map(|client| client.key.name.to_string())
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn each_api_has_its_places_for_the_key_and_an_order() {
 }
 
 #[test]
-fn a_known_key_is_its_principal() {
+fn a_known_key_is_its_client() {
     for value in ["Bearer sk-good", "bearer sk-good", "BEARER  sk-good "] {
         assert_eq!(outcome(Some(value)).unwrap(), "good", "{value:?}");
     }
@@ -63,12 +63,12 @@ fn without_a_key_the_request_is_told_to_bring_one() {
 fn a_key_in_another_place_is_pointed_at() {
     let table = RouteTable::compile(Arc::new(snapshot([], [key("good", "sk-good")])), None);
     for header in ["x-api-key", "api-key", "x-goog-api-key", "authorization"] {
-        let error = principal(&table, &parts("/v1/x", &[(header, "sk-good")]), Format::OpenAiChat).unwrap_err();
+        let error = client(&table, &parts("/v1/x", &[(header, "sk-good")]), Format::OpenAiChat).unwrap_err();
         let words = error.to_string();
         assert!(words.contains("'Authorization: Bearer <key>'") && words.contains(&format!("'{header}'")), "{words}");
         assert!(!words.contains("sk-good"));
     }
-    let nothing = principal(&table, &parts("/v1/x", &[]), Format::OpenAiChat).unwrap_err().to_string();
+    let nothing = client(&table, &parts("/v1/x", &[]), Format::OpenAiChat).unwrap_err().to_string();
     assert!(nothing.ends_with("'Authorization: Bearer <key>'"), "{nothing}");
 }
 

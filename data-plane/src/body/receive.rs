@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::collect::{CollectError, Collected, Patience, collect};
 use super::unpack::{UnpackError, unpack};
 use crate::error::GatewayError;
-use crate::limits::Limits;
+use crate::limits::RequestLimits;
 
 /// How much of a body nobody wants is read, and for how long.
 const DISCARDED: usize = 256 * 1024;
@@ -47,7 +47,7 @@ pub async fn or_discard<T>(result: Result<T, GatewayError>, body: Body) -> Resul
 ///
 /// # Errors
 /// [`GatewayError`]: too large, too late, broken off, or in an encoding that is not served.
-pub async fn read(headers: &HeaderMap, body: Body, limits: &Limits) -> Result<Bytes, GatewayError> {
+pub async fn read(headers: &HeaderMap, body: Body, limits: &RequestLimits) -> Result<Bytes, GatewayError> {
     let limit = limits.max_body_bytes;
     let too_large = || GatewayError::BodyTooLarge { limit };
     let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());

@@ -28,7 +28,7 @@ fn every_setting_has_a_key_and_a_default() {
     assert_eq!(settings.node.id, "node-1");
     let limits = settings.limits().unwrap();
     assert_eq!(limits.max_body_bytes, 33_554_432);
-    assert_eq!(limits.media, Policy { fetch: true, private_networks: true });
+    assert_eq!(limits.media, MediaPolicy { fetch: true, private_networks: true });
     assert_eq!(limits.max_upload_bytes, 536_870_912);
 }
 

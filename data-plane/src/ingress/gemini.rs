@@ -6,9 +6,9 @@ use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use translation::protocol::Format;
 
-use super::other::{self, Wanted};
-use super::{Gateway, chat, refuse};
-use crate::error::GatewayError;
+use super::endpoints::serve::{Wanted, serve};
+use super::gateway::Gateway;
+use super::{chat, query, unserved};
 use crate::metrics::Api;
 use crate::request::Spoken;
 use crate::request::json::Asked;
@@ -32,26 +32,26 @@ pub(super) async fn call(
         }
         "countTokens" => {
             let wanted = Wanted::Count(gemini_method(model, ":countTokens", request.uri().query()));
-            other::serve(&gateway, request, Api::CountTokens, Format::GeminiGenerate, wanted).await
+            serve(&gateway, request, Api::CountTokens, Format::GeminiGenerate, wanted).await
         }
         "embedContent" | "batchEmbedContents" => {
             let path = if method == "embedContent" { ":embedContent" } else { ":batchEmbedContents" };
             let wanted = Wanted::Embeddings(gemini_method(model, path, request.uri().query()));
-            other::serve(&gateway, request, Api::Embeddings, Format::GeminiGenerate, wanted).await
+            serve(&gateway, request, Api::Embeddings, Format::GeminiGenerate, wanted).await
         }
         _ => {
-            let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
-            refuse(&gateway, request, Format::GeminiGenerate, &GatewayError::UnknownRoute { method, path }).await
+            let (parts, body) = request.into_parts();
+            unserved::no_route(&gateway, &parts, body, Format::GeminiGenerate).await
         }
     }
 }
 
 /// A method of a model that is no chat.
-fn gemini_method(model: String, path: &'static str, query: Option<&str>) -> Asked<'static> {
+fn gemini_method(model: String, path: &'static str, sent: Option<&str>) -> Asked<'static> {
     Asked {
         format: Format::GeminiGenerate,
         path: path.into(),
-        query: other::without_key(query),
+        query: query::without_key(sent),
         model: Some(model),
         default_model: None,
     }

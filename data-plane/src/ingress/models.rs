@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
-use http::{StatusCode, request};
 use serde::Serialize;
 use translation::protocol::Format;
 
-use super::{Gateway, failed, format_of, identified_to, request_id};
-use crate::auth;
-use crate::error::{GatewayError, json_response};
+use super::admit::Arrival;
+use super::gateway::Gateway;
+use super::unserved::format_of;
+use crate::error::GatewayError;
 use crate::metrics::Api;
+use crate::respond::{error, own};
 use crate::route::table::{Client, Route, RouteTable};
-use crate::usage::meter::Meter;
 
 /// OpenAI's.
 #[derive(Serialize)]
@@ -144,32 +144,15 @@ fn answer(
     write: impl FnOnce(Format, &RouteTable, &Client) -> Result<serde_json::Result<Vec<u8>>, GatewayError>,
 ) -> Response {
     let (parts, _body) = request.into_parts();
-    let mut meter = Meter::start(&gateway.recorder, Api::Models, &parts);
-    let id = request_id(&meter);
     let format = format_of(&parts);
-    let response = match read(gateway, &parts, format, &mut meter, write) {
-        Ok(body) => {
-            meter.first_byte();
-            meter.answering(StatusCode::OK);
-            meter.response_bytes = body.len() as u64;
-            meter.succeeded();
-            json_response(StatusCode::OK, body.into())
-        }
-        Err(error) => failed(&error, format, meter),
+    let (arrival, mut meter) = Arrival::new(gateway, parts, Api::Models, format);
+    let written = arrival.admit(&mut meter).and_then(|admitted| {
+        write(format, admitted.table, admitted.client)?
+            .map_err(|_| GatewayError::Internal("the list of models could not be written"))
+    });
+    let response = match written {
+        Ok(body) => own::answered(body.into(), meter),
+        Err(error) => error::refused(&error, format, meter),
     };
-    identified_to(format, response, &id)
-}
-
-fn read(
-    gateway: &Gateway,
-    parts: &request::Parts,
-    format: Format,
-    meter: &mut Meter,
-    write: impl FnOnce(Format, &RouteTable, &Client) -> Result<serde_json::Result<Vec<u8>>, GatewayError>,
-) -> Result<Vec<u8>, GatewayError> {
-    let table = gateway.config.table().ok_or(GatewayError::NotReady)?;
-    meter.snapshot_version = table.snapshot.version;
-    let principal = auth::principal(&table, parts, format)?;
-    meter.proxy_key = Some(Arc::clone(&principal.key));
-    write(format, &table, principal)?.map_err(|_| GatewayError::Internal("the list of models could not be written"))
+    arrival.identify(response)
 }

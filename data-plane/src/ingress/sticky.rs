@@ -8,9 +8,8 @@ use http::{Method, StatusCode};
 use tokio::time::Instant;
 use translation::protocol::Format;
 
-use super::Gateway;
+use super::admit::Admitted;
 use crate::answer::{Answer, Failure};
-use crate::attempt::ClientHeaders;
 use crate::error::GatewayError;
 use crate::request::object::ObjectRequest;
 use crate::respond::learn::first_string;
@@ -29,15 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Narrows `plan` to the group whose account holds what a chat request refers to: the response before it, or a file. A
 /// request that names nothing such, or what no one knows, goes where it would have gone.
-pub(super) async fn follow(
-    gateway: &Gateway,
-    plan: &mut Plan,
-    format: Format,
-    body: &Bytes,
-    client: &ClientHeaders<'_>,
-    meter: &mut Meter,
-    deadline: Instant,
-) {
+pub(super) async fn follow(admitted: &Admitted<'_>, plan: &mut Plan, body: &Bytes, meter: &mut Meter) {
+    let (format, owners) = (admitted.format, &admitted.gateway.owners);
     let openais = matches!(format, Format::OpenAiChat | Format::OpenAiResponses);
     if !openais || plan.candidates.len() < 2 {
         return;
@@ -47,7 +39,7 @@ pub(super) async fn follow(
     let file = || first_string(body, "file_id").filter(|id| id.starts_with("file"));
     let named = named.or_else(|| file().map(|id| (Format::OpenAiChat, "/files", id)));
     let Some((format, collection, id)) = named.filter(|(_, _, id)| is_id(id)) else { return };
-    if let Some(owner) = gateway.owners.of(id) {
+    if let Some(owner) = owners.of(id) {
         owner.narrow(&mut plan.candidates);
         return;
     }
@@ -56,9 +48,9 @@ pub(super) async fn follow(
     let candidates = plan.candidates.iter().take(MOST_ASKED_FOR_CHAT);
     let candidates =
         candidates.map(|candidate| Candidate { upstream_model: Arc::from(""), ..candidate.clone() }).collect();
-    if let Ok((candidate, _)) = find(gateway, candidates, &object, client, meter, deadline).await {
+    if let Ok((candidate, _)) = find(admitted, candidates, &object, meter).await {
         let owner = Owner::of(&candidate);
-        gateway.owners.learn(id, owner.clone());
+        owners.learn(id, owner.clone());
         owner.narrow(&mut plan.candidates);
     }
 }
@@ -74,12 +66,10 @@ pub(super) fn is_id(id: &str) -> bool {
 /// # Errors
 /// [`Failure`]: what kept the first from answering that did not say so, or that none has it.
 pub(super) async fn find(
-    gateway: &Gateway,
+    admitted: &Admitted<'_>,
     candidates: Vec<Candidate>,
     object: &ObjectRequest,
-    client: &ClientHeaders<'_>,
     meter: &mut Meter,
-    deadline: Instant,
 ) -> Result<(Candidate, Answer), Failure> {
     let mut unknown: Option<Failure> = None;
     let mut failed: Option<Failure> = None;
@@ -87,8 +77,7 @@ pub(super) async fn find(
         |candidate: &Candidate| candidate.group.endpoint.as_ref().is_some_and(|endpoint| object.is_served(endpoint));
     for candidate in candidates.into_iter().filter(able).take(MOST_ASKED) {
         let plan = Plan { candidates: vec![candidate.clone()], skipped: Vec::new() };
-        let until = deadline.min(Instant::now() + PATIENCE);
-        match gateway.attempts.walk(plan, object, client, meter, until).await {
+        match admitted.walk_until(Instant::now() + PATIENCE, plan, object, meter).await {
             Ok(answer) => return Ok((candidate, answer)),
             Err(failure) if is_unknown(&failure) => drop(unknown.get_or_insert(failure)),
             Err(failure) => drop(failed.get_or_insert(failure)),
@@ -113,13 +102,11 @@ fn is_unknown(failure: &Failure) -> bool {
 /// # Errors
 /// As [`find`].
 pub(super) async fn owner(
-    gateway: &Gateway,
+    admitted: &Admitted<'_>,
     candidates: Vec<Candidate>,
     object: ObjectRequest,
-    client: &ClientHeaders<'_>,
     meter: &mut Meter,
-    deadline: Instant,
 ) -> Result<Owner, Failure> {
     let question = ObjectRequest { method: Method::GET, ..object };
-    find(gateway, candidates, &question, client, meter, deadline).await.map(|(candidate, _)| Owner::of(&candidate))
+    find(admitted, candidates, &question, meter).await.map(|(candidate, _)| Owner::of(&candidate))
 }

@@ -28,8 +28,7 @@ use tower::ServiceExt as _;
 
 use super::{Gateway, router};
 use crate::control::state::ConfigState;
-use crate::limits::Limits;
-use crate::media::Policy;
+use crate::limits::{MediaPolicy, RequestLimits};
 use crate::node::Node;
 use crate::route::fixtures::{group, key, snapshot, upstream_key};
 use crate::route::table::RouteTable;
@@ -54,8 +53,8 @@ async fn bench(change: impl FnOnce(&mut Group)) -> Bench {
     config.replace(RouteTable::compile(Arc::new(snapshot([group], [key("k", "sk-client")])), None));
     let (sink, records) = UsageSink::channel(100, Counter::default());
     let (sender, key_states) = mpsc::channel(10);
-    let media = Policy { private_networks: true, ..Policy::default() };
-    let limits = Limits { max_body_bytes: 10_000, media, ..Limits::default() };
+    let media = MediaPolicy { private_networks: true, ..MediaPolicy::default() };
+    let limits = RequestLimits { max_body_bytes: 10_000, media, ..RequestLimits::default() };
     let gateway = Gateway::new(config, sink, Arc::new(Node::new("n")), limits, sender, &Metrics::new()).unwrap();
     Bench { provider, router: router(gateway), records, key_states }
 }

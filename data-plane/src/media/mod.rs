@@ -20,6 +20,7 @@ use translation::ir::media::kind_of;
 use translation::ir::{Media, MediaKind, Part, Request, Source, TranslateError};
 use translation::protocol::{Format, Quirks};
 
+use crate::limits::MediaPolicy;
 use crate::upstream::{Exit, Pool, Upstream};
 use fetch::{FetchError, Fetched, Way, fetch};
 use guard::{Connector, Guard};
@@ -35,21 +36,6 @@ const AT_ONCE: usize = 8;
 
 /// Media that this node fetches at a time; further ones wait.
 const AT_ONCE_IN_ALL: usize = 32;
-
-/// Whether and from where media are fetched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Policy {
-    /// Whether they are.
-    pub fetch: bool,
-    /// From private networks, too.
-    pub private_networks: bool,
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Self { fetch: true, private_networks: false }
-    }
-}
 
 /// Which URLs a provider does not fetch by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +74,7 @@ impl Wanted {
 /// Fetches media.
 #[derive(Debug)]
 pub struct MediaFetcher {
-    policy: Policy,
+    policy: MediaPolicy,
     /// Made when the first medium is fetched.
     direct: OnceLock<Pool<HttpsConnector<Connector>>>,
     permits: Semaphore,
@@ -168,7 +154,7 @@ fn urls(request: &Request) -> impl Iterator<Item = (impl Fn() -> String, &str, &
 
 impl MediaFetcher {
     /// Fetches as `policy` says.
-    pub fn new(policy: Policy) -> Self {
+    pub fn new(policy: MediaPolicy) -> Self {
         Self { policy, direct: OnceLock::new(), permits: Semaphore::new(AT_ONCE_IN_ALL) }
     }
 

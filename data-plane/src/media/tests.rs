@@ -10,11 +10,12 @@ use translation::ir::{Media, MediaKind, Message, Part, Request, Role, Source, To
 use translation::protocol::{Format, Quirks};
 
 use self::fixtures::{Server, answer};
-use super::{FetchedMedia, MediaFetcher, Policy, Wanted};
+use super::{FetchedMedia, MediaFetcher, Wanted};
+use crate::limits::MediaPolicy;
 use crate::upstream::{Exit, Upstream};
 
 const GEMINI: Wanted = Wanted { format: Format::GeminiGenerate, fetches: true };
-const OPEN: Policy = Policy { fetch: true, private_networks: true };
+const OPEN: MediaPolicy = MediaPolicy { fetch: true, private_networks: true };
 
 fn image(url: &str) -> Part {
     Part::Media(Media::new(MediaKind::Image, Source::Url(url.to_owned()), None))
@@ -156,7 +157,7 @@ async fn a_request_fetches_20_mb_in_all_and_waits_no_longer_than_it_may() {
 #[tokio::test]
 async fn nothing_is_fetched_where_the_operator_says_so() {
     let server = Server::start(site).await;
-    let fetcher = MediaFetcher::new(Policy { fetch: false, private_networks: true });
+    let fetcher = MediaFetcher::new(MediaPolicy { fetch: false, private_networks: true });
     let asked = request(vec![image(&server.url("/a.png"))]);
     assert!(!fetcher.is_needed(&asked, GEMINI, &FetchedMedia::default()));
 }

@@ -1,5 +1,7 @@
 //! Writes a provider's answer on to the client.
 //!
+//! - [`error`]: an error, written as an answer.
+//! - [`own`]: answers that the gateway writes itself.
 //! - [`headers`]: which headers of a provider go to the client.
 //! - [`learn`]: takes note of the ids in an answer.
 //! - `counts`: the usage in an answer that is no chat.
@@ -10,8 +12,10 @@
 
 pub mod convert;
 mod counts;
+pub mod error;
 pub mod headers;
 mod idle;
 pub mod learn;
+pub mod own;
 pub mod stream;
 pub mod unary;

@@ -23,6 +23,7 @@ use translation::ir::ProviderError;
 use translation::protocol::sse::{self, EventSplitter, LARGEST_EVENT};
 use translation::protocol::{Format, StreamWatcher, openai_error};
 
+use super::error;
 use super::headers::forward;
 use super::idle::IdleTimer;
 use super::learn::Learn;
@@ -345,7 +346,7 @@ impl EventStream {
             self.close_array();
             return;
         }
-        let event = error.event(self.format, self.meter.request_id());
+        let event = error::event(error, self.format, self.meter.request_id());
         self.show(event);
     }
 }

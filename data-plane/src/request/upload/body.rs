@@ -21,7 +21,7 @@ use translation::ir::TranslateError;
 
 use super::scanner::{Field, ScanError, Scanner};
 use crate::error::GatewayError;
-use crate::limits::Limits;
+use crate::limits::RequestLimits;
 
 /// So much is read from a file at once.
 const PIECE: usize = 64 * 1024;
@@ -68,7 +68,7 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
-    pub(super) fn new(body: Body, scanner: Scanner, limits: &Limits, progress: Arc<Progress>) -> Self {
+    pub(super) fn new(body: Body, scanner: Scanner, limits: &RequestLimits, progress: Arc<Progress>) -> Self {
         let pause = limits.body_timeout;
         let timer = Box::pin(sleep(pause));
         Self { body, scanner, limit: limits.max_upload_bytes, pause, timer, progress }

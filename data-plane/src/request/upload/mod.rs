@@ -28,7 +28,7 @@ use super::json::missing_model;
 use super::outgoing::{Content, Outbound, Outgoing, Passing};
 use crate::body::unpack::is_packed;
 use crate::error::GatewayError;
-use crate::limits::Limits;
+use crate::limits::RequestLimits;
 use crate::provider::Call;
 use crate::route::plan::Candidate;
 
@@ -81,7 +81,7 @@ impl UploadRequest {
         destination: Destination,
         headers: &HeaderMap,
         body: Body,
-        limits: &Limits,
+        limits: &RequestLimits,
     ) -> Result<Self, GatewayError> {
         let content_type = headers.get(CONTENT_TYPE).cloned().unwrap_or(HeaderValue::from_static(""));
         let boundary = scanner::boundary(&content_type).ok_or_else(|| {

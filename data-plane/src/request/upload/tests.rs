@@ -8,7 +8,7 @@ use http_body_util::BodyExt as _;
 
 use super::{Destination, UploadRequest};
 use crate::error::GatewayError;
-use crate::limits::Limits;
+use crate::limits::RequestLimits;
 use crate::request::{Content, Outbound as _};
 use crate::route::fixtures::{group, key, snapshot};
 use crate::route::plan::{Candidate, Plan};
@@ -35,13 +35,13 @@ fn destination(default_model: Option<&'static str>) -> Destination {
     Destination { path: "/audio/transcriptions", query: None, has_model: true, default_model }
 }
 
-async fn read(body: &str, limits: &Limits) -> Result<UploadRequest, GatewayError> {
+async fn read(body: &str, limits: &RequestLimits) -> Result<UploadRequest, GatewayError> {
     read_as(body, limits, &headers(), None).await
 }
 
 async fn read_as(
     body: &str,
-    limits: &Limits,
+    limits: &RequestLimits,
     headers: &HeaderMap,
     default_model: Option<&'static str>,
 ) -> Result<UploadRequest, GatewayError> {
@@ -67,7 +67,7 @@ async fn written(request: &UploadRequest) -> (Vec<u8>, bool) {
 #[tokio::test]
 async fn a_small_upload_can_be_sent_again() {
     let body = format!("{FILE}RIFF\r\n{MODEL}--b--\r\n");
-    let request = read(&body, &Limits::default()).await.unwrap();
+    let request = read(&body, &RequestLimits::default()).await.unwrap();
     assert_eq!((request.model.as_str(), request.bytes()), ("m", body.len() as u64));
     let expected = body.replace("\r\n\r\nm\r\n", "\r\n\r\nwhisper-1\r\n");
     for _ in 0..2 {
@@ -81,7 +81,7 @@ async fn a_large_upload_passes_once_wherever_the_model_stands() {
     for body in
         [format!("{MODEL}{file}--b--\r\n"), format!("{file}{MODEL}--b--\r\n"), format!("{file}{MODEL}{file}--b--\r\n")]
     {
-        let request = read(&body, &Limits::default()).await.unwrap();
+        let request = read(&body, &RequestLimits::default()).await.unwrap();
         assert_eq!(request.model, "m");
         let before = request.bytes();
         assert!(before <= body.len() as u64);
@@ -95,7 +95,7 @@ async fn a_large_upload_passes_once_wherever_the_model_stands() {
 #[tokio::test]
 async fn the_model_by_default_is_told_where_config_has_another() {
     let body = format!("{FILE}x\r\n--b--\r\n");
-    let request = read_as(&body, &Limits::default(), &headers(), Some("m")).await.unwrap();
+    let request = read_as(&body, &RequestLimits::default(), &headers(), Some("m")).await.unwrap();
     let (sent, _) = written(&request).await;
     let told = MODEL.replace("\r\nm\r\n", "\r\nwhisper-1\r\n");
     assert_eq!(String::from_utf8(sent).unwrap(), format!("{told}{body}"));
@@ -103,7 +103,7 @@ async fn the_model_by_default_is_told_where_config_has_another() {
 
 #[tokio::test]
 async fn what_cannot_be_served_is_refused_with_its_reason() {
-    let limits = Limits { max_upload_bytes: 2 << 20, ..Limits::default() };
+    let limits = RequestLimits { max_upload_bytes: 2 << 20, ..RequestLimits::default() };
     let code = async |body: &str, headers: HeaderMap| read_as(body, &limits, &headers, None).await.unwrap_err().code();
     assert_eq!(code(&format!("{FILE}x\r\n--b--\r\n"), headers()).await, "invalid_request");
     assert_eq!(code(&format!("{MODEL}{FILE}x"), headers()).await, "invalid_request");

@@ -17,7 +17,7 @@ use super::google::{granted, key_file};
 use super::{Fake, Say, Seen, say};
 use crate::control::state::ConfigState;
 use crate::ingress::{Gateway, router};
-use crate::limits::Limits;
+use crate::limits::RequestLimits;
 use crate::node::Node;
 use crate::route::fixtures::{group, key, snapshot};
 use crate::route::table::RouteTable;
@@ -37,7 +37,7 @@ pub(super) fn serving(fake: Fake, group: Group) -> Bench {
     let (sink, records) = UsageSink::channel(100, Counter::default());
     let (sender, key_states) = mpsc::channel(10);
     let node = Arc::new(Node::new("n"));
-    let gateway = Gateway::new(config, sink, node, Limits::default(), sender, &Metrics::new()).unwrap();
+    let gateway = Gateway::new(config, sink, node, RequestLimits::default(), sender, &Metrics::new()).unwrap();
     Bench { fake, router: router(gateway), records, key_states }
 }
 

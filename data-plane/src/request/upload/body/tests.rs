@@ -12,7 +12,7 @@ use proptest::sample::Index;
 
 use super::super::scanner::Scanner;
 use super::{Held, Incoming, Progress, Uploading};
-use crate::limits::Limits;
+use crate::limits::RequestLimits;
 
 async fn held(portions: &[&[u8]], bound: usize) -> Held {
     let mut held = Held::new(bound, std::env::temp_dir());
@@ -23,7 +23,7 @@ async fn held(portions: &[&[u8]], bound: usize) -> Held {
     held
 }
 
-fn incoming(portions: Vec<Result<Bytes, std::io::Error>>, limits: &Limits) -> (Incoming, Arc<Progress>) {
+fn incoming(portions: Vec<Result<Bytes, std::io::Error>>, limits: &RequestLimits) -> (Incoming, Arc<Progress>) {
     let progress = Arc::new(Progress::default());
     let body = Body::from_stream(stream::iter(portions));
     (Incoming::new(body, Scanner::new("b"), limits, Arc::clone(&progress)), progress)
@@ -57,7 +57,7 @@ async fn what_is_held_is_sent_with_the_name_replaced() {
 
 #[tokio::test]
 async fn the_rest_follows_what_is_held() {
-    let limits = Limits::default();
+    let limits = RequestLimits::default();
     let (mut incoming, progress) = incoming(vec![Ok("--b".into()), Ok("--".into()), Ok(" end".into())], &limits);
     let first = incoming.next().await.unwrap().unwrap();
     let held = held(&[&first], 1).await;
@@ -71,10 +71,10 @@ async fn the_rest_follows_what_is_held() {
 #[tokio::test]
 async fn an_upload_that_breaks_off_says_why() {
     let broken = || Err(std::io::Error::other("gone"));
-    let small = Limits { max_upload_bytes: 6, ..Limits::default() };
+    let small = RequestLimits { max_upload_bytes: 6, ..RequestLimits::default() };
     let cases = [
-        (vec![Ok("--b".into()), broken()], Limits::default(), "body_unreadable"),
-        (vec![Ok("--b".into())], Limits::default(), "invalid_request"),
+        (vec![Ok("--b".into()), broken()], RequestLimits::default(), "body_unreadable"),
+        (vec![Ok("--b".into())], RequestLimits::default(), "invalid_request"),
         (vec![Ok("--b".into()), Ok("12345".into())], small, "request_too_large"),
     ];
     for (portions, limits, code) in cases {
@@ -89,7 +89,7 @@ async fn an_upload_that_breaks_off_says_why() {
 #[tokio::test]
 async fn a_client_that_pauses_is_not_waited_for() {
     let body = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
-    let limits = Limits { body_timeout: Duration::from_millis(5), ..Limits::default() };
+    let limits = RequestLimits { body_timeout: Duration::from_millis(5), ..RequestLimits::default() };
     let mut incoming = Incoming::new(body, Scanner::new("b"), &limits, Arc::default());
     assert_eq!(incoming.next().await.unwrap_err().code(), "request_timeout");
 }

@@ -25,7 +25,7 @@ use tower::ServiceExt as _;
 
 use crate::control::state::ConfigState;
 use crate::ingress::{Gateway, router};
-use crate::limits::Limits;
+use crate::limits::RequestLimits;
 use crate::node::Node;
 use crate::route::fixtures::{group, key, snapshot};
 use crate::route::table::RouteTable;
@@ -40,11 +40,11 @@ struct Bench {
 }
 
 /// Groups of those names and vendors, in that order of priority.
-async fn bench(groups: &[(&str, &str)], change: impl Fn(&mut Group, &mut ProxyKey, &mut Limits)) -> Bench {
+async fn bench(groups: &[(&str, &str)], change: impl Fn(&mut Group, &mut ProxyKey, &mut RequestLimits)) -> Bench {
     let mut providers = Vec::new();
     let mut configured = Vec::new();
     let mut key = key("k", "sk-client");
-    let mut limits = Limits::default();
+    let mut limits = RequestLimits::default();
     for (at, (name, vendor)) in groups.iter().enumerate() {
         let provider = FakeProvider::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let mut group = group(name, &["m", "dall-e-2", "omni-moderation-latest"]);

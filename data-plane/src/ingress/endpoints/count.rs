@@ -7,27 +7,28 @@ use bytes::Bytes;
 use serde_json::json;
 use translation::protocol::{Format, openai_error};
 
-use super::serve::{Asking, Reply};
+use super::reply::Reply;
 use crate::answer::Failure;
 use crate::error::GatewayError;
+use crate::ingress::admit::Admitted;
 use crate::request::json::{Asked, JsonRequest};
 use crate::route::plan::Plan;
 use crate::usage::estimate::request::tokens_of_request;
 use crate::usage::meter::Meter;
 
 pub(super) async fn ask(
-    asking: &Asking<'_>,
+    admitted: &Admitted<'_>,
     asked: Asked<'static>,
     body: Body,
     meter: &mut Meter,
 ) -> Result<Reply, Failure> {
-    let body = asking.body(body, meter).await?;
+    let body = admitted.body(body, meter).await?;
     let request = JsonRequest::read(asked, &body)?;
     meter.model = Some(request.model.to_string());
-    let plan = Plan::serving(asking.table, asking.principal, &request.model)?;
-    match asking.walk(plan, &request, meter).await {
-        Ok(answer) => Ok(Reply::bytes(answer)),
-        Err(failure) if counts_nothing(&failure) => Ok(Reply::Own(estimate(asking.format, body).await?)),
+    let plan = Plan::serving(admitted.table, admitted.client, &request.model)?;
+    match admitted.walk(plan, &request, meter).await {
+        Ok(answer) => Ok(Reply::bytes(answer, None)),
+        Err(failure) if counts_nothing(&failure) => Ok(Reply::Own(estimate(admitted.format, body).await?)),
         Err(failure) => Err(failure),
     }
 }

@@ -7,9 +7,10 @@ use translation::protocol::Format;
 use translation::protocol::embeddings::{Embedded, Shape, gemini, openai};
 
 use super::count::counted;
-use super::serve::{Asking, Reply};
+use super::reply::Reply;
 use crate::answer::{Answer, Failure};
 use crate::error::GatewayError;
+use crate::ingress::admit::Admitted;
 use crate::request::embeddings::EmbeddingsRequest;
 use crate::request::json::Asked;
 use crate::respond::unary;
@@ -17,19 +18,19 @@ use crate::route::plan::{Candidate, Plan};
 use crate::usage::meter::Meter;
 
 pub(super) async fn ask(
-    asking: &Asking<'_>,
+    admitted: &Admitted<'_>,
     asked: Asked<'static>,
     body: Body,
     meter: &mut Meter,
 ) -> Result<Reply, Failure> {
-    let body = asking.body(body, meter).await?;
+    let body = admitted.body(body, meter).await?;
     let mut request = EmbeddingsRequest::read(asked, &body)?;
     meter.model = Some(request.json.model.to_string());
-    let plan = Plan::serving(asking.table, asking.principal, &request.json.model)?;
+    let plan = Plan::serving(admitted.table, admitted.client, &request.json.model)?;
     let candidates = plan.candidates.clone();
-    let mut answer = asking.walk(plan, &request, meter).await?;
-    if answer.format == asking.format {
-        return Ok(Reply::bytes(answer));
+    let mut answer = admitted.walk(plan, &request, meter).await?;
+    if answer.format == admitted.format {
+        return Ok(Reply::bytes(answer, None));
     }
     let texts = request.neutral()?.texts.len();
     let group = answer.candidate.group.group.id.clone();
@@ -37,7 +38,7 @@ pub(super) async fn ask(
     loop {
         let expected = if answer.format == Format::GeminiGenerate { gemini::BATCH } else { texts };
         let expected = expected.min(texts - embedded.vectors.len());
-        let further = read(asking, answer).await?;
+        let further = read(admitted, answer).await?;
         if further.vectors.len() != expected {
             return Err(GatewayError::Unusable("it holds another number of embeddings than were asked for").into());
         }
@@ -50,7 +51,7 @@ pub(super) async fn ask(
         request.from(embedded.vectors.len());
         let same = |candidate: &&Candidate| candidate.group.group.id == group;
         let plan = Plan { candidates: candidates.iter().filter(same).cloned().collect(), skipped: Vec::new() };
-        answer = asking.walk(plan, &request, meter).await?;
+        answer = admitted.walk(plan, &request, meter).await?;
     }
     let neutral = request.neutral()?;
     let body = match neutral.shape {
@@ -64,9 +65,9 @@ pub(super) async fn ask(
     Ok(Reply::Own(body.into()))
 }
 
-async fn read(asking: &Asking<'_>, answer: Answer) -> Result<Embedded, GatewayError> {
+async fn read(admitted: &Admitted<'_>, answer: Answer) -> Result<Embedded, GatewayError> {
     let format = answer.format;
-    let patience = asking.patience(&answer);
+    let patience = admitted.patience(&answer);
     let body = unary::take(answer, patience).await?;
     let embedded =
         if format == Format::GeminiGenerate { gemini::decode_response(&body) } else { openai::decode_response(&body) };

@@ -13,7 +13,8 @@ mod count;
 mod embeddings;
 mod json;
 mod objects;
-mod serve;
+mod reply;
+pub(super) mod serve;
 mod upload;
 
 use std::sync::Arc;
@@ -24,13 +25,14 @@ use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 use translation::protocol::Format;
 
-use super::{Gateway, only_get, only_post, refuse, wrong_method};
-use crate::error::GatewayError;
+use super::gateway::Gateway;
+use super::query::without_key;
+use super::sticky;
+use super::unserved::{no_route, only_get, only_post, wrong_method};
 use crate::metrics::Api;
 use crate::request::json::Asked;
 use crate::request::upload::Destination;
-
-pub(super) use serve::{Wanted, serve};
+use serve::{Wanted, serve};
 
 /// What OpenAI moderates with where the request names no model (API reference, "Create moderation").
 const MODERATION: &str = "omni-moderation-latest";
@@ -87,13 +89,6 @@ fn asked(format: Format, path: &'static str, request: &Request, default_model: O
     Asked { format, path: path.into(), query: without_key(request.uri().query()), model: None, default_model }
 }
 
-/// The query without `key`, which may be the client's credential (<https://ai.google.dev/gemini-api/docs/api-key>).
-pub(super) fn without_key(query: Option<&str>) -> Option<String> {
-    let is_key = |pair: &&str| form_urlencoded::parse(pair.as_bytes()).any(|(name, _)| name == "key");
-    let left: Vec<&str> = query?.split('&').filter(|pair| !is_key(pair)).collect();
-    Some(left.join("&")).filter(|query| !query.is_empty())
-}
-
 async fn openai_embeddings(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     let wanted = Wanted::Embeddings(asked(Format::OpenAiChat, "/embeddings", &request, None));
     serve(&gateway, request, Api::Embeddings, Format::OpenAiChat, wanted).await
@@ -140,9 +135,9 @@ async fn response(State(gateway): State<Arc<Gateway>>, Path(rest): Path<String>,
         }
         (&http::Method::POST, _) if !rest.contains('/') => {
             let path = request.uri().path().strip_prefix("/v1").unwrap_or_default().to_owned();
-            if !super::sticky::is_id(rest.as_str()) {
-                let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
-                return refuse(&gateway, request, format, &GatewayError::UnknownRoute { method, path }).await;
+            if !sticky::is_id(rest.as_str()) {
+                let (parts, body) = request.into_parts();
+                return no_route(&gateway, &parts, body, format).await;
             }
             let query = without_key(request.uri().query());
             Wanted::Json(Asked { format, path: path.into(), query, model: None, default_model: None })

@@ -2,8 +2,9 @@
 
 use axum::body::Body;
 
-use super::serve::{Asking, Reply};
+use super::reply::Reply;
 use crate::answer::Failure;
+use crate::ingress::admit::Admitted;
 use crate::request::object::ObjectRequest;
 use crate::request::upload::{Destination, UploadRequest};
 use crate::respond::learn::Learn;
@@ -11,7 +12,7 @@ use crate::route::plan::Plan;
 use crate::usage::meter::Meter;
 
 pub(super) async fn ask(
-    asking: &Asking<'_>,
+    admitted: &Admitted<'_>,
     destination: Destination,
     body: Body,
     meter: &mut Meter,
@@ -20,22 +21,22 @@ pub(super) async fn ask(
     let without_model = if destination.has_model {
         None
     } else {
-        let object = ObjectRequest::get(asking.format, destination.path.to_owned());
+        let object = ObjectRequest::get(admitted.format, destination.path.to_owned());
         let served = |endpoint: &_| object.is_served(endpoint);
-        Some(Plan::across(asking.table, asking.principal, asking.pinned(), served)?)
+        Some(Plan::across(admitted.table, admitted.client, admitted.pinned(), served)?)
     };
-    let request = UploadRequest::read(destination, &asking.parts.headers, body, &asking.gateway.limits).await?;
+    let request = UploadRequest::read(destination, &admitted.parts.headers, body, &admitted.gateway.limits).await?;
     meter.request_bytes = request.bytes();
     let plan = if let Some(plan) = without_model {
         plan
     } else {
         meter.model = Some(request.model.clone());
-        Plan::serving(asking.table, asking.principal, &request.model)?
+        Plan::serving(admitted.table, admitted.client, &request.model)?
     };
     let kept = request.model.is_empty();
-    let answer = asking.walk(plan, &request, meter).await;
+    let answer = admitted.walk(plan, &request, meter).await;
     meter.request_bytes = request.bytes();
     let answer = answer?;
-    let learn = kept.then(|| Learn::new(&asking.gateway.owners, &answer.candidate));
-    Ok(Reply::Provider { answer: Box::new(answer), learn, events: false, hide_usage: false })
+    let learn = kept.then(|| Learn::new(&admitted.gateway.owners, &answer.candidate));
+    Ok(Reply::bytes(answer, learn))
 }

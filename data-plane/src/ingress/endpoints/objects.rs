@@ -8,11 +8,11 @@ use translation::ir::TranslateError;
 use translation::object::Object;
 use translation::protocol::Format;
 
-use super::super::sticky;
-use super::serve::{Asking, Reply};
-use super::without_key;
+use super::reply::Reply;
 use crate::answer::{Answer, Failure};
 use crate::error::GatewayError;
+use crate::ingress::admit::Admitted;
+use crate::ingress::{query, sticky};
 use crate::request::chat::read_error;
 use crate::request::object::ObjectRequest;
 use crate::respond::learn::Learn;
@@ -21,25 +21,25 @@ use crate::route::plan::{Candidate, Plan};
 use crate::usage::meter::Meter;
 
 /// A list: that of the first group in the order of the plan, or of the one that the client names.
-pub(super) async fn list(asking: &Asking<'_>, meter: &mut Meter) -> Result<Reply, Failure> {
-    let request = request(asking, Bytes::new())?;
-    let mut plan = across(asking, asking.pinned(), &request)?;
+pub(super) async fn list(admitted: &Admitted<'_>, meter: &mut Meter) -> Result<Reply, Failure> {
+    let request = request(admitted, Bytes::new())?;
+    let mut plan = across(admitted, admitted.pinned(), &request)?;
     let first = plan.candidates.first().map(Owner::of);
     if let Some(first) = first {
         // Another group has another list.
         first.narrow(&mut plan.candidates);
     }
-    let answer = asking.walk(plan, &request, meter).await?;
-    Ok(learning(asking, answer))
+    let answer = admitted.walk(plan, &request, meter).await?;
+    Ok(learning(admitted, answer))
 }
 
 /// A batch, made where its file is.
-pub(super) async fn new_batch(asking: &Asking<'_>, body: Body, meter: &mut Meter) -> Result<Reply, Failure> {
+pub(super) async fn new_batch(admitted: &Admitted<'_>, body: Body, meter: &mut Meter) -> Result<Reply, Failure> {
     // The models of a batch stand in its file, which the gateway does not read.
-    if !asking.principal.key.allowed_models.is_empty() {
+    if !admitted.client.key.allowed_models.is_empty() {
         return Err(GatewayError::Forbidden("it is limited to some models, and a batch may ask for any").into());
     }
-    let body = asking.body(body, meter).await?;
+    let body = admitted.body(body, meter).await?;
     let object = Object::read(&body).map_err(read_error)?;
     let file = object.string("input_file_id").map_err(GatewayError::field)?.ok_or_else(|| {
         let problem = "the field 'input_file_id' is missing: it names the file that holds the requests";
@@ -49,45 +49,45 @@ pub(super) async fn new_batch(asking: &Asking<'_>, body: Body, meter: &mut Meter
         let problem = "the field 'input_file_id' is no id of a file";
         return Err(GatewayError::field(TranslateError::invalid("input_file_id", problem)).into());
     }
-    let request = request(asking, body.clone())?;
+    let request = request(admitted, body.clone())?;
     let question = ObjectRequest::get(Format::OpenAiChat, format!("/files/{file}"));
-    let plan = owners_plan(asking, &file, question, &request, meter).await?;
-    let answer = asking.walk(plan, &request, meter).await?;
-    Ok(learning(asking, answer))
+    let plan = owners_plan(admitted, &file, question, &request, meter).await?;
+    let answer = admitted.walk(plan, &request, meter).await?;
+    Ok(learning(admitted, answer))
 }
 
 /// What is kept under the id in the path.
-pub(super) async fn ask(asking: &Asking<'_>, body: Body, meter: &mut Meter) -> Result<Reply, Failure> {
-    let body = asking.body(body, meter).await?;
-    let request = request(asking, body)?;
+pub(super) async fn ask(admitted: &Admitted<'_>, body: Body, meter: &mut Meter) -> Result<Reply, Failure> {
+    let body = admitted.body(body, meter).await?;
+    let request = request(admitted, body)?;
     let mut segments = request.path.split('/').skip(1);
     let (collection, id) = (segments.next().unwrap_or_default(), segments.next().unwrap_or_default());
-    if let Some(own) = kept_here(asking, &request, collection, id) {
+    if let Some(own) = kept_here(admitted, &request, collection, id) {
         return Ok(Reply::Own(own?.into()));
     }
     let (object, id) = (format!("/{collection}/{id}"), id.to_owned());
-    let unknown = request.method == Method::GET && asking.gateway.owners.of(&id).is_none();
-    let candidates = if unknown { distinct(across(asking, asking.pinned(), &request)?.candidates) } else { Vec::new() };
+    let unknown = request.method == Method::GET && admitted.gateway.owners.of(&id).is_none();
+    let candidates =
+        if unknown { distinct(across(admitted, admitted.pinned(), &request)?.candidates) } else { Vec::new() };
     if candidates.len() > 1 {
         // Who does not have it says so, and has done nothing.
-        let (gateway, client, deadline) = (asking.gateway, &asking.client, asking.deadline);
-        let (candidate, answer) = sticky::find(gateway, candidates, &request, client, meter, deadline).await?;
-        gateway.owners.learn(&id, Owner::of(&candidate));
-        return Ok(learning(asking, answer));
+        let (candidate, answer) = sticky::find(admitted, candidates, &request, meter).await?;
+        admitted.gateway.owners.learn(&id, Owner::of(&candidate));
+        return Ok(learning(admitted, answer));
     }
     let question = ObjectRequest::get(request.format, object);
-    let plan = owners_plan(asking, &id, question, &request, meter).await?;
-    let answer = asking.walk(plan, &request, meter).await?;
+    let plan = owners_plan(admitted, &id, question, &request, meter).await?;
+    let answer = admitted.walk(plan, &request, meter).await?;
     if request.method == Method::DELETE {
-        asking.gateway.owners.forget(&id);
+        admitted.gateway.owners.forget(&id);
         return Ok(reply(answer, None));
     }
-    Ok(learning(asking, answer))
+    Ok(learning(admitted, answer))
 }
 
 /// What this node itself keeps of the response `id`: one that a provider of another API gave.
 fn kept_here(
-    asking: &Asking<'_>,
+    admitted: &Admitted<'_>,
     request: &ObjectRequest,
     collection: &str,
     id: &str,
@@ -95,7 +95,7 @@ fn kept_here(
     if collection != "responses" {
         return None;
     }
-    let kept = asking.gateway.conversations.of(&asking.principal.key.id);
+    let kept = admitted.gateway.conversations.of(&admitted.client.key.id);
     let rest = request.path.strip_prefix("/responses/")?.strip_prefix(id)?;
     match (&request.method, rest) {
         (&Method::GET, "") => kept.response(id).map(Ok),
@@ -115,34 +115,33 @@ fn kept_here(
 /// The plan of `request` over the account that has the object `id`. Where this node does not remember which one that
 /// is, they are asked by `question`.
 async fn owners_plan(
-    asking: &Asking<'_>,
+    admitted: &Admitted<'_>,
     id: &str,
     question: ObjectRequest,
     request: &ObjectRequest,
     meter: &mut Meter,
 ) -> Result<Plan, Failure> {
-    let owner = match (asking.pinned(), asking.gateway.owners.of(id)) {
+    let owner = match (admitted.pinned(), admitted.gateway.owners.of(id)) {
         (None, Some(owner)) => owner,
         (pinned, _) => {
-            let plan = across(asking, pinned, request)?;
+            let plan = across(admitted, pinned, request)?;
             if let [only] = &*plan.candidates {
                 Owner::of(only)
             } else {
                 let candidates = distinct(plan.candidates);
-                let (gateway, client, deadline) = (asking.gateway, &asking.client, asking.deadline);
-                let owner = sticky::owner(gateway, candidates, question, client, meter, deadline).await?;
-                gateway.owners.learn(id, owner.clone());
+                let owner = sticky::owner(admitted, candidates, question, meter).await?;
+                admitted.gateway.owners.learn(id, owner.clone());
                 owner
             }
         }
     };
-    let mut plan = across(asking, Some(&owner.group), request)?;
+    let mut plan = across(admitted, Some(&owner.group), request)?;
     owner.narrow(&mut plan.candidates);
     Ok(plan)
 }
 
-fn across(asking: &Asking<'_>, pinned: Option<&str>, request: &ObjectRequest) -> Result<Plan, GatewayError> {
-    Plan::across(asking.table, asking.principal, pinned, |endpoint| request.is_served(endpoint))
+fn across(admitted: &Admitted<'_>, pinned: Option<&str>, request: &ObjectRequest) -> Result<Plan, GatewayError> {
+    Plan::across(admitted.table, admitted.client, pinned, |endpoint| request.is_served(endpoint))
 }
 
 /// Each account once, as far as that can be told: an upstream key may be in several groups.
@@ -163,8 +162,8 @@ fn distinct(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
 }
 
 /// The client's request, as it goes on. A path that could lead elsewhere than it says is not served.
-fn request(asking: &Asking<'_>, body: Bytes) -> Result<ObjectRequest, GatewayError> {
-    let parts = asking.parts;
+fn request(admitted: &Admitted<'_>, body: Bytes) -> Result<ObjectRequest, GatewayError> {
+    let parts = admitted.parts;
     let path = parts.uri.path().strip_prefix("/v1").unwrap_or_default();
     if !path.split('/').skip(1).all(sticky::is_id) {
         let (method, path) = (parts.method.to_string(), parts.uri.path().to_owned());
@@ -172,12 +171,12 @@ fn request(asking: &Asking<'_>, body: Bytes) -> Result<ObjectRequest, GatewayErr
     }
     // A client that asks for the head of an answer alone gets it without the gateway's doing.
     let method = if parts.method == Method::HEAD { Method::GET } else { parts.method.clone() };
-    let query = without_key(parts.uri.query());
-    Ok(ObjectRequest { format: asking.format, method, path: path.to_owned(), query, body })
+    let query = query::without_key(parts.uri.query());
+    Ok(ObjectRequest { format: admitted.format, method, path: path.to_owned(), query, body })
 }
 
-fn learning(asking: &Asking<'_>, answer: Answer) -> Reply {
-    let learn = Learn::new(&asking.gateway.owners, &answer.candidate);
+fn learning(admitted: &Admitted<'_>, answer: Answer) -> Reply {
+    let learn = Learn::new(&admitted.gateway.owners, &answer.candidate);
     reply(answer, Some(learn))
 }
 

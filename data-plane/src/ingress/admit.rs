@@ -1,0 +1,187 @@
+//! The front of every API: takes a request in, finds out whose it is, and under which config it is served.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use http::{HeaderValue, request};
+use tokio::time::Instant;
+use translation::protocol::Format;
+
+use super::gateway::Gateway;
+use crate::answer::{Answer, Failure};
+use crate::attempt::ClientHeaders;
+use crate::auth;
+use crate::body::collect::Patience;
+use crate::body::receive;
+use crate::error::GatewayError;
+use crate::metrics::Api;
+use crate::request::Outbound;
+use crate::respond::own;
+use crate::route::plan::Plan;
+use crate::route::table::{Client, RouteTable};
+use crate::usage::meter::Meter;
+
+/// A request that has passed this many gateways like this one goes in a circle.
+const MOST_HOPS: u64 = 2;
+
+/// Names the group that a request without a model goes to.
+const GROUP: &str = "x-orchestration-group";
+
+/// A request that has come in. Whose it is is not known yet.
+pub(super) struct Arrival<'g> {
+    gateway: &'g Gateway,
+    parts: request::Parts,
+    format: Format,
+    /// The config under which it is served; none where none has reached this node.
+    table: Option<Arc<RouteTable>>,
+    deadline: Instant,
+    /// What the answer is named by.
+    id: HeaderValue,
+}
+
+/// A request of a client that is known.
+pub(super) struct Admitted<'r> {
+    pub(super) gateway: &'r Gateway,
+    pub(super) parts: &'r request::Parts,
+    /// The format of the client's API.
+    pub(super) format: Format,
+    pub(super) table: &'r RouteTable,
+    pub(super) client: &'r Client,
+    /// What of its headers goes upstream.
+    pub(super) headers: ClientHeaders<'r>,
+    /// Until then the answer has to begin, all attempts together.
+    pub(super) deadline: Instant,
+}
+
+impl<'g> Arrival<'g> {
+    /// Takes in a request of a client of `format`, and begins to meter it.
+    pub(super) fn new(gateway: &'g Gateway, parts: request::Parts, api: Api, format: Format) -> (Self, Meter) {
+        let meter = Meter::start(&gateway.recorder, api, &parts);
+        let deadline = Instant::from_std(meter.started() + gateway.limits.request_timeout);
+        let id = own::id_header(meter.request_id());
+        (Self { gateway, parts, format, table: gateway.config.table(), deadline, id }, meter)
+    }
+
+    /// Finds out whose the request is. What is learnt on the way is noted in `meter`.
+    ///
+    /// # Errors
+    /// [`GatewayError`]: this node has no config yet, or the request carries no key that opens anything.
+    pub(super) fn admit(&self, meter: &mut Meter) -> Result<Admitted<'_>, GatewayError> {
+        let table = self.table.as_deref().ok_or(GatewayError::NotReady)?;
+        meter.snapshot_version = table.snapshot.version;
+        let client = auth::client(table, &self.parts, self.format)?;
+        meter.proxy_key = Some(Arc::clone(&client.key));
+        Ok(Admitted {
+            gateway: self.gateway,
+            parts: &self.parts,
+            format: self.format,
+            table,
+            client,
+            headers: ClientHeaders::new(&self.parts, self.format),
+            deadline: self.deadline,
+        })
+    }
+
+    /// The same for a request whose body is to be read. The body of a request that is refused is read and thrown away.
+    ///
+    /// # Errors
+    /// As [`Self::admit`].
+    pub(super) async fn admit_with(&self, body: Body, meter: &mut Meter) -> Result<(Admitted<'_>, Body), GatewayError> {
+        receive::or_discard(self.admit(meter), body).await
+    }
+
+    /// How long `answer` may take.
+    pub(super) fn patience(&self, answer: &Answer) -> Patience {
+        patience(self.gateway, self.deadline, answer)
+    }
+
+    /// `response` with the id of the request where its client looks for it.
+    pub(super) fn identify(&self, response: Response) -> Response {
+        own::identified_to(self.format, response, &self.id)
+    }
+}
+
+impl Admitted<'_> {
+    /// Notes the trace that the request belongs to, and refuses it where it has come back to a gateway like this one.
+    ///
+    /// # Errors
+    /// [`GatewayError::Loop`].
+    pub(super) fn trace(&self, meter: &mut Meter) -> Result<(), GatewayError> {
+        if let Some(trace_id) = self.headers.trace_id() {
+            meter.trace(trace_id);
+        }
+        if self.headers.hops() >= MOST_HOPS { Err(GatewayError::Loop) } else { Ok(()) }
+    }
+
+    /// Reads a body that is to be held.
+    ///
+    /// # Errors
+    /// As [`receive::read`].
+    pub(super) async fn read(&self, body: Body) -> Result<Bytes, GatewayError> {
+        receive::read(&self.parts.headers, body, &self.gateway.limits).await
+    }
+
+    /// Reads a body that is to be held, and notes what is asked for in `meter`.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(super) async fn body(&self, body: Body, meter: &mut Meter) -> Result<Bytes, GatewayError> {
+        let body = self.read(body).await?;
+        meter.asked(&body);
+        Ok(body)
+    }
+
+    /// The group that the client names for a request without a model.
+    pub(super) fn pinned(&self) -> Option<&str> {
+        self.parts.headers.get(GROUP)?.to_str().ok().map(str::trim).filter(|name| !name.is_empty())
+    }
+
+    /// Sends `request` to the candidates of `plan` until one answers.
+    ///
+    /// # Errors
+    /// As [`crate::attempt::Attempts::walk`].
+    pub(super) async fn walk(&self, plan: Plan, request: &dyn Outbound, meter: &mut Meter) -> Result<Answer, Failure> {
+        self.gateway.attempts.walk(plan, request, &self.headers, meter, self.deadline).await
+    }
+
+    /// The same, `until` then at the latest.
+    ///
+    /// # Errors
+    /// As [`Self::walk`].
+    pub(super) async fn walk_until(
+        &self,
+        until: Instant,
+        plan: Plan,
+        request: &dyn Outbound,
+        meter: &mut Meter,
+    ) -> Result<Answer, Failure> {
+        self.gateway.attempts.walk(plan, request, &self.headers, meter, self.deadline.min(until)).await
+    }
+
+    /// How long `answer` may take.
+    pub(super) fn patience(&self, answer: &Answer) -> Patience {
+        patience(self.gateway, self.deadline, answer)
+    }
+}
+
+fn patience(gateway: &Gateway, deadline: Instant, answer: &Answer) -> Patience {
+    let first = deadline.min(Instant::now() + answer.candidate.group.group.timeout);
+    Patience { first, pause: gateway.limits.stream_idle_timeout, whole: deadline }
+}
+
+/// Waits for what `asked` gives, unless the gateway is `closing` before.
+///
+/// # Errors
+/// [`GatewayError::Draining`], and those of `asked`.
+pub(super) async fn unless_closing<T>(
+    closing: impl Future<Output = ()>,
+    asked: Pin<&mut impl Future<Output = Result<T, Failure>>>,
+) -> Result<T, Failure> {
+    tokio::select! {
+        asked = asked => asked,
+        () = closing => Err(GatewayError::Draining.into()),
+    }
+}

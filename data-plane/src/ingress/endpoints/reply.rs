@@ -1,0 +1,31 @@
+//! What a client of an endpoint beside chat gets.
+
+use bytes::Bytes;
+
+use crate::answer::Answer;
+use crate::respond::learn::Learn;
+
+/// What a client of an endpoint beside chat gets.
+#[derive(Debug)]
+pub(super) enum Reply {
+    /// A provider's answer.
+    Provider {
+        /// The answer.
+        answer: Box<Answer>,
+        /// Takes note of the ids in the answer that further requests will name.
+        learn: Option<Learn>,
+        /// Whether a stream is read event by event. Otherwise its bytes pass as they come.
+        events: bool,
+        /// Whether the event that reports usage and nothing else is left out.
+        hide_usage: bool,
+    },
+    /// JSON that the gateway has written.
+    Own(Bytes),
+}
+
+impl Reply {
+    /// A provider's answer, whatever it is.
+    pub(super) fn bytes(answer: Answer, learn: Option<Learn>) -> Self {
+        Self::Provider { answer: Box::new(answer), learn, events: false, hide_usage: false }
+    }
+}

@@ -1,0 +1,47 @@
+//! Answers that the gateway writes itself, and what names every answer.
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, StatusCode};
+use translation::protocol::Format;
+
+use crate::usage::meter::Meter;
+
+/// Answers with the JSON `body`, which no provider has given.
+pub fn answered(body: Bytes, mut meter: Meter) -> Response {
+    meter.first_byte();
+    meter.answering(StatusCode::OK);
+    meter.response_bytes = body.len() as u64;
+    meter.succeeded();
+    json_response(StatusCode::OK, body)
+}
+
+/// An answer with a JSON body.
+pub(super) fn json_response(status: StatusCode, body: Bytes) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// The value of the header that names a request by its `id`.
+pub fn id_header(id: &str) -> HeaderValue {
+    HeaderValue::from_str(id).unwrap_or_else(|_| HeaderValue::from_static("-"))
+}
+
+/// `response` with the id where a client of `format` looks for it: Anthropic's packages read `request-id` (Claude API
+/// documentation, "Errors").
+pub fn identified_to(format: Format, mut response: Response, id: &HeaderValue) -> Response {
+    if format == Format::AnthropicMessages {
+        response.headers_mut().insert("request-id", id.clone());
+    }
+    identified(response, id)
+}
+
+/// `response` with its `x-request-id`.
+pub fn identified(mut response: Response, id: &HeaderValue) -> Response {
+    response.headers_mut().insert("x-request-id", id.clone());
+    response
+}
