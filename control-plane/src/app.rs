@@ -15,7 +15,7 @@ use tonic::service::Routes;
 use crate::auth::passwords::Passwords;
 use crate::auth::throttle::Throttle;
 use crate::auth::{InitialAdmin, Sessions, check_settings, first_admin};
-use crate::config::{Settings, database_place};
+use crate::config::{ControlPlaneSettings, database_place};
 use crate::grpc::registry::NodeRegistry;
 use crate::ledger::Ledger;
 use crate::secrets::{GivenSecrets, Secrets};
@@ -63,7 +63,7 @@ impl ControlPlane {
     /// When a setting makes no sense or holds a well-known secret, the database cannot be opened or migrated, or the
     /// data was sealed under another master key.
     pub async fn start(
-        settings: Settings,
+        settings: ControlPlaneSettings,
         metrics: &Metrics,
         readiness: &Readiness,
         tasks: &Tasks,

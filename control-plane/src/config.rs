@@ -1,15 +1,11 @@
 //! Settings of the control plane: sections of `appsettings.json`, variables and flags.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
-use shared::config::{ConfigError, Loaded, Loader};
+use shared::config::{ConfigError, Loaded, Loader, LogSettings, MetricsSettings, Ports, ServerSettings, SettingError};
 use shared::secret::Secret;
-use shared::serve::Limits;
-use shared::telemetry::LogFormat;
-use thiserror::Error;
 
 mod database;
 
@@ -18,29 +14,13 @@ pub(crate) use database::place as database_place;
 /// Sections that belong to the data plane and may stand in the same file.
 pub const ELSEWHERE: &[&str] = &["Limits", "Media", "Usage", "Node"];
 
-/// Read when it exists and no other file is named.
-const DEFAULT_FILE: &str = "appsettings.json";
-
-/// A setting that makes no sense, by its key.
-#[derive(Debug, Error, PartialEq, Eq)]
-#[error("{key} {problem}")]
-pub struct SettingError {
-    /// `Section:Key`.
-    pub key: &'static str,
-    /// What is wrong. Holds no secret.
-    pub problem: String,
-}
-
-impl SettingError {
-    pub(crate) fn new(key: &'static str, problem: impl Into<String>) -> Self {
-        Self { key, problem: problem.into() }
-    }
-}
+/// Where a control plane listens when no setting says otherwise.
+pub const PORTS: Ports = Ports { http: 5000, metrics: 5002 };
 
 /// All settings of the control plane.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
-pub struct Settings {
+pub struct ControlPlaneSettings {
     /// The HTTP listener.
     pub server: ServerSettings,
     /// The listener for nodes.
@@ -59,39 +39,11 @@ pub struct Settings {
     pub log: LogSettings,
 }
 
-/// The HTTP listener.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
-pub struct ServerSettings {
-    /// `address:port`. Without it, `Host` and `Port`.
-    pub listen: Option<String>,
-    /// Address alone, as the .NET program of the same name has it.
-    pub host: String,
-    /// Port alone, likewise.
-    pub port: u16,
-    /// After SIGTERM: seconds in which connections are still accepted while the probe says not ready.
-    pub drain_delay_seconds: f64,
-    /// After that: seconds in which open requests may finish.
-    pub drain_deadline_seconds: f64,
-    /// Seconds for request headers to arrive, and for an idle connection.
-    pub header_timeout_seconds: f64,
-    /// Connections open at once.
-    pub max_connections: usize,
-}
-
 /// The listener for nodes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct GrpcSettings {
     /// `address:port`.
-    pub listen: String,
-}
-
-/// The listener for metrics.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
-pub struct MetricsSettings {
-    /// `address:port`; empty is off.
     pub listen: String,
 }
 
@@ -136,17 +88,7 @@ pub struct SecretSettings {
     pub node_token: Option<Secret>,
 }
 
-/// What is logged, and how.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
-pub struct LogSettings {
-    /// For people, or for programs.
-    pub format: LogFormat,
-    /// A level, or a list such as `info,control_plane=debug`.
-    pub filter: String,
-}
-
-impl Default for Settings {
+impl Default for ControlPlaneSettings {
     fn default() -> Self {
         Self {
             server: ServerSettings::default(),
@@ -161,41 +103,15 @@ impl Default for Settings {
     }
 }
 
-impl Default for ServerSettings {
-    fn default() -> Self {
-        Self {
-            listen: None,
-            host: "0.0.0.0".to_owned(),
-            port: 5000,
-            drain_delay_seconds: 1.0,
-            drain_deadline_seconds: 30.0,
-            header_timeout_seconds: 65.0,
-            max_connections: 50_000,
-        }
-    }
-}
-
 impl Default for GrpcSettings {
     fn default() -> Self {
         Self { listen: "0.0.0.0:5001".to_owned() }
     }
 }
 
-impl Default for MetricsSettings {
-    fn default() -> Self {
-        Self { listen: "127.0.0.1:5002".to_owned() }
-    }
-}
-
 impl Default for AuthSettings {
     fn default() -> Self {
         Self { username: "admin".to_owned(), password: None, jwt_secret: None, session_timeout: 86_400 }
-    }
-}
-
-impl Default for LogSettings {
-    fn default() -> Self {
-        Self { format: LogFormat::Text, filter: "info".to_owned() }
     }
 }
 
@@ -236,26 +152,23 @@ impl Flags {
     /// [`ConfigError`] for a file that cannot be read, an unknown key or a value of the wrong type.
     pub fn apply(
         &self,
-        mut loader: Loader,
+        loader: Loader,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Loader, ConfigError> {
-        let default = Path::new(DEFAULT_FILE);
-        if let Some(file) = self.config.as_deref().or_else(|| default.exists().then_some(default)) {
-            loader = loader.file(file)?;
-        }
-        loader
-            .environment(environment)?
-            .flag("Server:Listen", self.listen.as_ref())?
-            .flag("Grpc:Listen", self.grpc_listen.as_ref())?
-            .flag("Metrics:Listen", self.metrics_listen.as_ref())?
-            .flag("DataDirectory", self.data_dir.as_ref().map(|path| path.display()))?
-            .flag("Database:Url", self.database_url.as_ref())?
-            .flag("Log:Format", self.log_format.as_ref())?
-            .flag("Log:Filter", self.log_filter.as_ref())
+        let flags = [
+            ("Server:Listen", self.listen.clone()),
+            ("Grpc:Listen", self.grpc_listen.clone()),
+            ("Metrics:Listen", self.metrics_listen.clone()),
+            ("DataDirectory", self.data_dir.as_ref().map(|path| path.display().to_string())),
+            ("Database:Url", self.database_url.clone()),
+            ("Log:Format", self.log_format.clone()),
+            ("Log:Filter", self.log_filter.clone()),
+        ];
+        loader.sources(self.config.as_deref(), environment, flags)
     }
 }
 
-impl Settings {
+impl ControlPlaneSettings {
     /// Settings from the file, the environment and the flags, later over earlier.
     ///
     /// # Errors
@@ -274,49 +187,6 @@ impl Settings {
     pub fn database_url(&self) -> Result<Secret, SettingError> {
         database::url(&self.database, &self.data_directory)
     }
-}
-
-impl ServerSettings {
-    /// `address:port` to listen on.
-    pub fn address(&self) -> String {
-        match &self.listen {
-            Some(listen) => listen.clone(),
-            None if self.host.contains(':') && !self.host.starts_with('[') => format!("[{}]:{}", self.host, self.port),
-            None => format!("{}:{}", self.host, self.port),
-        }
-    }
-
-    /// Deadlines and bounds of the HTTP listener.
-    ///
-    /// # Errors
-    /// [`SettingError`] for a duration that is negative or too long.
-    pub fn limits(&self) -> Result<Limits, SettingError> {
-        Ok(Limits {
-            header_timeout: seconds("Server:HeaderTimeoutSeconds", self.header_timeout_seconds)?,
-            max_connections: self.max_connections.max(1),
-            drain_deadline: self.drain_deadline()?,
-        })
-    }
-
-    /// How long connections are still accepted after SIGTERM.
-    ///
-    /// # Errors
-    /// [`SettingError`] for a duration that is negative or too long.
-    pub fn drain_delay(&self) -> Result<Duration, SettingError> {
-        seconds("Server:DrainDelaySeconds", self.drain_delay_seconds)
-    }
-
-    /// How long open requests may take after that.
-    ///
-    /// # Errors
-    /// [`SettingError`] for a duration that is negative or too long.
-    pub fn drain_deadline(&self) -> Result<Duration, SettingError> {
-        seconds("Server:DrainDeadlineSeconds", self.drain_deadline_seconds)
-    }
-}
-
-fn seconds(key: &'static str, seconds: f64) -> Result<Duration, SettingError> {
-    Duration::try_from_secs_f64(seconds).map_err(|error| SettingError::new(key, format!("is {seconds}: {error}")))
 }
 
 #[cfg(test)]

@@ -26,4 +26,4 @@ pub mod store;
 pub mod web;
 
 pub use app::ControlPlane;
-pub use config::Settings;
+pub use config::ControlPlaneSettings;

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tonic::transport::Channel;
 use tracing::{info, warn};
 
-use crate::config::Settings;
+use crate::config::DataPlaneSettings;
 use crate::control::apply::{Applier, ControlMetrics};
 use crate::control::last_good::{self, LastGood};
 use crate::control::link::Link;
@@ -55,7 +55,7 @@ impl DataPlane {
     /// # Errors
     /// When a setting makes no sense, or the data directory cannot be used.
     pub async fn start(
-        settings: Settings,
+        settings: DataPlaneSettings,
         channel: Channel,
         metrics: &Metrics,
         readiness: &Readiness,

@@ -1,12 +1,11 @@
 //! Settings of a data plane.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
+use shared::config::{LogSettings, MetricsSettings, Ports, ServerSettings, seconds};
 use shared::secret::Secret;
-use shared::telemetry::LogFormat;
 
 use crate::limits::{MediaPolicy, RequestLimits};
 use crate::usage::spool::SpoolLimits;
@@ -14,10 +13,13 @@ use crate::usage::spool::SpoolLimits;
 /// Sections of a shared settings file that belong to the control plane.
 pub const ELSEWHERE: &[&str] = &["Auth", "Database", "Grpc", "Secrets"];
 
+/// Where a data plane listens when no setting says otherwise.
+pub const PORTS: Ports = Ports { http: 8080, metrics: 8081 };
+
 /// All settings, by section.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
-pub struct Settings {
+pub struct DataPlaneSettings {
     /// Where the spool, the last good config and the node's id are kept.
     pub data_directory: String,
     /// The listener.
@@ -36,34 +38,6 @@ pub struct Settings {
     pub usage: UsageSettings,
 }
 
-/// Section `Server`. Times are in seconds and may be fractions.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
-pub struct ServerSettings {
-    /// Address and port.
-    pub listen: String,
-    /// With `port`: taken where `listen` is not given.
-    pub host: String,
-    /// 0 where not given.
-    pub port: u16,
-    /// For request headers to arrive, and for an idle connection.
-    pub header_timeout_seconds: f64,
-    /// Connections open at once.
-    pub max_connections: usize,
-    /// After SIGTERM: how long connections are still accepted.
-    pub drain_delay_seconds: f64,
-    /// After that: how long open requests may take to finish.
-    pub drain_deadline_seconds: f64,
-}
-
-/// Section `Metrics`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
-pub struct MetricsSettings {
-    /// Address and port; empty is off.
-    pub listen: String,
-}
-
 /// Section `Node`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
@@ -76,16 +50,6 @@ pub struct NodeSettings {
     pub token_file: String,
     /// Empty: made at the first start and kept.
     pub id: String,
-}
-
-/// Section `Log`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
-pub struct LogSettings {
-    /// How a line is written.
-    pub format: LogFormat,
-    /// A level, or a list such as `info,data_plane=debug`.
-    pub filter: String,
 }
 
 /// Section `Limits`. Times are in seconds and may be fractions.
@@ -126,7 +90,7 @@ pub struct UsageSettings {
     pub queue_capacity: usize,
 }
 
-impl Default for Settings {
+impl Default for DataPlaneSettings {
     fn default() -> Self {
         Self {
             data_directory: "./data-node".to_owned(),
@@ -141,29 +105,6 @@ impl Default for Settings {
     }
 }
 
-/// Where a data plane listens when nothing says otherwise.
-const DEFAULT_LISTEN: &str = "0.0.0.0:8080";
-
-impl Default for ServerSettings {
-    fn default() -> Self {
-        Self {
-            listen: DEFAULT_LISTEN.to_owned(),
-            host: String::new(),
-            port: 0,
-            header_timeout_seconds: 65.0,
-            max_connections: 50_000,
-            drain_delay_seconds: 1.0,
-            drain_deadline_seconds: 30.0,
-        }
-    }
-}
-
-impl Default for MetricsSettings {
-    fn default() -> Self {
-        Self { listen: "127.0.0.1:8081".to_owned() }
-    }
-}
-
 impl Default for NodeSettings {
     fn default() -> Self {
         Self {
@@ -172,12 +113,6 @@ impl Default for NodeSettings {
             token_file: String::new(),
             id: String::new(),
         }
-    }
-}
-
-impl Default for LogSettings {
-    fn default() -> Self {
-        Self { format: LogFormat::default(), filter: "info".to_owned() }
     }
 }
 
@@ -207,7 +142,7 @@ impl Default for UsageSettings {
     }
 }
 
-impl Settings {
+impl DataPlaneSettings {
     /// The data directory.
     pub fn data_directory(&self) -> PathBuf {
         PathBuf::from(&self.data_directory)
@@ -219,47 +154,6 @@ impl Settings {
     /// When a time is no time.
     pub fn limits(&self) -> Result<RequestLimits> {
         Ok(RequestLimits { media: self.media.policy(), ..self.limits.limits()? })
-    }
-}
-
-impl ServerSettings {
-    /// Address and port of the listener.
-    pub fn address(&self) -> String {
-        if self.port == 0 || self.listen != DEFAULT_LISTEN {
-            return self.listen.clone();
-        }
-        let host = if self.host.is_empty() { "0.0.0.0" } else { &self.host };
-        let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.to_owned() };
-        format!("{host}:{}", self.port)
-    }
-
-    /// Bounds of the listener.
-    ///
-    /// # Errors
-    /// When a time is no time.
-    pub fn limits(&self) -> Result<shared::serve::Limits> {
-        ensure!(self.max_connections > 0, "Server:MaxConnections must be above 0");
-        Ok(shared::serve::Limits {
-            header_timeout: seconds("Server:HeaderTimeoutSeconds", self.header_timeout_seconds)?,
-            max_connections: self.max_connections.min(tokio::sync::Semaphore::MAX_PERMITS),
-            drain_deadline: self.drain_deadline()?,
-        })
-    }
-
-    /// How long connections are accepted after SIGTERM.
-    ///
-    /// # Errors
-    /// When it is no time.
-    pub fn drain_delay(&self) -> Result<Duration> {
-        seconds("Server:DrainDelaySeconds", self.drain_delay_seconds)
-    }
-
-    /// How long open requests may take to finish.
-    ///
-    /// # Errors
-    /// When it is no time.
-    pub fn drain_deadline(&self) -> Result<Duration> {
-        seconds("Server:DrainDeadlineSeconds", self.drain_deadline_seconds)
     }
 }
 
@@ -338,10 +232,6 @@ impl UsageSettings {
     pub fn limits(&self) -> SpoolLimits {
         SpoolLimits { max_bytes: self.spool_max_bytes, segment_bytes: self.segment_bytes }
     }
-}
-
-fn seconds(key: &str, value: f64) -> Result<Duration> {
-    Duration::try_from_secs_f64(value).with_context(|| format!("{key} must be a time in seconds, not {value}"))
 }
 
 #[cfg(test)]

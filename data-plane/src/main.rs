@@ -1,34 +1,24 @@
 //! The program `data-plane`.
 
-use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, ensure};
+use axum::Router;
 use clap::Parser;
 use data_plane::app::DataPlane;
-use data_plane::config::{ELSEWHERE, Settings};
+use data_plane::config::{DataPlaneSettings, ELSEWHERE, PORTS};
 use mimalloc::MiMalloc;
-use shared::config::{Loaded, Loader};
-use shared::drain::{Tasks, termination_signal};
-use shared::health::Readiness;
-use shared::serve::{Limits, listen, serve};
-use shared::telemetry::{self, Metrics};
-use tokio::time::{Instant, sleep};
+use shared::config::{Loaded, Loader, Ports};
+use shared::program::{self, CommonSettings, Ending, LAST_REPORT, Program, Running, Start};
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
-use tracing::{info, warn};
+use tracing::info;
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
-
-/// Used when it exists and no other is named.
-const SETTINGS_FILE: &str = "appsettings.json";
-
-/// Usage that is settled at the last moment still gets this long to be reported.
-const LAST_REPORT: Duration = Duration::from_millis(500);
 
 /// Serves the API that clients use, from the config of a control plane.
 #[derive(Debug, Parser)]
@@ -67,100 +57,58 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    match start() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            complain(&failure);
-            ExitCode::FAILURE
-        }
+    program::main::<Arguments>()
+}
+
+impl Program for Arguments {
+    const NAME: &str = "data-plane";
+    const VERSION: &str = VERSION;
+    const PORTS: Ports = PORTS;
+    type Settings = DataPlaneSettings;
+    type Running = RunningDataPlane;
+
+    fn load(self) -> Result<Loaded<DataPlaneSettings>> {
+        let flags = [
+            ("Server:Listen", self.listen),
+            ("Metrics:Listen", self.metrics_listen),
+            ("Node:ControlPlaneUrl", self.control_url),
+            ("Node:Token", self.node_token),
+            ("Node:TokenFile", self.node_token_file),
+            ("Node:Id", self.node_id),
+            ("DataDirectory", self.data_dir),
+            ("Log:Format", self.log_format),
+            ("Log:Filter", self.log_filter),
+        ];
+        let loader = Loader::new::<DataPlaneSettings>(ELSEWHERE);
+        Ok(loader.sources(self.config.as_deref(), std::env::vars(), flags)?.load()?)
+    }
+
+    fn common(settings: &DataPlaneSettings) -> CommonSettings<'_> {
+        CommonSettings { server: &settings.server, metrics: &settings.metrics, log: &settings.log }
+    }
+
+    async fn start(settings: DataPlaneSettings, start: &Start) -> Result<RunningDataPlane> {
+        ensure!(settings.server.max_connections > 0, "Server:MaxConnections must be above 0");
+        let channel = channel(settings.node.control_plane()?)?;
+        let started = DataPlane::start(settings, channel, &start.metrics, &start.readiness, &start.tasks).await?;
+        info!(address = %start.http, "serving");
+        Ok(RunningDataPlane(started))
     }
 }
 
-/// Of a thread, in bytes. The tokenizer's cache, one for each thread, has 1.2 MB, and is made on the stack where the
-/// compiler does not see that it need not be.
-const STACK: usize = 4 * 1024 * 1024;
+struct RunningDataPlane(DataPlane);
 
-#[expect(clippy::print_stderr, reason = "logging may not have begun")]
-fn complain(failure: &anyhow::Error) {
-    eprintln!("data-plane: {failure:#}");
-}
-
-fn start() -> Result<()> {
-    let Loaded { settings, without_effect } = settings(Arguments::parse())?;
-    let logging = telemetry::init(settings.log.format, &settings.log.filter)?;
-    for key in without_effect {
-        warn!(key, "this setting has no effect");
+impl Running for RunningDataPlane {
+    fn router(&self) -> Router {
+        self.0.only_router()
     }
-    rustls::crypto::aws_lc_rs::default_provider().install_default().map_err(|_| anyhow!("TLS is set up twice"))?;
-    let workers = std::thread::available_parallelism().map_or(2, NonZeroUsize::get);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(workers)
-        .thread_stack_size(STACK)
-        .enable_all()
-        .build()?;
-    let metrics = Metrics::new();
-    logging.register(&metrics);
-    let ended = runtime.block_on(run(settings, &metrics));
-    // What still blocks after the drain deadlines is not waited for.
-    runtime.shutdown_background();
-    ended
-}
 
-fn settings(arguments: Arguments) -> Result<Loaded<Settings>> {
-    let mut loader = Loader::new::<Settings>(ELSEWHERE);
-    match &arguments.config {
-        Some(file) => loader = loader.file(file)?,
-        None if Path::new(SETTINGS_FILE).exists() => loader = loader.file(Path::new(SETTINGS_FILE))?,
-        None => {}
+    async fn drain(self, ending: Ending) {
+        ending.listeners("http").await;
+        self.0.drain(ending.left()).await;
+        ending.tasks("node", LAST_REPORT).await;
+        info!("ended");
     }
-    let flags = [
-        ("Server:Listen", arguments.listen),
-        ("Metrics:Listen", arguments.metrics_listen),
-        ("Node:ControlPlaneUrl", arguments.control_url),
-        ("Node:Token", arguments.node_token),
-        ("Node:TokenFile", arguments.node_token_file),
-        ("Node:Id", arguments.node_id),
-        ("DataDirectory", arguments.data_dir),
-        ("Log:Format", arguments.log_format),
-        ("Log:Filter", arguments.log_filter),
-    ];
-    loader = loader.environment(std::env::vars())?;
-    for (key, value) in flags {
-        loader = loader.flag(key, value)?;
-    }
-    Ok(loader.load()?)
-}
-
-async fn run(settings: Settings, metrics: &Metrics) -> Result<()> {
-    let readiness = Readiness::new(VERSION);
-    let (node, http) = (Tasks::new(), Tasks::new());
-    let (delay, deadline) = (settings.server.drain_delay()?, settings.server.drain_deadline()?);
-    let limits = settings.server.limits()?;
-    let channel = channel(settings.node.control_plane()?)?;
-
-    // Taken before anything else starts: a port in use is the most frequent mistake.
-    let listener = listen("Server:Listen", "--listen", &settings.server.address()).await?;
-    let address = listener.local_addr()?;
-    let metrics_listen = settings.metrics.listen.trim();
-    if !metrics_listen.is_empty() {
-        let listener = listen("Metrics:Listen", "--metrics-listen", metrics_listen).await?;
-        let limits = Limits { drain_deadline: Duration::ZERO, max_connections: 256, ..Limits::default() };
-        node.spawn("metrics", serve("metrics", listener, metrics.router(), limits, node.clone()));
-    }
-    let data_plane = DataPlane::start(settings, channel, metrics, &readiness, &node).await?;
-    info!(%address, "serving");
-    let router = data_plane.only_router().merge(readiness.router());
-    http.spawn("http", serve("http", listener, router, limits, http.clone()));
-
-    termination_signal().await?;
-    readiness.drain();
-    sleep(delay).await;
-    let until = Instant::now() + deadline;
-    http.drain("http", deadline + LAST_REPORT / 2).await;
-    data_plane.drain(until.saturating_duration_since(Instant::now()).max(LAST_REPORT)).await;
-    node.drain("node", LAST_REPORT).await;
-    info!("ended");
-    Ok(())
 }
 
 /// A channel to the control plane that connects when it is first used, and again whenever it has to.

@@ -5,32 +5,30 @@ mod demo;
 mod in_process;
 
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
+use axum::Router;
 use clap::Parser;
 use control_plane::auth::InitialAdmin;
-use control_plane::config::Flags;
-use control_plane::{ControlPlane, web};
+use control_plane::config::{Flags, PORTS};
+use control_plane::{ControlPlane, ControlPlaneSettings, web};
 use data_plane::app::DataPlane;
-use shared::config::Loader;
-use shared::drain::{Tasks, termination_signal};
-use shared::health::Readiness;
-use shared::serve::{Limits, listen, reachable, serve, who_else_reaches};
-use shared::telemetry::{self, Metrics};
-use tokio::time::{Instant, sleep};
-use tracing::{info, warn};
+use data_plane::config::DataPlaneSettings;
+use shared::config::{Loaded, Loader, Ports};
+use shared::drain::Tasks;
+use shared::program::{self, CommonSettings, Ending, LAST_REPORT, Program, Running, Start};
+use shared::serve::{reachable, who_else_reaches};
+use shared::telemetry;
+use tracing::info;
+
+use crate::demo::Demo;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
-
-/// Usage that is settled at the last moment still gets this long to be committed.
-const LAST_REPORT: Duration = Duration::from_millis(500);
 
 /// An AI API gateway in one process: the API for applications, the admin API and the ledger, on one port.
 #[derive(Debug, Parser)]
@@ -63,112 +61,98 @@ struct Arguments {
 }
 
 /// The settings of both planes, from the same sources.
-struct Settings {
-    control: control_plane::Settings,
-    node: data_plane::config::Settings,
-    without_effect: Vec<String>,
+struct BothSettings {
+    control: ControlPlaneSettings,
+    node: DataPlaneSettings,
+    demo: bool,
 }
 
 fn main() -> ExitCode {
-    match start() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            complain(&failure);
-            ExitCode::FAILURE
+    program::main::<Arguments>()
+}
+
+impl Program for Arguments {
+    const NAME: &str = "orchestration-api";
+    const VERSION: &str = VERSION;
+    const PORTS: Ports = PORTS;
+    type Settings = BothSettings;
+    type Running = BothPlanes;
+
+    /// Each plane reads its own sections. The control plane's reading refuses a key that neither knows.
+    fn load(self) -> Result<Loaded<BothSettings>> {
+        let flags = Flags {
+            config: self.config,
+            listen: self.listen,
+            grpc_listen: None,
+            metrics_listen: self.metrics_listen,
+            data_dir: self.data_dir,
+            database_url: self.database_url,
+            log_format: self.log_format,
+            log_filter: self.log_filter,
+        };
+        let loader = Loader::new::<ControlPlaneSettings>(control_plane::config::ELSEWHERE);
+        let loader = loader.suggesting::<DataPlaneSettings>();
+        let control = flags.apply(loader, std::env::vars())?.load::<ControlPlaneSettings>()?;
+        let loader = Loader::new::<DataPlaneSettings>(data_plane::config::ELSEWHERE);
+        let mut node = flags.apply(loader, std::env::vars())?.load::<DataPlaneSettings>()?.settings;
+        node.node.control_plane_url = String::from("in this process");
+        node.data_directory = control.settings.data_directory.join("node").display().to_string();
+        let settings = BothSettings { control: control.settings, node, demo: self.demo };
+        Ok(Loaded { settings, without_effect: control.without_effect })
+    }
+
+    fn common(settings: &BothSettings) -> CommonSettings<'_> {
+        let ControlPlaneSettings { server, metrics, log, .. } = &settings.control;
+        CommonSettings { server, metrics, log }
+    }
+
+    async fn start(settings: BothSettings, start: &Start) -> Result<BothPlanes> {
+        let BothSettings { control: settings, mut node, demo } = settings;
+        let log_format = settings.log.format;
+        let control = ControlPlane::start(settings, &start.metrics, &start.readiness, &start.tasks).await?;
+        // The node learns of the config only after this: the group of an earlier `--demo` may point to a port that now
+        // belongs to another process.
+        let demo = demo::start_or_disable(control.store(), demo).await.context("demo")?;
+        let channel = in_process::channel(control.grpc(), &start.tasks);
+        node.node.token = control.node_token().clone();
+        let node_tasks = Tasks::new();
+        let node = DataPlane::start(node, channel, &start.metrics, &start.readiness, &node_tasks).await?;
+        if let Some(admin) = control.initial_admin() {
+            telemetry::announce(log_format, &first_start(admin, start.http));
         }
+        if let Some(demo) = &demo {
+            telemetry::announce(log_format, &demo.instructions(start.http));
+        }
+        info!(version = VERSION, http = %start.http, "serving");
+        Ok(BothPlanes { control, node, node_tasks, demo })
     }
 }
 
-fn start() -> Result<()> {
-    let arguments = Arguments::parse();
-    let demo = arguments.demo;
-    let settings = settings(arguments)?;
-    let logging = telemetry::init(settings.control.log.format, &settings.control.log.filter)?;
-    for key in &settings.without_effect {
-        warn!(key, "this setting has no effect");
-    }
-    rustls::crypto::aws_lc_rs::default_provider().install_default().map_err(|_| anyhow!("TLS is set up twice"))?;
-    let workers = std::thread::available_parallelism().map_or(2, NonZeroUsize::get);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()?;
-    let metrics = Metrics::new();
-    logging.register(&metrics);
-    let ended = runtime.block_on(run(settings, demo, &metrics));
-    // What still blocks after the drain deadlines is not waited for.
-    runtime.shutdown_background();
-    ended
+/// Both planes, running.
+struct BothPlanes {
+    control: ControlPlane,
+    node: DataPlane,
+    node_tasks: Tasks,
+    demo: Option<Demo>,
 }
 
-/// Each plane reads its own sections; a key that neither knows is an error of the control plane's reading.
-fn settings(arguments: Arguments) -> Result<Settings> {
-    let flags = Flags {
-        config: arguments.config,
-        listen: arguments.listen,
-        grpc_listen: None,
-        metrics_listen: arguments.metrics_listen,
-        data_dir: arguments.data_dir,
-        database_url: arguments.database_url,
-        log_format: arguments.log_format,
-        log_filter: arguments.log_filter,
-    };
-    let loader = Loader::new::<control_plane::Settings>(control_plane::config::ELSEWHERE);
-    let loader = loader.suggesting::<data_plane::config::Settings>();
-    let control = flags.apply(loader, std::env::vars())?.load::<control_plane::Settings>()?;
-    let loader = Loader::new::<data_plane::config::Settings>(data_plane::config::ELSEWHERE);
-    let mut node = flags.apply(loader, std::env::vars())?.load::<data_plane::config::Settings>()?.settings;
-    node.node.control_plane_url = String::from("in this process");
-    node.data_directory = control.settings.data_directory.join("node").display().to_string();
-    Ok(Settings { control: control.settings, node, without_effect: control.without_effect })
-}
-
-async fn run(settings: Settings, demo: bool, metrics: &Metrics) -> Result<()> {
-    let Settings { control: settings, mut node, .. } = settings;
-    let readiness = Readiness::new(VERSION);
-    let (http, node_tasks, control_tasks) = (Tasks::new(), Tasks::new(), Tasks::new());
-    let (delay, limits) = (settings.server.drain_delay()?, settings.server.limits()?);
-    let (deadline, log_format) = (limits.drain_deadline, settings.log.format);
-
-    // Taken before anything else starts: a port in use is the most frequent mistake.
-    let listener = listen("Server:Listen", "--listen", &settings.server.address()).await?;
-    let address = listener.local_addr()?;
-    let metrics_listen = settings.metrics.listen.trim().to_owned();
-    if !metrics_listen.is_empty() {
-        let listener = listen("Metrics:Listen", "--metrics-listen", &metrics_listen).await?;
-        let limits = Limits { drain_deadline: Duration::ZERO, max_connections: 256, ..Limits::default() };
-        control_tasks.spawn("metrics", serve("metrics", listener, metrics.router(), limits, control_tasks.clone()));
+impl Running for BothPlanes {
+    fn router(&self) -> Router {
+        self.control.router().merge(self.node.router()).fallback_service(web::fallback())
     }
 
-    let control = ControlPlane::start(settings, metrics, &readiness, &control_tasks).await?;
-    // Before the node learns of the config: what an earlier `--demo` left may point to a port that is no longer ours.
-    let demo = demo::start_or_disable(control.store(), demo).await.context("demo")?;
-    let channel = in_process::channel(control.grpc(), &control_tasks);
-    node.node.token = control.node_token().clone();
-    let data_plane = DataPlane::start(node, channel, metrics, &readiness, &node_tasks).await?;
-    let router = control.router().merge(data_plane.router()).merge(readiness.router());
-    let router = router.fallback_service(web::fallback());
-    if let Some(admin) = control.initial_admin() {
-        telemetry::announce(log_format, &first_start(admin, address));
+    async fn drain(self, ending: Ending) {
+        ending.listeners("http").await;
+        // The node still reports what its last requests used, so the control plane ends after it.
+        self.node.drain(ending.left()).await;
+        self.node_tasks.drain("node", LAST_REPORT).await;
+        self.control.drain_streams(LAST_REPORT).await;
+        ending.tasks("control plane", LAST_REPORT).await;
+        if let Some(demo) = self.demo {
+            demo.stop().await;
+        }
+        info!("ended");
     }
-    if let Some(demo) = &demo {
-        telemetry::announce(log_format, &demo.instructions(address));
-    }
-    http.spawn("http", serve("http", listener, router, limits, http.clone()));
-    info!(version = VERSION, http = %address, "serving");
-
-    termination_signal().await?;
-    readiness.drain();
-    sleep(delay).await;
-    let until = Instant::now() + deadline;
-    http.drain("http", deadline + LAST_REPORT / 2).await;
-    // The node still reports what its last requests used, so the control plane ends after it.
-    data_plane.drain(until.saturating_duration_since(Instant::now()).max(LAST_REPORT)).await;
-    node_tasks.drain("node", LAST_REPORT).await;
-    control.drain_streams(LAST_REPORT).await;
-    control_tasks.drain("control plane", LAST_REPORT).await;
-    if let Some(demo) = demo {
-        demo.stop().await;
-    }
-    info!("ended");
-    Ok(())
 }
 
 /// What the operator needs after a first start, shown once and never logged.
@@ -182,9 +166,4 @@ fn first_start(admin: &InitialAdmin, http: SocketAddr) -> String {
         reachable(http),
         who_else_reaches(http)
     )
-}
-
-#[expect(clippy::print_stderr, reason = "why the program ends, where logging may not run")]
-fn complain(failure: &anyhow::Error) {
-    eprintln!("orchestration-api: {failure:#}");
 }

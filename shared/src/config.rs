@@ -14,6 +14,12 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 mod nearest;
+mod sections;
+
+pub use sections::{LogSettings, MetricsSettings, Ports, ServerSettings, SettingError, seconds};
+
+/// The settings file that is read when it exists and no other is named.
+const DEFAULT_FILE: &str = "appsettings.json";
 
 /// The object of the file, and the prefix in the environment, that hold the settings.
 const ROOT: &str = "OrchestrationApi";
@@ -148,6 +154,28 @@ impl Loader {
     pub fn suggesting<T: Serialize + Default>(mut self) -> Self {
         collect_known("", &serde_json::to_value(T::default()).unwrap_or_default(), &mut self.neighbours);
         self
+    }
+
+    /// Adds all sources of a program: the settings file, which is `appsettings.json` where it exists and no other is
+    /// named, then the environment, then the flags by the keys that they stand for.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for a file that cannot be read, an unknown key or a value of the wrong type.
+    pub fn sources(
+        mut self,
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+        flags: impl IntoIterator<Item = (&'static str, Option<String>)>,
+    ) -> Result<Self, ConfigError> {
+        let default = Path::new(DEFAULT_FILE);
+        if let Some(file) = file.or_else(|| default.exists().then_some(default)) {
+            self = self.file(file)?;
+        }
+        self = self.environment(environment)?;
+        for (key, value) in flags {
+            self = self.flag(key, value)?;
+        }
+        Ok(self)
     }
 
     /// Adds the `OrchestrationApi` object of a JSON file; its other objects belong to other programs, and are reported

@@ -1,5 +1,6 @@
 //! What both planes mean by the same word.
 //!
+//! - [`program`]: the skeleton of every `main`.
 //! - [`config`]: settings from file, environment and flags, with unknown keys named.
 //! - [`telemetry`]: the one place that sets up logs and metrics.
 //! - [`drain`]: every background task is owned here and ends here.
@@ -14,6 +15,7 @@ pub mod crypto;
 pub mod drain;
 pub mod health;
 pub mod ids;
+pub mod program;
 pub mod secret;
 pub mod serve;
 pub mod snapshot;

@@ -28,7 +28,7 @@ use crate::drain::Tasks;
 
 /// Deadlines and bounds of a listener.
 #[derive(Clone, Debug)]
-pub struct Limits {
+pub struct ConnectionLimits {
     /// A connection on which no whole request headers arrive for this long is closed, be it idle or sending them
     /// slowly. The default is above the 60 s for which load balancers usually keep an idle connection.
     pub header_timeout: Duration,
@@ -38,7 +38,7 @@ pub struct Limits {
     pub drain_deadline: Duration,
 }
 
-impl Default for Limits {
+impl Default for ConnectionLimits {
     fn default() -> Self {
         Self {
             header_timeout: Duration::from_secs(65),
@@ -139,7 +139,13 @@ pub struct Closing(pub CancellationToken);
 
 /// Serves `router` on `listener` until `tasks` stop, then lets open requests finish, `limits.drain_deadline` at the
 /// longest. Each request carries a `ConnectInfo<SocketAddr>` and a [`Closing`].
-pub async fn serve(component: &'static str, listener: TcpListener, router: Router, limits: Limits, tasks: Tasks) {
+pub async fn serve(
+    component: &'static str,
+    listener: TcpListener,
+    router: Router,
+    limits: ConnectionLimits,
+    tasks: Tasks,
+) {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.header_timeout).max_buf_size(64 * 1024);
     builder

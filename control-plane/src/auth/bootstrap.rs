@@ -1,11 +1,12 @@
 //! The first start: an admin to log in with. No password is ever a known one.
 
+use shared::config::SettingError;
 use shared::crypto::random_token;
 use shared::ids::new_id;
 use shared::secret::Secret;
 
 use super::passwords::Passwords;
-use crate::config::{AuthSettings, SettingError};
+use crate::config::AuthSettings;
 use crate::error::ApiError;
 use crate::store::users::{Role, User};
 use crate::store::{Store, StoreError, users};

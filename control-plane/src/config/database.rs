@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use shared::config::SettingError;
 use shared::secret::Secret;
 
-use super::{DatabaseSettings, SettingError};
+use super::DatabaseSettings;
 
 /// The file of the default database, in the data directory.
 const FILE: &str = "orchestration_api.db";

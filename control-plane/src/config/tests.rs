@@ -1,11 +1,13 @@
+use std::time::Duration;
+
 use super::*;
 
-fn load(variables: &[(&str, &str)]) -> Settings {
+fn load(variables: &[(&str, &str)]) -> ControlPlaneSettings {
     let variables = variables
         .iter()
         .map(|(key, value)| (format!("OrchestrationApi__{}", key.replace(':', "__")), (*value).to_owned()));
-    let loader = Loader::new::<Settings>(ELSEWHERE).environment(variables).unwrap();
-    loader.load::<Settings>().unwrap().settings
+    let loader = Loader::new::<ControlPlaneSettings>(ELSEWHERE).environment(variables).unwrap();
+    loader.load::<ControlPlaneSettings>().unwrap().settings
 }
 
 fn url(variables: &[(&str, &str)]) -> String {
@@ -15,9 +17,9 @@ fn url(variables: &[(&str, &str)]) -> String {
 #[test]
 fn defaults_are_as_documented() {
     let settings = load(&[]);
-    assert_eq!(settings.server.address(), "0.0.0.0:5000");
+    assert_eq!(settings.server.address(PORTS), "0.0.0.0:5000");
     assert_eq!(settings.grpc.listen, "0.0.0.0:5001");
-    assert_eq!(settings.metrics.listen, "127.0.0.1:5002");
+    assert_eq!(settings.metrics.address(PORTS).as_deref(), Some("127.0.0.1:5002"));
     assert_eq!(settings.auth.session_timeout, 86_400);
     assert_eq!(url(&[]), "sqlite://./data/orchestration_api.db");
     assert_eq!(settings.server.limits().unwrap().header_timeout, Duration::from_secs(65));
@@ -25,9 +27,9 @@ fn defaults_are_as_documented() {
 
 #[test]
 fn listen_wins_over_host_and_port() {
-    assert_eq!(load(&[("Server:Host", "127.0.0.1"), ("Server:Port", "1")]).server.address(), "127.0.0.1:1");
-    assert_eq!(load(&[("Server:Host", "::1"), ("Server:Port", "1")]).server.address(), "[::1]:1");
-    assert_eq!(load(&[("Server:Port", "1"), ("Server:Listen", "0.0.0.0:2")]).server.address(), "0.0.0.0:2");
+    assert_eq!(load(&[("Server:Host", "127.0.0.1"), ("Server:Port", "1")]).server.address(PORTS), "127.0.0.1:1");
+    assert_eq!(load(&[("Server:Host", "::1"), ("Server:Port", "1")]).server.address(PORTS), "[::1]:1");
+    assert_eq!(load(&[("Server:Port", "1"), ("Server:Listen", "0.0.0.0:2")]).server.address(PORTS), "0.0.0.0:2");
 }
 
 #[test]
@@ -66,9 +68,9 @@ fn the_originals_connection_strings_become_urls() {
 #[test]
 fn sections_of_the_data_plane_may_stand_in_the_same_file() {
     let variables = [("OrchestrationApi__Limits__MaxBodyBytes".to_owned(), "1".to_owned())];
-    assert!(Settings::load(&Flags::default(), variables).is_ok());
+    assert!(ControlPlaneSettings::load(&Flags::default(), variables).is_ok());
     let typo = [("OrchestrationApi__Auth__Pasword".to_owned(), "1".to_owned())];
-    let error = Settings::load(&Flags::default(), typo).unwrap_err().to_string();
+    let error = ControlPlaneSettings::load(&Flags::default(), typo).unwrap_err().to_string();
     assert!(error.contains("Auth:Password"), "{error}");
 }
 

@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use tower::ServiceExt as _;
 
 use crate::auth::passwords::Passwords;
-use crate::config::Settings;
+use crate::config::ControlPlaneSettings;
 use crate::store::users::{self, Role, User};
 use crate::{ControlPlane, web};
 
@@ -58,7 +58,8 @@ impl Answer {
 impl Plane {
     async fn start() -> Self {
         let directory = TempDir::new().unwrap();
-        let mut settings = Settings { data_directory: directory.path().to_owned(), ..Settings::default() };
+        let mut settings =
+            ControlPlaneSettings { data_directory: directory.path().to_owned(), ..ControlPlaneSettings::default() };
         settings.auth.password = Some(PASSWORD.into());
         let tasks = Tasks::new();
         let control = ControlPlane::start(settings, &Metrics::new(), &Readiness::new("test"), &tasks).await.unwrap();

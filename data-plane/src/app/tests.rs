@@ -12,8 +12,9 @@ use tower::ServiceExt as _;
 use super::*;
 use crate::control::tests::server::{LONG, TOKEN, TestServer};
 
-fn settings(directory: &std::path::Path) -> Settings {
-    let mut settings = Settings { data_directory: directory.display().to_string(), ..Settings::default() };
+fn settings(directory: &std::path::Path) -> DataPlaneSettings {
+    let mut settings =
+        DataPlaneSettings { data_directory: directory.display().to_string(), ..DataPlaneSettings::default() };
     settings.node.token = Secret::new(TOKEN);
     settings
 }

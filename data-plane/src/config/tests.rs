@@ -1,10 +1,13 @@
+use std::time::Duration;
+
 use shared::config::Loader;
+use shared::telemetry::LogFormat;
 
 use super::*;
 
 #[test]
 fn every_setting_has_a_key_and_a_default() {
-    let loaded = Loader::new::<Settings>(ELSEWHERE)
+    let loaded = Loader::new::<DataPlaneSettings>(ELSEWHERE)
         .environment([
             ("OrchestrationApi__Server__DrainDelaySeconds".to_owned(), "0.25".to_owned()),
             ("OrchestrationApi__Usage__SpoolMaxBytes".to_owned(), "1048576".to_owned()),
@@ -16,11 +19,11 @@ fn every_setting_has_a_key_and_a_default() {
         .unwrap()
         .flag("Node:Id", Some("node-1"))
         .unwrap()
-        .load::<Settings>()
+        .load::<DataPlaneSettings>()
         .unwrap();
     let settings = loaded.settings;
     assert_eq!(settings.server.drain_delay().unwrap(), Duration::from_millis(250));
-    assert_eq!(settings.server.address(), "0.0.0.0:8080");
+    assert_eq!(settings.server.address(PORTS), "0.0.0.0:8080");
     assert_eq!(settings.usage.limits().max_bytes, 1024 * 1024);
     assert_eq!(settings.usage.limits().segment_bytes, 4 * 1024 * 1024);
     assert_eq!(settings.log.format, LogFormat::Json);
@@ -35,11 +38,11 @@ fn every_setting_has_a_key_and_a_default() {
 #[test]
 fn host_and_port_stand_in_for_the_listen_address() {
     let mut server = ServerSettings { port: 9000, ..ServerSettings::default() };
-    assert_eq!(server.address(), "0.0.0.0:9000");
+    assert_eq!(server.address(PORTS), "0.0.0.0:9000");
     server.host = "::1".to_owned();
-    assert_eq!(server.address(), "[::1]:9000");
-    server.listen = "127.0.0.1:1".to_owned();
-    assert_eq!(server.address(), "127.0.0.1:1");
+    assert_eq!(server.address(PORTS), "[::1]:9000");
+    server.listen = Some("127.0.0.1:1".to_owned());
+    assert_eq!(server.address(PORTS), "127.0.0.1:1");
 }
 
 #[test]

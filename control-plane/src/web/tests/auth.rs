@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::{PASSWORD, Plane, group};
 use crate::ControlPlane;
-use crate::config::Settings;
+use crate::config::ControlPlaneSettings;
 use crate::store::users::Role;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -153,8 +153,9 @@ async fn p33_a_change_with_the_cookie_must_come_from_a_page_of_ours() {
 #[tokio::test(flavor = "multi_thread")]
 async fn p31_a_first_start_makes_a_password_and_a_second_one_does_not() {
     let directory = TempDir::new().unwrap();
-    let settings = Settings { data_directory: directory.path().to_owned(), ..Settings::default() };
-    let start = async |settings: Settings| {
+    let settings =
+        ControlPlaneSettings { data_directory: directory.path().to_owned(), ..ControlPlaneSettings::default() };
+    let start = async |settings: ControlPlaneSettings| {
         let tasks = Tasks::new();
         let control = ControlPlane::start(settings, &Metrics::new(), &Readiness::new("test"), &tasks).await;
         (control, tasks)

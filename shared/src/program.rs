@@ -1,0 +1,189 @@
+//! The skeleton of every `main`. A program puts in its flags, its settings, what it starts and how that ends; everything
+//! else is the same in each, in this order:
+//!
+//! 1. The settings are read; a wrong one ends the program before anything has started.
+//! 2. Telemetry starts, then TLS and the runtime.
+//! 3. The listeners are bound before anything else starts: a port in use is the most frequent mistake.
+//! 4. The program starts its parts, and HTTP is served.
+//! 5. On SIGTERM or SIGINT the readiness probe says no, connections are accepted for the drain delay, and the program
+//!    ends its parts, the listeners first, each within a deadline.
+//!
+//! A program that cannot start says why on stderr and exits with 1. A command line that cannot be read exits with 2.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+use axum::Router;
+use clap::Parser;
+use tokio::time::{Instant, sleep};
+use tracing::warn;
+
+use crate::config::{Loaded, LogSettings, MetricsSettings, Ports, ServerSettings};
+use crate::drain::{Tasks, termination_signal};
+use crate::health::Readiness;
+use crate::serve::{ConnectionLimits, listen, serve};
+use crate::telemetry::{self, Metrics};
+
+/// Stack size of a worker thread, in bytes. The tokenizer has a cache of 1.2 MB for each thread, which is built on the
+/// stack where the compiler does not see that it need not be.
+const WORKER_STACK: usize = 4 * 1024 * 1024;
+
+/// Usage that is settled at the last moment still gets this long to be reported.
+pub const LAST_REPORT: Duration = Duration::from_millis(500);
+
+/// What a program puts into the skeleton. The value is its command line.
+pub trait Program: Parser {
+    /// The name under which the program reports why it ended.
+    const NAME: &'static str;
+    /// The version that the probes show.
+    const VERSION: &'static str;
+    /// Where the program listens when no setting says otherwise.
+    const PORTS: Ports;
+    /// All settings of the program.
+    type Settings;
+    /// The started program.
+    type Running: Running;
+
+    /// Reads the settings from the file, the environment and this command line.
+    ///
+    /// # Errors
+    /// For a file that cannot be read, an unknown key, or a value that does not fit.
+    fn load(self) -> Result<Loaded<Self::Settings>>;
+
+    /// The settings that the skeleton reads itself.
+    fn common(settings: &Self::Settings) -> CommonSettings<'_>;
+
+    /// Starts the parts of the program, and logs that it serves.
+    ///
+    /// # Errors
+    /// When a part cannot start. The message is for people: it ends the program.
+    fn start(settings: Self::Settings, start: &Start) -> impl Future<Output = Result<Self::Running>>;
+}
+
+/// A program whose parts have started.
+pub trait Running {
+    /// What is served over HTTP, beside the probes.
+    fn router(&self) -> Router;
+
+    /// Ends the parts in their order, each within a deadline.
+    fn drain(self, ending: Ending) -> impl Future<Output = ()>;
+}
+
+/// The settings that every program has.
+#[derive(Clone, Copy, Debug)]
+pub struct CommonSettings<'s> {
+    /// The HTTP listener, and how it ends.
+    pub server: &'s ServerSettings,
+    /// The listener for metrics.
+    pub metrics: &'s MetricsSettings,
+    /// What is logged, and how.
+    pub log: &'s LogSettings,
+}
+
+/// What the skeleton hands to a program that starts.
+#[derive(Debug)]
+pub struct Start {
+    /// Where the parts register their metrics.
+    pub metrics: Metrics,
+    /// What the parts hold back until they are ready.
+    pub readiness: Readiness,
+    /// The listeners. They end before what their requests use.
+    pub listeners: Tasks,
+    /// The background tasks that end last. The listener for metrics is one of them.
+    pub tasks: Tasks,
+    /// Where HTTP is served.
+    pub http: SocketAddr,
+}
+
+/// What the skeleton hands to a program that ends.
+#[derive(Debug)]
+pub struct Ending {
+    /// How long open requests may take.
+    pub deadline: Duration,
+    until: Instant,
+    listeners: Tasks,
+    tasks: Tasks,
+}
+
+impl Ending {
+    /// Ends the listeners once their open requests have ended, or the deadline has passed. Says whether all ended in
+    /// time.
+    pub async fn listeners(&self, component: &'static str) -> bool {
+        self.listeners.drain(component, self.deadline + LAST_REPORT / 2).await
+    }
+
+    /// Ends the tasks of [`Start::tasks`]. Says whether all ended within `deadline`.
+    pub async fn tasks(&self, component: &'static str, deadline: Duration) -> bool {
+        self.tasks.drain(component, deadline).await
+    }
+
+    /// What is left of the deadline, and at least the time of a last report.
+    pub fn left(&self) -> Duration {
+        self.until.saturating_duration_since(Instant::now()).max(LAST_REPORT)
+    }
+}
+
+/// The whole of a `main`.
+pub fn main<P: Program>() -> ExitCode {
+    match run(P::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            complain(P::NAME, &failure);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Tells people why the program ends. Logging may not have started, or may be filtered.
+#[expect(clippy::print_stderr, reason = "why the program ends, where logging may not run")]
+fn complain(program: &str, failure: &anyhow::Error) {
+    eprintln!("{program}: {failure:#}");
+}
+
+fn run<P: Program>(program: P) -> Result<()> {
+    let Loaded { settings, without_effect } = program.load()?;
+    let log = P::common(&settings).log;
+    let logging = telemetry::init(log.format, &log.filter)?;
+    for key in without_effect {
+        warn!(key, "this setting has no effect");
+    }
+    rustls::crypto::aws_lc_rs::default_provider().install_default().map_err(|_| anyhow!("TLS is set up twice"))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().thread_stack_size(WORKER_STACK).enable_all().build()?;
+    let metrics = Metrics::new();
+    logging.register(&metrics);
+    let ended = runtime.block_on(live::<P>(settings, metrics));
+    // What still blocks after the drain deadlines is not waited for.
+    runtime.shutdown_background();
+    ended
+}
+
+/// From the first listener to the last task.
+async fn live<P: Program>(settings: P::Settings, metrics: Metrics) -> Result<()> {
+    let CommonSettings { server, metrics: scrapes, .. } = P::common(&settings);
+    let (drain_delay, limits) = (server.drain_delay()?, server.limits()?);
+    let deadline = limits.drain_deadline;
+    let (listeners, tasks) = (Tasks::new(), Tasks::new());
+    let listener = listen("Server:Listen", "--listen", &server.address(P::PORTS)).await?;
+    if let Some(address) = scrapes.address(P::PORTS) {
+        let listener = listen("Metrics:Listen", "--metrics-listen", &address).await?;
+        let limits =
+            ConnectionLimits { drain_deadline: Duration::ZERO, max_connections: 256, ..ConnectionLimits::default() };
+        tasks.spawn("metrics", serve("metrics", listener, metrics.router(), limits, tasks.clone()));
+    }
+
+    let start =
+        Start { metrics, readiness: Readiness::new(P::VERSION), listeners, tasks, http: listener.local_addr()? };
+    let running = P::start(settings, &start).await?;
+    let Start { readiness, listeners, tasks, .. } = start;
+    let router = running.router().merge(readiness.router());
+    listeners.spawn("http", serve("http", listener, router, limits, listeners.clone()));
+
+    termination_signal().await?;
+    readiness.drain();
+    sleep(drain_delay).await;
+    running.drain(Ending { deadline, until: Instant::now() + deadline, listeners, tasks }).await;
+    Ok(())
+}
