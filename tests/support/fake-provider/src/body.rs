@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -23,6 +24,21 @@ pub(crate) enum Step {
     Cut,
     /// Write these bytes again and again, waiting in between.
     Repeat(Bytes, Duration),
+}
+
+/// Bytes that a connection carries in place of its HTTP answer, once set.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RawBytes(Arc<OnceLock<Bytes>>);
+
+impl RawBytes {
+    /// Only the first call on a connection counts.
+    pub(crate) fn set(&self, bytes: Bytes) {
+        let _already_set = self.0.set(bytes);
+    }
+
+    pub(crate) fn get(&self) -> Option<&Bytes> {
+        self.0.get()
+    }
 }
 
 /// The connection is to be closed: an error is what makes hyper do so.

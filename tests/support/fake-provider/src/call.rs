@@ -6,10 +6,10 @@ use bytes::Bytes;
 use hyper::http::request::Parts;
 use serde_json::{Value, json};
 
-use crate::Provider;
 use crate::body::Step;
+use crate::chat_request::ChatRequest;
 use crate::form::Form;
-use crate::openai::chat::ChatRequest;
+use crate::provider::Provider;
 use crate::refusal::Refusal;
 use crate::script::Script;
 use crate::speech::{Ask, Speech};
@@ -22,7 +22,7 @@ pub(crate) type Api = fn(&Call<'_>) -> Result<Reply, Refusal>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reads {
     Nothing,
-    /// Chat completions, without a tree in between: the benchmark goes here.
+    /// A chat completion.
     Chat,
     Json,
     Form,
@@ -115,19 +115,4 @@ impl<'a> Call<'a> {
         })
         .to_string()
     }
-}
-
-/// The field `name` of `value` as text.
-pub(crate) fn text_of<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
-    value.get(name)?.as_str()
-}
-
-/// The list in the field `name` of `value`; an empty one where there is none.
-pub(crate) fn list_of<'a>(value: &'a Value, name: &str) -> &'a [Value] {
-    value.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
-}
-
-/// A count by words, for texts that have no tokens of their own here.
-pub(crate) fn words(text: &str) -> usize {
-    text.split_whitespace().count()
 }

@@ -6,8 +6,8 @@ use hyper::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::Provider;
 use crate::body::Answer;
+use crate::provider::Provider;
 use crate::queue::Target;
 use crate::refusal::Refusal;
 use crate::script::Script;

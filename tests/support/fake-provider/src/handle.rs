@@ -11,17 +11,18 @@ use hyper::http::request::Parts;
 use hyper::{Method, Request, Response};
 use serde_json::Value;
 
-use crate::body::{Answer, Closed};
+use crate::body::{Answer, Closed, RawBytes};
 use crate::call::{Call, Input, Reads};
+use crate::chat_request::ChatRequest;
 use crate::form::Form;
 use crate::journal::Ending;
+use crate::provider::Provider;
 use crate::refusal::Refusal;
+use crate::replay;
 use crate::route::{self, Route};
 use crate::script::Script;
 use crate::send::{Sender, refuse};
 use crate::vendor::Vendor;
-use crate::wire::RawBytes;
-use crate::{Provider, replay};
 
 /// Larger request bodies are refused.
 const MAX_BODY: usize = 256 << 20;
@@ -48,7 +49,7 @@ impl Provider {
     /// The provider's own APIs.
     async fn provide(self: &Arc<Self>, parts: &Parts, body: Bytes, raw: &RawBytes) -> Result<Response<Answer>, Closed> {
         let (number, received) = self.journal.receive(parts, &body);
-        let ending = Ending::new(self, received);
+        let ending = Ending::new(&self.journal, received);
         let route = route::find(parts);
         let key = match route.vendor.key(&parts.headers, parts.uri.query().unwrap_or_default()) {
             Ok(key) => key,
@@ -106,7 +107,7 @@ fn read<'a>(route: &Route, parts: &Parts, body: &'a Bytes) -> Result<(Input<'a>,
     match route.reads {
         Reads::Nothing => Ok((Input::Nothing, None)),
         Reads::Chat => {
-            let mut request: Box<crate::openai::chat::ChatRequest<'a>> =
+            let mut request: Box<ChatRequest<'a>> =
                 serde_json::from_slice(body).map_err(|error| not_json(route.vendor, &error.to_string()))?;
             if request.model.is_none() && route.model.is_none() {
                 return Err(Refusal::invalid("you must provide a model parameter"));

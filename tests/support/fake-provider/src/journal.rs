@@ -188,14 +188,14 @@ impl Journal {
 /// Notes how a request ends. Dropped without a word, the client has left.
 #[derive(Debug)]
 pub(crate) struct Ending {
-    provider: Arc<crate::Provider>,
+    journal: Arc<Journal>,
     received: Option<Arc<Received>>,
     noted: bool,
 }
 
 impl Ending {
-    pub(crate) fn new(provider: &Arc<crate::Provider>, received: Option<Arc<Received>>) -> Self {
-        Self { provider: Arc::clone(provider), received, noted: false }
+    pub(crate) fn new(journal: &Arc<Journal>, received: Option<Arc<Received>>) -> Self {
+        Self { journal: Arc::clone(journal), received, noted: false }
     }
 
     pub(crate) fn chunk(&self) {
@@ -208,10 +208,9 @@ impl Ending {
         if std::mem::replace(&mut self.noted, true) {
             return;
         }
-        let journal = &self.provider.journal;
-        journal.ended.fetch_add(1, Ordering::Relaxed);
+        self.journal.ended.fetch_add(1, Ordering::Relaxed);
         if end == End::ClientGone {
-            journal.client_gone.fetch_add(1, Ordering::Relaxed);
+            self.journal.client_gone.fetch_add(1, Ordering::Relaxed);
         }
         if let Some(received) = &self.received {
             *received.end.lock().unwrap_or_else(PoisonError::into_inner) = Some((end, now_ms()));

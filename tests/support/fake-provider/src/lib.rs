@@ -10,7 +10,7 @@
 //!   uploads.
 //! - [`queue`]: which script answers which request. [`script`]: what an answer is to be. `replay`: answers from
 //!   recordings.
-//! - `call`: a request on its way. `openai`, `anthropic`, `gemini`: a file for each API.
+//! - `call`: a request on its way. `provider`: what all requests share. `openai`, `anthropic`, `gemini`: a file for each API.
 //! - `speech`: what the model says, whatever the format. `example`: values that fit a schema. `signature`, `vector`:
 //!   what looks random and is not. `shelf`: what is remembered.
 //! - `stream`: what a script does to a stream. `send`: what it does to an answer. `body`: the body as it leaves.
@@ -46,13 +46,16 @@
 mod anthropic;
 mod body;
 mod call;
+mod chat_request;
 mod control;
 mod example;
+mod fields;
 mod form;
 mod gemini;
 mod handle;
 pub mod journal;
 mod openai;
+mod provider;
 pub mod queue;
 mod refusal;
 mod replay;
@@ -78,25 +81,14 @@ use hyper::StatusCode;
 use shared::drain::Tasks;
 use tokio::net::TcpListener;
 
+use crate::body::RawBytes;
 use crate::journal::Journal;
-use crate::openai::files::File;
-use crate::openai::responses::Kept;
-use crate::queue::{Queues, Target};
+use crate::provider::Provider;
+use crate::queue::Target;
 use crate::script::Script;
-use crate::shelf::Shelf;
 
 /// How many requests the journal holds by default.
 pub const DEFAULT_JOURNAL: usize = 10_000;
-
-/// What all connections share.
-#[derive(Debug)]
-pub(crate) struct Provider {
-    pub(crate) journal: Journal,
-    pub(crate) queues: Queues,
-    pub(crate) responses: Shelf<Kept>,
-    pub(crate) files: Shelf<File>,
-    pub(crate) batches: Shelf<serde_json::Value>,
-}
 
 /// A running fake provider. It stops when it is dropped.
 #[derive(Debug)]
@@ -123,13 +115,7 @@ impl FakeProvider {
     pub async fn with_journal(addr: SocketAddr, capacity: usize) -> std::io::Result<Self> {
         let listener = TcpListener::bind(addr).await?;
         let addr = listener.local_addr()?;
-        let provider = Arc::new(Provider {
-            journal: Journal::new(capacity),
-            queues: Queues::default(),
-            responses: Shelf::default(),
-            files: Shelf::default(),
-            batches: Shelf::default(),
-        });
+        let provider = Arc::new(Provider::new(capacity));
         let tasks = Tasks::new();
         tasks.spawn("fake provider", wire::serve(listener, Arc::clone(&provider), tasks.clone()));
         Ok(Self { addr, provider, tasks })
@@ -184,7 +170,7 @@ impl Drop for FakeProvider {
 }
 
 async fn routed(State(provider): State<Arc<Provider>>, request: Request) -> Response {
-    match provider.handle(request, &wire::RawBytes::default()).await {
+    match provider.handle(request, &RawBytes::default()).await {
         Ok(response) => response.map(axum::body::Body::new),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }

@@ -11,13 +11,12 @@ use hyper::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, Head
 use hyper::{Response, StatusCode};
 use serde_json::Value;
 
-use crate::body::{Answer, Closed, Step};
+use crate::body::{Answer, Closed, RawBytes, Step};
 use crate::call::Reply;
 use crate::journal::{End, Ending};
 use crate::refusal::Refusal;
 use crate::script::{Cut, Script};
 use crate::vendor::Vendor;
-use crate::wire::RawBytes;
 
 /// Sends answers by a script.
 #[derive(Debug)]

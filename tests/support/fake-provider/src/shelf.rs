@@ -3,8 +3,29 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
+use serde_json::Value;
+
 /// More are forgotten, oldest first.
 const CAPACITY: usize = 10_000;
+
+/// A file that was uploaded, or that a batch made.
+#[derive(Clone, Debug)]
+pub(crate) struct StoredFile {
+    /// What the API says of it.
+    pub(crate) about: Value,
+    pub(crate) content: Bytes,
+}
+
+/// A response that was stored, with what it answered.
+#[derive(Clone, Debug)]
+pub(crate) struct StoredResponse {
+    pub(crate) response: Value,
+    pub(crate) input: Vec<Value>,
+    /// Whether the response was made in the background and nobody has looked yet.
+    pub(crate) queued: bool,
+    pub(crate) cancelled: bool,
+}
 
 /// Things with ids, newest last.
 #[derive(Debug)]

@@ -2,10 +2,9 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -13,18 +12,8 @@ use shared::drain::Tasks;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::Provider;
-
-/// Bytes that a connection carries in place of its HTTP answer, once set.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct RawBytes(Arc<OnceLock<Bytes>>);
-
-impl RawBytes {
-    /// Only the first call on a connection counts.
-    pub(crate) fn set(&self, bytes: Bytes) {
-        let _already_set = self.0.set(bytes);
-    }
-}
+use crate::body::RawBytes;
+use crate::provider::Provider;
 
 /// Serves until `tasks` stop; then connections are closed at once.
 pub(crate) async fn serve(listener: TcpListener, provider: Arc<Provider>, tasks: Tasks) {
@@ -77,7 +66,7 @@ impl AsyncRead for Wire {
 impl AsyncWrite for Wire {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
         let raw = self.raw.clone();
-        let Some(raw) = raw.0.get() else {
+        let Some(raw) = raw.get() else {
             return Pin::new(&mut self.stream).poll_write(cx, buffer);
         };
         while self.sent < raw.len() {

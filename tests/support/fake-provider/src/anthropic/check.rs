@@ -4,7 +4,8 @@
 use serde_json::{Value, json};
 
 use super::model;
-use crate::call::{Call, list_of, text_of};
+use crate::call::Call;
+use crate::fields::{list_of, text_of};
 use crate::refusal::Refusal;
 
 /// Fields of a request.

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{check, history};
-use crate::call::{Call, Reply, words};
+use crate::call::{Call, Reply};
+use crate::fields::words;
 use crate::refusal::Refusal;
 
 /// `POST /v1/messages/count_tokens`.

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::call::{list_of, text_of};
+use crate::fields::{list_of, text_of};
 use crate::refusal::Refusal;
 use crate::signature;
 

@@ -3,6 +3,7 @@
 mod check;
 pub(crate) mod count;
 mod history;
+mod message;
 pub(crate) mod messages;
 mod model;
 pub(crate) mod models;

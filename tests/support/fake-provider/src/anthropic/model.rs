@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::call::{list_of, text_of};
+use crate::fields::{list_of, text_of};
 use crate::refusal::Refusal;
 
 /// How a model thinks.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::messages::Message;
+use super::message::Message;
 use crate::body::Step;
 use crate::speech::argument_deltas;
 use crate::stream::Stream;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::fields::{Holds, SCHEMA};
-use crate::call::{list_of, text_of};
+use crate::fields::{list_of, text_of};
 use crate::refusal::Refusal;
 
 /// The field `name` of `message`, which may be written in either of the two ways.

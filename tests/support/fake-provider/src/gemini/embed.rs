@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::check::{self, field, list, parts};
 use super::fields::{EMBED, EMBED_BATCH};
-use crate::call::{Call, Reply, text_of};
+use crate::call::{Call, Reply};
+use crate::fields::text_of;
 use crate::refusal::Refusal;
 use crate::vector;
 

@@ -6,7 +6,8 @@ use super::check::{self, field, list, parts};
 use super::fields::{COUNT, GENERATE};
 use super::history;
 use super::render::Candidate;
-use crate::call::{Call, Reply, text_of, words};
+use crate::call::{Call, Reply};
+use crate::fields::{text_of, words};
 use crate::refusal::Refusal;
 use crate::speech::Ask;
 

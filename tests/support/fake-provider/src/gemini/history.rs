@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::check::{field, list, parts};
-use crate::call::text_of;
+use crate::fields::text_of;
 use crate::refusal::Refusal;
 use crate::signature;
 

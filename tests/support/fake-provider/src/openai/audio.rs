@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use serde_json::json;
 
-use crate::call::{Call, Reply, text_of, words};
+use crate::call::{Call, Reply};
+use crate::fields::{text_of, words};
 use crate::refusal::Refusal;
 use crate::speech::Ask;
 

@@ -4,7 +4,8 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::{files, page};
-use crate::call::{Call, Reply, text_of};
+use crate::call::{Call, Reply};
+use crate::fields::text_of;
 use crate::refusal::Refusal;
 use crate::speech::Ask;
 

@@ -1,84 +1,18 @@
 //! Chat completions, as recorded in 2026: a role chunk, deltas, a finish chunk, a chunk with the usage alone where it
 //! was asked for, and `[DONE]`. Azure adds what its content filter found, and a first chunk without choices.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{finish_reason, usage};
-use crate::call::{Call, EVENTS, Input, Reply, text_of};
+use crate::call::{Call, EVENTS, Input, Reply};
 use crate::refusal::Refusal;
-use crate::script::Script;
-use crate::speech::{Ask, Speech, argument_deltas};
+use crate::speech::{Speech, argument_deltas};
 use crate::stream::Stream;
 use crate::vendor::{Vendor, frame};
 
 /// Choices that are made at most.
 const MAX_CHOICES: usize = 16;
-
-/// What is read of a request.
-#[derive(Debug, Deserialize)]
-pub(crate) struct ChatRequest<'a> {
-    #[serde(borrow, default)]
-    pub(crate) model: Option<Cow<'a, str>>,
-    #[serde(default)]
-    stream: Option<bool>,
-    #[serde(default)]
-    stream_options: Option<StreamOptions>,
-    #[serde(default)]
-    n: Option<usize>,
-    #[serde(default)]
-    tools: Option<Vec<Value>>,
-    #[serde(default)]
-    tool_choice: Option<Value>,
-    #[serde(default)]
-    response_format: Option<Value>,
-    #[serde(borrow)]
-    messages: Vec<Message<'a>>,
-    #[serde(default)]
-    pub(crate) fake: Option<Script>,
-}
-
-#[derive(Debug, Deserialize)]
-struct StreamOptions {
-    #[serde(default)]
-    include_usage: bool,
-}
-
-#[derive(Debug, Deserialize)]
-struct Message<'a> {
-    #[serde(borrow)]
-    role: Cow<'a, str>,
-}
-
-impl ChatRequest<'_> {
-    fn ask<'a>(&'a self, model: &'a str) -> Ask<'a> {
-        let format = self.response_format.as_ref();
-        Ask {
-            model,
-            turns: self.messages.len(),
-            tool: self.tool(),
-            schema: format.and_then(|format| format.pointer("/json_schema/schema")),
-            json: format.and_then(|format| text_of(format, "type")) == Some("json_object"),
-            thinks: false,
-        }
-    }
-
-    /// The first tool, or the one that the choice names; none where they are forbidden or one has just been answered.
-    fn tool(&self) -> Option<(&str, &Value)> {
-        let answered = self.messages.last().is_some_and(|message| message.role == "tool");
-        if answered || self.tool_choice.as_ref().is_some_and(|choice| choice == "none") {
-            return None;
-        }
-        let wanted = self.tool_choice.as_ref().and_then(|choice| choice.pointer("/function/name")?.as_str());
-        self.tools.iter().flatten().filter_map(|tool| tool.get("function")).find_map(|function| {
-            let name = text_of(function, "name").filter(|name| wanted.is_none_or(|wanted| wanted == *name))?;
-            Some((name, function.get("parameters").unwrap_or(&Value::Null)))
-        })
-    }
-}
 
 /// `POST /v1/chat/completions`.
 pub(crate) fn complete(call: &Call<'_>) -> Result<Reply, Refusal> {
@@ -93,8 +27,7 @@ pub(crate) fn complete(call: &Call<'_>) -> Result<Reply, Refusal> {
         id: speech.id("chatcmpl-"),
         azure: call.vendor == Vendor::Azure,
         choices: request.n.unwrap_or(1).clamp(1, MAX_CHOICES),
-        includes_usage: !call.script.no_usage
-            && request.stream_options.as_ref().is_some_and(|options| options.include_usage),
+        includes_usage: !call.script.no_usage && request.wants_usage(),
         speech,
     };
     if request.stream == Some(true) {

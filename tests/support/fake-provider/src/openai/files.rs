@@ -6,13 +6,7 @@ use serde_json::{Value, json};
 use super::page;
 use crate::call::{Call, Reply};
 use crate::refusal::Refusal;
-
-/// A file that was uploaded, or that a batch made.
-#[derive(Clone, Debug)]
-pub(crate) struct File {
-    pub(crate) about: Value,
-    pub(crate) content: Bytes,
-}
+use crate::shelf::StoredFile;
 
 /// `POST /v1/files`.
 pub(crate) fn upload(call: &Call<'_>) -> Result<Reply, Refusal> {
@@ -36,7 +30,7 @@ pub(super) fn keep(call: &Call<'_>, id: &str, filename: &str, purpose: &str, con
         "status": "processed",
         "status_details": null,
     });
-    call.provider.files.put(call.key, id, File { about: about.clone(), content });
+    call.provider.files.put(call.key, id, StoredFile { about: about.clone(), content });
     about
 }
 
@@ -67,7 +61,7 @@ pub(crate) fn delete(call: &Call<'_>) -> Result<Reply, Refusal> {
     Err(unknown(call.id))
 }
 
-fn find(call: &Call<'_>) -> Result<File, Refusal> {
+fn find(call: &Call<'_>) -> Result<StoredFile, Refusal> {
     call.provider.files.get(call.key, call.id).ok_or_else(|| unknown(call.id))
 }
 

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::call::{Call, Reply, text_of, words};
+use crate::call::{Call, Reply};
+use crate::fields::{text_of, words};
 use crate::refusal::Refusal;
 
 /// A PNG of one pixel.

@@ -3,7 +3,8 @@
 
 use serde_json::{Value, json};
 
-use crate::call::{Call, Reply, list_of, text_of, words};
+use crate::call::{Call, Reply};
+use crate::fields::{list_of, text_of, words};
 use crate::refusal::Refusal;
 
 /// `POST /v1/rerank`.

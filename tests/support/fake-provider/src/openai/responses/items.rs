@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::call::{list_of, text_of, words};
+use crate::fields::{list_of, text_of, words};
 use crate::refusal::Refusal;
 
 /// The input as a list, as the API gives it back.

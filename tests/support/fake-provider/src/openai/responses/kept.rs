@@ -5,35 +5,24 @@ use serde_json::{Value, json};
 use super::super::page;
 use crate::call::{Call, Reply};
 use crate::refusal::Refusal;
+use crate::shelf::StoredResponse;
 
-/// A response that was stored, with what it answered.
-#[derive(Clone, Debug)]
-pub(crate) struct Kept {
-    pub(crate) response: Value,
-    pub(crate) input: Vec<Value>,
-    /// It was made in the background, and nobody has looked yet.
-    pub(crate) queued: bool,
-    pub(crate) cancelled: bool,
-}
-
-impl Kept {
-    /// As the API shows it now.
-    fn shown(&self) -> Value {
-        let mut response = self.response.clone();
-        if self.cancelled {
-            response["status"] = json!("cancelled");
-            response["output"] = json!([]);
-            response["usage"] = Value::Null;
-            response["completed_at"] = Value::Null;
-        }
-        response
+/// The response as the API shows it now.
+fn shown(kept: StoredResponse) -> Value {
+    let mut response = kept.response;
+    if kept.cancelled {
+        response["status"] = json!("cancelled");
+        response["output"] = json!([]);
+        response["usage"] = Value::Null;
+        response["completed_at"] = Value::Null;
     }
+    response
 }
 
 /// `GET /v1/responses/{id}`. What was made in the background is done by the time that somebody looks.
 pub(crate) fn get(call: &Call<'_>) -> Result<Reply, Refusal> {
     let kept = call.provider.responses.change(call.key, call.id, |kept| kept.queued = false);
-    kept.map(|kept| Reply::Json(kept.shown())).ok_or_else(|| unknown(call.id))
+    kept.map(|kept| Reply::Json(shown(kept))).ok_or_else(|| unknown(call.id))
 }
 
 /// `DELETE /v1/responses/{id}`.
@@ -54,7 +43,7 @@ pub(crate) fn cancel(call: &Call<'_>) -> Result<Reply, Refusal> {
     if kept.response["background"] != true {
         return Err(Refusal::invalid("Cannot cancel a synchronous response."));
     }
-    Ok(Reply::Json(kept.shown()))
+    Ok(Reply::Json(shown(kept)))
 }
 
 /// `GET /v1/responses/{id}/input_items`, newest first unless asked otherwise.

@@ -6,14 +6,16 @@ mod kept;
 mod object;
 mod stream;
 
-pub(crate) use self::kept::{Kept, cancel, delete, get, input_items};
+pub(crate) use self::kept::{cancel, delete, get, input_items};
 
 use serde_json::{Value, json};
 
 use self::items::Input;
 use self::object::Response;
-use crate::call::{Call, EVENTS, Reply, list_of, text_of, words};
+use crate::call::{Call, EVENTS, Reply};
+use crate::fields::{list_of, text_of, words};
 use crate::refusal::Refusal;
+use crate::shelf::StoredResponse;
 use crate::speech::Ask;
 
 /// `POST /v1/responses`.
@@ -37,7 +39,7 @@ pub(crate) fn create(call: &Call<'_>) -> Result<Reply, Refusal> {
     let response = Response::new(call.speech(&ask), request, call.script.no_usage);
     let done = response.done();
     if request.get("store") != Some(&Value::Bool(false)) {
-        let kept = Kept { response: done.clone(), input: input.items, queued: background, cancelled: false };
+        let kept = StoredResponse { response: done.clone(), input: input.items, queued: background, cancelled: false };
         call.provider.responses.put(call.key, &response.id, kept);
     }
     if request.get("stream") == Some(&Value::Bool(true)) {

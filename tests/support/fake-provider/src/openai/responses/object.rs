@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::call::{list_of, text_of};
+use crate::fields::{list_of, text_of};
 use crate::script::Usage;
 use crate::speech::{Finish, Speech};
 
