@@ -9,7 +9,7 @@ use translation::protocol::Format;
 
 use crate::error::GatewayError;
 use crate::request::Conversion;
-use crate::route::plan::Candidate;
+use crate::route::candidate::Candidate;
 
 /// The head of a provider's answer, and its body to come.
 #[derive(Debug)]

@@ -5,6 +5,7 @@ mod headers;
 
 use std::borrow::Cow;
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,8 +14,6 @@ use http::response::Parts;
 use http::{HeaderValue, Request, StatusCode, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use shared::pb;
-use shared::pb::key_state::Health;
 use shared::time::now_ms;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
@@ -30,7 +29,8 @@ use crate::metrics::AttemptResult;
 use crate::provider::credential::Errand;
 use crate::provider::verdict::Verdict;
 use crate::request::{Content, Outbound, Outgoing};
-use crate::route::plan::{Candidate, Plan};
+use crate::route::candidate::Candidate;
+use crate::route::health::{Health, KeyState};
 use crate::upstream::{RequestBody, Upstream};
 use crate::usage::meter::Meter;
 
@@ -55,7 +55,7 @@ const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Attempts {
     upstream: Upstream,
     /// Takes what is learnt about upstream keys, for other nodes to know. When it is full they learn it by themselves.
-    key_states: mpsc::Sender<pb::KeyState>,
+    key_states: mpsc::Sender<KeyState>,
 }
 
 /// Whether the walk may go on after an attempt.
@@ -66,7 +66,7 @@ enum Step {
 
 impl Attempts {
     /// Sends through `upstream`, and what it learns about keys to `key_states`.
-    pub fn new(upstream: Upstream, key_states: mpsc::Sender<pb::KeyState>) -> Self {
+    pub fn new(upstream: Upstream, key_states: mpsc::Sender<KeyState>) -> Self {
         Self { upstream, key_states }
     }
 
@@ -77,7 +77,7 @@ impl Attempts {
     /// [`Failure`]: what a provider said last, or why none said anything.
     pub async fn walk(
         &self,
-        plan: Plan,
+        plan: impl Iterator<Item = Candidate> + Send,
         request: &dyn Outbound,
         client: &ClientHeaders<'_>,
         meter: &mut Meter,
@@ -86,7 +86,7 @@ impl Attempts {
         let mut last: Option<Failure> = None;
         let mut refused: Option<GatewayError> = None;
         let (mut tries, mut retries) = (0, 0);
-        for candidate in plan.candidates {
+        for candidate in plan {
             let prepared = match request.prepare(&candidate, &self.upstream, deadline) {
                 Some(preparation) => preparation.await,
                 None => Ok(()),
@@ -278,26 +278,25 @@ impl Attempts {
     fn worked(&self, candidate: &Candidate) {
         // The clock is read only where there is something to forget.
         if candidate.key.health.was_refused() && candidate.key.health.worked(now_ms()) {
-            self.tell(candidate, Health::Valid, 0, 200);
+            self.tell(candidate, key_state(candidate, Health::Valid, 0, 200));
         }
     }
 
     fn observe(&self, candidate: &Candidate, health: Health, until_ms: i64, status: u16) {
-        let now = now_ms();
-        if candidate.key.health.observe(&key_state(candidate, health, until_ms, status, now), now) {
-            self.tell(candidate, health, until_ms, status);
+        let state = key_state(candidate, health, until_ms, status);
+        if candidate.key.health.observe(&state, state.observed_at_ms) {
+            self.tell(candidate, state);
         }
     }
 
-    fn tell(&self, candidate: &Candidate, health: Health, until_ms: i64, status: u16) {
+    fn tell(&self, candidate: &Candidate, state: KeyState) {
         info!(
             group = &*candidate.group.group.name,
             upstream_key = &*candidate.key.key.masked,
-            health = health.as_str_name(),
-            status,
+            health = state.health.name(),
+            status = state.status,
             "upstream key changed"
         );
-        let state = key_state(candidate, health, until_ms, status, now_ms());
         if self.key_states.try_send(state).is_err() {
             debug!("other nodes are not told of a key's state: the queue is full");
         }
@@ -337,16 +336,14 @@ fn unsigned(request: &dyn Outbound, said: &ProviderAnswer) -> Option<Outgoing> {
     Some(Outgoing { body: body.into(), ..outgoing })
 }
 
-fn key_state(candidate: &Candidate, health: Health, until_ms: i64, status: u16, now: i64) -> pb::KeyState {
-    pb::KeyState {
-        upstream_key_id: candidate.key.key.id.to_string(),
-        group_id: candidate.group.group.id.to_string(),
-        health: health.into(),
+fn key_state(candidate: &Candidate, health: Health, until_ms: i64, status: u16) -> KeyState {
+    KeyState {
+        upstream_key_id: Arc::clone(&candidate.key.key.id),
+        group_id: Arc::clone(&candidate.group.group.id),
+        health,
         until_ms,
-        status: status.into(),
-        reason: String::new(),
-        observed_at_ms: now,
-        node_id: String::new(),
+        status,
+        observed_at_ms: now_ms(),
     }
 }
 

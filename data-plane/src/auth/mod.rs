@@ -10,7 +10,8 @@ use shared::time::now_ms;
 use translation::protocol::Format;
 
 use crate::error::GatewayError;
-use crate::route::table::{Client, RouteTable};
+use crate::route::client::Client;
+use crate::route::table::RouteTable;
 
 /// Where a client of each API puts its credential, the first to count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -212,6 +212,6 @@ fn build(state: &ConfigState, change: Change) -> Result<Snapshot, Refusal> {
 fn put_in_force(state: &ConfigState, snapshot: Snapshot) -> Arc<Snapshot> {
     let snapshot = Arc::new(snapshot);
     let previous = state.table();
-    state.replace(RouteTable::compile(Arc::clone(&snapshot), previous.as_deref()));
+    state.replace(RouteTable::compile(Arc::clone(&snapshot), previous.as_deref().map(|table| &table.kept)));
     snapshot
 }

@@ -7,6 +7,7 @@
 pub mod apply;
 pub mod backoff;
 pub mod commands;
+mod key_state;
 pub mod last_good;
 pub mod link;
 pub mod state;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::drain::Tasks;
+use shared::ids::Id;
 use shared::pb;
 use shared::pb::control_message::Message as FromControl;
 use shared::pb::node_message::Message as ToControl;
@@ -20,8 +21,10 @@ use tracing::{debug, error, info, warn};
 use super::apply::{Applier, Change, Refusal};
 use super::backoff::Backoff;
 use super::commands;
+use super::key_state;
 use super::link::{Link, explain};
 use crate::node::Node;
+use crate::route::health::KeyState;
 
 /// For the stream to open.
 const OPEN_DEADLINE: Duration = Duration::from_secs(10);
@@ -55,13 +58,13 @@ pub struct Subscriber {
     link: Link,
     node: Arc<Node>,
     applier: Applier,
-    key_states: mpsc::Receiver<pb::KeyState>,
+    key_states: mpsc::Receiver<KeyState>,
     usage: Box<dyn Fn() -> UsageState + Send + Sync>,
     tasks: Tasks,
     /// The next Hello asks for a whole snapshot: what came last did not fit what the node has.
     whole: bool,
     /// What the node learnt while there was no stream, by upstream key.
-    unsent: HashMap<String, pb::KeyState>,
+    unsent: HashMap<Id, KeyState>,
 }
 
 /// Why a stream ended.
@@ -88,7 +91,7 @@ impl Subscriber {
         link: Link,
         node: Arc<Node>,
         applier: Applier,
-        key_states: mpsc::Receiver<pb::KeyState>,
+        key_states: mpsc::Receiver<KeyState>,
         usage: impl Fn() -> UsageState + Send + Sync + 'static,
         tasks: Tasks,
     ) -> Self {
@@ -163,7 +166,7 @@ impl Subscriber {
         tokio::pin!(settled);
 
         for (_, state) in self.unsent.drain() {
-            send(&to_control, ToControl::KeyState(state)).await?;
+            send(&to_control, ToControl::KeyState(key_state::write(&state))).await?;
         }
         let mut load = interval(LOAD_PERIOD);
         load.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -178,7 +181,9 @@ impl Subscriber {
                         self.handle(message, &to_control).await?;
                     }
                 }
-                Some(state) = self.key_states.recv() => send(&to_control, ToControl::KeyState(state)).await?,
+                Some(state) = self.key_states.recv() => {
+                    send(&to_control, ToControl::KeyState(key_state::write(&state))).await?;
+                }
                 () = &mut settled, if !open => self.opened(&mut open, failing),
                 _ = load.tick() => send(&to_control, ToControl::Load(self.load())).await?,
             }
@@ -212,9 +217,9 @@ impl Subscriber {
                 let outcome = self.applier.apply(Change::Since(delta)).await;
                 self.confirm(version, outcome, to_control).await
             }
-            FromControl::KeyState(state) => {
-                if let Some(table) = self.applier.state().table() {
-                    table.apply_key_state(&state);
+            FromControl::KeyState(message) => {
+                if let (Some(table), Some(state)) = (self.applier.state().table(), key_state::read(message)) {
+                    table.kept.observe(&state);
                 }
                 Ok(())
             }
@@ -266,7 +271,7 @@ impl Subscriber {
                 () = &mut wait => return,
                 Some(state) = self.key_states.recv() => {
                     if self.unsent.len() < KEPT_KEY_STATES || self.unsent.contains_key(&state.upstream_key_id) {
-                        self.unsent.insert(state.upstream_key_id.clone(), state);
+                        self.unsent.insert(Arc::clone(&state.upstream_key_id), state);
                     }
                 }
             }

@@ -20,8 +20,9 @@ use crate::error::GatewayError;
 use crate::metrics::Api;
 use crate::request::Outbound;
 use crate::respond::own;
-use crate::route::plan::Plan;
-use crate::route::table::{Client, RouteTable};
+use crate::route::candidate::Candidate;
+use crate::route::client::Client;
+use crate::route::table::RouteTable;
 use crate::usage::meter::Meter;
 
 /// A request that has passed this many gateways like this one goes in a circle.
@@ -143,7 +144,12 @@ impl Admitted<'_> {
     ///
     /// # Errors
     /// As [`crate::attempt::Attempts::walk`].
-    pub(super) async fn walk(&self, plan: Plan, request: &dyn Outbound, meter: &mut Meter) -> Result<Answer, Failure> {
+    pub(super) async fn walk(
+        &self,
+        plan: impl Iterator<Item = Candidate> + Send,
+        request: &dyn Outbound,
+        meter: &mut Meter,
+    ) -> Result<Answer, Failure> {
         self.gateway.attempts.walk(plan, request, &self.headers, meter, self.deadline).await
     }
 
@@ -154,7 +160,7 @@ impl Admitted<'_> {
     pub(super) async fn walk_until(
         &self,
         until: Instant,
-        plan: Plan,
+        plan: impl Iterator<Item = Candidate> + Send,
         request: &dyn Outbound,
         meter: &mut Meter,
     ) -> Result<Answer, Failure> {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use shared::pb;
 use shared::telemetry::Metrics;
 use tokio::sync::mpsc;
 
@@ -14,6 +13,7 @@ use crate::limits::RequestLimits;
 use crate::media::MediaFetcher;
 use crate::metrics::RequestMetrics;
 use crate::node::Node;
+use crate::route::health::KeyState;
 use crate::route::owners::Owners;
 use crate::signatures::Signatures;
 use crate::upstream::Upstream;
@@ -43,7 +43,7 @@ impl Gateway {
         usage: UsageSink,
         node: Arc<Node>,
         limits: RequestLimits,
-        key_states: mpsc::Sender<pb::KeyState>,
+        key_states: mpsc::Sender<KeyState>,
         metrics: &Metrics,
     ) -> Result<Arc<Self>> {
         let metrics = RequestMetrics::register(metrics, &node);

@@ -14,7 +14,8 @@ use super::unserved::format_of;
 use crate::error::GatewayError;
 use crate::metrics::Api;
 use crate::respond::{error, own};
-use crate::route::table::{Client, Route, RouteTable};
+use crate::route::client::Client;
+use crate::route::table::{Route, RouteTable};
 
 /// OpenAI's.
 #[derive(Serialize)]

@@ -1,5 +1,6 @@
 //! Where the object is that a request names: the group, and the upstream key in it, that made it.
 
+use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +14,9 @@ use crate::answer::{Answer, Failure};
 use crate::error::GatewayError;
 use crate::request::object::ObjectRequest;
 use crate::respond::learn::first_string;
+use crate::route::candidate::Candidate;
 use crate::route::owners::Owner;
-use crate::route::plan::{Candidate, Plan};
+use crate::route::plan::Plan;
 use crate::usage::meter::Meter;
 
 /// The most candidates that are asked for one object.
@@ -28,10 +30,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Narrows `plan` to the group whose account holds what a chat request refers to: the response before it, or a file. A
 /// request that names nothing such, or what no one knows, goes where it would have gone.
-pub(super) async fn follow(admitted: &Admitted<'_>, plan: &mut Plan, body: &Bytes, meter: &mut Meter) {
+pub(super) async fn follow(admitted: &Admitted<'_>, plan: &mut Plan<'_>, body: &Bytes, meter: &mut Meter) {
     let (format, owners) = (admitted.format, &admitted.gateway.owners);
     let openais = matches!(format, Format::OpenAiChat | Format::OpenAiResponses);
-    if !openais || plan.candidates.len() < 2 {
+    if !openais || !plan.has_choice() {
         return;
     }
     let previous = if format == Format::OpenAiResponses { first_string(body, "previous_response_id") } else { None };
@@ -40,18 +42,17 @@ pub(super) async fn follow(admitted: &Admitted<'_>, plan: &mut Plan, body: &Byte
     let named = named.or_else(|| file().map(|id| (Format::OpenAiChat, "/files", id)));
     let Some((format, collection, id)) = named.filter(|(_, _, id)| is_id(id)) else { return };
     if let Some(owner) = owners.of(id) {
-        owner.narrow(&mut plan.candidates);
+        plan.narrow(&owner);
         return;
     }
     let object = ObjectRequest::get(format, format!("{collection}/{id}"));
     // The question is about no model.
-    let candidates = plan.candidates.iter().take(MOST_ASKED_FOR_CHAT);
-    let candidates =
-        candidates.map(|candidate| Candidate { upstream_model: Arc::from(""), ..candidate.clone() }).collect();
+    let candidates = plan.clone().take(MOST_ASKED_FOR_CHAT);
+    let candidates = candidates.map(|candidate| Candidate { upstream_model: Arc::from(""), ..candidate }).collect();
     if let Ok((candidate, _)) = find(admitted, candidates, &object, meter).await {
         let owner = Owner::of(&candidate);
         owners.learn(id, owner.clone());
-        owner.narrow(&mut plan.candidates);
+        plan.narrow(&owner);
     }
 }
 
@@ -76,8 +77,8 @@ pub(super) async fn find(
     let able =
         |candidate: &Candidate| candidate.group.endpoint.as_ref().is_some_and(|endpoint| object.is_served(endpoint));
     for candidate in candidates.into_iter().filter(able).take(MOST_ASKED) {
-        let plan = Plan { candidates: vec![candidate.clone()], skipped: Vec::new() };
-        match admitted.walk_until(Instant::now() + PATIENCE, plan, object, meter).await {
+        let only = iter::once(candidate.clone());
+        match admitted.walk_until(Instant::now() + PATIENCE, only, object, meter).await {
             Ok(answer) => return Ok((candidate, answer)),
             Err(failure) if is_unknown(&failure) => drop(unknown.get_or_insert(failure)),
             Err(failure) => drop(failed.get_or_insert(failure)),

@@ -31,6 +31,7 @@ use crate::control::state::ConfigState;
 use crate::limits::{MediaPolicy, RequestLimits};
 use crate::node::Node;
 use crate::route::fixtures::{group, key, snapshot, upstream_key};
+use crate::route::health::{Health, KeyState};
 use crate::route::table::RouteTable;
 use crate::usage::{Settled, UsageSink};
 
@@ -38,7 +39,7 @@ struct Bench {
     provider: FakeProvider,
     router: axum::Router,
     records: mpsc::Receiver<Settled>,
-    key_states: mpsc::Receiver<pb::KeyState>,
+    key_states: mpsc::Receiver<KeyState>,
 }
 
 /// A group with two keys that reaches a fake provider.
@@ -196,7 +197,7 @@ async fn a_refused_key_is_left_alone_and_others_are_told() {
     assert_eq!(bench.chat(&plain("gpt-4o", false)).await.0, 200);
     assert_eq!(bench.keys_used(), ["sk-upstream-g-1", "sk-upstream-g-2", "sk-upstream-g-2"]);
     let state = bench.key_states.try_recv().unwrap();
-    assert_eq!((state.upstream_key_id.as_str(), state.health()), ("g-1", pb::key_state::Health::Invalid));
+    assert_eq!((&*state.upstream_key_id, state.health), ("g-1", Health::Invalid));
 
     bench.provider.always(Target::All, Script::error(401));
     let response = bench.send(chat(&plain("gpt-4o", false))).await;

@@ -15,7 +15,7 @@ use translation::protocol::{Format, Target, anthropic_messages, openai_chat, ope
 use super::outgoing::{Conversion, Outbound, Outgoing, Preparation};
 use crate::error::GatewayError;
 use crate::media::{FetchedMedia, MediaFetcher, Wanted};
-use crate::route::plan::Candidate;
+use crate::route::candidate::Candidate;
 use crate::route::table::RoutedGroup;
 use crate::signatures::{ClientSignatures, family_of};
 use crate::upstream::Upstream;

@@ -13,7 +13,7 @@ use super::json::{Asked, JsonRequest};
 use super::outgoing::{Outbound, Outgoing};
 use crate::error::GatewayError;
 use crate::provider::Call;
-use crate::route::plan::Candidate;
+use crate::route::candidate::Candidate;
 
 /// A request for embeddings.
 #[derive(Debug)]

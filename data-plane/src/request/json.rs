@@ -13,7 +13,7 @@ use super::chat::{LONGEST_MODEL, read_error};
 use super::outgoing::{Outbound, Outgoing};
 use crate::error::GatewayError;
 use crate::provider::Call;
-use crate::route::plan::Candidate;
+use crate::route::candidate::Candidate;
 
 /// Fields that no body may hold twice, see [`Object::once`].
 const ONCE: &[&str] = &["model", "stream"];

@@ -7,7 +7,7 @@ use translation::protocol::Format;
 use super::outgoing::{Content, Outbound, Outgoing};
 use crate::error::GatewayError;
 use crate::provider::{Call, Endpoint};
-use crate::route::plan::Candidate;
+use crate::route::candidate::Candidate;
 
 /// A request about what a provider keeps.
 #[derive(Clone, Debug)]

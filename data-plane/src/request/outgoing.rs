@@ -14,7 +14,7 @@ use translation::protocol::{Back, Format};
 
 use super::upload::Progress;
 use crate::error::GatewayError;
-use crate::route::plan::Candidate;
+use crate::route::candidate::Candidate;
 use crate::upstream::Upstream;
 
 /// What has to be done before a request can be written.

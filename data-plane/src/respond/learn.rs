@@ -6,8 +6,8 @@ use memchr::memmem;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::route::candidate::Candidate;
 use crate::route::owners::{Owner, Owners};
-use crate::route::plan::Candidate;
 
 /// Takes note for one answer.
 #[derive(Clone, Debug)]

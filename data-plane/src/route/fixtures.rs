@@ -1,4 +1,4 @@
-//! Config for tests.
+//! Config for the tests of this crate.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use shared::snapshot::{
     BalancePolicy, Group, GroupPolicy, ProxyKey, Snapshot, UnsupportedParameters, UpstreamKey, UpstreamStream,
 };
 
-/// A group of OpenAI's with one key named after it.
+/// A group of OpenAI's that serves `models`, with one key named after it.
 pub(crate) fn group(id: &str, models: &[&str]) -> Group {
     Group {
         id: id.into(),
@@ -37,12 +37,13 @@ pub(crate) fn group(id: &str, models: &[&str]) -> Group {
     }
 }
 
+/// An upstream key of the id `id`.
 pub(crate) fn upstream_key(id: &str) -> Arc<UpstreamKey> {
     let secret = format!("sk-upstream-{id}");
     Arc::new(UpstreamKey { id: id.into(), masked: id.into(), secret: secret.into(), enabled: true })
 }
 
-/// A proxy key of the value `value`.
+/// A proxy key that may use everything; a client shows it as `value`.
 pub(crate) fn key(name: &str, value: &str) -> ProxyKey {
     ProxyKey {
         id: name.into(),
@@ -60,6 +61,7 @@ pub(crate) fn key(name: &str, value: &str) -> ProxyKey {
     }
 }
 
+/// A config of `groups` and `keys`.
 pub(crate) fn snapshot(groups: impl IntoIterator<Item = Group>, keys: impl IntoIterator<Item = ProxyKey>) -> Snapshot {
     Snapshot {
         version: 1,

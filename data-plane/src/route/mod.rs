@@ -1,11 +1,16 @@
 //! Client and model → plan: the ordered candidates that a request may try, and why each other one is left out.
 //!
-//! - [`table`]: a snapshot, compiled for look-ups.
-//! - [`health`]: what was learnt about an upstream key while serving.
-//! - [`plan`]: which candidates, in which order.
+//! - [`table`]: a snapshot, compiled for look-ups; [`client`]: who asks, and what its proxy key allows.
+//! - [`kept`]: what is remembered over changes of config; [`health`]: what is known of an upstream key.
+//! - [`order`]: the order in which candidates are tried.
+//! - [`plan`]: the candidates of a request, one after the other; [`candidate`]: one of them.
 //! - [`owners`]: which candidate made an object that a client names by its id.
 
+pub mod candidate;
+pub mod client;
 pub mod health;
+pub mod kept;
+pub mod order;
 pub mod owners;
 pub mod plan;
 pub mod table;

@@ -1,32 +1,31 @@
 //! Which group and upstream key made an object that a client later names by its id: a response, a file, a batch.
 //!
-//! Such an object lives in the provider's account, so a request about it must go where it was made. What a node has
-//! seen made it remembers here, up to a bound; nothing else is kept, and ids stay as the provider made them, so that an
-//! application can move between this gateway, another node of it and the provider itself. Whatever node is asked for an
-//! id that it does not know, after a restart or because another node served the request that made it, asks the groups
-//! that the proxy key may use, one after the other, which of them knows the id. An id that holds its owner would spare
-//! that question, but every id in every body and stream would have to be rewritten both ways, and an id from before the
-//! gateway would open nothing.
+//! Such an object lives in the provider's account, so a request about it must go where it was made. A node remembers
+//! here, up to a bound, the ids that it has seen made. Ids stay as the provider made them, so that an application can
+//! move between this gateway, another node of it and the provider itself. A node does not know an id after a restart, or
+//! when another node served the request that made it. It then asks the groups that the proxy key may use, one after the
+//! other, which of them knows the id. An id that holds its owner would spare that question, but every id in every body
+//! and stream would have to be rewritten both ways, and an id from before the gateway would open nothing.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use shared::ids::Id;
 
-use super::plan::Candidate;
+use super::candidate::Candidate;
 
 /// How many ids each of the two generations holds.
 const CAPACITY: usize = 32 * 1024;
 
-/// Longer ids are not remembered.
+/// The longest id that is remembered, in bytes.
 const LONGEST_ID: usize = 256;
 
-/// Who made an object.
+/// The group and the upstream key that made an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
-    /// Id of the group.
+    /// The id of the group.
     pub group: Id,
-    /// Id of the upstream key.
+    /// The id of the upstream key.
     pub key: Id,
 }
 
@@ -35,20 +34,9 @@ impl Owner {
     pub fn of(candidate: &Candidate) -> Self {
         Self { group: candidate.group.group.id.clone(), key: candidate.key.key.id.clone() }
     }
-
-    /// Keeps those of `candidates` that may know the object: its own key first, then the others of the group, which may
-    /// be keys to the same account. Without any, they stay as they are and this says so.
-    pub fn narrow(&self, candidates: &mut Vec<Candidate>) -> bool {
-        if !candidates.iter().any(|candidate| candidate.group.group.id == self.group) {
-            return false;
-        }
-        candidates.retain(|candidate| candidate.group.group.id == self.group);
-        candidates.sort_by_key(|candidate| candidate.key.key.id != self.key);
-        true
-    }
 }
 
-/// What this node remembers. When one generation is full the one before it is forgotten.
+/// The owners that this node remembers, in two generations. When the young one is full, the old one is forgotten.
 #[derive(Debug)]
 pub struct Owners {
     generations: Mutex<Generations>,
@@ -84,7 +72,7 @@ impl Owners {
         generations.young.insert(id.into(), owner);
     }
 
-    /// Who made `id`, if this node remembers.
+    /// The owner of `id`, where this node remembers it.
     pub fn of(&self, id: &str) -> Option<Owner> {
         let generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
         generations.young.get(id).or_else(|| generations.old.get(id)).cloned()

@@ -1,57 +1,49 @@
 //! Which candidates a request may try, in which order, and why each other one is left out.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 use shared::time::now_ms;
+use translation::facts::Facts;
 
-use translation::facts::{Facts, ModelFacts};
-
+use super::candidate::Candidate;
+use super::client::Client;
+use super::health::Unhealthy;
+use super::order;
+use super::owners::Owner;
+use super::table::{Route, RouteTable, RoutedGroup, RoutedKey};
 use crate::error::GatewayError;
 use crate::provider::Endpoint;
-use crate::route::health::Unhealthy;
-use crate::route::table::{Client, Route, RouteTable, RoutedGroup, RoutedKey};
 
-/// One upstream key of one group that may answer the request.
+/// The ordered attempts that a request may make. Lazy: it gives one candidate after the other, and looks at a key's
+/// health when its turn comes. Groups go by the order of routes, and in each its keys. Keys that are out are left out,
+/// unless every one is: then the first of them is tried, since a guess about health must not refuse a request.
 #[derive(Clone, Debug)]
-pub struct Candidate {
-    /// The group.
-    pub group: Arc<RoutedGroup>,
-    /// The key.
-    pub key: Arc<RoutedKey>,
-    /// What the vendor calls the model.
-    pub upstream_model: Arc<str>,
-    /// What is known of the model.
-    pub facts: Arc<ModelFacts>,
-}
-
-impl Candidate {
-    /// Whom it calls, and where.
-    ///
-    /// # Errors
-    /// Where the group has none; no plan holds such a candidate.
-    pub fn endpoint(&self) -> Result<&Endpoint, GatewayError> {
-        self.group.endpoint.as_ref().ok_or(GatewayError::Internal("the group has no provider"))
-    }
-}
-
-/// The ordered attempts that a request may make.
-#[derive(Debug, Default)]
-pub struct Plan {
-    /// The first to try first.
-    pub candidates: Vec<Candidate>,
-    /// What is left out.
-    pub skipped: Vec<Skipped>,
+pub struct Plan<'t> {
+    client: &'t Client,
+    /// The groups that serve the request, whether the client may use them or not.
+    routes: Cow<'t, [Route]>,
+    /// When the plan was made, in epoch milliseconds. A pause that ends later is not over for it.
+    now: i64,
+    /// The plan is narrowed to the group of this owner, with its key first.
+    owner: Option<Owner>,
+    /// The route whose turn it is.
+    route: usize,
+    /// The position of the key whose turn it is.
+    position: usize,
+    /// Whether a candidate has been given.
+    given: bool,
 }
 
 /// A group, or one of its keys, that is left out.
 #[derive(Debug)]
 pub struct Skipped {
-    /// Name of the group.
+    /// The name of the group.
     pub group: Arc<str>,
-    /// Stand-in of the upstream key, where the reason is one of the key.
+    /// What stands for the upstream key where it may be seen, if the reason is one of the key.
     pub key: Option<Arc<str>>,
-    /// Why.
+    /// Why it is left out.
     pub reason: SkipReason,
 }
 
@@ -64,7 +56,7 @@ pub enum SkipReason {
     UnknownProvider,
     /// The group has no upstream key that is enabled.
     NoKeys,
-    /// The upstream key is out.
+    /// The upstream key is out: refused, or to rest.
     Unhealthy(Unhealthy),
 }
 
@@ -81,7 +73,7 @@ impl fmt::Display for SkipReason {
 }
 
 impl Skipped {
-    /// Whether the client is not to know of it: to whom a group is forbidden it does not exist.
+    /// Whether the client is not to know of it: a group does not exist for a client that may not use it.
     pub fn is_hidden(&self) -> bool {
         self.reason == SkipReason::NotAllowed
     }
@@ -93,39 +85,37 @@ impl fmt::Display for Skipped {
     }
 }
 
-impl Plan {
+impl<'t> Plan<'t> {
     /// A plan of `client` for `model` that has a candidate.
     ///
     /// # Errors
     /// [`GatewayError::ModelNotFound`] where no group serves the model to this key, [`GatewayError::NoUpstream`] where
     /// one does and cannot now.
-    pub fn serving(table: &RouteTable, client: &Client, model: &str) -> Result<Self, GatewayError> {
+    pub fn serving(table: &'t RouteTable, client: &'t Client, model: &str) -> Result<Self, GatewayError> {
         let unknown = || GatewayError::ModelNotFound { model: model.to_owned() };
         if !client.may_use_model(model) {
             return Err(unknown());
         }
         let plan = Self::make(table, client, model);
-        if !plan.candidates.is_empty() {
+        if !plan.is_empty() {
             return Ok(plan);
         }
-        let reason = plan.skipped.iter().find(|skipped| !skipped.is_hidden()).map(Skipped::to_string);
-        Err(reason.map_or_else(unknown, |reason| GatewayError::NoUpstream { model: model.to_owned(), reason }))
+        Err(plan.reason().map_or_else(unknown, |reason| GatewayError::NoUpstream { model: model.to_owned(), reason }))
     }
 
-    /// The plan of `client` for `model`: groups by priority, in each its keys in order. Keys that are out are left
-    /// out, unless every one is: then the first of them is tried, since a guess about health must not refuse a request.
-    pub fn make(table: &RouteTable, client: &Client, model: &str) -> Self {
-        Self::over(client, table.routes(model))
+    /// The plan of `client` for `model`.
+    pub fn make(table: &'t RouteTable, client: &'t Client, model: &str) -> Self {
+        Self::over(client, Cow::Borrowed(table.routes(model)))
     }
 
-    /// The plan of `client` for a request that names no model: over the groups whose endpoint `serves` it, or the
-    /// one of them that is `pinned` by its name or id.
+    /// The plan of `client` for a request that names no model: over the groups whose endpoint `serves` it, or the one
+    /// of them that is `pinned` by its name or id.
     ///
     /// # Errors
     /// [`GatewayError::NoGroup`] where there is none.
     pub fn across(
         table: &RouteTable,
-        client: &Client,
+        client: &'t Client,
         pinned: Option<&str>,
         serves: impl Fn(&Endpoint) -> bool,
     ) -> Result<Self, GatewayError> {
@@ -136,61 +126,130 @@ impl Plan {
             named && group.endpoint.as_ref().is_some_and(&serves)
         };
         let groups = table.groups().iter().filter(|group| wanted(group));
-        let routes: Vec<_> = groups
-            .map(|group| Route {
-                group: Arc::clone(group),
-                upstream_model: Arc::clone(&model),
-                facts: Arc::clone(&facts),
-            })
-            .collect();
-        let plan = Self::over(client, &routes);
-        if plan.candidates.is_empty() {
-            let reason = plan.skipped.iter().find(|skipped| !skipped.is_hidden()).map(Skipped::to_string);
+        let routes = groups.map(|group| Route {
+            group: Arc::clone(group),
+            upstream_model: Arc::clone(&model),
+            facts: Arc::clone(&facts),
+        });
+        let plan = Self::over(client, routes.collect());
+        if plan.is_empty() {
             let named = || pinned.map_or_else(|| "no such endpoint".to_owned(), |name| format!("no group '{name}'"));
-            return Err(GatewayError::NoGroup(reason.unwrap_or_else(named)));
+            return Err(GatewayError::NoGroup(plan.reason().unwrap_or_else(named)));
         }
         Ok(plan)
     }
 
-    /// The plan of `client` over `routes`.
-    fn over(client: &Client, routes: &[Route]) -> Self {
-        let now = now_ms();
-        let mut plan = Self::default();
-        let mut last_resort: Option<Candidate> = None;
-        for route in routes {
+    fn over(client: &'t Client, routes: Cow<'t, [Route]>) -> Self {
+        Self { client, routes, now: now_ms(), owner: None, route: 0, position: 0, given: false }
+    }
+
+    /// Whether there is no candidate.
+    pub fn is_empty(&self) -> bool {
+        self.keys().next().is_none()
+    }
+
+    /// Whether there is more than one candidate.
+    pub fn has_choice(&self) -> bool {
+        self.healthy().nth(1).is_some()
+    }
+
+    /// The first candidate, as an owner.
+    pub fn first(&self) -> Option<Owner> {
+        let (route, key) = self.healthy().next().or_else(|| self.keys().next())?;
+        Some(Owner { group: Arc::clone(&route.group.group.id), key: Arc::clone(&key.key.id) })
+    }
+
+    /// Leaves those candidates that may know an object of `owner`: its own key first, then the others of the group,
+    /// which may be keys to the same account. Where none of the plan's candidates is in the group, the plan stays as it
+    /// is, and this says so.
+    pub fn narrow(&mut self, owner: &Owner) -> bool {
+        let in_group = |(route, _): (&Route, _)| route.group.group.id == owner.group;
+        if self.healthy().any(in_group) {
+            self.owner = Some(owner.clone());
+            return true;
+        }
+        self.healthy().next().is_none() && self.keys().next().is_some_and(in_group)
+    }
+
+    /// What is left out, and why.
+    pub fn skipped(&self) -> Vec<Skipped> {
+        let mut skipped = Vec::new();
+        for route in &*self.routes {
             let group = &route.group;
-            let skip = |key, reason| Skipped { group: Arc::clone(&group.group.name), key, reason };
-            if !client.may_use_group(&group.group.id) {
-                plan.skipped.push(skip(None, SkipReason::NotAllowed));
-                continue;
-            }
-            if group.endpoint.is_none() {
-                plan.skipped.push(skip(None, SkipReason::UnknownProvider));
-                continue;
-            }
-            if group.keys.is_empty() {
-                plan.skipped.push(skip(None, SkipReason::NoKeys));
-            }
-            for key in &group.keys {
-                let candidate = || Candidate {
-                    group: Arc::clone(group),
-                    key: Arc::clone(key),
-                    upstream_model: Arc::clone(&route.upstream_model),
-                    facts: Arc::clone(&route.facts),
-                };
-                match key.health.at(now) {
-                    Ok(()) => plan.candidates.push(candidate()),
-                    Err(unhealthy) => {
-                        plan.skipped.push(skip(Some(Arc::clone(&key.key.masked)), SkipReason::Unhealthy(unhealthy)));
-                        last_resort = last_resort.or_else(|| Some(candidate()));
+            let mut skip = |key, reason| skipped.push(Skipped { group: Arc::clone(&group.group.name), key, reason });
+            if !self.client.may_use_group(&group.group.id) {
+                skip(None, SkipReason::NotAllowed);
+            } else if group.endpoint.is_none() {
+                skip(None, SkipReason::UnknownProvider);
+            } else if group.keys.is_empty() {
+                skip(None, SkipReason::NoKeys);
+            } else {
+                for key in &group.keys {
+                    if let Err(unhealthy) = key.health.at(self.now) {
+                        skip(Some(Arc::clone(&key.key.masked)), SkipReason::Unhealthy(unhealthy));
                     }
                 }
             }
         }
-        if plan.candidates.is_empty() {
-            plan.candidates.extend(last_resort);
+        skipped
+    }
+
+    /// Why there is no candidate, as far as the client is to know.
+    fn reason(&self) -> Option<String> {
+        self.skipped().iter().find(|skipped| !skipped.is_hidden()).map(Skipped::to_string)
+    }
+
+    /// Whether keys of the group of `route` may be tried.
+    fn includes(&self, route: &Route) -> bool {
+        let group = &route.group;
+        self.owner.as_ref().is_none_or(|owner| owner.group == group.group.id)
+            && group.endpoint.is_some()
+            && self.client.may_use_group(&group.group.id)
+    }
+
+    /// The key of `route` whose turn comes at `position`.
+    fn key_at<'r>(&self, route: &'r Route, position: usize) -> Option<&'r Arc<RoutedKey>> {
+        let keys = &route.group.keys;
+        let own = self.owner.as_ref().and_then(|owner| keys.iter().position(|key| key.key.id == owner.key));
+        keys.get(order::own_first(own, position)).filter(|_| position < keys.len())
+    }
+
+    /// All keys that may be tried, in their order, whatever their health.
+    fn keys(&self) -> impl Iterator<Item = (&Route, &Arc<RoutedKey>)> {
+        self.routes
+            .iter()
+            .filter(move |route| self.includes(route))
+            .flat_map(move |route| (0..).map_while(move |position| Some((route, self.key_at(route, position)?))))
+    }
+
+    /// The keys that may be tried and are not out, in their order.
+    fn healthy(&self) -> impl Iterator<Item = (&Route, &Arc<RoutedKey>)> {
+        self.keys().filter(move |(_, key)| key.health.at(self.now).is_ok())
+    }
+}
+
+impl Iterator for Plan<'_> {
+    type Item = Candidate;
+
+    fn next(&mut self) -> Option<Candidate> {
+        while let Some(route) = self.routes.get(self.route) {
+            if self.includes(route)
+                && let Some(key) = self.key_at(route, self.position)
+            {
+                let candidate = key.health.at(self.now).is_ok().then(|| Candidate::new(route, key));
+                self.position += 1;
+                if candidate.is_some() {
+                    self.given = true;
+                    return candidate;
+                }
+            } else {
+                (self.route, self.position) = (self.route + 1, 0);
+            }
         }
-        plan
+        if std::mem::replace(&mut self.given, true) {
+            return None;
+        }
+        self.keys().next().map(|(route, key)| Candidate::new(route, key))
     }
 }
 

@@ -1,53 +1,43 @@
 //! A snapshot, compiled for look-ups by the request path.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 use shared::crypto::KEY_LEN;
-use shared::ids::Id;
-use shared::pb;
 use shared::secret::Secret;
-use shared::snapshot::{Group, ProxyKey, Snapshot, UnsupportedParameters, UpstreamKey, UpstreamStream};
-use shared::time::now_ms;
+use shared::snapshot::{Group, Snapshot, UnsupportedParameters, UpstreamKey, UpstreamStream};
 use tracing::warn;
 use translation::facts::{Facts, ModelFacts};
 
+use super::client::Client;
+use super::health::KeyHealth;
+use super::kept::{Kept, KeptGroup, KeptKey};
+use super::order;
 use crate::provider::Endpoint;
-use crate::provider::credential::{Credential, Tokens};
+use crate::provider::credential::Credential;
 use crate::provider::redact::Leak;
-use crate::route::health::KeyHealth;
 use crate::upstream::Exit;
 
 /// Fields of a request that config may not set: the gateway's own work depends on them.
 const NEVER_SET: &[&str] = &["model", "messages", "input", "contents", "stream", "stream_options"];
 
-/// What the request path reads: immutable but for key health, swapped whole when a new snapshot is applied.
+/// What the request path reads. It does not change but for what is kept of keys and groups, and is swapped whole when a
+/// new snapshot is applied.
 #[derive(Debug)]
 pub struct RouteTable {
     /// What it was compiled from.
     pub snapshot: Arc<Snapshot>,
+    /// What is remembered of the keys and groups in it.
+    pub kept: Kept,
+    /// The clients, by the digest of their proxy key.
     clients: HashMap<[u8; KEY_LEN], Client>,
+    /// The groups that serve a model, by the name that clients have for it, in the order in which they are tried.
     routes: HashMap<Arc<str>, Vec<Route>>,
-    /// The first to try first.
+    /// All groups that are enabled, in the order in which they are tried.
     groups: Vec<Arc<RoutedGroup>>,
-    health: HashMap<Id, Arc<KeyHealth>>,
-    exits: HashMap<Id, Arc<Exit>>,
-    /// Access tokens, by the upstream key that gets them.
-    tokens: HashMap<Id, Arc<Tokens>>,
-}
-
-/// A client that has shown its proxy key.
-#[derive(Debug)]
-pub struct Client {
-    /// Its key.
-    pub key: Arc<ProxyKey>,
-    /// Empty: all.
-    allowed_groups: HashSet<Id>,
-    /// Empty: all.
-    allowed_models: HashSet<Arc<str>>,
 }
 
 /// A group that serves a model.
@@ -55,7 +45,7 @@ pub struct Client {
 pub struct Route {
     /// The group.
     pub group: Arc<RoutedGroup>,
-    /// What the vendor calls the model.
+    /// The vendor's name of the model.
     pub upstream_model: Arc<str>,
     /// What is known of the model.
     pub facts: Arc<ModelFacts>,
@@ -66,7 +56,7 @@ pub struct Route {
 pub struct RoutedGroup {
     /// Its config.
     pub group: Arc<Group>,
-    /// Whom it calls and where; none for a vendor that this build does not serve.
+    /// The vendor's endpoint; none for a vendor that this build does not serve.
     pub endpoint: Option<Endpoint>,
     /// Its usable keys, in the operator's order.
     pub keys: Vec<Arc<RoutedKey>>,
@@ -74,9 +64,9 @@ pub struct RoutedGroup {
     pub defaults: Vec<(String, String)>,
     /// Request fields that replace the client's, as JSON text.
     pub overrides: Vec<(String, String)>,
-    /// Sent with each upstream request.
+    /// Headers that go with each upstream request.
     pub headers: HeaderMap,
-    /// The way out.
+    /// The way by which its requests leave.
     pub exit: Arc<Exit>,
 }
 
@@ -87,38 +77,22 @@ pub struct RoutedKey {
     pub key: Arc<UpstreamKey>,
     /// How a request shows it.
     pub credential: Credential,
-    /// What was learnt about it.
+    /// What was learnt about it while serving.
     pub health: Arc<KeyHealth>,
     /// Finds the secret in an answer.
     pub leak: Leak,
 }
 
-impl Client {
-    /// Whether the key may ask for `model`.
-    pub fn may_use_model(&self, model: &str) -> bool {
-        self.allowed_models.is_empty() || self.allowed_models.contains(model)
-    }
-
-    /// Whether the key may use the group.
-    pub fn may_use_group(&self, id: &str) -> bool {
-        self.allowed_groups.is_empty() || self.allowed_groups.contains(id)
-    }
-}
-
 impl RouteTable {
-    /// Compiles `snapshot`. What `previous` has learnt about keys that are still there, and got with them, is kept.
-    pub fn compile(snapshot: Arc<Snapshot>, previous: Option<&Self>) -> Self {
-        let mut health = HashMap::with_capacity(snapshot.groups.len());
-        let mut exits = HashMap::with_capacity(snapshot.groups.len());
-        let mut tokens = HashMap::new();
+    /// Compiles `snapshot`. What was `kept` of groups and keys that are still there is taken over.
+    pub fn compile(snapshot: Arc<Snapshot>, kept: Option<&Kept>) -> Self {
+        let mut keeps = Kept::default();
         let mut routes: HashMap<Arc<str>, Vec<Route>> = HashMap::new();
-        // The higher priority first; among equals the older group, so that the order does not depend on chance.
         let mut groups: Vec<_> = snapshot.groups.values().filter(|group| group.enabled).collect();
-        groups.sort_by(|left, right| right.priority.cmp(&left.priority).then_with(|| left.id.cmp(&right.id)));
+        groups.sort_by(|left, right| order::failover(left, right));
         let mut ordered = Vec::with_capacity(groups.len());
         for group in groups {
-            let compiled = Arc::new(RoutedGroup::compile(group, previous, &mut health, &mut tokens));
-            exits.insert(Arc::clone(&group.id), Arc::clone(&compiled.exit));
+            let compiled = Arc::new(RoutedGroup::compile(group, kept, &mut keeps));
             ordered.push(Arc::clone(&compiled));
             let facts = facts_of(group);
             let names = group.models.iter().map(|model| (model, model)).chain(&group.model_aliases);
@@ -131,27 +105,20 @@ impl RouteTable {
             }
         }
         let clients = snapshot.proxy_keys.values().map(|key| (key.digest, Client::compile(key))).collect();
-        Self { snapshot, clients, routes, groups: ordered, health, exits, tokens }
+        Self { snapshot, kept: keeps, clients, routes, groups: ordered }
     }
 
-    /// Takes in what another node learnt about an upstream key.
-    pub fn apply_key_state(&self, state: &pb::KeyState) {
-        if let Some(health) = self.health.get(state.upstream_key_id.as_str()) {
-            health.observe(state, now_ms());
-        }
-    }
-
-    /// Whose key has this digest.
+    /// The client whose proxy key has this digest.
     pub fn client(&self, digest: &[u8; KEY_LEN]) -> Option<&Client> {
         self.clients.get(digest)
     }
 
-    /// The groups that serve `model`, the first to try first.
+    /// The groups that serve `model`, in the order in which they are tried.
     pub fn routes(&self, model: &str) -> &[Route] {
         self.routes.get(model).map_or(&[], Vec::as_slice)
     }
 
-    /// The groups that are enabled, the first to try first.
+    /// The groups that are enabled, in the order in which they are tried.
     pub fn groups(&self) -> &[Arc<RoutedGroup>] {
         &self.groups
     }
@@ -159,16 +126,6 @@ impl RouteTable {
     /// All names that clients may ask for, with the groups that serve them.
     pub fn models(&self) -> impl Iterator<Item = (&Arc<str>, &[Route])> {
         self.routes.iter().map(|(name, routes)| (name, routes.as_slice()))
-    }
-}
-
-impl Client {
-    fn compile(key: &Arc<ProxyKey>) -> Self {
-        Self {
-            key: Arc::clone(key),
-            allowed_groups: key.allowed_groups.iter().cloned().collect(),
-            allowed_models: key.allowed_models.iter().cloned().collect(),
-        }
     }
 }
 
@@ -187,17 +144,14 @@ impl RoutedGroup {
         self.group.unsupported_parameters == UnsupportedParameters::Reject
     }
 
-    fn compile(
-        group: &Arc<Group>,
-        previous: Option<&RouteTable>,
-        health: &mut HashMap<Id, Arc<KeyHealth>>,
-        tokens: &mut HashMap<Id, Arc<Tokens>>,
-    ) -> Self {
+    /// Compiles `group` with what was `kept` of it, and notes in `keeps` what is to be kept on.
+    fn compile(group: &Arc<Group>, kept: Option<&Kept>, keeps: &mut Kept) -> Self {
         let endpoint = Endpoint::of(group);
         let keys = group.upstream_keys.iter().filter(|key| key.enabled).filter_map(|key| {
             let auth = endpoint.as_ref()?.vendor.auth;
-            let known = previous.and_then(|table| table.tokens.get(&key.id));
-            let credential = match Credential::of(auth, key.secret.expose(), &group.base_url, known) {
+            let known = kept.and_then(|kept| kept.key(&key.id));
+            let tokens = known.and_then(|known| known.tokens.as_ref());
+            let credential = match Credential::of(auth, key.secret.expose(), &group.base_url, tokens) {
                 Ok(credential) => credential,
                 Err(problem) => {
                     // The control plane has refused such keys; one that is here nevertheless is left out.
@@ -205,32 +159,32 @@ impl RoutedGroup {
                     return None;
                 }
             };
-            if let Some(got) = credential.tokens() {
-                tokens.insert(Arc::clone(&key.id), Arc::clone(got));
-            }
-            let known = previous.and_then(|table| table.health.get(&key.id)).cloned().unwrap_or_default();
-            health.insert(Arc::clone(&key.id), Arc::clone(&known));
+            let health = known.map(|known| Arc::clone(&known.health)).unwrap_or_default();
+            let tokens = credential.tokens().cloned();
+            keeps.keep_key(&key.id, KeptKey { health: Arc::clone(&health), tokens });
             let leak = Leak::of(&key.secret);
-            Some(Arc::new(RoutedKey { key: Arc::clone(key), credential, health: known, leak }))
+            Some(Arc::new(RoutedKey { key: Arc::clone(key), credential, health, leak }))
         });
         let keys = keys.collect();
         // Connections outlive a change of config that does not change the way out.
         let exit = Exit::of(group);
-        let known = previous.and_then(|table| table.exits.get(&group.id)).filter(|known| ***known == exit);
+        let known = kept.and_then(|kept| kept.group(&group.id)).map(|known| &known.exit);
+        let exit = known.filter(|known| ***known == exit).cloned().unwrap_or_else(|| Arc::new(exit));
+        keeps.keep_group(&group.id, KeptGroup { exit: Arc::clone(&exit) });
         Self {
             endpoint,
             keys,
             defaults: fields(&group.parameter_defaults),
             overrides: fields(&group.parameter_overrides),
             headers: headers(group),
-            exit: known.cloned().unwrap_or_else(|| Arc::new(exit)),
+            exit,
             group: Arc::clone(group),
         }
     }
 }
 
-/// What is known of models, with the group's own changes. The control plane has refused what cannot be read; what is
-/// refused here nevertheless is left out.
+/// What is known of models, with the group's own changes. The control plane has refused changes that cannot be read; one
+/// that is here nevertheless is left out.
 fn facts_of(group: &Group) -> Cow<'static, Facts> {
     if group.model_facts.is_empty() {
         return Cow::Borrowed(Facts::built_in());
@@ -242,12 +196,13 @@ fn facts_of(group: &Group) -> Cow<'static, Facts> {
     Cow::Owned(facts)
 }
 
+/// Fields of requests as JSON text, without those that config may not set.
 fn fields(object: &Map<String, Value>) -> Vec<(String, String)> {
     let settable = object.iter().filter(|(name, _)| !NEVER_SET.contains(&name.as_str()));
     settable.map(|(name, value)| (name.clone(), value.to_string())).collect()
 }
 
-/// Validated with the snapshot; what is no header nevertheless is left out.
+/// The group's own headers. They were validated with the snapshot; what is no header nevertheless is left out.
 fn headers(group: &Group) -> HeaderMap {
     let header = |(name, value): (&String, &Secret)| {
         let mut value = HeaderValue::from_str(value.expose()).ok()?;

@@ -21,7 +21,7 @@ use translation::ir::Usage;
 use crate::error::GatewayError;
 use crate::metrics::{Api, AttemptResult, RequestMetrics, outcome_name};
 use crate::node::{InFlight, Node};
-use crate::route::plan::Candidate;
+use crate::route::candidate::Candidate;
 use crate::usage::UsageSink;
 use crate::usage::estimate::Unreported;
 use crate::usage::estimate::heard::Heard;

@@ -8,6 +8,7 @@ use super::super::apply::ControlMetrics;
 use super::super::state::ConfigState;
 use super::super::tests::server::{LONG, NodeStream, TOKEN, TestServer, link_to};
 use super::*;
+use crate::route::health::Health;
 
 fn group(id: &str) -> pb::Group {
     pb::Group {
@@ -56,12 +57,18 @@ fn delta(from_version: u64, version: u64) -> pb::Delta {
     }
 }
 
+/// A pause of a key of the group `g1`.
+fn cooling(key: &str, until_ms: i64) -> KeyState {
+    let (upstream_key_id, group_id) = (key.into(), "g1".into());
+    KeyState { upstream_key_id, group_id, health: Health::CoolingDown, until_ms, status: 429, observed_at_ms: 0 }
+}
+
 /// A node that subscribes.
 struct Bench {
     state: ConfigState,
     readiness: Readiness,
     metrics: Metrics,
-    key_states: mpsc::Sender<pb::KeyState>,
+    key_states: mpsc::Sender<KeyState>,
     tasks: Tasks,
 }
 
@@ -231,7 +238,7 @@ async fn a_control_plane_that_goes_away_is_found_again() {
     assert!(bench.readiness.is_ready());
     // Learnt while nobody listens: the newest of each key is told later.
     for until_ms in [1, 2] {
-        let state = pb::KeyState { upstream_key_id: "u1".to_owned(), until_ms, ..pb::KeyState::default() };
+        let state = cooling("u1", until_ms);
         bench.key_states.send(state).await.unwrap();
     }
 
@@ -262,7 +269,7 @@ async fn commands_are_answered_and_load_is_reported() {
     let Some(ToControl::CommandResult(result)) = stream.receive_answer().await else { panic!("a result") };
     assert_eq!((result.id.as_str(), result.ok, result.error.as_str()), ("c1", false, "not served by this version"));
 
-    bench.key_states.send(pb::KeyState { group_id: "g1".to_owned(), ..pb::KeyState::default() }).await.unwrap();
+    bench.key_states.send(cooling("u1", 1)).await.unwrap();
     let Some(ToControl::KeyState(state)) = stream.receive_answer().await else { panic!("a key state") };
     assert_eq!(state.group_id, "g1");
     assert!(bench.tasks.drain("node", LONG).await);

@@ -14,7 +14,8 @@ use crate::ingress::admit::Admitted;
 use crate::request::embeddings::EmbeddingsRequest;
 use crate::request::json::Asked;
 use crate::respond::unary;
-use crate::route::plan::{Candidate, Plan};
+use crate::route::candidate::Candidate;
+use crate::route::plan::Plan;
 use crate::usage::meter::Meter;
 
 pub(super) async fn ask(
@@ -26,9 +27,8 @@ pub(super) async fn ask(
     let body = admitted.body(body, meter).await?;
     let mut request = EmbeddingsRequest::read(asked, &body)?;
     meter.model = Some(request.json.model.to_string());
-    let plan = Plan::serving(admitted.table, admitted.client, &request.json.model)?;
-    let candidates = plan.candidates.clone();
-    let mut answer = admitted.walk(plan, &request, meter).await?;
+    let candidates: Vec<_> = Plan::serving(admitted.table, admitted.client, &request.json.model)?.collect();
+    let mut answer = admitted.walk(candidates.clone().into_iter(), &request, meter).await?;
     if answer.format == admitted.format {
         return Ok(Reply::bytes(answer, None));
     }
@@ -50,8 +50,7 @@ pub(super) async fn ask(
         // The next ones come from the same model: vectors of two cannot be compared.
         request.from(embedded.vectors.len());
         let same = |candidate: &&Candidate| candidate.group.group.id == group;
-        let plan = Plan { candidates: candidates.iter().filter(same).cloned().collect(), skipped: Vec::new() };
-        answer = admitted.walk(plan, &request, meter).await?;
+        answer = admitted.walk(candidates.iter().filter(same).cloned(), &request, meter).await?;
     }
     let neutral = request.neutral()?;
     let body = match neutral.shape {

@@ -16,18 +16,18 @@ use crate::ingress::{query, sticky};
 use crate::request::chat::read_error;
 use crate::request::object::ObjectRequest;
 use crate::respond::learn::Learn;
+use crate::route::candidate::Candidate;
 use crate::route::owners::Owner;
-use crate::route::plan::{Candidate, Plan};
+use crate::route::plan::Plan;
 use crate::usage::meter::Meter;
 
 /// A list: that of the first group in the order of the plan, or of the one that the client names.
 pub(super) async fn list(admitted: &Admitted<'_>, meter: &mut Meter) -> Result<Reply, Failure> {
     let request = request(admitted, Bytes::new())?;
     let mut plan = across(admitted, admitted.pinned(), &request)?;
-    let first = plan.candidates.first().map(Owner::of);
-    if let Some(first) = first {
+    if let Some(first) = plan.first() {
         // Another group has another list.
-        first.narrow(&mut plan.candidates);
+        plan.narrow(&first);
     }
     let answer = admitted.walk(plan, &request, meter).await?;
     Ok(learning(admitted, answer))
@@ -67,8 +67,7 @@ pub(super) async fn ask(admitted: &Admitted<'_>, body: Body, meter: &mut Meter) 
     }
     let (object, id) = (format!("/{collection}/{id}"), id.to_owned());
     let unknown = request.method == Method::GET && admitted.gateway.owners.of(&id).is_none();
-    let candidates =
-        if unknown { distinct(across(admitted, admitted.pinned(), &request)?.candidates) } else { Vec::new() };
+    let candidates = if unknown { distinct(across(admitted, admitted.pinned(), &request)?) } else { Vec::new() };
     if candidates.len() > 1 {
         // Who does not have it says so, and has done nothing.
         let (candidate, answer) = sticky::find(admitted, candidates, &request, meter).await?;
@@ -114,21 +113,21 @@ fn kept_here(
 
 /// The plan of `request` over the account that has the object `id`. Where this node does not remember which one that
 /// is, they are asked by `question`.
-async fn owners_plan(
-    admitted: &Admitted<'_>,
+async fn owners_plan<'r>(
+    admitted: &Admitted<'r>,
     id: &str,
     question: ObjectRequest,
     request: &ObjectRequest,
     meter: &mut Meter,
-) -> Result<Plan, Failure> {
+) -> Result<Plan<'r>, Failure> {
     let owner = match (admitted.pinned(), admitted.gateway.owners.of(id)) {
         (None, Some(owner)) => owner,
         (pinned, _) => {
-            let plan = across(admitted, pinned, request)?;
-            if let [only] = &*plan.candidates {
+            let candidates: Vec<_> = across(admitted, pinned, request)?.collect();
+            if let [only] = &*candidates {
                 Owner::of(only)
             } else {
-                let candidates = distinct(plan.candidates);
+                let candidates = distinct(candidates);
                 let owner = sticky::owner(admitted, candidates, question, meter).await?;
                 admitted.gateway.owners.learn(id, owner.clone());
                 owner
@@ -136,29 +135,31 @@ async fn owners_plan(
         }
     };
     let mut plan = across(admitted, Some(&owner.group), request)?;
-    owner.narrow(&mut plan.candidates);
+    plan.narrow(&owner);
     Ok(plan)
 }
 
-fn across(admitted: &Admitted<'_>, pinned: Option<&str>, request: &ObjectRequest) -> Result<Plan, GatewayError> {
+fn across<'r>(
+    admitted: &Admitted<'r>,
+    pinned: Option<&str>,
+    request: &ObjectRequest,
+) -> Result<Plan<'r>, GatewayError> {
     Plan::across(admitted.table, admitted.client, pinned, |endpoint| request.is_served(endpoint))
 }
 
 /// Each account once, as far as that can be told: an upstream key may be in several groups.
-fn distinct(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
+fn distinct(candidates: impl IntoIterator<Item = Candidate>) -> Vec<Candidate> {
     let mut seen: Vec<Candidate> = Vec::new();
-    candidates.retain(|candidate| {
+    for candidate in candidates {
         let same = |other: &Candidate| {
             other.group.group.base_url == candidate.group.group.base_url
                 && other.key.key.secret.expose() == candidate.key.key.secret.expose()
         };
-        let new = !seen.iter().any(same);
-        if new {
-            seen.push(candidate.clone());
+        if !seen.iter().any(same) {
+            seen.push(candidate);
         }
-        new
-    });
-    candidates
+    }
+    seen
 }
 
 /// The client's request, as it goes on. A path that could lead elsewhere than it says is not served.

@@ -21,10 +21,10 @@ fn written(body: &str, upstream: &str, defaults: &[(&str, &str)], overrides: &[(
     group.parameter_overrides = object(overrides);
     let table = RouteTable::compile(Arc::new(snapshot([group], [key("k", "sk")])), None);
     let digest = shared::crypto::sha256(b"sk");
-    let plan = Plan::serving(&table, table.client(&digest).unwrap(), "m").unwrap();
+    let mut plan = Plan::serving(&table, table.client(&digest).unwrap(), "m").unwrap();
     let body = Bytes::copy_from_slice(body.as_bytes());
     let request = ChatRequest::read(Format::OpenAiChat, &body, Spoken::default()).unwrap();
-    let outgoing = request.write(&plan.candidates[0]).unwrap();
+    let outgoing = request.write(&plan.next().unwrap()).unwrap();
     drop(request);
     (body, outgoing)
 }

@@ -8,8 +8,9 @@ use translation::protocol::Format;
 use super::{Asked, JsonRequest};
 use crate::error::GatewayError;
 use crate::request::{Outbound as _, Outgoing};
+use crate::route::candidate::Candidate;
 use crate::route::fixtures::{group, key, snapshot};
-use crate::route::plan::{Candidate, Plan};
+use crate::route::plan::Plan;
 use crate::route::table::RouteTable;
 
 fn asked(format: Format, path: &'static str, model: Option<&str>) -> Asked<'static> {
@@ -24,7 +25,7 @@ fn candidate(vendor: &str, upstream: &str) -> Candidate {
     group.parameter_overrides.insert("seed".to_owned(), json!(7));
     let table = RouteTable::compile(Arc::new(snapshot([group], [key("k", "sk")])), None);
     let principal = table.client(&shared::crypto::sha256(b"sk")).unwrap();
-    Plan::serving(&table, principal, "m").unwrap().candidates.remove(0)
+    Plan::serving(&table, principal, "m").unwrap().next().unwrap()
 }
 
 fn write(asked: Asked<'static>, body: &str, candidate: &Candidate) -> Result<(Outgoing, Bytes), GatewayError> {

@@ -30,7 +30,7 @@ use crate::body::unpack::is_packed;
 use crate::error::GatewayError;
 use crate::limits::RequestLimits;
 use crate::provider::Call;
-use crate::route::plan::Candidate;
+use crate::route::candidate::Candidate;
 
 pub use body::Progress;
 

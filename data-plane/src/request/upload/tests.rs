@@ -10,8 +10,9 @@ use super::{Destination, UploadRequest};
 use crate::error::GatewayError;
 use crate::limits::RequestLimits;
 use crate::request::{Content, Outbound as _};
+use crate::route::candidate::Candidate;
 use crate::route::fixtures::{group, key, snapshot};
-use crate::route::plan::{Candidate, Plan};
+use crate::route::plan::Plan;
 use crate::route::table::RouteTable;
 
 const MODEL: &str = "--b\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nm\r\n";
@@ -22,7 +23,7 @@ fn candidate() -> Candidate {
     group.model_aliases.insert("m".into(), "whisper-1".into());
     let table = RouteTable::compile(Arc::new(snapshot([group], [key("k", "sk")])), None);
     let principal = table.client(&shared::crypto::sha256(b"sk")).unwrap();
-    Plan::serving(&table, principal, "m").unwrap().candidates.remove(0)
+    Plan::serving(&table, principal, "m").unwrap().next().unwrap()
 }
 
 fn headers() -> HeaderMap {

@@ -1,12 +1,12 @@
 use std::sync::Arc;
 
-use shared::pb;
 use shared::snapshot::{Group, ProxyKey};
 use shared::time::now_ms;
 
 use super::{Plan, SkipReason};
 use crate::route::fixtures::{group, key, snapshot, upstream_key};
-use crate::route::health::Unhealthy;
+use crate::route::health::{Health, KeyState, Unhealthy};
+use crate::route::owners::Owner;
 use crate::route::table::RouteTable;
 
 fn table(groups: impl IntoIterator<Item = Group>, key: ProxyKey) -> RouteTable {
@@ -15,12 +15,13 @@ fn table(groups: impl IntoIterator<Item = Group>, key: ProxyKey) -> RouteTable {
 
 fn plan(table: &RouteTable, key: &ProxyKey, model: &str) -> (Vec<String>, Vec<(String, SkipReason)>) {
     let plan = Plan::make(table, table.client(&key.digest).unwrap(), model);
-    let candidates = plan.candidates.iter().map(|candidate| candidate.key.key.id.to_string()).collect();
-    (candidates, plan.skipped.iter().map(|skipped| (skipped.group.to_string(), skipped.reason)).collect())
+    let skipped = plan.skipped().iter().map(|skipped| (skipped.group.to_string(), skipped.reason)).collect();
+    (plan.map(|candidate| candidate.key.key.id.to_string()).collect(), skipped)
 }
 
-fn state(key: &str, health: pb::key_state::Health, until_ms: i64) -> pb::KeyState {
-    pb::KeyState { upstream_key_id: key.to_owned(), health: health.into(), until_ms, ..pb::KeyState::default() }
+fn state(key: &str, health: Health, until_ms: i64) -> KeyState {
+    let (upstream_key_id, group_id) = (key.into(), "one".into());
+    KeyState { upstream_key_id, group_id, health, until_ms, status: 0, observed_at_ms: 0 }
 }
 
 #[test]
@@ -44,8 +45,8 @@ fn an_alias_leads_to_the_vendors_name() {
     one.model_aliases.insert("fast".into(), "gpt-4o-mini".into());
     let key = key("k", "sk");
     let table = table([one], key.clone());
-    let made = Plan::make(&table, table.client(&key.digest).unwrap(), "fast");
-    assert_eq!(&*made.candidates[0].upstream_model, "gpt-4o-mini");
+    let mut made = Plan::make(&table, table.client(&key.digest).unwrap(), "fast");
+    assert_eq!(&*made.next().unwrap().upstream_model, "gpt-4o-mini");
 }
 
 #[test]
@@ -75,14 +76,68 @@ fn keys_that_are_out_wait_until_no_other_is_left() {
     one.upstream_keys.push(upstream_key("one-2"));
     let key = key("k", "sk");
     let table = table([one], key.clone());
-    table.apply_key_state(&state("one-1", pb::key_state::Health::Invalid, 0));
+    table.kept.observe(&state("one-1", Health::Invalid, 0));
     let (candidates, skipped) = plan(&table, &key, "m");
     assert_eq!(candidates, ["one-2"]);
     assert_eq!(skipped, [("one".to_owned(), SkipReason::Unhealthy(Unhealthy::Invalid))]);
 
-    table.apply_key_state(&state("one-2", pb::key_state::Health::CoolingDown, now_ms() + 60_000));
+    table.kept.observe(&state("one-2", Health::CoolingDown, now_ms() + 60_000));
     assert_eq!(plan(&table, &key, "m").0, ["one-1"]);
-    table.apply_key_state(&state("one-1", pb::key_state::Health::Valid, 0));
-    table.apply_key_state(&state("one-2", pb::key_state::Health::Valid, 0));
+    table.kept.observe(&state("one-1", Health::Valid, 0));
+    table.kept.observe(&state("one-2", Health::Valid, 0));
     assert_eq!(plan(&table, &key, "m").0, ["one-1", "one-2"]);
+}
+
+fn owner(group: &str, key: &str) -> Owner {
+    Owner { group: group.into(), key: key.into() }
+}
+
+#[test]
+fn a_plan_is_narrowed_to_the_owners_group_with_its_key_first() {
+    let mut first = group("a", &["m"]);
+    first.upstream_keys.push(upstream_key("a-2"));
+    let key = key("k", "sk");
+    let table = table([first, group("b", &["m"])], key.clone());
+    let narrowed = |owner: Owner| {
+        let mut plan = Plan::make(&table, table.client(&key.digest).unwrap(), "m");
+        let found = plan.narrow(&owner);
+        (found, plan.map(|candidate| candidate.key.key.id.to_string()).collect::<Vec<_>>())
+    };
+    let keys = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
+    assert_eq!(narrowed(owner("a", "a-2")), (true, keys(&["a-2", "a-1"])));
+    assert_eq!(narrowed(owner("b", "gone")), (true, keys(&["b-1"])));
+    assert_eq!(narrowed(owner("z", "z-1")), (false, keys(&["a-1", "a-2", "b-1"])));
+    // A group whose keys are all out has no candidate.
+    table.kept.observe(&state("b-1", Health::Invalid, 0));
+    assert_eq!(narrowed(owner("b", "b-1")), (false, keys(&["a-1", "a-2"])));
+    // What is left as the last resort is one key, whoever the owner is.
+    table.kept.observe(&state("a-1", Health::Invalid, 0));
+    table.kept.observe(&state("a-2", Health::Invalid, 0));
+    assert_eq!(narrowed(owner("a", "a-2")), (true, keys(&["a-1"])));
+    assert_eq!(narrowed(owner("b", "b-1")), (false, keys(&["a-1"])));
+}
+
+#[test]
+fn a_key_that_goes_out_before_its_turn_is_passed_over() {
+    let mut one = group("one", &["m"]);
+    one.upstream_keys.extend([upstream_key("one-2"), upstream_key("one-3")]);
+    let key = key("k", "sk");
+    let table = table([one], key.clone());
+    let client = table.client(&key.digest).unwrap();
+    let mut plan = Plan::make(&table, client, "m");
+    assert!(plan.has_choice());
+    assert_eq!(plan.first(), Some(owner("one", "one-1")));
+    let mut next = || plan.next().map(|candidate| candidate.key.key.id.to_string());
+    assert_eq!(next().as_deref(), Some("one-1"));
+    table.kept.observe(&state("one-1", Health::Invalid, 0));
+    table.kept.observe(&state("one-2", Health::Invalid, 0));
+    assert_eq!(next().as_deref(), Some("one-3"));
+    assert_eq!((next(), next()), (None, None));
+
+    table.kept.observe(&state("one-3", Health::Invalid, 0));
+    let mut last_resort = Plan::make(&table, client, "m");
+    assert!(!last_resort.has_choice() && !last_resort.is_empty());
+    assert_eq!(last_resort.first(), Some(owner("one", "one-1")));
+    assert_eq!(last_resort.next().map(|candidate| candidate.key.key.id.to_string()).as_deref(), Some("one-1"));
+    assert!(last_resort.next().is_none());
 }

@@ -1,23 +1,26 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use shared::pb;
 use shared::time::now_ms;
 
 use super::RouteTable;
 use crate::route::fixtures::{group, key, snapshot};
+use crate::route::health::{Health, KeyState};
 
 #[test]
 fn what_was_learnt_about_a_key_outlives_a_change_of_config() {
     let before = RouteTable::compile(Arc::new(snapshot([group("g", &["m"])], [])), None);
-    before.apply_key_state(&pb::KeyState {
-        upstream_key_id: "g-1".to_owned(),
-        health: pb::key_state::Health::Invalid.into(),
-        ..pb::KeyState::default()
+    before.kept.observe(&KeyState {
+        upstream_key_id: "g-1".into(),
+        group_id: "g".into(),
+        health: Health::Invalid,
+        until_ms: 0,
+        status: 401,
+        observed_at_ms: now_ms(),
     });
-    let after = RouteTable::compile(Arc::new(snapshot([group("g", &["m", "n"])], [])), Some(&before));
+    let after = RouteTable::compile(Arc::new(snapshot([group("g", &["m", "n"])], [])), Some(&before.kept));
     assert!(after.routes("n")[0].group.keys[0].health.at(now_ms()).is_err());
-    let new_key = RouteTable::compile(Arc::new(snapshot([group("h", &["m"])], [])), Some(&after));
+    let new_key = RouteTable::compile(Arc::new(snapshot([group("h", &["m"])], [])), Some(&after.kept));
     assert!(new_key.routes("m")[0].group.keys[0].health.at(now_ms()).is_ok());
 }
 

@@ -39,8 +39,8 @@ fn record(course: impl FnOnce(&mut Meter)) -> pb::UsageRecord {
 fn sent(meter: &mut Meter) {
     let key = key("k", "sk");
     let table = RouteTable::compile(Arc::new(snapshot([group("g", &["m"])], [key.clone()])), None);
-    let plan = Plan::make(&table, table.client(&key.digest).unwrap(), "m");
-    meter.attempt(&plan.candidates[0]);
+    let mut plan = Plan::make(&table, table.client(&key.digest).unwrap(), "m");
+    meter.attempt(&plan.next().unwrap());
 }
 
 fn answered(meter: &mut Meter) {

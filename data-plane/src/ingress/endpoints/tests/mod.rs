@@ -28,6 +28,7 @@ use crate::ingress::{Gateway, router};
 use crate::limits::RequestLimits;
 use crate::node::Node;
 use crate::route::fixtures::{group, key, snapshot};
+use crate::route::health::KeyState;
 use crate::route::table::RouteTable;
 use crate::usage::{Settled, UsageSink};
 
@@ -36,7 +37,7 @@ struct Bench {
     providers: Vec<FakeProvider>,
     nodes: Vec<axum::Router>,
     records: mpsc::Receiver<Settled>,
-    _key_states: mpsc::Receiver<pb::KeyState>,
+    _key_states: mpsc::Receiver<KeyState>,
 }
 
 /// Groups of those names and vendors, in that order of priority.

@@ -20,6 +20,7 @@ use super::super::google::Tokens;
 use super::{Credential, Fake, Say, Way, post, say};
 use crate::error::GatewayError;
 use crate::route::fixtures::{group, key, snapshot};
+use crate::route::kept::Kept;
 use crate::route::table::RouteTable;
 
 /// Made once: it takes a while.
@@ -190,7 +191,7 @@ async fn a_token_that_was_refused_is_got_anew() {
 async fn a_change_of_config_keeps_the_tokens_of_the_keys_that_stay() {
     let fake = Fake::new(|number, _| granted(number)).await;
     let way = Way::new();
-    let compiled = |secret: &str, previous: Option<&RouteTable>| {
+    let compiled = |secret: &str, previous: Option<&Kept>| {
         let mut group = group("g", &["m"]);
         group.provider_type = "vertex".into();
         let key = Arc::make_mut(&mut group.upstream_keys[0]);
@@ -200,9 +201,9 @@ async fn a_change_of_config_keeps_the_tokens_of_the_keys_that_stay() {
     let tokens_of = |table: &RouteTable| Arc::clone(table.routes("m")[0].group.keys[0].credential.tokens().unwrap());
     let before = compiled(&key_file(&fake.url), None);
     tokens_of(&before).get(way.errand(SOON)).await.unwrap();
-    let after = compiled(&key_file(&fake.url), Some(&before));
+    let after = compiled(&key_file(&fake.url), Some(&before.kept));
     assert_eq!(tokens_of(&after).at_hand(), Some(HeaderValue::from_static("Bearer ya29.0")));
-    let other = compiled(&key_file("https://elsewhere"), Some(&after));
+    let other = compiled(&key_file("https://elsewhere"), Some(&after.kept));
     assert_eq!(tokens_of(&other).at_hand(), None);
     // A key of no use is left out; the control plane refuses it.
     assert!(compiled("sk-1", None).routes("m")[0].group.keys.is_empty());

@@ -7,7 +7,6 @@ use http::Request;
 use http_body_util::BodyExt as _;
 use prometheus_client::metrics::counter::Counter;
 use serde_json::{Value, json};
-use shared::pb;
 use shared::snapshot::Group;
 use shared::telemetry::Metrics;
 use tokio::sync::mpsc;
@@ -20,6 +19,7 @@ use crate::ingress::{Gateway, router};
 use crate::limits::RequestLimits;
 use crate::node::Node;
 use crate::route::fixtures::{group, key, snapshot};
+use crate::route::health::{Health, KeyState};
 use crate::route::table::RouteTable;
 use crate::usage::{Settled, UsageSink};
 
@@ -27,7 +27,7 @@ pub(super) struct Bench {
     pub(super) fake: Fake,
     pub(super) router: axum::Router,
     pub(super) records: mpsc::Receiver<Settled>,
-    key_states: mpsc::Receiver<pb::KeyState>,
+    key_states: mpsc::Receiver<KeyState>,
 }
 
 /// A gateway with `group`, which is to reach `fake`.
@@ -125,7 +125,7 @@ async fn a_key_whose_fresh_token_is_refused_too_is_refused() {
     let (status, words) = bench.send(GENERATE, &contents()).await;
     assert_eq!(status, 502, "{words}");
     assert_eq!(bench.asked().len(), 2);
-    assert_eq!(bench.key_states.try_recv().unwrap().health(), pb::key_state::Health::Invalid);
+    assert_eq!(bench.key_states.try_recv().unwrap().health, Health::Invalid);
 }
 
 #[tokio::test]

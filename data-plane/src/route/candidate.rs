@@ -1,0 +1,42 @@
+//! What may answer a request: one upstream key of one group, asked for the model by the vendor's name.
+
+use std::sync::Arc;
+
+use translation::facts::ModelFacts;
+
+use super::table::{Route, RoutedGroup, RoutedKey};
+use crate::error::GatewayError;
+use crate::provider::Endpoint;
+
+/// One upstream key of one group that may answer the request.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// The group.
+    pub group: Arc<RoutedGroup>,
+    /// The key.
+    pub key: Arc<RoutedKey>,
+    /// The vendor's name of the model; empty where the request names none.
+    pub upstream_model: Arc<str>,
+    /// What is known of the model.
+    pub facts: Arc<ModelFacts>,
+}
+
+impl Candidate {
+    /// `key` of the group of `route`.
+    pub(super) fn new(route: &Route, key: &Arc<RoutedKey>) -> Self {
+        Self {
+            group: Arc::clone(&route.group),
+            key: Arc::clone(key),
+            upstream_model: Arc::clone(&route.upstream_model),
+            facts: Arc::clone(&route.facts),
+        }
+    }
+
+    /// The vendor's endpoint of the group.
+    ///
+    /// # Errors
+    /// Where the group has none; no plan holds such a candidate.
+    pub fn endpoint(&self) -> Result<&Endpoint, GatewayError> {
+        self.group.endpoint.as_ref().ok_or(GatewayError::Internal("the group has no provider"))
+    }
+}

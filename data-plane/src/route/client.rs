@@ -1,0 +1,39 @@
+//! Who asks: a client, and what its proxy key allows.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use shared::ids::Id;
+use shared::snapshot::ProxyKey;
+
+/// A client that has shown its proxy key.
+#[derive(Debug)]
+pub struct Client {
+    /// Its key.
+    pub key: Arc<ProxyKey>,
+    /// The groups that it may use; all where this is empty.
+    allowed_groups: HashSet<Id>,
+    /// The models that it may ask for; all where this is empty.
+    allowed_models: HashSet<Arc<str>>,
+}
+
+impl Client {
+    /// The client of `key`, compiled for look-ups.
+    pub(super) fn compile(key: &Arc<ProxyKey>) -> Self {
+        Self {
+            key: Arc::clone(key),
+            allowed_groups: key.allowed_groups.iter().cloned().collect(),
+            allowed_models: key.allowed_models.iter().cloned().collect(),
+        }
+    }
+
+    /// Whether the client may ask for `model`.
+    pub fn may_use_model(&self, model: &str) -> bool {
+        self.allowed_models.is_empty() || self.allowed_models.contains(model)
+    }
+
+    /// Whether the client may use the group `id`.
+    pub fn may_use_group(&self, id: &str) -> bool {
+        self.allowed_groups.is_empty() || self.allowed_groups.contains(id)
+    }
+}

@@ -1,0 +1,53 @@
+use std::sync::Arc;
+
+use shared::snapshot::Group;
+use shared::time::now_ms;
+
+use super::Kept;
+use crate::route::fixtures::{group, snapshot};
+use crate::route::health::{Health, KeyState};
+use crate::route::table::RouteTable;
+
+fn table(group: Group, kept: Option<&Kept>) -> RouteTable {
+    RouteTable::compile(Arc::new(snapshot([group], [])), kept)
+}
+
+#[test]
+fn what_the_config_no_longer_has_is_forgotten() {
+    let first = table(group("g", &["m"]), None);
+    assert!(first.kept.key("g-1").is_some() && first.kept.group("g").is_some());
+    let second = table(group("h", &["m"]), Some(&first.kept));
+    assert!(second.kept.key("g-1").is_none() && second.kept.group("g").is_none());
+    let mut disabled = group("h", &["m"]);
+    disabled.enabled = false;
+    let third = table(disabled, Some(&second.kept));
+    assert!(third.kept.key("h-1").is_none() && third.kept.group("h").is_none());
+}
+
+#[test]
+fn connections_outlive_a_change_that_leaves_the_way_out() {
+    let first = table(group("g", &["m"]), None);
+    let mut changed = group("g", &["m", "n"]);
+    changed.priority = 3;
+    let second = table(changed, Some(&first.kept));
+    let exit = |kept: &Kept| Arc::clone(&kept.group("g").unwrap().exit);
+    assert!(Arc::ptr_eq(&exit(&first.kept), &exit(&second.kept)));
+    assert!(Arc::ptr_eq(&exit(&second.kept), &second.groups()[0].exit));
+}
+
+#[test]
+fn what_another_node_saw_of_an_unknown_key_is_nothing() {
+    let table = table(group("g", &["m"]), None);
+    let state = |key: &str| KeyState {
+        upstream_key_id: key.into(),
+        group_id: "g".into(),
+        health: Health::Invalid,
+        until_ms: 0,
+        status: 401,
+        observed_at_ms: now_ms(),
+    };
+    table.kept.observe(&state("another"));
+    assert!(table.kept.key("g-1").unwrap().health.at(now_ms()).is_ok());
+    table.kept.observe(&state("g-1"));
+    assert!(table.kept.key("g-1").unwrap().health.at(now_ms()).is_err());
+}
