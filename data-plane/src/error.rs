@@ -151,6 +151,12 @@ pub enum GatewayError {
     Internal(&'static str),
 }
 
+impl From<ProviderError> for GatewayError {
+    fn from(error: ProviderError) -> Self {
+        Self::Provider(Box::new(error))
+    }
+}
+
 impl GatewayError {
     /// A field of the request is wrong.
     pub fn field(error: TranslateError) -> Self {

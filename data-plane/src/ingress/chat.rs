@@ -21,6 +21,7 @@ use crate::metrics::Api;
 use crate::request::{ChatRequest, Spoken};
 use crate::respond::convert::{self, Conversation, Wish};
 use crate::respond::learn::Learn;
+use crate::respond::opening::is_stream;
 use crate::respond::{error, stream, unary};
 use crate::route::plan::Plan;
 use crate::usage::meter::Meter;
@@ -84,8 +85,8 @@ async fn ask(
     let mut answer = admitted.walk(plan, &request, meter).await?;
     let learns = format == Format::OpenAiResponses && answer.conversion.is_none();
     let learn = learns.then(|| Learn::new(&gateway.owners, &answer.candidate));
-    let is_stream = convert::is_stream(&answer.head.headers);
-    if answer.conversion.is_none() && is_stream != request.stream && request.neutral().is_ok() {
+    let streams = is_stream(&answer.head.headers);
+    if answer.conversion.is_none() && streams != request.stream && request.neutral().is_ok() {
         // The provider did not do as it was asked. SDKs that wait for the one make nothing of the other, and say
         // nothing.
         answer.conversion = Some(Box::default());
@@ -107,7 +108,7 @@ async fn deliver(mut answer: Answer, delivery: Delivery, patience: Patience, met
     let Delivery { format, learn, hide_usage, array, wish } = delivery;
     let delivered = match (answer.conversion.take(), wish) {
         (Some(conversion), Some(wish)) => convert::respond(answer, *conversion, meter, patience, wish).await,
-        _ if convert::is_stream(&answer.head.headers) => {
+        _ if is_stream(&answer.head.headers) => {
             stream::respond(answer, learn, meter, patience, hide_usage, array).await
         }
         _ => unary::respond(answer, learn, meter, patience).await,

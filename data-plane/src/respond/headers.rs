@@ -1,6 +1,7 @@
 //! Which headers of a provider go to the client: those on a list. Others tell of the operator's account, or belong to
 //! the connection.
 
+use axum::response::Response;
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
@@ -80,6 +81,13 @@ fn openai_rate_limit(limit: &str, value: &HeaderValue) -> Option<(HeaderName, He
         _ => return None,
     };
     Some((format!("{RATE_LIMITS}{what}-{window}").parse().ok()?, value))
+}
+
+/// Tells caches and proxies on the way to leave the stream alone.
+pub(super) fn as_stream(response: &mut Response) {
+    let headers = response.headers_mut();
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
 }
 
 #[cfg(test)]

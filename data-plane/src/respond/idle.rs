@@ -83,12 +83,6 @@ impl IdleTimer {
             self.timer.as_mut().reset(next);
         }
     }
-
-    /// Ready when it has run out.
-    pub(super) fn poll_expired(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        while ready!(self.poll_silence(context)) == Silence::Beat {}
-        Poll::Ready(())
-    }
 }
 
 #[cfg(test)]

@@ -1,21 +1,25 @@
 //! Writes a provider's answer on to the client.
 //!
+//! - [`unary`]: an answer in one piece, whose bytes pass; a `large` one is not held.
+//! - [`stream`]: an answer event by event, whose bytes pass.
+//! - [`convert`]: an answer in another format than the client's.
+//! - `flow`: the skeleton of all that is written on as it comes; `idle`: how long an answer that has begun may pause.
+//! - [`opening`]: how a provider's stream begins; [`whole`]: an answer that is read whole.
+//! - [`headers`]: which headers of a provider go to the client.
+//! - [`learn`]: takes note of the ids in an answer; `counts`: of the usage in one that is no chat.
 //! - [`error`]: an error, written as an answer.
 //! - [`own`]: answers that the gateway writes itself.
-//! - [`headers`]: which headers of a provider go to the client.
-//! - [`learn`]: takes note of the ids in an answer.
-//! - `counts`: the usage in an answer that is no chat.
-//! - [`unary`]: an answer in one piece.
-//! - [`stream`]: an answer event by event.
-//! - [`convert`]: an answer in another format than the client's.
-//! - `idle`: how long an answer that has begun may pause.
 
 pub mod convert;
 mod counts;
 pub mod error;
+mod flow;
 pub mod headers;
 mod idle;
+mod large;
 pub mod learn;
+pub mod opening;
 pub mod own;
 pub mod stream;
 pub mod unary;
+pub mod whole;

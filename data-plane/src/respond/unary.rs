@@ -1,45 +1,35 @@
 //! An answer in one piece.
 
-use std::collections::VecDeque;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use http::response::Parts;
-use http_body::Frame;
 use hyper::body::Incoming;
-use translation::ir::Usage;
 use translation::protocol::Format;
 
-use super::convert::is_stream;
 use super::counts;
-use super::headers::forward;
+use super::flow::Flow;
+use super::headers::{as_stream, forward};
 use super::idle::IdleTimer;
+use super::large::{Kind, LargeAnswer};
 use super::learn::Learn;
-use super::stream::as_stream;
+use super::opening::is_stream;
+use super::whole::{Read, read};
 use crate::answer::Answer;
-use crate::body::collect::{CollectError, Collected, Patience, collect};
-use crate::body::unpack::{UnpackError, is_packed, unpack};
+use crate::body::collect::Patience;
+use crate::body::unpack::is_packed;
 use crate::error::GatewayError;
-use crate::provider::redact::Redactor;
 use crate::route::table::RoutedKey;
 use crate::usage::estimate::heard::Heard;
 use crate::usage::meter::Meter;
 
-/// Larger answers are not held, but written on as they come.
+/// Largest size of an answer that is held, in bytes. Larger ones are written on as they come.
 const HELD: usize = 1024 * 1024;
-
-/// Compressed answers, which are not asked for, may unpack to so much.
-const UNPACKED: usize = 16 * 1024 * 1024;
-
-/// As much of the end of a large answer as its usage stands in.
-const TAIL: usize = 16 * 1024;
 
 /// Writes `answer` on, with `patience` until it is whole or large; of a large one, each further part has its pause to
 /// come. `learn` takes note of the id in it.
@@ -70,7 +60,7 @@ pub async fn respond(
         Ok(None) if is_error(&body) => match protocol.decode_response(&body) {
             Err(mut error) => {
                 error.message = candidate.key.leak.redact_text(error.message);
-                return Err((GatewayError::Provider(Box::new(error)), meter));
+                return Err((error.into(), meter));
             }
             Ok(_) => meter.heard = Heard::Whole { format, body: body.clone() },
         },
@@ -127,14 +117,6 @@ pub async fn pass(
     Ok(held(&head, body, &candidate.key, format, meter))
 }
 
-/// The whole of an answer that the gateway reads and does not pass on. Its usage is the caller's to note.
-///
-/// # Errors
-/// [`GatewayError`] when it breaks off, or is too large to be held.
-pub async fn take(answer: Answer, patience: Patience) -> Result<Bytes, GatewayError> {
-    whole(&answer.head, answer.body, patience).await
-}
-
 fn held(head: &Parts, body: Bytes, key: &RoutedKey, format: Format, mut meter: Meter) -> Response {
     let body = key.leak.redact(body);
     meter.first_byte();
@@ -159,42 +141,6 @@ fn is_json(headers: &HeaderMap) -> bool {
     kind == "application/json" || kind.ends_with("+json")
 }
 
-enum Read {
-    Whole(Bytes),
-    Larger { start: Vec<Bytes>, rest: Incoming },
-}
-
-async fn read(head: &Parts, body: Incoming, bound: usize, patience: Patience) -> Result<Read, GatewayError> {
-    let body = match collect(body, bound, patience).await {
-        Ok(Collected::Whole(body)) => body,
-        Ok(Collected::Larger { .. }) if is_packed(&head.headers) => {
-            return Err(GatewayError::Unusable("it is compressed, which was not asked for, and large"));
-        }
-        Ok(Collected::Larger { start, rest }) => return Ok(Read::Larger { start, rest }),
-        Err(CollectError::Broken(_)) => return Err(GatewayError::Cut),
-        Err(CollectError::TimedOut) => return Err(GatewayError::Timeout),
-    };
-    unpack(&head.headers, body, UNPACKED).map(Read::Whole).map_err(|error| match error {
-        UnpackError::Unknown(_) => GatewayError::Unusable("its content-encoding is not known"),
-        UnpackError::TooLarge => GatewayError::Unusable("it unpacks to more than 16 MiB"),
-        UnpackError::Damaged => GatewayError::Unusable("its compression is damaged"),
-    })
-}
-
-/// The whole of an answer that is to be translated.
-///
-/// # Errors
-/// [`GatewayError`] when it breaks off, or is too large to be held.
-pub(super) async fn whole(head: &Parts, body: Incoming, patience: Patience) -> Result<Bytes, GatewayError> {
-    match collect(body, UNPACKED, patience).await {
-        Ok(Collected::Whole(body)) => unpack(&head.headers, body, UNPACKED)
-            .map_err(|_| GatewayError::Unusable("its compression is damaged, unknown, or too much")),
-        Ok(Collected::Larger { .. }) => Err(GatewayError::Unusable("it is larger than 16 MiB")),
-        Err(CollectError::Broken(_)) => Err(GatewayError::Cut),
-        Err(CollectError::TimedOut) => Err(GatewayError::Timeout),
-    }
-}
-
 fn with_head(head: &Parts, body: Body, key: &RoutedKey, format: Format) -> Response {
     let mut response = Response::new(body);
     *response.status_mut() = head.status;
@@ -213,104 +159,7 @@ fn large(
 ) -> Response {
     meter.first_byte();
     meter.answering(head.status);
-    let body = LargeBody {
-        start: start.into(),
-        rest: Some(rest),
-        timer: IdleTimer::new(pause),
-        tail: BytesMut::new(),
-        redactor: Redactor::default(),
-        kind,
-        meter,
-        key: Arc::clone(&key),
-    };
+    let answer = LargeAnswer::new(start, kind, Arc::clone(&key), meter);
+    let body = Flow::new(rest, IdleTimer::new(pause), None, answer);
     with_head(head, Body::new(body), &key, kind.format)
-}
-
-/// What a large answer is.
-#[derive(Clone, Copy)]
-struct Kind {
-    format: Format,
-    /// An answer of `format`; otherwise one of another endpoint of that API.
-    chat: bool,
-}
-
-impl Kind {
-    /// The usage at the end of the answer.
-    fn usage_in_tail(self, tail: &[u8]) -> Option<Usage> {
-        if self.chat { self.format.protocol().usage_in_tail(tail) } else { counts::usage_in_tail(tail) }
-    }
-}
-
-/// A large answer on its way. Its usage is read from its end. Where there is none, its output is not estimated: most of
-/// it is no text.
-struct LargeBody {
-    start: VecDeque<Bytes>,
-    /// None when it has ended.
-    rest: Option<Incoming>,
-    timer: IdleTimer,
-    tail: BytesMut,
-    redactor: Redactor,
-    kind: Kind,
-    meter: Meter,
-    key: Arc<RoutedKey>,
-}
-
-impl LargeBody {
-    /// What of the answer goes to the client after `data`.
-    fn pass(&mut self, data: Bytes) -> Bytes {
-        let seen = &data[data.len().saturating_sub(TAIL)..];
-        if self.tail.len() + seen.len() > 2 * TAIL {
-            let old = self.tail.len().saturating_sub(TAIL);
-            self.tail = BytesMut::from(&self.tail[old..]);
-        }
-        self.tail.extend_from_slice(seen);
-        self.redactor.push(&self.key.leak, data)
-    }
-
-    /// The head has left, so a broken connection is the only way to say that the answer is not whole.
-    fn break_off(&mut self, error: GatewayError) -> GatewayError {
-        self.rest = None;
-        self.meter.broke(&error);
-        error
-    }
-}
-
-impl http_body::Body for LargeBody {
-    type Data = Bytes;
-    type Error = GatewayError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        loop {
-            let data = if let Some(start) = self.start.pop_front() {
-                self.pass(start)
-            } else {
-                let Some(rest) = &mut self.rest else { return Poll::Ready(None) };
-                match Pin::new(rest).poll_frame(context) {
-                    Poll::Ready(Some(Ok(frame))) => {
-                        self.timer.touch();
-                        // Trailers say nothing that a client of this API reads.
-                        self.pass(frame.into_data().unwrap_or_default())
-                    }
-                    Poll::Ready(Some(Err(_))) => return Poll::Ready(Some(Err(self.break_off(GatewayError::Cut)))),
-                    Poll::Ready(None) => {
-                        self.rest = None;
-                        self.meter.usage = self.kind.usage_in_tail(&self.tail);
-                        self.meter.succeeded();
-                        self.redactor.finish()
-                    }
-                    Poll::Pending => {
-                        ready!(self.timer.poll_expired(context));
-                        return Poll::Ready(Some(Err(self.break_off(GatewayError::Timeout))));
-                    }
-                }
-            };
-            if !data.is_empty() {
-                self.meter.response_bytes += data.len() as u64;
-                return Poll::Ready(Some(Ok(Frame::data(data))));
-            }
-        }
-    }
 }

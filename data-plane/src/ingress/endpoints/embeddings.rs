@@ -13,7 +13,7 @@ use crate::error::GatewayError;
 use crate::ingress::admit::Admitted;
 use crate::request::embeddings::EmbeddingsRequest;
 use crate::request::json::Asked;
-use crate::respond::unary;
+use crate::respond::whole;
 use crate::route::candidate::Candidate;
 use crate::route::plan::Plan;
 use crate::usage::meter::Meter;
@@ -58,7 +58,7 @@ pub(super) async fn ask(
         Shape::Numbers | Shape::Base64 => {
             let tokens = counted(body.clone()).await?;
             let written = openai::encode_response(&embedded, neutral.shape, &request.json.model, tokens);
-            written.map_err(|error| GatewayError::Provider(Box::new(error)))?
+            written.map_err(GatewayError::from)?
         }
     };
     Ok(Reply::Own(body.into()))
@@ -67,8 +67,8 @@ pub(super) async fn ask(
 async fn read(admitted: &Admitted<'_>, answer: Answer) -> Result<Embedded, GatewayError> {
     let format = answer.format;
     let patience = admitted.patience(&answer);
-    let body = unary::take(answer, patience).await?;
+    let body = whole::take(answer, patience).await?;
     let embedded =
         if format == Format::GeminiGenerate { gemini::decode_response(&body) } else { openai::decode_response(&body) };
-    embedded.map_err(|error| GatewayError::Provider(Box::new(error)))
+    embedded.map_err(GatewayError::from)
 }

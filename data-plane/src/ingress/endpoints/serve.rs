@@ -15,7 +15,8 @@ use crate::ingress::gateway::Gateway;
 use crate::metrics::Api;
 use crate::request::json::Asked;
 use crate::request::upload::Destination;
-use crate::respond::{convert, error, own, stream, unary};
+use crate::respond::opening::is_stream;
+use crate::respond::{error, own, stream, unary};
 use crate::usage::meter::Meter;
 
 /// What a client asks for.
@@ -55,9 +56,9 @@ pub(in crate::ingress) async fn serve(
     let response = match asked {
         Ok(Reply::Provider { answer, learn, events, hide_usage }) => {
             let patience = arrival.patience(&answer);
-            let is_stream = convert::is_stream(&answer.head.headers);
-            meter.streamed |= is_stream;
-            let delivered = if is_stream && events {
+            let streams = is_stream(&answer.head.headers);
+            meter.streamed |= streams;
+            let delivered = if streams && events {
                 stream::respond(*answer, learn, meter, patience, hide_usage, false).await
             } else {
                 unary::pass(*answer, learn, meter, patience).await

@@ -1,92 +1,43 @@
 //! An answer in another format than the client's: event by event where both sides stream, and whole where one does not.
 
+mod collected;
+mod note;
 mod stream;
+mod wish;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
-use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::response::Parts;
 use http::{HeaderMap, HeaderValue};
-use hyper::body::Incoming;
-use memchr::memmem;
 use translation::ir;
-use translation::ir::{Collector, Event, ProviderError};
-use translation::protocol::openai_responses::resolve::resolve;
-use translation::protocol::{Asked, Format, StreamEncoder, gemini_generate};
+use translation::protocol::Format;
 
+use self::collected::collected;
 use self::stream::{ConvertedStream, Converter};
-use super::headers::forward;
-use super::stream::{as_stream, first_portion, portion};
-use super::unary::whole;
+use super::flow::Flow;
+use super::headers::{as_stream, forward};
+use super::idle::IdleTimer;
+use super::opening::{first_portion, is_stream};
+use super::whole::whole;
 use crate::answer::Answer;
 use crate::body::collect::Patience;
-use crate::conversations::ClientConversations;
 use crate::error::GatewayError;
 use crate::request::Conversion;
 use crate::route::table::RoutedKey;
-use crate::signatures::{ClientSignatures, family_of};
+use crate::signatures::family_of;
 use crate::usage::estimate::heard::Heard;
 use crate::usage::estimate::tokens_of_response;
 use crate::usage::meter::Meter;
 
-/// A stream that is collected may hold so many bytes of what it came in.
-const COLLECTED: usize = 64 * 1024 * 1024;
+pub use wish::{Conversation, Wish};
 
-/// What the client is to get.
-#[derive(Debug)]
-pub struct Wish {
-    /// In which format.
-    pub format: Format,
-    /// As a stream.
-    pub stream: bool,
-    /// The stream as a JSON array (Gemini without `alt=sse`).
-    pub array: bool,
-    /// What it asked for.
-    pub asked: Asked,
-    /// Where what the answer is signed with is kept.
-    pub signatures: ClientSignatures,
-    /// Where the answer itself is kept, for a client of an API that refers to earlier ones.
-    pub conversation: Option<Conversation>,
-}
-
-/// A turn of a conversation that the client may refer to later.
-#[derive(Debug)]
-pub struct Conversation {
-    /// Where it is kept.
-    pub kept: ClientConversations,
-    /// The request, as the client sent it.
-    pub asked: Bytes,
-}
-
-impl Conversation {
-    /// The request with all that it refers to. None where it refers to nothing that is kept here.
-    pub fn resolved(&self) -> Option<Bytes> {
-        resolve(&self.asked, &self.kept).map(Into::into)
-    }
-
-    /// Keeps the answer, if its end is in `written`. Gives whether it was.
-    fn keep(&self, written: &[u8]) -> bool {
-        // No text that is written looks like these lines: within it, ends of lines are escaped.
-        const ENDS: [&[u8]; 2] = [b"event: response.completed\n", b"event: response.incomplete\n"];
-        let ended = written.starts_with(b"{") || ENDS.iter().any(|end| memmem::find(written, end).is_some());
-        if ended {
-            self.kept.keep(&self.asked, written);
-        }
-        ended
-    }
-}
-
-impl Wish {
-    fn encoder(self) -> Box<dyn StreamEncoder> {
-        if self.array {
-            return gemini_generate::array_encoder(self.asked);
-        }
-        self.format.protocol().encoder(self.asked)
-    }
-}
+/// A client that hears nothing for so long gets what keeps its connection, and those of proxies on the way, alive: the
+/// provider's own pings do not pass.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Writes `answer` on as `wish` says, undoing what `conversion` did to the request.
 ///
@@ -117,12 +68,17 @@ pub async fn respond(
         let undo = (!back.is_empty()).then(|| back.stream());
         let decoder = format.protocol().decoder();
         let converter = Converter { decoder, undo, watch, conversation, encoder };
-        let mut stream = ConvertedStream::new(body, converter, patience.pause, Arc::clone(key), meter);
-        if let Some(error) = stream.begin(first) {
-            return Err((error, stream.into_meter()));
-        }
+        let ending = Box::pin(meter.closing());
+        let timer = IdleTimer::beating(patience.pause, KEEP_ALIVE);
+        let mut stream = ConvertedStream::new(converter, Arc::clone(key), meter);
+        let next = match stream.begin(first) {
+            Ok(next) => next,
+            Err(error) => return Err((error, stream.into_meter())),
+        };
         stream.answering(head.status);
-        let mut response = Response::new(Body::new(stream));
+        let mut flow = Flow::new(body, timer, Some(ending), stream);
+        flow.go(next);
+        let mut response = Response::new(Body::new(flow));
         response.headers_mut().insert(CONTENT_TYPE, content_type);
         as_stream(&mut response);
         response
@@ -131,7 +87,7 @@ pub async fn respond(
             collected(format, &head, body, patience, &mut meter).await
         } else {
             match whole(&head, body, patience).await {
-                Ok(body) => format.protocol().decode_response(&body).map_err(failed),
+                Ok(body) => format.protocol().decode_response(&body).map_err(GatewayError::from),
                 Err(error) => Err(error),
             }
         };
@@ -198,65 +154,6 @@ fn written(neutral: ir::Response, wish: Wish) -> (Vec<u8>, &'static str) {
     (bytes, encoder.content_type())
 }
 
-async fn collected(
-    format: Format,
-    head: &Parts,
-    mut body: Incoming,
-    patience: Patience,
-    meter: &mut Meter,
-) -> Result<ir::Response, GatewayError> {
-    let mut decoder = format.protocol().decoder();
-    let mut collector = Collector::default();
-    let (mut events, mut size) = (Vec::new(), 0);
-    let mut patience = patience;
-    let mut further = first_portion(head, &mut body, patience).await;
-    loop {
-        match further {
-            Ok(portion) => {
-                size += portion.len();
-                decoder.push(portion, &mut events);
-            }
-            // An empty stream has given nothing; another has ended.
-            Err(GatewayError::Unusable(_)) if size > 0 => break,
-            // Behind the end of the answer nothing is missing.
-            Err(GatewayError::Cut) if meter.has_all() => break,
-            Err(error) => return Err(error),
-        }
-        if size > COLLECTED {
-            return Err(GatewayError::Unusable("it is a stream of more than 64 MiB"));
-        }
-        for event in events.drain(..) {
-            note(meter, &event);
-            collector.event(event).map_err(failed)?;
-        }
-        if decoder.done() {
-            break;
-        }
-        patience.first = (tokio::time::Instant::now() + patience.pause).min(patience.whole);
-        further = portion(&mut body, patience).await;
-    }
-    decoder.end(&mut events);
-    for event in events.drain(..) {
-        note(meter, &event);
-        collector.event(event).map_err(failed)?;
-    }
-    collector.finish().map_err(failed)
-}
-
-/// Notes what `event` says of usage, and what will have to be counted if nothing does.
-fn note(meter: &mut Meter, event: &Event) {
-    match event {
-        Event::Start(start) if start.usage.is_some() => meter.usage = start.usage,
-        Event::Usage(usage) => meter.usage = Some(*usage),
-        Event::Finish { .. } => meter.finished = true,
-        _ => meter.heard.event(event),
-    }
-}
-
-fn failed(error: ProviderError) -> GatewayError {
-    GatewayError::Provider(Box::new(error))
-}
-
 fn redacted(key: &RoutedKey, error: GatewayError) -> GatewayError {
     match error {
         GatewayError::Provider(mut error) => {
@@ -265,11 +162,4 @@ fn redacted(key: &RoutedKey, error: GatewayError) -> GatewayError {
         }
         other => other,
     }
-}
-
-/// Whether a provider's answer is a stream.
-pub fn is_stream(headers: &HeaderMap) -> bool {
-    const STREAMS: [&[u8]; 2] = [b"text/event-stream", b"application/vnd.amazon.eventstream"];
-    let value = headers.get(CONTENT_TYPE).map_or(&[][..], |value| value.as_bytes());
-    STREAMS.iter().any(|stream| value.get(..stream.len()).is_some_and(|start| start.eq_ignore_ascii_case(stream)))
 }

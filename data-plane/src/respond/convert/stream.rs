@@ -1,43 +1,28 @@
 //! A stream on its way from one format into another.
 
-use std::convert::Infallible;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
-use http_body::Frame;
-use hyper::body::Incoming;
 use translation::back::Undo;
 use translation::ir::{Event, ProviderError};
 use translation::protocol::{StreamDecoder, StreamEncoder};
 
-use super::{Conversation, failed, note, redacted};
+use super::note::note;
+use super::wish::Conversation;
 use crate::error::GatewayError;
-use crate::respond::idle::{IdleTimer, Silence};
-use crate::respond::stream::END_GRACE;
+use crate::respond::flow::{Next, Writer};
 use crate::route::table::RoutedKey;
 use crate::signatures::Watch;
 use crate::usage::meter::Meter;
 
-/// A client that hears nothing for so long gets what keeps its connection, and those of proxies on the way, alive: the
-/// provider's own pings do not pass.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
-
-/// A stream on its way from one format into another. Dropping it ends the request at the provider, and settles the
-/// meter.
+/// A stream on its way from one format into another.
 pub(super) struct ConvertedStream {
-    upstream: Option<Incoming>,
     converter: Converter,
     /// Kept for its room.
     events: Vec<Event>,
     /// To be written next.
     ready: Vec<u8>,
-    timer: IdleTimer,
-    /// The gateway ends.
-    closing: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// The client has all that it gets.
     ended: bool,
     key: Arc<RoutedKey>,
@@ -56,25 +41,9 @@ pub(super) struct Converter {
 }
 
 impl ConvertedStream {
-    /// The stream of `body`, which may pause for so long.
-    pub(super) fn new(
-        body: Incoming,
-        converter: Converter,
-        pause: Duration,
-        key: Arc<RoutedKey>,
-        meter: Meter,
-    ) -> Self {
-        Self {
-            upstream: Some(body),
-            converter,
-            events: Vec::new(),
-            ready: Vec::new(),
-            timer: IdleTimer::beating(pause, KEEP_ALIVE),
-            closing: Box::pin(meter.closing()),
-            ended: false,
-            key,
-            meter,
-        }
+    /// A stream of the provider that `key` belongs to.
+    pub(super) fn new(converter: Converter, key: Arc<RoutedKey>, meter: Meter) -> Self {
+        Self { converter, events: Vec::new(), ready: Vec::new(), ended: false, key, meter }
     }
 
     /// The meter, where the stream is not to be.
@@ -88,31 +57,27 @@ impl ConvertedStream {
         self.meter.answering(status);
     }
 
-    /// Takes the first portion. An error before all else is the answer itself, with a status of its own.
-    pub(super) fn begin(&mut self, first: Bytes) -> Option<GatewayError> {
+    /// Takes the first portion.
+    ///
+    /// # Errors
+    /// An error that comes before all else. It is the answer itself, with a status of its own.
+    pub(super) fn begin(&mut self, first: Bytes) -> Result<Next, GatewayError> {
         self.converter.decoder.push(first, &mut self.events);
         let said = self.events.iter().find(|event| !matches!(event, Event::Start(_) | Event::Usage(_)));
         if let Some(Event::Error(error)) = said {
-            return Some(redacted(&self.key, failed(error.clone())));
+            return Err(self.redacted(error).into());
         }
-        self.advance();
-        None
-    }
-
-    /// Takes a portion of the provider's body.
-    fn take(&mut self, portion: Bytes) {
-        self.timer.touch();
-        self.converter.decoder.push(portion, &mut self.events);
-        self.advance();
+        Ok(self.advance())
     }
 
     /// Writes what has come, to the end of the answer if that is in it.
-    fn advance(&mut self) {
+    fn advance(&mut self) -> Next {
         self.write();
         if !self.ended && self.converter.decoder.done() {
             // The provider may keep the connection open; nothing more comes on it.
             self.complete();
         }
+        if self.ended { Next::Settles } else { Next::Goes }
     }
 
     /// Writes the events that have come.
@@ -120,16 +85,15 @@ impl ConvertedStream {
         if let Some(undo) = &mut self.converter.undo {
             undo.events(&mut self.events);
         }
-        for event in self.events.drain(..) {
+        let mut events = std::mem::take(&mut self.events);
+        for event in events.drain(..) {
             if self.ended {
                 break;
             }
             if let Event::Error(error) = &event {
                 self.ended = true;
-                self.timer.shorten(END_GRACE);
-                let message = self.key.leak.redact_text(error.message.clone());
-                self.meter.provider_failed(&message);
-                let error = ProviderError { message, ..error.clone() };
+                let error = self.redacted(error);
+                self.meter.provider_failed(&error.message);
                 self.converter.encoder.event(&Event::Error(error), &mut self.ready);
                 continue;
             }
@@ -139,21 +103,12 @@ impl ConvertedStream {
             }
             self.converter.encoder.event(&event, &mut self.ready);
         }
+        self.events = events;
     }
 
-    /// All that the client gets is written; the provider has a moment to end its body, so that the connection can be
-    /// used again.
-    fn settle(&mut self) {
-        self.ended = true;
-        self.timer.shorten(END_GRACE);
-    }
-
-    /// The provider's stream has ended.
-    fn finish(&mut self) {
-        self.upstream = None;
-        if !self.ended {
-            self.complete();
-        }
+    /// `error` without the upstream key, if the provider has repeated it.
+    fn redacted(&self, error: &ProviderError) -> ProviderError {
+        ProviderError { message: self.key.leak.redact_text(error.message.clone()), ..error.clone() }
     }
 
     /// Writes the end of the answer.
@@ -161,61 +116,59 @@ impl ConvertedStream {
         self.converter.decoder.end(&mut self.events);
         self.write();
         if !self.ended {
-            self.settle();
+            self.ended = true;
             self.converter.encoder.end(&mut self.ready);
             self.meter.succeeded();
         }
     }
+}
 
-    /// Ends the stream with an error.
-    fn break_off(&mut self, error: &GatewayError) {
-        self.upstream = None;
+impl Writer for ConvertedStream {
+    fn take(&mut self, portion: Bytes) -> Next {
+        self.converter.decoder.push(portion, &mut self.events);
+        self.advance()
+    }
+
+    fn end(&mut self) {
+        if !self.ended {
+            self.complete();
+        }
+    }
+
+    /// Ends the stream with an error in the client's format.
+    fn break_off(&mut self, error: GatewayError) -> Result<(), GatewayError> {
         if !self.ended {
             self.ended = true;
             self.converter.encoder.event(&Event::Error(error.in_stream()), &mut self.ready);
-            self.meter.broke(error);
+            self.meter.broke(&error);
         }
+        Ok(())
     }
-}
 
-impl http_body::Body for ConvertedStream {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let this = self.get_mut();
-        loop {
-            if !this.ready.is_empty() {
-                let ready = this.key.leak.redact(std::mem::take(&mut this.ready).into());
-                if this.converter.conversation.as_ref().is_some_and(|conversation| conversation.keep(&ready)) {
-                    this.converter.conversation = None;
-                }
-                this.meter.response_bytes += ready.len() as u64;
-                return Poll::Ready(Some(Ok(Frame::data(ready))));
-            }
-            let Some(upstream) = &mut this.upstream else { return Poll::Ready(None) };
-            match Pin::new(upstream).poll_frame(context) {
-                Poll::Ready(Some(Ok(frame))) => {
-                    if let Ok(data) = frame.into_data()
-                        && !this.ended
-                    {
-                        this.take(data);
-                    }
-                }
-                // Behind the end of the answer nothing is missing.
-                Poll::Ready(Some(Err(_))) if !this.meter.has_all() => this.break_off(&GatewayError::Cut),
-                Poll::Ready(Some(Err(_)) | None) => this.finish(),
-                Poll::Pending => {
-                    if this.closing.as_mut().poll(context).is_ready() {
-                        this.break_off(&GatewayError::Draining);
-                        continue;
-                    }
-                    match ready!(this.timer.poll_silence(context)) {
-                        Silence::Beat => this.ready.extend_from_slice(this.converter.encoder.keep_alive()),
-                        Silence::Over => this.break_off(&GatewayError::Timeout),
-                    }
-                }
-            }
+    fn written(&mut self) -> Bytes {
+        if self.ready.is_empty() {
+            return Bytes::new();
         }
+        let written = self.key.leak.redact(std::mem::take(&mut self.ready).into());
+        if self.converter.conversation.as_ref().is_some_and(|conversation| conversation.keep(&written)) {
+            self.converter.conversation = None;
+        }
+        written
+    }
+
+    fn keep_alive(&mut self) {
+        self.ready.extend_from_slice(self.converter.encoder.keep_alive());
+    }
+
+    fn is_over(&self) -> bool {
+        self.ended
+    }
+
+    fn has_all(&self) -> bool {
+        self.ended || self.meter.has_all()
+    }
+
+    fn count(&mut self, bytes: u64) {
+        self.meter.response_bytes += bytes;
     }
 }

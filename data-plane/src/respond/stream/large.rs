@@ -1,27 +1,25 @@
 //! An event that is too large to be held, such as a picture: it goes to the client in pieces, as they come, and what
 //! the gateway has to know of it is read from its outline when it is whole.
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::{Buf as _, Bytes};
 use memchr::memchr2;
 use serde::de::IgnoredAny;
 use translation::protocol::sse::{self, LargeEvent, Progress};
 
-use super::{Array, EventStream};
-use crate::error::GatewayError;
-use crate::provider::redact::Redactor;
+use crate::provider::redact::{Leak, Redactor};
 
 /// How the line begins that the data of an event stands in.
 const DATA: &[u8] = b"data:";
 
 /// The empty line that ends an event.
-const END: &[u8] = b"\n\n";
+pub(super) const END: &[u8] = b"\n\n";
 
 /// The event, as far as it has come.
 pub(super) struct LargeInPieces {
     event: LargeEvent,
     redactor: Redactor,
     /// Where the client wants an array.
-    line: Line,
+    line: Option<Line>,
 }
 
 /// How far the line of data has come that becomes an element of an array.
@@ -32,86 +30,70 @@ enum Line {
     Behind,
 }
 
-impl EventStream {
-    /// Lets the event that `beginning` is the beginning of pass in pieces. Gives whether it may.
-    pub(super) fn begin_large(&mut self, beginning: &[u8]) -> bool {
-        if self.array.is_some() && !beginning.starts_with(DATA) {
-            return false;
+/// What a portion is to an event under way.
+pub(super) enum Piece {
+    /// All of it belongs to the event, which goes on. This is what goes to the client.
+    Goes(Bytes),
+    /// The event ends in it.
+    Ends {
+        /// What goes to the client.
+        shown: Bytes,
+        /// What comes behind the event.
+        behind: Bytes,
+    },
+    /// The event is too large even to pass.
+    TooLarge,
+}
+
+impl LargeInPieces {
+    /// The event that `beginning` is the beginning of, for a client that wants an `array` or events. None where it may
+    /// not pass in pieces.
+    pub(super) fn new(beginning: &[u8], array: bool) -> Option<Self> {
+        if array && !beginning.starts_with(DATA) {
+            return None;
         }
-        let Some(event) = LargeEvent::new(beginning) else { return false };
-        self.large = Some(Box::new(LargeInPieces { event, redactor: Redactor::default(), line: Line::Before }));
-        if self.array.is_some() {
-            let mut shown = BytesMut::new();
-            self.element(b"", &mut shown);
-            self.show(shown.freeze());
-        }
-        true
+        let event = LargeEvent::new(beginning)?;
+        Some(Self { event, redactor: Redactor::default(), line: array.then_some(Line::Before) })
     }
 
-    /// Passes on what of `portion` belongs to the event under way. Gives what is behind that; all of it where none is
-    /// under way, and None where the stream has come no further than the event.
-    pub(super) fn pass_large(&mut self, mut portion: Bytes) -> Option<Bytes> {
-        let Some(large) = &mut self.large else { return Some(portion) };
-        let behind = match large.event.push(&portion) {
+    /// Takes a portion of the stream.
+    pub(super) fn push(&mut self, leak: &Leak, mut portion: Bytes) -> Piece {
+        let behind = match self.event.push(&portion) {
             Progress::Goes => None,
             Progress::Ends(end) => Some(portion.split_off(end)),
-            Progress::TooLarge => {
-                self.break_off(&GatewayError::Unusable("one of its events is larger than 64 MiB"));
-                return None;
-            }
+            Progress::TooLarge => return Piece::TooLarge,
         };
-        let piece = large.redactor.push(&self.key.leak, portion);
-        self.show_piece(piece);
-        if behind.is_some() {
-            self.read_large(b"");
-        }
-        behind
-    }
-
-    /// The provider's body has ended, perhaps within a large event. Some end without the last empty line: what is a
-    /// whole event but for that is one. Gives whether it is not, which is then said.
-    pub(super) fn cut_within_large(&mut self) -> bool {
-        let Some(large) = &self.large else { return false };
-        let outline = Bytes::copy_from_slice(large.event.outline());
-        let whole = sse::data(&outline).is_some_and(|data| serde_json::from_slice::<IgnoredAny>(&data).is_ok());
-        if whole {
-            self.read_large(END);
-        } else {
-            self.break_off(&GatewayError::Cut);
-        }
-        !whole
-    }
-
-    /// Leaves off in a large event, of which the client has got a part. Gives whether more can be said to it: not
-    /// within an element of an array.
-    pub(super) fn leave_large(&mut self) -> bool {
-        if self.large.take().is_none() {
-            return true;
-        }
-        self.show(Bytes::from_static(END));
-        if self.array.is_some() {
-            self.array = Some(Array::Closed);
-        }
-        self.array.is_none()
-    }
-
-    /// The large event is whole, but for `end`: shows the rest of it, and notes what it says.
-    fn read_large(&mut self, end: &'static [u8]) {
-        let Some(large) = &mut self.large else { return };
-        let held = large.redactor.finish();
-        self.show_piece(held);
-        self.show_piece(Bytes::from_static(end));
-        if let Some(large) = self.large.take() {
-            self.read(&Bytes::copy_from_slice(large.event.outline()));
+        let portion = self.redactor.push(leak, portion);
+        let shown = self.shown(portion);
+        match behind {
+            Some(behind) => Piece::Ends { shown, behind },
+            None => Piece::Goes(shown),
         }
     }
 
-    fn show_piece(&mut self, piece: Bytes) {
-        let piece = match &mut self.large {
-            Some(large) if self.array.is_some() => large.line.of_element(piece),
-            _ => piece,
-        };
-        self.show(piece);
+    /// Whether the event is whole but for the empty line at its end, which some providers leave out at the end of their
+    /// body.
+    pub(super) fn is_whole(&self) -> bool {
+        sse::data(&self.outline()).is_some_and(|data| serde_json::from_slice::<IgnoredAny>(&data).is_ok())
+    }
+
+    /// The event without its long texts.
+    pub(super) fn outline(&self) -> Bytes {
+        Bytes::copy_from_slice(self.event.outline())
+    }
+
+    /// What was held back of the event. It is at its end.
+    pub(super) fn rest(&mut self) -> Bytes {
+        let held = self.redactor.finish();
+        self.shown(held)
+    }
+
+    /// What goes to the client for `piece`: of an element of an array the data alone.
+    pub(super) fn shown(&mut self, piece: Bytes) -> Bytes {
+        match &mut self.line {
+            Some(line) => line.of_element(piece),
+            None => piece,
+        }
     }
 }
 

@@ -1,42 +1,34 @@
 //! An answer event by event. Each event is written on as soon as it is whole, as the bytes that came; nothing is
 //! collected.
 
+mod array;
 mod large;
 
-use std::convert::Infallible;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::response::Parts;
+use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
-use http_body::Frame;
-use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
-use tokio::time::timeout_at;
+use serde::de::IgnoredAny;
 use translation::ir::ProviderError;
 use translation::protocol::sse::{self, EventSplitter, LARGEST_EVENT};
 use translation::protocol::{Format, StreamWatcher, openai_error};
 
 use super::error;
-use super::headers::forward;
+use super::flow::{Flow, Next, Writer};
+use super::headers::{as_stream, forward};
 use super::idle::IdleTimer;
 use super::learn::Learn;
+use super::opening::first_portion;
 use crate::answer::Answer;
 use crate::body::collect::Patience;
-use crate::body::unpack::is_packed;
 use crate::error::GatewayError;
 use crate::route::table::RoutedKey;
 use crate::usage::meter::Meter;
-use large::LargeInPieces;
-
-/// After `[DONE]`, for the provider to end its body, so that the connection can be used again.
-pub(super) const END_GRACE: Duration = Duration::from_millis(250);
+use array::Array;
+use large::{END, LargeInPieces, Piece};
 
 /// Writes `answer` on. Waits for the first portion of it before anything leaves; then each has the pause of `patience`
 /// to come. `learn` takes note of the id in it. `hide_usage` leaves out the event that reports usage and nothing else; `array` writes the data of the
@@ -59,15 +51,13 @@ pub async fn respond(
     };
     meter.first_byte();
     meter.answering(head.status);
-    let mut stream = EventStream {
-        upstream: Some(body),
+    let ending = Box::pin(meter.closing());
+    let stream = PassedStream {
         format,
         watcher: format.protocol().watcher(),
         splitter: EventSplitter::new(LARGEST_EVENT),
         large: None,
         ready: Bytes::new(),
-        timer: IdleTimer::new(patience.pause),
-        closing: Box::pin(meter.closing()),
         hide_usage,
         array: array.then_some(Array::Empty),
         done: false,
@@ -77,8 +67,9 @@ pub async fn respond(
         learn,
         meter,
     };
-    stream.take(first);
-    let mut response = Response::new(Body::new(stream));
+    let mut flow = Flow::new(body, IdleTimer::new(patience.pause), Some(ending), stream);
+    flow.take(first);
+    let mut response = Response::new(Body::new(flow));
     *response.status_mut() = head.status;
     forward(&head.headers, response.headers_mut(), &candidate.key, format);
     if array {
@@ -88,61 +79,8 @@ pub async fn respond(
     Ok(response)
 }
 
-/// Tells caches and proxies on the way to leave the stream alone.
-pub(super) fn as_stream(response: &mut Response) {
-    let headers = response.headers_mut();
-    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
-    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-}
-
-/// Waits for the first bytes of a stream.
-///
-/// # Errors
-/// [`GatewayError`] when none come, or they cannot be read.
-pub(super) async fn first_portion(
-    head: &Parts,
-    body: &mut Incoming,
-    patience: Patience,
-) -> Result<Bytes, GatewayError> {
-    if is_packed(&head.headers) {
-        return Err(GatewayError::Unusable("it is a compressed stream, which was not asked for"));
-    }
-    portion(body, patience).await
-}
-
-/// Waits for further bytes of a stream.
-///
-/// # Errors
-/// [`GatewayError`] when none come.
-pub(super) async fn portion(body: &mut Incoming, patience: Patience) -> Result<Bytes, GatewayError> {
-    loop {
-        match timeout_at(patience.first, body.frame()).await {
-            Ok(Some(Ok(frame))) => match frame.into_data() {
-                Ok(data) if data.is_empty() => {}
-                Ok(data) => return Ok(data),
-                Err(_trailers) => {}
-            },
-            Ok(Some(Err(_))) => return Err(GatewayError::Cut),
-            Ok(None) => return Err(GatewayError::Unusable("it is an empty stream")),
-            Err(_elapsed) => return Err(GatewayError::Timeout),
-        }
-    }
-}
-
-/// How far a stream that is written as an array has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Array {
-    /// Nothing is written.
-    Empty,
-    /// An element is.
-    Open,
-    /// The bracket is closed.
-    Closed,
-}
-
-/// A stream on its way. Dropping it ends the request at the provider, and settles the meter.
-struct EventStream {
-    upstream: Option<Incoming>,
+/// A stream whose events pass as they are.
+struct PassedStream {
     format: Format,
     watcher: Box<dyn StreamWatcher>,
     splitter: EventSplitter,
@@ -150,9 +88,6 @@ struct EventStream {
     large: Option<Box<LargeInPieces>>,
     /// To be written next.
     ready: Bytes,
-    timer: IdleTimer,
-    /// The gateway ends.
-    closing: Pin<Box<dyn Future<Output = ()> + Send>>,
     hide_usage: bool,
     /// Where the client wants an array.
     array: Option<Array>,
@@ -168,11 +103,10 @@ struct EventStream {
     meter: Meter,
 }
 
-impl EventStream {
-    /// Takes a portion of the provider's body.
-    fn take(&mut self, mut portion: Bytes) {
-        self.timer.touch();
-        while let Some(behind) = self.pass_large(portion) {
+impl PassedStream {
+    /// Takes a portion of the provider's body, up to an error that ends the stream.
+    fn push(&mut self, mut portion: Bytes) -> Result<Next, GatewayError> {
+        while let Some(behind) = self.pass_large(portion)? {
             let (events, large) = match self.splitter.push(behind) {
                 Ok(events) => (events, None),
                 Err(sse::TooLarge { before, rest }) => (before, Some(rest)),
@@ -180,24 +114,78 @@ impl EventStream {
             let shown = self.pass(events);
             self.show(shown);
             if let Some(error) = self.bare.take() {
-                return self.break_off(&GatewayError::Provider(error));
+                return Err(GatewayError::Provider(error));
             }
             if self.done {
-                return self.timer.shorten(END_GRACE);
+                return Ok(Next::Settles);
             }
-            let Some(large) = large else { return };
-            if !self.begin_large(&large) {
-                return self.break_off(&GatewayError::Unusable(
-                    "one of its events is larger than 1 MiB, and not because of a long text or a picture",
-                ));
-            }
+            let Some(large) = large else { break };
+            self.begin_large(&large)?;
             portion = large;
         }
+        Ok(Next::Goes)
+    }
+
+    /// Lets the event that `beginning` is the beginning of pass in pieces.
+    fn begin_large(&mut self, beginning: &[u8]) -> Result<(), GatewayError> {
+        let large = LargeInPieces::new(beginning, self.array.is_some());
+        self.large = Some(Box::new(large.ok_or(GatewayError::Unusable(
+            "one of its events is larger than 1 MiB, and not because of a long text or a picture",
+        ))?));
+        if let Some(array) = &mut self.array {
+            let mut shown = BytesMut::new();
+            array.element(b"", &mut shown);
+            self.show(shown.freeze());
+        }
+        Ok(())
+    }
+
+    /// Passes on what of `portion` belongs to a large event under way. Gives what is behind that; all of it where none
+    /// is under way, and None where the stream has come no further than the event.
+    fn pass_large(&mut self, portion: Bytes) -> Result<Option<Bytes>, GatewayError> {
+        let Some(large) = &mut self.large else { return Ok(Some(portion)) };
+        match large.push(&self.key.leak, portion) {
+            Piece::Goes(shown) => {
+                self.show(shown);
+                Ok(None)
+            }
+            Piece::Ends { shown, behind } => {
+                self.show(shown);
+                self.end_large(b"");
+                Ok(Some(behind))
+            }
+            Piece::TooLarge => Err(GatewayError::Unusable("one of its events is larger than 64 MiB")),
+        }
+    }
+
+    /// The large event is whole, but for `end`: shows the rest of it, and notes what it says.
+    fn end_large(&mut self, end: &'static [u8]) {
+        let Some(mut large) = self.large.take() else { return };
+        self.show(large.rest());
+        self.show(large.shown(Bytes::from_static(end)));
+        self.read(&large.outline());
+    }
+
+    /// Leaves off in a large event, of which the client has got a part. Gives whether more can be said to it: not
+    /// within an element of an array.
+    fn leave_large(&mut self) -> bool {
+        if self.large.take().is_none() {
+            return true;
+        }
+        self.show(Bytes::from_static(END));
+        if let Some(array) = &mut self.array {
+            *array = Array::Closed;
+        }
+        self.array.is_none()
     }
 
     /// Has `bytes` written, behind what is ready.
     fn show(&mut self, bytes: Bytes) {
-        self.ready = if self.ready.is_empty() { bytes } else { [&self.ready[..], &bytes[..]].concat().into() };
+        if self.ready.is_empty() {
+            self.ready = bytes;
+        } else if !bytes.is_empty() {
+            self.ready = [&self.ready[..], &bytes[..]].concat().into();
+        }
     }
 
     /// What of whole events goes to the client: all of it, but for the usage that it did not ask for.
@@ -224,28 +212,19 @@ impl EventStream {
         let mut shown = BytesMut::with_capacity(events.len());
         for event in sse::events(events) {
             self.read(&event);
-            if let Some(data) = sse::data(&event) {
-                self.element(&data, &mut shown);
+            if let (Some(data), Some(array)) = (sse::data(&event), &mut self.array) {
+                array.element(&data, &mut shown);
             }
         }
         self.key.leak.redact(shown.freeze())
     }
 
-    fn element(&mut self, data: &[u8], shown: &mut BytesMut) {
-        shown.extend_from_slice(if self.array == Some(Array::Empty) { b"[" } else { b",\r\n" });
-        shown.extend_from_slice(data);
-        self.array = Some(Array::Open);
-    }
-
     /// Closes the array, where there is one.
     fn close_array(&mut self) {
-        let bracket: &[u8] = match self.array {
-            Some(Array::Empty) => b"[]",
-            Some(Array::Open) => b"]",
-            Some(Array::Closed) | None => return,
-        };
-        self.array = Some(Array::Closed);
-        self.show(Bytes::from_static(bracket));
+        if let Some(array) = &mut self.array {
+            let bracket = Bytes::from_static(array.close());
+            self.show(bracket);
+        }
     }
 
     /// Notes what an event says. Gives whether it is to be hidden.
@@ -292,27 +271,27 @@ impl EventStream {
         Some(Box::new(error))
     }
 
-    /// The provider's body has ended.
-    fn end(&mut self) {
-        self.upstream = None;
-        self.end_events();
-        self.close_array();
-    }
-
-    fn end_events(&mut self) {
-        if self.done || self.cut_within_large() {
-            return;
+    /// The provider's body has ended: passes on what is left of it, and completes what the format wants.
+    fn end_events(&mut self) -> Result<(), GatewayError> {
+        if self.done {
+            return Ok(());
+        }
+        if let Some(large) = &self.large {
+            if !large.is_whole() {
+                return Err(GatewayError::Cut);
+            }
+            self.end_large(END);
         }
         let mut rest = BytesMut::from(&*self.splitter.take_rest());
         if let Some(error) = self.bare_error(&rest.clone().freeze()) {
-            return self.break_off(&GatewayError::Provider(error));
+            return Err(GatewayError::Provider(error));
         }
         if !rest.is_empty() {
-            // Some end without the last empty line. What is a whole event but for that is passed on.
+            // Some providers end without the last empty line. What is a whole event but for that is passed on.
             rest.extend_from_slice(b"\n\n");
             let rest = rest.freeze();
             let whole = sse::data(&rest).is_some_and(|data| {
-                data.trim_ascii() == b"[DONE]" || serde_json::from_slice::<serde::de::IgnoredAny>(&data).is_ok()
+                data.trim_ascii() == b"[DONE]" || serde_json::from_slice::<IgnoredAny>(&data).is_ok()
             });
             if whole {
                 let shown = self.pass(rest);
@@ -320,28 +299,28 @@ impl EventStream {
             }
         }
         if self.done || self.failed {
-            return;
+            return Ok(());
         }
         match self.format.protocol().end_marker() {
             Some(marker) if self.meter.finished => {
                 self.meter.succeeded();
                 self.show(Bytes::from_static(marker));
+                Ok(())
             }
-            _ => self.break_off(&GatewayError::Cut),
+            _ => Err(GatewayError::Cut),
         }
     }
 
     /// Ends the stream with an error event and without `[DONE]`.
-    fn break_off(&mut self, error: &GatewayError) {
-        self.upstream = None;
+    fn leave(&mut self, error: &GatewayError) {
         self.meter.broke(error);
         if !self.leave_large() {
             return;
         }
-        if self.array.is_some() {
+        if let Some(array) = &mut self.array {
             let (_, document) = self.format.protocol().encode_error(&error.in_stream(), self.meter.request_id());
             let mut shown = BytesMut::from(&*self.ready);
-            self.element(&document, &mut shown);
+            array.element(&document, &mut shown);
             self.ready = shown.freeze();
             self.close_array();
             return;
@@ -351,45 +330,39 @@ impl EventStream {
     }
 }
 
-impl http_body::Body for EventStream {
-    type Data = Bytes;
-    type Error = Infallible;
+impl Writer for PassedStream {
+    fn take(&mut self, portion: Bytes) -> Next {
+        self.push(portion).unwrap_or_else(|error| {
+            self.leave(&error);
+            Next::Ends
+        })
+    }
 
-    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let this = self.get_mut();
-        loop {
-            if !this.ready.is_empty() {
-                let ready = std::mem::take(&mut this.ready);
-                this.meter.response_bytes += ready.len() as u64;
-                return Poll::Ready(Some(Ok(Frame::data(ready))));
-            }
-            let Some(upstream) = &mut this.upstream else { return Poll::Ready(None) };
-            match Pin::new(upstream).poll_frame(context) {
-                Poll::Ready(Some(Ok(frame))) => {
-                    if let Ok(data) = frame.into_data()
-                        && !this.done
-                    {
-                        this.take(data);
-                    }
-                }
-                // Behind the end of the answer nothing is missing.
-                Poll::Ready(Some(Err(_))) if !(this.done || this.failed || this.meter.has_all()) => {
-                    this.break_off(&GatewayError::Cut);
-                }
-                Poll::Ready(Some(Err(_)) | None) => this.end(),
-                Poll::Pending => {
-                    if this.closing.as_mut().poll(context).is_ready() {
-                        this.break_off(&GatewayError::Draining);
-                        continue;
-                    }
-                    ready!(this.timer.poll_expired(context));
-                    if this.done {
-                        this.upstream = None;
-                    } else {
-                        this.break_off(&GatewayError::Timeout);
-                    }
-                }
-            }
+    fn end(&mut self) {
+        if let Err(error) = self.end_events() {
+            self.leave(&error);
         }
+        self.close_array();
+    }
+
+    fn break_off(&mut self, error: GatewayError) -> Result<(), GatewayError> {
+        self.leave(&error);
+        Ok(())
+    }
+
+    fn written(&mut self) -> Bytes {
+        std::mem::take(&mut self.ready)
+    }
+
+    fn is_over(&self) -> bool {
+        self.done
+    }
+
+    fn has_all(&self) -> bool {
+        self.done || self.failed || self.meter.has_all()
+    }
+
+    fn count(&mut self, bytes: u64) {
+        self.meter.response_bytes += bytes;
     }
 }

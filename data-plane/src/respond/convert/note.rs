@@ -1,0 +1,15 @@
+//! Notes what is told of usage in an answer that is converted.
+
+use translation::ir::Event;
+
+use crate::usage::meter::Meter;
+
+/// Notes what `event` says of usage, and what will have to be counted if nothing does.
+pub(super) fn note(meter: &mut Meter, event: &Event) {
+    match event {
+        Event::Start(start) if start.usage.is_some() => meter.usage = start.usage,
+        Event::Usage(usage) => meter.usage = Some(*usage),
+        Event::Finish { .. } => meter.finished = true,
+        _ => meter.heard.event(event),
+    }
+}

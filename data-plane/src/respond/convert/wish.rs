@@ -1,0 +1,62 @@
+//! What a client is to get of an answer that is converted for it.
+
+use bytes::Bytes;
+use memchr::memmem;
+use translation::protocol::openai_responses::resolve::resolve;
+use translation::protocol::{Asked, Format, StreamEncoder, gemini_generate};
+
+use crate::conversations::ClientConversations;
+use crate::signatures::ClientSignatures;
+
+/// What the client is to get.
+#[derive(Debug)]
+pub struct Wish {
+    /// In which format.
+    pub format: Format,
+    /// As a stream.
+    pub stream: bool,
+    /// The stream as a JSON array (Gemini without `alt=sse`).
+    pub array: bool,
+    /// What it asked for.
+    pub asked: Asked,
+    /// Where what the answer is signed with is kept.
+    pub signatures: ClientSignatures,
+    /// Where the answer itself is kept, for a client of an API that refers to earlier ones.
+    pub conversation: Option<Conversation>,
+}
+
+/// A turn of a conversation that the client may refer to later.
+#[derive(Debug)]
+pub struct Conversation {
+    /// Where it is kept.
+    pub kept: ClientConversations,
+    /// The request, as the client sent it.
+    pub asked: Bytes,
+}
+
+impl Conversation {
+    /// The request with all that it refers to. None where it refers to nothing that is kept here.
+    pub fn resolved(&self) -> Option<Bytes> {
+        resolve(&self.asked, &self.kept).map(Into::into)
+    }
+
+    /// Keeps the answer, if its end is in `written`. Gives whether it was.
+    pub(super) fn keep(&self, written: &[u8]) -> bool {
+        // No text that is written looks like these lines: within it, ends of lines are escaped.
+        const ENDS: [&[u8]; 2] = [b"event: response.completed\n", b"event: response.incomplete\n"];
+        let ended = written.starts_with(b"{") || ENDS.iter().any(|end| memmem::find(written, end).is_some());
+        if ended {
+            self.kept.keep(&self.asked, written);
+        }
+        ended
+    }
+}
+
+impl Wish {
+    pub(super) fn encoder(self) -> Box<dyn StreamEncoder> {
+        if self.array {
+            return gemini_generate::array_encoder(self.asked);
+        }
+        self.format.protocol().encoder(self.asked)
+    }
+}

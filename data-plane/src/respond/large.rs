@@ -1,0 +1,107 @@
+//! An answer in one piece that is too large to be held.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use translation::ir::Usage;
+use translation::protocol::Format;
+
+use super::counts;
+use super::flow::{Next, Writer};
+use crate::error::GatewayError;
+use crate::provider::redact::Redactor;
+use crate::route::table::RoutedKey;
+use crate::usage::meter::Meter;
+
+/// As much of the end of a large answer as its usage stands in.
+const TAIL: usize = 16 * 1024;
+
+/// What a large answer is.
+#[derive(Clone, Copy)]
+pub(super) struct Kind {
+    pub(super) format: Format,
+    /// Whether it is an answer of `format`. Otherwise it is one of another endpoint of that API.
+    pub(super) chat: bool,
+}
+
+impl Kind {
+    /// The usage at the end of the answer.
+    fn usage_in_tail(self, tail: &[u8]) -> Option<Usage> {
+        if self.chat { self.format.protocol().usage_in_tail(tail) } else { counts::usage_in_tail(tail) }
+    }
+}
+
+/// A large answer on its way. Its usage is read from its end. An answer without any is not estimated, because most of
+/// it is no text.
+pub(super) struct LargeAnswer {
+    /// What has been read and not been written yet.
+    start: VecDeque<Bytes>,
+    /// To be written next, behind `start`.
+    ready: Bytes,
+    tail: BytesMut,
+    redactor: Redactor,
+    kind: Kind,
+    key: Arc<RoutedKey>,
+    meter: Meter,
+}
+
+impl LargeAnswer {
+    /// An answer that begins with `start`.
+    pub(super) fn new(start: Vec<Bytes>, kind: Kind, key: Arc<RoutedKey>, meter: Meter) -> Self {
+        let (ready, tail, redactor) = (Bytes::new(), BytesMut::new(), Redactor::default());
+        Self { start: start.into(), ready, tail, redactor, kind, key, meter }
+    }
+
+    /// What of the answer goes to the client after `data`.
+    fn pass(&mut self, data: Bytes) -> Bytes {
+        let seen = &data[data.len().saturating_sub(TAIL)..];
+        if self.tail.len() + seen.len() > 2 * TAIL {
+            let old = self.tail.len().saturating_sub(TAIL);
+            self.tail = BytesMut::from(&self.tail[old..]);
+        }
+        self.tail.extend_from_slice(seen);
+        self.redactor.push(&self.key.leak, data)
+    }
+}
+
+impl Writer for LargeAnswer {
+    fn take(&mut self, portion: Bytes) -> Next {
+        self.ready = self.pass(portion);
+        Next::Goes
+    }
+
+    fn end(&mut self) {
+        self.meter.usage = self.kind.usage_in_tail(&self.tail);
+        self.meter.succeeded();
+        self.ready = self.redactor.finish();
+    }
+
+    /// The head has left, so a broken connection is the only way to say that the answer is not whole.
+    fn break_off(&mut self, error: GatewayError) -> Result<(), GatewayError> {
+        self.meter.broke(&error);
+        Err(error)
+    }
+
+    fn written(&mut self) -> Bytes {
+        while let Some(piece) = self.start.pop_front() {
+            let shown = self.pass(piece);
+            if !shown.is_empty() {
+                return shown;
+            }
+        }
+        std::mem::take(&mut self.ready)
+    }
+
+    fn is_over(&self) -> bool {
+        false
+    }
+
+    fn has_all(&self) -> bool {
+        false
+    }
+
+    fn count(&mut self, bytes: u64) {
+        self.meter.response_bytes += bytes;
+    }
+}
