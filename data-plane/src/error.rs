@@ -6,6 +6,7 @@ use http::StatusCode;
 use shared::pb::usage_record::Outcome;
 use thiserror::Error;
 use translation::ir::{ErrorKind, ProviderError, TranslateError};
+use translation::object::ReadError;
 use translation::protocol::Format;
 
 /// Why a request has no answer of a provider. The text is for the client: what happened, to what, and what to do.
@@ -154,6 +155,16 @@ pub enum GatewayError {
 impl From<ProviderError> for GatewayError {
     fn from(error: ProviderError) -> Self {
         Self::Provider(Box::new(error))
+    }
+}
+
+impl From<ReadError> for GatewayError {
+    /// The body is no JSON object.
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Json(error) => Self::Json(error),
+            ReadError::Shape(error) => Self::field(error),
+        }
     }
 }
 

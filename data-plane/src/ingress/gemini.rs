@@ -11,7 +11,7 @@ use super::gateway::Gateway;
 use super::{chat, query, unserved};
 use crate::metrics::Api;
 use crate::request::Spoken;
-use crate::request::json::Asked;
+use crate::request::json::JsonEndpoint;
 
 /// `POST /v1beta/models/{model}:{method}`, and the same below `/v1`.
 pub(super) async fn call(
@@ -47,8 +47,8 @@ pub(super) async fn call(
 }
 
 /// A method of a model that is no chat.
-fn gemini_method(model: String, path: &'static str, sent: Option<&str>) -> Asked<'static> {
-    Asked {
+fn gemini_method(model: String, path: &'static str, sent: Option<&str>) -> JsonEndpoint<'static> {
+    JsonEndpoint {
         format: Format::GeminiGenerate,
         path: path.into(),
         query: query::without_key(sent),

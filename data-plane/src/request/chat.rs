@@ -9,9 +9,10 @@ use serde::Deserialize;
 use tokio::time::Instant;
 use translation::ir;
 use translation::ir::TranslateError;
-use translation::object::{Object, ReadError};
+use translation::object::Object;
 use translation::protocol::{Format, Target, anthropic_messages, openai_chat, openai_responses};
 
+use super::model::{check_model, missing_model};
 use super::outgoing::{Conversion, Outbound, Outgoing, Preparation};
 use crate::error::GatewayError;
 use crate::media::{FetchedMedia, MediaFetcher, Wanted};
@@ -26,9 +27,6 @@ const ONCE: &[&str] = &["model", "stream", "stream_options"];
 
 /// Either of these is the limit of the answer's length; a request may hold one.
 const LENGTH_LIMITS: [&str; 2] = ["max_tokens", "max_completion_tokens"];
-
-/// Longest name of a model, in bytes; that of config, too.
-pub const LONGEST_MODEL: usize = 256;
 
 /// What a client says outside of its body.
 #[derive(Debug, Default)]
@@ -80,20 +78,14 @@ impl<'b> ChatRequest<'b> {
     /// # Errors
     /// [`GatewayError::Json`] with line and column, [`GatewayError::Field`] for a field of the wrong type.
     pub fn read(format: Format, body: &'b Bytes, spoken: Spoken) -> Result<Self, GatewayError> {
-        let object = Object::read(body).map_err(read_error)?;
+        let object = Object::read(body)?;
         object.once(ONCE).map_err(GatewayError::field)?;
         let (model_in_body, beta) = (spoken.model.is_none(), spoken.beta);
         let model = match spoken.model {
             Some(model) => Cow::Owned(model),
-            None => object.string("model").map_err(GatewayError::field)?.ok_or_else(|| {
-                let problem = "the field 'model' is missing: name a model, GET /v1/models lists them";
-                GatewayError::field(TranslateError::invalid("model", problem))
-            })?,
+            None => object.string("model").map_err(GatewayError::field)?.ok_or_else(missing_model)?,
         };
-        if model.len() > LONGEST_MODEL {
-            let problem = format!("the field 'model' is longer than {LONGEST_MODEL} bytes: no model has such a name");
-            return Err(GatewayError::field(TranslateError::invalid("model", problem)));
-        }
+        check_model(&model)?;
         let stream = match spoken.stream {
             Some(stream) => stream,
             None => object.flag("stream").map_err(GatewayError::field)?,
@@ -229,7 +221,7 @@ impl<'b> ChatRequest<'b> {
             encoded.body
         } else {
             // What was just written is an object.
-            let object = Object::read(&encoded.body).map_err(read_error)?;
+            let object = Object::read(&encoded.body)?;
             let mut edits = object.edit();
             configure(&mut edits, group);
             if let Some(version) = version {
@@ -309,14 +301,6 @@ fn configure<'g>(edits: &mut translation::object::Edits<'g, '_>, group: &'g Rout
         if !edits.has(name) && !superseded {
             edits.set(name, value.as_str());
         }
-    }
-}
-
-/// The body is no JSON object.
-pub fn read_error(error: ReadError) -> GatewayError {
-    match error {
-        ReadError::Json(error) => GatewayError::Json(error),
-        ReadError::Shape(error) => GatewayError::field(error),
     }
 }
 

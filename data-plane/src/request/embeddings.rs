@@ -9,7 +9,7 @@ use translation::ir::TranslateError;
 use translation::protocol::Format;
 use translation::protocol::embeddings::{Request, gemini, openai};
 
-use super::json::{Asked, JsonRequest};
+use super::json::{JsonEndpoint, JsonRequest};
 use super::outgoing::{Outbound, Outgoing};
 use crate::error::GatewayError;
 use crate::provider::Call;
@@ -34,7 +34,7 @@ impl<'b> EmbeddingsRequest<'b> {
     ///
     /// # Errors
     /// As [`JsonRequest::read`].
-    pub fn read(asked: Asked<'b>, body: &'b Bytes) -> Result<Self, GatewayError> {
+    pub fn read(asked: JsonEndpoint<'b>, body: &'b Bytes) -> Result<Self, GatewayError> {
         let (format, single) = (asked.format, asked.path == ":embedContent");
         let json = JsonRequest::read(asked, body)?;
         Ok(Self { json, body, format, single, first: 0, neutral: OnceLock::new() })

@@ -5,11 +5,10 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use serde_json::Value;
-use translation::ir::TranslateError;
 use translation::object::{Edits, Object};
 use translation::protocol::Format;
 
-use super::chat::{LONGEST_MODEL, read_error};
+use super::model::{check_model, missing_model};
 use super::outgoing::{Outbound, Outgoing};
 use crate::error::GatewayError;
 use crate::provider::Call;
@@ -20,7 +19,7 @@ const ONCE: &[&str] = &["model", "stream"];
 
 /// Which endpoint is asked.
 #[derive(Clone, Debug)]
-pub struct Asked<'p> {
+pub struct JsonEndpoint<'p> {
     /// The format whose API has it.
     pub format: Format,
     /// Its path behind the version, or behind the model.
@@ -36,7 +35,7 @@ pub struct Asked<'p> {
 /// A JSON request to an endpoint that is no chat.
 #[derive(Debug)]
 pub struct JsonRequest<'b> {
-    asked: Asked<'b>,
+    asked: JsonEndpoint<'b>,
     object: Object<'b>,
     /// The model, as the client named it.
     pub model: Cow<'b, str>,
@@ -49,8 +48,8 @@ impl<'b> JsonRequest<'b> {
     ///
     /// # Errors
     /// [`GatewayError::Json`] with line and column, [`GatewayError::Field`] for a field of the wrong type.
-    pub fn read(asked: Asked<'b>, body: &'b Bytes) -> Result<Self, GatewayError> {
-        let object = Object::read(body).map_err(read_error)?;
+    pub fn read(asked: JsonEndpoint<'b>, body: &'b Bytes) -> Result<Self, GatewayError> {
+        let object = Object::read(body)?;
         object.once(ONCE).map_err(GatewayError::field)?;
         let model = if let Some(model) = &asked.model {
             Cow::Owned(model.clone())
@@ -116,7 +115,7 @@ impl<'b> JsonRequest<'b> {
 
 impl Outbound for JsonRequest<'_> {
     fn write(&self, candidate: &Candidate) -> Result<Outgoing, GatewayError> {
-        let Asked { format, path, query, .. } = &self.asked;
+        let JsonEndpoint { format, path, query, .. } = &self.asked;
         let call = Call { format: *format, model: &candidate.upstream_model, path, query: query.as_deref() };
         let endpoint = candidate.endpoint()?;
         let uri = endpoint.call(call)?;
@@ -124,24 +123,6 @@ impl Outbound for JsonRequest<'_> {
         let outgoing = Outgoing::json(uri, self.edited(candidate), *format);
         Ok(Outgoing { stream: self.stream, any_answer, beside_chat: true, ..outgoing })
     }
-}
-
-/// No model is named, and the endpoint has none by default.
-pub fn missing_model() -> GatewayError {
-    let problem = "the field 'model' is missing: name a model, GET /v1/models lists them";
-    GatewayError::field(TranslateError::invalid("model", problem))
-}
-
-/// Refuses a name that cannot be a model's.
-///
-/// # Errors
-/// [`GatewayError::Field`].
-pub fn check_model(model: &str) -> Result<(), GatewayError> {
-    if model.len() <= LONGEST_MODEL {
-        return Ok(());
-    }
-    let problem = format!("the field 'model' is longer than {LONGEST_MODEL} bytes: no model has such a name");
-    Err(GatewayError::field(TranslateError::invalid("model", problem)))
 }
 
 #[cfg(test)]

@@ -11,9 +11,12 @@
 pub mod chat;
 pub mod embeddings;
 pub mod json;
+pub mod model;
 pub mod object;
 pub mod outgoing;
+pub mod passing;
 pub mod upload;
 
 pub use chat::{ChatRequest, Spoken};
-pub use outgoing::{Content, Conversion, Outbound, Outgoing, Passing, Preparation};
+pub use outgoing::{Content, Conversion, Outbound, Outgoing, Preparation};
+pub use passing::Passing;

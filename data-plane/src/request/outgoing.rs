@@ -1,18 +1,14 @@
 //! A request, written for one candidate.
 
-use std::fmt;
-use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Uri};
-use http_body_util::combinators::UnsyncBoxBody;
 use tokio::time::Instant;
 use translation::ir::Dropped;
 use translation::protocol::{Back, Format};
 
-use super::upload::Progress;
+use super::passing::Passing;
 use crate::error::GatewayError;
 use crate::route::candidate::Candidate;
 use crate::upstream::Upstream;
@@ -93,20 +89,6 @@ pub enum Content {
     Json,
     /// What its `Content-Type` says.
     Typed(HeaderValue),
-}
-
-/// A body on its way from the client. It can be sent once.
-pub struct Passing {
-    /// The body.
-    pub body: UnsyncBoxBody<Bytes, io::Error>,
-    /// How far it has come, and why it broke off.
-    pub progress: Arc<Progress>,
-}
-
-impl fmt::Debug for Passing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Passing").field("progress", &self.progress).finish_non_exhaustive()
-    }
 }
 
 /// How an answer becomes the client's.

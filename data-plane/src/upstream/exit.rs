@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderValue, Uri};
 use shared::snapshot::{Group, OutboundProxy};
 
-use super::Lazy;
+use super::connections::Lazy;
 
 /// The way by which a group's requests leave: directly, or through a proxy with connections of its own.
 #[derive(Debug, Default)]
@@ -27,11 +27,12 @@ impl Exit {
         Self(proxy.map(|proxy| (proxy, Lazy::default())))
     }
 
-    /// Whether it leads through no proxy.
+    /// Whether the way leads through no proxy.
     pub fn is_direct(&self) -> bool {
         self.0.is_none()
     }
 
+    /// The proxy on the way, and the connections through it.
     pub(super) fn proxy(&self) -> Option<(&OutboundProxy, &Lazy)> {
         self.0.as_ref().map(|(proxy, connections)| (proxy, connections))
     }
@@ -60,7 +61,7 @@ fn is_local(host: &str) -> bool {
     }
 }
 
-/// `Proxy-Authorization` (RFC 7617); none where the proxy wants none.
+/// The value of `Proxy-Authorization` (RFC 7617). None where the proxy wants none.
 pub(super) fn basic_credentials(proxy: &OutboundProxy) -> Option<HeaderValue> {
     if proxy.username.is_empty() {
         return None;

@@ -4,9 +4,10 @@
 //! costs a third more processor time than all else that the gateway does.
 
 mod body;
+mod connections;
 mod exit;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -20,25 +21,17 @@ use rustls::{ClientConfig, RootCertStore};
 use shared::snapshot::{OutboundProxy, ProxyScheme};
 use tracing::warn;
 
+use connections::{Connections, Direct};
+
 pub use body::RequestBody;
+pub use connections::Pool;
 pub use exit::Exit;
 
-/// For a TCP connection to be there.
+/// How long a TCP connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long an idle connection is kept. Providers' load balancers close theirs after a minute or more.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
-
-/// Pooled connections.
-pub type Pool<C> = legacy::Client<C, RequestBody>;
-type Direct = HttpsConnector<HttpConnector>;
-
-/// Connections through a proxy.
-#[derive(Clone, Debug)]
-enum Connections {
-    Tunnel(Pool<HttpsConnector<Tunnel<Direct>>>),
-    Socks(Pool<HttpsConnector<SocksV5<HttpConnector>>>),
-}
 
 /// The client.
 #[derive(Debug)]
@@ -46,10 +39,6 @@ pub struct Upstream {
     tls: ClientConfig,
     direct: Pool<Direct>,
 }
-
-/// Connections through one proxy, made when the first request needs them.
-#[derive(Debug, Default)]
-struct Lazy(OnceLock<Connections>);
 
 impl Upstream {
     /// A client that trusts the system's root certificates, or Mozilla's where the system has none.
@@ -78,7 +67,7 @@ impl Upstream {
     /// provider.
     pub fn send(&self, exit: &Exit, request: http::Request<RequestBody>) -> ResponseFuture {
         let Some((proxy, connections)) = exit.proxy() else { return self.direct.request(request) };
-        match connections.0.get_or_init(|| self.through(proxy)) {
+        match connections.get_or_init(|| self.through(proxy)) {
             Connections::Tunnel(pool) => pool.request(request),
             Connections::Socks(pool) => pool.request(request),
         }

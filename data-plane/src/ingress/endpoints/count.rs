@@ -11,14 +11,14 @@ use super::reply::Reply;
 use crate::answer::Failure;
 use crate::error::GatewayError;
 use crate::ingress::admit::Admitted;
-use crate::request::json::{Asked, JsonRequest};
+use crate::request::json::{JsonEndpoint, JsonRequest};
 use crate::route::plan::Plan;
 use crate::usage::estimate::request::tokens_of_request;
 use crate::usage::meter::Meter;
 
 pub(super) async fn ask(
     admitted: &Admitted<'_>,
-    asked: Asked<'static>,
+    asked: JsonEndpoint<'static>,
     body: Body,
     meter: &mut Meter,
 ) -> Result<Reply, Failure> {

@@ -12,7 +12,7 @@ use crate::answer::{Answer, Failure};
 use crate::error::GatewayError;
 use crate::ingress::admit::Admitted;
 use crate::request::embeddings::EmbeddingsRequest;
-use crate::request::json::Asked;
+use crate::request::json::JsonEndpoint;
 use crate::respond::whole;
 use crate::route::candidate::Candidate;
 use crate::route::plan::Plan;
@@ -20,7 +20,7 @@ use crate::usage::meter::Meter;
 
 pub(super) async fn ask(
     admitted: &Admitted<'_>,
-    asked: Asked<'static>,
+    asked: JsonEndpoint<'static>,
     body: Body,
     meter: &mut Meter,
 ) -> Result<Reply, Failure> {

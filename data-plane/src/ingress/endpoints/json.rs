@@ -7,14 +7,14 @@ use super::reply::Reply;
 use crate::answer::Failure;
 use crate::ingress::admit::Admitted;
 use crate::ingress::sticky;
-use crate::request::json::{Asked, JsonRequest};
+use crate::request::json::{JsonEndpoint, JsonRequest};
 use crate::respond::learn::Learn;
 use crate::route::plan::Plan;
 use crate::usage::meter::Meter;
 
 pub(super) async fn ask(
     admitted: &Admitted<'_>,
-    asked: Asked<'static>,
+    asked: JsonEndpoint<'static>,
     body: Body,
     meter: &mut Meter,
 ) -> Result<Reply, Failure> {

@@ -30,7 +30,7 @@ use super::query::without_key;
 use super::sticky;
 use super::unserved::{no_route, only_get, only_post, wrong_method};
 use crate::metrics::Api;
-use crate::request::json::Asked;
+use crate::request::json::JsonEndpoint;
 use crate::request::upload::Destination;
 use serve::{Wanted, serve};
 
@@ -85,8 +85,13 @@ fn multipart(api: Api, path: &'static str, default_model: Option<&'static str>) 
     .fallback(only_post)
 }
 
-fn asked(format: Format, path: &'static str, request: &Request, default_model: Option<&'static str>) -> Asked<'static> {
-    Asked { format, path: path.into(), query: without_key(request.uri().query()), model: None, default_model }
+fn asked(
+    format: Format,
+    path: &'static str,
+    request: &Request,
+    default_model: Option<&'static str>,
+) -> JsonEndpoint<'static> {
+    JsonEndpoint { format, path: path.into(), query: without_key(request.uri().query()), model: None, default_model }
 }
 
 async fn openai_embeddings(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
@@ -140,7 +145,7 @@ async fn response(State(gateway): State<Arc<Gateway>>, Path(rest): Path<String>,
                 return no_route(&gateway, &parts, body, format).await;
             }
             let query = without_key(request.uri().query());
-            Wanted::Json(Asked { format, path: path.into(), query, model: None, default_model: None })
+            Wanted::Json(JsonEndpoint { format, path: path.into(), query, model: None, default_model: None })
         }
         _ => Wanted::Object,
     };

@@ -13,7 +13,7 @@ use crate::answer::Failure;
 use crate::ingress::admit::{Arrival, unless_closing};
 use crate::ingress::gateway::Gateway;
 use crate::metrics::Api;
-use crate::request::json::Asked;
+use crate::request::json::JsonEndpoint;
 use crate::request::upload::Destination;
 use crate::respond::opening::is_stream;
 use crate::respond::{error, own, stream, unary};
@@ -23,11 +23,11 @@ use crate::usage::meter::Meter;
 #[derive(Debug)]
 pub(in crate::ingress) enum Wanted {
     /// A JSON body that names a model, passed on.
-    Json(Asked<'static>),
+    Json(JsonEndpoint<'static>),
     /// A count of tokens.
-    Count(Asked<'static>),
+    Count(JsonEndpoint<'static>),
     /// Embeddings.
-    Embeddings(Asked<'static>),
+    Embeddings(JsonEndpoint<'static>),
     /// A multipart body, passed on.
     Upload(Destination),
     /// A list of what a provider keeps.

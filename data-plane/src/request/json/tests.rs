@@ -5,7 +5,7 @@ use http::header::ACCEPT;
 use serde_json::{Value, json};
 use translation::protocol::Format;
 
-use super::{Asked, JsonRequest};
+use super::{JsonEndpoint, JsonRequest};
 use crate::error::GatewayError;
 use crate::request::{Outbound as _, Outgoing};
 use crate::route::candidate::Candidate;
@@ -13,8 +13,8 @@ use crate::route::fixtures::{group, key, snapshot};
 use crate::route::plan::Plan;
 use crate::route::table::RouteTable;
 
-fn asked(format: Format, path: &'static str, model: Option<&str>) -> Asked<'static> {
-    Asked { format, path: path.into(), query: None, model: model.map(str::to_owned), default_model: None }
+fn asked(format: Format, path: &'static str, model: Option<&str>) -> JsonEndpoint<'static> {
+    JsonEndpoint { format, path: path.into(), query: None, model: model.map(str::to_owned), default_model: None }
 }
 
 fn candidate(vendor: &str, upstream: &str) -> Candidate {
@@ -28,7 +28,7 @@ fn candidate(vendor: &str, upstream: &str) -> Candidate {
     Plan::serving(&table, principal, "m").unwrap().next().unwrap()
 }
 
-fn write(asked: Asked<'static>, body: &str, candidate: &Candidate) -> Result<(Outgoing, Bytes), GatewayError> {
+fn write(asked: JsonEndpoint<'static>, body: &str, candidate: &Candidate) -> Result<(Outgoing, Bytes), GatewayError> {
     let body = Bytes::copy_from_slice(body.as_bytes());
     let outgoing = JsonRequest::read(asked, &body)?.write(candidate)?;
     Ok((outgoing, body))
@@ -103,7 +103,7 @@ fn vendors_without_the_endpoint_are_left_out() {
 fn what_routing_needs_is_demanded() {
     let read = |default_model, body: &str| {
         let body = Bytes::copy_from_slice(body.as_bytes());
-        let asked = Asked { default_model, ..asked(Format::OpenAiChat, "/x", None) };
+        let asked = JsonEndpoint { default_model, ..asked(Format::OpenAiChat, "/x", None) };
         JsonRequest::read(asked, &body).map(|request| (request.model.to_string(), request.stream))
     };
     let param = |body: &str| match read(None, body).unwrap_err() {

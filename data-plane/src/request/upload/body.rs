@@ -6,8 +6,7 @@ use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -19,37 +18,13 @@ use tokio::io::{AsyncRead as _, AsyncSeekExt as _, AsyncWriteExt as _, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 use translation::ir::TranslateError;
 
-use super::scanner::{Field, ScanError, Scanner};
+use super::scanner::{ModelField, ScanError, Scanner};
 use crate::error::GatewayError;
 use crate::limits::RequestLimits;
+use crate::request::passing::UploadProgress;
 
 /// So much is read from a file at once.
 const PIECE: usize = 64 * 1024;
-
-/// How far an upload has come, and why it broke off.
-#[derive(Debug, Default)]
-pub struct Progress {
-    bytes: AtomicU64,
-    fault: Mutex<Option<GatewayError>>,
-}
-
-impl Progress {
-    /// Bytes that have come from the client.
-    pub fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
-    }
-
-    /// Why it broke off, where the reason is the client's. Given once.
-    pub fn fault(&self) -> Option<GatewayError> {
-        self.fault.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    fn broke(&self, fault: GatewayError) -> io::Error {
-        let error = io::Error::other(fault.to_string());
-        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
-        error
-    }
-}
 
 /// An upload is larger than allowed.
 pub(super) fn too_large(limit: u64) -> GatewayError {
@@ -64,18 +39,18 @@ pub(super) struct Incoming {
     limit: u64,
     pause: Duration,
     timer: Pin<Box<Sleep>>,
-    progress: Arc<Progress>,
+    progress: Arc<UploadProgress>,
 }
 
 impl Incoming {
-    pub(super) fn new(body: Body, scanner: Scanner, limits: &RequestLimits, progress: Arc<Progress>) -> Self {
+    pub(super) fn new(body: Body, scanner: Scanner, limits: &RequestLimits, progress: Arc<UploadProgress>) -> Self {
         let pause = limits.body_timeout;
         let timer = Box::pin(sleep(pause));
         Self { body, scanner, limit: limits.max_upload_bytes, pause, timer, progress }
     }
 
     /// The field that decides where the upload goes, once it has come.
-    pub(super) fn field(&self) -> Option<&Field> {
+    pub(super) fn field(&self) -> Option<&ModelField> {
         self.scanner.field()
     }
 
@@ -107,7 +82,7 @@ impl Incoming {
             }
             self.timer.as_mut().reset(Instant::now() + self.pause);
             let length = data.len() as u64;
-            if self.progress.bytes.fetch_add(length, Ordering::Relaxed) + length > self.limit {
+            if self.progress.add(length) > self.limit {
                 return Poll::Ready(Err(too_large(self.limit)));
             }
             return Poll::Ready(self.scanner.push(&data).map(|()| Some(data)).map_err(malformed));
@@ -244,7 +219,7 @@ pub(super) struct Uploading {
     rest: Option<Incoming>,
     /// Bytes still to be sent, where that is known.
     left: Option<u64>,
-    progress: Arc<Progress>,
+    progress: Arc<UploadProgress>,
 }
 
 impl Uploading {
@@ -254,7 +229,7 @@ impl Uploading {
         replaced: Option<(Range<u64>, &[u8])>,
         rest: Option<Incoming>,
         length: Option<u64>,
-        progress: Arc<Progress>,
+        progress: Arc<UploadProgress>,
     ) -> Self {
         let length = if rest.is_none() { Some(held.length()) } else { length };
         let (less, more) =

@@ -23,16 +23,15 @@ use translation::ir::TranslateError;
 use translation::protocol::Format;
 
 use self::body::{Held, Incoming, Uploading};
-use self::scanner::{Field, Scanner};
-use super::json::missing_model;
-use super::outgoing::{Content, Outbound, Outgoing, Passing};
+use self::scanner::{ModelField, Scanner};
+use super::model::missing_model;
+use super::outgoing::{Content, Outbound, Outgoing};
+use super::passing::{Passing, UploadProgress};
 use crate::body::unpack::is_packed;
 use crate::error::GatewayError;
 use crate::limits::RequestLimits;
 use crate::provider::Call;
 use crate::route::candidate::Candidate;
-
-pub use body::Progress;
 
 /// So much of an upload is held in memory.
 const HELD: usize = 1024 * 1024;
@@ -56,12 +55,12 @@ pub struct UploadRequest {
     destination: Destination,
     content_type: HeaderValue,
     boundary: String,
-    field: Option<Field>,
+    field: Option<ModelField>,
     /// The model, as the client named it; empty where it is for none.
     pub model: String,
     /// None once it has been sent and was not held whole.
     upload: Mutex<Option<Upload>>,
-    progress: Arc<Progress>,
+    progress: Arc<UploadProgress>,
 }
 
 #[derive(Debug)]
@@ -96,7 +95,7 @@ impl UploadRequest {
         if length.is_some_and(|length| length > limits.max_upload_bytes) {
             return Err(body::too_large(limits.max_upload_bytes));
         }
-        let progress = Arc::new(Progress::default());
+        let progress = Arc::new(UploadProgress::default());
         let mut incoming = Incoming::new(body, Scanner::new(&boundary), limits, Arc::clone(&progress));
         let mut held = Held::new(HELD, limits.upload_directory.clone());
         let mut whole = false;

@@ -8,7 +8,7 @@ use memchr::memmem;
 use memchr::memmem::Finder;
 use thiserror::Error;
 
-use crate::request::chat::LONGEST_MODEL;
+use crate::request::model::LONGEST_MODEL;
 
 /// The field that decides where an upload goes.
 const MODEL: &str = "model";
@@ -21,7 +21,7 @@ const LONGEST_PADDING: usize = 256;
 
 /// The field that was looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Field {
+pub struct ModelField {
     /// Its text.
     pub value: String,
     /// Where that stands in the body.
@@ -58,7 +58,7 @@ pub struct Scanner {
     at: u64,
     /// The text of the field so far, and where it begins.
     reading: Option<(Vec<u8>, u64)>,
-    field: Option<Field>,
+    field: Option<ModelField>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl Scanner {
     }
 
     /// The field, once it has come whole.
-    pub fn field(&self) -> Option<&Field> {
+    pub fn field(&self) -> Option<&ModelField> {
         self.field.as_ref()
     }
 
@@ -188,7 +188,7 @@ impl Scanner {
         let start = start - THOUGHT.len() as u64;
         let range = start..start + text.len() as u64;
         let value = String::from_utf8(text).map_err(|_| ScanError::Model)?;
-        self.field = Some(Field { value, range });
+        self.field = Some(ModelField { value, range });
         Ok(())
     }
 }

@@ -11,7 +11,7 @@ use proptest::prop_assert_eq;
 use proptest::sample::Index;
 
 use super::super::scanner::Scanner;
-use super::{Held, Incoming, Progress, Uploading};
+use super::{Held, Incoming, UploadProgress, Uploading};
 use crate::limits::RequestLimits;
 
 async fn held(portions: &[&[u8]], bound: usize) -> Held {
@@ -23,8 +23,8 @@ async fn held(portions: &[&[u8]], bound: usize) -> Held {
     held
 }
 
-fn incoming(portions: Vec<Result<Bytes, std::io::Error>>, limits: &RequestLimits) -> (Incoming, Arc<Progress>) {
-    let progress = Arc::new(Progress::default());
+fn incoming(portions: Vec<Result<Bytes, std::io::Error>>, limits: &RequestLimits) -> (Incoming, Arc<UploadProgress>) {
+    let progress = Arc::new(UploadProgress::default());
     let body = Body::from_stream(stream::iter(portions));
     (Incoming::new(body, Scanner::new("b"), limits, Arc::clone(&progress)), progress)
 }

@@ -2,7 +2,7 @@ use http::HeaderValue;
 use proptest::prelude::{any, prop, proptest};
 use proptest::{prop_assert, prop_assert_eq};
 
-use super::{Field, ScanError, Scanner, boundary};
+use super::{ModelField, ScanError, Scanner, boundary};
 
 const FILE: &str = "Content-Disposition: form-data; name=\"file\"; filename=\"a;b.wav\"\r\nContent-Type: audio/wav";
 const MODEL: &str = "Content-Disposition: form-data; name=\"model\"";
@@ -19,7 +19,7 @@ fn form(parts: &[(&str, &str)]) -> String {
     body + "--XbX--\r\n"
 }
 
-fn scan(body: &[u8], step: usize) -> Result<(Option<Field>, bool), ScanError> {
+fn scan(body: &[u8], step: usize) -> Result<(Option<ModelField>, bool), ScanError> {
     let mut scanner = Scanner::new("XbX");
     for portion in body.chunks(step.max(1)) {
         scanner.push(portion)?;
