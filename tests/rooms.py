@@ -18,7 +18,23 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # The rooms of each crate from the top down: a room imports only rooms that stand below it. A line of several rooms is a set of neighbours that do
 # not know each other. Every room has to be listed.
-ORDER = {}
+ORDER = {
+    "data-plane": [
+        "app",
+        "config control ingress",
+        "attempt respond",
+        "answer",
+        "request",
+        "conversations media signatures",
+        "auth shelf usage",
+        "link route",
+        "provider",
+        "upstream",
+        "body",
+        "limits metrics",
+        "data_dir error node",
+    ],
+}
 
 # Crates whose circles are counted, with their sources.
 CRATES = {

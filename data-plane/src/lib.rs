@@ -3,24 +3,26 @@
 //!
 //! In the order in which a request meets them:
 //!
-//! - [`ingress`]: the APIs that clients speak.
-//! - [`auth`]: client key → principal.
+//! - [`ingress`]: the APIs that clients speak. Every request passes one front, `ingress/admit.rs`.
+//! - [`auth`]: finds the client that a key belongs to.
 //! - [`limits`]: bounds on one request.
-//! - [`route`]: client and model → plan.
-//! - [`attempt`]: walks the plan.
-//! - [`request`]: what the client asks for, written for a candidate; wire formats and translation are the crate
+//! - [`body`]: reads bodies within bounds.
+//! - [`request`]: what the client asks for, written for a candidate. Wire formats and translation are the crate
 //!   [`translation`].
+//! - [`route`]: client and model → plan.
+//! - [`attempt`]: walks the plan. It ends in an [`answer`], or why there is none.
 //! - [`media`]: fetches what a client names by URL, for providers that want data.
 //! - [`provider`]: whom we call.
 //! - [`upstream`]: the HTTP client.
-//! - [`respond`]: writes the answer on.
+//! - [`respond`]: writes the answer on, or an [`error`] in the shape of the client's API.
 //! - [`signatures`]: what a model signed, kept for clients that lose it; [`conversations`]: answers that clients refer
 //!   to; both on a [`shelf`].
 //! - [`usage`]: meters the request, keeps its record on disk, and reports it.
-//! - [`error`]: the only place where an error becomes an answer.
 //!
-//! Beside them: [`control`], the node's end of the config stream; [`node`], who this node is; [`metrics`]; [`config`],
-//! [`app`] and [`data_dir`], of which the program is made.
+//! Beside them: [`control`], which keeps the config in force, over the [`link`] to the control plane; [`node`], who this
+//! node is; [`metrics`]; [`config`], [`app`] and [`data_dir`], of which the program is made.
+//!
+//! A room imports only what stands below it in the list of `tests/rooms.py`.
 
 pub mod answer;
 pub mod app;
@@ -34,6 +36,7 @@ pub mod data_dir;
 pub mod error;
 pub mod ingress;
 pub mod limits;
+pub mod link;
 pub mod media;
 pub mod metrics;
 pub mod node;

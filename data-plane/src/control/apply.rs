@@ -14,7 +14,7 @@ use shared::time::{now_ms, rfc3339};
 use tokio::sync::watch;
 use tracing::info;
 
-use super::state::ConfigState;
+use crate::route::current::ConfigState;
 use crate::route::table::RouteTable;
 
 /// Where config came from. The names are shown by the readiness probe.

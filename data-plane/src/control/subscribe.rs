@@ -19,10 +19,10 @@ use tonic::{Code, Response, Status};
 use tracing::{debug, error, info, warn};
 
 use super::apply::{Applier, Change, Refusal};
-use super::backoff::Backoff;
 use super::commands;
 use super::key_state;
-use super::link::{Link, explain};
+use crate::link::backoff::Backoff;
+use crate::link::{Link, explain};
 use crate::node::Node;
 use crate::route::health::KeyState;
 

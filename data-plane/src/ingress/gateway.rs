@@ -7,12 +7,12 @@ use shared::telemetry::Metrics;
 use tokio::sync::mpsc;
 
 use crate::attempt::Attempts;
-use crate::control::state::ConfigState;
 use crate::conversations::Conversations;
 use crate::limits::RequestLimits;
 use crate::media::MediaFetcher;
 use crate::metrics::RequestMetrics;
 use crate::node::Node;
+use crate::route::current::ConfigState;
 use crate::route::health::KeyState;
 use crate::route::owners::Owners;
 use crate::signatures::Signatures;

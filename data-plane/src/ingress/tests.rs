@@ -27,9 +27,9 @@ use tokio::sync::mpsc;
 use tower::ServiceExt as _;
 
 use super::{Gateway, router};
-use crate::control::state::ConfigState;
 use crate::limits::{MediaPolicy, RequestLimits};
 use crate::node::Node;
+use crate::route::current::ConfigState;
 use crate::route::fixtures::{group, key, snapshot, upstream_key};
 use crate::route::health::{Health, KeyState};
 use crate::route::table::RouteTable;

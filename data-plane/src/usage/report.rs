@@ -14,8 +14,8 @@ use tonic::{Code, Status, Streaming};
 use tracing::{debug, info, warn};
 
 use super::spool::{Batch, Spool};
-use crate::control::backoff::Backoff;
-use crate::control::link::{Link, explain};
+use crate::link::backoff::Backoff;
+use crate::link::{Link, explain};
 
 /// Batches sent and not acked, at most.
 const IN_FLIGHT: usize = 4;

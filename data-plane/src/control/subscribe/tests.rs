@@ -5,9 +5,9 @@ use shared::serve::{ConnectionLimits, serve};
 use shared::telemetry::Metrics;
 
 use super::super::apply::ControlMetrics;
-use super::super::state::ConfigState;
 use super::super::tests::server::{LONG, NodeStream, TOKEN, TestServer, link_to};
 use super::*;
+use crate::route::current::ConfigState;
 use crate::route::health::Health;
 
 fn group(id: &str) -> pb::Group {

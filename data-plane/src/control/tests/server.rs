@@ -19,7 +19,7 @@ use tonic::transport::Endpoint;
 use tonic::transport::server::{Server, TcpIncoming};
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::control::link::Link;
+use crate::link::Link;
 
 pub(crate) const TOKEN: &str = "a-node-token-of-more-than-32-bytes";
 

@@ -23,10 +23,10 @@ use shared::telemetry::Metrics;
 use tokio::sync::mpsc;
 use tower::ServiceExt as _;
 
-use crate::control::state::ConfigState;
 use crate::ingress::{Gateway, router};
 use crate::limits::RequestLimits;
 use crate::node::Node;
+use crate::route::current::ConfigState;
 use crate::route::fixtures::{group, key, snapshot};
 use crate::route::health::KeyState;
 use crate::route::table::RouteTable;

@@ -14,10 +14,10 @@ use tower::ServiceExt as _;
 
 use super::google::{granted, key_file};
 use super::{Fake, Say, Seen, say};
-use crate::control::state::ConfigState;
 use crate::ingress::{Gateway, router};
 use crate::limits::RequestLimits;
 use crate::node::Node;
+use crate::route::current::ConfigState;
 use crate::route::fixtures::{group, key, snapshot};
 use crate::route::health::{Health, KeyState};
 use crate::route::table::RouteTable;

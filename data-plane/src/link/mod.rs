@@ -1,4 +1,6 @@
-//! How this node speaks to the control plane.
+//! How this node speaks to the control plane: [`Link`] is the way there, [`backoff`] says when to try again.
+
+pub mod backoff;
 
 use std::sync::Arc;
 
@@ -13,7 +15,7 @@ use tonic::{Request, Status};
 use shared::pb::config_service_client::ConfigServiceClient;
 use shared::pb::usage_service_client::UsageServiceClient;
 
-/// Bound of one message: config for tens of thousands of keys is far over the default of 4 MiB.
+/// Bound of one message, in bytes: config for tens of thousands of keys is far over the default of 4 MiB.
 const MAX_MESSAGE_BYTES: usize = 256 * 1024 * 1024;
 
 /// The channel to the control plane and the token that opens it. Clones share both.
@@ -57,7 +59,7 @@ impl Link {
     }
 }
 
-/// What a call failed of: tonic's own text leaves out the cause, such as a refused connection.
+/// Why a call failed, in words. The text that tonic has for it leaves out the cause, such as a refused connection.
 pub(crate) fn explain(status: &Status) -> String {
     let mut text = status.message().to_owned();
     let mut cause = std::error::Error::source(status);
