@@ -1,7 +1,7 @@
 //! The control plane put together: store, publisher, ledger, login, and the two surfaces it serves, REST and gRPC.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
@@ -9,22 +9,19 @@ use shared::drain::Tasks;
 use shared::health::Readiness;
 use shared::secret::Secret;
 use shared::telemetry::Metrics;
-use shared::time::now_ms;
 use tonic::service::Routes;
 
-use crate::auth::passwords::Passwords;
-use crate::auth::throttle::Throttle;
-use crate::auth::{InitialAdmin, Sessions, check_settings, first_admin};
+use crate::auth::{InitialAdmin, Logins, check_settings, first_admin};
 use crate::config::{ControlPlaneSettings, database_place};
 use crate::grpc::registry::NodeRegistry;
 use crate::ledger::Ledger;
 use crate::secrets::{GivenSecrets, Secrets};
 use crate::snapshot::publish::Publisher;
+use crate::state::AppState;
 use crate::store::{Store, sessions};
-use crate::{grpc, web};
+use crate::{grpc, router};
 
-/// Version of the program.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub use crate::state::VERSION;
 
 /// How often expired sessions are removed.
 const PURGE_EVERY: Duration = Duration::from_mins(10);
@@ -35,24 +32,8 @@ pub struct ControlPlane {
     ledger: Arc<Ledger>,
     node_token: Secret,
     initial_admin: Option<InitialAdmin>,
-    /// The streams of nodes, which are open for ever.
+    /// The streams of nodes, which stay open until they are ended.
     streams: Tasks,
-}
-
-/// What every handler shares. Cheap to clone.
-#[derive(Clone)]
-pub struct AppState(Arc<Inner>);
-
-struct Inner {
-    store: Store,
-    publisher: Arc<Publisher>,
-    nodes: Arc<NodeRegistry>,
-    sessions: Sessions,
-    passwords: Passwords,
-    throttle: Throttle,
-    database_type: &'static str,
-    started: Instant,
-    started_at: i64,
 }
 
 impl ControlPlane {
@@ -79,41 +60,31 @@ impl ControlPlane {
         let secrets = Secrets::load_or_create(&settings.data_directory, given).context("secrets")?;
         let sealing = Arc::new(secrets.sealing_key().context("Secrets:MasterKey")?);
         let store = Store::open(url.expose(), sealing, tasks).await.with_context(|| database_place(url.expose()))?;
-        let passwords = Passwords::new(tasks).await?;
-        let initial_admin = first_admin(&store, &settings.auth, &passwords).await.context("first user")?;
+        let lifetime = Duration::from_secs(settings.auth.session_timeout);
+        let logins = Logins::new(store.clone(), &secrets.jwt_secret, lifetime, tasks).await?;
+        let initial_admin = first_admin(&store, &settings.auth, logins.passwords()).await.context("first user")?;
         let publisher = Publisher::start(store.clone(), tasks).await.context("config")?;
         publisher.register(metrics);
         let nodes = NodeRegistry::new();
         nodes.register(metrics);
         let ledger = Ledger::start(store.clone(), metrics, tasks);
-        let lifetime = Duration::from_secs(settings.auth.session_timeout);
-        let state = AppState(Arc::new(Inner {
-            store: store.clone(),
-            publisher,
-            nodes,
-            sessions: Sessions::new(&secrets.jwt_secret, lifetime),
-            passwords,
-            throttle: Throttle::default(),
-            database_type: database_type(url.expose()),
-            started: Instant::now(),
-            started_at: now_ms(),
-        }));
-        tasks.spawn("session purge", purge_sessions(store, tasks.clone()));
+        tasks.spawn("session purge", purge_sessions(store.clone(), tasks.clone()));
+        let state = AppState::new(store, publisher, nodes, logins, database_type(url.expose()));
         drop(starting);
         Ok(Self { state, ledger, node_token: secrets.node_token, initial_admin, streams: tasks.part() })
     }
 
-    /// `/auth/*`, `/admin/*`, `/openapi.json`, `/swagger` and the page at `/`. Without the probes, and without a
-    /// fallback: other routers may be merged.
+    /// `/auth/*`, `/admin/*`, `/openapi.json`, `/swagger` and the page at `/`. It has neither the probes nor a fallback,
+    /// so that other routers can be merged with it.
     pub fn router(&self) -> Router {
-        web::router(self.state.clone())
+        router::router(self.state.clone())
     }
 
     /// The services that nodes connect to.
     pub fn grpc(&self) -> Routes {
         grpc::routes(
-            Arc::clone(&self.state.0.publisher),
-            Arc::clone(&self.state.0.nodes),
+            Arc::clone(self.state.publisher()),
+            Arc::clone(self.state.nodes()),
             Arc::clone(&self.ledger),
             &self.node_token,
             &self.streams,
@@ -138,55 +109,17 @@ impl ControlPlane {
 
     /// The database.
     pub fn store(&self) -> &Store {
-        &self.state.0.store
+        self.state.store()
     }
 
-    /// What nodes are told.
+    /// The publisher of config, which holds what nodes are told.
     pub fn publisher(&self) -> &Arc<Publisher> {
-        &self.state.0.publisher
+        self.state.publisher()
     }
 
     /// What the handlers share.
     pub const fn state(&self) -> &AppState {
         &self.state
-    }
-}
-
-impl AppState {
-    pub(crate) fn store(&self) -> &Store {
-        &self.0.store
-    }
-
-    pub(crate) fn publisher(&self) -> &Publisher {
-        &self.0.publisher
-    }
-
-    pub(crate) fn nodes(&self) -> &NodeRegistry {
-        &self.0.nodes
-    }
-
-    pub(crate) fn sessions(&self) -> &Sessions {
-        &self.0.sessions
-    }
-
-    pub(crate) fn passwords(&self) -> &Passwords {
-        &self.0.passwords
-    }
-
-    pub(crate) fn throttle(&self) -> &Throttle {
-        &self.0.throttle
-    }
-
-    pub(crate) fn database_type(&self) -> &'static str {
-        self.0.database_type
-    }
-
-    pub(crate) fn uptime(&self) -> Duration {
-        self.0.started.elapsed()
-    }
-
-    pub(crate) fn started_at(&self) -> i64 {
-        self.0.started_at
     }
 }
 

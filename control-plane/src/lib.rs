@@ -20,8 +20,10 @@ pub mod config;
 pub mod error;
 pub mod grpc;
 pub mod ledger;
+pub mod router;
 pub mod secrets;
 pub mod snapshot;
+pub mod state;
 pub mod store;
 pub mod web;
 

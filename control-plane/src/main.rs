@@ -9,7 +9,7 @@ use axum::Router;
 use clap::Parser;
 use control_plane::auth::InitialAdmin;
 use control_plane::config::{Flags, PORTS};
-use control_plane::{ControlPlane, ControlPlaneSettings, app, grpc, web};
+use control_plane::{ControlPlane, ControlPlaneSettings, app, grpc, router};
 use shared::config::{Loaded, Ports};
 use shared::program::{self, CommonSettings, Ending, Program, Running, Start};
 use shared::serve::{listen, reachable, who_else_reaches};
@@ -72,7 +72,7 @@ struct RunningControlPlane(ControlPlane);
 
 impl Running for RunningControlPlane {
     fn router(&self) -> Router {
-        self.0.router().fallback_service(web::fallback())
+        self.0.router().fallback_service(router::fallback())
     }
 
     async fn drain(self, ending: Ending) {

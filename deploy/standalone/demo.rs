@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use control_plane::store::groups::{self, StoredGroup};
 use control_plane::store::proxy_keys::{self, StoredProxyKey};
-use control_plane::store::{Actor, Page, Store, StoreError};
+use control_plane::store::{Actor, Page, Scope, Store, StoreError};
 use fake_provider::FakeProvider;
 use serde_json::Map;
 use shared::crypto::{random_token, sha256};
@@ -28,6 +28,9 @@ const UPSTREAM_KEY: &str = "sk-fake-provider";
 
 /// The description of the demo's proxy key, likewise.
 const DESCRIPTION: &str = "Made by --demo at each start";
+
+/// The demo acts for the program itself, which may reach everything.
+const SCOPE: Scope = Scope::Everything;
 
 /// The running demo.
 pub(crate) struct Demo {
@@ -50,12 +53,12 @@ pub(crate) async fn start_or_disable(store: &Store, wanted: bool) -> Result<Opti
     earlier.remove(store, &actor).await?;
     let provider = FakeProvider::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
     let group = group(&provider.base_url());
-    match groups::create(store, &group, &actor).await {
+    match groups::create(store, &SCOPE, &group, &actor).await {
         Err(StoreError::Taken { .. }) => bail!("there is a group called {NAME:?} that --demo did not make: rename it"),
         made => made?,
     };
     let value = format!("sk-demo-{}", random_token(24)?);
-    match proxy_keys::create(store, &proxy_key(&value, &group.group.id), &actor).await {
+    match proxy_keys::create(store, &SCOPE, &proxy_key(&value, &group.group.id), &actor).await {
         Err(StoreError::Taken { .. }) => {
             bail!("there is a proxy key called {NAME:?} that --demo did not make: rename it")
         }
@@ -75,7 +78,7 @@ impl Earlier {
         let mut earlier = Self { groups: Vec::new(), keys: Vec::new() };
         let mut page = Page { limit: 200, cursor: None };
         loop {
-            let listed = groups::list(store, &page).await?;
+            let listed = groups::list(store, &SCOPE, &page).await?;
             earlier.groups.extend(listed.items.into_iter().filter(is_demo_group));
             page.cursor = listed.next_cursor;
             if page.cursor.is_none() {
@@ -83,7 +86,7 @@ impl Earlier {
             }
         }
         loop {
-            let listed = proxy_keys::list(store, &page).await?;
+            let listed = proxy_keys::list(store, &SCOPE, &page).await?;
             earlier.keys.extend(listed.items.into_iter().filter(is_demo_key));
             page.cursor = listed.next_cursor;
             if page.cursor.is_none() {
@@ -94,10 +97,10 @@ impl Earlier {
 
     async fn remove(&self, store: &Store, actor: &Actor) -> Result<()> {
         for stored in &self.keys {
-            proxy_keys::delete(store, &stored.key.id, actor).await?;
+            proxy_keys::delete(store, &SCOPE, &stored.key.id, actor).await?;
         }
         for stored in &self.groups {
-            groups::delete(store, &stored.group.id, actor).await?;
+            groups::delete(store, &SCOPE, &stored.group.id, actor).await?;
         }
         Ok(())
     }
@@ -107,12 +110,12 @@ impl Earlier {
         let mut changed = false;
         for mut stored in self.groups.into_iter().filter(|stored| stored.group.enabled) {
             stored.group.enabled = false;
-            groups::replace(store, &stored, actor).await?;
+            groups::replace(store, &SCOPE, &stored, actor).await?;
             changed = true;
         }
         for mut stored in self.keys.into_iter().filter(|stored| stored.key.enabled) {
             stored.key.enabled = false;
-            proxy_keys::replace(store, &stored, actor).await?;
+            proxy_keys::replace(store, &SCOPE, &stored, actor).await?;
             changed = true;
         }
         Ok(changed)

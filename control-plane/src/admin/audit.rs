@@ -9,12 +9,13 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::query;
-use super::pagination::{CURSOR, LIMIT, PageOf, PageQuery, page};
-use crate::app::AppState;
-use crate::auth::Reader;
-use crate::error::{ApiError, Problem};
+use crate::auth::permission::{Permitted, ReadAudit};
+use crate::error::ApiError;
+use crate::state::AppState;
 use crate::store::audit::{self, StoredAudit};
+use crate::web::extract::query;
+use crate::web::pagination::{CURSOR, LIMIT, PageOf, PageQuery, page};
+use crate::web::responses::ListProblems;
 
 /// A change, or a login.
 #[derive(Debug, Serialize, ToSchema)]
@@ -57,19 +58,18 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
     params(PageQuery),
     responses(
         (status = 200, description = "A page of changes", body = PageOf<AuditView>),
-        (status = 400, description = "The query is not valid", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
+        ListProblems,
     )
 )]
 async fn list(
     State(state): State<AppState>,
-    _reader: Reader,
+    permit: Permitted<ReadAudit>,
     parts: Parts,
 ) -> Result<Json<PageOf<AuditView>>, ApiError> {
     let mut query = query(&parts, &[LIMIT, CURSOR])?;
     let page = page(&mut query);
     query.finish()?;
-    Ok(PageOf::of(audit::list(state.store(), &page).await?, show))
+    Ok(PageOf::of(audit::list(state.store(), &permit.scope, &page).await?, show))
 }
 
 fn show(stored: StoredAudit) -> AuditView {

@@ -8,13 +8,14 @@ use axum::http::request::Parts;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{query, query_integer, query_time};
-use super::fields::Known;
-use super::pagination::{CURSOR, LIMIT, PageOf, page};
-use crate::app::AppState;
-use crate::auth::Reader;
-use crate::error::{ApiError, Problem};
+use crate::auth::permission::{Permitted, ReadLogs};
+use crate::error::ApiError;
+use crate::state::AppState;
 use crate::store::usage::{self, UsageFilter};
+use crate::web::extract::{query, query_integer, query_time};
+use crate::web::fields::Known;
+use crate::web::pagination::{CURSOR, LIMIT, PageOf, page};
+use crate::web::responses::ListProblems;
 
 pub use view::{LogQuery, LogView};
 
@@ -49,11 +50,14 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
     params(LogQuery),
     responses(
         (status = 200, description = "A page of usage records", body = PageOf<LogView>),
-        (status = 400, description = "The query is not valid", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
+        ListProblems,
     )
 )]
-async fn list(State(state): State<AppState>, _reader: Reader, parts: Parts) -> Result<Json<PageOf<LogView>>, ApiError> {
+async fn list(
+    State(state): State<AppState>,
+    permit: Permitted<ReadLogs>,
+    parts: Parts,
+) -> Result<Json<PageOf<LogView>>, ApiError> {
     let mut query = query(&parts, QUERY)?;
     let page = page(&mut query);
     let filter = UsageFilter {
@@ -66,5 +70,5 @@ async fn list(State(state): State<AppState>, _reader: Reader, parts: Parts) -> R
         status: query_integer(&mut query, "status", 100, 599).and_then(|status| i32::try_from(status).ok()),
     };
     query.finish()?;
-    Ok(PageOf::of(usage::list(state.store(), &page, &filter).await?, LogView::of))
+    Ok(PageOf::of(usage::list(state.store(), &permit.scope, &page, &filter).await?, LogView::of))
 }

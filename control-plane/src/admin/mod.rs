@@ -1,20 +1,17 @@
 //! The admin REST API, one file for each resource.
 
 pub mod audit;
-pub(crate) mod extract;
-pub(crate) mod fields;
 pub mod groups;
 pub mod logs;
 pub mod nodes;
 pub mod openapi;
-pub mod pagination;
 pub mod providers;
 pub mod proxy_keys;
 pub mod status;
 
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::app::AppState;
+use crate::state::AppState;
 
 /// The routes under `/admin`.
 pub(crate) fn router() -> OpenApiRouter<AppState> {
@@ -27,6 +24,3 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .merge(nodes::router())
         .merge(audit::router())
 }
-
-#[cfg(test)]
-mod tests;

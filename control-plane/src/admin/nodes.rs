@@ -7,10 +7,10 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::app::AppState;
-use crate::auth::Reader;
-use crate::error::Problem;
+use crate::auth::permission::{Permitted, ReadNodes};
 use crate::grpc::registry::NodeView;
+use crate::state::AppState;
+use crate::web::responses::ReadProblems;
 
 /// All nodes, on one page.
 #[derive(Debug, Serialize, ToSchema)]
@@ -37,9 +37,9 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
     tag = "nodes",
     responses(
         (status = 200, description = "All nodes", body = NodeList),
-        (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
+        ReadProblems,
     )
 )]
-async fn list(State(state): State<AppState>, _reader: Reader) -> Json<NodeList> {
+async fn list(State(state): State<AppState>, _permit: Permitted<ReadNodes>) -> Json<NodeList> {
     Json(NodeList { items: state.nodes().list(), next_cursor: None })
 }

@@ -13,9 +13,10 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::Config;
 
-use crate::app::AppState;
 use crate::auth::COOKIE;
 use crate::error::ApiError;
+use crate::state::AppState;
+use crate::web::problem::Problem;
 
 /// Where the document is.
 pub const DOCUMENT: &str = "/openapi.json";
@@ -42,6 +43,7 @@ const SWAGGER_POLICY: &str = "default-src 'none'; script-src 'self'; style-src '
         (name = "audit", description = "Who changed what"),
         (name = "status", description = "The control plane itself"),
     ),
+    components(schemas(Problem)),
     modifiers(&Credentials),
 )]
 struct Base;

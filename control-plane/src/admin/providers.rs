@@ -8,9 +8,9 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::app::AppState;
-use crate::auth::Reader;
-use crate::error::Problem;
+use crate::auth::permission::{Permitted, ReadProviders};
+use crate::state::AppState;
+use crate::web::responses::ReadProblems;
 
 /// All vendors, on one page.
 #[derive(Debug, Serialize, ToSchema)]
@@ -81,9 +81,9 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
     tag = "groups",
     responses(
         (status = 200, description = "All vendors", body = ProviderList),
-        (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
+        ReadProblems,
     )
 )]
-async fn list(_reader: Reader) -> Json<ProviderList> {
+async fn list(_permit: Permitted<ReadProviders>) -> Json<ProviderList> {
     Json(ProviderList { items: vendors::all().iter().map(ProviderView::of).collect(), next_cursor: None })
 }

@@ -7,10 +7,12 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::app::{AppState, VERSION};
-use crate::auth::Reader;
-use crate::error::{ApiError, Problem};
+use crate::auth::permission::{Permitted, ReadStatus};
+use crate::error::ApiError;
+use crate::state::{AppState, VERSION};
 use crate::store::usage;
+use crate::web::problem::Problem;
+use crate::web::responses::ReadProblems;
 
 /// The control plane at a glance.
 #[derive(Debug, Serialize, ToSchema)]
@@ -68,11 +70,11 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
     tag = "status",
     responses(
         (status = 200, description = "The status", body = Status),
-        (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The database does not answer", body = Problem, content_type = "application/problem+json"),
+        ReadProblems,
     )
 )]
-async fn status(State(state): State<AppState>, _reader: Reader) -> Result<Json<Status>, ApiError> {
+async fn status(State(state): State<AppState>, permit: Permitted<ReadStatus>) -> Result<Json<Status>, ApiError> {
     let snapshot = state.publisher().snapshot();
     let counts = Counts {
         groups: snapshot.groups.len(),
@@ -80,7 +82,7 @@ async fn status(State(state): State<AppState>, _reader: Reader) -> Result<Json<S
         upstream_keys: snapshot.groups.values().map(|group| group.upstream_keys.len()).sum(),
         proxy_keys: snapshot.proxy_keys.len(),
         enabled_proxy_keys: snapshot.proxy_keys.values().filter(|key| key.enabled).count(),
-        usage_records: usage::count(state.store()).await?,
+        usage_records: usage::count(state.store(), &permit.scope).await?,
     };
     Ok(Json(Status {
         status: "running",

@@ -8,7 +8,7 @@ use shared::secret::Secret;
 use super::passwords::Passwords;
 use crate::config::AuthSettings;
 use crate::error::ApiError;
-use crate::store::users::{Role, User};
+use crate::store::users::{User, UserRole};
 use crate::store::{Store, StoreError, users};
 
 /// Shortest password and shortest secret that an operator may choose.
@@ -104,7 +104,7 @@ pub(crate) async fn first_admin(
         id: new_id(),
         username: settings.username.clone(),
         password_hash: passwords.hash(password.clone()).await?,
-        role: Role::Admin,
+        role: UserRole::Admin,
         enabled: true,
     };
     match users::create(store, &user).await {

@@ -5,8 +5,6 @@ use serde::{Deserialize, Serialize};
 use shared::secret::Secret;
 use thiserror::Error;
 
-use crate::store::users::Role;
-
 /// What a token says. Times are epoch seconds, as the RFC has them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Claims {
@@ -48,14 +46,5 @@ impl Tokens {
     /// The claims of a token that is ours, of the right kind and not expired.
     pub(crate) fn verify(&self, token: &str) -> Result<Claims, TokenError> {
         Ok(jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation)?.claims)
-    }
-}
-
-/// The name of a role, as it stands in tokens and answers.
-pub(crate) const fn role_name(role: Role) -> &'static str {
-    match role {
-        Role::Admin => "admin",
-        Role::Operator => "operator",
-        Role::Viewer => "viewer",
     }
 }

@@ -1,24 +1,30 @@
 //! Users, sessions and tokens: who calls the admin API, and what they may do.
+//!
+//! - `bootstrap`: the admin of a first start.
+//! - `routes`: login and logout. `passwords`, `throttle`, `sessions` and `jwt` are what they need, held together by
+//!   [`Logins`].
+//! - `credentials`: from a request to the [`Principal`] who sent it.
+//! - [`permission`]: from a principal to the right that a handler needs.
 
 mod bootstrap;
-mod extract;
+mod credentials;
 mod jwt;
+mod logins;
 pub(crate) mod passwords;
+pub mod permission;
+mod principal;
 mod routes;
 mod sessions;
-pub(crate) mod throttle;
+mod throttle;
 
 pub use bootstrap::{InitialAdmin, check_settings};
-pub use extract::{Principal, Reader, Writer};
+pub use logins::Logins;
+pub use principal::Principal;
 pub use routes::{LoggedIn, LoginBody, LoginUser, Verified};
-pub use sessions::Sessions;
 
 pub(crate) use bootstrap::first_admin;
-pub(crate) use extract::client_address;
+pub(crate) use credentials::COOKIE;
 pub(crate) use routes::router;
-
-/// Name of the cookie that carries the token of a browser.
-pub(crate) const COOKIE: &str = "authToken";
 
 #[cfg(test)]
 mod tests;

@@ -3,26 +3,26 @@
 use std::time::Instant;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{FromRef, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde_json::json;
 use shared::secret::Secret;
 use tracing::{info, warn};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Reader, client_address};
-use super::jwt::role_name;
-use super::{COOKIE, Principal};
-use crate::admin::extract::JsonBody;
-use crate::admin::fields::{Fields, Known};
-use crate::app::AppState;
-use crate::error::{ApiError, Problem};
-use crate::store::{Actor, audit, sessions, users};
+use super::credentials::COOKIE;
+use super::logins::Logins;
+use super::principal::Principal;
+use crate::error::ApiError;
+use crate::store::{Actor, sessions, users};
+use crate::web::extract::{JsonBody, client_address};
+use crate::web::fields::{Fields, Known};
+use crate::web::problem::Problem;
+use crate::web::responses::ReadProblems;
 
 /// Longest account name and password taken, in bytes.
 const LONGEST: usize = 1024;
@@ -74,8 +74,12 @@ pub struct LoginUser {
     pub role: &'static str,
 }
 
-/// The routes under `/auth`.
-pub(crate) fn router() -> OpenApiRouter<AppState> {
+/// The routes under `/auth`, for a router whose state holds the logins.
+pub(crate) fn router<S>() -> OpenApiRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Logins: FromRef<S>,
+{
     OpenApiRouter::new().routes(routes!(login)).routes(routes!(verify)).routes(routes!(logout))
 }
 
@@ -98,7 +102,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         (status = 429, description = "Too many wrong logins", body = Problem, content_type = "application/problem+json"),
     )
 )]
-async fn login(State(state): State<AppState>, parts: Parts, JsonBody(body): JsonBody) -> Result<Response, ApiError> {
+async fn login(State(logins): State<Logins>, parts: Parts, JsonBody(body): JsonBody) -> Result<Response, ApiError> {
     let mut fields = Fields::of(body, FIELDS)?;
     let username = fields.required_text("username", LONGEST);
     let password = Secret::new(fields.required_text("password", LONGEST));
@@ -106,36 +110,34 @@ async fn login(State(state): State<AppState>, parts: Parts, JsonBody(body): Json
 
     let address = client_address(&parts.extensions);
     let client_ip = address.map(|address| address.to_string()).unwrap_or_default();
-    let attempt = state
+    let attempt = logins
         .throttle()
         .attempt(&username, address, Instant::now())
         .map_err(|retry_after| ApiError::TooManyLogins { retry_after })?;
-    let user = users::by_name(state.store(), &username).await?;
-    let right = state.passwords().verify(password, user.as_ref().map(|user| &user.password_hash)).await?;
+    let user = users::by_name(logins.store(), &username).await?;
+    let right = logins.passwords().verify(password, user.as_ref().map(|user| &user.password_hash)).await?;
     let Some(user) = user.filter(|user| right && user.enabled) else {
         // The name is not logged: people type passwords into that field.
         warn!(client_ip, "wrong login");
         return Err(ApiError::Unauthenticated("wrong user name or password"));
     };
-    state.throttle().succeeded(&attempt);
+    logins.throttle().succeeded(&attempt);
 
     let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let opened = state.sessions().open(state.store(), &user, &client_ip, user_agent).await?;
-    users::logged_in(state.store(), &user.id).await?;
     let actor = Actor { user_id: Some(user.id.clone()), username: user.username.clone(), client_ip };
-    audit::record(state.store(), &actor, "login", "session", None, &json!({})).await?;
+    let opened = logins.sessions().open(logins.store(), &user, user_agent, &actor).await?;
     info!(username = %user.username, "logged in");
 
     let secure = if arrived_by_tls(&parts) { "; Secure" } else { "" };
     let cookie = format!(
         "{COOKIE}={}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}{secure}",
         opened.token.expose(),
-        state.sessions().lifetime().as_secs()
+        logins.sessions().lifetime().as_secs()
     );
     let answer = LoggedIn {
         token: opened.token.expose().to_owned(),
         expires_at: opened.expires_at,
-        user: LoginUser { id: user.id.clone(), username: user.username.clone(), role: role_name(user.role) },
+        user: LoginUser { id: user.id.clone(), username: user.username.clone(), role: user.role.name() },
     };
     Ok(with_cookie(Json(answer).into_response(), &cookie))
 }
@@ -148,12 +150,12 @@ async fn login(State(state): State<AppState>, parts: Parts, JsonBody(body): Json
     tag = "auth",
     responses(
         (status = 200, description = "The token is valid", body = Verified),
-        (status = 401, description = "It is not", body = Problem, content_type = "application/problem+json"),
+        ReadProblems,
     )
 )]
-async fn verify(Reader(principal): Reader) -> Json<Verified> {
+async fn verify(principal: Principal) -> Json<Verified> {
     let Principal { user_id, username, role, expires_at, .. } = principal;
-    Json(Verified { valid: true, expires_at, user: LoginUser { id: user_id, username, role: role_name(role) } })
+    Json(Verified { valid: true, expires_at, user: LoginUser { id: user_id, username, role: role.name() } })
 }
 
 /// Log out
@@ -166,12 +168,11 @@ async fn verify(Reader(principal): Reader) -> Json<Verified> {
     tag = "auth",
     responses(
         (status = 204, description = "Logged out"),
-        (status = 401, description = "There was no valid token", body = Problem, content_type = "application/problem+json"),
+        ReadProblems,
     )
 )]
-async fn logout(State(state): State<AppState>, Reader(principal): Reader) -> Result<Response, ApiError> {
-    sessions::revoke(state.store(), &principal.session_id).await?;
-    audit::record(state.store(), &principal.actor(), "logout", "session", None, &json!({})).await?;
+async fn logout(State(logins): State<Logins>, principal: Principal) -> Result<Response, ApiError> {
+    sessions::revoke(logins.store(), &principal.session_id, &principal.actor()).await?;
     let cookie = format!("{COOKIE}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0");
     Ok(with_cookie(StatusCode::NO_CONTENT.into_response(), &cookie))
 }

@@ -1,4 +1,4 @@
-//! Sessions: what a token stands for. Each request looks its session and user up, so that a logout, a disabled user or
+//! Sessions: what a token stands for. Each request looks up its session and user, so that a logout, a disabled user or
 //! a changed role counts at once.
 
 use std::time::Duration;
@@ -7,11 +7,11 @@ use shared::ids::new_id;
 use shared::secret::Secret;
 use shared::time::now_ms;
 
-use super::extract::Principal;
-use super::jwt::{Claims, Tokens, role_name};
+use super::jwt::{Claims, Tokens};
+use super::principal::Principal;
 use crate::error::ApiError;
 use crate::store::users::User;
-use crate::store::{Store, sessions, users};
+use crate::store::{Actor, Store, sessions, users};
 
 /// Longest `User-Agent` kept with a session, in characters.
 const USER_AGENT_CHARACTERS: usize = 256;
@@ -19,21 +19,21 @@ const USER_AGENT_CHARACTERS: usize = 256;
 const REFUSED: ApiError = ApiError::Unauthenticated("the token is not valid, has expired or was logged out");
 
 /// Opens, checks and revokes sessions.
-pub struct Sessions {
+pub(crate) struct Sessions {
     tokens: Tokens,
     lifetime: Duration,
 }
 
-/// A fresh session.
+/// A session that has just been opened.
 pub(crate) struct Opened {
     pub(crate) token: Secret,
-    /// Epoch milliseconds.
+    /// When the session ends, in epoch milliseconds.
     pub(crate) expires_at: i64,
 }
 
 impl Sessions {
     /// Sessions that last `lifetime`, with tokens signed under `secret`.
-    pub fn new(secret: &Secret, lifetime: Duration) -> Self {
+    pub(crate) fn new(secret: &Secret, lifetime: Duration) -> Self {
         Self { tokens: Tokens::new(secret), lifetime }
     }
 
@@ -41,13 +41,13 @@ impl Sessions {
         self.lifetime
     }
 
-    /// Stores a session of `user` and signs its token.
+    /// Stores a session of `user`, whom the audit log names as `actor`, and signs its token.
     pub(crate) async fn open(
         &self,
         store: &Store,
         user: &User,
-        client_ip: &str,
         user_agent: &str,
+        actor: &Actor,
     ) -> Result<Opened, ApiError> {
         let now = now_ms();
         let lifetime = i64::try_from(self.lifetime.as_millis()).unwrap_or(i64::MAX);
@@ -56,17 +56,17 @@ impl Sessions {
         let claims = Claims {
             sub: session.user_id.clone(),
             sid: session.id.clone(),
-            role: role_name(user.role).to_owned(),
+            role: user.role.name().to_owned(),
             iat: now / 1000,
             exp: expires_at / 1000,
         };
         let token = self.tokens.sign(&claims).map_err(|error| ApiError::Internal(error.to_string()))?;
         let user_agent: String = user_agent.chars().take(USER_AGENT_CHARACTERS).collect();
-        sessions::create(store, &session, client_ip, &user_agent).await?;
+        sessions::open(store, &session, &user_agent, actor).await?;
         Ok(Opened { token, expires_at })
     }
 
-    /// Whose token this is.
+    /// The user whose token this is.
     pub(crate) async fn check(&self, store: &Store, token: &str) -> Result<Principal, ApiError> {
         let claims = self.tokens.verify(token).map_err(|_| REFUSED)?;
         let session = sessions::get(store, &claims.sid).await?.ok_or(REFUSED)?;

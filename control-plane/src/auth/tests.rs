@@ -10,7 +10,7 @@ use shared::secret::Secret;
 use shared::time::now_ms;
 
 use super::bootstrap::check_settings;
-use super::extract::{cookie, same_origin};
+use super::credentials::{cookie, same_origin};
 use super::jwt::{Claims, Tokens};
 use super::passwords::Passwords;
 use super::throttle::Throttle;

@@ -22,7 +22,7 @@ use tonic::{Request, Response, Status, Streaming};
 use tracing::{debug, warn};
 
 use super::registry::{Connected, Node, NodeRegistry};
-use crate::snapshot::publish::{Position, Publisher, Update};
+use crate::snapshot::publish::{ConfigPosition, Publisher, Update};
 
 /// In which a new stream says hello.
 const HELLO: Duration = Duration::from_secs(10);
@@ -116,8 +116,8 @@ impl Greeting {
     async fn serve(self: Box<Self>, hello: pb::Hello) -> Result<Box<Outbox>, Status> {
         let Self { publisher, registry, tasks, incoming, address } = *self;
         let positions = publisher.position();
-        let has = Position { epoch: hello.epoch.as_str().into(), version: hello.applied_version };
-        let ahead = |position: &Position| has.epoch == position.epoch && has.version > position.version;
+        let has = ConfigPosition { epoch: hello.epoch.as_str().into(), version: hello.applied_version };
+        let ahead = |position: &ConfigPosition| has.epoch == position.epoch && has.version > position.version;
         // Another replica has told the node what this one has not read yet. To send the older config would undo a
         // change.
         if ahead(&positions.borrow()) && timeout(CATCH_UP, publisher.checked()).await.is_err() {
@@ -178,7 +178,7 @@ impl Link {
 #[derive(Default)]
 struct Progress {
     /// What the node was sent last, or said it has.
-    has: Option<Position>,
+    has: Option<ConfigPosition>,
     /// When that was sent, while it is neither accepted nor refused.
     waiting_since: Option<Instant>,
     /// The node refused it, so that a delta from it would mean nothing.
@@ -244,7 +244,7 @@ fn answer(link: &Link, version: u64, refused: bool) -> Option<Instant> {
 struct Outbox {
     publisher: Arc<Publisher>,
     tasks: Tasks,
-    positions: watch::Receiver<Position>,
+    positions: watch::Receiver<ConfigPosition>,
     link: Arc<Link>,
     node: Node,
     replaced: CancellationToken,

@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
 use super::history::{History, Steps, merge};
-use crate::store::config::{self, Since};
+use crate::store::published::{self, Since};
 use crate::store::{Store, StoreError};
 
 /// How often the database is asked for changes that other replicas committed.
@@ -35,7 +35,7 @@ const PRUNE_KEEP: u64 = 10_000;
 
 /// A version within its history.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Position {
+pub struct ConfigPosition {
     /// Names the history that versions count in.
     pub epoch: Arc<str>,
     /// Grows with every committed change.
@@ -57,7 +57,7 @@ pub enum Update {
 pub struct Publisher {
     store: Store,
     published: Mutex<Published>,
-    position: watch::Sender<Position>,
+    position: watch::Sender<ConfigPosition>,
     /// Answers of the database so far: lets a waiter know that it was asked after the wait began.
     checks: watch::Sender<u64>,
     check_now: Notify,
@@ -86,7 +86,7 @@ impl Publisher {
     /// When the config cannot be read.
     pub async fn start(store: Store, tasks: &Tasks) -> Result<Arc<Self>, StoreError> {
         let committed = store.config_changed();
-        let snapshot = timeout(DEADLINE, config::snapshot(&store)).await.map_err(|_| late())??;
+        let snapshot = timeout(DEADLINE, published::snapshot(&store)).await.map_err(|_| late())??;
         let position = position_of(&snapshot);
         let publisher = Arc::new(Self {
             store,
@@ -129,7 +129,7 @@ impl Publisher {
     }
 
     /// Changes whenever a newer snapshot is published.
-    pub fn position(&self) -> watch::Receiver<Position> {
+    pub fn position(&self) -> watch::Receiver<ConfigPosition> {
         self.position.subscribe()
     }
 
@@ -140,7 +140,7 @@ impl Publisher {
 
     /// What brings a node that has `have` to the newest version, and which that is. Deltas are encoded once for all
     /// nodes.
-    pub fn update(&self, have: Option<&Position>) -> (Position, Update) {
+    pub fn update(&self, have: Option<&ConfigPosition>) -> (ConfigPosition, Update) {
         let published = self.published();
         let position = position_of(&published.snapshot);
         let steps = match have {
@@ -209,10 +209,10 @@ impl Publisher {
     /// Publishes what was committed since. Says whether there was anything.
     async fn advance(&self) -> Result<bool, StoreError> {
         let have = self.position.borrow().clone();
-        match config::since(&self.store, have.version, &have.epoch).await? {
+        match published::since(&self.store, have.version, &have.epoch).await? {
             Since::Unchanged => return Ok(false),
             Since::Delta(delta) => self.publish_delta(&delta),
-            Since::TooOld => self.publish_snapshot(config::snapshot(&self.store).await?),
+            Since::TooOld => self.publish_snapshot(published::snapshot(&self.store).await?),
         }
         Ok(true)
     }
@@ -276,7 +276,7 @@ async fn prune(store: Store, tasks: Tasks) {
         }
         let outcome = tokio::select! {
             () = tasks.stopping() => return,
-            outcome = timeout(DEADLINE, config::prune(&store, PRUNE_KEEP)) => outcome.unwrap_or_else(|_| Err(late())),
+            outcome = timeout(DEADLINE, published::prune(&store, PRUNE_KEEP)) => outcome.unwrap_or_else(|_| Err(late())),
         };
         if let Err(error) = outcome {
             warn!(%error, "old config changes could not be removed");
@@ -288,8 +288,8 @@ fn late() -> StoreError {
     StoreError::Unavailable(format!("no answer within {} s", DEADLINE.as_secs()))
 }
 
-fn position_of(snapshot: &Snapshot) -> Position {
-    Position { epoch: Arc::clone(&snapshot.epoch), version: snapshot.version }
+fn position_of(snapshot: &Snapshot) -> ConfigPosition {
+    ConfigPosition { epoch: Arc::clone(&snapshot.epoch), version: snapshot.version }
 }
 
 /// `snapshot` after `delta`, valid or not.

@@ -7,7 +7,7 @@ use shared::ids::new_id;
 use shared::time::now_ms;
 
 use super::schema::audit_log;
-use super::{Actor, Listed, Page, Store, StoreError};
+use super::{Actor, Listed, Page, Scope, Store, StoreError};
 
 /// One entry of the audit log.
 #[derive(Clone, Debug)]
@@ -76,30 +76,12 @@ impl Row {
     }
 }
 
-/// Adds an entry.
+/// One page of the entries in `scope`, the newest first.
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn record(
-    store: &Store,
-    actor: &Actor,
-    action: &str,
-    resource: &str,
-    resource_id: Option<&str>,
-    detail: &Value,
-) -> Result<(), StoreError> {
-    let row = Row::new(actor, action, resource, resource_id, detail);
-    with_tx!(store, conn => {
-        diesel::insert_into(audit_log::table).values(row.clone()).execute(conn).await?;
-        Ok(())
-    })
-}
-
-/// Entries, newest first.
-///
-/// # Errors
-/// [`StoreError`].
-pub async fn list(store: &Store, page: &Page) -> Result<Listed<StoredAudit>, StoreError> {
+pub async fn list(store: &Store, scope: &Scope, page: &Page) -> Result<Listed<StoredAudit>, StoreError> {
+    let Scope::Everything = scope;
     let (limit, before) = (page.limit, page.cursor.clone().unwrap_or_else(|| "~".to_owned()));
     let rows = with_conn!(store, conn => {
         let query = audit_log::table.filter(audit_log::id.lt(&before)).order(audit_log::id.desc()).limit(limit + 1);

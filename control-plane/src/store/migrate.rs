@@ -18,6 +18,7 @@ use shared::ids::new_id;
 use super::StoreError;
 use super::pool::{SQLITE_SETUP, Target, sqlite_path};
 use super::schema::settings;
+use super::version::{CONFIG_EPOCH, CONFIG_PRUNED, CONFIG_VERSION};
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("../migrations/sqlite");
 const MYSQL: EmbeddedMigrations = embed_migrations!("../migrations/mysql");
@@ -31,13 +32,6 @@ const LOCK_SECONDS: u32 = 120;
 
 /// Something sealed under the master key, to tell at a start whether it is still the same.
 const CANARY: &str = "master_key_canary";
-
-/// Counts config versions. The first is 1: nodes read 0 as none.
-pub(super) const CONFIG_VERSION: &str = "config_version";
-/// Names the history that config versions count in.
-pub(super) const CONFIG_EPOCH: &str = "config_epoch";
-/// Config changes up to this version have been pruned.
-pub(super) const CONFIG_PRUNED: &str = "config_pruned";
 
 /// Migrates, and gives the config version in force.
 pub(super) async fn run(target: &Target, sealing: Arc<SealingKey>, tasks: &Tasks) -> Result<u64, StoreError> {

@@ -10,18 +10,21 @@
 mod macros;
 
 pub mod audit;
-pub mod config;
 pub mod groups;
 pub mod proxy_keys;
+pub mod published;
 pub mod sessions;
 pub mod usage;
 pub mod users;
 
+mod change;
 mod columns;
 mod error;
 mod migrate;
 mod pool;
 mod schema;
+mod scope;
+mod version;
 
 use std::fmt;
 use std::sync::Arc;
@@ -34,6 +37,7 @@ use tokio::sync::watch;
 
 pub use error::StoreError;
 use pool::{Pools, Target};
+pub use scope::Scope;
 
 /// The database of a control plane. Cheap to clone.
 #[derive(Clone)]

@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use serde_json::json;
 use shared::crypto::hex;
 use shared::snapshot::{GroupPolicy, ProxyKey};
 use shared::time::now_ms;
 
+use super::change::{Change, Kind, change};
 use super::columns::{from_json, json, named, number, signed};
-use super::config::{PROXY_KEY, note_change, raise_version};
-use super::schema::{audit_log, proxy_keys};
-use super::{Actor, Listed, Page, Store, StoreError, audit};
+use super::schema::proxy_keys;
+use super::{Actor, Listed, Page, Scope, Store, StoreError};
 
 /// A proxy key as it is stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -122,11 +121,12 @@ fn digest(text: &str) -> Option<[u8; 32]> {
     Some(bytes)
 }
 
-/// One page, the oldest first.
+/// One page of the proxy keys in `scope`, the oldest first.
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn list(store: &Store, page: &Page) -> Result<Listed<StoredProxyKey>, StoreError> {
+pub async fn list(store: &Store, scope: &Scope, page: &Page) -> Result<Listed<StoredProxyKey>, StoreError> {
+    let Scope::Everything = scope;
     let (limit, after) = (page.limit, page.cursor.clone().unwrap_or_default());
     let rows = with_conn!(store, conn => {
         let query = proxy_keys::table.filter(proxy_keys::id.gt(&after)).order(proxy_keys::id).limit(limit + 1);
@@ -135,11 +135,12 @@ pub async fn list(store: &Store, page: &Page) -> Result<Listed<StoredProxyKey>, 
     Listed::of(rows, limit, |row| row.id.clone()).try_map(Row::stored)
 }
 
-/// The proxy key of this id.
+/// The proxy key of this id, where it is in `scope`.
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn get(store: &Store, id: &str) -> Result<Option<StoredProxyKey>, StoreError> {
+pub async fn get(store: &Store, scope: &Scope, id: &str) -> Result<Option<StoredProxyKey>, StoreError> {
+    let Scope::Everything = scope;
     let id = id.to_owned();
     let row = with_conn!(store, conn => {
         Ok(proxy_keys::table.find(&id).select(Row::as_select()).first::<Row>(conn).await.optional()?)
@@ -168,40 +169,42 @@ async fn taken(store: &Store, error: StoreError, row: &Row) -> StoreError {
 ///
 /// # Errors
 /// [`StoreError::Taken`] for a name or a value in use.
-pub async fn create(store: &Store, stored: &StoredProxyKey, actor: &Actor) -> Result<StoredProxyKey, StoreError> {
+pub async fn create(
+    store: &Store,
+    scope: &Scope,
+    stored: &StoredProxyKey,
+    actor: &Actor,
+) -> Result<StoredProxyKey, StoreError> {
+    let Scope::Everything = scope;
     let now = now_ms();
     let stored = StoredProxyKey { created_at: now, updated_at: now, ..stored.clone() };
     let given = Row::of(&stored)?;
     let row = given.clone();
-    let log = audit::Row::new(actor, "create", PROXY_KEY, Some(&row.id), &json!({ "name": row.key_name }));
-    let created = with_tx!(store, conn => {
-        let version = raise_version!(conn);
+    let created = change!(store, Change::create(Kind::ProxyKey, &row.id, &row.key_name, actor), conn => {
         diesel::insert_into(proxy_keys::table).values(row.clone()).execute(conn).await?;
-        note_change!(conn, version, PROXY_KEY, row.id, now);
-        diesel::insert_into(audit_log::table).values(log.clone()).execute(conn).await?;
-        Ok(version)
     });
     match created {
-        Ok(version) => {
-            store.committed(version.unsigned_abs());
-            Ok(stored)
-        }
+        Ok(()) => Ok(stored),
         Err(error) => Err(taken(store, error, &given).await),
     }
 }
 
-/// Replaces a proxy key, where it is still as the caller read it. What is counted of its use stays.
+/// Replaces a proxy key, provided that it is still as the caller read it. What is counted of its use stays.
 ///
 /// # Errors
-/// [`StoreError::Stale`] where `updated_at` is another, [`StoreError::NotFound`], [`StoreError::Taken`].
-pub async fn replace(store: &Store, stored: &StoredProxyKey, actor: &Actor) -> Result<StoredProxyKey, StoreError> {
+/// [`StoreError::Stale`] where the stored `updated_at` is another, [`StoreError::NotFound`], [`StoreError::Taken`].
+pub async fn replace(
+    store: &Store,
+    scope: &Scope,
+    stored: &StoredProxyKey,
+    actor: &Actor,
+) -> Result<StoredProxyKey, StoreError> {
+    let Scope::Everything = scope;
     let read_at = stored.updated_at;
     let next = StoredProxyKey { updated_at: now_ms().max(read_at + 1), ..stored.clone() };
     let given = Row::of(&next)?;
     let row = given.clone();
-    let log = audit::Row::new(actor, "update", PROXY_KEY, Some(&row.id), &json!({ "name": row.key_name }));
-    let replaced = with_tx!(store, conn => {
-        let version = raise_version!(conn);
+    let replaced = change!(store, Change::update(Kind::ProxyKey, &row.id, &row.key_name, actor), conn => {
         let current = proxy_keys::table.find(&row.id).select(proxy_keys::updated_at).first::<i64>(conn).await;
         if current? != read_at {
             return Err(StoreError::Stale);
@@ -224,15 +227,9 @@ pub async fn replace(store: &Store, stored: &StoredProxyKey, actor: &Actor) -> R
             proxy_keys::updated_at.eq(new.updated_at),
         );
         diesel::update(proxy_keys::table.find(&row.id)).set(values).execute(conn).await?;
-        note_change!(conn, version, PROXY_KEY, row.id, row.updated_at);
-        diesel::insert_into(audit_log::table).values(log.clone()).execute(conn).await?;
-        Ok(version)
     });
     match replaced {
-        Ok(version) => {
-            store.committed(version.unsigned_abs());
-            Ok(next)
-        }
+        Ok(()) => Ok(next),
         Err(error) => Err(taken(store, error, &given).await),
     }
 }
@@ -241,23 +238,16 @@ pub async fn replace(store: &Store, stored: &StoredProxyKey, actor: &Actor) -> R
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn delete(store: &Store, id: &str, actor: &Actor) -> Result<bool, StoreError> {
-    let (id, now) = (id.to_owned(), now_ms());
-    let log = audit::Row::new(actor, "delete", PROXY_KEY, Some(&id), &json!({}));
-    let deleted = with_tx!(store, conn => {
-        let version = raise_version!(conn);
+pub async fn delete(store: &Store, scope: &Scope, id: &str, actor: &Actor) -> Result<bool, StoreError> {
+    let Scope::Everything = scope;
+    let id = id.to_owned();
+    let deleted = change!(store, Change::delete(Kind::ProxyKey, &id, actor), conn => {
         if diesel::delete(proxy_keys::table.find(&id)).execute(conn).await? == 0 {
             return Err(StoreError::NotFound);
         }
-        note_change!(conn, version, PROXY_KEY, id, now);
-        diesel::insert_into(audit_log::table).values(log.clone()).execute(conn).await?;
-        Ok(version)
     });
     match deleted {
-        Ok(version) => {
-            store.committed(version.unsigned_abs());
-            Ok(true)
-        }
+        Ok(()) => Ok(true),
         Err(StoreError::NotFound) => Ok(false),
         Err(error) => Err(error),
     }

@@ -2,10 +2,12 @@
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use serde_json::json;
 use shared::time::now_ms;
 
-use super::schema::sessions;
-use super::{Store, StoreError};
+use super::change::audited;
+use super::schema::{sessions, users};
+use super::{Actor, Store, StoreError, audit};
 
 /// A login.
 #[derive(Clone, Debug)]
@@ -20,23 +22,25 @@ pub struct Session {
     pub revoked: bool,
 }
 
-/// Stores a login.
+/// Stores a login of `actor`, and notes at the user when it was.
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn create(store: &Store, session: &Session, client_ip: &str, user_agent: &str) -> Result<(), StoreError> {
-    let (session, client_ip, user_agent) = (session.clone(), client_ip.to_owned(), user_agent.to_owned());
-    with_tx!(store, conn => {
+pub async fn open(store: &Store, session: &Session, user_agent: &str, actor: &Actor) -> Result<(), StoreError> {
+    let (session, client_ip, user_agent) = (session.clone(), actor.client_ip.clone(), user_agent.to_owned());
+    audited!(store, audit::Row::new(actor, "login", "session", None, &json!({})), conn => {
+        let now = now_ms();
         let row = (
             sessions::id.eq(&session.id),
             sessions::user_id.eq(&session.user_id),
-            sessions::created_at.eq(now_ms()),
+            sessions::created_at.eq(now),
             sessions::expires_at.eq(session.expires_at),
             sessions::client_ip.eq(&client_ip),
             sessions::user_agent.eq(&user_agent),
         );
         diesel::insert_into(sessions::table).values(row).execute(conn).await?;
-        Ok(())
+        let user = diesel::update(users::table.find(&session.user_id));
+        user.set(users::last_login_at.eq(now)).execute(conn).await?;
     })
 }
 
@@ -59,16 +63,15 @@ pub async fn get(store: &Store, id: &str) -> Result<Option<Session>, StoreError>
     }))
 }
 
-/// Ends a login.
+/// Ends the login of this id, because `actor` logs out.
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn revoke(store: &Store, id: &str) -> Result<(), StoreError> {
+pub async fn revoke(store: &Store, id: &str, actor: &Actor) -> Result<(), StoreError> {
     let id = id.to_owned();
-    with_tx!(store, conn => {
+    audited!(store, audit::Row::new(actor, "logout", "session", None, &json!({})), conn => {
         let query = diesel::update(sessions::table.find(&id)).set(sessions::revoked_at.eq(now_ms()));
         query.execute(conn).await?;
-        Ok(())
     })
 }
 

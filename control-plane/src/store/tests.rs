@@ -8,7 +8,7 @@ use shared::drain::Tasks;
 use shared::snapshot::{UnsupportedParameters, UpstreamStream};
 use tempfile::TempDir;
 
-use super::{Store, groups};
+use super::{Scope, Store, groups};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_group_of_before_the_settings_of_translation_keeps_its_meaning() {
@@ -30,7 +30,7 @@ async fn a_group_of_before_the_settings_of_translation_keeps_its_meaning() {
     })
     .unwrap();
     for (id, stream) in [("streams", UpstreamStream::Auto), ("fakes", UpstreamStream::Never)] {
-        let group = groups::get(&store, id).await.unwrap().unwrap().group;
+        let group = groups::get(&store, &Scope::Everything, id).await.unwrap().unwrap().group;
         assert_eq!(
             (group.upstream_stream, group.unsupported_parameters),
             (stream, UnsupportedParameters::Drop),

@@ -11,20 +11,20 @@ use shared::time::now_ms;
 
 use super::columns::{signed, some_text};
 use super::schema::{proxy_keys, usage_records};
-use super::{Listed, Page, Store, StoreError};
+use super::{Listed, Page, Scope, Store, StoreError};
 
 /// The attempts of a request, as JSON text in the database.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Attempts(pub Value);
+pub struct StoredAttempts(pub Value);
 
-impl From<String> for Attempts {
+impl From<String> for StoredAttempts {
     fn from(text: String) -> Self {
         Self(serde_json::from_str(&text).unwrap_or(Value::Null))
     }
 }
 
-impl From<Attempts> for String {
-    fn from(attempts: Attempts) -> Self {
+impl From<StoredAttempts> for String {
+    fn from(attempts: StoredAttempts) -> Self {
         attempts.0.to_string()
     }
 }
@@ -67,7 +67,7 @@ pub struct StoredUsage {
     pub usage_source: String,
     pub cost_micros: i64,
     #[diesel(serialize_as = String, deserialize_as = String)]
-    pub attempts: Attempts,
+    pub attempts: StoredAttempts,
     pub started_at: i64,
     pub queue_us: i64,
     pub first_byte_us: i64,
@@ -124,7 +124,7 @@ impl StoredUsage {
             reasoning_tokens: signed(record.reasoning_tokens),
             usage_source: source(record.usage_source()).to_owned(),
             cost_micros: record.cost_micros,
-            attempts: Attempts(record.attempts.iter().map(attempt).collect()),
+            attempts: StoredAttempts(record.attempts.iter().map(attempt).collect()),
             started_at: record.started_at_ms,
             queue_us: signed(record.queue_us),
             first_byte_us: signed(record.first_byte_us),
@@ -219,11 +219,17 @@ async fn insert_new(store: &Store, records: &[UsageRecord]) -> Result<u64, Store
     })
 }
 
-/// One page, the newest first.
+/// One page of the records in `scope`, the newest first.
 ///
 /// # Errors
 /// [`StoreError::Cursor`] for a cursor that this list did not give out.
-pub async fn list(store: &Store, page: &Page, filter: &UsageFilter) -> Result<Listed<StoredUsage>, StoreError> {
+pub async fn list(
+    store: &Store,
+    scope: &Scope,
+    page: &Page,
+    filter: &UsageFilter,
+) -> Result<Listed<StoredUsage>, StoreError> {
+    let Scope::Everything = scope;
     let (limit, filter) = (page.limit, filter.clone());
     let before = page.cursor.as_deref().map(cursor).transpose()?;
     let rows = with_conn!(store, conn => {
@@ -265,10 +271,11 @@ fn cursor(text: &str) -> Result<(i64, String), StoreError> {
     Ok((started_at.parse().map_err(|_| StoreError::Cursor)?, id.to_owned()))
 }
 
-/// How many there are.
+/// How many records there are in `scope`.
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn count(store: &Store) -> Result<i64, StoreError> {
+pub async fn count(store: &Store, scope: &Scope) -> Result<i64, StoreError> {
+    let Scope::Everything = scope;
     with_conn!(store, conn => Ok(usage_records::table.count().get_result(conn).await?))
 }

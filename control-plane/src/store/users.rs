@@ -10,7 +10,7 @@ use super::{Store, StoreError};
 
 /// What a user may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub enum UserRole {
     /// Everything.
     Admin,
     /// Change groups and proxy keys.
@@ -19,7 +19,7 @@ pub enum Role {
     Viewer,
 }
 
-impl Role {
+impl UserRole {
     /// As it is stored.
     pub fn name(self) -> &'static str {
         match self {
@@ -49,7 +49,7 @@ pub struct User {
     /// Argon2, in the PHC string format.
     pub password_hash: Secret,
     /// What the user may do.
-    pub role: Role,
+    pub role: UserRole,
     /// Whether the user may log in.
     pub enabled: bool,
 }
@@ -60,7 +60,7 @@ const COLUMNS: (users::id, users::username, users::password_hash, users::role, u
     (users::id, users::username, users::password_hash, users::role, users::enabled);
 
 fn user((id, username, password_hash, role, enabled): Row) -> Result<User, StoreError> {
-    Ok(User { id, username, password_hash: password_hash.into(), role: Role::from_name(&role)?, enabled })
+    Ok(User { id, username, password_hash: password_hash.into(), role: UserRole::from_name(&role)?, enabled })
 }
 
 /// The user of this name.
@@ -115,16 +115,4 @@ pub async fn create(store: &Store, user: &User) -> Result<(), StoreError> {
 /// [`StoreError`].
 pub async fn count(store: &Store) -> Result<i64, StoreError> {
     with_conn!(store, conn => Ok(users::table.count().get_result(conn).await?))
-}
-
-/// Notes a login.
-///
-/// # Errors
-/// [`StoreError`].
-pub async fn logged_in(store: &Store, id: &str) -> Result<(), StoreError> {
-    let id = id.to_owned();
-    with_tx!(store, conn => {
-        diesel::update(users::table.find(&id)).set(users::last_login_at.eq(now_ms())).execute(conn).await?;
-        Ok(())
-    })
 }

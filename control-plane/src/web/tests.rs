@@ -1,125 +1,118 @@
-//! The whole REST surface against a store of its own, without sockets.
+//! Reading fields, and merge patches.
 
-mod auth;
-mod problems;
-mod resources;
-
-use std::net::{Ipv4Addr, SocketAddr};
-
-use axum::Router;
-use axum::body::Body;
-use axum::extract::ConnectInfo;
-use axum::http::{HeaderMap, Method, Request, StatusCode, header};
-use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
-use shared::drain::Tasks;
-use shared::health::Readiness;
-use shared::ids::new_id;
-use shared::telemetry::Metrics;
-use tempfile::TempDir;
-use tower::ServiceExt as _;
 
-use crate::auth::passwords::Passwords;
-use crate::config::ControlPlaneSettings;
-use crate::store::users::{self, Role, User};
-use crate::{ControlPlane, web};
+use super::fields::{Fields, Known};
+use super::merge_patch::merge;
+use crate::error::ApiError;
 
-const PASSWORD: &str = "a password for tests";
+const FIELDS: &[Known] = &[
+    Known::also("groupName", &["name"]),
+    Known::new("models"),
+    Known::new("retryCount"),
+    Known::new("enabled"),
+    Known::new("expiresAt"),
+];
 
-/// A control plane with the users `admin`, and others that a test adds.
-struct Plane {
-    control: ControlPlane,
-    router: Router,
-    tasks: Tasks,
-    _directory: TempDir,
+fn fields(body: Value) -> Fields {
+    Fields::of(body, FIELDS).unwrap()
 }
 
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    text: String,
-}
-
-impl Answer {
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.text).unwrap_or_default()
-    }
-
-    /// Names of the bad fields of a problem document.
-    fn fields(&self) -> Vec<String> {
-        assert_eq!(self.headers[header::CONTENT_TYPE], "application/problem+json", "{}", self.text);
-        let document = self.json();
-        assert_eq!(document["status"], self.status.as_u16());
-        let errors = document["errors"].as_array().cloned().unwrap_or_default();
-        errors.iter().filter_map(|error| error["field"].as_str()).map(str::to_owned).collect()
+fn errors(fields: Fields) -> Vec<(String, String)> {
+    match fields.finish() {
+        Ok(()) => Vec::new(),
+        Err(ApiError::Invalid(errors)) => errors.into_iter().map(|error| (error.field, error.message)).collect(),
+        Err(other) => panic!("{other}"),
     }
 }
 
-impl Plane {
-    async fn start() -> Self {
-        let directory = TempDir::new().unwrap();
-        let mut settings =
-            ControlPlaneSettings { data_directory: directory.path().to_owned(), ..ControlPlaneSettings::default() };
-        settings.auth.password = Some(PASSWORD.into());
-        let tasks = Tasks::new();
-        let control = ControlPlane::start(settings, &Metrics::new(), &Readiness::new("test"), &tasks).await.unwrap();
-        let router = control.router().fallback_service(web::fallback());
-        Self { control, router, tasks, _directory: directory }
-    }
-
-    /// With a logged-in admin.
-    async fn with_admin() -> (Self, String) {
-        let plane = Self::start().await;
-        let token = plane.login("admin").await;
-        (plane, token)
-    }
-
-    async fn add_user(&self, username: &str, role: Role, enabled: bool) {
-        let password_hash = Passwords::new(&self.tasks).await.unwrap().hash(PASSWORD.into()).await.unwrap();
-        let user = User { id: new_id(), username: username.to_owned(), password_hash, role, enabled };
-        users::create(self.control.store(), &user).await.unwrap();
-    }
-
-    async fn login(&self, username: &str) -> String {
-        let body = json!({ "username": username, "password": PASSWORD });
-        let answer = self.call(Method::POST, "/auth/login", "", &body).await;
-        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
-        answer.json()["token"].as_str().unwrap().to_owned()
-    }
-
-    async fn call(&self, method: Method, path: &str, token: &str, body: &Value) -> Answer {
-        let mut headers = Vec::new();
-        let bearer = format!("Bearer {token}");
-        if !token.is_empty() {
-            headers.push(("authorization", bearer.as_str()));
-        }
-        if !body.is_null() {
-            headers.push(("content-type", "application/json"));
-        }
-        let body = if body.is_null() { String::new() } else { body.to_string() };
-        self.raw(method, path, &headers, body).await
-    }
-
-    async fn get(&self, path: &str, token: &str) -> Answer {
-        self.call(Method::GET, path, token, &Value::Null).await
-    }
-
-    async fn raw(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
-        let peer = ConnectInfo(SocketAddr::from((Ipv4Addr::LOCALHOST, 1)));
-        let mut request = Request::builder().method(method).uri(path).header("host", "gateway.test").extension(peer);
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let response = self.router.clone().oneshot(request.body(body.into()).unwrap()).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let text = String::from_utf8_lossy(&body.collect().await.unwrap().to_bytes()).into_owned();
-        assert!(parts.headers.contains_key("x-request-id"), "{path}");
-        assert_eq!(parts.headers["x-content-type-options"], "nosniff");
-        assert!(parts.headers.contains_key("content-security-policy"));
-        Answer { status: parts.status, headers: parts.headers, text }
+#[test]
+fn both_spellings_and_other_names_are_taken() {
+    for name in ["groupName", "group_name", "name"] {
+        let mut fields = fields(json!({ name: "a", "retry_count": 2, "models": null }));
+        assert_eq!(fields.required_text("groupName", 10), "a");
+        assert_eq!(fields.integer("retryCount", 0, 5), Some(2));
+        assert_eq!(fields.texts("models", 10), None);
+        assert_eq!(errors(fields), []);
     }
 }
 
-fn group(name: &str) -> Value {
-    json!({ "groupName": name, "providerType": "openai", "apiKeys": ["sk-upstream-key-0001"], "models": ["gpt-4o"] })
+#[test]
+fn everything_that_is_wrong_is_said_at_once() {
+    let mut fields = fields(json!({
+        "group_name": 5, "models": ["a", "", 7, "a"], "retryCount": 1.5, "enabled": "yes", "modls": [], "expiresAt": "soon"
+    }));
+    fields.required_text("groupName", 10);
+    fields.texts("models", 10);
+    fields.integer("retryCount", 0, 5);
+    fields.boolean("enabled", true);
+    fields.time("expiresAt");
+    let errors = errors(fields);
+    let expect = [
+        ("modls", "is not a known field; did you mean \"models\"?"),
+        ("groupName", "must be a text, not a number"),
+        ("models[1]", "must not be empty"),
+        ("models[2]", "must be a text, not a number"),
+        ("models[3]", "stands in the list already"),
+        ("retryCount", "must be a whole number from 0 to 5"),
+        ("enabled", "must be true or false, not a text"),
+        ("expiresAt", "must be a time: epoch milliseconds, or a text such as 2027-01-31T12:00:00Z"),
+    ];
+    for (field, message) in expect {
+        assert!(errors.contains(&(field.to_owned(), message.to_owned())), "{field} in {errors:#?}");
+    }
+    assert_eq!(errors.len(), expect.len());
+}
+
+#[test]
+fn a_field_under_two_names_is_refused() {
+    let fields = fields(json!({ "groupName": "a", "group_name": "b" }));
+    assert_eq!(errors(fields).len(), 1);
+    assert!(matches!(Fields::of(json!([1]), FIELDS), Err(ApiError::Malformed(_))));
+}
+
+#[test]
+fn control_characters_and_long_texts_are_refused() {
+    for text in ["a\nb", "\u{1b}[31m", "0123456789a"] {
+        let mut fields = fields(json!({ "groupName": text }));
+        assert_eq!(fields.required_text("groupName", 10), "");
+        assert_eq!(errors(fields).len(), 1, "{text:?}");
+    }
+}
+
+#[test]
+fn times_are_milliseconds_or_rfc_3339() {
+    for (given, wanted) in [(json!(978_307_200_000_i64), 978_307_200_000), (json!("1970-01-01T00:00:01.5Z"), 1_500)] {
+        assert_eq!(fields(json!({ "expiresAt": given })).time("expiresAt"), Some(wanted));
+    }
+    assert_eq!(fields(json!({ "expiresAt": null })).time("expiresAt"), None);
+    let mut seconds = fields(json!({ "expiresAt": 1_800_000_000 }));
+    seconds.time("expiresAt");
+    let told = errors(seconds)[0].1.clone();
+    assert!(told.contains("milliseconds") && told.contains("write 1800000000000"), "{told}");
+}
+
+/// The examples of RFC 7396, appendix A.
+#[test]
+fn merge_patches_follow_the_rfc() {
+    let cases = [
+        (json!({"a":"b"}), json!({"a":"c"}), json!({"a":"c"})),
+        (json!({"a":"b"}), json!({"b":"c"}), json!({"a":"b","b":"c"})),
+        (json!({"a":"b"}), json!({"a":null}), json!({})),
+        (json!({"a":"b","b":"c"}), json!({"a":null}), json!({"b":"c"})),
+        (json!({"a":["b"]}), json!({"a":"c"}), json!({"a":"c"})),
+        (json!({"a":"c"}), json!({"a":["b"]}), json!({"a":["b"]})),
+        (json!({"a":{"b":"c"}}), json!({"a":{"b":"d","c":null}}), json!({"a":{"b":"d"}})),
+        (json!({"a":[{"b":"c"}]}), json!({"a":[1]}), json!({"a":[1]})),
+        (json!(["a", "b"]), json!(["c", "d"]), json!(["c", "d"])),
+        (json!({"a":"b"}), json!(["c"]), json!(["c"])),
+        (json!({"a":"foo"}), json!(null), json!(null)),
+        (json!({"e":null}), json!({"a":1}), json!({"e":null,"a":1})),
+        (json!([1, 2]), json!({"a":"b","c":null}), json!({"a":"b"})),
+        (json!({}), json!({"a":{"bb":{"ccc":null}}}), json!({"a":{"bb":{}}})),
+    ];
+    for (mut target, patch, wanted) in cases {
+        merge(&mut target, patch);
+        assert_eq!(target, wanted);
+    }
 }

@@ -15,10 +15,11 @@ use super::keys::{check_keys, read_keys};
 use super::proxy::{PROXY_FIELDS, read_proxy};
 use super::translating::{keep_agreeing, merge_rows, read_translating};
 use super::view::GroupView;
-use crate::admin::fields::{Fields, Known, MASK_MARK, into_text, kind, merge, text_problem};
-use crate::error::{ApiError, camel_case};
+use crate::error::ApiError;
 use crate::store::StoreError;
 use crate::store::groups::StoredGroup;
+use crate::web::fields::{Fields, Known, MASK_MARK, camel_case, into_text, kind, text_problem};
+use crate::web::merge_patch::merge;
 
 /// Fields of a group. The last five are only read: taken, so that what was read can be sent back.
 pub(super) const FIELDS: &[Known] = &[

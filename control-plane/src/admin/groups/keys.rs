@@ -13,7 +13,7 @@ use translation::vendors::Vendor;
 use utoipa::ToSchema;
 
 use super::view::masks;
-use crate::admin::fields::{Fields, Known, MASK_MARK, kind};
+use crate::web::fields::{Fields, Known, MASK_MARK, kind};
 
 const FIELDS: &[Known] = &[Known::new("id"), Known::new("enabled"), Known::new("masked")];
 

@@ -16,20 +16,30 @@ use axum::response::{IntoResponse, Response};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{JsonBody, ResourceId, query};
-use super::pagination::{CURSOR, LIMIT, PageOf, PageQuery, page};
-use crate::app::AppState;
-use crate::auth::{Reader, Writer};
-use crate::error::{ApiError, Problem};
+use crate::auth::permission::{ChangeGroups, Editing, Guarded, Permitted, ReadGroups, Reading};
+use crate::error::ApiError;
+use crate::state::AppState;
 use crate::store::groups as store;
 use crate::store::groups::StoredGroup;
+use crate::store::{Scope, Store, StoreError};
+use crate::web::extract::{JsonBody, ResourceId, query};
+use crate::web::pagination::{CURSOR, LIMIT, PageOf, PageQuery, page};
+use crate::web::responses::{ChangeProblems, CreateProblems, DeleteProblems, FindProblems, ListProblems};
 
 pub use keys::UpstreamKeyBody;
 pub use proxy::ProxyConfigBody;
 pub use schema::GroupBody;
 pub use view::{GroupView, ProxyConfigView, UpstreamKeyView};
 
-const NOT_FOUND: ApiError = ApiError::NotFound("the group was");
+impl Guarded for StoredGroup {
+    type Read = ReadGroups;
+    type Change = ChangeGroups;
+    const NOT_FOUND: ApiError = ApiError::NotFound("the group was");
+
+    async fn find(store: &Store, scope: &Scope, id: &str) -> Result<Option<Self>, StoreError> {
+        store::get(store, scope, id).await
+    }
+}
 
 /// The routes of groups.
 pub(crate) fn router() -> OpenApiRouter<AppState> {
@@ -45,19 +55,18 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
     params(PageQuery),
     responses(
         (status = 200, description = "A page of groups", body = PageOf<GroupView>),
-        (status = 400, description = "The query is not valid", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
+        ListProblems,
     )
 )]
 async fn list(
     State(state): State<AppState>,
-    _reader: Reader,
+    permit: Permitted<ReadGroups>,
     parts: Parts,
 ) -> Result<Json<PageOf<GroupView>>, ApiError> {
     let mut query = query(&parts, &[LIMIT, CURSOR])?;
     let page = page(&mut query);
     query.finish()?;
-    Ok(PageOf::of(store::list(state.store(), &page).await?, |group| GroupView::of(&group)))
+    Ok(PageOf::of(store::list(state.store(), &permit.scope, &page).await?, |group| GroupView::of(&group)))
 }
 
 /// Make a group
@@ -69,20 +78,16 @@ async fn list(
     request_body = GroupBody,
     responses(
         (status = 201, description = "The group as it is stored", body = GroupView),
-        (status = 400, description = "Fields are not valid", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "Viewers change nothing", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The name is taken", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is not sent as application/json", body = Problem, content_type = "application/problem+json"),
+        CreateProblems,
     )
 )]
 async fn create(
     State(state): State<AppState>,
-    Writer(principal): Writer,
+    permit: Permitted<ChangeGroups>,
     JsonBody(body): JsonBody,
 ) -> Result<Response, ApiError> {
     let group = body::replacement(body, None)?;
-    let stored = store::create(state.store(), &group, &principal.actor()).await?;
+    let stored = store::create(state.store(), &permit.scope, &group, &permit.actor()).await?;
     let mut response = (StatusCode::CREATED, Json(GroupView::of(&stored))).into_response();
     if let Ok(location) = HeaderValue::from_str(&format!("/admin/groups/{}", stored.group.id)) {
         response.headers_mut().insert(header::LOCATION, location);
@@ -99,16 +104,11 @@ async fn create(
     params(("id" = String, Path, description = "Id of the group")),
     responses(
         (status = 200, description = "The group", body = GroupView),
-        (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is none", body = Problem, content_type = "application/problem+json"),
+        FindProblems,
     )
 )]
-async fn read(
-    State(state): State<AppState>,
-    _reader: Reader,
-    ResourceId(id): ResourceId,
-) -> Result<Json<GroupView>, ApiError> {
-    Ok(Json(GroupView::of(&existing(&state, &id).await?)))
+async fn read(Reading { resource, .. }: Reading<StoredGroup>) -> Json<GroupView> {
+    Json(GroupView::of(&resource))
 }
 
 /// Replace a group
@@ -124,23 +124,15 @@ async fn read(
     request_body = GroupBody,
     responses(
         (status = 200, description = "The group as it is stored", body = GroupView),
-        (status = 400, description = "Fields are not valid", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "Viewers change nothing", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is none", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The name is taken, or the group was changed meanwhile", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is not sent as application/json", body = Problem, content_type = "application/problem+json"),
+        ChangeProblems,
     )
 )]
 async fn replace(
     State(state): State<AppState>,
-    Writer(principal): Writer,
-    ResourceId(id): ResourceId,
-    JsonBody(body): JsonBody,
+    Editing { permit, resource: existing, body }: Editing<StoredGroup>,
 ) -> Result<Json<GroupView>, ApiError> {
-    let existing = existing(&state, &id).await?;
     let group = body::replacement(body, Some(&existing))?;
-    let stored = store::replace(state.store(), &group, &principal.actor()).await?;
+    let stored = store::replace(state.store(), &permit.scope, &group, &permit.actor()).await?;
     Ok(Json(GroupView::of(&stored)))
 }
 
@@ -157,23 +149,15 @@ async fn replace(
     request_body(content = GroupBody, description = "Any part of a group"),
     responses(
         (status = 200, description = "The group as it is stored", body = GroupView),
-        (status = 400, description = "Fields are not valid", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "Viewers change nothing", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is none", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The name is taken, or the group was changed meanwhile", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is not sent as application/json", body = Problem, content_type = "application/problem+json"),
+        ChangeProblems,
     )
 )]
 async fn patch(
     State(state): State<AppState>,
-    Writer(principal): Writer,
-    ResourceId(id): ResourceId,
-    JsonBody(body): JsonBody,
+    Editing { permit, resource: existing, body }: Editing<StoredGroup>,
 ) -> Result<Json<GroupView>, ApiError> {
-    let existing = existing(&state, &id).await?;
     let group = body::patched(body, &existing)?;
-    let stored = store::replace(state.store(), &group, &principal.actor()).await?;
+    let stored = store::replace(state.store(), &permit.scope, &group, &permit.actor()).await?;
     Ok(Json(GroupView::of(&stored)))
 }
 
@@ -186,25 +170,19 @@ async fn patch(
     params(("id" = String, Path, description = "Id of the group")),
     responses(
         (status = 204, description = "It is gone"),
-        (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "Viewers change nothing", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is none", body = Problem, content_type = "application/problem+json"),
+        DeleteProblems,
     )
 )]
 async fn remove(
     State(state): State<AppState>,
-    Writer(principal): Writer,
+    permit: Permitted<ChangeGroups>,
     ResourceId(id): ResourceId,
 ) -> Result<StatusCode, ApiError> {
-    if store::delete(state.store(), &id, &principal.actor()).await? {
+    if store::delete(state.store(), &permit.scope, &id, &permit.actor()).await? {
         Ok(StatusCode::NO_CONTENT)
     } else {
-        Err(NOT_FOUND)
+        Err(StoredGroup::NOT_FOUND)
     }
-}
-
-async fn existing(state: &AppState, id: &str) -> Result<StoredGroup, ApiError> {
-    store::get(state.store(), id).await?.ok_or(NOT_FOUND)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use shared::secret::Secret;
 use shared::snapshot::{OutboundProxy, ProxyScheme};
 use utoipa::ToSchema;
 
-use crate::admin::fields::{Fields, Known, MASK_MARK};
+use crate::web::fields::{Fields, Known, MASK_MARK};
 
 pub(super) const PROXY_FIELDS: &[Known] = &[
     Known::new("type"),

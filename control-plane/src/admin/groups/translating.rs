@@ -9,8 +9,7 @@ use translation::facts::Facts;
 use translation::vendors::{self, Vendor};
 
 use super::body::MODEL_BYTES;
-use crate::admin::fields::{Fields, text_problem};
-use crate::error::camel_case;
+use crate::web::fields::{Fields, camel_case, text_problem};
 
 /// Longest `apiVersion` that is looked at, in bytes.
 const VERSION_BYTES: usize = 64;

@@ -11,10 +11,11 @@ use shared::snapshot::{GroupPolicy, ProxyKey, validate_proxy_key};
 use utoipa::ToSchema;
 
 use super::view::ProxyKeyView;
-use crate::admin::fields::{Fields, Known, MASK_MARK, kind, merge};
 use crate::error::{ApiError, FieldError};
 use crate::store::proxy_keys::StoredProxyKey;
-use crate::store::{Store, StoreError, groups};
+use crate::store::{Scope, Store, StoreError, groups};
+use crate::web::fields::{Fields, Known, MASK_MARK, kind};
+use crate::web::merge_patch::merge;
 
 /// Fields of a proxy key. The last five are only read: taken, so that what was read can be sent back.
 const FIELDS: &[Known] = &[
@@ -135,7 +136,12 @@ pub(super) fn patched(patch: Value, existing: &StoredProxyKey) -> Result<Written
 
 /// Refuses ids of groups that do not exist, unless the key had them before: a group may be deleted while a key names
 /// it.
-pub(super) async fn check_groups(store: &Store, key: &ProxyKey, existing: Option<&ProxyKey>) -> Result<(), ApiError> {
+pub(super) async fn check_groups(
+    store: &Store,
+    scope: &Scope,
+    key: &ProxyKey,
+    existing: Option<&ProxyKey>,
+) -> Result<(), ApiError> {
     let known: BTreeSet<&Id> =
         existing.map(|key| key.allowed_groups.iter().chain(key.group_weights.keys()).collect()).unwrap_or_default();
     let allowed = key.allowed_groups.iter().enumerate().map(|(index, id)| (format!("allowedGroups[{index}]"), id));
@@ -147,9 +153,9 @@ pub(super) async fn check_groups(store: &Store, key: &ProxyKey, existing: Option
             continue;
         }
         if !checked.contains_key(id) {
-            let problem = match groups::get(store, id).await? {
+            let problem = match groups::get(store, scope, id).await? {
                 Some(_) => None,
-                None => Some(match groups::id_of(store, id).await? {
+                None => Some(match groups::id_of(store, scope, id).await? {
                     Some(named) => format!("{id:?} is the name of a group, and its id is wanted: {named:?}"),
                     None => format!("{id:?} is the id of no group"),
                 }),

@@ -12,20 +12,30 @@ use shared::secret::Secret;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{JsonBody, ResourceId, query};
-use super::pagination::{CURSOR, LIMIT, PageOf, PageQuery, page};
-use crate::app::AppState;
-use crate::auth::{Reader, Writer};
-use crate::error::{ApiError, Problem};
+use crate::auth::permission::{ChangeProxyKeys, Editing, Guarded, Permitted, ReadProxyKeys, Reading};
+use crate::error::ApiError;
+use crate::state::AppState;
 use crate::store::proxy_keys as store;
 use crate::store::proxy_keys::StoredProxyKey;
+use crate::store::{Scope, Store, StoreError};
+use crate::web::extract::{JsonBody, ResourceId, query};
+use crate::web::pagination::{CURSOR, LIMIT, PageOf, PageQuery, page};
+use crate::web::responses::{ChangeProblems, CreateProblems, DeleteProblems, FindProblems, ListProblems};
 
 use body::{Written, check_groups};
 
 pub use body::ProxyKeyBody;
 pub use view::ProxyKeyView;
 
-const NOT_FOUND: ApiError = ApiError::NotFound("the proxy key was");
+impl Guarded for StoredProxyKey {
+    type Read = ReadProxyKeys;
+    type Change = ChangeProxyKeys;
+    const NOT_FOUND: ApiError = ApiError::NotFound("the proxy key was");
+
+    async fn find(store: &Store, scope: &Scope, id: &str) -> Result<Option<Self>, StoreError> {
+        store::get(store, scope, id).await
+    }
+}
 
 /// The routes of proxy keys.
 pub(crate) fn router() -> OpenApiRouter<AppState> {
@@ -41,19 +51,18 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
     params(PageQuery),
     responses(
         (status = 200, description = "A page of proxy keys", body = PageOf<ProxyKeyView>),
-        (status = 400, description = "The query is not valid", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
+        ListProblems,
     )
 )]
 async fn list(
     State(state): State<AppState>,
-    _reader: Reader,
+    permit: Permitted<ReadProxyKeys>,
     parts: Parts,
 ) -> Result<Json<PageOf<ProxyKeyView>>, ApiError> {
     let mut query = query(&parts, &[LIMIT, CURSOR])?;
     let page = page(&mut query);
     query.finish()?;
-    Ok(PageOf::of(store::list(state.store(), &page).await?, |key| ProxyKeyView::of(&key)))
+    Ok(PageOf::of(store::list(state.store(), &permit.scope, &page).await?, |key| ProxyKeyView::of(&key)))
 }
 
 /// Make a proxy key
@@ -67,21 +76,17 @@ async fn list(
     request_body = ProxyKeyBody,
     responses(
         (status = 201, description = "The proxy key as it is stored", body = ProxyKeyView),
-        (status = 400, description = "Fields are not valid", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "Viewers change nothing", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The name or the value is taken", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is not sent as application/json", body = Problem, content_type = "application/problem+json"),
+        CreateProblems,
     )
 )]
 async fn create(
     State(state): State<AppState>,
-    Writer(principal): Writer,
+    permit: Permitted<ChangeProxyKeys>,
     JsonBody(body): JsonBody,
 ) -> Result<Response, ApiError> {
     let Written { stored: key, value } = body::replacement(body, None)?;
-    check_groups(state.store(), &key.key, None).await?;
-    let stored = store::create(state.store(), &key, &principal.actor()).await?;
+    check_groups(state.store(), &permit.scope, &key.key, None).await?;
+    let stored = store::create(state.store(), &permit.scope, &key, &permit.actor()).await?;
     let mut response = (StatusCode::CREATED, Json(shown(&stored, value.as_ref()))).into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Ok(location) = HeaderValue::from_str(&format!("/admin/proxy-keys/{}", stored.key.id)) {
@@ -99,16 +104,11 @@ async fn create(
     params(("id" = String, Path, description = "Id of the proxy key")),
     responses(
         (status = 200, description = "The proxy key", body = ProxyKeyView),
-        (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is none", body = Problem, content_type = "application/problem+json"),
+        FindProblems,
     )
 )]
-async fn read(
-    State(state): State<AppState>,
-    _reader: Reader,
-    ResourceId(id): ResourceId,
-) -> Result<Json<ProxyKeyView>, ApiError> {
-    Ok(Json(ProxyKeyView::of(&existing(&state, &id).await?)))
+async fn read(Reading { resource, .. }: Reading<StoredProxyKey>) -> Json<ProxyKeyView> {
+    Json(ProxyKeyView::of(&resource))
 }
 
 /// Replace a proxy key
@@ -123,24 +123,16 @@ async fn read(
     request_body = ProxyKeyBody,
     responses(
         (status = 200, description = "The proxy key as it is stored", body = ProxyKeyView),
-        (status = 400, description = "Fields are not valid", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "Viewers change nothing", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is none", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The name is taken, or the proxy key was changed meanwhile", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is not sent as application/json", body = Problem, content_type = "application/problem+json"),
+        ChangeProblems,
     )
 )]
 async fn replace(
     State(state): State<AppState>,
-    Writer(principal): Writer,
-    ResourceId(id): ResourceId,
-    JsonBody(body): JsonBody,
+    Editing { permit, resource: existing, body }: Editing<StoredProxyKey>,
 ) -> Result<Json<ProxyKeyView>, ApiError> {
-    let existing = existing(&state, &id).await?;
     let Written { stored: key, value } = body::replacement(body, Some(&existing))?;
-    check_groups(state.store(), &key.key, Some(&existing.key)).await?;
-    let stored = store::replace(state.store(), &key, &principal.actor()).await?;
+    check_groups(state.store(), &permit.scope, &key.key, Some(&existing.key)).await?;
+    let stored = store::replace(state.store(), &permit.scope, &key, &permit.actor()).await?;
     Ok(Json(shown(&stored, value.as_ref())))
 }
 
@@ -157,24 +149,16 @@ async fn replace(
     request_body(content = ProxyKeyBody, description = "Any part of a proxy key"),
     responses(
         (status = 200, description = "The proxy key as it is stored", body = ProxyKeyView),
-        (status = 400, description = "Fields are not valid", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "Viewers change nothing", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is none", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The name is taken, or the proxy key was changed meanwhile", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is not sent as application/json", body = Problem, content_type = "application/problem+json"),
+        ChangeProblems,
     )
 )]
 async fn patch(
     State(state): State<AppState>,
-    Writer(principal): Writer,
-    ResourceId(id): ResourceId,
-    JsonBody(body): JsonBody,
+    Editing { permit, resource: existing, body }: Editing<StoredProxyKey>,
 ) -> Result<Json<ProxyKeyView>, ApiError> {
-    let existing = existing(&state, &id).await?;
     let Written { stored: key, value } = body::patched(body, &existing)?;
-    check_groups(state.store(), &key.key, Some(&existing.key)).await?;
-    let stored = store::replace(state.store(), &key, &principal.actor()).await?;
+    check_groups(state.store(), &permit.scope, &key.key, Some(&existing.key)).await?;
+    let stored = store::replace(state.store(), &permit.scope, &key, &permit.actor()).await?;
     Ok(Json(shown(&stored, value.as_ref())))
 }
 
@@ -187,29 +171,23 @@ async fn patch(
     params(("id" = String, Path, description = "Id of the proxy key")),
     responses(
         (status = 204, description = "It is gone"),
-        (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "Viewers change nothing", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is none", body = Problem, content_type = "application/problem+json"),
+        DeleteProblems,
     )
 )]
 async fn remove(
     State(state): State<AppState>,
-    Writer(principal): Writer,
+    permit: Permitted<ChangeProxyKeys>,
     ResourceId(id): ResourceId,
 ) -> Result<StatusCode, ApiError> {
-    if store::delete(state.store(), &id, &principal.actor()).await? {
+    if store::delete(state.store(), &permit.scope, &id, &permit.actor()).await? {
         Ok(StatusCode::NO_CONTENT)
     } else {
-        Err(NOT_FOUND)
+        Err(StoredProxyKey::NOT_FOUND)
     }
 }
 
 fn shown(stored: &StoredProxyKey, value: Option<&Secret>) -> ProxyKeyView {
     ProxyKeyView { key: value.map(|value| value.expose().to_owned()), ..ProxyKeyView::of(stored) }
-}
-
-async fn existing(state: &AppState, id: &str) -> Result<StoredProxyKey, ApiError> {
-    store::get(state.store(), id).await?.ok_or(NOT_FOUND)
 }
 
 #[cfg(test)]

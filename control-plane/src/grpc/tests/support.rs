@@ -35,7 +35,7 @@ use crate::ledger::Ledger;
 use crate::snapshot::publish::Publisher;
 use crate::store::groups::{self, StoredGroup};
 use crate::store::proxy_keys::{self, StoredProxyKey};
-use crate::store::{Actor, Store};
+use crate::store::{Actor, Scope, Store};
 
 pub(super) const TOKEN: &str = "a-node-token-of-the-tests-0123456789";
 /// Longer than anything here takes on a busy machine.
@@ -124,12 +124,12 @@ impl Plane {
         let group = group(name);
         let id = Arc::clone(&group.id);
         let stored = StoredGroup { group, proxy_enabled: false, created_at: 0, updated_at: 0 };
-        groups::create(&self.store, &stored, &actor()).await.unwrap();
+        groups::create(&self.store, &Scope::Everything, &stored, &actor()).await.unwrap();
         id
     }
 
     pub(super) async fn remove_group(&self, id: &str) {
-        assert!(groups::delete(&self.store, id, &actor()).await.unwrap());
+        assert!(groups::delete(&self.store, &Scope::Everything, id, &actor()).await.unwrap());
     }
 
     pub(super) async fn add_proxy_key(&self, name: &str) {
@@ -142,7 +142,7 @@ impl Plane {
             created_at: 0,
             updated_at: 0,
         };
-        proxy_keys::create(&self.store, &stored, &actor()).await.unwrap();
+        proxy_keys::create(&self.store, &Scope::Everything, &stored, &actor()).await.unwrap();
     }
 
     /// The view of node `id` as soon as `condition` holds for it.

@@ -5,7 +5,7 @@ use tokio::time::timeout;
 use tonic::{Code, Status, Streaming};
 
 use super::support::{PATIENCE, Plane};
-use crate::store::usage;
+use crate::store::{Scope, usage};
 
 fn batch(sequence: u64, ids: &[String]) -> UsageBatch {
     let record = |id: &String| UsageRecord {
@@ -33,7 +33,7 @@ async fn a_batch_is_acked_when_it_is_stored_and_counts_once() {
     let (batches, mut acks) = plane.report().await;
     batches.send(batch(1, &ids)).await.unwrap();
     assert_eq!(ack(&mut acks).await.unwrap(), Some(1));
-    assert_eq!(usage::count(&plane.store).await.unwrap(), 1_200);
+    assert_eq!(usage::count(&plane.store, &Scope::Everything).await.unwrap(), 1_200);
 
     // A node that did not see the ack sends it again, with what came after.
     let (batches, mut acks) = plane.report().await;
@@ -43,7 +43,7 @@ async fn a_batch_is_acked_when_it_is_stored_and_counts_once() {
     batches.send(batch(2, &[])).await.unwrap();
     assert_eq!(ack(&mut acks).await.unwrap(), Some(1));
     assert_eq!(ack(&mut acks).await.unwrap(), Some(2));
-    assert_eq!(usage::count(&plane.store).await.unwrap(), 1_202);
+    assert_eq!(usage::count(&plane.store, &Scope::Everything).await.unwrap(), 1_202);
     let metrics = plane.metrics.encode().unwrap();
     assert!(metrics.contains("ledger_records_total 1202"), "{metrics}");
     assert!(metrics.contains("ledger_duplicates_total 200"), "{metrics}");
@@ -58,7 +58,7 @@ async fn a_record_without_a_uuid_does_not_block_the_others() {
     let (batches, mut acks) = plane.report().await;
     batches.send(batch(1, &[new_id(), "not a uuid".to_owned(), String::new()])).await.unwrap();
     assert_eq!(ack(&mut acks).await.unwrap(), Some(1));
-    assert_eq!(usage::count(&plane.store).await.unwrap(), 1);
+    assert_eq!(usage::count(&plane.store, &Scope::Everything).await.unwrap(), 1);
     assert!(plane.metrics.encode().unwrap().contains("ledger_invalid_total 2"));
 }
 
@@ -76,7 +76,7 @@ async fn what_no_database_takes_whole_is_made_to_fit() {
     record.started_at_ms = i64::MIN;
     batches.send(odd).await.unwrap();
     assert_eq!(ack(&mut acks).await.unwrap(), Some(1));
-    assert_eq!(usage::count(&plane.store).await.unwrap(), 1);
+    assert_eq!(usage::count(&plane.store, &Scope::Everything).await.unwrap(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,9 +12,9 @@ use shared::ids::new_id;
 use shared::snapshot::{BalancePolicy, Group, UnsupportedParameters, UpstreamStream};
 use tokio::time::timeout;
 
-use super::{Position, Publisher, Update};
+use super::{ConfigPosition, Publisher, Update};
 use crate::store::groups::{self, StoredGroup};
-use crate::store::{Actor, Store};
+use crate::store::{Actor, Scope, Store};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -52,10 +52,10 @@ async fn add_group(store: &Store, name: &str) {
     };
     let actor = Actor { user_id: None, username: "test".to_owned(), client_ip: "127.0.0.1".to_owned() };
     let stored = StoredGroup { group, proxy_enabled: false, created_at: 0, updated_at: 0 };
-    groups::create(store, &stored, &actor).await.unwrap();
+    groups::create(store, &Scope::Everything, &stored, &actor).await.unwrap();
 }
 
-async fn moved_from(publisher: &Publisher, version: u64) -> Position {
+async fn moved_from(publisher: &Publisher, version: u64) -> ConfigPosition {
     let mut positions = publisher.position();
     let moved = timeout(PATIENCE, positions.wait_for(|position| position.version > version)).await;
     moved.expect("a newer version in time").unwrap().clone()

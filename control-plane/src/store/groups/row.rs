@@ -1,13 +1,12 @@
-//! Groups and their upstream keys.
+//! Groups and upstream keys as they stand in their tables, secrets sealed.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, json};
+use serde_json::Map;
 use shared::crypto::SealingKey;
 use shared::secret::Secret;
 use shared::snapshot::{
@@ -15,10 +14,9 @@ use shared::snapshot::{
 };
 use shared::time::now_ms;
 
-use super::columns::{from_json, json, named, number};
-use super::config::{GROUP, note_change, raise_version};
-use super::schema::{audit_log, provider_groups, upstream_keys};
-use super::{Actor, Listed, Page, Store, StoreError, audit};
+use crate::store::StoreError;
+use crate::store::columns::{from_json, json, named, number};
+use crate::store::schema::{provider_groups, upstream_keys};
 
 /// A group as it is stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,7 +33,7 @@ pub struct StoredGroup {
 
 impl StoredGroup {
     /// As nodes are told of it.
-    pub(super) fn for_nodes(self) -> Group {
+    pub(in crate::store) fn for_nodes(self) -> Group {
         let outbound_proxy = self.group.outbound_proxy.filter(|_| self.proxy_enabled);
         Group { outbound_proxy, ..self.group }
     }
@@ -43,8 +41,8 @@ impl StoredGroup {
 
 #[derive(Clone, Insertable, AsChangeset, Queryable, Selectable)]
 #[diesel(table_name = provider_groups, treat_none_as_null = true)]
-pub(super) struct Row {
-    id: String,
+pub(in crate::store) struct Row {
+    pub(super) id: String,
     group_name: String,
     provider_type: String,
     base_url: String,
@@ -75,13 +73,13 @@ pub(super) struct Row {
 
 #[derive(Clone, Insertable, Queryable, Selectable)]
 #[diesel(table_name = upstream_keys)]
-pub(super) struct KeyRow {
-    id: String,
+pub(in crate::store) struct KeyRow {
+    pub(super) id: String,
     group_id: String,
-    position: i32,
-    secret_sealed: String,
-    masked: String,
-    enabled: bool,
+    pub(super) position: i32,
+    pub(super) secret_sealed: String,
+    pub(super) masked: String,
+    pub(super) enabled: bool,
     created_at: i64,
 }
 
@@ -110,7 +108,7 @@ fn proxy_context(id: &str) -> String {
 }
 
 impl Row {
-    fn of(stored: &StoredGroup, sealing: &SealingKey) -> Result<Self, StoreError> {
+    pub(super) fn of(stored: &StoredGroup, sealing: &SealingKey) -> Result<Self, StoreError> {
         let group = &stored.group;
         let headers: BTreeMap<_, _> = group.headers.iter().map(|(name, value)| (name, value.expose())).collect();
         let headers = if headers.is_empty() { None } else { Some(json(&headers)?) };
@@ -221,7 +219,7 @@ impl Row {
     }
 }
 
-fn key_rows(stored: &StoredGroup, sealing: &SealingKey) -> Result<Vec<KeyRow>, StoreError> {
+pub(super) fn key_rows(stored: &StoredGroup, sealing: &SealingKey) -> Result<Vec<KeyRow>, StoreError> {
     let row = |(position, key): (usize, &Arc<UpstreamKey>)| {
         Ok(KeyRow {
             id: key.id.to_string(),
@@ -237,7 +235,7 @@ fn key_rows(stored: &StoredGroup, sealing: &SealingKey) -> Result<Vec<KeyRow>, S
 }
 
 /// Puts keys, in the order of their positions, into their groups.
-pub(super) fn assemble(
+pub(in crate::store) fn assemble(
     sealing: &SealingKey,
     rows: Vec<Row>,
     key_rows: Vec<KeyRow>,
@@ -259,152 +257,4 @@ pub(super) fn assemble(
             row.stored(sealing, keys)
         })
         .collect()
-}
-
-/// One page, the oldest first.
-///
-/// # Errors
-/// [`StoreError`].
-pub async fn list(store: &Store, page: &Page) -> Result<Listed<StoredGroup>, StoreError> {
-    let (limit, after) = (page.limit, page.cursor.clone().unwrap_or_default());
-    let (rows, keys) = with_read_tx!(store, conn => {
-        let query = provider_groups::table.filter(provider_groups::id.gt(&after)).order(provider_groups::id);
-        let rows = query.limit(limit + 1).select(Row::as_select()).load::<Row>(conn).await?;
-        let ids: Vec<_> = rows.iter().map(|row| row.id.clone()).collect();
-        let query = upstream_keys::table.filter(upstream_keys::group_id.eq_any(ids));
-        let query = query.order((upstream_keys::group_id, upstream_keys::position));
-        let keys = query.select(KeyRow::as_select()).load::<KeyRow>(conn).await?;
-        Ok((rows, keys))
-    })?;
-    let groups = assemble(store.sealing(), rows, keys)?;
-    Ok(Listed::of(groups, limit, |stored| stored.group.id.to_string()))
-}
-
-/// The id of the group that is called `name`.
-///
-/// # Errors
-/// [`StoreError`].
-pub async fn id_of(store: &Store, name: &str) -> Result<Option<String>, StoreError> {
-    let name = name.to_owned();
-    with_conn!(store, conn => {
-        let query = provider_groups::table.filter(provider_groups::group_name.eq(&name)).select(provider_groups::id);
-        Ok(query.first::<String>(conn).await.optional()?)
-    })
-}
-
-/// The group of this id.
-///
-/// # Errors
-/// [`StoreError`].
-pub async fn get(store: &Store, id: &str) -> Result<Option<StoredGroup>, StoreError> {
-    let id = id.to_owned();
-    let (row, keys) = with_read_tx!(store, conn => {
-        let row = provider_groups::table.find(&id).select(Row::as_select()).first::<Row>(conn).await.optional()?;
-        let query = upstream_keys::table.filter(upstream_keys::group_id.eq(&id)).order(upstream_keys::position);
-        let keys = query.select(KeyRow::as_select()).load::<KeyRow>(conn).await?;
-        Ok((row, keys))
-    })?;
-    Ok(assemble(store.sealing(), row.into_iter().collect(), keys)?.pop())
-}
-
-fn taken(error: StoreError, stored: &StoredGroup) -> StoreError {
-    error.taken("group_name", &stored.group.name)
-}
-
-/// Adds a group. Its times are set here.
-///
-/// # Errors
-/// [`StoreError::Taken`] for a name in use.
-pub async fn create(store: &Store, stored: &StoredGroup, actor: &Actor) -> Result<StoredGroup, StoreError> {
-    let now = now_ms();
-    let stored = StoredGroup { created_at: now, updated_at: now, ..stored.clone() };
-    let row = Row::of(&stored, store.sealing())?;
-    let keys = key_rows(&stored, store.sealing())?;
-    let log = audit::Row::new(actor, "create", GROUP, Some(&row.id), &json!({ "name": row.group_name }));
-    let version = with_tx!(store, conn => {
-        let version = raise_version!(conn);
-        let id = row.id.clone();
-        diesel::insert_into(provider_groups::table).values(row.clone()).execute(conn).await?;
-        for key in keys.clone() {
-            diesel::insert_into(upstream_keys::table).values(key).execute(conn).await?;
-        }
-        note_change!(conn, version, GROUP, id, now);
-        diesel::insert_into(audit_log::table).values(log.clone()).execute(conn).await?;
-        Ok(version)
-    })
-    .map_err(|error| taken(error, &stored))?;
-    store.committed(version.unsigned_abs());
-    Ok(stored)
-}
-
-/// Replaces a group, where it is still as the caller read it. Upstream keys are matched by their id.
-///
-/// # Errors
-/// [`StoreError::Stale`] where `updated_at` is another, [`StoreError::NotFound`], [`StoreError::Taken`].
-pub async fn replace(store: &Store, stored: &StoredGroup, actor: &Actor) -> Result<StoredGroup, StoreError> {
-    let read_at = stored.updated_at;
-    let next = StoredGroup { updated_at: now_ms().max(read_at + 1), ..stored.clone() };
-    let row = Row::of(&next, store.sealing())?;
-    let keys = key_rows(&next, store.sealing())?;
-    let log = audit::Row::new(actor, "update", GROUP, Some(&row.id), &json!({ "name": row.group_name }));
-    let version = with_tx!(store, conn => {
-        let version = raise_version!(conn);
-        let id = row.id.clone();
-        let current = provider_groups::table.find(&id).select(provider_groups::updated_at).first::<i64>(conn).await;
-        if current? != read_at {
-            return Err(StoreError::Stale);
-        }
-        diesel::update(provider_groups::table.find(&id)).set(row.clone()).execute(conn).await?;
-        let kept: Vec<_> = keys.iter().map(|key| key.id.clone()).collect();
-        let of_group = upstream_keys::table.filter(upstream_keys::group_id.eq(&id));
-        let there = of_group.select(upstream_keys::id).load::<String>(conn).await?;
-        let gone: Vec<_> = there.iter().filter(|id| !kept.contains(id)).cloned().collect();
-        diesel::delete(upstream_keys::table.filter(upstream_keys::id.eq_any(gone))).execute(conn).await?;
-        for key in keys.clone() {
-            if there.contains(&key.id) {
-                let values = (
-                    upstream_keys::position.eq(key.position),
-                    upstream_keys::enabled.eq(key.enabled),
-                    upstream_keys::masked.eq(key.masked),
-                    upstream_keys::secret_sealed.eq(key.secret_sealed),
-                );
-                diesel::update(upstream_keys::table.find(key.id)).set(values).execute(conn).await?;
-            } else {
-                diesel::insert_into(upstream_keys::table).values(key).execute(conn).await?;
-            }
-        }
-        note_change!(conn, version, GROUP, id, row.updated_at);
-        diesel::insert_into(audit_log::table).values(log.clone()).execute(conn).await?;
-        Ok(version)
-    })
-    .map_err(|error| taken(error, &next))?;
-    store.committed(version.unsigned_abs());
-    Ok(next)
-}
-
-/// Deletes a group. Says whether it was there.
-///
-/// # Errors
-/// [`StoreError`].
-pub async fn delete(store: &Store, id: &str, actor: &Actor) -> Result<bool, StoreError> {
-    let (id, now) = (id.to_owned(), now_ms());
-    let log = audit::Row::new(actor, "delete", GROUP, Some(&id), &json!({}));
-    let deleted = with_tx!(store, conn => {
-        let version = raise_version!(conn);
-        diesel::delete(upstream_keys::table.filter(upstream_keys::group_id.eq(&id))).execute(conn).await?;
-        if diesel::delete(provider_groups::table.find(&id)).execute(conn).await? == 0 {
-            return Err(StoreError::NotFound);
-        }
-        note_change!(conn, version, GROUP, id, now);
-        diesel::insert_into(audit_log::table).values(log.clone()).execute(conn).await?;
-        Ok(version)
-    });
-    match deleted {
-        Ok(version) => {
-            store.committed(version.unsigned_abs());
-            Ok(true)
-        }
-        Err(StoreError::NotFound) => Ok(false),
-        Err(error) => Err(error),
-    }
 }

@@ -1,11 +1,12 @@
 //! What the handlers take from a request, with problem documents for what cannot be taken.
 
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use axum::body::to_bytes;
-use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{Extensions, HeaderMap, header};
 use http_body_util::LengthLimitError;
 use serde_json::{Map, Value};
 
@@ -15,7 +16,7 @@ use crate::error::ApiError;
 /// Largest body of an admin request, in bytes.
 pub(crate) const BODY_LIMIT: usize = 1024 * 1024;
 
-/// For a client to send its body.
+/// Time in which a client has to send its body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A body sent as JSON, any value.
@@ -45,7 +46,7 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
     }
 }
 
-/// Where the JSON ends to be JSON. The parser's own words could quote the body, so only the place is taken from it.
+/// Where the body stops being JSON. The parser's own words could quote the body, so only the place is taken from it.
 fn malformed(error: &serde_json::Error) -> String {
     let what = if error.is_eof() { "ends too early" } else { "is not JSON" };
     format!("the body {what} at line {}, column {}", error.line(), error.column())
@@ -57,7 +58,7 @@ fn is_json(headers: &HeaderMap) -> bool {
     kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
 }
 
-/// The id in the path.
+/// The `{id}` in the path.
 pub(crate) struct ResourceId(pub(crate) String);
 
 impl<S: Send + Sync> FromRequestParts<S> for ResourceId {
@@ -103,4 +104,9 @@ pub(crate) fn query_time(fields: &mut Fields, name: &str) -> Option<i64> {
         fields.error(name, "must be a time: epoch milliseconds, or a text such as 2027-01-31T12:00:00Z");
     }
     time
+}
+
+/// Address of the connection. What a client says of itself in headers is not believed.
+pub(crate) fn client_address(extensions: &Extensions) -> Option<IpAddr> {
+    extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip().to_canonical())
 }

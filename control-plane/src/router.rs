@@ -13,9 +13,9 @@ use shared::ids::new_id;
 use tracing::{Instrument as _, field, info, info_span};
 
 use crate::admin::openapi;
-use crate::app::{AppState, VERSION};
-use crate::auth::client_address;
 use crate::error::ApiError;
+use crate::state::{AppState, VERSION};
+use crate::web::extract::client_address;
 
 const REQUEST_ID: &str = "x-request-id";
 
@@ -88,7 +88,7 @@ async fn careful(request: Request, next: Next) -> Response {
 }
 
 async fn page() -> Response {
-    let html = include_str!("web/page.html").replace("{version}", VERSION);
+    let html = include_str!("router/page.html").replace("{version}", VERSION);
     ([(header::CONTENT_SECURITY_POLICY, PAGE_POLICY)], Html(html)).into_response()
 }
 

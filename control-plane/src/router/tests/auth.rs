@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::{PASSWORD, Plane, group};
 use crate::ControlPlane;
 use crate::config::ControlPlaneSettings;
-use crate::store::users::Role;
+use crate::store::users::UserRole;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_gives_a_token_and_a_careful_cookie() {
@@ -64,7 +64,7 @@ async fn everything_under_admin_wants_a_login() {
 #[tokio::test(flavor = "multi_thread")]
 async fn p31_five_wrong_logins_and_then_the_right_password_has_to_wait_too() {
     let plane = Plane::start().await;
-    plane.add_user("other", Role::Viewer, true).await;
+    plane.add_user("other", UserRole::Viewer, true).await;
     let login = async |username: &str, password: &str| {
         let body = json!({ "username": username, "password": password });
         plane.call(Method::POST, "/auth/login", "", &body).await
@@ -86,7 +86,7 @@ async fn p31_five_wrong_logins_and_then_the_right_password_has_to_wait_too() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disabled_user_does_not_get_in() {
     let plane = Plane::start().await;
-    plane.add_user("gone", Role::Admin, false).await;
+    plane.add_user("gone", UserRole::Admin, false).await;
     let body = json!({ "username": "gone", "password": PASSWORD });
     assert_eq!(plane.call(Method::POST, "/auth/login", "", &body).await.status, StatusCode::UNAUTHORIZED);
 }
@@ -94,8 +94,8 @@ async fn a_disabled_user_does_not_get_in() {
 #[tokio::test(flavor = "multi_thread")]
 async fn viewers_read_and_operators_write() {
     let (plane, admin) = Plane::with_admin().await;
-    plane.add_user("viewer", Role::Viewer, true).await;
-    plane.add_user("operator", Role::Operator, true).await;
+    plane.add_user("viewer", UserRole::Viewer, true).await;
+    plane.add_user("operator", UserRole::Operator, true).await;
     let (viewer, operator) = (plane.login("viewer").await, plane.login("operator").await);
     let made = plane.call(Method::POST, "/admin/groups", &operator, &group("a")).await;
     assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);

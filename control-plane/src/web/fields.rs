@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::error::{ApiError, FieldError, camel_case};
+use crate::error::{ApiError, FieldError};
 
 /// Marks a mask. A secret that holds it cannot be told from one.
 pub(crate) const MASK_MARK: &str = "****";
@@ -287,21 +287,19 @@ fn unknown(name: &str, known: &[Known]) -> String {
     }
 }
 
-/// A JSON merge patch (RFC 7396): `patch` over `target`.
-pub(crate) fn merge(target: &mut Value, patch: Value) {
-    let Value::Object(patch) = patch else {
-        *target = patch;
-        return;
-    };
-    if !target.is_object() {
-        *target = Value::Object(Map::new());
-    }
-    let Value::Object(target) = target else { return };
-    for (name, value) in patch {
-        if value.is_null() {
-            target.remove(&name);
+/// `group_name` → `groupName`; other names stay as they are.
+pub(crate) fn camel_case(name: &str) -> String {
+    let mut camel = String::with_capacity(name.len());
+    let mut raise = false;
+    for character in name.chars() {
+        if character == '_' && !camel.is_empty() {
+            raise = true;
+        } else if raise {
+            camel.extend(character.to_uppercase());
+            raise = false;
         } else {
-            merge(target.entry(name).or_insert(Value::Null), value);
+            camel.push(character);
         }
     }
+    camel
 }

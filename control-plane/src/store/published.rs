@@ -8,13 +8,10 @@ use diesel_async::RunQueryDsl;
 use shared::ids::Id;
 use shared::snapshot::{Delta, Snapshot};
 
-use super::migrate::{CONFIG_EPOCH, CONFIG_PRUNED, CONFIG_VERSION};
+use super::change::Kind;
 use super::schema::{config_changes, provider_groups, proxy_keys, settings, upstream_keys};
+use super::version::{CONFIG_PRUNED, counters};
 use super::{Store, StoreError, groups, proxy_keys as keys};
-
-/// Kinds of things that config consists of, as `config_changes` names them.
-pub(super) const GROUP: &str = "group";
-pub(super) const PROXY_KEY: &str = "proxy_key";
 
 /// More changes than this are sent as a whole snapshot.
 const LARGEST_DELTA: i64 = 900;
@@ -29,64 +26,6 @@ pub enum Since {
     /// So much, or so long ago, that the whole snapshot is needed.
     TooOld,
 }
-
-/// The counters of config.
-struct Counters {
-    version: u64,
-    pruned: u64,
-    epoch: Arc<str>,
-}
-
-impl Counters {
-    fn of(rows: Vec<(String, String)>) -> Result<Self, StoreError> {
-        let find = |wanted: &str| {
-            let row = rows.iter().find(|(name, _)| name == wanted);
-            row.map(|(_, value)| value.as_str())
-                .ok_or_else(|| StoreError::Corrupt(format!("settings.{wanted} is missing")))
-        };
-        let number = |name: &str| {
-            find(name)?.parse().map_err(|_| StoreError::Corrupt(format!("settings.{name} is not a number")))
-        };
-        Ok(Self { version: number(CONFIG_VERSION)?, pruned: number(CONFIG_PRUNED)?, epoch: find(CONFIG_EPOCH)?.into() })
-    }
-}
-
-macro_rules! counters {
-    ($conn:expr) => {
-        Counters::of(settings::table.select((settings::name, settings::value)).load($conn).await?)?
-    };
-}
-
-/// Raises the config version within a transaction and gives the new one. Comes first in it: the row is the lock by
-/// which versions are committed in their order.
-macro_rules! raise_version {
-    ($conn:expr) => {{
-        use $crate::store::migrate::CONFIG_VERSION;
-        use $crate::store::schema::settings;
-        let row = settings::table.find(CONFIG_VERSION);
-        diesel::update(row).set(settings::name.eq(CONFIG_VERSION)).execute($conn).await?;
-        let text: String = row.select(settings::value).first($conn).await?;
-        let version = text.parse::<i64>().map_err(|_| StoreError::Corrupt("settings.config_version".to_owned()))? + 1;
-        diesel::update(row).set(settings::value.eq(version.to_string())).execute($conn).await?;
-        version
-    }};
-}
-pub(super) use raise_version;
-
-/// Notes within a transaction that `version` touched a thing.
-macro_rules! note_change {
-    ($conn:expr, $version:expr, $kind:expr, $id:expr, $at:expr) => {{
-        use $crate::store::schema::config_changes;
-        let change = (
-            config_changes::version.eq($version),
-            config_changes::entity_kind.eq($kind),
-            config_changes::entity_id.eq(&$id),
-            config_changes::changed_at.eq($at),
-        );
-        diesel::insert_into(config_changes::table).values(change).execute($conn).await?;
-    }};
-}
-pub(super) use note_change;
 
 /// Everything, with its version.
 ///
@@ -135,10 +74,10 @@ pub async fn since(store: &Store, version: u64, epoch: &str) -> Result<Since, St
         if i64::try_from(changes.len()).unwrap_or(i64::MAX) > LARGEST_DELTA {
             return Ok(Err(Since::TooOld));
         }
-        let of = |wanted: &str| -> BTreeSet<String> {
-            changes.iter().filter(|(kind, _)| kind == wanted).map(|(_, id)| id.clone()).collect()
+        let of = |wanted: Kind| -> BTreeSet<String> {
+            changes.iter().filter(|(kind, _)| kind == wanted.name()).map(|(_, id)| id.clone()).collect()
         };
-        let (group_ids, key_ids) = (of(GROUP), of(PROXY_KEY));
+        let (group_ids, key_ids) = (of(Kind::Group), of(Kind::ProxyKey));
         let query = provider_groups::table.filter(provider_groups::id.eq_any(group_ids.clone()));
         let groups = query.select(groups::Row::as_select()).load::<groups::Row>(conn).await?;
         let query = upstream_keys::table.filter(upstream_keys::group_id.eq_any(group_ids.clone()));

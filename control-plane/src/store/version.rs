@@ -1,0 +1,64 @@
+//! The version of config: a counter in the settings table that every change of config raises.
+
+use std::sync::Arc;
+
+use super::StoreError;
+
+/// Name of the setting that counts config versions. The first version is 1, because nodes read 0 as none.
+pub(super) const CONFIG_VERSION: &str = "config_version";
+/// Name of the setting that identifies the history in which config versions count.
+pub(super) const CONFIG_EPOCH: &str = "config_epoch";
+/// Name of the setting that says up to which version config changes have been pruned.
+pub(super) const CONFIG_PRUNED: &str = "config_pruned";
+
+/// The counters of config.
+pub(super) struct Counters {
+    /// The version in force.
+    pub(super) version: u64,
+    /// Changes up to this version have been pruned.
+    pub(super) pruned: u64,
+    /// Identifies the history in which versions count.
+    pub(super) epoch: Arc<str>,
+}
+
+impl Counters {
+    /// The counters in the rows of the settings table, each a name and a value.
+    pub(super) fn of(rows: Vec<(String, String)>) -> Result<Self, StoreError> {
+        let find = |wanted: &str| {
+            let row = rows.iter().find(|(name, _)| name == wanted);
+            row.map(|(_, value)| value.as_str())
+                .ok_or_else(|| StoreError::Corrupt(format!("settings.{wanted} is missing")))
+        };
+        let number = |name: &str| {
+            find(name)?.parse().map_err(|_| StoreError::Corrupt(format!("settings.{name} is not a number")))
+        };
+        Ok(Self { version: number(CONFIG_VERSION)?, pruned: number(CONFIG_PRUNED)?, epoch: find(CONFIG_EPOCH)?.into() })
+    }
+}
+
+/// Reads the counters of config within a transaction.
+macro_rules! counters {
+    ($conn:expr) => {{
+        use $crate::store::schema::settings;
+        let rows = settings::table.select((settings::name, settings::value)).load($conn).await?;
+        $crate::store::version::Counters::of(rows)?
+    }};
+}
+pub(super) use counters;
+
+/// Raises the config version within a transaction and gives the new one. It has to come first in the transaction,
+/// because the row is the lock that makes versions commit in their order.
+macro_rules! raise_version {
+    ($conn:expr) => {{
+        use $crate::store::schema::settings;
+        use $crate::store::version::CONFIG_VERSION;
+        let row = settings::table.find(CONFIG_VERSION);
+        diesel::update(row).set(settings::name.eq(CONFIG_VERSION)).execute($conn).await?;
+        let text: String = row.select(settings::value).first($conn).await?;
+        let corrupt = |_| $crate::store::StoreError::Corrupt("settings.config_version".to_owned());
+        let version = text.parse::<i64>().map_err(corrupt)? + 1;
+        diesel::update(row).set(settings::value.eq(version.to_string())).execute($conn).await?;
+        version
+    }};
+}
+pub(super) use raise_version;

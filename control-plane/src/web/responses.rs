@@ -1,0 +1,59 @@
+//! The problems that operations answer with, as sets that a handler names in its OpenAPI description.
+
+use std::collections::BTreeMap;
+
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::{IntoResponses, ToSchema as _};
+
+use super::problem::{PROBLEM_JSON, Problem};
+
+/// A status and when it is answered.
+type Answer = (u16, &'static str);
+
+const BAD_QUERY: Answer = (400, "The query is not valid");
+const BAD_FIELDS: Answer = (400, "Fields are not valid");
+const NOT_LOGGED_IN: Answer = (401, "Not logged in");
+const FORBIDDEN: Answer = (403, "Viewers change nothing");
+const NOT_FOUND: Answer = (404, "There is none");
+const TAKEN: Answer = (409, "The name, or another value that must be unique, is taken");
+const TAKEN_OR_STALE: Answer =
+    (409, "The name, or another value that must be unique, is taken, or the resource was changed meanwhile");
+const NOT_JSON: Answer = (415, "The body is not sent as application/json");
+
+macro_rules! sets {
+    ($($(#[$doc:meta])* $name:ident = [$($answer:expr),*];)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug)]
+            pub(crate) enum $name {}
+
+            impl IntoResponses for $name {
+                fn responses() -> BTreeMap<String, RefOr<Response>> {
+                    [$($answer),*].map(problem).into()
+                }
+            }
+        )*
+    };
+}
+
+sets! {
+    /// Of an operation that reads what is always there.
+    ReadProblems = [NOT_LOGGED_IN];
+    /// Of an operation that lists, with a query.
+    ListProblems = [BAD_QUERY, NOT_LOGGED_IN];
+    /// Of an operation that reads one resource.
+    FindProblems = [NOT_LOGGED_IN, NOT_FOUND];
+    /// Of an operation that makes a resource.
+    CreateProblems = [BAD_FIELDS, NOT_LOGGED_IN, FORBIDDEN, TAKEN, NOT_JSON];
+    /// Of an operation that replaces or changes a resource.
+    ChangeProblems = [BAD_FIELDS, NOT_LOGGED_IN, FORBIDDEN, NOT_FOUND, TAKEN_OR_STALE, NOT_JSON];
+    /// Of an operation that deletes a resource.
+    DeleteProblems = [NOT_LOGGED_IN, FORBIDDEN, NOT_FOUND];
+}
+
+/// The description of an answer that is a problem document.
+fn problem((status, when): Answer) -> (String, RefOr<Response>) {
+    let schema = Ref::from_schema_name(Problem::name());
+    let content = ContentBuilder::new().schema(Some(schema)).build();
+    (status.to_string(), ResponseBuilder::new().description(when).content(PROBLEM_JSON, content).build().into())
+}
