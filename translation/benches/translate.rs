@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde_json::json;
+use translation::Format;
 use translation::facts::Facts;
 use translation::ir::Event;
-use translation::protocol::{Asked, Format, Quirks, Target};
+use translation::protocol::contract::{Asked, Quirks, Target};
 
 const FORMATS: [(Format, &str); 4] = [
     (Format::OpenAiChat, "gpt-4o"),

@@ -16,9 +16,12 @@
 
 pub mod back;
 pub mod facts;
+pub mod format;
 pub mod ir;
 pub mod json;
 pub mod names;
 pub mod object;
 pub mod protocol;
 pub mod vendors;
+
+pub use format::Format;

@@ -10,10 +10,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::Value;
+use translation::Format;
 use translation::back::Back;
 use translation::facts::Facts;
 use translation::ir::{Event, Request};
-use translation::protocol::{Asked, Format, Quirks, Target};
+use translation::protocol::contract::{Asked, Quirks, Target};
 
 /// Whom each request is written for: an older and a newer model where they differ in what they take.
 const TARGETS: &[(Format, &str)] = &[

@@ -32,7 +32,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails")]
 
-use translation::protocol::Format;
+use translation::Format;
 
 #[path = "points/answered.rs"]
 mod answered;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use translation::ir::{Family, Message, Part, Request, Role};
+use translation::format::Family;
+use translation::ir::{Message, Part, Request, Role};
 
 use super::{ClientSignatures, Signed, signer};
 use crate::shelf::name;

@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use translation::ir::{CallKind, Choice, Event, Family, Message, Part, Request, Response, Role, Signature, ToolCall};
+use translation::format::Family;
+use translation::ir::{CallKind, Choice, Event, Message, Part, Request, Response, Role, Signature, ToolCall};
 use translation::protocol::Format;
 
 use super::{ClientSignatures, Signatures};

@@ -1,6 +1,7 @@
 //! Finds in an answer what is signed.
 
-use translation::ir::{Event, Family, Part, Response, Signature};
+use translation::format::Family;
+use translation::ir::{Event, Part, Response, Signature};
 
 use super::{ClientSignatures, Signed};
 use crate::shelf::LARGEST;

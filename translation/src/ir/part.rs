@@ -2,18 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::format::Family;
 use crate::json::Json;
-
-/// Who made a signature, an encrypted thought or a block of its own kind: only the same family can read it again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Family {
-    /// OpenAI and what is compatible.
-    OpenAi,
-    /// Anthropic, also on Bedrock and Vertex.
-    Anthropic,
-    /// Gemini, also on Vertex.
-    Gemini,
-}
 
 /// A piece of a message or of an answer.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,8 +4,8 @@ use serde::Deserialize;
 
 use super::part::{CacheControl, Part};
 use super::reasoning::Reasoning;
+use crate::format::Format;
 use crate::json::Json;
-use crate::protocol::Format;
 
 /// A request in the neutral form. Absent and `null` are the same.
 #[derive(Clone, Debug, PartialEq)]
@@ -107,15 +107,18 @@ impl Request {
     /// Where a message, or a part of it, stands in the client's request: `messages[2].content[0]`.
     pub fn path(&self, message: &Message, part: Option<usize>) -> String {
         let at = message.origin;
-        let (list, content) = match self.origin {
-            Format::OpenAiChat | Format::AnthropicMessages | Format::BedrockConverse => ("messages", "content"),
-            Format::OpenAiResponses => ("input", "content"),
-            Format::GeminiGenerate => ("contents", "parts"),
-        };
+        let facts = self.origin.facts();
+        let (list, content) = (facts.fields.messages, facts.parts);
         match part {
             Some(part) => format!("{list}[{at}].{content}[{part}]"),
             None => format!("{list}[{at}]"),
         }
+    }
+
+    /// Where the client's request says to which tool call the result in `part` of `message` belongs.
+    pub fn call_id_path(&self, message: &Message, part: usize) -> String {
+        let field = self.origin.facts().call_id;
+        format!("{}.{}", self.path(message, field.in_part.then_some(part)), field.name)
     }
 }
 
@@ -301,71 +304,34 @@ pub enum Field {
 impl Field {
     /// What a client of `format` calls it.
     pub fn name(self, format: Format) -> &'static str {
-        use Format::{AnthropicMessages, BedrockConverse, GeminiGenerate, OpenAiChat, OpenAiResponses};
-        match (self, format) {
-            (Self::MaxOutputTokens, OpenAiChat) => "max_completion_tokens",
-            (Self::MaxOutputTokens, OpenAiResponses) => "max_output_tokens",
-            (Self::MaxOutputTokens, AnthropicMessages) => "max_tokens",
-            (Self::MaxOutputTokens, GeminiGenerate) => "generationConfig.maxOutputTokens",
-            (Self::MaxOutputTokens, BedrockConverse) => "inferenceConfig.maxTokens",
-            (Self::Temperature, GeminiGenerate) => "generationConfig.temperature",
-            (Self::Temperature, BedrockConverse) => "inferenceConfig.temperature",
-            (Self::Temperature, _) => "temperature",
-            (Self::TopP, GeminiGenerate) => "generationConfig.topP",
-            (Self::TopP, BedrockConverse) => "inferenceConfig.topP",
-            (Self::TopP, _) => "top_p",
-            (Self::TopK, GeminiGenerate) => "generationConfig.topK",
-            (Self::TopK, _) => "top_k",
-            (Self::Seed, GeminiGenerate) => "generationConfig.seed",
-            (Self::Seed, _) => "seed",
-            (Self::PresencePenalty, GeminiGenerate) => "generationConfig.presencePenalty",
-            (Self::PresencePenalty, _) => "presence_penalty",
-            (Self::FrequencyPenalty, GeminiGenerate) => "generationConfig.frequencyPenalty",
-            (Self::FrequencyPenalty, _) => "frequency_penalty",
-            (Self::Stop, GeminiGenerate) => "generationConfig.stopSequences",
-            (Self::Stop, AnthropicMessages) => "stop_sequences",
-            (Self::Stop, BedrockConverse) => "inferenceConfig.stopSequences",
-            (Self::Stop, _) => "stop",
-            (Self::Candidates, GeminiGenerate) => "generationConfig.candidateCount",
-            (Self::Candidates, _) => "n",
-            (Self::Logprobs, GeminiGenerate) => "generationConfig.responseLogprobs",
-            (Self::Logprobs, OpenAiResponses) => "include",
-            (Self::Logprobs, _) => "logprobs",
-            (Self::TopLogprobs, GeminiGenerate) => "generationConfig.logprobs",
-            (Self::TopLogprobs, _) => "top_logprobs",
-            (Self::Output, OpenAiChat) => "response_format",
-            (Self::Output, OpenAiResponses) => "text.format",
-            (Self::Output, AnthropicMessages | BedrockConverse) => "output_config.format",
-            (Self::Output, GeminiGenerate) => "generationConfig.responseSchema",
-            (Self::Reasoning, OpenAiChat) => "reasoning_effort",
-            (Self::Reasoning, OpenAiResponses) => "reasoning",
-            (Self::Reasoning, AnthropicMessages | BedrockConverse) => "thinking",
-            (Self::Reasoning, GeminiGenerate) => "generationConfig.thinkingConfig",
-            (Self::Verbosity, OpenAiResponses) => "text.verbosity",
-            (Self::Verbosity, _) => "verbosity",
-            (Self::Modalities, GeminiGenerate) => "generationConfig.responseModalities",
-            (Self::Modalities, _) => "modalities",
-            (Self::User, AnthropicMessages) => "metadata.user_id",
-            (Self::User, _) => "user",
-            (Self::ServiceTier, GeminiGenerate) => "serviceTier",
-            (Self::ServiceTier, _) => "service_tier",
-            (Self::Cache, _) => "cache_control",
-            (Self::Tools, BedrockConverse) => "toolConfig.tools",
-            (Self::Tools, _) => "tools",
-            (Self::ToolChoice, GeminiGenerate) => "toolConfig.functionCallingConfig",
-            (Self::ToolChoice, BedrockConverse) => "toolConfig.toolChoice",
-            (Self::ToolChoice, _) => "tool_choice",
-            (Self::ParallelToolCalls, AnthropicMessages) => "tool_choice.disable_parallel_tool_use",
-            (Self::ParallelToolCalls, _) => "parallel_tool_calls",
-            (Self::Messages, GeminiGenerate) => "contents",
-            (Self::Messages, OpenAiResponses) => "input",
-            (Self::Messages, _) | (Self::System, OpenAiChat) => "messages",
-            (Self::System, GeminiGenerate) => "systemInstruction",
-            (Self::System, OpenAiResponses) => "instructions",
-            (Self::System, _) => "system",
-            (Self::Detail, _) => "detail",
-            (Self::Name, _) => "name",
-            (Self::StrictTools, _) => "tools.strict",
+        let names = &format.facts().fields;
+        match self {
+            Self::MaxOutputTokens => names.max_output_tokens,
+            Self::Temperature => names.temperature,
+            Self::TopP => names.top_p,
+            Self::TopK => names.top_k,
+            Self::Seed => names.seed,
+            Self::PresencePenalty => names.presence_penalty,
+            Self::FrequencyPenalty => names.frequency_penalty,
+            Self::Stop => names.stop,
+            Self::Candidates => names.candidates,
+            Self::Logprobs => names.logprobs,
+            Self::TopLogprobs => names.top_logprobs,
+            Self::Output => names.output,
+            Self::Reasoning => names.reasoning,
+            Self::Verbosity => names.verbosity,
+            Self::Modalities => names.modalities,
+            Self::User => names.user,
+            Self::ServiceTier => names.service_tier,
+            Self::Cache => names.cache,
+            Self::Tools => names.tools,
+            Self::ToolChoice => names.tool_choice,
+            Self::ParallelToolCalls => names.parallel_tool_calls,
+            Self::Messages => names.messages,
+            Self::System => names.system,
+            Self::Detail => names.detail,
+            Self::Name => names.name,
+            Self::StrictTools => names.strict_tools,
         }
     }
 }

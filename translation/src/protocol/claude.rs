@@ -1,8 +1,8 @@
 //! How Claude is asked to think, at Anthropic as on Bedrock (`docs/TRANSLATION.md` section 2.5).
 
 use crate::facts::ModelFacts;
+use crate::format::Format;
 use crate::ir::{Effort, Reasoning, Request, Thinking};
-use crate::protocol::Format;
 
 /// What the client wants. Its own `thinking` goes before an effort.
 pub(super) fn wanted(request: &Request, reasoning: &Reasoning, effort: Option<Effort>) -> Option<Thinking> {

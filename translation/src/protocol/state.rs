@@ -1,40 +1,55 @@
 //! Requests for what only the provider of their own format has.
 
-use super::{Format, openai_responses};
-use crate::ir::{Field, Request, TranslateError};
+use crate::format::{Format, FormatFacts};
+use crate::ir::{Message, Part, Request, TranslateError};
 
-/// Refuses `request` where it refers to what a provider that is spoken to in `format` does not have. Left out, it would
-/// be another conversation.
+/// Refuses `request` where it refers to what a provider that is spoken to in `format` does not have. Without it, it
+/// would be another conversation.
 ///
 /// # Errors
 /// Names the field.
 pub(super) fn refuse(request: &Request, format: Format) -> Result<(), TranslateError> {
-    let field = match request.origin {
-        origin if origin == format => None,
-        Format::OpenAiResponses => openai_responses::stateful_field(request),
-        Format::GeminiGenerate => {
-            request.extensions.iter().any(|(name, _)| name == "cachedContent").then_some("cachedContent")
-        }
-        _ => None,
-    };
-    let Some(field) = field else { return shape(request, format) };
-    let conversation = Field::Messages.name(request.origin);
+    if request.origin == format {
+        return Ok(());
+    }
+    let facts = request.origin.facts();
+    let Some(field) = field_of(request, facts) else { return refuse_shape(request, facts) };
+    let conversation = facts.fields.messages;
     let problem = format!(
         "'{field}' refers to something that the provider of another API keeps and this one ({format}) does not have: send the whole conversation in '{conversation}'"
     );
     Err(TranslateError::unsupported(field, problem))
 }
 
-/// Refuses a shape of the answer that only Gemini knows, such as `text/x.enum`: without it the answer would be one that
-/// the client cannot read.
-fn shape(request: &Request, format: Format) -> Result<(), TranslateError> {
-    let field = "generationConfig.responseMimeType";
-    let asks = request.origin == Format::GeminiGenerate && request.extensions.iter().any(|(name, _)| name == field);
-    if format == request.origin || !asks {
-        return Ok(());
+/// The first field of `request` that refers to what only a provider of the format with these `facts` keeps.
+pub(super) fn field_of(request: &Request, facts: &'static FormatFacts) -> Option<&'static str> {
+    let is_named = |field: &&str| request.extensions.iter().any(|(name, _)| name == field);
+    let refers = |kind| request.messages.iter().any(|message| refers(message, kind));
+    let field = facts.stateful_fields.iter().copied().find(is_named);
+    field.or_else(|| facts.reference_item.filter(|kind| refers(kind)).map(|_| facts.fields.messages))
+}
+
+/// Whether `message` holds an item of this `kind`, which names what it does not give.
+fn refers(message: &Message, kind: &str) -> bool {
+    message.parts.iter().any(|part| match part {
+        Part::Opaque { block, .. } => {
+            block.get().contains(kind) && block.read::<serde_json::Value>().is_ok_and(|item| item["type"] == kind)
+        }
+        _ => false,
+    })
+}
+
+/// Refuses a shape of the answer that no other format has, such as Gemini's `text/x.enum`: the client could not read an
+/// answer of another shape.
+fn refuse_shape(request: &Request, facts: &FormatFacts) -> Result<(), TranslateError> {
+    let is_named = |field: &&str| request.extensions.iter().any(|(name, _)| name == field);
+    match facts.own_answer_shape.filter(is_named) {
+        Some(field) => {
+            let words = "the provider of this model answers in 'text/plain' or 'application/json' only";
+            Err(TranslateError::unsupported(field, words))
+        }
+        None => Ok(()),
     }
-    let words = "the provider of this model answers in 'text/plain' or 'application/json' only";
-    Err(TranslateError::unsupported(field, words))
 }
 
 #[cfg(test)]

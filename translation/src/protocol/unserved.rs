@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 
-use super::{Asked, Encoded, Format, Protocol, Seen, StreamDecoder, StreamEncoder, StreamWatcher, Target};
+use crate::format::Format;
 use crate::ir::{self, ErrorKind, Event, ProviderError, TranslateError, Usage};
+use crate::protocol::contract::{Asked, Encoded, Protocol, Seen, StreamDecoder, StreamEncoder, StreamWatcher, Target};
 
 /// Refuses whatever is asked of it.
 #[derive(Debug)]

@@ -4,7 +4,8 @@
 //! refuse sampling parameters of models that take them.
 
 use super::{ApiVersion, Auth, Paths, Vendor};
-use crate::protocol::{Format, Quirks};
+use crate::format::Format;
+use crate::protocol::contract::Quirks;
 
 pub(super) const VENDOR: Vendor = Vendor {
     name: "anthropic",

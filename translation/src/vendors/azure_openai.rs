@@ -6,7 +6,8 @@
 //! it only, so they are not counted on. The list of models names those that can be deployed, not the deployments.
 
 use super::{ApiVersion, Auth, Dated, Paths, Vendor};
-use crate::protocol::{Format, Quirks};
+use crate::format::Format;
+use crate::protocol::contract::Quirks;
 
 pub(super) const VENDOR: Vendor = Vendor {
     name: "azure_openai",

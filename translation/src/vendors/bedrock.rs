@@ -4,7 +4,8 @@
 //! in S3.
 
 use super::{Auth, Paths, Vendor};
-use crate::protocol::{Format, Quirks};
+use crate::format::Format;
+use crate::protocol::contract::Quirks;
 
 pub(super) const VENDOR: Vendor = Vendor {
     name: "bedrock",

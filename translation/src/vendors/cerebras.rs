@@ -5,7 +5,7 @@
 //! differs by model.
 
 use super::Vendor;
-use crate::protocol::Quirks;
+use crate::protocol::contract::Quirks;
 
 pub(super) const VENDOR: Vendor = Vendor {
     name: "cerebras",

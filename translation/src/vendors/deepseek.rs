@@ -7,7 +7,8 @@
 //! its reference.
 
 use super::{Paths, Vendor};
-use crate::protocol::{Format, Quirks};
+use crate::format::Format;
+use crate::protocol::contract::Quirks;
 
 pub(super) const VENDOR: Vendor = Vendor {
     name: "deepseek",

@@ -5,7 +5,8 @@
 //! is for models that reason.
 
 use super::Vendor;
-use crate::protocol::{Format, Quirks};
+use crate::format::Format;
+use crate::protocol::contract::Quirks;
 
 pub(super) const VENDOR: Vendor = Vendor {
     name: "fireworks",

@@ -2,7 +2,8 @@
 //! <https://ai.google.dev/api/models>, a page at a time.
 
 use super::{Auth, Paths, Vendor};
-use crate::protocol::{Format, Quirks};
+use crate::format::Format;
+use crate::protocol::contract::Quirks;
 
 pub(super) const VENDOR: Vendor = Vendor {
     name: "gemini",

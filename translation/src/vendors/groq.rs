@@ -6,7 +6,7 @@
 //! (<https://console.groq.com/docs/openai>).
 
 use super::Vendor;
-use crate::protocol::Quirks;
+use crate::protocol::contract::Quirks;
 
 pub(super) const VENDOR: Vendor = Vendor {
     name: "groq",

@@ -6,7 +6,7 @@
 //! nine letters and digits.
 
 use super::Vendor;
-use crate::protocol::Quirks;
+use crate::protocol::contract::Quirks;
 
 pub(super) const VENDOR: Vendor = Vendor {
     name: "mistral",

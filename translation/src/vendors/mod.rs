@@ -7,7 +7,8 @@
 
 use std::fmt::Write as _;
 
-use crate::protocol::{Format, Quirks};
+use crate::format::Format;
+use crate::protocol::contract::Quirks;
 
 pub mod key;
 

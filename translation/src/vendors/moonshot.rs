@@ -6,7 +6,8 @@
 //! of `reasoning_effort` differ by model.
 
 use super::Vendor;
-use crate::protocol::{Format, Quirks};
+use crate::format::Format;
+use crate::protocol::contract::Quirks;
 
 pub(super) const VENDOR: Vendor = Vendor {
     name: "moonshot",

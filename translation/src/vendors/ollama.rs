@@ -6,7 +6,8 @@
 //! but a group has one in any case.
 
 use super::Vendor;
-use crate::protocol::{Format, Quirks};
+use crate::format::Format;
+use crate::protocol::contract::Quirks;
 
 pub(super) const VENDOR: Vendor = Vendor {
     name: "ollama",

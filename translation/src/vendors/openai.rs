@@ -1,7 +1,8 @@
 //! OpenAI: <https://developers.openai.com/api/reference/overview>.
 
 use super::Vendor;
-use crate::protocol::{Format, Quirks};
+use crate::format::Format;
+use crate::protocol::contract::Quirks;
 
 pub(super) const VENDOR: Vendor = Vendor {
     name: "openai",

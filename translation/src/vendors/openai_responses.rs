@@ -2,7 +2,8 @@
 //! <https://developers.openai.com/api/reference/resources/responses/methods/create>.
 
 use super::Vendor;
-use crate::protocol::{Format, Quirks};
+use crate::format::Format;
+use crate::protocol::contract::Quirks;
 
 pub(super) const VENDOR: Vendor = Vendor {
     name: "openai_responses",

@@ -6,7 +6,7 @@
 //! (<https://github.com/vercel/ai/releases/tag/@ai-sdk%2Fperplexity@3.1.0>).
 
 use super::Vendor;
-use crate::protocol::Format;
+use crate::format::Format;
 
 pub(super) const VENDOR: Vendor = Vendor {
     name: "perplexity",

@@ -9,7 +9,7 @@
 //! `json_schema` is for some models. A list of models is not in its reference.
 
 use super::Vendor;
-use crate::protocol::Quirks;
+use crate::protocol::contract::Quirks;
 
 pub(super) const VENDOR: Vendor = Vendor {
     name: "qwen",

@@ -6,7 +6,8 @@
 //! reference, and streams carry usage unasked.
 
 use super::Vendor;
-use crate::protocol::{Format, Quirks};
+use crate::format::Format;
+use crate::protocol::contract::Quirks;
 
 pub(super) const VENDOR: Vendor = Vendor {
     name: "siliconflow",

@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 
 use super::{ApiVersion, Auth, Vendor, all, by_name};
-use crate::protocol::Format;
+use crate::format::Format;
 
 fn vendor(name: &str) -> &'static Vendor {
     by_name(name).unwrap_or_else(|| panic!("no vendor {name}"))

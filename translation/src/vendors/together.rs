@@ -4,7 +4,7 @@
 //! Structured output and `reasoning_effort` are for some models only. Its list of models is a bare JSON list.
 
 use super::Vendor;
-use crate::protocol::Quirks;
+use crate::protocol::contract::Quirks;
 
 pub(super) const VENDOR: Vendor = Vendor {
     name: "together",

@@ -6,7 +6,8 @@
 //! forbids robots.
 
 use super::{Auth, Paths, Vendor};
-use crate::protocol::{Format, Quirks};
+use crate::format::Format;
+use crate::protocol::contract::Quirks;
 
 pub(super) const VENDOR: Vendor = Vendor {
     name: "vertex",

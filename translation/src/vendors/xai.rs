@@ -4,7 +4,8 @@
 //! `reasoning_effort`.
 
 use super::Vendor;
-use crate::protocol::{Format, Quirks};
+use crate::format::Format;
+use crate::protocol::contract::Quirks;
 
 pub(super) const VENDOR: Vendor = Vendor {
     name: "xai",

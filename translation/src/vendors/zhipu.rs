@@ -6,7 +6,7 @@
 //! list of models is not in its reference.
 
 use super::Vendor;
-use crate::protocol::Quirks;
+use crate::protocol::contract::Quirks;
 
 pub(super) const VENDOR: Vendor = Vendor {
     name: "zhipu",

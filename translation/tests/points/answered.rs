@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
+use translation::Format;
 use translation::ir::{Event, Request};
-use translation::protocol::{Asked, Format};
+use translation::protocol::contract::Asked;
 
 /// An answer.
 #[derive(Clone, Debug, Default)]

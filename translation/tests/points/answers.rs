@@ -1,7 +1,7 @@
 //! Answers: points 2, 5, 6, 7, 12, 24.
 
 use serde_json::{Value, json};
-use translation::protocol::Format;
+use translation::Format;
 
 use super::answered::{Answer, CACHED, INPUT, OUTPUT, REASONING, answered, data, streamed};
 use super::read::{Counts, Read, put_together, read};

@@ -1,9 +1,10 @@
 //! One request, as a client of each format writes it.
 
 use serde_json::{Map, Value, json};
+use translation::Format;
 use translation::facts::Facts;
 use translation::ir::TranslateError;
-use translation::protocol::{Encoded, Format, Quirks, Target};
+use translation::protocol::contract::{Encoded, Quirks, Target};
 
 use super::FORMATS;
 

@@ -1,8 +1,8 @@
 //! Errors: point 23.
 
 use serde_json::{Value, json};
+use translation::Format;
 use translation::ir::{ErrorKind, ProviderError};
-use translation::protocol::Format;
 
 use super::asked::others;
 use super::{FORMATS, pairs};

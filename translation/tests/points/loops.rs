@@ -1,8 +1,8 @@
 //! Tool loops and thoughts, over several turns: points 1, 18, 20, 21.
 
 use serde_json::{Value, json};
+use translation::Format;
 use translation::ir::ErrorCode;
-use translation::protocol::Format;
 
 use super::FORMATS;
 use super::answered::{Answer, answered, data, streamed};

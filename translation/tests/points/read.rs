@@ -1,7 +1,7 @@
 //! What a client reads of an answer, in the words of its format.
 
 use serde_json::Value;
-use translation::protocol::Format;
+use translation::Format;
 
 /// A client's answer, read.
 #[derive(Debug, Default, PartialEq)]

@@ -1,8 +1,8 @@
 //! Requests: points 13, 14, 15, 16, 17, 22.
 
 use serde_json::{Value, json};
+use translation::Format;
 use translation::ir::ErrorCode;
-use translation::protocol::Format;
 
 use super::asked::{Ask, Choice, Turn, city, hello, models, others, send, two_calls};
 use super::pairs;

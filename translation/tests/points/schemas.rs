@@ -1,7 +1,7 @@
 //! Schemas, and the shapes of what is asked for and given: points 19, 25.
 
 use serde_json::{Value, json};
-use translation::protocol::Format;
+use translation::Format;
 
 use super::answered::{Answer, answered, data, streamed};
 use super::asked::{Ask, hello, models, others};

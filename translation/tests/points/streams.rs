@@ -1,7 +1,7 @@
 //! Streams: points 3, 4, 8, 9, 10, 11.
 
 use serde_json::{Value, json};
-use translation::protocol::Format;
+use translation::Format;
 
 use super::answered::{Answer, CACHED, INPUT, OUTPUT, data, frame, streamed, usage};
 use super::asked::others;

@@ -1,8 +1,8 @@
 //! What a client is told is well-formed in its format, and says what the provider said.
 
 use serde_json::Value;
+use translation::Format;
 use translation::ir::{CallKind, Event};
-use translation::protocol::Format;
 
 use super::contract::{Said, checked};
 use super::fixtures::{events as read_again, told_as_array};

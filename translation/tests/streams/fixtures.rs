@@ -5,9 +5,10 @@ use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use serde_json::Value;
+use translation::Format;
 use translation::ir::{Event, Request};
+use translation::protocol::contract::{Asked, StreamEncoder};
 use translation::protocol::gemini_generate::array_encoder;
-use translation::protocol::{Asked, Format, StreamEncoder};
 
 pub(crate) const FORMATS: [Format; 4] =
     [Format::OpenAiChat, Format::OpenAiResponses, Format::AnthropicMessages, Format::GeminiGenerate];

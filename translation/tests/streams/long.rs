@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
+use translation::Format;
 use translation::ir::{Event, Request};
-use translation::protocol::{Asked, Format, StreamDecoder, StreamEncoder};
+use translation::protocol::contract::{Asked, StreamDecoder, StreamEncoder};
 
 use super::contract::checked;
 use super::fixtures::FORMATS;

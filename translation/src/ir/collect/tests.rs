@@ -1,5 +1,6 @@
 use super::Collector;
-use crate::ir::{CallKind, Choice, Citation, Event, Family, Finish, Part, Response, Signature, ToolCall, Usage};
+use crate::format::Family;
+use crate::ir::{CallKind, Choice, Citation, Event, Finish, Part, Response, Signature, ToolCall, Usage};
 use crate::json::Json;
 
 fn signature() -> Signature {

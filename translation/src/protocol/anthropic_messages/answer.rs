@@ -8,13 +8,15 @@ use serde_json::value::RawValue;
 use super::blocks::{Block, Input, WebCitation};
 use super::lenient::{Content, Object, Text};
 use super::request::WireCitation;
-use super::{error, finish_of, signature, stop_reason_of, usage};
+use super::stop::{finish_of, stop_reason_of};
+use super::{error, signature, usage};
+use crate::format::Family;
 use crate::ir::{
-    CallKind, Choice, Citation, DECLINED, Family, Finish, Media, Part, ProviderError, Response, Signature, ToolCall,
+    CallKind, Choice, Citation, DECLINED, Finish, Media, Part, ProviderError, Response, Signature, ToolCall,
 };
 use crate::json::Json;
 use crate::names::new_call_id;
-use crate::protocol::Asked;
+use crate::protocol::contract::Asked;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]

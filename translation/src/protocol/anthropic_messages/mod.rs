@@ -8,6 +8,7 @@
 //! - `error`: reads and writes errors.
 //! - `schema`: fits a JSON schema to what structured outputs take; `room`: how much of them a request may hold.
 //! - `signature`: signatures of other families on their way through a client.
+//! - `stop`: why the model stopped.
 //! - `usage`: token counts.
 //! - `watch`: what metering needs of traffic that passes through.
 //! - `lenient`: reads JSON of which only a part is known.
@@ -21,14 +22,16 @@ mod request;
 mod room;
 mod schema;
 mod signature;
+mod stop;
 mod stream;
 mod usage;
 mod watch;
 
 pub(super) use room::Room;
 
-use super::{Asked, Encoded, Format, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target};
-use crate::ir::{self, ErrorCode, Finish, ProviderError, TranslateError, Usage};
+use crate::format::Format;
+use crate::ir::{self, ErrorCode, ProviderError, TranslateError, Usage};
+use crate::protocol::contract::{Asked, Encoded, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target};
 
 /// Anthropic's Messages API.
 #[derive(Clone, Copy, Debug)]
@@ -107,35 +110,6 @@ pub fn refused_thread(request: &ir::Request) -> Option<TranslateError> {
         let words = "thread: the provider of this model keeps no conversations; send all messages, without 'thread'";
         TranslateError::new(ErrorCode::UnsupportedThread, "thread", words)
     })
-}
-
-/// Why the model stopped, by Anthropic's `stop_reason` (`docs/TRANSLATION.md` section 3). A reason that is not known
-/// says nothing but that it did.
-fn finish_of(stop_reason: &str, called: bool) -> Finish {
-    match stop_reason {
-        "end_turn" | "stop_sequence" => Finish::Stop,
-        "tool_use" => Finish::ToolCalls,
-        "max_tokens" | "model_context_window_exceeded" | "compaction" => Finish::Length,
-        "refusal" => Finish::ContentFilter,
-        "pause_turn" => Finish::Pause,
-        _ if called => Finish::ToolCalls,
-        _ => Finish::Stop,
-    }
-}
-
-/// `stop_reason` for a client. Some vendors say that the model just stopped where it wants tools called; a client of
-/// Anthropic's would not call them.
-fn stop_reason_of(finish: Option<Finish>, stop_sequence: bool, called: bool, refused: bool) -> &'static str {
-    match finish {
-        Some(Finish::ToolCalls) => "tool_use",
-        Some(Finish::Length) => "max_tokens",
-        Some(Finish::ContentFilter) => "refusal",
-        Some(Finish::Pause) => "pause_turn",
-        Some(Finish::Stop) | None if called => "tool_use",
-        Some(Finish::Stop) | None if refused => "refusal",
-        Some(Finish::Stop) if stop_sequence => "stop_sequence",
-        Some(Finish::Stop) | None => "end_turn",
-    }
 }
 
 #[cfg(test)]

@@ -14,9 +14,10 @@ use super::blocks::{Block, Cache, ResultContent};
 use super::request::DOCUMENT_CITATIONS;
 use crate::back::Back;
 use crate::facts::{ModelFacts, Sampling};
+use crate::format::Format;
 use crate::ir::{Dropped, Field, Part, Request, ServiceTier, TranslateError};
 use crate::names::{ANTHROPIC_IDS, ANTHROPIC_NAMES, Mapping};
-use crate::protocol::{Encoded, Format, Target};
+use crate::protocol::contract::{Encoded, Target};
 
 mod media;
 mod messages;

@@ -9,9 +9,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::lenient::Fields;
+use crate::format::Format;
 use crate::ir::{CacheControl, Message, Request, Role, ServiceTier, TranslateError};
 use crate::json::Json;
-use crate::protocol::Format;
 
 mod content;
 pub(super) use content::{DOCUMENT_CITATIONS, WireCitation};

@@ -10,7 +10,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use memchr::memmem;
 
-use crate::ir::{Family, Signature};
+use crate::format::Family;
+use crate::ir::Signature;
 
 /// Before a thought's signature: then the family, a dot, and the signature in base64.
 const THOUGHT: &str = "gateway-signature-1:";

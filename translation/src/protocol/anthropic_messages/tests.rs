@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use super::AnthropicMessages;
 use crate::facts::Facts;
+use crate::format::Format;
 use crate::ir::{Event, Message, Part, Request, Response, Role, TranslateError};
-use crate::protocol::{Asked, Encoded, Format, Protocol, Quirks, Target};
+use crate::protocol::contract::{Asked, Encoded, Protocol, Quirks, Target};
 
 mod answers;
 mod errors;

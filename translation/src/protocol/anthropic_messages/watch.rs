@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 
 use super::lenient::{Object, Text};
 use super::usage::{Counts, Wire};
-use crate::protocol::{Seen, StreamWatcher};
+use crate::protocol::contract::{Seen, StreamWatcher};
 
 /// Merges usage over the stream.
 #[derive(Debug, Default)]

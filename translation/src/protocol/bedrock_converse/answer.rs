@@ -6,7 +6,9 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{REFUSAL, error, finish_of, is_malformed, redacted, signature, usage};
+use super::signature::{redacted, signature};
+use super::stop::{REFUSAL, finish_of, is_malformed};
+use super::{error, usage};
 use crate::ir::{
     CallKind, Choice, Citation, Finish, Media, MediaKind, Part, ProviderError, Response, Source, ToolCall,
 };

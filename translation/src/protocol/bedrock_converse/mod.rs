@@ -5,6 +5,7 @@
 //! - `answer`: reads whole answers.
 //! - `stream`: reads streams, which are AWS event streams.
 //! - `error`: reads errors.
+//! - `stop`: why the model stopped; `signature`: what signs its thoughts.
 //! - `usage`: token counts.
 //! - `maker`: whose model it is: each maker's takes other things.
 
@@ -12,12 +13,15 @@ mod answer;
 mod error;
 mod maker;
 mod prompt;
+mod signature;
+mod stop;
 mod stream;
 mod usage;
 
 use super::unserved::Unserved;
-use super::{Asked, Encoded, Format, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target};
-use crate::ir::{self, Family, Finish, ProviderError, Signature, TranslateError, Usage};
+use crate::format::Format;
+use crate::ir::{self, ProviderError, TranslateError, Usage};
+use crate::protocol::contract::{Asked, Encoded, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target};
 
 /// Amazon Bedrock's Converse API, as a provider speaks it.
 #[derive(Clone, Copy, Debug)]
@@ -75,41 +79,6 @@ impl Protocol for BedrockConverse {
     fn usage_in_tail(&self, tail: &[u8]) -> Option<Usage> {
         CLIENTS.usage_in_tail(tail)
     }
-}
-
-/// Why the model stopped, by `stopReason`. A reason that is not known says nothing but that it did; and some makers'
-/// models say that they just stopped where they want tools called.
-fn finish_of(stop_reason: &str, called: bool) -> Finish {
-    match stop_reason {
-        "tool_use" => Finish::ToolCalls,
-        "max_tokens" | "model_context_window_exceeded" => Finish::Length,
-        "guardrail_intervened" | "content_filtered" | "refusal" => Finish::ContentFilter,
-        _ if called => Finish::ToolCalls,
-        _ => Finish::Stop,
-    }
-}
-
-/// Whether the model wrote what Bedrock could not read.
-fn is_malformed(stop_reason: &str) -> bool {
-    matches!(stop_reason, "malformed_model_output" | "malformed_tool_use")
-}
-
-/// What a model that gives no reason for declining is taken to say.
-const REFUSAL: &str = "The answer was withheld by the provider's safety system.";
-
-/// Reasoning of OpenAI's models begins so, in base64 (`rsn_`). It carries an id of Bedrock's own that opens it nowhere
-/// else.
-const OPENAIS: &str = "cnNuX";
-
-/// A thought that cannot be read, in the manner in which it has to be given back. Only that of Claude is of use to
-/// anybody.
-fn redacted(content: String) -> Option<Signature> {
-    (!content.is_empty() && !content.starts_with(OPENAIS)).then(|| signature(content))
-}
-
-/// A signature. Only Claude signs its thoughts.
-fn signature(data: String) -> Signature {
-    Signature { family: Family::Anthropic, data }
 }
 
 #[cfg(test)]

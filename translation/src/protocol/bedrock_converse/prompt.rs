@@ -11,11 +11,12 @@ use serde_json::{Map, Value, json};
 use super::maker::Maker;
 use crate::back::Back;
 use crate::facts::{ModelFacts, Sampling, ThinkingForm};
+use crate::format::Format;
 use crate::ir::{Dropped, ErrorCode, Field, Part, Request, ServiceTier, TranslateError};
 use crate::json::Json;
 use crate::names::{Mapping, Rule};
 use crate::protocol::anthropic_messages::Room;
-use crate::protocol::{Encoded, Format, Target};
+use crate::protocol::contract::{Encoded, Target};
 
 mod media;
 mod messages;

@@ -8,8 +8,9 @@ use aws_smithy_types::event_stream::{Header, HeaderValue, Message};
 
 use super::BedrockConverse;
 use crate::facts::Facts;
+use crate::format::Format;
 use crate::ir::{Event, Part, ProviderError, Request, Role, TranslateError};
-use crate::protocol::{Encoded, Format, Protocol as _, Quirks, Target};
+use crate::protocol::contract::{Encoded, Protocol as _, Quirks, Target};
 
 mod answers;
 mod errors;

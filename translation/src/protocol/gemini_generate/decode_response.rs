@@ -6,10 +6,10 @@ use serde_json::value::RawValue;
 use super::answer::{Answer, Candidate, Part as AnswerPart, base64_source};
 use super::finish::{self, Reason};
 use super::{citations, error, logprobs};
+use crate::format::Family;
 use crate::ir::media::{kind_of, normal_mime};
 use crate::ir::{
-    CallKind, Choice, ErrorKind, Family, Finish, Media, MediaKind, Part, ProviderError, Response, Signature, Source,
-    ToolCall,
+    CallKind, Choice, ErrorKind, Finish, Media, MediaKind, Part, ProviderError, Response, Signature, Source, ToolCall,
 };
 use crate::json::Json;
 use crate::names::new_call_id;

@@ -11,7 +11,7 @@ use super::partial::Arguments;
 use super::{error, logprobs};
 use crate::ir::{CallKind, ErrorKind, Event, Finish, ProviderError, Signature, Start, Usage};
 use crate::names::CallIds;
-use crate::protocol::StreamDecoder;
+use crate::protocol::contract::StreamDecoder;
 use crate::protocol::sse::{EVENT_TOO_LARGE, LARGEST_EVENT};
 
 /// Reads a provider's stream.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::part::{Written, for_client};
 use super::{finish, logprobs};
 use crate::ir::{Choice, Citation, Finish, Part, Response, Usage};
-use crate::protocol::Asked;
+use crate::protocol::contract::Asked;
 
 /// `GenerateContentResponse`.
 #[derive(Serialize)]

@@ -11,7 +11,7 @@ use super::part::{Fields, Written, for_client, mime};
 use super::signature::{self, Of};
 use super::{error, logprobs};
 use crate::ir::{Citation, Event, Finish, Part, Signature, Start, ToolCall, Usage};
-use crate::protocol::{Asked, StreamEncoder};
+use crate::protocol::contract::{Asked, StreamEncoder};
 
 /// What stands between the chunks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -30,8 +30,9 @@ mod signature;
 mod watch;
 mod write;
 
+use crate::format::Format;
 use crate::ir::{self, ProviderError, TranslateError, Usage};
-use crate::protocol::{Asked, Encoded, Format, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target};
+use crate::protocol::contract::{Asked, Encoded, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target};
 
 /// Gemini's format.
 #[derive(Clone, Copy, Debug)]

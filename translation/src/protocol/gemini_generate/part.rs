@@ -9,7 +9,8 @@ use serde_json::value::RawValue;
 
 use super::signature::{self, Of};
 use crate::back::CUSTOM_INPUT;
-use crate::ir::{CallKind, Family, Media, Part, Signature, Source, ToolCall};
+use crate::format::Family;
+use crate::ir::{CallKind, Media, Part, Signature, Source, ToolCall};
 use crate::json::Json;
 
 /// A part that is written.

@@ -7,7 +7,8 @@ use memchr::memmem;
 use std::borrow::Cow;
 
 use super::answer::standard_base64;
-use crate::ir::{Family, Signature};
+use crate::format::Family;
+use crate::ir::Signature;
 
 /// What a call carries whose signature is not known: base64 of `skip_thought_signature_validator` (documented there for
 /// calls that come from elsewhere).

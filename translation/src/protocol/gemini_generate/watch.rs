@@ -12,7 +12,7 @@ use super::answer::{PromptFeedback, UsageMetadata};
 use super::finish::Reason;
 use super::lenient::{self, Word};
 use crate::ir::Usage;
-use crate::protocol::{Seen, StreamWatcher};
+use crate::protocol::contract::{Seen, StreamWatcher};
 
 /// As little of an answer as counts.
 #[derive(Debug, Default, Deserialize)]

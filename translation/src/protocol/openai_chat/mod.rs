@@ -19,8 +19,10 @@ mod thoughts;
 
 pub use foreign::without_foreign;
 
-use super::{Asked, Encoded, Format, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target, openai_error};
+use super::openai_error;
+use crate::format::Format;
 use crate::ir::{self, ProviderError, TranslateError, Usage};
+use crate::protocol::contract::{Asked, Encoded, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target};
 
 /// OpenAI chat completions.
 #[derive(Clone, Copy, Debug, Default)]

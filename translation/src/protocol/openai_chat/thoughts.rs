@@ -12,7 +12,8 @@ use serde::Deserialize;
 use serde::de::SeqAccess;
 
 use super::soft::{FromJson, Soft, soft_object};
-use crate::ir::{Family, Part, Signature};
+use crate::format::Family;
+use crate::ir::{Part, Signature};
 
 /// One of OpenRouter's `reasoning_details`.
 #[derive(Debug, Default, Deserialize)]

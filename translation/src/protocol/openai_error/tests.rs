@@ -3,8 +3,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{decode, encode};
+use crate::format::Format;
 use crate::ir::{ErrorKind, ProviderError};
-use crate::protocol::Format;
 
 #[test]
 fn every_document_has_the_four_fields() {

@@ -1,7 +1,8 @@
 use serde_json::{Value, json};
 
 use crate::facts::Facts;
-use crate::protocol::{Format, Quirks, Target};
+use crate::format::Format;
+use crate::protocol::contract::{Quirks, Target};
 
 /// What a provider is sent for `more` of a client of Anthropic's, by each of the two APIs.
 fn sent(model: &str, more: &Value) -> [Value; 2] {

@@ -9,7 +9,7 @@ use super::lenient::{Count, Text, maybe};
 use super::meter::Counts;
 use super::streamed::{Items, Where};
 use crate::ir::{DECLINED, ErrorKind, Event, Finish, ProviderError, Start};
-use crate::protocol::StreamDecoder;
+use crate::protocol::contract::StreamDecoder;
 use crate::protocol::sse::{self, EVENT_TOO_LARGE, EventSplitter, LARGEST_EVENT};
 
 /// Reads a provider's stream.

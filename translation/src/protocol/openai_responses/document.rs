@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use super::shape::{Shape, summary_word, tier_word};
 use super::tools::{Written, WrittenChoice};
 use crate::ir::{Finish, ProviderError, Reasoning, Request, Role, ToolChoice, Usage};
-use crate::protocol::{Asked, openai_error};
+use crate::protocol::contract::Asked;
+use crate::protocol::openai_error;
 
 /// What does not change while an answer grows, as members of the object.
 pub(super) struct Frame {

@@ -12,7 +12,7 @@ use super::output::{Call, Message, Piece, Thought, annotation};
 use super::signature::Signs;
 use crate::ir::{Citation, Event, Finish, Media, MediaKind, ProviderError, Source, Start, Usage};
 use crate::json::Json;
-use crate::protocol::{Asked, StreamEncoder};
+use crate::protocol::contract::{Asked, StreamEncoder};
 
 mod calls;
 mod thoughts;
@@ -394,7 +394,7 @@ impl Encoder {
 /// The same pair for a stream that passes through, of which nothing is known here.
 pub(super) fn failure(error: &ProviderError, request_id: &str) -> Vec<u8> {
     let id = request_id.chars().filter(char::is_ascii_alphanumeric).collect();
-    let request = std::sync::Arc::new(crate::ir::Request::new(crate::protocol::Format::OpenAiResponses, ""));
+    let request = std::sync::Arc::new(crate::ir::Request::new(crate::format::Format::OpenAiResponses, ""));
     let mut out = Vec::new();
     Encoder::new(Asked { id, created: 0, request }, false).failed(error, &mut out);
     out

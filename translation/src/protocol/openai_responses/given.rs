@@ -1,14 +1,12 @@
 //! The tools of a request, as this provider is given them.
 
-use std::borrow::Cow;
-
 use serde_json::{Map, Value, json};
 
 use super::tools::Written;
+use crate::format::{Family, Format};
 use crate::ir::{Dropped, Field, Request, Tool, ToolChoice, ToolKind, TranslateError};
 use crate::json::Json;
 use crate::names::Mapping;
-use crate::protocol::Format;
 
 /// Chat completions' field that asks for a search of the web.
 pub(super) const WEB_SEARCH: &str = "web_search_options";
@@ -29,9 +27,9 @@ impl<'a> Given<'a> {
     }
 }
 
-/// Whether `request` speaks OpenAI's language.
+/// Whether a client of one of OpenAI's APIs wrote `request`.
 pub(super) fn is_own(request: &Request) -> bool {
-    matches!(request.origin, Format::OpenAiChat | Format::OpenAiResponses)
+    request.origin.family() == Family::OpenAi
 }
 
 /// The tools of `request`, and of the provider's own those that it asks for.
@@ -63,7 +61,10 @@ pub(super) fn tools<'a>(
         }
         given.push(Given::Client(tool, names.map(&tool.name)));
     }
-    let asked = request.extensions.iter().find(|(name, _)| request.origin == Format::OpenAiChat && name == WEB_SEARCH);
+    let asked = request
+        .extensions
+        .iter()
+        .find(|(name, _)| request.origin != Format::OpenAiResponses && is_own(request) && name == WEB_SEARCH);
     if let Some((_, options)) = asked {
         let options = options.read::<Map<String, Value>>().unwrap_or_default();
         given.push(Given::Own(web_search(options, WEB_SEARCH, dropped)));
@@ -133,19 +134,4 @@ pub(super) fn named(tools: &[Given<'_>], name: &str) -> String {
         _ => None,
     });
     known.unwrap_or(name).to_owned()
-}
-
-/// A grammar in this API's form: chat completions have it in an inner object.
-pub(super) fn grammar(format: &Json) -> Cow<'_, Json> {
-    let inner = format.read::<Map<String, Value>>().ok().and_then(|mut format| match format.remove("grammar") {
-        Some(Value::Object(inner)) => Some(inner),
-        _ => None,
-    });
-    match inner {
-        Some(mut flat) => {
-            flat.insert("type".to_owned(), json!("grammar"));
-            Cow::Owned(Json::of(&flat))
-        }
-        None => Cow::Borrowed(format),
-    }
 }

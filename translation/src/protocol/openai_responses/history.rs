@@ -7,14 +7,17 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
+use super::given::is_own;
 use super::signature;
+use crate::format::Family;
+use crate::format::Format;
 use crate::ir::{
-    CallKind, Dropped, Family, Field, Media, MediaKind, Message, Part, Request, Role, Source, ToolCall, ToolResult,
+    CallKind, Dropped, Field, Media, MediaKind, Message, Part, Request, Role, Source, ToolCall, ToolResult,
     TranslateError,
 };
 use crate::json::Json;
 use crate::names::{Mapping, RESPONSES_IDS};
-use crate::protocol::{Format, openai_limits};
+use crate::protocol::openai_limits;
 
 /// What stands for a tool's result that says nothing but that it failed.
 const FAILED: &str = "The tool failed.";
@@ -319,7 +322,7 @@ impl<'a, 'n> Writer<'a, 'n> {
         }
         let unsupported =
             |what: &str| TranslateError::unsupported(path, format!("OpenAI's Responses API takes no {what}"));
-        let own_files = matches!(self.request.origin, Format::OpenAiChat | Format::OpenAiResponses);
+        let own_files = is_own(self.request);
         let file_id = match &media.source {
             Source::FileId(id) if own_files => Some(id.as_str()),
             Source::FileId(_) => return Err(unsupported("file ids of other providers")),

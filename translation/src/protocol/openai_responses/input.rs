@@ -3,9 +3,9 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::fields::{list, read};
 use super::item::{Annotation, Item, Kind, Piece, Thought, call_kind, opaque};
 use super::lenient::{Content, Text, maybe};
-use super::request_in::{list, read};
 use crate::ir::media::{mime_of_name, normal_mime, without_space};
 use crate::ir::{Media, MediaKind, Message, Part, Role, Signature, Source, ToolResult, TranslateError};
 

@@ -6,7 +6,8 @@ use serde_json::value::RawValue;
 
 use super::lenient::{Content, Count, Text, maybe};
 use super::signature::{self, Signs};
-use crate::ir::{CallKind, Citation, Family, Media, MediaKind, Part, Signature, Source, ToolCall};
+use crate::format::Family;
+use crate::ir::{CallKind, Citation, Media, MediaKind, Part, Signature, Source, ToolCall};
 use crate::json::Json;
 use crate::names::new_call_id;
 

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::lenient::{Count, Text, maybe};
 use crate::ir::Usage;
-use crate::protocol::{Seen, StreamWatcher};
+use crate::protocol::contract::{Seen, StreamWatcher};
 
 /// `usage` (API reference, "The response object").
 #[derive(Default, Deserialize)]

@@ -2,7 +2,7 @@
 //!
 //! - `request_in`, `input`: a client's request, and its items of input.
 //! - `request_out`, `history`: a request for a provider, and the conversation as items.
-//! - `given`: its tools.
+//! - `given`: its tools; `fields`: the values of its fields.
 //! - `tools`, `shape`: what requests and answers share.
 //! - `item`: items, which requests and answers share too.
 //! - `answer`: a provider's whole answer.
@@ -14,13 +14,16 @@
 
 use memchr::memmem;
 
-use super::{Asked, Encoded, Format, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target, openai_error};
+use super::{openai_error, state};
+use crate::format::Format;
 use crate::ir::{self, Part, ProviderError, Start, TranslateError, Usage};
+use crate::protocol::contract::{Asked, Encoded, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target};
 
 mod answer;
 mod decoder;
 mod document;
 mod encoder;
+mod fields;
 mod given;
 mod history;
 mod input;
@@ -49,7 +52,7 @@ pub struct OpenAiResponses;
 /// `prompt`, `background`, or an item of `input` that is named and not given. Such a request cannot be said in another
 /// format, nor to another account.
 pub fn stateful_field(request: &ir::Request) -> Option<&'static str> {
-    request_in::stateful_field(request)
+    state::field_of(request, Format::OpenAiResponses.facts())
 }
 
 impl Protocol for OpenAiResponses {
@@ -66,7 +69,7 @@ impl Protocol for OpenAiResponses {
     }
 
     fn encode_request(&self, request: &ir::Request, target: &Target<'_>) -> Result<Encoded, TranslateError> {
-        super::state::refuse(request, self.format())?;
+        state::refuse(request, self.format())?;
         request_out::encode(request, target)
     }
 
@@ -162,7 +165,7 @@ fn encode_part(encoder: &mut encoder::Encoder, part: &Part, out: &mut Vec<u8>) {
             encoder.call_ended(number, out);
         }
         Part::Media(media) => encoder.media(media, out),
-        Part::Opaque { family: ir::Family::OpenAi, block } => encoder.opaque(block, out),
+        Part::Opaque { family: crate::format::Family::OpenAi, block } => encoder.opaque(block, out),
         Part::Opaque { .. } | Part::ToolResult(_) => {}
     }
 }

@@ -3,14 +3,15 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::input;
-use super::lenient::{Content, Fields, Text, maybe};
-use super::tools;
+use super::fields::read;
+use super::lenient::{Fields, Text};
+use super::{input, tools};
+use crate::format::Format;
 use crate::ir::{
     Effort, Message, Output, Part, Reasoning, Request, Role, Schema, ServiceTier, Summary, TranslateError,
 };
 use crate::json::Json;
-use crate::protocol::Format;
+use crate::protocol::state;
 
 /// What of `include` has a neutral form.
 pub(super) const LOGPROBS: &str = "message.output_text.logprobs";
@@ -45,7 +46,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Request, TranslateError> {
     }
     match input {
         Some(input) => input::decode(input, &mut request.messages)?,
-        None if super::stateful_field(&request).is_some() => {}
+        None if state::field_of(&request, request.origin.facts()).is_some() => {}
         None => return Err(TranslateError::invalid("input", "the request has no input")),
     }
     Ok(request)
@@ -179,44 +180,4 @@ fn reasoning(value: &RawValue) -> Result<Reasoning, TranslateError> {
         None => None,
     };
     Ok(Reasoning { effort, thinking: None, summary })
-}
-
-/// Reads the value of a field, or names the field at fault.
-pub(super) fn read<'a, T: Deserialize<'a>>(name: &str, value: &'a RawValue) -> Result<T, TranslateError> {
-    serde_json::from_str(value.get()).map_err(|error| {
-        // The position is within the value, and of no use to the client.
-        let error = error.to_string();
-        let what = error.split(" at line ").next().unwrap_or_default();
-        TranslateError::invalid(name, format!("`{name}` cannot be read: {what}"))
-    })
-}
-
-/// The first field of `request` that refers to state which the provider keeps.
-pub(super) fn stateful_field(request: &Request) -> Option<&'static str> {
-    let named = |name: &'static str| request.extensions.iter().any(|(known, _)| known == name).then_some(name);
-    ["previous_response_id", "conversation", "prompt", "background"]
-        .into_iter()
-        .find_map(named)
-        .or_else(|| request.messages.iter().any(refers).then_some("input"))
-}
-
-/// Whether a message holds an item that is named and not given.
-fn refers(message: &Message) -> bool {
-    message.parts.iter().any(|part| match part {
-        Part::Opaque { block, .. } => {
-            block.get().contains("item_reference")
-                && serde_json::from_str::<super::item::Kind<'_>>(block.get())
-                    .is_ok_and(|kind| kind.r#type.or_empty() == "item_reference")
-        }
-        _ => false,
-    })
-}
-
-/// The items of a list that a client gives, or the field at fault.
-pub(super) fn list<'a>(name: &str, value: &'a RawValue) -> Result<Content<'a>, TranslateError> {
-    match maybe(value) {
-        Some(content @ (Content::Text(_) | Content::List(_))) => Ok(content),
-        _ if value.get().starts_with('[') => Ok(Content::None),
-        _ => Err(TranslateError::invalid(name, format!("`{name}` must be a text or a list"))),
-    }
 }

@@ -13,12 +13,14 @@ use super::shape::{Shape, summary_word, tier_word};
 use super::tools::WrittenChoice;
 use crate::back::Back;
 use crate::facts::{Sampling, ThinkingForm};
+use crate::format::Family;
+use crate::format::Format;
 use crate::ir::{
-    Dropped, Effort, Family, Field, Message, Output, Part, Request, Role, ServiceTier, Thinking, ToolChoice,
-    TranslateError,
+    Dropped, Effort, Field, Message, Output, Part, Request, Role, ServiceTier, Thinking, ToolChoice, TranslateError,
 };
 use crate::names::{Mapping, OPENAI_NAMES};
-use crate::protocol::{Encoded, Format, Target, openai_limits};
+use crate::protocol::contract::{Encoded, Target};
+use crate::protocol::{openai_limits, state};
 
 /// The API refuses a smaller limit.
 const LEAST_OUTPUT: u64 = 16;
@@ -41,7 +43,7 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
         let content = Content::Owned(words);
         input.insert(0, Item::Message { r#type: "message", role: "developer", content });
     }
-    if input.is_empty() && super::stateful_field(request).is_none() {
+    if input.is_empty() && state::field_of(request, Format::OpenAiResponses.facts()).is_none() {
         let param = Field::Messages.name(request.origin);
         return Err(TranslateError::invalid(param, "the conversation has no message"));
     }
@@ -71,7 +73,7 @@ fn refuse(request: &Request) -> Result<(), TranslateError> {
 
 /// Whether OpenAI has that tier: a word of another family's it has not.
 fn knows_tier(request: &Request, tier: &ServiceTier) -> bool {
-    !matches!(tier, ServiceTier::Other(_)) || matches!(request.origin, Format::OpenAiChat | Format::OpenAiResponses)
+    !matches!(tier, ServiceTier::Other(_)) || is_own(request)
 }
 
 fn left_out(request: &Request, dropped: &mut Dropped) {
@@ -94,11 +96,8 @@ fn left_out(request: &Request, dropped: &mut Dropped) {
 
 /// Whether a field without a neutral form is known here.
 fn passes(request: &Request, name: &str) -> bool {
-    match request.origin {
-        Format::OpenAiResponses => true,
-        Format::OpenAiChat => SHARED.contains(&name) || name == WEB_SEARCH,
-        _ => false,
-    }
+    let shared = || SHARED.contains(&name) || name == WEB_SEARCH;
+    request.origin == Format::OpenAiResponses || (is_own(request) && shared())
 }
 
 /// One leading system message is `instructions`; any other stays in its place (`docs/TRANSLATION.md` section 2.1.1).

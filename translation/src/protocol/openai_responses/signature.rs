@@ -7,7 +7,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::ir::{Family, Signature};
+use crate::format::Family;
+use crate::ir::Signature;
 
 /// Begins every `encrypted_content` that the gateway made. A provider would refuse it.
 pub(super) const PREFIX: &str = "orchestration:";

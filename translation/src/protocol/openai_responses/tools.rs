@@ -5,10 +5,10 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
 
-use super::given::grammar;
+use super::fields::read;
 use super::lenient::{Text, maybe};
-use super::request_in::read;
 use crate::ir::{Tool, ToolChoice, ToolKind, TranslateError};
 use crate::json::Json;
 use crate::protocol::openai_limits;
@@ -236,5 +236,20 @@ impl<F: Fn(&str) -> String> Serialize for WrittenChoice<'_, F> {
             }
             .serialize(serializer),
         }
+    }
+}
+
+/// A grammar in this API's form: chat completions have it in an inner object.
+fn grammar(format: &Json) -> Cow<'_, Json> {
+    let inner = format.read::<Map<String, Value>>().ok().and_then(|mut format| match format.remove("grammar") {
+        Some(Value::Object(inner)) => Some(inner),
+        _ => None,
+    });
+    match inner {
+        Some(mut flat) => {
+            flat.insert("type".to_owned(), json!("grammar"));
+            Cow::Owned(Json::of(&flat))
+        }
+        None => Cow::Borrowed(format),
     }
 }

@@ -2,14 +2,6 @@ use serde_json::json;
 
 use super::{Format, refuse};
 
-const FORMATS: [Format; 5] = [
-    Format::OpenAiChat,
-    Format::OpenAiResponses,
-    Format::AnthropicMessages,
-    Format::GeminiGenerate,
-    Format::BedrockConverse,
-];
-
 #[test]
 fn what_only_another_provider_has_is_refused_by_its_name() {
     let responses = |field: &str, value| (Format::OpenAiResponses, json!({"model": "m", "input": "x", field: value}));
@@ -34,7 +26,7 @@ fn what_only_another_provider_has_is_refused_by_its_name() {
     ];
     for (field, (origin, body)) in cases {
         let request = origin.protocol().decode_request(body.to_string().as_bytes()).unwrap();
-        for format in FORMATS {
+        for format in Format::ALL {
             let refused = refuse(&request, format).err().and_then(|error| error.param);
             assert_eq!(refused.as_deref(), (format != origin).then_some(field), "{field} for {format}");
         }

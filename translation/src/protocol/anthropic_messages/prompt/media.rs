@@ -6,9 +6,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::super::blocks::{Block, Cache, Enabled, Source};
+use crate::format::Family;
+use crate::format::Format;
 use crate::ir::media::{mime_of_name, mime_of_start};
-use crate::ir::{self, ErrorCode, Family, Field, Media, MediaKind, Request, TranslateError};
-use crate::protocol::Format;
+use crate::ir::{self, ErrorCode, Field, Media, MediaKind, Request, TranslateError};
 
 /// What the writing of media depends on.
 #[derive(Clone, Copy)]

@@ -7,9 +7,10 @@ use super::super::blocks::{Block, Cache, Input, ResultContent};
 use super::media::{self, Rules, is_ours};
 use super::wire::Turn;
 use crate::facts::ThinkingForm;
+use crate::format::Format;
 use crate::ir::{Dropped, Field, Message, Part, Request, Role, Signature, ToolCall, ToolResult, TranslateError};
 use crate::names::Mapping;
-use crate::protocol::{Format, Target};
+use crate::protocol::contract::Target;
 
 /// The conversation as it is written.
 pub(super) struct Conversation<'r> {

@@ -2,8 +2,8 @@
 
 use super::wire;
 use crate::facts::{ForcedTools, ModelFacts, Off, ThinkingForm};
+use crate::format::Format;
 use crate::ir::{Dropped, Effort, Field, Reasoning, Request, Summary, Thinking};
-use crate::protocol::Format;
 use crate::protocol::claude::{budget_of, nearest, wanted};
 
 /// What the request says of thinking.

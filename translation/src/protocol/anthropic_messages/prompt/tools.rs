@@ -11,10 +11,10 @@ use super::super::schema::{self, Parameters};
 use super::wire::{Choice, InputSchema, OutputFormat, Tool};
 use crate::back::{Back, CUSTOM_INPUT};
 use crate::facts::{ForcedTools, ModelFacts};
+use crate::format::Format;
 use crate::ir::{self, Dropped, Field, Output, Request, ToolChoice, ToolKind, TranslateError};
 use crate::json::Json;
 use crate::names::Mapping;
-use crate::protocol::Format;
 
 /// What the request says of tools and of the answer's shape.
 #[derive(Debug, Default)]

@@ -8,10 +8,11 @@ use serde_json::value::RawValue;
 use super::super::lenient::{Content, Object, Text};
 use super::super::signature::{self, Redacted};
 use super::{cache, read, required};
+use crate::format::Family;
 use crate::ir::media::{kind_of, normal_mime, without_space};
 use crate::ir::{
-    CallKind, Citation, Family, Media, MediaKind, Message, Part, Request, Role, Signature, Source, ToolCall,
-    ToolResult, TranslateError,
+    CallKind, Citation, Media, MediaKind, Message, Part, Request, Role, Signature, Source, ToolCall, ToolResult,
+    TranslateError,
 };
 use crate::json::Json;
 

@@ -5,13 +5,15 @@ use std::collections::HashMap;
 use bytes::Bytes;
 
 use super::super::answer::{WireBlock, arguments, ours};
+use super::super::error;
 use super::super::lenient::Object;
+use super::super::stop::finish_of;
 use super::super::usage::{Counts, Wire as WireUsage};
-use super::super::{error, finish_of};
 use super::wire::{Delta, Message, Wire};
-use crate::ir::{CallKind, Citation, DECLINED, Event, Family, Finish, ProviderError, Signature, Start};
+use crate::format::Family;
+use crate::ir::{CallKind, Citation, DECLINED, Event, Finish, ProviderError, Signature, Start};
 use crate::names::CallIds;
-use crate::protocol::StreamDecoder;
+use crate::protocol::contract::StreamDecoder;
 use crate::protocol::sse::{self, EVENT_TOO_LARGE, EventSplitter, LARGEST_EVENT};
 
 /// Most blocks that may be open at once: a stream with more is none of Anthropic's.

@@ -11,10 +11,11 @@ use serde::Serialize;
 
 use super::super::answer::message_id;
 use super::super::blocks::WebCitation;
-use super::super::{error, signature, stop_reason_of, usage};
+use super::super::stop::stop_reason_of;
+use super::super::{error, signature, usage};
 use super::held::Held;
 use crate::ir::{CallKind, Event, Finish, Media, Start, Usage};
-use crate::protocol::{Asked, StreamEncoder};
+use crate::protocol::contract::{Asked, StreamEncoder};
 
 /// Writes a client's stream.
 #[derive(Debug)]

@@ -4,10 +4,11 @@ use serde_json::{Value, json};
 
 use super::history::call;
 use super::{AnthropicMessages, answered};
+use crate::format::Family;
 use crate::ir::{
-    CallKind, Choice, Citation, Family, Finish, Media, MediaKind, Part, Response, Signature, Source, ToolCall, Usage,
+    CallKind, Choice, Citation, Finish, Media, MediaKind, Part, Response, Signature, Source, ToolCall, Usage,
 };
-use crate::protocol::Protocol;
+use crate::protocol::contract::Protocol;
 
 fn message(content: Value, stop_reason: Value) -> Value {
     json!({

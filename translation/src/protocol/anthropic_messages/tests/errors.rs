@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::AnthropicMessages;
 use crate::ir::{ErrorCode, ErrorKind, ProviderError};
-use crate::protocol::Protocol;
+use crate::protocol::contract::Protocol;
 
 fn read(status: u16, kind: &str, message: &str) -> ProviderError {
     let body = json!({"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_1"});

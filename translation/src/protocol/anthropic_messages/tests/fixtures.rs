@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{AnthropicMessages, encode_for, events_of, stream_of};
 use crate::ir::{Event, Finish, Part};
-use crate::protocol::Protocol;
+use crate::protocol::contract::Protocol;
 
 fn fixtures() -> Vec<(String, Value)> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/anthropic_messages");

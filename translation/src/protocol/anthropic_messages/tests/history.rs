@@ -4,12 +4,13 @@ use serde_json::{Value, json};
 
 use super::{OPUS_55, SONNET_4, SONNET_46, body, chat, encode_for, refused, written};
 use crate::facts::Facts;
+use crate::format::Family;
+use crate::format::Format;
 use crate::ir::{
-    CacheControl, CallKind, ErrorCode, Family, Media, MediaKind, Part, Request, Role, Signature, Source, ToolCall,
-    ToolResult,
+    CacheControl, CallKind, ErrorCode, Media, MediaKind, Part, Request, Role, Signature, Source, ToolCall, ToolResult,
 };
 use crate::json::Json;
-use crate::protocol::{Format, Protocol, Quirks, Target};
+use crate::protocol::contract::{Protocol, Quirks, Target};
 
 pub(super) fn call(id: &str, name: &str, arguments: &str) -> Part {
     Part::ToolCall(ToolCall {

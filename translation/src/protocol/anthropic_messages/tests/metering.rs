@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::AnthropicMessages;
 use crate::ir::Usage;
-use crate::protocol::{Protocol, Seen};
+use crate::protocol::contract::{Protocol, Seen};
 
 #[test]
 fn point_07_tokens_from_and_to_the_cache_are_part_of_the_input() {

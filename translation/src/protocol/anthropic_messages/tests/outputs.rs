@@ -8,7 +8,7 @@ use crate::ir::{
     Choice, Effort, Finish, Output, Part, Reasoning, Request, Response, Schema, Tool, ToolChoice, ToolKind,
 };
 use crate::json::Json;
-use crate::protocol::Encoded;
+use crate::protocol::contract::Encoded;
 
 const ANSWER: &str = r#"{"type":"object","properties":{"n":{"type":"integer"}},"required":["n"]}"#;
 const MAP: &str = r#"{"type":"object","additionalProperties":{"type":"string"}}"#;

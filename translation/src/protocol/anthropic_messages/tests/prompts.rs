@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use super::{OPUS_55, SONNET_4, SONNET_46, body, chat, encode_for, hello, refused, written};
+use crate::format::Format;
 use crate::ir::{CacheControl, Effort, ErrorCode, Part, Reasoning, Role, ServiceTier};
 use crate::json::Json;
-use crate::protocol::Format;
 
 fn extended(name: &str, value: &str) -> crate::ir::Request {
     let mut request = hello();

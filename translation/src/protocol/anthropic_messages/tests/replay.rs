@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::{AnthropicMessages, Facts, asked, encode_for, events_of, stream_of};
+use crate::format::Format;
 use crate::ir::{Citation, Event, Part, Request, Response, Role};
-use crate::protocol::{Format, Protocol};
+use crate::protocol::contract::Protocol;
 
 /// The recordings, by their names.
 fn recordings() -> Vec<(String, Value)> {

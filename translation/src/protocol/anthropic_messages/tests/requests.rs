@@ -3,11 +3,13 @@
 use serde_json::{Value, json};
 
 use super::{AnthropicMessages, decoded};
+use crate::format::Family;
+use crate::format::Format;
 use crate::ir::{
-    CacheControl, Effort, Family, MediaKind, Output, Part, Request, Role, ServiceTier, Source, Summary, Thinking,
-    ToolChoice, ToolKind,
+    CacheControl, Effort, MediaKind, Output, Part, Request, Role, ServiceTier, Source, Summary, Thinking, ToolChoice,
+    ToolKind,
 };
-use crate::protocol::{Format, Protocol};
+use crate::protocol::contract::Protocol;
 
 /// A request with these fields besides what it has to have.
 fn with(fields: Value) -> Value {

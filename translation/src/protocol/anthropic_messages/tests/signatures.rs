@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::super::signature::holds_foreign;
 use super::history::call;
 use super::{answered, decoded, events_of, frames, stream_of};
-use crate::ir::{CallKind, Choice, Event, Family, Finish, Part, Response, Signature, Start};
+use crate::format::Family;
+use crate::ir::{CallKind, Choice, Event, Finish, Part, Response, Signature, Start};
 
 fn signature(family: Family) -> Signature {
     Signature { family, data: "EqQB+/=".to_owned() }

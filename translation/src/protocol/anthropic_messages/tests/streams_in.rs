@@ -5,8 +5,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{AnthropicMessages, events_of, sse};
-use crate::ir::{CallKind, Citation, ErrorKind, Event, Family, Finish, ProviderError, Signature, Start, Usage};
-use crate::protocol::Protocol;
+use crate::format::Family;
+use crate::ir::{CallKind, Citation, ErrorKind, Event, Finish, ProviderError, Signature, Start, Usage};
+use crate::protocol::contract::Protocol;
 
 fn start() -> Value {
     json!({"type": "message_start", "message": {"id": "msg_1", "model": "claude-opus-5", "usage": {"input_tokens": 5, "output_tokens": 1}}})

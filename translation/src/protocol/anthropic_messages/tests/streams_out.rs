@@ -4,10 +4,10 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{AnthropicMessages, asked, events_of, frames, stream_of};
-use crate::ir::{
-    CallKind, Citation, ErrorKind, Event, Family, Finish, ProviderError, Request, Signature, Start, Usage,
-};
-use crate::protocol::{Format, Protocol};
+use crate::format::Family;
+use crate::format::Format;
+use crate::ir::{CallKind, Citation, ErrorKind, Event, Finish, ProviderError, Request, Signature, Start, Usage};
+use crate::protocol::contract::Protocol;
 
 fn begun(call: usize, kind: CallKind) -> Event {
     Event::ToolStart { call, id: format!("id_{call}"), name: "f".to_owned(), kind, signature: None }

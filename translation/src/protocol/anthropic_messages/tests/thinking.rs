@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use super::history::{call, result};
 use super::tools::tool;
 use super::{OPUS_55, SONNET_4, SONNET_46, body, chat, hello, written};
-use crate::ir::{Effort, Family, Part, Reasoning, Request, Role, Signature, Summary, Thinking, ToolChoice};
-use crate::protocol::Format;
+use crate::format::Family;
+use crate::format::Format;
+use crate::ir::{Effort, Part, Reasoning, Request, Role, Signature, Summary, Thinking, ToolChoice};
 
 const OPUS_5: &str = "claude-opus-5";
 const SONNET_55: &str = "claude-sonnet-5-5";
@@ -96,14 +97,17 @@ fn point_13_a_budget_leaves_room_for_the_answer() {
 fn point_13_thinking_is_left_out_where_no_budget_fits() {
     let mut facts = crate::facts::Facts::built_in().of(SONNET_4).clone();
     facts.max_output = Some(1024);
-    let target = crate::protocol::Target {
+    let target = crate::protocol::contract::Target {
         model: SONNET_4,
         facts: &facts,
-        quirks: &crate::protocol::Quirks::NONE,
+        quirks: &crate::protocol::contract::Quirks::NONE,
         stream: true,
     };
-    let encoded =
-        crate::protocol::Protocol::encode_request(&super::AnthropicMessages, &by_effort(Effort::Low), &target);
+    let encoded = crate::protocol::contract::Protocol::encode_request(
+        &super::AnthropicMessages,
+        &by_effort(Effort::Low),
+        &target,
+    );
     let encoded = encoded.unwrap();
     let body: Value = serde_json::from_slice(&encoded.body).unwrap();
     assert!(body.get("thinking").is_none());

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::history::{call, result};
 use super::{OPUS_55, SONNET_4, SONNET_46, body, chat, encode_for, hello, refused, written};
+use crate::format::Format;
 use crate::ir::{CacheControl, CallKind, Part, Request, Role, Tool, ToolCall, ToolChoice, ToolKind};
 use crate::json::Json;
-use crate::protocol::Format;
 
 pub(super) fn tool(name: &str, parameters: &str) -> Tool {
     let kind = ToolKind::Function { parameters: Json::parse(parameters), strict: None };

@@ -11,12 +11,13 @@ use super::super::maker::Maker;
 use super::media;
 use super::wire::{Block, CachePoint, Input, Thought, Turn};
 use crate::facts::ThinkingForm;
+use crate::format::Family;
+use crate::format::Format;
 use crate::ir::{
-    CacheControl, Dropped, Family, Field, Media, Message, Part, Request, Role, Signature, ToolCall, ToolResult,
-    TranslateError,
+    CacheControl, Dropped, Field, Media, Message, Part, Request, Role, Signature, ToolCall, ToolResult, TranslateError,
 };
 use crate::names::Mapping;
-use crate::protocol::{Format, Target};
+use crate::protocol::contract::Target;
 
 /// The conversation as it is written.
 pub(super) struct Conversation<'r> {

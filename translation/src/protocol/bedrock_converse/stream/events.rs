@@ -8,11 +8,13 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::super::answer::{Image, WireCitation, is_server_side, stop_sequence};
-use super::super::{REFUSAL, error, finish_of, is_malformed, redacted, signature, usage};
+use super::super::signature::{redacted, signature};
+use super::super::stop::{REFUSAL, finish_of, is_malformed};
+use super::super::{error, usage};
 use super::frames::{Broken, Frames};
 use crate::ir::{CallKind, Event, Finish, ProviderError, Start};
 use crate::names::CallIds;
-use crate::protocol::StreamDecoder;
+use crate::protocol::contract::StreamDecoder;
 use crate::protocol::sse::LARGEST_EVENT;
 
 #[derive(Default, Deserialize)]

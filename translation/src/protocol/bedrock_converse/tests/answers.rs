@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::BedrockConverse;
-use crate::ir::{Family, Finish, MediaKind, Part, ProviderError, Response, Usage};
-use crate::protocol::Protocol as _;
+use crate::format::Family;
+use crate::ir::{Finish, MediaKind, Part, ProviderError, Response, Usage};
+use crate::protocol::contract::Protocol as _;
 
 fn decode(answer: &Value) -> Result<Response, ProviderError> {
     BedrockConverse.decode_response(answer.to_string().as_bytes())

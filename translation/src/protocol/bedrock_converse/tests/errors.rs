@@ -1,7 +1,7 @@
 //! Errors (`docs/TRANSLATION.md` section 5).
 
 use crate::ir::{ErrorKind, ProviderError};
-use crate::protocol::Protocol as _;
+use crate::protocol::contract::Protocol as _;
 
 use super::BedrockConverse;
 

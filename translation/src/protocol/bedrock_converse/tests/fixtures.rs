@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{BedrockConverse, decode_in, stream};
 use crate::ir::{Collector, Part, ProviderError, Response};
-use crate::protocol::Protocol as _;
+use crate::protocol::contract::Protocol as _;
 
 fn read(exchange: &Value) -> Result<Response, ProviderError> {
     if let Some(status) = exchange["status"].as_u64() {

@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use super::{LLAMA, NOVA, OPUS, SONNET, body, dropped, encode, encoded, request};
+use crate::format::Family;
+use crate::format::Format;
 use crate::ir::{
-    CacheControl, CallKind, Family, Message, Part, Request, Role, Signature, Tool, ToolCall, ToolKind, ToolResult,
+    CacheControl, CallKind, Message, Part, Request, Role, Signature, Tool, ToolCall, ToolKind, ToolResult,
 };
-use crate::protocol::Format;
 
 fn call(id: &str, name: &str, arguments: &str) -> Part {
     Part::ToolCall(ToolCall {

@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{LLAMA, NOVA, OPUS, SONNET, body, dropped, encode, encoded, request};
+use crate::format::Format;
 use crate::ir::{Field, Message, Part, Role, ServiceTier};
 use crate::json::Json;
-use crate::protocol::{Format, Protocol as _};
+use crate::protocol::contract::Protocol as _;
 
 #[test]
 fn a_conversation_as_bedrock_takes_it() {

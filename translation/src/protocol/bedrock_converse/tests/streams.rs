@@ -8,7 +8,8 @@ use serde_json::json;
 
 use super::super::stream::LARGEST_FRAME;
 use super::{decode, decode_in, error_of, event, frame, metadata, stop, stream, text};
-use crate::ir::{CallKind, Collector, ErrorKind, Event, Family, Finish, Part, Start, Usage};
+use crate::format::Family;
+use crate::ir::{CallKind, Collector, ErrorKind, Event, Finish, Part, Start, Usage};
 
 fn started() -> Event {
     Event::Start(Start::default())

@@ -4,11 +4,12 @@ use serde_json::{Value, json};
 
 use super::{LLAMA, NOVA, OPUS, SONNET, body, dropped, encoded, request};
 use crate::facts::Facts;
+use crate::format::Format;
 use crate::ir::{
     CallKind, Effort, Message, Part, Reasoning, Request, Role, Summary, Thinking, Tool, ToolCall, ToolChoice, ToolKind,
     ToolResult,
 };
-use crate::protocol::{Format, Quirks, Target};
+use crate::protocol::contract::{Quirks, Target};
 
 fn wants(effort: Effort) -> Request {
     Request { reasoning: Some(Reasoning { effort: Some(effort), ..Reasoning::default() }), ..request() }
@@ -142,7 +143,8 @@ fn the_arn_of_an_inference_profile_tells_the_model_or_the_operator_does() {
     let facts = Facts::built_in().of("claude-sonnet-4-5");
     let target = Target { model: named, facts, quirks: &Quirks::NONE, stream: false };
     let encoded =
-        crate::protocol::Protocol::encode_request(&super::BedrockConverse, &wants(Effort::Low), &target).unwrap();
+        crate::protocol::contract::Protocol::encode_request(&super::BedrockConverse, &wants(Effort::Low), &target)
+            .unwrap();
     let body: Value = serde_json::from_slice(&encoded.body).unwrap();
     assert_eq!(body["additionalModelRequestFields"]["thinking"]["budget_tokens"], 2048);
 }

@@ -9,9 +9,10 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::fields::Body;
+use crate::format::Family;
 use crate::ir::media::{kind_of, normal_mime};
 use crate::ir::{
-    CallKind, Family, Media, MediaKind, Message, Part, Role, Signature, Source, ToolCall, ToolResult, TranslateError,
+    CallKind, Media, MediaKind, Message, Part, Role, Signature, Source, ToolCall, ToolResult, TranslateError,
 };
 use crate::protocol::gemini_generate::answer::standard_base64;
 use crate::protocol::gemini_generate::decode_response::{arguments, named_block};

@@ -13,9 +13,9 @@ pub(super) use fields::camel;
 use fields::{Body, Fields, Text, Word};
 use serde_json::value::RawValue;
 
+use crate::format::Format;
 use crate::ir::{Message, Request, Role, ServiceTier, TranslateError};
 use crate::json::Json;
-use crate::protocol::Format;
 
 /// Reads `body`. The model, and whether a stream is wanted, stand in the URL.
 pub(super) fn decode(body: &[u8]) -> Result<Request, TranslateError> {

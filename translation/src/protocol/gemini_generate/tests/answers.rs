@@ -3,12 +3,13 @@
 use serde_json::{Value, json};
 
 use super::scenes::asked;
+use crate::format::Family;
 use crate::ir::{
-    Choice, Citation, ErrorKind, Family, Finish, Media, MediaKind, Part, ProviderError, Response, Signature, Source,
-    ToolCall, Usage,
+    Choice, Citation, ErrorKind, Finish, Media, MediaKind, Part, ProviderError, Response, Signature, Source, ToolCall,
+    Usage,
 };
 use crate::json::Json;
-use crate::protocol::Protocol as _;
+use crate::protocol::contract::Protocol as _;
 use crate::protocol::gemini_generate::GeminiGenerate;
 
 fn read(body: &Value) -> Response {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::ir::{ErrorKind, ProviderError};
-use crate::protocol::Protocol as _;
+use crate::protocol::contract::Protocol as _;
 use crate::protocol::gemini_generate::GeminiGenerate;
 
 fn read(http: u16, status: &str, message: &str, details: Value) -> ProviderError {

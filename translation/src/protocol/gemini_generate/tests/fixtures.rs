@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::scenes::{asked, collected, encoded_for, events_cut, written};
 use crate::ir::{ErrorKind, Event, Finish, Part, Response};
+use crate::protocol::contract::{Protocol as _, Quirks};
 use crate::protocol::gemini_generate::GeminiGenerate;
-use crate::protocol::{Protocol as _, Quirks};
 
 fn fixtures() -> Vec<(String, Value)> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/gemini_generate");

@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::scenes::{asked, collected, encoded_for, events_cut, written};
 use crate::facts::Facts;
 use crate::ir::{ErrorKind, Event, Part, Request, Response, Role};
+use crate::protocol::contract::{Protocol as _, Quirks};
 use crate::protocol::gemini_generate::{GeminiGenerate, array_encoder};
-use crate::protocol::{Protocol as _, Quirks};
 
 /// Recorded exchanges: their names, and their documents.
 fn recordings() -> Vec<(String, Value)> {

@@ -4,11 +4,12 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::scenes::{decode_failure, decoded};
+use crate::format::Family;
 use crate::ir::{
-    Effort, Family, Media, MediaKind, Output, Part, Reasoning, Request, Role, ServiceTier, Signature, Source, Summary,
+    Effort, Media, MediaKind, Output, Part, Reasoning, Request, Role, ServiceTier, Signature, Source, Summary,
     Thinking, ToolChoice, ToolKind,
 };
-use crate::protocol::Protocol as _;
+use crate::protocol::contract::Protocol as _;
 use crate::protocol::gemini_generate::{GeminiGenerate, signature};
 
 fn contents(contents: Value) -> Request {

@@ -3,13 +3,15 @@
 use serde_json::{Value, json};
 
 use super::scenes::{body, dropped, encoded, encoded_for};
+use crate::format::Family;
+use crate::format::Format;
 use crate::ir::{
-    CacheControl, CallKind, ErrorCode, Family, Media, MediaKind, Message, Part, Request, Role, Signature, Source,
-    ToolCall, ToolResult, TranslateError,
+    CacheControl, CallKind, ErrorCode, Media, MediaKind, Message, Part, Request, Role, Signature, Source, ToolCall,
+    ToolResult, TranslateError,
 };
 use crate::json::Json;
+use crate::protocol::contract::{Protocol as _, Quirks};
 use crate::protocol::gemini_generate::GeminiGenerate;
-use crate::protocol::{Format, Protocol as _, Quirks};
 
 const OLD: &str = "gemini-2.5-flash";
 const NEW: &str = "gemini-3-pro-preview";

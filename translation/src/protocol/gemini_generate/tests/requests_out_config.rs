@@ -3,11 +3,12 @@
 use serde_json::{Value, json};
 
 use super::scenes::{body, dropped, encoded, encoded_for};
+use crate::format::Format;
 use crate::ir::{
     Effort, Message, Part, Reasoning, Request, Role, ServiceTier, Summary, Thinking, Tool, ToolChoice, ToolKind,
 };
 use crate::json::Json;
-use crate::protocol::{Format, Quirks};
+use crate::protocol::contract::Quirks;
 
 const FLASH: &str = "gemini-2.5-flash";
 const PRO: &str = "gemini-2.5-pro";

@@ -3,12 +3,13 @@
 use serde_json::{Value, json};
 
 use super::scenes::{body, dropped, encoded};
+use crate::back::Back;
+use crate::format::Format;
 use crate::ir::{
     CallKind, ErrorCode, Message, Output, Part, Request, Role, Schema, Tool, ToolCall, ToolChoice, ToolKind,
     ToolResult, TranslateError,
 };
 use crate::json::Json;
-use crate::protocol::{Back, Format};
 
 const OLD: &str = "gemini-2.5-flash";
 const NEW: &str = "gemini-3-flash-preview";

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::facts::Facts;
 use crate::ir::{Choice, Event, Part, Request, Response, ToolCall, TranslateError};
+use crate::protocol::contract::{Asked, Encoded, Protocol as _, Quirks, StreamEncoder, Target};
 use crate::protocol::gemini_generate::GeminiGenerate;
-use crate::protocol::{Asked, Encoded, Protocol as _, Quirks, StreamEncoder, Target};
 
 pub(super) const SSE: &str = "\r\n\r\n";
 
@@ -44,7 +44,7 @@ pub(super) fn dropped(request: &Request, model: &str) -> Vec<String> {
 }
 
 pub(super) fn asked(model: &str) -> Asked {
-    let request = Request::new(crate::protocol::Format::GeminiGenerate, model);
+    let request = Request::new(crate::format::Format::GeminiGenerate, model);
     Asked { id: "gateway-id".to_owned(), created: 1_700_000_000, request: Arc::new(request) }
 }
 

@@ -4,7 +4,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::scenes::{chunk, collected, events, events_cut, finish, sse};
-use crate::ir::{ErrorKind, Event, Family, Finish, Media, MediaKind, Part, ProviderError, Signature, Source, Usage};
+use crate::format::Family;
+use crate::ir::{ErrorKind, Event, Finish, Media, MediaKind, Part, ProviderError, Signature, Source, Usage};
 use crate::protocol::sse::LARGEST_EVENT;
 
 fn error(stream: &str) -> ProviderError {

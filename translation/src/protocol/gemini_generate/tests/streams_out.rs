@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::scenes::{asked, collected, events, written};
-use crate::ir::{CallKind, Citation, ErrorKind, Event, Family, Finish, ProviderError, Signature, Start, Usage};
-use crate::protocol::Protocol as _;
+use crate::format::Family;
+use crate::ir::{CallKind, Citation, ErrorKind, Event, Finish, ProviderError, Signature, Start, Usage};
+use crate::protocol::contract::Protocol as _;
 use crate::protocol::gemini_generate::{GeminiGenerate, array_encoder};
 
 fn start() -> Event {

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use serde_json::json;
 
 use crate::ir::Usage;
+use crate::protocol::contract::{Protocol as _, Seen};
 use crate::protocol::gemini_generate::GeminiGenerate;
-use crate::protocol::{Protocol as _, Seen};
 
 fn seen(data: &str) -> Seen {
     GeminiGenerate.watcher().event(&Bytes::copy_from_slice(data.as_bytes()))

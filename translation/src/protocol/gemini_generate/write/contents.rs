@@ -7,8 +7,9 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::{Writer, is_system, media, results};
-use crate::ir::{Family, Field, Media, Message, Part, Role, Signature, Source, ToolCall, TranslateError};
-use crate::protocol::Format;
+use crate::format::Family;
+use crate::format::Format;
+use crate::ir::{Field, Media, Message, Part, Role, Signature, Source, ToolCall, TranslateError};
 use crate::protocol::gemini_generate::part::{Fields, Written};
 use crate::protocol::gemini_generate::read::MADE_UP;
 use crate::protocol::gemini_generate::signature;

@@ -6,9 +6,9 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use super::Writer;
+use crate::format::Format;
 use crate::ir::{Dropped, TranslateError};
 use crate::json::Json;
-use crate::protocol::Format;
 use crate::protocol::gemini_generate::read::camel;
 
 /// Those that are sent.

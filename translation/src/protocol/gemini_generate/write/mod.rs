@@ -19,10 +19,11 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::part::Fields;
 use super::part::Written;
+use crate::back::Back;
 use crate::ir::{Dropped, Field, Message, Part, Request, Role, ServiceTier, TranslateError};
 use crate::json::Json;
 use crate::names::{GEMINI_NAMES, Mapping};
-use crate::protocol::{Back, Encoded, Target};
+use crate::protocol::contract::{Encoded, Target};
 
 /// What is being written.
 struct Writer<'r> {

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use super::contents::{Calls, Content, Kind, id, push};
 use super::{Writer, media};
+use crate::format::Format;
 use crate::ir::{Message, Part, ToolResult, TranslateError};
 use crate::json::{self, Json};
-use crate::protocol::Format;
 use crate::protocol::gemini_generate::part::{Fields, FunctionResponse, Object, Written};
 
 /// Results of messages that follow each other.
@@ -38,7 +38,7 @@ impl<'r> Group<'r> {
                 (Some(call), _) => (call.name, call.place),
                 (None, Some(name)) => (name, usize::MAX),
                 (None, None) => {
-                    let param = call_id_param(writer, message, at);
+                    let param = writer.request.call_id_path(message, at);
                     let words = format!("there is no tool call with the id '{}' in an earlier message", result.call_id);
                     return Err(TranslateError::invalid(param, words));
                 }
@@ -69,18 +69,6 @@ impl<'r> Group<'r> {
         for part in self.media.drain(..) {
             push(contents, Kind::User, part);
         }
-    }
-}
-
-/// The client's name of the field with the call's id.
-fn call_id_param(writer: &Writer<'_>, message: &Message, at: usize) -> String {
-    match writer.request.origin {
-        Format::OpenAiChat => format!("{}.tool_call_id", writer.request.path(message, None)),
-        Format::OpenAiResponses => format!("{}.call_id", writer.request.path(message, None)),
-        Format::AnthropicMessages | Format::BedrockConverse => {
-            format!("{}.tool_use_id", writer.request.path(message, Some(at)))
-        }
-        Format::GeminiGenerate => format!("{}.functionResponse.id", writer.request.path(message, Some(at))),
     }
 }
 

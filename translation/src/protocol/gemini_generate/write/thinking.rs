@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use super::Writer;
 use crate::facts::{ModelFacts, ThinkingForm};
+use crate::format::Format;
 use crate::ir::{Effort, Field, Reasoning, Summary, Thinking};
-use crate::protocol::Format;
 
 #[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]

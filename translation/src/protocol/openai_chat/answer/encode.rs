@@ -7,12 +7,13 @@ use serde_json::{Value, json};
 
 use super::decode::settled;
 use super::usage::CountsOut;
+use crate::format::Family;
 use crate::ir::{
-    CallKind, Choice, Citation, DECLINED, Family, Finish, Media, MediaKind, Part, Request, Response, Signature, Source,
+    CallKind, Choice, Citation, DECLINED, Finish, Media, MediaKind, Part, Request, Response, Signature, Source,
     ToolCall,
 };
 use crate::json::Json;
-use crate::protocol::Asked;
+use crate::protocol::contract::Asked;
 
 #[derive(Serialize)]
 struct AnswerOut<'a> {

@@ -3,11 +3,12 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{decode, encode};
+use crate::format::Family;
+use crate::format::Format;
 use crate::ir::{
-    CallKind, Choice, Citation, ErrorKind, Family, Finish, Part, ProviderError, Request, Response, Signature, ToolCall,
-    Usage,
+    CallKind, Choice, Citation, ErrorKind, Finish, Part, ProviderError, Request, Response, Signature, ToolCall, Usage,
 };
-use crate::protocol::{Asked, Format};
+use crate::protocol::contract::Asked;
 
 fn read(body: &Value) -> Result<Response, ProviderError> {
     decode::response(body.to_string().as_bytes())

@@ -9,8 +9,9 @@ use super::super::soft::Soft;
 use super::super::thoughts::{self, Block, Detail, Extra};
 use super::content::{self, CacheIn, Content};
 use super::required;
+use crate::format::Family;
 use crate::ir::{
-    CacheControl, CallKind, Family, Media, MediaKind, Message, Part, Role, Signature, Source, ToolCall, ToolResult,
+    CacheControl, CallKind, Media, MediaKind, Message, Part, Role, Signature, Source, ToolCall, ToolResult,
     TranslateError,
 };
 

@@ -16,9 +16,9 @@ use serde_json::value::RawValue;
 
 use self::body::{Body, Fields};
 use super::path;
+use crate::format::Format;
 use crate::ir::{Request, TranslateError};
 use crate::json::Json;
-use crate::protocol::Format;
 
 /// Reads `body`.
 pub(super) fn decode(text: &[u8]) -> Result<Request, TranslateError> {

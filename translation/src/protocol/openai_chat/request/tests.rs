@@ -1,9 +1,10 @@
 use serde_json::{Value, json};
 
 use super::decode;
+use crate::format::Family;
 use crate::ir::{
-    CacheControl, CallKind, Effort, Family, MediaKind, Output, Part, Request, Role, ServiceTier, Signature, Source,
-    Summary, Thinking, ToolCall, ToolChoice, ToolKind, TranslateError,
+    CacheControl, CallKind, Effort, MediaKind, Output, Part, Request, Role, ServiceTier, Signature, Source, Summary,
+    Thinking, ToolCall, ToolChoice, ToolKind, TranslateError,
 };
 
 fn read(body: &Value) -> Result<Request, TranslateError> {

@@ -11,7 +11,7 @@ use super::super::soft::Soft;
 use super::super::thoughts::{Block, Detail, Extra};
 use super::calls::Calls;
 use crate::ir::{DECLINED, ErrorKind, Event, Finish, Part, ProviderError, Start};
-use crate::protocol::StreamDecoder;
+use crate::protocol::contract::StreamDecoder;
 use crate::protocol::sse::{self, EVENT_TOO_LARGE, EventSplitter, LARGEST_EVENT};
 
 /// Reads a stream. The end of the answer is held back until nothing can follow but `[DONE]`: usage comes after the

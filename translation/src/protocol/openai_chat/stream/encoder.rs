@@ -12,7 +12,8 @@ use super::super::answer::encode::{
 use super::super::answer::usage::CountsOut;
 use crate::ir::{CallKind, Citation, DECLINED, Event, Finish, ProviderError, Signature, Start, Usage};
 use crate::json::Json;
-use crate::protocol::{Asked, StreamEncoder, openai_error};
+use crate::protocol::contract::{Asked, StreamEncoder};
+use crate::protocol::openai_error;
 
 /// Writes a stream.
 #[derive(Debug)]

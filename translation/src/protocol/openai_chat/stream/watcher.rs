@@ -11,7 +11,7 @@ use serde::de::IgnoredAny;
 use super::super::answer::usage::Counts;
 use super::super::soft::{Soft, soft_object};
 use crate::ir::Usage;
-use crate::protocol::{Seen, StreamWatcher};
+use crate::protocol::contract::{Seen, StreamWatcher};
 
 /// What is read of an answer, whole or in pieces.
 #[derive(Debug, Default, Deserialize)]

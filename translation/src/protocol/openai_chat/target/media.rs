@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use super::Writer;
 use super::wire::{CacheOut, FileOut, PartOut, SoundOut, UrlOut};
+use crate::format::Family;
 use crate::ir::{CacheControl, Field, Media, MediaKind, Source, TranslateError};
-use crate::protocol::{Format, openai_limits};
+use crate::protocol::openai_limits;
 
 impl<'r> Writer<'r> {
     /// A breakpoint, where the client wrote it for this format; others report it as left out.
@@ -60,9 +61,7 @@ impl<'r> Writer<'r> {
                             FileOut { filename, file_data: Some(data), ..FileOut::default() }
                         }
                     },
-                    Source::FileId(id)
-                        if matches!(self.request.origin, Format::OpenAiChat | Format::OpenAiResponses) =>
-                    {
+                    Source::FileId(id) if self.request.origin.family() == Family::OpenAi => {
                         FileOut { filename, file_id: Some(id), ..FileOut::default() }
                     }
                     Source::Url(url) if self.own => FileOut { filename, file_url: Some(url), ..FileOut::default() },

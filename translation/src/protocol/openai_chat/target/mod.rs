@@ -19,10 +19,11 @@ use serde_json::{Map, Value};
 
 use self::wire::BodyOut;
 use crate::back::Back;
+use crate::format::{Family, Format};
 use crate::ir::{Dropped, Part, Request, TranslateError};
 use crate::json::{Json, quoted};
 use crate::names::{Mapping, OPENAI_IDS, OPENAI_NAMES, Rule};
-use crate::protocol::{Encoded, Format, Target};
+use crate::protocol::contract::{Encoded, Target};
 
 /// What is known while a request is written.
 struct Writer<'r> {
@@ -117,11 +118,8 @@ impl<'r> Writer<'r> {
     fn passes(&self, name: &str) -> bool {
         const SHARED_WITH_RESPONSES: [&str; 5] =
             ["metadata", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "store"];
-        match self.request.origin {
-            Format::OpenAiChat => true,
-            Format::OpenAiResponses => self.owner && SHARED_WITH_RESPONSES.contains(&name),
-            _ => false,
-        }
+        let openais = self.request.origin.family() == Family::OpenAi;
+        self.own || (openais && self.owner && SHARED_WITH_RESPONSES.contains(&name))
     }
 }
 

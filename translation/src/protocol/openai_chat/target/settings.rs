@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 use super::Writer;
 use super::wire::{BodyOut, ContentOut, FormatOut, MessageOut, SchemaOut};
 use crate::facts::{Sampling, ThinkingForm};
+use crate::format::Family;
 use crate::ir::{Effort, Field, Output, Part, Schema, ServiceTier, Thinking, TranslateError};
 use crate::names::{Mapping, OPENAI_NAMES};
-use crate::protocol::{Format, openai_limits};
+use crate::protocol::openai_limits;
 
 /// The most texts to stop at that OpenAI takes (API reference, `stop`).
 const MOST_STOPS: usize = 4;
@@ -137,7 +138,7 @@ impl<'r> Writer<'r> {
             Output::JsonSchema(schema) => {
                 let with_tools = body.tools.is_empty() || facts.json_schema_with_tools;
                 // Other formats take schemas of lists and of alternatives, which OpenAI refuses.
-                let own = matches!(request.origin, Format::OpenAiChat | Format::OpenAiResponses);
+                let own = request.origin.family() == Family::OpenAi;
                 let taken = own || schema.is_of_object();
                 if self.target.quirks.json_schema && facts.json_schema && with_tools && taken {
                     body.response_format = Some(FormatOut::JsonSchema { json_schema: named(schema) });

@@ -3,12 +3,14 @@ use serde_json::{Value, json};
 use super::encode;
 use crate::back::Back;
 use crate::facts::{ForcedTools, ModelFacts, Sampling, ThinkingForm};
+use crate::format::Family;
+use crate::format::Format;
 use crate::ir::{
-    CacheControl, CallKind, Effort, Family, Media, MediaKind, Message, Output, Part, Reasoning, Request, Role, Schema,
+    CacheControl, CallKind, Effort, Media, MediaKind, Message, Output, Part, Reasoning, Request, Role, Schema,
     ServiceTier, Signature, Source, Thinking, Tool, ToolCall, ToolChoice, ToolKind, ToolResult,
 };
 use crate::json::Json;
-use crate::protocol::{Encoded, Format, Quirks, Target};
+use crate::protocol::contract::{Encoded, Quirks, Target};
 
 /// A request of a client of another format.
 fn foreign(change: impl FnOnce(&mut Request)) -> Request {

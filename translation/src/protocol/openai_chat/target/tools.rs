@@ -8,9 +8,10 @@ use super::Writer;
 use super::wire::{BodyOut, CustomOut, FunctionOut, ToolOut};
 use crate::back::CUSTOM_INPUT;
 use crate::facts::ForcedTools;
+use crate::format::Family;
 use crate::ir::{Field, Thinking, Tool, ToolChoice, ToolKind, TranslateError};
 use crate::json::Json;
-use crate::protocol::{Format, openai_limits};
+use crate::protocol::openai_limits;
 
 impl<'r> Writer<'r> {
     /// Writes tools and what is said of their use.
@@ -60,7 +61,7 @@ impl<'r> Writer<'r> {
                 let description = description.map(Cow::Borrowed);
                 // Another format's strictness asks less of a schema than OpenAI's, which refuses what it cannot hold
                 // to.
-                let same = matches!(self.request.origin, Format::OpenAiChat | Format::OpenAiResponses);
+                let same = self.request.origin.family() == Family::OpenAi;
                 if *strict == Some(true) && !same {
                     self.dropped.field(self.request, Field::StrictTools);
                 }

@@ -7,9 +7,11 @@ use serde_json::Value;
 
 use super::super::OpenAiChat;
 use crate::facts::ModelFacts;
+use crate::format::Family;
+use crate::format::Format;
 use crate::ir::DECLINED;
-use crate::ir::{Collector, ErrorKind, Event, Family, Part, Request, Response};
-use crate::protocol::{Asked, Format, Protocol as _, Quirks, Target};
+use crate::ir::{Collector, ErrorKind, Event, Part, Request, Response};
+use crate::protocol::contract::{Asked, Protocol as _, Quirks, Target};
 
 /// Checks all of an exchange that there is.
 pub(super) fn check(name: &str, request: &Value, status: u64, response: &Value, sse: Option<&str>) {

@@ -4,12 +4,13 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::{OpenAiResponses, asked, decoded};
+use crate::format::Family;
 use crate::ir::{
-    CallKind, Choice, Citation, ErrorKind, Family, Finish, MediaKind, Part, ProviderError, Response, Signature, Source,
+    CallKind, Choice, Citation, ErrorKind, Finish, MediaKind, Part, ProviderError, Response, Signature, Source,
     ToolCall, Usage,
 };
+use crate::protocol::contract::{Protocol as _, Seen};
 use crate::protocol::openai_responses::response_id;
-use crate::protocol::{Protocol as _, Seen};
 
 fn answer(more: &Value) -> Result<Response, ProviderError> {
     let mut body = json!({

@@ -9,7 +9,7 @@ use super::replay::{
 };
 use super::{OpenAiResponses, events, files};
 use crate::ir::{ErrorKind, Event};
-use crate::protocol::Protocol as _;
+use crate::protocol::contract::Protocol as _;
 
 fn fixtures() -> Vec<(String, Value)> {
     let found = files(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/openai_responses")));

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::OpenAiResponses;
 use crate::facts::Facts;
 use crate::ir::{CallKind, Choice, Event, Part, Request, Response, ToolCall};
-use crate::protocol::{Asked, Encoded, Protocol as _, Quirks, Target};
+use crate::protocol::contract::{Asked, Encoded, Protocol as _, Quirks, Target};
 
 mod decode;
 mod fixtures;

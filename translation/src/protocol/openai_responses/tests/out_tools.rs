@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::encoded;
+use crate::format::Format;
 use crate::ir::Request;
-use crate::protocol::Format;
 
 fn from(format: Format, body: &Value) -> Request {
     format.protocol().decode_request(body.to_string().as_bytes()).unwrap()

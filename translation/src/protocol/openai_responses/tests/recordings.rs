@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::replay::{request_makes_the_round, response_makes_the_round, stream_makes_the_round};
 use super::{OpenAiResponses, events, files};
 use crate::ir::{ErrorKind, Event};
-use crate::protocol::Protocol as _;
+use crate::protocol::contract::Protocol as _;
 
 /// The exchanges in `folder`, or none, which is said.
 #[expect(clippy::print_stderr, reason = "a test that is left out says so")]

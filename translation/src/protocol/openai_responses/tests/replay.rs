@@ -6,8 +6,9 @@ use serde_json::Value;
 use super::{OpenAiResponses, asked, collected, decoded, events, stream};
 use crate::facts::ModelFacts;
 use crate::ir::{Event, Message, Part, Request, Response, ToolKind};
+use crate::protocol::contract::{Protocol as _, Quirks, Seen, Target};
 use crate::protocol::openai_responses::response_id;
-use crate::protocol::{Protocol as _, Quirks, Seen, Target, sse};
+use crate::protocol::sse;
 
 /// What a request says, whatever it was written as.
 fn meaning(mut request: Request) -> Request {

@@ -4,12 +4,13 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{OpenAiResponses, decoded};
+use crate::format::Family;
+use crate::format::Format;
 use crate::ir::{
-    CallKind, Effort, Family, MediaKind, Output, Part, Role, ServiceTier, Signature, Source, Summary, ToolChoice,
-    ToolKind,
+    CallKind, Effort, MediaKind, Output, Part, Role, ServiceTier, Signature, Source, Summary, ToolChoice, ToolKind,
 };
+use crate::protocol::contract::Protocol as _;
 use crate::protocol::openai_responses::stateful_field;
-use crate::protocol::{Format, Protocol as _};
 
 fn refused(request: &Value) -> (String, String) {
     let error = OpenAiResponses.decode_request(request.to_string().as_bytes()).unwrap_err();

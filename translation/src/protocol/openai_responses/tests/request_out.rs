@@ -3,12 +3,14 @@
 use serde_json::{Value, json};
 
 use super::{OpenAiResponses, decoded, encoded, target};
+use crate::format::Family;
+use crate::format::Format;
 use crate::ir::{
-    CacheControl, CallKind, Effort, Family, Media, MediaKind, Message, Output, Part, Reasoning, Request, Role, Schema,
+    CacheControl, CallKind, Effort, Media, MediaKind, Message, Output, Part, Reasoning, Request, Role, Schema,
     ServiceTier, Signature, Source, Summary, Thinking, Tool, ToolCall, ToolChoice, ToolKind, ToolResult,
 };
 use crate::json::Json;
-use crate::protocol::{Format, Protocol as _};
+use crate::protocol::contract::Protocol as _;
 
 fn chat(parts: Vec<Part>) -> Request {
     let mut request = Request::new(Format::OpenAiChat, "m");

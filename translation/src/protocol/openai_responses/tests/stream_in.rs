@@ -4,7 +4,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{collected, events};
-use crate::ir::{ErrorKind, Event, Family, Finish, Part, Response, Signature};
+use crate::format::Family;
+use crate::ir::{ErrorKind, Event, Finish, Part, Response, Signature};
 
 /// A stream of `data`, with or without `event:` lines.
 fn sse(data: &[Value], named: bool) -> String {

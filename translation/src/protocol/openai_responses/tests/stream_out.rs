@@ -3,11 +3,12 @@
 use serde_json::{Value, json};
 
 use super::{collected, decoded, stream, wire};
+use crate::format::Family;
 use crate::ir::{
-    CallKind, Citation, ErrorKind, Event, Family, Finish, Media, MediaKind, Part, ProviderError, Signature, Source,
-    Start, Usage,
+    CallKind, Citation, ErrorKind, Event, Finish, Media, MediaKind, Part, ProviderError, Signature, Source, Start,
+    Usage,
 };
-use crate::protocol::Protocol as _;
+use crate::protocol::contract::Protocol as _;
 
 fn started() -> Event {
     Event::Start(Start { id: Some("up".to_owned()), model: Some("claude-x".to_owned()), ..Start::default() })
@@ -150,7 +151,7 @@ fn point_20_a_signed_call_comes_back_signed_with_the_next_request() {
     input.extend(output);
     input.push(json!({"type": "function_call_output", "call_id": "call_1", "output": "12"}));
     let body = json!({"model": "m", "input": input});
-    assert!(crate::protocol::Protocol::holds_foreign_signatures(
+    assert!(crate::protocol::contract::Protocol::holds_foreign_signatures(
         &crate::protocol::openai_responses::OpenAiResponses,
         body.to_string().as_bytes()
     ));

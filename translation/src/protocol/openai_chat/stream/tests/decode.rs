@@ -3,10 +3,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::super::decoder::Decoder;
-use crate::ir::{
-    CallKind, Collector, ErrorKind, Event, Family, Finish, Part, ProviderError, Response, Signature, ToolCall,
-};
-use crate::protocol::StreamDecoder as _;
+use crate::format::Family;
+use crate::ir::{CallKind, Collector, ErrorKind, Event, Finish, Part, ProviderError, Response, Signature, ToolCall};
+use crate::protocol::contract::StreamDecoder as _;
 
 /// The events of a stream, cut at `cuts`.
 fn events_cut(stream: &[u8], cuts: &[usize]) -> Vec<Event> {

@@ -3,10 +3,10 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::super::encoder::Encoder;
-use crate::ir::{
-    CallKind, Citation, ErrorKind, Event, Family, Finish, ProviderError, Request, Signature, Start, Usage,
-};
-use crate::protocol::{Asked, Format, StreamEncoder as _};
+use crate::format::Family;
+use crate::format::Format;
+use crate::ir::{CallKind, Citation, ErrorKind, Event, Finish, ProviderError, Request, Signature, Start, Usage};
+use crate::protocol::contract::{Asked, StreamEncoder as _};
 
 fn text(change: impl FnOnce(&mut Request), events: &[Event]) -> String {
     let mut request = Request::new(Format::OpenAiChat, "fast");

@@ -2,7 +2,7 @@ use bytes::Bytes;
 
 use super::super::watcher::{Watcher, usage, usage_in_tail};
 use crate::ir::Usage;
-use crate::protocol::{Seen, StreamWatcher as _};
+use crate::protocol::contract::{Seen, StreamWatcher as _};
 
 const USAGE: &str = r#"{"prompt_tokens":9,"completion_tokens":12,"total_tokens":21,"prompt_tokens_details":{"cached_tokens":4,"audio_tokens":1,"cache_write_tokens":2},"completion_tokens_details":{"reasoning_tokens":5,"audio_tokens":3}}"#;
 const TOKENS: Usage = Usage {

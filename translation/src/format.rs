@@ -1,0 +1,276 @@
+//! The wire formats for chat, and the constant facts of each: what other code would otherwise ask with a `match`.
+//!
+//! A new format is a variant of [`Format`], a row of [`FormatFacts`] here, and a folder in
+//! [`protocol`](crate::protocol).
+
+use std::fmt;
+
+mod field_names;
+
+pub use field_names::FieldNames;
+
+/// A wire format for chat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// `POST /v1/chat/completions`.
+    OpenAiChat,
+    /// `POST /v1/responses`.
+    OpenAiResponses,
+    /// `POST /v1/messages`.
+    AnthropicMessages,
+    /// `POST /v1beta/models/{model}:generateContent`.
+    GeminiGenerate,
+    /// `POST /model/{model}/converse` of Amazon Bedrock. No client speaks it here.
+    BedrockConverse,
+}
+
+/// Whose models a format was made for. A signature, an encrypted thought, a file id or a built-in tool of one family
+/// means nothing to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// OpenAI, and vendors compatible with it.
+    OpenAi,
+    /// Anthropic, also on Bedrock and Vertex.
+    Anthropic,
+    /// Gemini, also on Vertex.
+    Gemini,
+}
+
+/// Where a client puts its credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CredentialPlace {
+    /// `Authorization: Bearer`.
+    Bearer,
+    /// `x-api-key`.
+    XApiKey,
+    /// `x-goog-api-key`.
+    GoogApiKey,
+    /// `?key=`.
+    Query,
+}
+
+/// Whether a client is shown the model's thoughts where its request says nothing of that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnaskedThoughts {
+    /// It is shown them, wherever the target can.
+    Shown,
+    /// As the model does by itself.
+    LeftToModel,
+    /// It is shown none.
+    Hidden,
+}
+
+/// The field that names the tool call to which a result belongs.
+#[derive(Clone, Copy, Debug)]
+pub struct CallIdField {
+    /// Its name.
+    pub name: &'static str,
+    /// It stands in a part of the message, and not in the message itself.
+    pub in_part: bool,
+}
+
+/// Which URLs of media a provider fetches by itself.
+#[derive(Clone, Copy, Debug)]
+pub struct MediaUrls {
+    /// Those that begin with `https://`.
+    pub https: bool,
+    /// Those that begin with `http://`.
+    pub http: bool,
+    /// Beginnings of URLs of what the provider has at hand, and so reads in any case.
+    pub at_hand: &'static [&'static str],
+}
+
+/// What is constant of a format.
+#[derive(Clone, Copy, Debug)]
+pub struct FormatFacts {
+    /// Name in usage records and error texts.
+    pub name: &'static str,
+    /// Whose models the format was made for.
+    pub family: Family,
+    /// Whose signatures a provider of the format reads where it is given them back. None: it takes none, or has a place
+    /// of its own for them.
+    pub reads_signatures: Option<Family>,
+    /// Where its clients put their credential: the first that is there counts.
+    pub credentials: &'static [CredentialPlace],
+
+    /// What its clients call the fields of a request.
+    pub fields: FieldNames,
+    /// What its clients call the parts of a message.
+    pub parts: &'static str,
+    /// Where its clients say to which tool call a result belongs.
+    pub call_id: CallIdField,
+    /// Fields without a neutral form that refer to what only a provider of this format keeps.
+    pub stateful_fields: &'static [&'static str],
+    /// The type of an item of the conversation that is named and not given: the provider keeps it.
+    pub reference_item: Option<&'static str>,
+    /// A field without a neutral form that asks for a shape of the answer which no other format has.
+    pub own_answer_shape: Option<&'static str>,
+    /// Fields without a neutral form that change what the answer is. Where the target has nothing like one of them, the
+    /// request is refused.
+    pub decisive_fields: &'static [&'static str],
+    /// An effort in words makes the model think. In Anthropic's words, `thinking` alone does.
+    pub effort_starts_thinking: bool,
+    /// Its clients give the model's thoughts back in their places, between tool calls too. Of others it is known only
+    /// that thoughts come first.
+    pub thoughts_in_place: bool,
+    /// Whether its clients are shown thoughts that they did not ask for.
+    pub unasked_thoughts: UnaskedThoughts,
+
+    /// The provider keeps answers under their ids, and later requests refer to them.
+    pub keeps_answers: bool,
+    /// A stream ends with a count of tokens only where `stream_options` asks for it.
+    pub usage_if_asked: bool,
+    /// `Content-Type` of a provider's stream.
+    pub stream_type: &'static str,
+    /// Headers of a client's request that mean something to a provider of the same format, in lower case.
+    pub request_headers: &'static [&'static str],
+    /// A header besides `x-request-id` in which its clients look for the id of their request.
+    pub request_id_header: Option<&'static str>,
+    /// Which URLs of media a provider fetches by itself.
+    pub media_urls: MediaUrls,
+}
+
+/// OpenAI chat completions. The other rows start from it.
+const OPENAI_CHAT: FormatFacts = FormatFacts {
+    name: "openai_chat",
+    family: Family::OpenAi,
+    reads_signatures: None,
+    credentials: &[CredentialPlace::Bearer],
+    fields: FieldNames::OPENAI_CHAT,
+    parts: "content",
+    call_id: CallIdField { name: "tool_call_id", in_part: false },
+    stateful_fields: &[],
+    reference_item: None,
+    own_answer_shape: None,
+    decisive_fields: &["web_search_options", "audio"],
+    effort_starts_thinking: true,
+    thoughts_in_place: false,
+    unasked_thoughts: UnaskedThoughts::Shown,
+    keeps_answers: false,
+    usage_if_asked: true,
+    stream_type: "text/event-stream",
+    request_headers: &["openai-organization", "openai-project", "openai-beta"],
+    request_id_header: None,
+    media_urls: MediaUrls { https: true, http: true, at_hand: &[] },
+};
+
+const OPENAI_RESPONSES: FormatFacts = FormatFacts {
+    name: "openai_responses",
+    fields: FieldNames::OPENAI_RESPONSES,
+    call_id: CallIdField { name: "call_id", in_part: false },
+    stateful_fields: &["previous_response_id", "conversation", "prompt", "background"],
+    reference_item: Some("item_reference"),
+    decisive_fields: &[],
+    keeps_answers: true,
+    usage_if_asked: false,
+    ..OPENAI_CHAT
+};
+
+const ANTHROPIC_MESSAGES: FormatFacts = FormatFacts {
+    name: "anthropic_messages",
+    family: Family::Anthropic,
+    reads_signatures: Some(Family::Anthropic),
+    // Anthropic's packages send the one or the other.
+    credentials: &[CredentialPlace::XApiKey, CredentialPlace::Bearer],
+    fields: FieldNames::ANTHROPIC_MESSAGES,
+    call_id: CallIdField { name: "tool_use_id", in_part: true },
+    decisive_fields: &[],
+    effort_starts_thinking: false,
+    thoughts_in_place: true,
+    unasked_thoughts: UnaskedThoughts::LeftToModel,
+    usage_if_asked: false,
+    request_headers: &["anthropic-version", "anthropic-beta"],
+    // Claude API documentation, "Errors".
+    request_id_header: Some("request-id"),
+    media_urls: MediaUrls { https: true, http: false, at_hand: &[] },
+    ..OPENAI_CHAT
+};
+
+const GEMINI_GENERATE: FormatFacts = FormatFacts {
+    name: "gemini_generate",
+    family: Family::Gemini,
+    reads_signatures: Some(Family::Gemini),
+    // Google's packages know three ways.
+    credentials: &[CredentialPlace::GoogApiKey, CredentialPlace::Query, CredentialPlace::Bearer],
+    fields: FieldNames::GEMINI_GENERATE,
+    parts: "parts",
+    call_id: CallIdField { name: "functionResponse.id", in_part: true },
+    stateful_fields: &["cachedContent"],
+    own_answer_shape: Some("generationConfig.responseMimeType"),
+    decisive_fields: &[],
+    unasked_thoughts: UnaskedThoughts::Hidden,
+    usage_if_asked: false,
+    request_headers: &[],
+    media_urls: MediaUrls {
+        https: false,
+        http: false,
+        // Gemini's files, and films that it looks up itself ("Video understanding").
+        at_hand: &[
+            "https://generativelanguage.googleapis.com/",
+            "https://www.youtube.com/",
+            "https://youtube.com/",
+            "https://youtu.be/",
+            "https://m.youtube.com/",
+        ],
+    },
+    ..OPENAI_CHAT
+};
+
+const BEDROCK_CONVERSE: FormatFacts = FormatFacts {
+    name: "bedrock_converse",
+    family: Family::Anthropic,
+    reads_signatures: Some(Family::Anthropic),
+    fields: FieldNames::BEDROCK_CONVERSE,
+    call_id: CallIdField { name: "tool_use_id", in_part: true },
+    decisive_fields: &[],
+    usage_if_asked: false,
+    stream_type: "application/vnd.amazon.eventstream",
+    request_headers: &[],
+    media_urls: MediaUrls { https: false, http: false, at_hand: &[] },
+    ..OPENAI_CHAT
+};
+
+impl Format {
+    /// All formats.
+    pub const ALL: [Self; 5] =
+        [Self::OpenAiChat, Self::OpenAiResponses, Self::AnthropicMessages, Self::GeminiGenerate, Self::BedrockConverse];
+
+    /// What is constant of the format.
+    pub fn facts(self) -> &'static FormatFacts {
+        match self {
+            Self::OpenAiChat => &OPENAI_CHAT,
+            Self::OpenAiResponses => &OPENAI_RESPONSES,
+            Self::AnthropicMessages => &ANTHROPIC_MESSAGES,
+            Self::GeminiGenerate => &GEMINI_GENERATE,
+            Self::BedrockConverse => &BEDROCK_CONVERSE,
+        }
+    }
+
+    /// Its name in usage records and error texts.
+    pub fn name(self) -> &'static str {
+        self.facts().name
+    }
+
+    /// Whose models it was made for.
+    pub fn family(self) -> Family {
+        self.facts().family
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl CredentialPlace {
+    /// What a client is told to send.
+    pub fn example(self) -> &'static str {
+        match self {
+            Self::Bearer => "Authorization: Bearer <key>",
+            Self::XApiKey => "x-api-key: <key>",
+            Self::GoogApiKey => "x-goog-api-key: <key>",
+            Self::Query => "?key=<key>",
+        }
+    }
+}
