@@ -6,7 +6,7 @@
 //! - `stream`: reads and writes streams.
 //! - `blocks`: content blocks as they are written.
 //! - `error`: reads and writes errors.
-//! - `schema`: fits a JSON schema to what structured outputs take; `room`: how much of them a request may hold.
+//! - `schema`: fits a JSON schema to what structured outputs take.
 //! - `signature`: signatures of other families on their way through a client.
 //! - `stop`: why the model stopped.
 //! - `usage`: token counts.
@@ -19,15 +19,12 @@ mod error;
 mod lenient;
 mod prompt;
 mod request;
-mod room;
 mod schema;
 mod signature;
 mod stop;
 mod stream;
 mod usage;
 mod watch;
-
-pub(super) use room::Room;
 
 use crate::format::Format;
 use crate::ir::{self, ErrorCode, ProviderError, TranslateError, Usage};

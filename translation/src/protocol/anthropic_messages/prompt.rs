@@ -2,37 +2,37 @@
 //!
 //! - [`messages`]: the conversation, and [`media`] in it.
 //! - [`tools`]: tools, whether they must be called, and the shape of the answer.
-//! - [`thinking`]: how much to think.
 //! - [`wire`]: the request as it is written.
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::Room;
 use super::blocks::{Block, Cache, ResultContent};
 use super::request::DOCUMENT_CITATIONS;
 use crate::back::Back;
-use crate::facts::{ModelFacts, Sampling};
 use crate::format::Format;
-use crate::ir::{Dropped, Field, Part, Request, ServiceTier, TranslateError};
-use crate::names::{ANTHROPIC_IDS, ANTHROPIC_NAMES, Mapping};
+use crate::ir::{Dropped, Field, Request, ServiceTier, TranslateError};
+use crate::names::{ANTHROPIC_IDS, ANTHROPIC_NAMES};
+use crate::protocol::claude::Room;
+use crate::protocol::claude::limits::{self, Sampled};
+use crate::protocol::claude::thinking::{self, Differences, Situation};
+use crate::protocol::claude::turns::{self, Turn};
 use crate::protocol::contract::{Encoded, Target};
 
 mod media;
 mod messages;
-mod thinking;
 mod tools;
 mod wire;
 
-use wire::{Body, Extra, Metadata, OutputConfig, System, Tool, Turn};
+use wire::{Body, Extra, Metadata, OutputConfig, System, Tool};
 
 /// Writes `request` for `target`.
 pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, TranslateError> {
-    refuse(request)?;
+    limits::refuse(request)?;
     let facts = target.facts;
     let (mut dropped, mut back) = (Dropped::default(), Back::default());
-    let (mut names, mut ids) = mappings(request);
+    let (mut names, mut ids) = limits::mappings(request, ANTHROPIC_NAMES, ANTHROPIC_IDS);
     let extra = extensions(request, &mut dropped)?;
     let tooling = tools::Writer {
         request,
@@ -45,21 +45,28 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     .write()?;
     let mut conversation = messages::write(request, target, extra.citations, &mut names, &mut ids, &mut dropped)?;
     let turns = &mut conversation.turns;
-    messages::trim_last(turns);
+    turns::trim_last(turns);
 
-    let prefilled = prefilled(request, facts, turns)?;
-    let most = facts.max_output.unwrap_or(u64::MAX);
-    let mut max_tokens = max_tokens(request, target)?;
+    let prefilled = turns::prefilled(request, facts, turns)?;
+    let most = facts.max_output.unwrap_or(USUAL_OUTPUT);
+    let asked = limits::asked_limit(request, facts)?;
+    let mut max_tokens = asked.unwrap_or_else(|| limits::unasked_limit(most, target.stream));
     let situation =
-        thinking::Situation { forced: tooling.forces(), prefilled, thoughtless_loop: is_thoughtless_loop(turns) };
-    let thought = thinking::plan(request, facts, situation, &mut max_tokens, most, &mut dropped);
-    let sampled = sampling(request, facts, thought.on, &mut dropped);
-    if tooling.any_object && facts.prefill && !thought.on && tooling.tools.is_empty() && is_users(turns) {
+        Situation { forced: tooling.forces(), prefilled, thoughtless_loop: turns::is_thoughtless_loop(turns) };
+    let thought = thinking::plan(request, facts, THINKING, situation, Some(&mut max_tokens), &mut dropped);
+    let sampled = Sampled::of(request, facts, thought.on);
+    sampled.note(request, &mut dropped);
+    if tooling.any_object
+        && facts.prefill
+        && !thought.on
+        && tooling.tools.is_empty()
+        && turns.last().is_some_and(Turn::is_users)
+    {
         let content = vec![Block::Text { text: Cow::Borrowed("{"), citations: Vec::new(), cache_control: None }];
-        turns.push(Turn { role: "assistant", content });
+        turns.push(Turn::of_model(content));
         back.prefill = Some("{".to_owned());
     }
-    unsupported(request, &mut dropped);
+    limits::note_unsupported(request, &mut dropped);
 
     let mut body = Body {
         model: target.model,
@@ -77,7 +84,7 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
         temperature: sampled.temperature,
         top_p: sampled.top_p,
         top_k: sampled.top_k,
-        stop_sequences: stops(request, &mut dropped),
+        stop_sequences: limits::stops(request, true, &mut dropped),
         metadata: user(request, &mut dropped).map(|user_id| Metadata { user_id }),
         service_tier: service_tier(request, &mut dropped),
         cache_control: Cache::of(request.cache.as_ref()),
@@ -98,31 +105,6 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     Ok(Encoded { body, dropped, back })
 }
 
-/// Refuses what would mean something else without.
-fn refuse(request: &Request) -> Result<(), TranslateError> {
-    let no = |field: Field, words: &str| Err(TranslateError::unsupported(field.name(request.origin), words));
-    if request.candidates.is_some_and(|candidates| candidates != 1) {
-        return no(Field::Candidates, "This model gives one answer at a time.");
-    }
-    if request.modalities.iter().any(|modality| modality != "text") {
-        return no(Field::Modalities, "This model answers in text only.");
-    }
-    Ok(())
-}
-
-/// The names of tools and the ids of calls. Those that fit keep theirs.
-fn mappings(request: &Request) -> (Mapping, Mapping) {
-    let (mut names, mut ids) = (Mapping::new(ANTHROPIC_NAMES), Mapping::new(ANTHROPIC_IDS));
-    names.reserve(request.tools.iter().map(|tool| &*tool.name));
-    for part in request.messages.iter().flat_map(|message| &message.parts) {
-        if let Part::ToolCall(call) = part {
-            names.reserve([&*call.name]);
-            ids.reserve([&*call.id]);
-        }
-    }
-    (names, ids)
-}
-
 /// Fields that only some families have.
 #[derive(Default)]
 struct Extensions<'r> {
@@ -135,28 +117,28 @@ struct Extensions<'r> {
 /// would be another without them.
 fn extensions<'r>(request: &'r Request, dropped: &mut Dropped) -> Result<Extensions<'r>, TranslateError> {
     let mut found = Extensions::default();
+    let own = request.origin == Format::AnthropicMessages;
     for (name, value) in &request.extensions {
-        match (request.origin, name.as_str()) {
-            (Format::AnthropicMessages, DOCUMENT_CITATIONS) => found.citations = true,
-            (Format::AnthropicMessages, name) => match name.split_once('.') {
+        match name.as_str() {
+            DOCUMENT_CITATIONS if own => found.citations = true,
+            name if own => match name.split_once('.') {
                 None => found.top.push((name, value)),
                 Some(("output_config", name)) => found.output_config.push((name, value)),
                 Some(_) => dropped.named(name.to_owned()),
             },
-            (Format::OpenAiChat, "web_search_options" | "audio") => {
-                let words = format!("This model's provider has nothing like `{name}`.");
-                return Err(TranslateError::new(crate::ir::ErrorCode::UnsupportedParameter, name.as_str(), words));
-            }
             // Read by `user`.
-            (_, "metadata.user_id" | "safety_identifier") => {}
-            (_, "metadata") => {
+            "metadata.user_id" | "safety_identifier" => {}
+            "metadata" => {
                 if let Ok(serde_json::Value::Object(fields)) = value.read()
                     && fields.keys().any(|field| field != "user_id")
                 {
                     dropped.named("metadata");
                 }
             }
-            (_, name) => dropped.named(name.to_owned()),
+            name => {
+                limits::refuse_decisive(request, name)?;
+                dropped.named(name.to_owned());
+            }
         }
     }
     Ok(found)
@@ -164,100 +146,9 @@ fn extensions<'r>(request: &'r Request, dropped: &mut Dropped) -> Result<Extensi
 
 /// Longest answer of a model of which no limit is known.
 const USUAL_OUTPUT: u64 = 16_384;
-/// Longest answer that fits in the ten minutes that Anthropic gives an answer in one piece.
-const LONGEST_UNSTREAMED: u64 = 21_333;
-
-fn max_tokens(request: &Request, target: &Target<'_>) -> Result<u64, TranslateError> {
-    match request.max_output_tokens {
-        Some(0) => {
-            Err(TranslateError::invalid(Field::MaxOutputTokens.name(request.origin), "It has to be at least 1."))
-        }
-        Some(tokens) => Ok(tokens.min(target.facts.max_output.unwrap_or(u64::MAX))),
-        None => {
-            let most = target.facts.max_output.unwrap_or(USUAL_OUTPUT);
-            Ok(if target.stream { most } else { most.min(LONGEST_UNSTREAMED) })
-        }
-    }
-}
-
-/// Whether the last turn is words of the model's, to be continued.
-fn prefilled(request: &Request, facts: &ModelFacts, turns: &[Turn<'_>]) -> Result<bool, TranslateError> {
-    let Some(last) = turns.last().filter(|turn| turn.role == "assistant") else { return Ok(false) };
-    // A step at the provider that was paused is continued by giving it back.
-    if matches!(last.content.last(), Some(Block::Opaque(_))) {
-        return Ok(false);
-    }
-    if facts.prefill {
-        return Ok(true);
-    }
-    let words = "This model does not continue a message of its own: the last message has to be the user's.";
-    Err(TranslateError::unsupported(Field::Messages.name(request.origin), words))
-}
-
-fn is_users(turns: &[Turn<'_>]) -> bool {
-    turns.last().is_some_and(|turn| turn.role == "user")
-}
-
-/// Whether results are given to calls of a turn in which, since the user last spoke, the model did not think: its
-/// thoughts were lost on the way.
-fn is_thoughtless_loop(turns: &[Turn<'_>]) -> bool {
-    let gives_results = |turn: &Turn<'_>| turn.content.iter().any(|block| matches!(block, Block::ToolResult { .. }));
-    if !turns.last().is_some_and(gives_results) {
-        return false;
-    }
-    let in_loop = turns.iter().rev().take_while(|turn| turn.role == "assistant" || gives_results(turn));
-    let thoughts = |block: &Block<'_>| matches!(block, Block::Thinking { .. } | Block::RedactedThinking { .. });
-    !in_loop.flat_map(|turn| &turn.content).any(thoughts)
-}
-
-struct Sampled {
-    temperature: Option<f64>,
-    top_p: Option<f64>,
-    top_k: Option<u64>,
-}
-
-/// What of sampling the model takes (`docs/TRANSLATION.md` section 13, point 14). Nothing is ever added.
-fn sampling(request: &Request, facts: &ModelFacts, thinks: bool, dropped: &mut Dropped) -> Sampled {
-    let none = facts.sampling == Sampling::None;
-    let temperature = request.temperature.map(|wanted| wanted.clamp(0.0, 1.0));
-    let temperature = temperature.filter(|wanted| !none && (!thinks || *wanted >= 1.0));
-    let both = facts.sampling == Sampling::OneOf && temperature.is_some();
-    let top_p = request.top_p.filter(|wanted| !none && !both && (!thinks || *wanted >= 0.95));
-    let top_k = request.top_k.filter(|wanted| !none && !thinks && *wanted > 0);
-    let mut drop_unless = |wanted: bool, kept: bool, field| {
-        if wanted && !kept {
-            dropped.field(request, field);
-        }
-    };
-    drop_unless(request.temperature.is_some(), temperature.is_some(), Field::Temperature);
-    drop_unless(request.top_p.is_some(), top_p.is_some(), Field::TopP);
-    drop_unless(request.top_k.is_some(), top_k.is_some(), Field::TopK);
-    Sampled { temperature, top_p, top_k }
-}
-
-/// Names what there is nothing like.
-fn unsupported(request: &Request, dropped: &mut Dropped) {
-    let fields = [
-        (request.seed.is_some(), Field::Seed),
-        (request.presence_penalty.is_some_and(|penalty| penalty != 0.0), Field::PresencePenalty),
-        (request.frequency_penalty.is_some_and(|penalty| penalty != 0.0), Field::FrequencyPenalty),
-        (request.logprobs == Some(true), Field::Logprobs),
-        (request.top_logprobs.is_some_and(|top| top > 0), Field::TopLogprobs),
-        (request.verbosity.is_some(), Field::Verbosity),
-    ];
-    for (_, field) in fields.into_iter().filter(|(wanted, _)| *wanted) {
-        dropped.field(request, field);
-    }
-}
-
-/// Anthropic answers 400 to a stop text of nothing but white space (`docs/TRANSLATION.md` section 13, point 16).
-fn stops<'r>(request: &'r Request, dropped: &mut Dropped) -> Vec<&'r str> {
-    let kept: Vec<_> = request.stop.iter().map(String::as_str).filter(|stop| !stop.trim().is_empty()).collect();
-    if kept.len() < request.stop.len() {
-        dropped.field(request, Field::Stop);
-    }
-    kept
-}
+/// Thoughts are asked of Anthropic's own API in these ways.
+const THINKING: Differences =
+    Differences { switches_unknown_off: true, caps_between_tools: true, hides_unasked: true, keeps_answer: true };
 
 /// Longest name of a user.
 const LONGEST_USER: usize = 256;
@@ -266,15 +157,16 @@ const LONGEST_USER: usize = 256;
 fn user<'r>(request: &'r Request, dropped: &mut Dropped) -> Option<Cow<'r, str>> {
     let extension = |wanted: &str| request.extensions.iter().find(|(name, _)| name == wanted).map(|(_, value)| value);
     let text = |value: &crate::json::Json| value.read::<String>().ok().map(Cow::Owned);
-    let in_metadata = || match request.origin {
-        Format::AnthropicMessages => None,
-        _ => Some(Cow::Owned(extension("metadata")?.read::<serde_json::Value>().ok()?["user_id"].as_str()?.to_owned())),
+    let own = request.origin == Format::AnthropicMessages;
+    let in_metadata = || {
+        let metadata = extension("metadata").filter(|_| !own)?.read::<serde_json::Value>().ok()?;
+        Some(Cow::Owned(metadata["user_id"].as_str()?.to_owned()))
     };
     let filled = |user: &Cow<'_, str>| !user.is_empty();
     let user = extension("metadata.user_id").and_then(text).or_else(in_metadata).filter(filled);
     let user = user.or_else(|| request.user.as_deref().map(Cow::Borrowed).filter(filled));
     let user = user.or_else(|| extension("safety_identifier").and_then(text).filter(filled))?;
-    if is_personal(&user) && request.origin != Format::AnthropicMessages {
+    if is_personal(&user) && !own {
         dropped.field(request, Field::User);
         return None;
     }
@@ -330,9 +222,6 @@ fn joined(blocks: Vec<Block<'_>>) -> Option<System<'_>> {
     }
 }
 
-/// Most breakpoints that a request may have.
-const MOST_BREAKPOINTS: usize = 4;
-
 /// Keeps the last breakpoints, which are of the newest content (`docs/TRANSLATION.md` section 2.6).
 fn keep_last_breakpoints<'r>(body: &mut Body<'r>, system: &mut [Block<'r>], request: &Request, dropped: &mut Dropped) {
     let mut marks: Vec<&mut Option<Cache<'r>>> = Vec::new();
@@ -347,10 +236,7 @@ fn keep_last_breakpoints<'r>(body: &mut Body<'r>, system: &mut [Block<'r>], requ
     }
     marks.push(&mut body.cache_control);
     marks.retain(|mark| mark.is_some());
-    let excess = marks.len().saturating_sub(MOST_BREAKPOINTS);
-    if excess > 0 {
-        dropped.field(request, Field::Cache);
-    }
+    let excess = limits::excess_breakpoints(marks.len(), request, dropped);
     for mark in marks.into_iter().take(excess) {
         *mark = None;
     }

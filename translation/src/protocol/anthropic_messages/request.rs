@@ -3,19 +3,18 @@
 //! - [`content`]: the conversation.
 //! - [`settings`]: tools, thinking and the shape of the answer.
 
-use std::borrow::Cow;
-
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::lenient::Fields;
 use crate::format::Format;
-use crate::ir::{CacheControl, Message, Request, Role, ServiceTier, TranslateError};
-use crate::json::Json;
+use crate::ir::{Message, Request, Role, ServiceTier, TranslateError};
 
 mod content;
 pub(super) use content::{DOCUMENT_CITATIONS, WireCitation};
 mod settings;
+mod value;
+
+use value::{cache, extension, read, required};
 
 /// Reads `body`.
 pub(super) fn decode(body: &[u8]) -> Result<Request, TranslateError> {
@@ -72,13 +71,6 @@ pub(super) fn decode(body: &[u8]) -> Result<Request, TranslateError> {
     Ok(request)
 }
 
-/// Keeps a field that has no neutral form.
-fn extension(request: &mut Request, name: String, value: &RawValue) {
-    if let Some(value) = Json::parse(value.get()) {
-        request.extensions.push((name, value));
-    }
-}
-
 fn max_tokens(value: &RawValue) -> Result<u64, TranslateError> {
     match read::<i64>("max_tokens", value)? {
         ..=0 => Err(TranslateError::invalid("max_tokens", "max_tokens: Input should be greater than or equal to 1")),
@@ -107,32 +99,4 @@ fn service_tier(word: String) -> ServiceTier {
         "standard_only" => ServiceTier::Standard,
         _ => ServiceTier::Other(word),
     }
-}
-
-/// `cache_control`, at `path`.
-fn cache(path: &str, value: Option<&RawValue>) -> Result<Option<CacheControl>, TranslateError> {
-    #[derive(Deserialize)]
-    struct Wire {
-        ttl: Option<String>,
-    }
-    let Some(value) = value else { return Ok(None) };
-    let wire: Option<Wire> = read(path, value)?;
-    Ok(wire.map(|wire| CacheControl { ttl: wire.ttl }))
-}
-
-/// Reads the value at `path`.
-fn read<'v, T: Deserialize<'v>>(path: &str, value: &'v RawValue) -> Result<T, TranslateError> {
-    serde_json::from_str(value.get()).map_err(|error| {
-        let mut words = error.to_string();
-        // The position is one within the value, and of no use.
-        if let Some(at) = words.rfind(" at line ") {
-            words.truncate(at);
-        }
-        TranslateError::invalid(path, format!("{path}: {words}"))
-    })
-}
-
-fn required(path: impl Into<Cow<'static, str>>) -> TranslateError {
-    let path = path.into();
-    TranslateError::invalid(path.clone(), format!("{path}: Field required"))
 }

@@ -11,11 +11,7 @@ use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use super::lenient::Text;
-
-/// The schema says what structured outputs cannot hold a model to: a map with free keys, a recursion, a reference to
-/// elsewhere, a value of any kind.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Inexpressible;
+use crate::protocol::claude::schema::{Inexpressible, describe, each};
 
 /// `schema`, closed and without what is not taken.
 pub(super) fn sanitised(schema: &str) -> Result<Value, Inexpressible> {
@@ -45,10 +41,10 @@ fn node(schema: Value) -> Result<Value, Inexpressible> {
     for (keyword, value) in schema {
         match keyword.as_str() {
             "properties" => {
-                fitted.insert(keyword, each(value)?);
+                fitted.insert(keyword, each(value, node)?);
             }
             "$defs" | "definitions" => {
-                fitted.insert("$defs".to_owned(), each(value)?);
+                fitted.insert("$defs".to_owned(), each(value, node)?);
             }
             "items" => {
                 fitted.insert(keyword, node(value)?);
@@ -98,14 +94,7 @@ fn node(schema: Value) -> Result<Value, Inexpressible> {
         fitted.entry("properties").or_insert_with(|| Value::Object(Map::new()));
         fitted.insert("additionalProperties".to_owned(), Value::Bool(false));
     }
-    if !words.is_empty() {
-        let words = format!("({})", words.join(", "));
-        let described = match fitted.get("description").and_then(Value::as_str) {
-            Some(before) if !before.is_empty() => format!("{before} {words}"),
-            _ => words,
-        };
-        fitted.insert("description".to_owned(), Value::String(described));
-    }
+    describe(&mut fitted, &words);
     Ok(Value::Object(fitted))
 }
 
@@ -115,14 +104,6 @@ fn is_object(schema: &Map<String, Value>) -> bool {
         Some(Value::Array(kinds)) => kinds.iter().any(|kind| kind == "object"),
         _ => schema.contains_key("properties"),
     }
-}
-
-/// Each value of a map of schemas. Its keys are names, whatever they look like.
-fn each(schemas: Value) -> Result<Value, Inexpressible> {
-    let Value::Object(schemas) = schemas else { return Err(Inexpressible) };
-    let fitted: Result<Map<_, _>, _> =
-        schemas.into_iter().map(|(name, schema)| node(schema).map(|schema| (name, schema))).collect();
-    fitted.map(Value::Object)
 }
 
 fn alternatives(fitted: &mut Map<String, Value>, keyword: &str, schemas: Value) -> Result<(), Inexpressible> {

@@ -10,12 +10,13 @@ use serde_json::{Map, Value, json};
 
 use super::maker::Maker;
 use crate::back::Back;
-use crate::facts::{ModelFacts, Sampling, ThinkingForm};
-use crate::format::Format;
-use crate::ir::{Dropped, ErrorCode, Field, Part, Request, ServiceTier, TranslateError};
+use crate::facts::{ModelFacts, ThinkingForm};
+use crate::ir::{Dropped, Field, Request, ServiceTier, TranslateError};
 use crate::json::Json;
-use crate::names::{Mapping, Rule};
-use crate::protocol::anthropic_messages::Room;
+use crate::names::Rule;
+use crate::protocol::claude::limits::{self, Sampled};
+use crate::protocol::claude::thinking::Situation;
+use crate::protocol::claude::{Room, turns};
 use crate::protocol::contract::{Encoded, Target};
 
 mod media;
@@ -26,7 +27,7 @@ mod tools;
 mod wire;
 
 use messages::Caching;
-use wire::{Block, Body, CachePoint, Inference, Paths, Tier, Tool, ToolConfig, Turn};
+use wire::{Block, Body, CachePoint, Inference, Paths, Tier, Tool, ToolConfig};
 
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
@@ -37,12 +38,14 @@ const NAMES: Rule = Rule { longest: 64, allows: |byte, _| is_word(byte), exact: 
 
 /// Writes `request` for `target`.
 pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, TranslateError> {
-    refuse(request)?;
+    limits::refuse(request)?;
     let facts = target.facts;
     let maker = Maker::of(target.model, facts);
     let caching = caching(maker, target);
     let (mut dropped, mut back) = (Dropped::default(), Back::default());
-    let (mut names, mut ids) = mappings(request, maker);
+    // Mistral's models take ids of nine letters and digits, here as at Mistral itself.
+    let exact = (maker == Maker::Mistral).then_some(9);
+    let (mut names, mut ids) = limits::mappings(request, NAMES, Rule { exact, marked: true, ..NAMES });
     let passed = Passed::of(request, &mut dropped)?;
     let tooling = tools::Writer {
         request,
@@ -60,25 +63,25 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     let (mut system, mut turns) = (conversation.system, conversation.turns);
     system.extend(std::mem::take(&mut tooling.lines).into_iter().map(Block::Text));
 
-    let prefilled = prefilled(request, facts, &turns)?;
+    let prefilled = turns::prefilled(request, facts, &turns)?;
     let mut max_tokens = max_tokens(request, maker, target)?;
     let limited = request.max_output_tokens.is_some() || request.temperature.is_some() || request.top_p.is_some();
-    let situation = thinking::Situation {
-        forced: tooling.forces(),
-        prefilled,
-        thoughtless_loop: conversation.has_calls && is_thoughtless_loop(&turns),
-        limited,
-    };
-    let thought = thinking::plan(request, maker, facts, situation, &mut max_tokens, &mut dropped);
+    let situation =
+        Situation { forced: tooling.forces(), prefilled, thoughtless_loop: turns::is_thoughtless_loop(&turns) };
+    let thought = thinking::plan(request, maker, facts, situation, limited, &mut max_tokens, &mut dropped);
     let mut fields = passed.fields;
     thought.write(maker, &mut fields);
     if let Some(choice) = tooling.tool_choice.take() {
         fields.insert("tool_choice".to_owned(), choice);
     }
-    let sampled = sampling(request, maker, facts, thought.on, &mut fields, &mut dropped);
-    unsupported(request, &mut dropped);
+    let sampled = sampling(request, maker, facts, thought.said.on, &mut fields, &mut dropped);
+    limits::note_unsupported(request, &mut dropped);
+    if request.user.is_some() {
+        dropped.field(request, Field::User);
+    }
 
-    let stop_sequences = stops(request, target.model, &mut dropped);
+    let takes_stops = !WITHOUT_STOPS.iter().any(|without| target.model.contains(without));
+    let stop_sequences = limits::stops(request, takes_stops, &mut dropped);
     let whole = request.cache.as_ref().filter(|_| caching.on);
     if let (Some(cache), Some(turn)) = (whole, turns.last_mut()) {
         turn.content.push(Block::CachePoint(CachePoint::of(cache, caching.hour)));
@@ -112,33 +115,6 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     Ok(Encoded { body, dropped, back })
 }
 
-/// Refuses what would mean something else without.
-fn refuse(request: &Request) -> Result<(), TranslateError> {
-    let no = |field: Field, words: &str| Err(TranslateError::unsupported(field.name(request.origin), words));
-    if request.candidates.is_some_and(|candidates| candidates != 1) {
-        return no(Field::Candidates, "This model gives one answer at a time.");
-    }
-    if request.modalities.iter().any(|modality| modality != "text") {
-        return no(Field::Modalities, "This model answers in text only.");
-    }
-    Ok(())
-}
-
-/// The names of tools and the ids of calls. Those that fit keep theirs.
-fn mappings(request: &Request, maker: Maker) -> (Mapping, Mapping) {
-    // Mistral's models take ids of nine letters and digits, here as at Mistral itself.
-    let exact = (maker == Maker::Mistral).then_some(9);
-    let (mut names, mut ids) = (Mapping::new(NAMES), Mapping::new(Rule { exact, marked: true, ..NAMES }));
-    names.reserve(request.tools.iter().map(|tool| &*tool.name));
-    for part in request.messages.iter().flat_map(|message| &message.parts) {
-        if let Part::ToolCall(call) = part {
-            names.reserve([&*call.name]);
-            ids.reserve([&*call.id]);
-        }
-    }
-    (names, ids)
-}
-
 /// Claude has a prompt cache since 3.5, with a choice of how long since 4.5; Nova has one (Amazon Bedrock User Guide,
 /// "Prompt caching").
 fn caching(maker: Maker, target: &Target<'_>) -> Caching {
@@ -165,69 +141,37 @@ impl<'r> Passed<'r> {
     fn of(request: &'r Request, dropped: &mut Dropped) -> Result<Self, TranslateError> {
         let mut passed = Self::default();
         for (name, value) in &request.extensions {
-            match (request.origin, name.as_str()) {
-                (_, "additionalModelRequestFields") => {
+            match name.as_str() {
+                "additionalModelRequestFields" => {
                     let fields = value.read();
                     passed.fields = fields.map_err(|_| TranslateError::invalid(name, "It has to be an object."))?;
                 }
-                (_, "additionalModelResponseFieldPaths") => passed.response_paths = Some(value),
-                (_, "guardrailConfig") => passed.guardrail = Some(value),
-                (_, "performanceConfig") => passed.performance = Some(value),
-                (_, "requestMetadata") => passed.metadata = Some(value),
-                (Format::OpenAiChat, "web_search_options" | "audio") => {
-                    let words = format!("This model's provider has nothing like `{name}`.");
-                    return Err(TranslateError::new(ErrorCode::UnsupportedParameter, name.as_str(), words));
+                "additionalModelResponseFieldPaths" => passed.response_paths = Some(value),
+                "guardrailConfig" => passed.guardrail = Some(value),
+                "performanceConfig" => passed.performance = Some(value),
+                "requestMetadata" => passed.metadata = Some(value),
+                name => {
+                    limits::refuse_decisive(request, name)?;
+                    dropped.named(name.to_owned());
                 }
-                (_, name) => dropped.named(name.to_owned()),
             }
         }
         Ok(passed)
     }
 }
 
-/// Longest answer in one piece of a model that is asked for no limit: what fits in the ten minutes that clients wait.
-const LONGEST_UNSTREAMED: u64 = 21_333;
-
 /// The limit of the answer. Bedrock sets its own where there is none; that of older Claude models cuts answers short.
 fn max_tokens(request: &Request, maker: Maker, target: &Target<'_>) -> Result<Option<u64>, TranslateError> {
-    let most = target.facts.max_output;
-    match request.max_output_tokens {
-        Some(0) => {
-            Err(TranslateError::invalid(Field::MaxOutputTokens.name(request.origin), "It has to be at least 1."))
-        }
-        Some(tokens) => Ok(Some(tokens.min(most.unwrap_or(u64::MAX)))),
+    Ok(match limits::asked_limit(request, target.facts)? {
         None if maker == Maker::Claude => {
-            Ok(most.map(|most| if target.stream { most } else { most.min(LONGEST_UNSTREAMED) }))
+            target.facts.max_output.map(|most| limits::unasked_limit(most, target.stream))
         }
-        None => Ok(None),
-    }
+        asked => asked,
+    })
 }
 
-/// Whether the last turn is the model's, to be continued.
-fn prefilled(request: &Request, facts: &ModelFacts, turns: &[Turn<'_>]) -> Result<bool, TranslateError> {
-    if turns.last().is_none_or(|turn| turn.role != "assistant") {
-        return Ok(false);
-    }
-    if facts.prefill {
-        return Ok(true);
-    }
-    let words = "This model does not continue a message of its own: the last message has to be the user's.";
-    Err(TranslateError::unsupported(Field::Messages.name(request.origin), words))
-}
-
-/// Whether results are given to calls of a turn in which, since the user last spoke, the model did not think: its
-/// thoughts were lost on the way.
-fn is_thoughtless_loop(turns: &[Turn<'_>]) -> bool {
-    let gives_results = |turn: &Turn<'_>| turn.content.iter().any(|block| matches!(block, Block::ToolResult { .. }));
-    if !turns.last().is_some_and(gives_results) {
-        return false;
-    }
-    let mut in_loop = turns.iter().rev().take_while(|turn| turn.role == "assistant" || gives_results(turn));
-    let thoughts = |block: &Block<'_>| matches!(block, Block::ReasoningContent(_));
-    !in_loop.any(|turn| turn.content.iter().any(thoughts))
-}
-
-/// What of sampling the model takes (`docs/TRANSLATION.md` section 13, point 14). Nothing is ever added.
+/// What of sampling the model takes. The Converse API has no field for the number of tokens to sample among, so that
+/// goes into `fields`, under the name that each maker has for it.
 fn sampling<'r>(
     request: &Request,
     maker: Maker,
@@ -236,62 +180,23 @@ fn sampling<'r>(
     fields: &mut Map<String, Value>,
     dropped: &mut Dropped,
 ) -> Inference<'r> {
-    let none = facts.sampling == Sampling::None;
-    let temperature = request.temperature.map(|wanted| wanted.clamp(0.0, 1.0));
-    let temperature = temperature.filter(|wanted| !none && (!thinks || *wanted >= 1.0));
-    let both = facts.sampling == Sampling::OneOf && temperature.is_some();
-    let top_p = request.top_p.filter(|wanted| !none && !both && (!thinks || *wanted >= 0.95));
-    let top_k = request.top_k.filter(|wanted| !none && !thinks && *wanted > 0);
-    // The Converse API has no field for it, and each maker's is called otherwise.
-    let top_k = top_k.and_then(|top_k| match maker {
+    let mut sampled = Sampled::of(request, facts, thinks);
+    let top_k = sampled.top_k.and_then(|top_k| match maker {
         Maker::Claude | Maker::Mistral => Some(("top_k", json!(top_k))),
         Maker::Nova | Maker::Nova2 => Some(("inferenceConfig", json!({ "topK": top_k }))),
         Maker::Cohere => Some(("k", json!(top_k))),
         Maker::OpenAi | Maker::Other => None,
     });
-    let mut drop_unless = |wanted: bool, kept: bool, field| {
-        if wanted && !kept {
-            dropped.field(request, field);
-        }
-    };
-    drop_unless(request.temperature.is_some(), temperature.is_some(), Field::Temperature);
-    drop_unless(request.top_p.is_some(), top_p.is_some(), Field::TopP);
-    drop_unless(request.top_k.is_some(), top_k.is_some(), Field::TopK);
+    sampled.top_k = sampled.top_k.filter(|_| top_k.is_some());
+    sampled.note(request, dropped);
     if let Some((name, value)) = top_k {
         fields.insert(name.to_owned(), value);
     }
-    Inference { temperature, top_p, ..Inference::default() }
-}
-
-/// Names what there is nothing like.
-fn unsupported(request: &Request, dropped: &mut Dropped) {
-    let fields = [
-        (request.seed.is_some(), Field::Seed),
-        (request.presence_penalty.is_some_and(|penalty| penalty != 0.0), Field::PresencePenalty),
-        (request.frequency_penalty.is_some_and(|penalty| penalty != 0.0), Field::FrequencyPenalty),
-        (request.logprobs == Some(true), Field::Logprobs),
-        (request.top_logprobs.is_some_and(|top| top > 0), Field::TopLogprobs),
-        (request.verbosity.is_some(), Field::Verbosity),
-        (request.user.is_some(), Field::User),
-    ];
-    for (_, field) in fields.into_iter().filter(|(wanted, _)| *wanted) {
-        dropped.field(request, field);
-    }
+    Inference { temperature: sampled.temperature, top_p: sampled.top_p, ..Inference::default() }
 }
 
 /// Models that answer 400 to any stop text: "This model doesn't support the stopSequences field".
 const WITHOUT_STOPS: [&str; 3] = ["openai.gpt-oss", "qwen.", "deepseek.v3"];
-
-/// Claude answers 400 to a stop text of nothing but white space (`docs/TRANSLATION.md` section 13, point 16).
-fn stops<'r>(request: &'r Request, model: &str, dropped: &mut Dropped) -> Vec<&'r str> {
-    let takes = !WITHOUT_STOPS.iter().any(|without| model.contains(without));
-    let kept = request.stop.iter().map(String::as_str).filter(|stop| takes && !stop.trim().is_empty());
-    let kept: Vec<_> = kept.collect();
-    if kept.len() < request.stop.len() {
-        dropped.field(request, Field::Stop);
-    }
-    kept
-}
 
 /// Tiers are for models other than Claude (Amazon Bedrock User Guide, "Service tiers").
 fn service_tier<'r>(request: &'r Request, maker: Maker, dropped: &mut Dropped) -> Option<Tier<'r>> {
@@ -308,9 +213,6 @@ fn service_tier<'r>(request: &'r Request, maker: Maker, dropped: &mut Dropped) -
     Some(Tier { r#type: wanted })
 }
 
-/// Most cache points that a request may have.
-const MOST_POINTS: usize = 4;
-
 /// Keeps the last cache points, which are of the newest content (`docs/TRANSLATION.md` section 2.6).
 fn keep_last_points(body: &mut Body<'_>, request: &Request, dropped: &mut Dropped) {
     let is_point = |block: &Block<'_>| matches!(block, Block::CachePoint(_));
@@ -318,11 +220,10 @@ fn keep_last_points(body: &mut Body<'_>, request: &Request, dropped: &mut Droppe
     let tools = body.tool_config.iter().flat_map(|config: &ToolConfig<'_>| &config.tools);
     let blocks = body.system.iter().chain(body.messages.iter().flat_map(|turn| &turn.content));
     let points = tools.filter(|tool| is_tool_point(tool)).count() + blocks.filter(|block| is_point(block)).count();
-    let mut excess = points.saturating_sub(MOST_POINTS);
+    let mut excess = limits::excess_breakpoints(points, request, dropped);
     if excess == 0 {
         return;
     }
-    dropped.field(request, Field::Cache);
     let mut stays = |point: bool| {
         let goes = point && excess > 0;
         excess -= usize::from(goes);

@@ -1,20 +1,18 @@
 //! Tools, whether they must be called, and the shape of the answer (`docs/TRANSLATION.md` sections 2.2 to 2.4).
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 
-use serde_json::json;
-
-use super::super::Room;
 use super::super::blocks::Cache;
 use super::super::schema::{self, Parameters};
-use super::wire::{Choice, InputSchema, OutputFormat, Tool};
-use crate::back::{Back, CUSTOM_INPUT};
+use super::wire::{Choice, OutputFormat, Tool};
+use crate::back::Back;
 use crate::facts::{ForcedTools, ModelFacts};
 use crate::format::Format;
 use crate::ir::{self, Dropped, Field, Output, Request, ToolChoice, ToolKind, TranslateError};
 use crate::json::Json;
 use crate::names::Mapping;
+use crate::protocol::claude::schema::Written;
+use crate::protocol::claude::{Room, tools};
 
 /// What the request says of tools and of the answer's shape.
 #[derive(Debug, Default)]
@@ -34,9 +32,6 @@ impl Plan<'_> {
         matches!(self.choice, Some(Choice::Any { .. } | Choice::Tool { .. }))
     }
 }
-
-/// The tool through which a model answers that cannot be held to a schema otherwise.
-const ANSWER_TOOL: &str = "json_output";
 
 pub(super) struct Writer<'w, 'r> {
     pub(super) request: &'r Request,
@@ -58,11 +53,7 @@ impl<'r> Writer<'_, 'r> {
             Output::JsonObject => {
                 plan.any_object = true;
                 self.back.unfence = true;
-                plan.lines.push(Cow::Borrowed(if plan.tools.is_empty() {
-                    "Answer with one JSON object and nothing else: no words before or after it, and no code fences."
-                } else {
-                    "Unless you call a tool, answer with one JSON object and nothing else: no words before or after it, and no code fences."
-                }));
+                plan.lines.push(Cow::Borrowed(tools::any_object(!plan.tools.is_empty())));
             }
             Output::JsonSchema(wanted) if plan.format.is_none() => self.schema(wanted, &mut plan)?,
             Output::Text | Output::JsonSchema(_) => {}
@@ -73,27 +64,14 @@ impl<'r> Writer<'_, 'r> {
         Ok(plan)
     }
 
-    fn path(&self, index: usize) -> String {
-        format!("{}[{index}]", Field::Tools.name(self.request.origin))
-    }
-
     fn tools(&mut self) -> Result<Vec<Tool<'r>>, TranslateError> {
-        let allowed: Option<HashSet<&str>> = match &self.request.tool_choice {
-            Some(ToolChoice::Allowed { names, .. }) => Some(names.iter().map(String::as_str).collect()),
-            _ => None,
-        };
-        let mut seen = HashSet::new();
-        let mut tools = Vec::with_capacity(self.request.tools.len());
-        for (index, tool) in self.request.tools.iter().enumerate() {
-            if !seen.insert(&*tool.name) {
-                let words = format!("There are two tools with the name `{}`.", tool.name);
-                return Err(TranslateError::invalid(self.path(index), words));
-            }
-            if allowed.as_ref().is_none_or(|allowed| allowed.contains(&*tool.name)) {
-                tools.push(self.tool(index, tool)?);
-            }
-        }
-        Ok(tools)
+        let request = self.request;
+        let mut written = Vec::with_capacity(request.tools.len());
+        tools::each(request, tools::allowed(request).as_ref(), |index, tool| {
+            written.push(self.tool(index, tool)?);
+            Ok(())
+        })?;
+        Ok(written)
     }
 
     fn tool(&mut self, index: usize, tool: &'r ir::Tool) -> Result<Tool<'r>, TranslateError> {
@@ -111,21 +89,12 @@ impl<'r> Writer<'_, 'r> {
                         None => words,
                     }));
                 }
-                let schema = json!({
-                    "type": "object",
-                    "properties": {CUSTOM_INPUT: {"type": "string", "description": "The input of the tool, as plain text."}},
-                    "required": [CUSTOM_INPUT],
-                    "additionalProperties": false,
-                });
-                (InputSchema::Anew(schema), false)
+                (Written::Anew(tools::free_text()), false)
             }
             ToolKind::Builtin(declaration) if self.request.origin == Format::AnthropicMessages => {
                 return Ok(Tool::Builtin(declaration));
             }
-            ToolKind::Builtin(_) => {
-                let words = format!("This model's provider has no built-in tool like `{}`.", tool.name);
-                return Err(TranslateError::unsupported(self.path(index), words));
-            }
+            ToolKind::Builtin(_) => return Err(tools::no_builtin(self.request, index, tool)),
         };
         let name = Cow::Owned(self.names.map(&tool.name));
         Ok(Tool::Custom { name, description, input_schema, strict, cache_control: Cache::of(tool.cache.as_ref()) })
@@ -136,9 +105,9 @@ impl<'r> Writer<'_, 'r> {
         index: usize,
         parameters: Option<&'r Json>,
         strict: bool,
-    ) -> Result<(InputSchema<'r>, bool), TranslateError> {
+    ) -> Result<(Written<'r>, bool), TranslateError> {
         let Some(parameters) = parameters.filter(|parameters| parameters.get() != "null") else {
-            return Ok((InputSchema::Anew(json!({"type": "object", "properties": {}})), false));
+            return Ok((Written::Anew(tools::no_parameters()), false));
         };
         if strict {
             // A strict schema is closed and plain, or it is not held to.
@@ -147,22 +116,18 @@ impl<'r> Writer<'_, 'r> {
                 && schema["type"] == "object"
                 && self.room.take_tool(&schema)
             {
-                return Ok((InputSchema::Anew(schema), true));
+                return Ok((Written::Anew(schema), true));
             }
             self.dropped.field(self.request, Field::StrictTools);
         }
         match schema::parameters(parameters.get()) {
-            Parameters::AsTheyAre => Ok((InputSchema::AsItIs(parameters), false)),
-            Parameters::Anew(schema) => Ok((InputSchema::Anew(schema), false)),
-            Parameters::Refused(why) => {
-                let words = format!("The parameters of this tool {why}.");
-                Err(TranslateError::unsupported(self.path(index), words))
-            }
+            Parameters::AsTheyAre => Ok((Written::AsItIs(parameters), false)),
+            Parameters::Anew(schema) => Ok((Written::Anew(schema), false)),
+            Parameters::Refused(why) => Err(tools::no_parameters_like(self.request, index, why)),
         }
     }
 
     fn choice(&mut self, plan: &Plan<'_>) -> Result<Option<Choice>, TranslateError> {
-        let param = || Field::ToolChoice.name(self.request.origin);
         let disable_parallel_tool_use = match self.request.parallel_tool_calls {
             Some(false) => Some(true),
             // Said as it was.
@@ -178,8 +143,7 @@ impl<'r> Writer<'_, 'r> {
             if matches!(choice, ToolChoice::Auto | ToolChoice::None | ToolChoice::Allowed { required: false, .. }) {
                 return Ok(None);
             }
-            let words = "A tool choice can be made only where there are tools.";
-            return Err(TranslateError::invalid(param(), words));
+            return Err(tools::nothing_to_choose(self.request));
         }
         Ok(Some(match choice {
             ToolChoice::Auto | ToolChoice::Allowed { required: false, .. } => {
@@ -191,9 +155,7 @@ impl<'r> Writer<'_, 'r> {
             // The tools stay: the conversation may speak of them.
             ToolChoice::None => Choice::None,
             ToolChoice::Named(name) => {
-                if self.request.tools.iter().all(|tool| tool.name != *name) {
-                    return Err(TranslateError::invalid(param(), format!("There is no tool `{name}` to choose.")));
-                }
+                tools::check_chosen(self.request, name)?;
                 Choice::Tool { name: self.names.map(name), disable_parallel_tool_use }
             }
         }))
@@ -210,16 +172,11 @@ impl<'r> Writer<'_, 'r> {
     /// Has the model answer through a tool, where it cannot be held to the schema otherwise.
     fn schema(&mut self, wanted: &'r ir::Schema, plan: &mut Plan<'r>) -> Result<(), TranslateError> {
         let input_schema = match schema::parameters(wanted.schema.get()) {
-            Parameters::AsTheyAre => InputSchema::AsItIs(&wanted.schema),
-            Parameters::Anew(schema) => InputSchema::Anew(schema),
-            Parameters::Refused(why) => {
-                let words = format!("This model cannot be held to this schema: here it {why}.");
-                return Err(TranslateError::unsupported(Field::Output.name(self.request.origin), words));
-            }
+            Parameters::AsTheyAre => Written::AsItIs(&wanted.schema),
+            Parameters::Anew(schema) => Written::Anew(schema),
+            Parameters::Refused(why) => return Err(tools::no_schema_like(self.request, why)),
         };
-        let name = self.names.map(&self.free_name());
-        let description = wanted.description.as_deref().filter(|text| !text.is_empty());
-        let description = description.unwrap_or("Gives your answer. Call it once, with the whole answer.");
+        let name = self.names.map(&tools::answer_tool(self.request));
         let disable_parallel_tool_use = Some(true);
         plan.choice = Some(match plan.choice.take() {
             // The client wants this call first, and its answer after the result.
@@ -231,7 +188,7 @@ impl<'r> Writer<'_, 'r> {
         });
         plan.tools.push(Tool::Custom {
             name: Cow::Owned(name.clone()),
-            description: Some(Cow::Borrowed(description)),
+            description: Some(Cow::Borrowed(tools::answer_description(wanted))),
             input_schema,
             strict: false,
             cache_control: None,
@@ -240,24 +197,14 @@ impl<'r> Writer<'_, 'r> {
         Ok(())
     }
 
-    /// A name that no tool of the client has.
-    fn free_name(&self) -> String {
-        let taken: HashSet<&str> = self.request.tools.iter().map(|tool| &*tool.name).collect();
-        let mut name = ANSWER_TOOL.to_owned();
-        while taken.contains(&*name) {
-            name.push('_');
-        }
-        name
-    }
-
     /// The model answers 400 to a forced tool: it is asked in words.
     fn unforce(&mut self, plan: &mut Plan<'_>) {
         let (line, disable_parallel_tool_use) = match plan.choice.take() {
             Some(Choice::Tool { name, disable_parallel_tool_use }) => {
-                (format!("You have to call the tool `{name}` now."), disable_parallel_tool_use)
+                (Cow::Owned(tools::call_now(&name)), disable_parallel_tool_use)
             }
             Some(Choice::Any { disable_parallel_tool_use }) => {
-                ("You have to call one of your tools now.".to_owned(), disable_parallel_tool_use)
+                (Cow::Borrowed(tools::CALL_ANY_NOW), disable_parallel_tool_use)
             }
             other => {
                 plan.choice = other;
@@ -266,7 +213,7 @@ impl<'r> Writer<'_, 'r> {
         };
         // It may give the answer in its own words all the same.
         self.back.unfence |= self.back.answer_tool.is_some();
-        plan.lines.push(Cow::Owned(line));
+        plan.lines.push(line);
         plan.choice = Some(Choice::Auto { disable_parallel_tool_use });
         if self.request.tool_choice.is_some() {
             self.dropped.field(self.request, Field::ToolChoice);

@@ -8,6 +8,9 @@ use serde_json::Value;
 
 use super::super::blocks::{Block, Cache};
 use crate::json::Json;
+use crate::protocol::claude::schema::Written;
+use crate::protocol::claude::thinking::Mode;
+use crate::protocol::claude::turns::Turn;
 
 #[derive(Debug, Serialize)]
 pub(super) struct Body<'r> {
@@ -15,13 +18,13 @@ pub(super) struct Body<'r> {
     pub(super) max_tokens: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) system: Option<System<'r>>,
-    pub(super) messages: Vec<Turn<'r>>,
+    pub(super) messages: Vec<Turn<Block<'r>>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) tools: Vec<Tool<'r>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) tool_choice: Option<Choice>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) thinking: Option<Thinking>,
+    pub(super) thinking: Option<Mode>,
     #[serde(skip_serializing_if = "OutputConfig::is_empty")]
     pub(super) output_config: OutputConfig<'r>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,32 +69,19 @@ pub(super) enum System<'r> {
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct Turn<'r> {
-    pub(super) role: &'static str,
-    pub(super) content: Vec<Block<'r>>,
-}
-
-#[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(super) enum Tool<'r> {
     Custom {
         name: Cow<'r, str>,
         #[serde(skip_serializing_if = "Option::is_none")]
         description: Option<Cow<'r, str>>,
-        input_schema: InputSchema<'r>,
+        input_schema: Written<'r>,
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         strict: bool,
         #[serde(skip_serializing_if = "Option::is_none")]
         cache_control: Option<Cache<'r>>,
     },
     Builtin(&'r Json),
-}
-
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-pub(super) enum InputSchema<'r> {
-    AsItIs(&'r Json),
-    Anew(Value),
 }
 
 #[derive(Debug, PartialEq, Serialize)]
@@ -111,22 +101,6 @@ pub(super) enum Choice {
         disable_parallel_tool_use: Option<bool>,
     },
     None,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub(super) enum Thinking {
-    Enabled {
-        budget_tokens: u64,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        display: Option<&'static str>,
-    },
-    Adaptive {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        display: Option<&'static str>,
-    },
-    Disabled,
-    BetweenTools,
 }
 
 #[derive(Debug, Default, Serialize)]

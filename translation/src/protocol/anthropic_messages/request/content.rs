@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::super::lenient::{Content, Object, Text};
+use super::super::lenient::{Content, Fields, Object, Text};
 use super::super::signature::{self, Redacted};
-use super::{cache, read, required};
+use super::value::{cache, read, required};
 use crate::format::Family;
 use crate::ir::media::{kind_of, normal_mime, without_space};
 use crate::ir::{
@@ -98,7 +98,7 @@ fn what_is_wrong(value: &RawValue) -> TranslateError {
     };
     let wrong = turns.into_iter().enumerate().find_map(|(index, turn)| {
         let path = format!("messages.{index}");
-        match read::<super::Fields<'_>>(&path, turn) {
+        match read::<Fields<'_>>(&path, turn) {
             Err(error) => Some(error),
             Ok(fields) => fields.0.into_iter().find_map(|(name, value)| match &*name {
                 "role" => read::<Option<String>>(&format!("{path}.role"), value).err(),
@@ -191,7 +191,7 @@ fn read_block(
             let content = match block.content {
                 Some(content) => {
                     let path = format!("{path}.content");
-                    super::content::parts(&path, read(&path, content)?, request)?
+                    self::parts(&path, read(&path, content)?, request)?
                 }
                 None => Vec::new(),
             };

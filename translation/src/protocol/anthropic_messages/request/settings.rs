@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::super::lenient::Fields;
-use super::{cache, extension, read, required};
+use super::value::{cache, extension, read, required};
 use crate::ir::{
     Effort, Output, Reasoning, Request, Schema, Summary, Thinking, Tool, ToolChoice, ToolKind, TranslateError,
 };

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::super::schema::{Inexpressible, Parameters, parameters, sanitised};
+use super::super::schema::{Parameters, parameters, sanitised};
+use crate::protocol::claude::schema::Inexpressible;
 
 fn fitted(schema: &Value) -> Value {
     sanitised(&schema.to_string()).unwrap()

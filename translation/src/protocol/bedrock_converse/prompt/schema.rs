@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::wire::Schema;
 use crate::json::Json;
+use crate::protocol::claude::schema::{Inexpressible, Written, describe, each};
 
 /// Keywords that structured output takes beside those that [`node`] goes into.
 const KEPT: [&str; 6] = ["type", "enum", "const", "required", "title", "description"];
@@ -30,14 +30,14 @@ const NARROWING: [&str; 13] = [
 /// `schema` with every object closed. None where structured output cannot hold a model to it: a map with free keys,
 /// references, which may recurse, and whatever else is not plain.
 pub(super) fn closed(schema: &str) -> Option<Value> {
-    let schema = node(serde_json::from_str(schema).ok()?)?;
+    let schema = node(serde_json::from_str(schema).ok()?).ok()?;
     (schema["type"] == "object").then_some(schema)
 }
 
-fn node(schema: Value) -> Option<Value> {
-    let Value::Object(schema) = schema else { return None };
+fn node(schema: Value) -> Result<Value, Inexpressible> {
+    let Value::Object(schema) = schema else { return Err(Inexpressible) };
     if schema.is_empty() {
-        return None;
+        return Err(Inexpressible);
     }
     let is_object = schema.get("type").is_some_and(|kind| kind == "object") || schema.contains_key("properties");
     let mut fitted = Map::new();
@@ -45,14 +45,14 @@ fn node(schema: Value) -> Option<Value> {
     for (keyword, value) in schema {
         match keyword.as_str() {
             "properties" => {
-                fitted.insert(keyword, each(value)?);
+                fitted.insert(keyword, each(value, node)?);
             }
             "items" => {
                 fitted.insert(keyword, node(value)?);
             }
             "anyOf" | "oneOf" if !fitted.contains_key("anyOf") => {
-                let Value::Array(schemas) = value else { return None };
-                let schemas = schemas.into_iter().map(node).collect::<Option<Vec<_>>>()?;
+                let Value::Array(schemas) = value else { return Err(Inexpressible) };
+                let schemas = schemas.into_iter().map(node).collect::<Result<Vec<_>, _>>()?;
                 fitted.insert("anyOf".to_owned(), Value::Array(schemas));
             }
             "additionalProperties" if value == Value::Bool(false) => {}
@@ -63,33 +63,18 @@ fn node(schema: Value) -> Option<Value> {
             }
             narrowing if NARROWING.contains(&narrowing) => words.push(format!("{keyword}: {value}")),
             idle if IDLE.contains(&idle) => {}
-            _ => return None,
+            _ => return Err(Inexpressible),
         }
     }
     if is_object {
         if !fitted.contains_key("properties") {
-            return None;
+            return Err(Inexpressible);
         }
         fitted.insert("type".to_owned(), "object".into());
         fitted.insert("additionalProperties".to_owned(), Value::Bool(false));
     }
-    if !words.is_empty() {
-        let words = format!("({})", words.join(", "));
-        let described = match fitted.get("description").and_then(Value::as_str) {
-            Some(before) if !before.is_empty() => format!("{before} {words}"),
-            _ => words,
-        };
-        fitted.insert("description".to_owned(), described.into());
-    }
-    Some(Value::Object(fitted))
-}
-
-/// Each value of a map of schemas. Its keys are names, whatever they look like.
-fn each(schemas: Value) -> Option<Value> {
-    let Value::Object(schemas) = schemas else { return None };
-    let fitted: Option<Map<_, _>> =
-        schemas.into_iter().map(|(name, schema)| node(schema).map(|schema| (name, schema))).collect();
-    fitted.map(Value::Object)
+    describe(&mut fitted, &words);
+    Ok(Value::Object(fitted))
 }
 
 /// The parameters of a tool (`docs/TRANSLATION.md` section 2.2): all keywords stay, but the top level has to be an
@@ -97,17 +82,17 @@ fn each(schemas: Value) -> Option<Value> {
 ///
 /// # Errors
 /// Why they cannot be declared.
-pub(super) fn parameters(schema: &Json) -> Result<Schema<'_>, &'static str> {
+pub(super) fn parameters(schema: &Json) -> Result<Written<'_>, &'static str> {
     let Ok(Value::Object(mut fields)) = schema.read::<Value>() else { return Err("must be a JSON object") };
     if ["anyOf", "oneOf", "allOf"].iter().any(|keyword| fields.contains_key(*keyword)) {
         return Err("must not have anyOf, oneOf or allOf at the top level");
     }
     match fields.get("type").map(Value::as_str) {
-        Some(Some("object")) if fields.contains_key("properties") => return Ok(Schema::AsItIs(schema)),
+        Some(Some("object")) if fields.contains_key("properties") => return Ok(Written::AsItIs(schema)),
         Some(Some("object")) | None => {}
         _ => return Err("must be of type object"),
     }
     fields.insert("type".to_owned(), "object".into());
     fields.entry("properties").or_insert_with(|| json!({}));
-    Ok(Schema::Anew(Value::Object(fields)))
+    Ok(Written::Anew(Value::Object(fields)))
 }

@@ -5,100 +5,55 @@
 use serde_json::{Map, Value, json};
 
 use super::super::maker::Maker;
-use crate::facts::{ForcedTools, ModelFacts, Off, ThinkingForm};
-use crate::format::Format;
-use crate::ir::{Dropped, Effort, Field, Reasoning, Request, Summary, Thinking};
-use crate::protocol::claude::{budget_of, nearest, wanted};
+use crate::facts::ModelFacts;
+use crate::ir::{Dropped, Effort, Field, Reasoning, Request, Thinking};
+use crate::protocol::claude::thinking::{self as claude, Differences, Situation, nearest};
 
 /// What the request says of thinking.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Plan {
-    /// Claude's `thinking`.
-    thinking: Option<Mode>,
-    effort: Option<Effort>,
+    /// What Claude is told; of another maker's model only the effort counts.
+    pub(super) said: claude::Plan,
     /// Takes an effort only as a beta: Opus 4.5.
     beta: bool,
-    /// Claude will think: that narrows its sampling and what it can be forced to.
-    pub(super) on: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Mode {
-    Enabled { budget: u64, display: Option<&'static str> },
-    Adaptive { display: Option<&'static str> },
-    Disabled,
-    BetweenTools,
-}
-
-/// What else bears on it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Situation {
-    /// A tool is forced.
-    pub(super) forced: bool,
-    /// The last turn is the model's, to be continued.
-    pub(super) prefilled: bool,
-    /// A tool loop is under way, and the thoughts that began it are not at hand.
-    pub(super) thoughtless_loop: bool,
-    /// Sampling or the length of the answer is limited.
-    pub(super) limited: bool,
 }
 
 /// Opus 4.5 takes an effort only with it (Anthropic's "Effort"); later models without.
 const EFFORT: &str = "effort-2025-11-24";
 
-/// The least budget that Claude takes.
-const LEAST_BUDGET: u64 = 1024;
+/// Thoughts are asked of Claude on Bedrock in these ways.
+const CLAUDE: Differences =
+    Differences { switches_unknown_off: false, caps_between_tools: false, hides_unasked: false, keeps_answer: false };
 
-/// Decides. `max_tokens` is raised where a budget needs it.
+/// Decides. `limited`: sampling or the length of the answer is limited. `max_tokens` is raised where a budget needs it.
 pub(super) fn plan(
     request: &Request,
     maker: Maker,
     facts: &ModelFacts,
     situation: Situation,
+    limited: bool,
     max_tokens: &mut Option<u64>,
     dropped: &mut Dropped,
 ) -> Plan {
-    let by_default = maker == Maker::Claude && facts.thinks_by_default;
-    let Some(reasoning) = &request.reasoning else { return Plan { on: by_default, ..Plan::default() } };
-    if maker != Maker::Claude {
-        return others(request, reasoning, maker, facts, situation, dropped);
+    match &request.reasoning {
+        Some(reasoning) if maker != Maker::Claude => others(request, reasoning, maker, facts, limited, dropped),
+        None if maker != Maker::Claude => Plan::default(),
+        reasoning => {
+            let effort = reasoning.as_ref().and_then(|reasoning| claude::effort_beside_budget(reasoning, facts));
+            let said = claude::plan(request, facts, CLAUDE, situation, max_tokens.as_mut(), dropped);
+            Plan { said, beta: effort.is_some() }
+        }
     }
-    let effort = reasoning.effort.filter(|effort| *effort != Effort::None);
-    let wanted = wanted(request, reasoning, effort);
-    let plan = match facts.thinking {
-        ThinkingForm::None => {
-            if !matches!(wanted, None | Some(Thinking::Off)) {
-                dropped.field(request, Field::Reasoning);
-            }
-            return Plan::default();
-        }
-        ThinkingForm::Adaptive => adaptive(request, reasoning, effort, wanted, facts),
-        ThinkingForm::Budget | ThinkingForm::Level => {
-            let native = effort.filter(|_| facts.thinking == ThinkingForm::Budget);
-            let native = native.and_then(|effort| nearest(facts, effort));
-            Plan { effort: native, beta: native.is_some(), ..budget(reasoning, effort, wanted, facts) }
-        }
-    };
-    let plan = possible(plan, facts, situation, request, dropped);
-    fit(plan, facts, max_tokens, request, dropped)
 }
 
 impl Plan {
     /// Writes it, in the maker's words.
     pub(super) fn write(&self, maker: Maker, fields: &mut Map<String, Value>) {
-        if let Some(mode) = self.thinking {
-            let (mut value, display) = match mode {
-                Mode::Enabled { budget, display } => (json!({"type": "enabled", "budget_tokens": budget}), display),
-                Mode::Adaptive { display } => (json!({"type": "adaptive"}), display),
-                Mode::Disabled => (json!({"type": "disabled"}), None),
-                Mode::BetweenTools => (json!({"type": "between_tools"}), None),
-            };
-            if let Some(display) = display {
-                value["display"] = display.into();
-            }
-            fields.insert("thinking".to_owned(), value);
+        if let Some(mode) = self.said.thinking {
+            // Texts and numbers always serialise.
+            fields.insert("thinking".to_owned(), serde_json::to_value(mode).unwrap_or_default());
         }
-        let Some(effort) = self.effort.map(Effort::word) else { return };
+        let Some(effort) = self.said.effort.map(Effort::word) else { return };
         match maker {
             Maker::Claude => {
                 fields.insert("output_config".to_owned(), json!({"effort": effort}));
@@ -107,7 +62,7 @@ impl Plan {
                     betas.as_array_mut().into_iter().for_each(|betas| betas.push(EFFORT.into()));
                 }
             }
-            Maker::Nova2 if self.effort == Some(Effort::None) => {
+            Maker::Nova2 if self.said.effort == Some(Effort::None) => {
                 fields.insert("reasoningConfig".to_owned(), json!({"type": "disabled"}));
             }
             Maker::Nova2 => {
@@ -127,7 +82,7 @@ fn others(
     reasoning: &Reasoning,
     maker: Maker,
     facts: &ModelFacts,
-    situation: Situation,
+    limited: bool,
     dropped: &mut Dropped,
 ) -> Plan {
     let wanted = match (reasoning.thinking, reasoning.effort) {
@@ -141,108 +96,12 @@ fn others(
     let effort = match maker {
         Maker::Nova2 if wanted == Effort::None => Some(wanted),
         // With the effort `high`, Nova takes neither limits nor sampling.
-        Maker::Nova2 if situation.limited => nearest(facts, wanted.min(Effort::Medium)),
+        Maker::Nova2 if limited => nearest(facts, wanted.min(Effort::Medium)),
         Maker::Nova2 | Maker::OpenAi => nearest(facts, wanted),
         _ => None,
     };
     if effort.is_none() && wanted != Effort::None {
         dropped.field(request, Field::Reasoning);
     }
-    Plan { effort, ..Plan::default() }
-}
-
-/// The models since 4.6 decide for themselves how long they think.
-fn adaptive(
-    request: &Request,
-    reasoning: &Reasoning,
-    effort: Option<Effort>,
-    wanted: Option<Thinking>,
-    facts: &ModelFacts,
-) -> Plan {
-    let display = display(request, reasoning);
-    let on =
-        |effort: Option<Effort>| Plan { thinking: Some(Mode::Adaptive { display }), effort, on: true, beta: false };
-    let native = effort.and_then(|effort| nearest(facts, effort));
-    match wanted {
-        Some(Thinking::Adaptive) => on(native),
-        Some(Thinking::Budget(tokens)) => on(native.or_else(|| nearest(facts, Effort::of_budget(tokens)))),
-        Some(Thinking::Off) => off(facts, native),
-        // It thinks anyway, and the client asks to be shown.
-        None if facts.thinks_by_default && reasoning.summary.is_some() => on(native),
-        None => Plan { thinking: None, effort: native, on: facts.thinks_by_default, ..Plan::default() },
-    }
-}
-
-/// As little as the model can.
-fn off(facts: &ModelFacts, effort: Option<Effort>) -> Plan {
-    let least = || nearest(facts, Effort::Low);
-    match facts.off {
-        // Nothing said is off already.
-        _ if !facts.thinks_by_default => Plan { thinking: None, effort, on: false, ..Plan::default() },
-        // Opus 5 takes it up to the effort `high`.
-        Some(Off::Disabled) => Plan {
-            thinking: Some(Mode::Disabled),
-            effort: effort.map(|effort| effort.min(Effort::High)),
-            ..Plan::default()
-        },
-        Some(Off::BetweenTools) => {
-            Plan { thinking: Some(Mode::BetweenTools), effort: effort.or_else(least), on: true, ..Plan::default() }
-        }
-        None => Plan { thinking: None, effort: effort.or_else(least), on: true, ..Plan::default() },
-    }
-}
-
-/// The models before 4.6 are given so many tokens.
-fn budget(reasoning: &Reasoning, effort: Option<Effort>, wanted: Option<Thinking>, facts: &ModelFacts) -> Plan {
-    let tokens = match wanted {
-        Some(Thinking::Budget(tokens)) => tokens,
-        Some(Thinking::Adaptive) => budget_of(effort.unwrap_or(Effort::High)),
-        Some(Thinking::Off) => return off(facts, None),
-        None => return Plan { on: facts.thinks_by_default, ..Plan::default() },
-    };
-    let (least, most) = facts.budget.unwrap_or((LEAST_BUDGET, u64::MAX));
-    let budget = tokens.min(most).max(least).max(LEAST_BUDGET);
-    // These models show their thoughts unless told otherwise.
-    let display = (reasoning.summary == Some(Summary::Omitted)).then_some("omitted");
-    Plan { thinking: Some(Mode::Enabled { budget, display }), effort: None, on: true, ..Plan::default() }
-}
-
-/// Leaves thinking out where the rest of the request rules it out.
-fn possible(plan: Plan, facts: &ModelFacts, situation: Situation, request: &Request, dropped: &mut Dropped) -> Plan {
-    let enabled = matches!(plan.thinking, Some(Mode::Enabled { .. }));
-    let adaptive = matches!(plan.thinking, Some(Mode::Adaptive { .. }));
-    let forced = situation.forced && facts.forced_tools == ForcedTools::NotWithThinking;
-    // A model that thinks adaptively does not mind a turn that begins without a thought.
-    let ruled_out = (enabled && (forced || situation.thoughtless_loop || situation.prefilled))
-        || (adaptive && (forced || situation.prefilled));
-    if !ruled_out || facts.off.is_none() {
-        return plan;
-    }
-    dropped.field(request, Field::Reasoning);
-    Plan { beta: plan.beta, ..off(facts, plan.effort) }
-}
-
-/// A budget has to leave room for the answer: the limit is raised by it, and if that does not do, it is made smaller
-/// (`docs/TRANSLATION.md` section 13, point 13).
-fn fit(plan: Plan, facts: &ModelFacts, max_tokens: &mut Option<u64>, request: &Request, dropped: &mut Dropped) -> Plan {
-    let (Some(Mode::Enabled { budget, display }), Some(limit)) = (plan.thinking, *max_tokens) else { return plan };
-    let most = facts.max_output.unwrap_or(u64::MAX);
-    let limit = if limit <= budget { limit.saturating_add(budget).min(most) } else { limit };
-    *max_tokens = Some(limit);
-    let budget = budget.min(limit.saturating_sub(1));
-    if budget < LEAST_BUDGET {
-        dropped.field(request, Field::Reasoning);
-        return Plan { thinking: None, on: false, ..plan };
-    }
-    Plan { thinking: Some(Mode::Enabled { budget, display }), ..plan }
-}
-
-/// Newer models give empty thoughts unless asked to show them.
-fn display(request: &Request, reasoning: &Reasoning) -> Option<&'static str> {
-    match reasoning.summary {
-        Some(Summary::Omitted) => Some("omitted"),
-        // Anthropic's own clients have said what they want.
-        None if request.origin == Format::AnthropicMessages => None,
-        _ => Some("summarized"),
-    }
+    Plan { said: claude::Plan { effort, ..claude::Plan::default() }, beta: false }
 }

@@ -10,14 +10,15 @@ use super::super::maker::Maker;
 use super::messages::Caching;
 use super::schema;
 use super::wire::{
-    CachePoint, Choice, InputSchema, JsonSchema, OutputConfig, Schema, Spec, Structure, TextFormat, Tool, ToolConfig,
+    CachePoint, Choice, InputSchema, JsonSchema, OutputConfig, Spec, Structure, TextFormat, Tool, ToolConfig,
 };
-use crate::back::{Back, CUSTOM_INPUT};
+use crate::back::Back;
 use crate::facts::{ForcedTools, ModelFacts};
 use crate::ir::{self, Dropped, Field, Output, Part, Request, ToolChoice, ToolKind, TranslateError};
 use crate::json::Json;
 use crate::names::Mapping;
-use crate::protocol::anthropic_messages::Room;
+use crate::protocol::claude::schema::Written;
+use crate::protocol::claude::{Room, tools};
 
 /// What the request says of tools and of the answer's shape.
 #[derive(Debug, Default)]
@@ -43,9 +44,6 @@ impl<'r> Plan<'r> {
         specs.then_some(ToolConfig { tools: self.tools, tool_choice: self.choice })
     }
 }
-
-/// The tool through which a model answers that cannot be held to a schema otherwise.
-const ANSWER_TOOL: &str = "json_output";
 
 /// The Claude models that can be held to a schema on Bedrock (Amazon Bedrock User Guide, "Get validated JSON results
 /// from models"): it checks requests by its own copy of Anthropic's API, in which newer models have no such field yet.
@@ -73,11 +71,7 @@ impl<'r> Writer<'_, 'r> {
             Output::Text => {}
             Output::JsonObject => {
                 self.back.unfence = true;
-                plan.lines.push(Cow::Borrowed(if plan.tools.is_empty() {
-                    "Answer with one JSON object and nothing else: no words before or after it, and no code fences."
-                } else {
-                    "Unless you call a tool, answer with one JSON object and nothing else: no words before or after it, and no code fences."
-                }));
+                plan.lines.push(Cow::Borrowed(tools::any_object(!plan.tools.is_empty())));
             }
             Output::JsonSchema(wanted) => self.schema(wanted, &mut plan)?,
         }
@@ -88,47 +82,37 @@ impl<'r> Writer<'_, 'r> {
         Ok(plan)
     }
 
-    fn path(&self, index: usize) -> String {
-        format!("{}[{index}]", Field::Tools.name(self.request.origin))
-    }
-
     fn held_to_schemas(&self) -> bool {
         let known = self.maker != Maker::Claude || HELD_TO_SCHEMAS.iter().any(|name| self.model.contains(name));
         known && self.facts.json_schema
     }
 
     fn tools(&mut self) -> Result<Vec<Tool<'r>>, TranslateError> {
-        let allowed: Option<HashSet<&str>> = match &self.request.tool_choice {
-            Some(ToolChoice::Allowed { names, .. }) => Some(names.iter().map(String::as_str).collect()),
+        let request = self.request;
+        let allowed = match &request.tool_choice {
             // Of others than these, a tool can be forced only by being the only one.
             Some(ToolChoice::Named(name)) if self.maker != Maker::Claude && !self.maker.is_nova() => {
                 Some(HashSet::from([&**name]))
             }
-            _ => None,
+            _ => tools::allowed(request),
         };
-        let mut seen = HashSet::new();
-        let mut tools = Vec::with_capacity(self.request.tools.len());
-        for (index, tool) in self.request.tools.iter().enumerate() {
-            if !seen.insert(&*tool.name) {
-                let words = format!("There are two tools with the name `{}`.", tool.name);
-                return Err(TranslateError::invalid(self.path(index), words));
-            }
-            if allowed.as_ref().is_none_or(|allowed| allowed.contains(&*tool.name)) {
-                tools.push(Tool::ToolSpec(self.tool(index, tool)?));
-                if let Some(cache) = &tool.cache {
-                    // Nova caches no tools.
-                    if self.caching.on && self.maker == Maker::Claude {
-                        tools.push(Tool::CachePoint(CachePoint::of(cache, self.caching.hour)));
-                    } else {
-                        self.dropped.field(self.request, Field::Cache);
-                    }
+        let mut written = Vec::with_capacity(request.tools.len());
+        tools::each(request, allowed.as_ref(), |index, tool| {
+            written.push(Tool::ToolSpec(self.tool(index, tool)?));
+            if let Some(cache) = &tool.cache {
+                // Nova caches no tools.
+                if self.caching.on && self.maker == Maker::Claude {
+                    written.push(Tool::CachePoint(CachePoint::of(cache, self.caching.hour)));
+                } else {
+                    self.dropped.field(request, Field::Cache);
                 }
             }
+            Ok(())
+        })?;
+        if written.is_empty() {
+            written = self.tools_of_history();
         }
-        if tools.is_empty() {
-            tools = self.tools_of_history();
-        }
-        Ok(tools)
+        Ok(written)
     }
 
     /// Bedrock refuses a conversation with calls where no tool is declared.
@@ -140,7 +124,9 @@ impl<'r> Writer<'_, 'r> {
             _ => None,
         });
         let calls = calls.filter(|name| seen.insert(*name));
-        calls.map(|name| Tool::ToolSpec(spec(self.names.map(name), None, Schema::Anew(anything())))).collect()
+        calls
+            .map(|name| Tool::ToolSpec(spec(self.names.map(name), None, Written::Anew(tools::no_parameters()))))
+            .collect()
     }
 
     fn tool(&mut self, index: usize, tool: &'r ir::Tool) -> Result<Spec<'r>, TranslateError> {
@@ -151,20 +137,11 @@ impl<'r> Writer<'_, 'r> {
             }
             ToolKind::Custom { format } => {
                 if format.is_some() {
-                    self.dropped.named(format!("{}.format", self.path(index)));
+                    self.dropped.named(format!("{}.format", tools::path(self.request, index)));
                 }
-                let schema = json!({
-                    "type": "object",
-                    "properties": {CUSTOM_INPUT: {"type": "string", "description": "The input of the tool, as plain text."}},
-                    "required": [CUSTOM_INPUT],
-                    "additionalProperties": false,
-                });
-                (Schema::Anew(schema), false)
+                (Written::Anew(tools::free_text()), false)
             }
-            ToolKind::Builtin(_) => {
-                let words = format!("This model's provider has no built-in tool like `{}`.", tool.name);
-                return Err(TranslateError::unsupported(self.path(index), words));
-            }
+            ToolKind::Builtin(_) => return Err(tools::no_builtin(self.request, index, tool)),
         };
         let name = self.names.map(&tool.name);
         if matches!(tool.kind, ToolKind::Custom { .. }) {
@@ -178,26 +155,25 @@ impl<'r> Writer<'_, 'r> {
         index: usize,
         parameters: Option<&'r Json>,
         strict: bool,
-    ) -> Result<(Schema<'r>, bool), TranslateError> {
+    ) -> Result<(Written<'r>, bool), TranslateError> {
         let Some(parameters) = parameters.filter(|parameters| parameters.get() != "null") else {
-            return Ok((Schema::Anew(anything()), false));
+            return Ok((Written::Anew(tools::no_parameters()), false));
         };
         if strict {
             if self.held_to_schemas()
                 && let Some(schema) = schema::closed(parameters.get())
                 && (self.maker != Maker::Claude || self.room.take_tool(&schema))
             {
-                return Ok((Schema::Anew(schema), true));
+                return Ok((Written::Anew(schema), true));
             }
             self.dropped.field(self.request, Field::StrictTools);
         }
         schema::parameters(parameters)
             .map(|schema| (schema, false))
-            .map_err(|why| TranslateError::unsupported(self.path(index), format!("The parameters of this tool {why}.")))
+            .map_err(|why| tools::no_parameters_like(self.request, index, why))
     }
 
     fn choice(&mut self, plan: &mut Plan<'r>) -> Result<(), TranslateError> {
-        let param = || Field::ToolChoice.name(self.request.origin);
         let none_declared = self.request.tools.is_empty();
         let Some(choice) = &self.request.tool_choice else {
             if none_declared && !plan.tools.is_empty() {
@@ -206,8 +182,7 @@ impl<'r> Writer<'_, 'r> {
             return Ok(());
         };
         if none_declared {
-            let words = "A tool choice can be made only where there are tools.";
-            return Err(TranslateError::invalid(param(), words));
+            return Err(tools::nothing_to_choose(self.request));
         }
         plan.choice = match choice {
             ToolChoice::Auto | ToolChoice::Allowed { required: false, .. } => None,
@@ -222,9 +197,7 @@ impl<'r> Writer<'_, 'r> {
                 None
             }
             ToolChoice::Named(name) => {
-                if self.request.tools.iter().all(|tool| tool.name != *name) {
-                    return Err(TranslateError::invalid(param(), format!("There is no tool `{name}` to choose.")));
-                }
+                tools::check_chosen(self.request, name)?;
                 if self.maker == Maker::Claude || self.maker.is_nova() {
                     Some(Choice::Tool { name: self.names.map(name) })
                 } else {
@@ -248,14 +221,10 @@ impl<'r> Writer<'_, 'r> {
             plan.output = Some(OutputConfig { text_format });
             return Ok(());
         }
-        let schema = schema::parameters(&wanted.schema).map_err(|why| {
-            let words = format!("This model cannot be held to this schema: here it {why}.");
-            TranslateError::unsupported(Field::Output.name(self.request.origin), words)
-        })?;
+        let schema = schema::parameters(&wanted.schema).map_err(|why| tools::no_schema_like(self.request, why))?;
         let has_tools = !self.request.tools.is_empty() && self.request.tool_choice != Some(ToolChoice::None);
-        let name = self.names.map(&self.free_name());
-        let description = wanted.description.as_deref().filter(|text| !text.is_empty());
-        let description = description.unwrap_or("Gives your answer. Call it once, with the whole answer.");
+        let name = self.names.map(&tools::answer_tool(self.request));
+        let description = tools::answer_description(wanted);
         let named = self.maker == Maker::Claude || self.maker.is_nova();
         plan.choice = Some(match plan.choice.take() {
             // The client wants this call first, and its answer after the result.
@@ -269,22 +238,12 @@ impl<'r> Writer<'_, 'r> {
         Ok(())
     }
 
-    /// A name that no tool of the client has.
-    fn free_name(&self) -> String {
-        let taken: HashSet<&str> = self.request.tools.iter().map(|tool| &*tool.name).collect();
-        let mut name = ANSWER_TOOL.to_owned();
-        while taken.contains(&*name) {
-            name.push('_');
-        }
-        name
-    }
-
     /// The model answers 400 to a forced tool: it is asked in words.
     fn unforce(&mut self, plan: &mut Plan<'_>) {
         let line = match (plan.choice.take(), &self.back.answer_tool) {
-            (Some(Choice::Tool { name }), _) => format!("You have to call the tool `{name}` now."),
-            (_, Some(name)) => format!("You have to call one of your tools now. `{name}` gives your answer."),
-            _ => "You have to call one of your tools now.".to_owned(),
+            (Some(Choice::Tool { name }), _) => tools::call_now(&name),
+            (_, Some(name)) => format!("{} `{name}` gives your answer.", tools::CALL_ANY_NOW),
+            _ => tools::CALL_ANY_NOW.to_owned(),
         };
         plan.lines.push(Cow::Owned(line));
         if self.request.tool_choice.is_some() {
@@ -315,10 +274,6 @@ impl<'r> Writer<'_, 'r> {
 /// In place of a choice that the Converse API does not have.
 const NO_TOOLS: &str = "Do not call any tool now: answer in words.";
 
-fn spec<'r>(name: String, description: Option<Cow<'r, str>>, json: Schema<'r>) -> Spec<'r> {
+fn spec<'r>(name: String, description: Option<Cow<'r, str>>, json: Written<'r>) -> Spec<'r> {
     Spec { name, description, input_schema: InputSchema { json }, strict: false }
-}
-
-fn anything() -> Value {
-    json!({"type": "object", "properties": {}})
 }

@@ -8,11 +8,13 @@ use serde_json::{Map, Value};
 
 use crate::ir::{CacheControl, CallKind, ToolCall};
 use crate::json::Json;
+use crate::protocol::claude::schema::Written;
+use crate::protocol::claude::turns::Turn;
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Body<'r> {
-    pub(super) messages: Vec<Turn<'r>>,
+    pub(super) messages: Vec<Turn<Block<'r>>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) system: Vec<Block<'r>>,
     #[serde(skip_serializing_if = "Inference::is_empty")]
@@ -67,12 +69,6 @@ impl Inference<'_> {
 #[derive(Debug, Serialize)]
 pub(super) struct Tier<'r> {
     pub(super) r#type: &'r str,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct Turn<'r> {
-    pub(super) role: &'static str,
-    pub(super) content: Vec<Block<'r>>,
 }
 
 /// A content block, of a message, of the system's or of a tool's result.
@@ -187,14 +183,7 @@ pub(super) struct Spec<'r> {
 
 #[derive(Debug, Serialize)]
 pub(super) struct InputSchema<'r> {
-    pub(super) json: Schema<'r>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-pub(super) enum Schema<'r> {
-    AsItIs(&'r Json),
-    Anew(Value),
+    pub(super) json: Written<'r>,
 }
 
 /// What has to be called; where nothing has to, nothing is said.

@@ -4,8 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::fields::{Body, Real, Text, Whole, Word};
-use super::{fields, json};
+use super::fields::{Body, Real, Text, Whole, Word, fields, json};
 use crate::ir::{Effort, Output, Reasoning, Request, Schema, Summary, Thinking, TranslateError};
 use crate::json::Json;
 use crate::protocol::gemini_generate::schema;

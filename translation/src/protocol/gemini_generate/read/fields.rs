@@ -8,6 +8,7 @@ use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::ir::TranslateError;
+use crate::json::Json;
 
 /// The body of a request.
 pub(super) struct Body<'a>(pub(super) &'a [u8]);
@@ -246,4 +247,14 @@ impl<'de> Deserialize<'de> for Whole {
         }
         value.deserialize_any(Of).map(Self)
     }
+}
+
+/// `value` as it stands.
+pub(super) fn json(value: &RawValue) -> Json {
+    Json::of(value)
+}
+
+/// The fields of an object that is one.
+pub(super) fn fields<'a>(body: &Body<'a>, value: &'a RawValue) -> Result<Fields<'a>, TranslateError> {
+    body.read(value)
 }

@@ -10,12 +10,10 @@ mod tools;
 
 pub(super) use contents::MADE_UP;
 pub(super) use fields::camel;
-use fields::{Body, Fields, Text, Word};
-use serde_json::value::RawValue;
+use fields::{Body, Text, Word, json};
 
 use crate::format::Format;
 use crate::ir::{Message, Request, Role, ServiceTier, TranslateError};
-use crate::json::Json;
 
 /// Reads `body`. The model, and whether a stream is wanted, stand in the URL.
 pub(super) fn decode(body: &[u8]) -> Result<Request, TranslateError> {
@@ -55,10 +53,6 @@ fn no_contents() -> TranslateError {
     TranslateError::invalid("contents", "contents is not specified: give at least one content with a part")
 }
 
-fn json(value: &RawValue) -> Json {
-    Json::of(value)
-}
-
 fn service_tier(word: &Text) -> ServiceTier {
     let name = word.0.to_ascii_lowercase();
     match name.strip_prefix("service_tier_").unwrap_or(&name) {
@@ -68,9 +62,4 @@ fn service_tier(word: &Text) -> ServiceTier {
         "flex" => ServiceTier::Flex,
         _ => ServiceTier::Other(word.0.clone()),
     }
-}
-
-/// The fields of an object that is one.
-fn fields<'a>(body: &Body<'a>, value: &'a RawValue) -> Result<Fields<'a>, TranslateError> {
-    body.read(value)
 }

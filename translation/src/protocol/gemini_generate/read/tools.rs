@@ -4,8 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::fields::{Body, Fields, Word};
-use super::{fields, json};
+use super::fields::{Body, Fields, Word, fields, json};
 use crate::ir::{Request, Tool, ToolChoice, ToolKind, TranslateError};
 use crate::json::Json;
 use crate::protocol::gemini_generate::decode_response::compact;

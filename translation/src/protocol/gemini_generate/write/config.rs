@@ -2,7 +2,8 @@
 //! (`docs/TRANSLATION.md` section 6).
 
 use super::extensions::Extensions;
-use super::{Settings, Writer, output, thinking};
+use super::writer::{Settings, Writer};
+use super::{output, thinking};
 use crate::facts::Sampling;
 use crate::ir::{Field, TranslateError};
 

@@ -2,47 +2,15 @@
 //! their own (`docs/TRANSLATION.md` section 6.1).
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
-use serde::Serialize;
-
-use super::{Writer, is_system, media, results};
+use super::content::{Call, Calls, Content, Kind, id, push};
+use super::writer::{Writer, is_system};
+use super::{media, results};
 use crate::format::Family;
 use crate::format::Format;
 use crate::ir::{Field, Media, Message, Part, Role, Signature, Source, ToolCall, TranslateError};
 use crate::protocol::gemini_generate::part::{Fields, Written};
-use crate::protocol::gemini_generate::read::MADE_UP;
 use crate::protocol::gemini_generate::signature;
-
-#[derive(Serialize)]
-pub(super) struct Content<'a> {
-    role: &'static str,
-    parts: Vec<Written<'a>>,
-    #[serde(skip)]
-    kind: Kind,
-    /// Whether a call stands in it already.
-    #[serde(skip)]
-    called: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    User,
-    Model,
-    /// Results of tools, and nothing else: newer models refuse other parts beside them.
-    Results,
-}
-
-/// The calls of the conversation so far, by their ids.
-pub(super) type Calls<'r> = HashMap<&'r str, Call<'r>>;
-
-/// A call that results refer to.
-pub(super) struct Call<'r> {
-    /// The function's name, in the client's alphabet.
-    pub(super) name: &'r str,
-    /// Its place among all calls.
-    pub(super) place: usize,
-}
 
 /// Writes the conversation.
 pub(super) fn write<'r>(writer: &mut Writer<'r>) -> Result<Vec<Content<'r>>, TranslateError> {
@@ -89,17 +57,6 @@ pub(super) fn write<'r>(writer: &mut Writer<'r>) -> Result<Vec<Content<'r>>, Tra
     }
 }
 
-/// Appends `part`, to the last content if that is of the same kind.
-pub(super) fn push<'r>(contents: &mut Vec<Content<'r>>, kind: Kind, part: Written<'r>) {
-    match contents.last_mut() {
-        Some(last) if last.kind == kind => last.parts.push(part),
-        _ => {
-            let role = if kind == Kind::Model { "model" } else { "user" };
-            contents.push(Content { role, parts: vec![part], kind, called: false });
-        }
-    }
-}
-
 /// A call. The first of a content carries a signature, where the model looks for one: the call's own, or else the one
 /// that says that it is not known (`docs/TRANSLATION.md` section 10).
 fn call_part<'r>(writer: &mut Writer<'r>, call: &'r ToolCall, first: bool) -> Written<'r> {
@@ -107,11 +64,6 @@ fn call_part<'r>(writer: &mut Writer<'r>, call: &'r ToolCall, first: bool) -> Wr
     let unknown = (first && writer.target.facts.needs_signatures).then_some(Cow::Borrowed(signature::UNKNOWN));
     let signature = own(call.signature.as_ref()).or(unknown);
     Fields::call(call, id(writer, &call.id), name).signed(signature).into()
-}
-
-/// A call's id, where the model takes them. One that this gateway made up for want of one is not sent.
-pub(super) fn id<'r>(writer: &Writer<'r>, id: &'r str) -> Option<&'r str> {
-    (writer.target.facts.call_ids && !id.starts_with(MADE_UP)).then_some(id)
 }
 
 /// A signature of Gemini's. Those of others it would refuse.

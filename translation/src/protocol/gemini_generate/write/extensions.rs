@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::Writer;
+use super::writer::Writer;
 use crate::format::Format;
 use crate::ir::{Dropped, TranslateError};
 use crate::json::Json;

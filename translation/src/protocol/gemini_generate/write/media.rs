@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::Writer;
+use super::writer::Writer;
 use crate::facts::ThinkingForm;
 use crate::ir::{Field, Media, Source, TranslateError};
 use crate::protocol::gemini_generate::part::{Fields, FileData, MediaResolution, mime};

@@ -3,9 +3,11 @@
 //! - [`contents`]: the conversation, with [`media`] and [`results`] of tools.
 //! - [`tools`]: functions, and whether one must be called.
 //! - [`config`]: `generationConfig`, with [`thinking`] and [`output`].
+//! - [`writer`]: what they write with.
 //! - [`extensions`]: fields that have no neutral form.
 
 mod config;
+mod content;
 mod contents;
 mod extensions;
 mod media;
@@ -13,32 +15,24 @@ mod output;
 mod results;
 mod thinking;
 mod tools;
+mod writer;
 
 use bytes::Bytes;
-use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use self::writer::{Settings, Writer, is_system};
 use super::part::Fields;
 use super::part::Written;
 use crate::back::Back;
-use crate::ir::{Dropped, Field, Message, Part, Request, Role, ServiceTier, TranslateError};
+use crate::ir::{Dropped, Field, Part, Request, ServiceTier, TranslateError};
 use crate::json::Json;
 use crate::names::{GEMINI_NAMES, Mapping};
 use crate::protocol::contract::{Encoded, Target};
-
-/// What is being written.
-struct Writer<'r> {
-    request: &'r Request,
-    target: &'r Target<'r>,
-    dropped: Dropped,
-    back: Back,
-    names: Mapping,
-}
 
 /// `GenerateContentRequest`.
 #[derive(serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Document<'a> {
-    contents: Vec<contents::Content<'a>>,
+    contents: Vec<content::Content<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     system_instruction: Option<Instruction<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -60,34 +54,6 @@ struct Document<'a> {
 #[derive(serde::Serialize)]
 struct Instruction<'a> {
     parts: Vec<Written<'a>>,
-}
-
-/// Fields in their order.
-#[derive(Default)]
-struct Settings(Vec<(String, Json)>);
-
-impl Settings {
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn set<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) {
-        self.0.push((name.to_owned(), Json::of(value)));
-    }
-
-    fn has(&self, name: &str) -> bool {
-        self.0.iter().any(|(known, _)| known == name)
-    }
-}
-
-impl Serialize for Settings {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (name, value) in &self.0 {
-            map.serialize_entry(name, value)?;
-        }
-        map.end()
-    }
 }
 
 /// Writes `request`.
@@ -202,8 +168,4 @@ impl<'r> Writer<'r> {
             self.dropped.field(request, field);
         }
     }
-}
-
-fn is_system(message: &Message) -> bool {
-    matches!(message.role, Role::System | Role::Developer)
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Settings, Writer};
+use super::writer::{Settings, Writer};
 use crate::ir::{Field, Output, Schema, ToolKind, TranslateError};
 use crate::json::Json;
 use crate::names::OPENAI_NAMES;

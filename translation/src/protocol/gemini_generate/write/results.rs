@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::contents::{Calls, Content, Kind, id, push};
-use super::{Writer, media};
+use super::content::{Calls, Content, Kind, id, push};
+use super::media;
+use super::writer::Writer;
 use crate::format::Format;
 use crate::ir::{Message, Part, ToolResult, TranslateError};
 use crate::json::{self, Json};

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::Writer;
+use super::writer::Writer;
 use crate::facts::{ModelFacts, ThinkingForm};
 use crate::format::Format;
 use crate::ir::{Effort, Field, Reasoning, Summary, Thinking};

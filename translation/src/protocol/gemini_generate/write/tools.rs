@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::output::AnswerTool;
-use super::{Settings, Writer};
+use super::writer::{Settings, Writer};
 use crate::back::CUSTOM_INPUT;
 use crate::ir::{Field, Tool, ToolChoice, ToolKind, TranslateError};
 use crate::json::Json;

@@ -3,11 +3,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::message::MessageIn;
-use super::settings::{Reasoning, StringOrList, Thinking};
 use crate::json::Json;
 
 /// The fields that have a neutral form, and the rest as it is.
@@ -150,4 +149,53 @@ impl<'de> Visitor<'de> for BodyVisitor {
         }
         Ok(body)
     }
+}
+
+/// `stop`: one text, or several.
+pub(super) struct StringOrList(pub(super) Vec<String>);
+
+impl<'de> Deserialize<'de> for StringOrList {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct StringOrListVisitor;
+        impl<'de> Visitor<'de> for StringOrListVisitor {
+            type Value = StringOrList;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string or an array of strings")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<StringOrList, E> {
+                Ok(StringOrList(vec![text.to_owned()]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<StringOrList, A::Error> {
+                let mut texts = Vec::new();
+                while let Some(text) = list.next_element()? {
+                    texts.push(text);
+                }
+                Ok(StringOrList(texts))
+            }
+        }
+        deserializer.deserialize_any(StringOrListVisitor)
+    }
+}
+
+/// OpenRouter's `reasoning`, and what clients of the Responses API write.
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+pub(super) struct Reasoning {
+    pub(super) effort: Option<String>,
+    pub(super) max_tokens: Option<u64>,
+    pub(super) enabled: Option<bool>,
+    pub(super) exclude: Option<bool>,
+    pub(super) summary: Option<String>,
+}
+
+/// Anthropic's `thinking`, which many OpenAI-compatible vendors took over.
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+pub(super) struct Thinking {
+    pub(super) r#type: Option<String>,
+    pub(super) budget_tokens: Option<u64>,
+    pub(super) display: Option<String>,
 }

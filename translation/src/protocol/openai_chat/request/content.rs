@@ -7,7 +7,7 @@ use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::super::soft::Soft;
 use super::super::thoughts::{self, Words};
-use super::required;
+use super::value::required;
 use crate::format::Family;
 use crate::ir::media::{kind_of, mime_of_name, normal_mime, without_space};
 use crate::ir::{CacheControl, Media, MediaKind, Part, Signature, Source, TranslateError};

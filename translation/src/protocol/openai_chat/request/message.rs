@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::super::soft::Soft;
 use super::super::thoughts::{self, Block, Detail, Extra};
 use super::content::{self, CacheIn, Content};
-use super::required;
+use super::value::required;
 use crate::format::Family;
 use crate::ir::{
     CacheControl, CallKind, Media, MediaKind, Message, Part, Role, Signature, Source, ToolCall, ToolResult,

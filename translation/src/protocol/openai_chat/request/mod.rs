@@ -10,11 +10,10 @@ mod content;
 mod message;
 mod settings;
 mod tools;
-
-use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
+mod value;
 
 use self::body::{Body, Fields};
+use self::value::{read, required};
 use super::path;
 use crate::format::Format;
 use crate::ir::{Request, TranslateError};
@@ -91,22 +90,6 @@ fn max_output_tokens(body: &Body<'_>) -> Result<Option<u64>, TranslateError> {
 
 fn below(name: &'static str, fields: Fields) -> impl Iterator<Item = (String, Json)> {
     fields.0.into_iter().map(move |(field, value)| (format!("{name}.{field}"), value))
-}
-
-fn required(param: impl Into<String>) -> TranslateError {
-    let param = param.into();
-    let message = format!("{param}: required");
-    TranslateError::invalid(param, message)
-}
-
-/// Reads a value that stands at `path`. `null` is absent.
-fn read<T: DeserializeOwned>(value: &Json, path: &str) -> Result<Option<T>, TranslateError> {
-    serde_json::from_str(value.get()).map_err(|error| path::refusal(value.get().as_bytes(), path, &error))
-}
-
-/// Reads a value that stands at `path`.
-fn read_raw<'a, T: serde::Deserialize<'a>>(value: &'a RawValue, path: &str) -> Result<T, TranslateError> {
-    serde_json::from_str(value.get()).map_err(|error| path::refusal(value.get().as_bytes(), path, &error))
 }
 
 #[cfg(test)]

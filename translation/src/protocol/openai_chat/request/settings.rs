@@ -1,64 +1,12 @@
 //! How the model is to go on: stop texts, shape of the answer, reasoning.
 
-use std::fmt;
-
 use serde::Deserialize;
-use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::body::{Body, Fields};
-use super::read;
+use super::value::read;
 use crate::ir::{self, Effort, Output, Schema, ServiceTier, Summary, TranslateError};
 use crate::json::Json;
-
-/// `stop`: one text, or several.
-pub(super) struct StringOrList(pub(super) Vec<String>);
-
-impl<'de> Deserialize<'de> for StringOrList {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct StringOrListVisitor;
-        impl<'de> Visitor<'de> for StringOrListVisitor {
-            type Value = StringOrList;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string or an array of strings")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<StringOrList, E> {
-                Ok(StringOrList(vec![text.to_owned()]))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<StringOrList, A::Error> {
-                let mut texts = Vec::new();
-                while let Some(text) = list.next_element()? {
-                    texts.push(text);
-                }
-                Ok(StringOrList(texts))
-            }
-        }
-        deserializer.deserialize_any(StringOrListVisitor)
-    }
-}
-
-/// OpenRouter's `reasoning`, and what clients of the Responses API write.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Reasoning {
-    effort: Option<String>,
-    max_tokens: Option<u64>,
-    enabled: Option<bool>,
-    exclude: Option<bool>,
-    summary: Option<String>,
-}
-
-/// Anthropic's `thinking`, which many OpenAI-compatible vendors took over.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Thinking {
-    r#type: Option<String>,
-    budget_tokens: Option<u64>,
-    display: Option<String>,
-}
 
 /// All that is said of reasoning; none where nothing is. `reasoning_effort` is OpenAI's own, so it wins over other
 /// places of an effort.
@@ -141,7 +89,7 @@ pub(super) fn output(format: Option<&RawValue>) -> Result<Output, TranslateError
         strict: Option<bool>,
     }
     let Some(format) = format else { return Ok(Output::Text) };
-    let format: Format = super::read_raw(format, "response_format")?;
+    let format: Format = super::value::read_raw(format, "response_format")?;
     match format.r#type.as_deref() {
         Some("text") => Ok(Output::Text),
         Some("json_object") => Ok(format.schema.map_or(Output::JsonObject, |schema| {

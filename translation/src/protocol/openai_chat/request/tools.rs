@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::body::Body;
 use super::content::CacheIn;
-use super::{read_raw, required};
+use super::value::{read_raw, required};
 use crate::ir::{CacheControl, Request, Tool, ToolChoice, ToolKind, TranslateError};
 use crate::json::Json;
 

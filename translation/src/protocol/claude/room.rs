@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 /// The room that is left.
 #[derive(Clone, Copy, Debug)]
-pub(in super::super) struct Room {
+pub(in crate::protocol) struct Room {
     tools: usize,
     optional: usize,
     unions: usize,
@@ -19,12 +19,12 @@ impl Default for Room {
 
 impl Room {
     /// Takes the room that the answer's `schema` needs. Nothing is taken where there is not as much.
-    pub(in super::super) fn take(&mut self, schema: &Value) -> bool {
+    pub(in crate::protocol) fn take(&mut self, schema: &Value) -> bool {
         self.less(0, schema)
     }
 
     /// The same, for a tool with parameters of `schema`.
-    pub(in super::super) fn take_tool(&mut self, schema: &Value) -> bool {
+    pub(in crate::protocol) fn take_tool(&mut self, schema: &Value) -> bool {
         self.less(1, schema)
     }
 

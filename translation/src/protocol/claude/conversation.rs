@@ -1,0 +1,325 @@
+//! Writes the messages of a conversation as turns of content blocks (`docs/TRANSLATION.md` section 2.1).
+
+use std::collections::HashMap;
+
+use super::turns::{Block, Turn};
+use crate::format::Family;
+use crate::ir::{
+    CacheControl, Dropped, Field, Message, Part, Request, Role, Signature, ToolCall, ToolResult, TranslateError,
+};
+use crate::json::Json;
+use crate::names::Mapping;
+
+/// The request, and what of it is left out.
+pub(in crate::protocol) struct Notes<'w, 'r> {
+    pub(in crate::protocol) request: &'r Request,
+    pub(in crate::protocol) dropped: &'w mut Dropped,
+}
+
+impl Notes<'_, '_> {
+    /// Notes that `field` is left out.
+    pub(in crate::protocol) fn field(&mut self, field: Field) {
+        self.dropped.field(self.request, field);
+    }
+
+    /// Notes that a part of `message` is left out.
+    fn part(&mut self, message: &Message, index: usize) {
+        self.dropped.named(self.request.path(message, Some(index)));
+    }
+}
+
+/// How one of the two APIs writes the parts of a message.
+pub(in crate::protocol) trait Api<'w, 'r> {
+    /// Its content blocks.
+    type Block: Block<'r>;
+
+    /// Whether a block that only its family knows is named where it is left out.
+    const NAMES_OPAQUE: bool;
+
+    /// The request, and what of it is left out.
+    fn notes(&mut self) -> &mut Notes<'w, 'r>;
+
+    /// Appends a text of the system's or of the model's, and a cache breakpoint behind it.
+    fn text(&mut self, text: &'r str, cache: Option<&'r CacheControl>, blocks: &mut Vec<Self::Block>);
+
+    /// Appends what a user gives, or the result of a tool. `path` is where it stands in the client's request.
+    ///
+    /// # Errors
+    /// When the API does not take it.
+    fn content(
+        &mut self,
+        part: &'r Part,
+        path: &dyn Fn() -> String,
+        blocks: &mut Vec<Self::Block>,
+    ) -> Result<(), TranslateError>;
+
+    /// A thought of Claude's.
+    fn thought(text: &'r str, signature: &'r Signature) -> Self::Block;
+
+    /// A thought of Claude's that cannot be read. None where it is none that the API takes.
+    fn redacted(signature: &'r Signature) -> Option<Self::Block>;
+
+    /// A block that only Anthropic's models know. None where the API has no such blocks.
+    fn opaque(_block: &'r Json) -> Option<Self::Block> {
+        None
+    }
+
+    /// The id of a call whose own `id` has been that of another call before: it is the call number `times` with it.
+    fn next_id(id: &str, times: usize, message: &Message) -> String;
+
+    /// Appends a call of a tool, which the API knows by these names.
+    fn call(&mut self, id: String, name: String, call: &'r ToolCall, blocks: &mut Vec<Self::Block>);
+
+    /// The result of a tool call, and a cache breakpoint behind it.
+    ///
+    /// # Errors
+    /// When the API does not take what is in it.
+    fn result(
+        &mut self,
+        id: String,
+        result: &'r ToolResult,
+        path: &dyn Fn() -> String,
+    ) -> Result<(Self::Block, Option<Self::Block>), TranslateError>;
+}
+
+/// The conversation as it is written.
+pub(in crate::protocol) struct Conversation<B> {
+    /// All system and developer messages, wherever they stood.
+    pub(in crate::protocol) system: Vec<B>,
+    /// What user and model said in turn. There is at least one.
+    pub(in crate::protocol) turns: Vec<Turn<B>>,
+}
+
+struct Writer<'w, 'r, A, B> {
+    request: &'r Request,
+    api: A,
+    /// Whether the model may be given its thoughts back.
+    thinks: bool,
+    names: &'w mut Mapping,
+    ids: &'w mut Mapping,
+    system: Vec<B>,
+    turns: Vec<Turn<B>>,
+    /// The calls that wait for a result, in their order.
+    pending: Vec<Pending<'r, B>>,
+    /// Where in `pending` a call is.
+    waiting: HashMap<&'r str, usize>,
+    /// How often each id has been a call's so far.
+    used: HashMap<&'r str, usize>,
+    /// The blocks of the user's turn that is under way, behind the results.
+    user: Vec<B>,
+}
+
+struct Pending<'r, B> {
+    id: &'r str,
+    /// The id that the target is told.
+    told: String,
+    message: &'r Message,
+    /// The call's result, and a cache breakpoint behind it.
+    result: Option<(B, Option<B>)>,
+}
+
+/// Writes the messages of `request` in the manner of `api`. `thinks`: the model may be given its thoughts back.
+///
+/// # Errors
+/// Names the message at fault.
+pub(in crate::protocol) fn write<'w, 'r, A: Api<'w, 'r>>(
+    request: &'r Request,
+    api: A,
+    thinks: bool,
+    names: &mut Mapping,
+    ids: &mut Mapping,
+) -> Result<Conversation<A::Block>, TranslateError> {
+    let mut writer = Writer {
+        request,
+        api,
+        thinks,
+        names,
+        ids,
+        system: Vec::new(),
+        turns: Vec::with_capacity(request.messages.len()),
+        pending: Vec::new(),
+        waiting: HashMap::new(),
+        used: HashMap::new(),
+        user: Vec::new(),
+    };
+    for message in &request.messages {
+        writer.message(message)?;
+    }
+    writer.finish_user()?;
+    writer.end_turn();
+    let Writer { system, turns, .. } = writer;
+    if turns.is_empty() {
+        let words = "The conversation has no message besides those of the system: at least one is required.";
+        return Err(TranslateError::invalid(Field::Messages.name(request.origin), words));
+    }
+    Ok(Conversation { system, turns })
+}
+
+impl<'w, 'r, A: Api<'w, 'r>> Writer<'_, 'r, A, A::Block> {
+    fn message(&mut self, message: &'r Message) -> Result<(), TranslateError> {
+        if message.name.is_some() {
+            self.api.notes().field(Field::Name);
+        }
+        match message.role {
+            Role::System | Role::Developer => self.system(message),
+            Role::User => {
+                for (index, part) in message.parts.iter().enumerate() {
+                    let path = || self.request.path(message, Some(index));
+                    self.api.content(part, &path, &mut self.user)?;
+                }
+                Ok(())
+            }
+            Role::Tool => message.parts.iter().try_for_each(|part| match part {
+                Part::ToolResult(result) => self.result(message, result),
+                _ => Ok(()),
+            }),
+            Role::Assistant => self.assistant(message),
+        }
+    }
+
+    fn system(&mut self, message: &'r Message) -> Result<(), TranslateError> {
+        for (index, part) in message.parts.iter().enumerate() {
+            match part {
+                Part::Text { text, cache, .. } => self.api.text(text, cache.as_ref(), &mut self.system),
+                Part::Opaque { .. } => self.leave_opaque_out(message, index),
+                _ => {
+                    let path = self.request.path(message, Some(index));
+                    return Err(TranslateError::unsupported(path, "A system message can hold nothing but text."));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn leave_opaque_out(&mut self, message: &Message, index: usize) {
+        if A::NAMES_OPAQUE {
+            self.api.notes().part(message, index);
+        }
+    }
+
+    fn assistant(&mut self, message: &'r Message) -> Result<(), TranslateError> {
+        // Calls that no result has come for may be joined by more text or calls of the same turn.
+        if !self.user.is_empty() || self.pending.iter().any(|pending| pending.result.is_some()) {
+            self.finish_user()?;
+        }
+        // Of clients that do not give thoughts in their places, only that thoughts come first is known.
+        let in_place = self.request.origin.facts().thoughts_in_place;
+        let mut thoughts = Vec::new();
+        let mut blocks = Vec::with_capacity(message.parts.len());
+        for (index, part) in message.parts.iter().enumerate() {
+            let thought = match part {
+                Part::Text { text, cache, .. } => {
+                    self.api.text(text, cache.as_ref(), &mut blocks);
+                    None
+                }
+                Part::Refusal(text) => {
+                    self.api.text(text, None, &mut blocks);
+                    None
+                }
+                Part::Thinking { text, signature: Some(signature) } if self.replays(signature) => {
+                    Some(A::thought(text, signature))
+                }
+                Part::RedactedThinking(signature) if self.replays(signature) => A::redacted(signature),
+                Part::ToolCall(call) => {
+                    self.call(message, call, &mut blocks);
+                    None
+                }
+                // The model cannot be shown what it made, in its own turn.
+                Part::Media(_) => {
+                    self.api.notes().part(message, index);
+                    None
+                }
+                Part::Opaque { family, block } => {
+                    match A::opaque(block).filter(|_| *family == Family::Anthropic) {
+                        Some(block) => blocks.push(block),
+                        None => self.leave_opaque_out(message, index),
+                    }
+                    None
+                }
+                Part::Thinking { .. } | Part::RedactedThinking(_) | Part::ToolResult(_) => None,
+            };
+            if let Some(thought) = thought {
+                if in_place { blocks.push(thought) } else { thoughts.push(thought) }
+            }
+        }
+        thoughts.extend(blocks);
+        self.append(Turn::of_model(thoughts));
+        Ok(())
+    }
+
+    /// Thoughts of another family would fail the check of their signature (`docs/TRANSLATION.md` section 13, point 21).
+    fn replays(&self, signature: &Signature) -> bool {
+        self.thinks && signature.family == Family::Anthropic
+    }
+
+    fn call(&mut self, message: &'r Message, call: &'r ToolCall, blocks: &mut Vec<A::Block>) {
+        // Some vendors count their calls from 0 in every turn; ids have to be unique over the conversation.
+        let times = self.used.entry(&call.id).or_default();
+        *times += 1;
+        let told = match *times {
+            1 => self.ids.map(&call.id),
+            times => self.ids.map(&A::next_id(&call.id, times, message)),
+        };
+        self.waiting.insert(&call.id, self.pending.len());
+        self.pending.push(Pending { id: &call.id, told: told.clone(), message, result: None });
+        self.api.call(told, self.names.map(&call.name), call, blocks);
+    }
+
+    fn result(&mut self, message: &'r Message, result: &'r ToolResult) -> Result<(), TranslateError> {
+        let at = || self.request.path(message, None);
+        let Some(&waiting) = self.waiting.get(&*result.call_id) else {
+            let words = format!("There is no tool call `{}` in the message before this result.", result.call_id);
+            return Err(TranslateError::invalid(at(), words));
+        };
+        let pending = &mut self.pending[waiting];
+        if pending.result.is_some() {
+            let words = format!("The tool call `{}` has a result already.", result.call_id);
+            return Err(TranslateError::invalid(at(), words));
+        }
+        pending.result = Some(self.api.result(std::mem::take(&mut pending.told), result, &at)?);
+        Ok(())
+    }
+
+    /// Ends the user's turn: the results of all calls first, in the order of the calls, in one message
+    /// (`docs/TRANSLATION.md` section 13, point 1).
+    fn finish_user(&mut self) -> Result<(), TranslateError> {
+        let mut blocks = Vec::with_capacity(self.pending.len() + self.user.len());
+        for pending in self.pending.drain(..) {
+            let Some((result, breakpoint)) = pending.result else {
+                let path = self.request.path(pending.message, None);
+                let words = format!("The tool call `{}` has no result: each call must be followed by one.", pending.id);
+                return Err(TranslateError::invalid(path, words));
+            };
+            blocks.push(result);
+            blocks.extend(breakpoint);
+        }
+        self.waiting.clear();
+        blocks.append(&mut self.user);
+        self.append(Turn::of_user(blocks));
+        Ok(())
+    }
+
+    /// Appends `turn`. Neighbours of the same role are one turn: the roles have to alternate.
+    fn append(&mut self, mut turn: Turn<A::Block>) {
+        if turn.content.is_empty() {
+            return;
+        }
+        if self.turns.last().is_some_and(|last| !last.same_role(&turn)) {
+            self.end_turn();
+        }
+        match self.turns.last_mut() {
+            Some(last) if last.same_role(&turn) => last.content.append(&mut turn.content),
+            _ => self.turns.push(turn),
+        }
+    }
+
+    /// Thoughts that nothing came of, since the model was cut off or had nothing to say, are no turn: Anthropic answers
+    /// 400 to one that ends in them.
+    fn end_turn(&mut self) {
+        let Some(turn) = self.turns.last_mut() else { return };
+        while turn.content.pop_if(|block| block.is_thought()).is_some() {}
+        if turn.content.is_empty() {
+            self.turns.pop();
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! A piece of the conversation, and the calls of tools in it.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+
+use super::writer::Writer;
+use crate::protocol::gemini_generate::part::Written;
+use crate::protocol::gemini_generate::read::MADE_UP;
+
+#[derive(Serialize)]
+pub(super) struct Content<'a> {
+    pub(super) role: &'static str,
+    pub(super) parts: Vec<Written<'a>>,
+    #[serde(skip)]
+    pub(super) kind: Kind,
+    /// Whether a call stands in it already.
+    #[serde(skip)]
+    pub(super) called: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    User,
+    Model,
+    /// Results of tools, and nothing else: newer models refuse other parts beside them.
+    Results,
+}
+
+/// The calls of the conversation so far, by their ids.
+pub(super) type Calls<'r> = HashMap<&'r str, Call<'r>>;
+
+/// A call that results refer to.
+pub(super) struct Call<'r> {
+    /// The function's name, in the client's alphabet.
+    pub(super) name: &'r str,
+    /// Its place among all calls.
+    pub(super) place: usize,
+}
+
+/// Appends `part`, to the last content if that is of the same kind.
+pub(super) fn push<'r>(contents: &mut Vec<Content<'r>>, kind: Kind, part: Written<'r>) {
+    match contents.last_mut() {
+        Some(last) if last.kind == kind => last.parts.push(part),
+        _ => {
+            let role = if kind == Kind::Model { "model" } else { "user" };
+            contents.push(Content { role, parts: vec![part], kind, called: false });
+        }
+    }
+}
+
+/// A call's id, where the model takes them. One that this gateway made up for want of one is not sent.
+pub(super) fn id<'r>(writer: &Writer<'r>, id: &'r str) -> Option<&'r str> {
+    (writer.target.facts.call_ids && !id.starts_with(MADE_UP)).then_some(id)
+}
