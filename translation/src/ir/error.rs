@@ -54,6 +54,10 @@ pub struct ProviderError {
 }
 
 impl ProviderError {
+    /// The code of an error about signatures that the provider cannot read. They may be those of another key
+    /// (`docs/TRANSLATION.md` section 10).
+    pub const INVALID_SIGNATURE: &'static str = "invalid_thought_signature";
+
     /// An error of `kind` with the status that goes with it.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let message = message.into();

@@ -10,7 +10,10 @@ use std::fmt::Write as _;
 use crate::format::Format;
 use crate::protocol::contract::Quirks;
 
+mod errors;
 pub mod key;
+
+pub use errors::ErrorRules;
 
 /// Declares the file of each vendor and lists it.
 macro_rules! vendors {
@@ -79,6 +82,8 @@ pub struct Vendor {
     pub anthropic_body_version: Option<&'static str>,
     /// Where it differs from the owner of the format.
     pub quirks: Quirks,
+    /// How its error answers are read, beside the format of their bodies.
+    pub errors: ErrorRules,
     /// Its API reference.
     pub docs: &'static str,
 }
@@ -196,6 +201,7 @@ impl Vendor {
         api_version: ApiVersion::None,
         anthropic_body_version: None,
         quirks: Quirks::COMPATIBLE,
+        errors: ErrorRules::USUAL,
         docs: "",
     };
 

@@ -170,7 +170,7 @@ fn invalid(message: String, lower: &str) -> ProviderError {
     if too_long {
         error.code("context_length_exceeded")
     } else if signature {
-        error.code("invalid_thought_signature")
+        error.code(ProviderError::INVALID_SIGNATURE)
     } else {
         error
     }
