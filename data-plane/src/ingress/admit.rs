@@ -143,7 +143,7 @@ impl Admitted<'_> {
     /// Sends `request` to the candidates of `plan` until one answers.
     ///
     /// # Errors
-    /// As [`crate::attempt::Attempts::walk`].
+    /// As [`crate::attempt::Walker::walk`].
     pub(super) async fn walk(
         &self,
         plan: impl Iterator<Item = Candidate> + Send,

@@ -6,7 +6,7 @@ use anyhow::Result;
 use shared::telemetry::Metrics;
 use tokio::sync::mpsc;
 
-use crate::attempt::Attempts;
+use crate::attempt::Walker;
 use crate::conversations::Conversations;
 use crate::limits::RequestLimits;
 use crate::media::MediaFetcher;
@@ -26,7 +26,7 @@ pub struct Gateway {
     pub(super) config: ConfigState,
     pub(super) recorder: Arc<Recorder>,
     pub(super) limits: RequestLimits,
-    pub(super) attempts: Attempts,
+    pub(super) attempts: Walker,
     pub(super) owners: Arc<Owners>,
     pub(super) signatures: Arc<Signatures>,
     pub(super) conversations: Arc<Conversations>,
@@ -52,7 +52,7 @@ impl Gateway {
             recorder: Arc::new(Recorder { sink: usage, node, metrics }),
             media: MediaFetcher::new(limits.media),
             limits,
-            attempts: Attempts::new(Upstream::new()?, key_states),
+            attempts: Walker::new(Upstream::new()?, key_states),
             owners: Arc::default(),
             signatures: Arc::default(),
             conversations: Arc::default(),

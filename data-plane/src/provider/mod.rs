@@ -11,13 +11,12 @@ pub mod verdict;
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use shared::snapshot::Group;
 use translation::protocol::{Format, Quirks};
 use translation::vendors::{self, Vendor};
 
 use crate::error::GatewayError;
-use verdict::Verdict;
 
 /// What is asked of a provider, beside chat.
 #[derive(Clone, Copy, Debug)]
@@ -129,15 +128,6 @@ impl Endpoint {
     pub fn headers(&self, headers: &mut HeaderMap) {
         if let Some((name, value)) = &self.version {
             headers.entry(name).or_insert_with(|| value.clone());
-        }
-    }
-
-    /// What an answer means for the request and for the upstream key.
-    pub fn classify(&self, status: StatusCode, headers: &HeaderMap) -> Verdict {
-        match verdict::usual(status, headers) {
-            // Anthropic says when its windows are open again, where it gives no pause.
-            Verdict::RateLimited(None) => Verdict::RateLimited(verdict::reset(headers, "anthropic-ratelimit-")),
-            verdict => verdict,
         }
     }
 }

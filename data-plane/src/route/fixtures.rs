@@ -8,6 +8,10 @@ use shared::snapshot::{
     BalancePolicy, Group, GroupPolicy, ProxyKey, Snapshot, UnsupportedParameters, UpstreamKey, UpstreamStream,
 };
 
+use super::candidate::Candidate;
+use super::plan::Plan;
+use super::table::RouteTable;
+
 /// A group of OpenAI's that serves `models`, with one key named after it.
 pub(crate) fn group(id: &str, models: &[&str]) -> Group {
     Group {
@@ -69,4 +73,11 @@ pub(crate) fn snapshot(groups: impl IntoIterator<Item = Group>, keys: impl IntoI
         groups: groups.into_iter().map(|group| (Arc::clone(&group.id), Arc::new(group))).collect(),
         proxy_keys: keys.into_iter().map(|key| (Arc::clone(&key.id), Arc::new(key))).collect(),
     }
+}
+
+/// The key `g-1` of the group `g`, to be asked for the model `m`.
+pub(crate) fn candidate() -> Candidate {
+    let key = key("k", "sk");
+    let table = RouteTable::compile(Arc::new(snapshot([group("g", &["m"])], [key.clone()])), None);
+    Plan::make(&table, table.client(&key.digest).unwrap(), "m").next().unwrap()
 }

@@ -19,16 +19,13 @@ use tracing::{info, warn};
 use translation::ir::Usage;
 
 use crate::error::GatewayError;
-use crate::metrics::{Api, AttemptResult, RequestMetrics, outcome_name};
+use crate::metrics::{Api, RequestMetrics, outcome_name};
 use crate::node::{InFlight, Node};
-use crate::route::candidate::Candidate;
 use crate::usage::UsageSink;
+use crate::usage::attempts::{AttemptRecord, Trail, Tried, cut, micros};
 use crate::usage::estimate::Unreported;
 use crate::usage::estimate::heard::Heard;
 use crate::usage::estimate::request::Asked;
-
-/// Longer texts of a client or a provider are cut in records and logs.
-const LONGEST_TEXT: usize = 300;
 
 /// What nginx logs for a client that closed the connection before the head of the answer.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
@@ -80,15 +77,10 @@ pub struct Meter {
     /// What has come of the answer.
     pub heard: Heard,
     asked: Asked,
-    candidate: Option<Candidate>,
-    attempts: Vec<pb::Attempt>,
-    attempt_started: Option<Instant>,
-    queued: Option<Duration>,
+    attempts: Trail,
     first_byte: Option<Duration>,
     /// What is asked for costs no tokens, whatever an answer says of those that another request has cost.
     free: bool,
-    /// A provider works, or has worked, on the answer: it may have spent tokens that it has not told of.
-    spending: bool,
     status: u16,
     outcome: Outcome,
     error_code: &'static str,
@@ -122,13 +114,9 @@ impl Meter {
             finished: false,
             heard: Heard::Nothing,
             asked: Asked::default(),
-            candidate: None,
-            attempts: Vec::new(),
-            attempt_started: None,
-            queued: None,
+            attempts: Trail::default(),
             first_byte: None,
             free: false,
-            spending: false,
             status: CLIENT_CLOSED_REQUEST,
             outcome: Outcome::ClientGone,
             error_code: "client_closed_request",
@@ -173,32 +161,22 @@ impl Meter {
         self.free = true;
     }
 
-    /// Notes that a request leaves for `candidate`.
-    pub fn attempt(&mut self, candidate: &Candidate) {
-        let now = Instant::now();
-        self.queued.get_or_insert(now - self.started);
-        self.attempt_started = Some(now);
-        self.candidate = Some(candidate.clone());
-        self.spending = !self.free;
+    /// Takes what an attempt leaves behind.
+    pub fn attempted(&self, record: AttemptRecord) {
+        if let Some(result) = record.result {
+            self.recorder.metrics.attempt(result);
+        }
+        self.attempts.leave(record);
     }
 
-    /// Notes how the attempt ended; `status` is 0 where no answer came.
-    pub fn attempt_ended(&mut self, result: AttemptResult, status: u16, error: &str) {
-        self.recorder.metrics.attempt(result);
-        // Timed out or broken: the provider may be at work on it all the same. Any other error says that it is not.
-        self.spending = !self.free && matches!(result, AttemptResult::Success | AttemptResult::Timeout);
-        self.push_attempt(status, error);
+    /// How long the request waited until its first attempt.
+    fn queued(&self) -> Option<Duration> {
+        self.attempts.iter().map(|record| record.started - self.started).min()
     }
 
-    fn push_attempt(&mut self, status: u16, error: &str) {
-        let (Some(candidate), Some(started)) = (&self.candidate, self.attempt_started.take()) else { return };
-        self.attempts.push(pb::Attempt {
-            group_id: candidate.group.group.id.to_string(),
-            upstream_key_id: candidate.key.key.id.to_string(),
-            status: status.into(),
-            error: cut(error).to_owned(),
-            duration_us: micros(started.elapsed()),
-        });
+    /// Whether a provider works, or has worked, on the answer: it may have spent tokens that it has not told of.
+    fn is_spending(&self) -> bool {
+        !self.free && self.attempts.last().is_some_and(AttemptRecord::may_spend)
     }
 
     /// Notes that the answer's body begins to leave.
@@ -257,7 +235,7 @@ impl Meter {
                 let unreported = Unreported { asked: None, heard: std::mem::take(&mut self.heard) };
                 (usage, UsageSource::Partial, Some(unreported))
             }
-            None if self.spending => {
+            None if self.is_spending() => {
                 let asked = Some(std::mem::take(&mut self.asked));
                 let unreported = Unreported { asked, heard: std::mem::take(&mut self.heard) };
                 let source = if whole { UsageSource::Estimated } else { UsageSource::Partial };
@@ -269,9 +247,10 @@ impl Meter {
 
     fn log(&self, total: Duration, usage: Option<Usage>) {
         let key = self.proxy_key.as_ref().map(|key| &*key.name);
-        let group = self.candidate.as_ref().map(|candidate| &*candidate.group.group.name);
+        let last = self.attempts.last();
+        let group = last.map(|last| &*last.tried.group.name);
         let (input, output) = usage.map(|usage| (usage.input, usage.output)).unzip();
-        let attempt_error = self.attempts.last().map(|last| &*last.error).filter(|error| !error.is_empty());
+        let attempt_error = last.map(|last| cut(&last.error)).filter(|error| !error.is_empty());
         macro_rules! line {
             ($level:ident) => {
                 $level!(
@@ -286,7 +265,7 @@ impl Meter {
                     proxy_key = key,
                     model = self.model,
                     group,
-                    attempts = self.attempts.len(),
+                    attempts = self.attempts.iter().count(),
                     attempt_error,
                     streamed = self.streamed,
                     input_tokens = input,
@@ -305,9 +284,6 @@ impl Drop for Meter {
     fn drop(&mut self) {
         if self.free {
             self.usage = None;
-        }
-        if self.attempt_started.is_some() {
-            self.push_attempt(0, "the client left");
         }
         let closed_by_us = self.closing.as_ref().is_some_and(|closing| closing.0.is_cancelled());
         if self.outcome == Outcome::ClientGone && closed_by_us {
@@ -343,9 +319,9 @@ impl Drop for Meter {
             output_tokens: usage.output,
             reasoning_tokens: usage.reasoning,
             usage_source: usage_source.into(),
-            attempts: std::mem::take(&mut self.attempts),
+            attempts: self.attempts.iter().map(AttemptRecord::written).collect(),
             started_at_ms: self.started_at_ms,
-            queue_us: self.queued.map(micros).unwrap_or_default(),
+            queue_us: self.queued().map(micros).unwrap_or_default(),
             first_byte_us,
             total_us: micros(total),
             client_ip: self.client.map(|address| address.ip().to_canonical().to_string()).unwrap_or_default(),
@@ -358,14 +334,13 @@ impl Drop for Meter {
             record.proxy_key_id = key.id.to_string();
             record.proxy_key_name = key.name.to_string();
         }
-        if let Some(candidate) = self.candidate.take() {
-            let group = &candidate.group.group;
+        if let Some(AttemptRecord { tried: Tried { group, key, model }, .. }) = self.attempts.last() {
             record.group_id = group.id.to_string();
             record.group_name = group.name.to_string();
             record.provider_type = group.provider_type.to_string();
-            record.upstream_key_id = candidate.key.key.id.to_string();
-            record.upstream_key_masked = candidate.key.key.masked.to_string();
-            record.upstream_model = candidate.upstream_model.to_string();
+            record.upstream_key_id = key.id.to_string();
+            record.upstream_key_masked = key.masked.to_string();
+            record.upstream_model = model.to_string();
         }
         self.recorder.sink.submit(record, unreported);
     }
@@ -373,15 +348,6 @@ impl Drop for Meter {
 
 fn user_agent(value: Option<&HeaderValue>) -> String {
     value.map(|value| cut(&String::from_utf8_lossy(value.as_bytes())).to_owned()).unwrap_or_default()
-}
-
-/// The first characters of `text`.
-fn cut(text: &str) -> &str {
-    text.get(..text.floor_char_boundary(LONGEST_TEXT)).unwrap_or(text)
-}
-
-fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! [`segment`] file; [`report`] reads it back, sends it, and frees it once the control plane has it.
 //! What a provider does not report is counted by [`estimate`].
 
+pub mod attempts;
 pub mod estimate;
 pub mod meter;
 pub mod report;

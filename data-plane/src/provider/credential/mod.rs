@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
-use http::{HeaderName, HeaderValue, Request};
+use http::{HeaderName, HeaderValue, Request, StatusCode};
 use http_body_util::Full;
 use tokio::time::Instant;
 use translation::vendors::Auth;
@@ -98,11 +98,11 @@ impl Credential {
         Ok(())
     }
 
-    /// The provider refused a request with these headers. Whether that may be for a credential that has run out: then
-    /// it is forgotten, and another can be got.
-    pub fn renew(&self, sent: Option<&HeaderValue>) -> bool {
+    /// Whether an answer of `status` may be due to an access token that was withdrawn before its time, which says
+    /// nothing of the key: then the token, which was `sent`, is forgotten, and another can be got.
+    pub fn renew(&self, status: StatusCode, sent: Option<&HeaderValue>) -> bool {
         match (self, sent) {
-            (Self::Google(tokens), Some(sent)) => tokens.forget(sent),
+            (Self::Google(tokens), Some(sent)) if status == StatusCode::UNAUTHORIZED => tokens.forget(sent),
             _ => false,
         }
     }

@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::extract::Request as Received;
 use axum::response::Response;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full};
 use shared::drain::Tasks;
 use tokio::net::TcpListener;
@@ -140,7 +140,7 @@ async fn a_credential_is_sent_and_never_printed() {
         credential.put(&mut request, &body, way.errand(Duration::from_secs(1))).await.unwrap();
         assert_eq!(request.headers()[name], value);
         assert!(request.headers()[name].is_sensitive());
-        assert!(!credential.renew(Some(&request.headers()[name])));
+        assert!(!credential.renew(StatusCode::UNAUTHORIZED, Some(&request.headers()[name])));
     }
     assert!(Credential::of(Auth::Bearer, "a\nb", "https://h", None).is_err());
     assert!(Credential::of(Auth::AwsSigV4, "sk-secret", "https://h", None).is_err());

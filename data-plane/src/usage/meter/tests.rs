@@ -12,10 +12,9 @@ use super::{Meter, Recorder};
 use crate::error::GatewayError;
 use crate::metrics::{Api, AttemptResult, RequestMetrics};
 use crate::node::Node;
-use crate::route::fixtures::{group, key, snapshot};
-use crate::route::plan::Plan;
-use crate::route::table::RouteTable;
+use crate::route::fixtures::group;
 use crate::usage::UsageSink;
+use crate::usage::attempts::{AttemptRecord, Tried};
 use crate::usage::estimate::request::tokens_of_request;
 use crate::usage::estimate::tokens_of_text;
 
@@ -36,16 +35,22 @@ fn record(course: impl FnOnce(&mut Meter)) -> pb::UsageRecord {
     records.try_recv().unwrap().counted()
 }
 
+/// An attempt that begins now.
+fn begun() -> AttemptRecord {
+    let group = Arc::new(group("g", &["m"]));
+    AttemptRecord::begin(Tried::new(&group, &group.upstream_keys[0], &Arc::from("m")))
+}
+
 fn sent(meter: &mut Meter) {
-    let key = key("k", "sk");
-    let table = RouteTable::compile(Arc::new(snapshot([group("g", &["m"])], [key.clone()])), None);
-    let mut plan = Plan::make(&table, table.client(&key.digest).unwrap(), "m");
-    meter.attempt(&plan.next().unwrap());
+    meter.attempted(begun().abandon());
+}
+
+fn ended(meter: &mut Meter, result: AttemptResult, status: u16) {
+    meter.attempted(begun().end(result, status, "".into()));
 }
 
 fn answered(meter: &mut Meter) {
-    sent(meter);
-    meter.attempt_ended(AttemptResult::Success, 200, "");
+    ended(meter, AttemptResult::Success, 200);
 }
 
 fn counts(record: &pb::UsageRecord) -> (u64, u64, UsageSource) {
@@ -60,8 +65,7 @@ fn reported(input: u64, output: u64) -> Usage {
 fn what_reached_no_provider_is_not_estimated() {
     assert_eq!(counts(&record(|_| {})), (0, 0, UsageSource::None));
     let refused = record(|meter| {
-        sent(meter);
-        meter.attempt_ended(AttemptResult::RateLimited, 429, "");
+        ended(meter, AttemptResult::RateLimited, 429);
     });
     assert_eq!(counts(&refused), (0, 0, UsageSource::None));
 }

@@ -1,0 +1,313 @@
+//! One attempt: one request to one candidate, up to the head of its answer.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::response::Parts;
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper_util::client::legacy;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
+use translation::protocol::{Format, openai_error};
+use translation::vendors::ErrorRules;
+
+use super::effect;
+use super::headers::ClientHeaders;
+use super::tell::Teller;
+use crate::answer::{Answer, Failure, ProviderAnswer};
+use crate::body::collect::{Collected, Patience, collect};
+use crate::body::unpack::unpack;
+use crate::error::GatewayError;
+use crate::metrics::AttemptResult;
+use crate::provider::Endpoint;
+use crate::provider::credential::Errand;
+use crate::provider::verdict::{Meaning, Question, Step, judge};
+use crate::request::{Content, Outgoing};
+use crate::route::candidate::Candidate;
+use crate::route::health::KeyState;
+use crate::upstream::{RequestBody, Upstream};
+use crate::usage::attempts::{AttemptRecord, Tried};
+use crate::usage::meter::Meter;
+
+/// The most bytes of an error document that are read.
+const LONGEST_ERROR: usize = 64 * 1024;
+
+/// For the body of an error answer to arrive.
+const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(5);
+
+const ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
+
+/// Sends attempts.
+#[derive(Debug)]
+pub(super) struct Sender {
+    upstream: Upstream,
+    teller: Teller,
+}
+
+/// One attempt. It owns its record, and leaves it with the meter when it ends, or when it is dropped before that because
+/// the client has left. Several may run at once. A span of the attempt would begin and end with it.
+struct Attempt<'m> {
+    meter: &'m Meter,
+    /// None when it has been left.
+    record: Option<AttemptRecord>,
+}
+
+impl<'m> Attempt<'m> {
+    /// Begins an attempt at `candidate`.
+    fn begin(meter: &'m Meter, candidate: &Candidate) -> Self {
+        let tried = Tried::new(&candidate.group.group, &candidate.key.key, &candidate.upstream_model);
+        Self { meter, record: Some(AttemptRecord::begin(tried)) }
+    }
+
+    /// Ends the attempt. `status` is 0 where no answer came.
+    fn end(mut self, result: AttemptResult, status: u16, error: impl Into<Cow<'static, str>>) {
+        if let Some(record) = self.record.take() {
+            self.meter.attempted(record.end(result, status, error.into()));
+        }
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        if let Some(record) = self.record.take() {
+            self.meter.attempted(record.abandon());
+        }
+    }
+}
+
+/// Why there is no answer, and what is to be done next.
+#[derive(Debug)]
+pub(super) struct Ended {
+    /// What is to be done next.
+    pub(super) step: Step,
+    /// What the client gets if nothing else is tried.
+    pub(super) failure: Failure,
+}
+
+impl Ended {
+    fn next(error: GatewayError) -> Self {
+        Self { step: Step::NextKey, failure: error.into() }
+    }
+
+    fn end(error: GatewayError) -> Self {
+        Self { step: Step::End, failure: error.into() }
+    }
+}
+
+/// An answer that is an error.
+struct Refusal {
+    head: Parts,
+    /// The body to come.
+    body: Incoming,
+    candidate: Candidate,
+    format: Format,
+    /// Where the request went.
+    uri: Uri,
+}
+
+impl Sender {
+    /// Sends through `upstream`, and what it learns about keys to `key_states`.
+    pub(super) fn new(upstream: Upstream, key_states: mpsc::Sender<KeyState>) -> Self {
+        Self { upstream, teller: Teller::new(key_states) }
+    }
+
+    /// What requests are sent through.
+    pub(super) fn upstream(&self) -> &Upstream {
+        &self.upstream
+    }
+
+    /// Sends `outgoing` to `candidate`. That is one attempt, or two where a new access token has to be got.
+    ///
+    /// # Errors
+    /// [`Ended`]: there is no answer, or one that is an error.
+    pub(super) async fn send(
+        &self,
+        candidate: Candidate,
+        outgoing: Outgoing,
+        client: &ClientHeaders<'_>,
+        meter: &Meter,
+        deadline: Instant,
+    ) -> Result<Answer, Ended> {
+        let Some(endpoint) = &candidate.group.endpoint else {
+            return Err(Ended::next(GatewayError::Internal("the group has no provider")));
+        };
+        let mut headers = headers(&candidate, endpoint, &outgoing, client);
+        let Outgoing { method, uri, body, passing, format, beside_chat, conversion, .. } = outgoing;
+        let group = &candidate.group;
+        // How long a body on its way takes is the client's matter: the group's time for an answer begins behind it.
+        let until = if passing.is_some() { deadline } else { deadline.min(Instant::now() + group.group.timeout) };
+        let credential = &candidate.key.credential;
+        let errand = Errand { upstream: &self.upstream, exit: &group.exit, deadline: until };
+        let (mut passing, progress) = passing.map(|passing| (passing.body, passing.progress)).unzip();
+        // A body on its way is there once: no second try with another token.
+        let mut renewed = passing.is_some();
+        let (attempt, head, answered) = loop {
+            let mut request = Request::new(Full::new(body.clone()));
+            *request.method_mut() = method.clone();
+            *request.uri_mut() = uri.clone();
+            // Only a token can be got anew: all else is sent once.
+            let again = credential.tokens().is_some();
+            *request.headers_mut() = if again { headers.clone() } else { std::mem::take(&mut headers) };
+            if let Err(error) = credential.put(&mut request, &body, errand).await {
+                Attempt::begin(meter, &candidate).end(AttemptResult::ConnectError, 0, error.to_string());
+                return Err(Ended::next(error));
+            }
+            let shown = credential.tokens().and_then(|_| request.headers().get(AUTHORIZATION).cloned());
+            let passing = passing.take();
+            let request = request.map(|whole| passing.map_or(RequestBody::Whole(whole), RequestBody::Passing));
+
+            let attempt = Attempt::begin(meter, &candidate);
+            let response = match timeout_at(until, self.upstream.send(&group.exit, request)).await {
+                Ok(Ok(response)) => response,
+                Ok(Err(error)) => {
+                    if let Some(fault) = progress.as_ref().and_then(|progress| progress.fault()) {
+                        attempt.end(AttemptResult::ClientFault, 0, "the client's body broke off");
+                        return Err(Ended::end(fault));
+                    }
+                    return Err(unreached(attempt, &error, &uri));
+                }
+                Err(_elapsed) => {
+                    attempt.end(AttemptResult::Timeout, 0, "no answer in time");
+                    return Err(Ended::next(GatewayError::Timeout));
+                }
+            };
+            let status = response.status();
+            if renewed || !credential.renew(status, shown.as_ref()) {
+                let (head, answered) = response.into_parts();
+                break (attempt, head, answered);
+            }
+            let reason = "the provider refused the access token; another is got";
+            attempt.end(AttemptResult::KeyRefused, status.as_u16(), reason);
+            renewed = true;
+        };
+        if head.status.is_success() {
+            attempt.end(AttemptResult::Success, head.status.as_u16(), "");
+            effect::worked(&candidate, &self.teller);
+            return Ok(Answer { head, body: answered, candidate, format, conversion });
+        }
+        let question = Question { beside_chat, names_model: !candidate.upstream_model.is_empty() };
+        let rules = &endpoint.vendor.errors;
+        let refusal = Refusal { head, body: answered, candidate, format, uri };
+        Err(self.refused(attempt, refusal, question, rules).await)
+    }
+
+    /// Ends `attempt`, whose answer to `question` is `refusal`, and judges what that means.
+    async fn refused(
+        &self,
+        attempt: Attempt<'_>,
+        refusal: Refusal,
+        question: Question,
+        rules: &'static ErrorRules,
+    ) -> Ended {
+        let status = refusal.head.status.as_u16();
+        let mut attempt = Some(attempt);
+        let mut end = |result, error: Cow<'static, str>| {
+            if let Some(attempt) = attempt.take() {
+                attempt.end(result, status, error);
+            }
+        };
+        // Where the status says how the attempt ended, it is over before the body is read.
+        match Meaning::of_status(refusal.head.status, rules) {
+            Some(Meaning::Circle) => {
+                end(AttemptResult::ClientFault, "the request goes in a circle".into());
+                return Ended::end(GatewayError::Loop);
+            }
+            Some(Meaning::Unusable(why)) => {
+                end(AttemptResult::Unusable, why.into());
+                return Ended::end(GatewayError::Unusable(why));
+            }
+            Some(Meaning::RateLimited) => end(AttemptResult::RateLimited, "rate limited".into()),
+            Some(Meaning::Failed) => end(AttemptResult::ServerError, "the provider failed".into()),
+            Some(Meaning::Success | Meaning::ClientFault | Meaning::KeyRefused) | None => {}
+        }
+        let (mut said, uri) = said(refusal).await;
+        let words = said.candidate.key.leak.redact_text(openai_error::message(&said.body).unwrap_or_default());
+        let verdict = judge(said.status, &said.headers, &said.error, &words, question, rules);
+        effect::apply(verdict.effect, &said.candidate, status, &self.teller);
+        match verdict.meaning {
+            Meaning::KeyRefused => {
+                end(AttemptResult::KeyRefused, format!("the provider refused the upstream key: {words}").into());
+                // A 401 is about the key, and such texts repeat the half of it; a 403 is about what it may do.
+                let words = Some(words).filter(|words| said.status == StatusCode::FORBIDDEN && !words.is_empty());
+                let error = GatewayError::Credentials { status: said.status, said: words };
+                return Ended { step: verdict.step, failure: error.into() };
+            }
+            // The operator may have given a wrong base URL.
+            Meaning::ClientFault if said.status == StatusCode::NOT_FOUND => {
+                end(AttemptResult::ClientFault, format!("the provider found nothing at {}", address(&uri)).into());
+            }
+            Meaning::ClientFault => end(AttemptResult::ClientFault, "the provider refused the request".into()),
+            Meaning::RateLimited => said.error.retry_after = verdict.pause,
+            Meaning::Success | Meaning::Circle | Meaning::Failed | Meaning::Unusable(_) => {}
+        }
+        Ended { step: verdict.step, failure: Failure::Provider(said) }
+    }
+}
+
+/// The headers of `outgoing` to `candidate`, without the credential.
+fn headers(candidate: &Candidate, endpoint: &Endpoint, outgoing: &Outgoing, client: &ClientHeaders<'_>) -> HeaderMap {
+    let mut headers = client.for_upstream(outgoing.format, outgoing.stream);
+    match &outgoing.content {
+        Content::Json => {}
+        Content::Typed(value) => drop(headers.insert(CONTENT_TYPE, value.clone())),
+        Content::None => drop(headers.remove(CONTENT_TYPE)),
+    }
+    if outgoing.any_answer {
+        headers.insert(ACCEPT, ANYTHING);
+    }
+    endpoint.headers(&mut headers);
+    for (name, value) in &candidate.group.headers {
+        headers.insert(name.clone(), value.clone());
+    }
+    headers
+}
+
+/// Ends `attempt`, which brought no answer.
+fn unreached(attempt: Attempt<'_>, error: &legacy::Error, uri: &Uri) -> Ended {
+    let reason = if error.is_connect() { "no connection" } else { "it closed the connection without an answer" };
+    attempt.end(AttemptResult::ConnectError, 0, format!("{reason} ({}{})", address(uri), causes(error)));
+    Ended::next(GatewayError::Connect(reason))
+}
+
+/// `uri` without its query, in which a secret may stand.
+fn address(uri: &Uri) -> String {
+    let scheme = uri.scheme_str().map_or(String::new(), |scheme| format!("{scheme}://"));
+    format!("{scheme}{}{}", uri.authority().map_or("", |authority| authority.as_str()), uri.path())
+}
+
+/// Why `error` came about, in the words of what lies below.
+fn causes(error: &dyn Error) -> String {
+    let mut words = String::new();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        // Layers repeat each other.
+        if !words.contains(&text) {
+            words.push_str(": ");
+            words.push_str(&text);
+        }
+        cause = error.source();
+    }
+    words
+}
+
+/// What the provider says in an error answer, and where it was asked. A body that does not come, or is too long, is left
+/// out: the status stands.
+async fn said(refusal: Refusal) -> (Box<ProviderAnswer>, Uri) {
+    let Refusal { head, body, candidate, format, uri } = refusal;
+    let collected = collect(body, LONGEST_ERROR, Patience::within(ERROR_BODY_TIMEOUT)).await;
+    let body = match collected {
+        Ok(Collected::Whole(body)) => unpack(&head.headers, body, LONGEST_ERROR).unwrap_or_default(),
+        Ok(Collected::Larger { .. }) | Err(_) => Bytes::new(),
+    };
+    let error = format.protocol().decode_error(head.status.as_u16(), &body);
+    (Box::new(ProviderAnswer { status: head.status, headers: head.headers, body, candidate, format, error }), uri)
+}
+
+#[cfg(test)]
+mod tests;

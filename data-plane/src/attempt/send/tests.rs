@@ -1,0 +1,62 @@
+use std::sync::Arc;
+
+use http::Request;
+use prometheus_client::metrics::counter::Counter;
+use shared::pb;
+use shared::telemetry::Metrics;
+
+use super::Attempt;
+use crate::metrics::{Api, AttemptResult, RequestMetrics};
+use crate::node::Node;
+use crate::route::fixtures::candidate;
+use crate::usage::UsageSink;
+use crate::usage::meter::{Meter, Recorder};
+
+/// The attempts of the record of a request that goes as `course` says, and what the metrics say of them.
+fn attempts(course: impl FnOnce(&Meter)) -> (Vec<pb::Attempt>, String) {
+    let (sink, mut records) = UsageSink::channel(1, Counter::default());
+    let node = Arc::new(Node::new("n"));
+    let registry = Metrics::new();
+    let metrics = RequestMetrics::register(&registry, &node);
+    let recorder = Arc::new(Recorder { sink, node, metrics });
+    let (parts, ()) = Request::post("/v1/chat/completions").body(()).unwrap().into_parts();
+    let meter = Meter::start(&recorder, Api::OpenAiChat, &parts);
+    course(&meter);
+    drop(meter);
+    (records.try_recv().unwrap().counted().attempts, registry.encode().unwrap())
+}
+
+fn seen(attempts: &[pb::Attempt]) -> Vec<(&str, u32, &str)> {
+    let seen = |attempt: &'_ pb::Attempt| (attempt.status, attempt.upstream_key_id == "g-1");
+    assert!(attempts.iter().all(|attempt| seen(attempt).1));
+    attempts.iter().map(|attempt| (&*attempt.group_id, attempt.status, &*attempt.error)).collect()
+}
+
+#[test]
+fn an_attempt_leaves_its_record_when_it_ends() {
+    let (attempts, metrics) = attempts(|meter| {
+        let attempt = Attempt::begin(meter, &candidate());
+        attempt.end(AttemptResult::ServerError, 500, "the provider failed");
+        Attempt::begin(meter, &candidate()).end(AttemptResult::Success, 200, "");
+    });
+    assert_eq!(seen(&attempts), [("g", 500, "the provider failed"), ("g", 200, "")]);
+    assert!(metrics.contains(r#"upstream_attempts_total{result="success"} 1"#), "{metrics}");
+    assert!(metrics.contains(r#"upstream_attempts_total{result="server_error"} 1"#), "{metrics}");
+}
+
+#[test]
+fn an_attempt_that_the_client_leaves_is_in_the_record_and_not_in_the_metrics() {
+    let (attempts, metrics) = attempts(|meter| drop(Attempt::begin(meter, &candidate())));
+    assert_eq!(seen(&attempts), [("g", 0, "the client left")]);
+    assert!(!metrics.lines().any(|line| line.contains("upstream_attempts_total{") && !line.ends_with(" 0")));
+}
+
+#[test]
+fn two_attempts_run_at_once() {
+    let (attempts, _) = attempts(|meter| {
+        let slow = Attempt::begin(meter, &candidate());
+        Attempt::begin(meter, &candidate()).end(AttemptResult::Success, 200, "");
+        drop(slow);
+    });
+    assert_eq!(seen(&attempts), [("g", 200, ""), ("g", 0, "the client left")]);
+}
