@@ -25,7 +25,7 @@ use crate::usage::UsageSink;
 use crate::usage::attempts::{AttemptRecord, Trail, Tried, cut, micros};
 use crate::usage::estimate::Unreported;
 use crate::usage::estimate::heard::Heard;
-use crate::usage::estimate::request::Asked;
+use crate::usage::estimate::request::HeldRequest;
 
 /// What nginx logs for a client that closed the connection before the head of the answer.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
@@ -76,7 +76,7 @@ pub struct Meter {
     pub finished: bool,
     /// What has come of the answer.
     pub heard: Heard,
-    asked: Asked,
+    asked: HeldRequest,
     attempts: Trail,
     first_byte: Option<Duration>,
     /// What is asked for costs no tokens, whatever an answer says of those that another request has cost.
@@ -113,7 +113,7 @@ impl Meter {
             usage: None,
             finished: false,
             heard: Heard::Nothing,
-            asked: Asked::default(),
+            asked: HeldRequest::default(),
             attempts: Trail::default(),
             first_byte: None,
             free: false,
@@ -153,7 +153,7 @@ impl Meter {
     /// Notes the request's body, unpacked.
     pub fn asked(&mut self, body: &Bytes) {
         self.request_bytes = body.len() as u64;
-        self.asked = Asked::new(body);
+        self.asked = HeldRequest::new(body);
     }
 
     /// Notes that what is asked for costs no tokens: a list, a file, a count, an answer that was made before.

@@ -18,7 +18,7 @@ use shared::pb::UsageRecord;
 use tokio::sync::Notify;
 use tracing::{error, info, warn};
 
-use self::files::Files;
+use self::files::{Files, Position};
 use super::segment::{Frame, HEADER, MAX_FRAME, first_frame, push_frame};
 use super::{DropReason, UsageMetrics};
 
@@ -33,13 +33,6 @@ pub struct SpoolLimits {
     /// Bytes of one segment; it is made smaller where fewer than eight would fit into `max_bytes`, so that the batches
     /// in flight leave some that can be dropped.
     pub segment_bytes: u64,
-}
-
-/// A place in the spool.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Position {
-    segment: u64,
-    offset: u64,
 }
 
 /// Records to send, in the order in which they were settled.

@@ -20,7 +20,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 use translation::vendors::key::ServiceAccount;
 
-use super::Errand;
+use super::errand::Errand;
 use crate::error::GatewayError;
 use crate::upstream::RequestBody;
 

@@ -1,9 +1,11 @@
 //! How a request proves who sends it.
 //!
 //! - `aws`: signatures of AWS.
+//! - `errand`: how a credential is got that is not at hand.
 //! - `google`: access tokens of Google.
 
 mod aws;
+mod errand;
 mod google;
 
 use std::sync::Arc;
@@ -12,13 +14,12 @@ use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue, Request, StatusCode};
 use http_body_util::Full;
-use tokio::time::Instant;
 use translation::vendors::Auth;
 use translation::vendors::key::Key;
 
 use crate::error::GatewayError;
-use crate::upstream::{Exit, Upstream};
 
+pub use errand::Errand;
 pub use google::Tokens;
 
 /// What an upstream key becomes on a request.
@@ -30,17 +31,6 @@ pub enum Credential {
     Aws(Box<aws::Signer>),
     /// An access token, got with the key and lasting an hour or so.
     Google(Arc<Tokens>),
-}
-
-/// How a credential is got that is not at hand.
-#[derive(Clone, Copy, Debug)]
-pub struct Errand<'e> {
-    /// Sends the request for it.
-    pub upstream: &'e Upstream,
-    /// The way of the group.
-    pub exit: &'e Exit,
-    /// Not longer than until then.
-    pub deadline: Instant,
 }
 
 impl Credential {

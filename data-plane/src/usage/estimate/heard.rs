@@ -1,13 +1,13 @@
-//! What has come of an answer, for the case that its provider will not say how many tokens it was. Holds two KiB,
-//! however long the answer is: its beginning, and how much followed.
+//! What has come of an answer, for the case that its provider does not say how many tokens it was. Of an answer in
+//! parts two KiB are held, however long it is: its beginning, and how much followed.
 
 use bytes::Bytes;
 use translation::ir::Event;
 use translation::protocol::{Format, sse};
 
-use super::{scaled, tokens_of_response, tokens_of_text, words};
+use super::text::{scaled, tokens_of_response, tokens_of_text, words};
 
-/// So much of an answer is looked at; the rest is taken to be like it.
+/// The bytes of an answer that are looked at; the rest is taken to be like them.
 const BEGINNING: usize = 2 * 1024;
 
 /// What has come of an answer.
@@ -18,25 +18,25 @@ pub enum Heard {
     Nothing,
     /// A provider's stream, as it came.
     Stream {
-        /// Its format.
+        /// The format of the stream.
         format: Format,
         /// The first of its events, whole.
         beginning: Vec<u8>,
-        /// Bytes of all events.
+        /// The bytes of all events.
         bytes: u64,
     },
     /// What the model wrote.
     Words {
-        /// The first of it.
+        /// The first of the text.
         beginning: String,
-        /// Bytes of all.
+        /// The bytes of the whole text.
         bytes: u64,
     },
     /// A whole answer, as it came.
     Whole {
-        /// Its format.
+        /// The format of the answer.
         format: Format,
-        /// Its body.
+        /// The body of the answer.
         body: Bytes,
     },
     /// A whole answer, of so many tokens.
@@ -44,7 +44,7 @@ pub enum Heard {
 }
 
 impl Heard {
-    /// Takes one event of a provider's stream, with its end.
+    /// Takes one event of a provider's stream, with the blank line at its end.
     pub fn wire_event(&mut self, format: Format, event: &[u8]) {
         if let Self::Nothing = self {
             *self = Self::Stream { format, beginning: Vec::with_capacity(BEGINNING), bytes: 0 };
@@ -74,7 +74,7 @@ impl Heard {
         *bytes += words.len() as u64;
     }
 
-    /// What is held.
+    /// The bytes that are held.
     pub fn bytes(&self) -> usize {
         match self {
             Self::Nothing | Self::Counted(_) => 0,
@@ -84,7 +84,7 @@ impl Heard {
         }
     }
 
-    /// About how many tokens the model wrote.
+    /// The tokens that the model wrote, about.
     pub fn tokens(&self) -> u64 {
         match self {
             Self::Nothing => 0,

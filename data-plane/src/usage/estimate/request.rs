@@ -9,18 +9,18 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::Sample;
+use super::text::Sample;
 
-/// Bodies up to this size are held for an estimate.
+/// The largest body that is held whole for an estimate.
 const HELD: usize = 1024 * 1024;
 
-/// Of larger ones, mostly media, the beginning is.
+/// The bytes that are held of a larger body, which is mostly media: its beginning.
 const BEGINNING: usize = 256 * 1024;
 
-/// What vendors wrap around a message: its role, and marks before and behind it.
+/// The tokens that vendors wrap around a message: its role, and marks before and behind it.
 const PER_MESSAGE: u64 = 4;
 
-/// About what an image costs, which between vendors, models and sizes is anything from 85 to 1,600.
+/// About the tokens of an image, which between vendors, models and sizes are anything from 85 to 1,600.
 const PER_MEDIUM: u64 = 800;
 
 /// A string of this length without white space is no prose.
@@ -28,28 +28,28 @@ const LONGEST_WORD: usize = 512;
 
 /// A request's body, held in case that its tokens have to be estimated.
 #[derive(Clone, Debug, Default)]
-pub struct Asked(Bytes);
+pub struct HeldRequest(Bytes);
 
-impl Asked {
-    /// Holds `body`, without a copy unless it is large: then only its beginning, so that long answers do not keep many
-    /// megabytes each.
+impl HeldRequest {
+    /// Holds `body`, without a copy. Of a large one only the beginning is copied and held, so that long answers do not
+    /// keep many megabytes each.
     pub fn new(body: &Bytes) -> Self {
         Self(if body.len() <= HELD { body.clone() } else { Bytes::copy_from_slice(&body[..BEGINNING]) })
     }
 
-    /// What is held.
+    /// The bytes that are held.
     pub fn bytes(&self) -> usize {
         self.0.len()
     }
 
-    /// How many tokens it is. For a body of which only the beginning is held, how many tokens that is.
+    /// The tokens of what is held.
     pub fn tokens(&self) -> u64 {
         tokens_of_request(&self.0)
     }
 }
 
-/// About how many tokens the prompt in `body` is: messages, system prompt, tools and schemas. What is no JSON counts as
-/// far as it is.
+/// About the tokens of the prompt in `body`: messages, system prompt, tools and schemas. A body that is no JSON counts up
+/// to where it can be read.
 pub fn tokens_of_request(body: &[u8]) -> u64 {
     let mut prompt = Prompt::default();
     let mut deserializer = serde_json::Deserializer::from_slice(body);
@@ -68,7 +68,7 @@ struct Prompt {
 /// What stands at a place of the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    /// The whole.
+    /// The whole body.
     Top,
     /// A list of messages, or one.
     Messages,
@@ -76,14 +76,14 @@ enum Place {
     Text,
     /// JSON that the model reads as such: schemas, arguments.
     Json,
-    /// Where a medium is, or its data; or an object that says so.
+    /// The address of a medium, or its data, or an object that holds one of them.
     Medium,
     /// Nothing that the model reads.
     Nothing,
 }
 
 impl Place {
-    /// What stands below `name`.
+    /// What stands below a field of this name.
     fn below(self, name: &str) -> Self {
         if self == Self::Top {
             return match name {

@@ -7,8 +7,8 @@ use translation::ir::{Choice, Event, Part, Response};
 use translation::protocol::Format;
 
 use super::heard::Heard;
-use super::request::{Asked, tokens_of_request};
-use super::{COUNTED, tokens_of_response, tokens_of_text};
+use super::request::{HeldRequest, tokens_of_request};
+use super::text::{COUNTED, tokens_of_response, tokens_of_text};
 
 const PROSE: &str = "The quick brown fox jumps over the lazy dog, and 42 others do the same. ";
 
@@ -147,10 +147,10 @@ fn many_messages_are_sampled() {
 fn of_a_body_that_is_cut_the_beginning_counts() {
     let body = json!({ "messages": [{ "role": "user", "content": PROSE }, { "role": "user", "content": "x ".repeat(2_000_000) }] });
     let body = Bytes::from(body.to_string());
-    let tokens = Asked::new(&body).tokens();
+    let tokens = HeldRequest::new(&body).tokens();
     assert!(tokens >= tokens_of_text(PROSE) && tokens < 100, "{tokens}");
     let small = body.slice(..1000);
-    assert_eq!(Asked::new(&small).tokens(), tokens_of_request(&small));
+    assert_eq!(HeldRequest::new(&small).tokens(), tokens_of_request(&small));
 }
 
 #[test]

@@ -7,13 +7,21 @@ use std::path::{Path, PathBuf};
 
 use tracing::{error, warn};
 
-use super::Position;
 use crate::usage::segment::{HEADER, Scan, scan};
 
 const SUFFIX: &str = ".segment";
 
 /// Segment (u64), offset (u64), CRC-32 of both (u32); little-endian.
 const CURSOR_LENGTH: usize = 20;
+
+/// A place in the spool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Position {
+    /// The number of the segment.
+    pub(super) segment: u64,
+    /// The byte in its file.
+    pub(super) offset: u64,
+}
 
 /// The directory.
 #[derive(Debug)]
