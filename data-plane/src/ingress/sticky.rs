@@ -12,6 +12,7 @@ use translation::protocol::Format;
 use super::admit::Admitted;
 use crate::answer::{Answer, Failure};
 use crate::error::GatewayError;
+use crate::provider::verdict;
 use crate::request::object::ObjectRequest;
 use crate::respond::learn::first_string;
 use crate::route::candidate::Candidate;
@@ -88,12 +89,10 @@ pub(super) async fn find(
     Err(failed.or(unknown).unwrap_or_else(nothing))
 }
 
-/// Whether the provider says that it has no such object, or no such endpoint. Some say so of an id that is not of their
-/// making with a 400, and a key that may not ask has made nothing.
+/// Whether the provider does not have the object, as far as it says. A key that may not ask has made nothing.
 fn is_unknown(failure: &Failure) -> bool {
-    const UNKNOWN: [StatusCode; 3] = [StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED, StatusCode::BAD_REQUEST];
     match failure {
-        Failure::Provider(said) => UNKNOWN.contains(&said.status),
+        Failure::Provider(said) => verdict::has_no_object(said.status),
         Failure::Gateway(error) => matches!(error, GatewayError::Credentials { status: StatusCode::FORBIDDEN, .. }),
     }
 }

@@ -7,6 +7,7 @@ use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use translation::ir::{ErrorKind, ProviderError};
+use translation::protocol::openai_error;
 use translation::vendors::ErrorRules;
 
 /// The longest pause that a header can ask for: beyond it the key is tried again all the same.
@@ -127,6 +128,18 @@ pub fn judge(
         _ => Effect::None,
     };
     Verdict { meaning, step, effect, pause }
+}
+
+/// Whether a provider that answers with this status has no object of the id that it was asked for, or no endpoint for
+/// such objects. Some answer with 400 where an id is not of their making.
+pub fn has_no_object(status: StatusCode) -> bool {
+    matches!(status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::BAD_REQUEST)
+}
+
+/// Whether a provider that answers like this has no endpoint at the address. A 404 about the model has a document that
+/// says so.
+pub fn has_no_endpoint(status: StatusCode, body: &[u8]) -> bool {
+    matches!(status.as_u16(), 404 | 405 | 501) && !openai_error::is_document(body)
 }
 
 /// The pause that a header asks for: in milliseconds, in seconds, or as a date (RFC 9110, section 10.2.3). A value that

@@ -5,12 +5,13 @@
 use axum::body::Body;
 use bytes::Bytes;
 use serde_json::json;
-use translation::protocol::{Format, openai_error};
+use translation::protocol::Format;
 
 use super::reply::Reply;
 use crate::answer::Failure;
 use crate::error::GatewayError;
 use crate::ingress::admit::Admitted;
+use crate::provider::verdict;
 use crate::request::json::{JsonEndpoint, JsonRequest};
 use crate::route::plan::Plan;
 use crate::usage::estimate::request::tokens_of_request;
@@ -33,14 +34,11 @@ pub(super) async fn ask(
     }
 }
 
-/// Whether no provider could be asked, or the one that was asked has no such endpoint: a 404 about the model has a
-/// document that says so.
+/// Whether no provider could be asked, or the one that was asked has no such endpoint.
 fn counts_nothing(failure: &Failure) -> bool {
     match failure {
         Failure::Gateway(error) => matches!(error, GatewayError::NoEndpoint { .. }),
-        Failure::Provider(said) => {
-            matches!(said.status.as_u16(), 404 | 405 | 501) && !openai_error::is_document(&said.body)
-        }
+        Failure::Provider(said) => verdict::has_no_endpoint(said.status, &said.body),
     }
 }
 

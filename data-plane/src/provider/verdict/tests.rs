@@ -5,7 +5,10 @@ use translation::ir::{ErrorKind, ProviderError};
 use translation::protocol::{Format, openai_error};
 use translation::vendors::ErrorRules;
 
-use super::{DEFAULT_PAUSE, Effect, LONGEST_PAUSE, Meaning, Question, Step, Verdict, judge, reset, retry_after};
+use super::{
+    DEFAULT_PAUSE, Effect, LONGEST_PAUSE, Meaning, Question, Step, Verdict, has_no_endpoint, has_no_object, judge,
+    reset, retry_after,
+};
 
 const RULES: &ErrorRules = &ErrorRules::USUAL;
 const CHAT: Question = Question { beside_chat: false, names_model: true };
@@ -154,4 +157,16 @@ fn limits_of_what_names_no_model_are_not_those_of_the_key() {
     let verdict = to(question, Format::OpenAiChat, 429, &[("retry-after", "7")], "");
     assert_eq!((verdict.step, verdict.effect), (Step::NextKey, Effect::None));
     assert_eq!(verdict.pause, Some(Duration::from_secs(7)));
+}
+
+#[test]
+fn a_provider_without_the_object_or_the_endpoint_says_so() {
+    let of = |status: u16| StatusCode::from_u16(status).unwrap();
+    assert_eq!([400, 404, 405, 401, 403, 409, 429, 500].map(|status| has_no_object(of(status))), {
+        [true, true, true, false, false, false, false, false]
+    });
+    assert_eq!([404, 405, 501, 400, 403, 500].map(|status| has_no_endpoint(of(status), b"not found")), {
+        [true, true, true, false, false, false]
+    });
+    assert!(!has_no_endpoint(of(404), br#"{"error":{"message":"no such model"}}"#));
 }
