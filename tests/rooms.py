@@ -19,6 +19,19 @@ ROOT = Path(__file__).resolve().parent.parent
 # The rooms of each crate from the top down: a room imports only rooms that stand below it. A line of several rooms is a set of neighbours that do
 # not know each other. Every room has to be listed.
 ORDER = {
+    "control-plane": [
+        "app",
+        "router",
+        "admin",
+        "state",
+        "auth",
+        "web",
+        "error",
+        "grpc",
+        "ledger snapshot",
+        "store",
+        "config secrets",
+    ],
     "data-plane": [
         "app",
         "config control ingress",

@@ -1,6 +1,7 @@
 //! The admin REST API, one file for each resource.
 
 pub mod audit;
+mod bounds;
 pub mod groups;
 pub mod logs;
 pub mod nodes;

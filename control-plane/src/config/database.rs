@@ -1,15 +1,33 @@
-//! Where the database is: a URL, or a type with a connection string as the .NET program of the same name has them.
+//! Section `Database`: where the database is. The setting is a URL, or a type with a connection string, as the .NET
+//! program of the same name has them.
 
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
 use shared::config::SettingError;
 use shared::secret::Secret;
-
-use super::DatabaseSettings;
 
 /// The file of the default database, in the data directory.
 const FILE: &str = "orchestration_api.db";
 
+/// Section `Database`: where the database is.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct DatabaseSettings {
+    /// `sqlite://…`, `mysql://…` or `postgres://…`. Holds a password, so it is a secret.
+    pub url: Option<Secret>,
+    /// `sqlite`, `mysql` or `postgres`: says which of the following settings counts where no URL is given.
+    #[serde(rename = "Type")]
+    pub kind: Option<String>,
+    /// SQLite, as `Data Source=<file>`.
+    pub connection_string: Option<Secret>,
+    /// MySQL, as `Server=…;Port=…;Database=…;User=…;Password=…`.
+    pub my_sql_connection_string: Option<Secret>,
+    /// PostgreSQL, as `Host=…;Port=…;Database=…;Username=…;Password=…`.
+    pub postgres_connection_string: Option<Secret>,
+}
+
+/// The URL of the database that the settings name.
 pub(super) fn url(database: &DatabaseSettings, data_directory: &Path) -> Result<Secret, SettingError> {
     if let Some(url) = &database.url {
         return Ok(url.clone());

@@ -8,17 +8,19 @@ use axum::http::{HeaderName, HeaderValue};
 use serde_json::Value;
 use shared::ids::new_id;
 use shared::secret::Secret;
-use shared::snapshot::{BalancePolicy, Group, SnapshotError, validate_group};
+use shared::snapshot::{BalancePolicy, Group, validate_group};
 
 use super::endpoint::{read_base_url, read_vendor};
 use super::keys::{check_keys, read_keys};
+use super::place::place;
 use super::proxy::{PROXY_FIELDS, read_proxy};
 use super::translating::{keep_agreeing, merge_rows, read_translating};
 use super::view::GroupView;
+use crate::admin::bounds::{MODEL_BYTES, NAME_BYTES};
 use crate::error::ApiError;
 use crate::store::StoreError;
 use crate::store::groups::StoredGroup;
-use crate::web::fields::{Fields, Known, MASK_MARK, camel_case, into_text, kind, text_problem};
+use crate::web::fields::{Fields, Known, MASK_MARK, into_text, kind, text_problem};
 use crate::web::merge_patch::merge;
 
 /// Fields of a group. The last five are only read: taken, so that what was read can be sent back.
@@ -53,9 +55,6 @@ pub(super) const FIELDS: &[Known] = &[
     Known::new("createdAt"),
 ];
 
-/// Longest name of a group or a model, in bytes.
-pub(super) const NAME_BYTES: usize = 128;
-pub(super) const MODEL_BYTES: usize = 256;
 /// Longest value of a header, in bytes.
 const HEADER_BYTES: usize = 8192;
 
@@ -249,21 +248,4 @@ fn read_timeout(fields: &mut Fields) -> Duration {
 
 fn arcs(texts: Vec<String>) -> Vec<Arc<str>> {
     texts.into_iter().map(Into::into).collect()
-}
-
-/// Where a problem of the model stands in the JSON.
-pub(super) fn place(error: SnapshotError) -> (String, String) {
-    match error {
-        SnapshotError::Invalid { place, problem } => {
-            let field = match place.as_str() {
-                "name" => "groupName".to_owned(),
-                other => camel_case(other)
-                    .replace("outboundProxy", "proxyConfig")
-                    .replace("upstreamKeys", "apiKeys")
-                    .replace(".secret", ""),
-            };
-            (field, problem)
-        }
-        other => (String::new(), other.to_string()),
-    }
 }

@@ -3,7 +3,7 @@
 use shared::snapshot::validate_base_url;
 use translation::vendors::{self, Vendor};
 
-use super::body::place;
+use super::place::place;
 use crate::web::fields::Fields;
 
 const URL_BYTES: usize = 2048;

@@ -13,6 +13,7 @@ use translation::vendors::Vendor;
 use utoipa::ToSchema;
 
 use super::view::masks;
+use crate::admin::bounds::ID_BYTES;
 use crate::web::fields::{Fields, Known, MASK_MARK, kind};
 
 const FIELDS: &[Known] = &[Known::new("id"), Known::new("enabled"), Known::new("masked")];
@@ -132,7 +133,7 @@ fn switch(
         };
         let mut entry = Fields::named(format!("{place}."), entry, FIELDS);
         entry.take("masked");
-        let id = entry.required_text("id", 64);
+        let id = entry.required_text("id", ID_BYTES);
         let enabled = entry.boolean("enabled", true);
         if entry.is_fine() && !existing.iter().any(|key| *key.id == *id) {
             entry.error("id", "is the id of no upstream key of this group; new keys go into apiKeys");

@@ -3,6 +3,7 @@
 mod body;
 mod endpoint;
 mod keys;
+mod place;
 mod proxy;
 mod schema;
 mod translating;

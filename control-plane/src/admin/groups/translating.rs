@@ -8,7 +8,7 @@ use shared::snapshot::{UnsupportedParameters, UpstreamStream};
 use translation::facts::Facts;
 use translation::vendors::{self, Vendor};
 
-use super::body::MODEL_BYTES;
+use crate::admin::bounds::MODEL_BYTES;
 use crate::web::fields::{Fields, camel_case, text_problem};
 
 /// Longest `apiVersion` that is looked at, in bytes.

@@ -11,6 +11,7 @@ use shared::snapshot::{GroupPolicy, ProxyKey, validate_proxy_key};
 use utoipa::ToSchema;
 
 use super::view::ProxyKeyView;
+use crate::admin::bounds::{ID_BYTES, MODEL_BYTES, NAME_BYTES};
 use crate::error::{ApiError, FieldError};
 use crate::store::proxy_keys::StoredProxyKey;
 use crate::store::{Scope, Store, StoreError, groups};
@@ -50,10 +51,7 @@ const MADE_BYTES: usize = 32;
 /// A value that a caller brings must be hard to guess.
 const KEY_CHARACTERS: std::ops::RangeInclusive<usize> = 16..=512;
 
-const NAME_BYTES: usize = 128;
 const DESCRIPTION_BYTES: usize = 2000;
-const ID_BYTES: usize = 64;
-const MODEL_BYTES: usize = 256;
 const HEAVIEST: i64 = 1_000_000;
 
 /// A proxy key to be stored, and its value where it is a new one.

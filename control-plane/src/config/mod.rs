@@ -1,0 +1,87 @@
+//! Settings of the control plane: sections of `appsettings.json`, variables and flags.
+
+mod auth;
+mod database;
+mod flags;
+mod grpc;
+mod secrets;
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use shared::config::{ConfigError, Loaded, Loader, LogSettings, MetricsSettings, Ports, ServerSettings, SettingError};
+use shared::secret::Secret;
+
+pub use auth::AuthSettings;
+pub use database::DatabaseSettings;
+pub(crate) use database::place as database_place;
+pub use flags::Flags;
+pub use grpc::GrpcSettings;
+pub use secrets::SecretSettings;
+
+/// Sections that belong to the data plane and may stand in the same file.
+pub const ELSEWHERE: &[&str] = &["Limits", "Media", "Usage", "Node"];
+
+/// Where a control plane listens when no setting says otherwise.
+pub const PORTS: Ports = Ports { http: 5000, metrics: 5002 };
+
+/// All settings of the control plane.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct ControlPlaneSettings {
+    /// The HTTP listener.
+    pub server: ServerSettings,
+    /// The listener for nodes.
+    pub grpc: GrpcSettings,
+    /// The listener for metrics.
+    pub metrics: MetricsSettings,
+    /// The directory that holds secrets, and the database where it is SQLite.
+    pub data_directory: PathBuf,
+    /// The database.
+    pub database: DatabaseSettings,
+    /// The first user, and logins.
+    pub auth: AuthSettings,
+    /// Secrets that are otherwise made at the first start.
+    pub secrets: SecretSettings,
+    /// What is logged, and how.
+    pub log: LogSettings,
+}
+
+impl Default for ControlPlaneSettings {
+    fn default() -> Self {
+        Self {
+            server: ServerSettings::default(),
+            grpc: GrpcSettings::default(),
+            metrics: MetricsSettings::default(),
+            data_directory: PathBuf::from("./data"),
+            database: DatabaseSettings::default(),
+            auth: AuthSettings::default(),
+            secrets: SecretSettings::default(),
+            log: LogSettings::default(),
+        }
+    }
+}
+
+impl ControlPlaneSettings {
+    /// Settings from the file, the environment and the flags, later over earlier.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for an unknown key or a value of the wrong type.
+    pub fn load(
+        flags: &Flags,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Loaded<Self>, ConfigError> {
+        flags.apply(Loader::new::<Self>(ELSEWHERE), environment)?.load()
+    }
+
+    /// Where the database is.
+    ///
+    /// # Errors
+    /// [`SettingError`] for a type or a connection string that cannot be read.
+    pub fn database_url(&self) -> Result<Secret, SettingError> {
+        database::url(&self.database, &self.data_directory)
+    }
+}
+
+#[cfg(test)]
+mod tests;
