@@ -11,7 +11,7 @@ use control_plane::auth::InitialAdmin;
 use control_plane::config::{Flags, PORTS};
 use control_plane::{ControlPlane, ControlPlaneSettings, app, grpc, router};
 use shared::config::{Loaded, Ports};
-use shared::program::{self, CommonSettings, Ending, Program, Running, Start};
+use shared::program::{self, CommonSettings, Ending, Program, Running, Starting};
 use shared::serve::{listen, reachable, who_else_reaches};
 use shared::telemetry;
 use tonic::transport::server::TcpIncoming;
@@ -47,7 +47,7 @@ impl Program for Cli {
         CommonSettings { server: &settings.server, metrics: &settings.metrics, log: &settings.log }
     }
 
-    async fn start(settings: ControlPlaneSettings, start: &Start) -> Result<RunningControlPlane> {
+    async fn start(settings: ControlPlaneSettings, start: &Starting) -> Result<RunningControlPlane> {
         let nodes = listen("Grpc:Listen", "--grpc-listen", &settings.grpc.listen).await?;
         let grpc_address = nodes.local_addr()?;
         let (log_format, data_directory) = (settings.log.format, settings.data_directory.clone());
@@ -85,7 +85,7 @@ impl Running for RunningControlPlane {
     }
 }
 
-/// What the operator needs after a first start, shown once and never logged.
+/// The text that the operator needs after a first start. It is shown once and never logged.
 fn first_start(admin: &InitialAdmin, http: SocketAddr, grpc: SocketAddr, data_directory: &Path) -> String {
     let InitialAdmin { username, password } = admin;
     format!(

@@ -11,7 +11,7 @@ use data_plane::app::DataPlane;
 use data_plane::config::{DataPlaneSettings, ELSEWHERE, PORTS};
 use mimalloc::MiMalloc;
 use shared::config::{Loaded, Loader, Ports};
-use shared::program::{self, CommonSettings, Ending, LAST_REPORT, Program, Running, Start};
+use shared::program::{self, CommonSettings, Ending, LAST_REPORT, Program, Running, Starting};
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
 use tracing::info;
 
@@ -87,7 +87,7 @@ impl Program for Arguments {
         CommonSettings { server: &settings.server, metrics: &settings.metrics, log: &settings.log }
     }
 
-    async fn start(settings: DataPlaneSettings, start: &Start) -> Result<RunningDataPlane> {
+    async fn start(settings: DataPlaneSettings, start: &Starting) -> Result<RunningDataPlane> {
         ensure!(settings.server.max_connections > 0, "Server:MaxConnections must be above 0");
         let channel = channel(settings.node.control_plane()?)?;
         let started = DataPlane::start(settings, channel, &start.metrics, &start.readiness, &start.tasks).await?;

@@ -23,10 +23,10 @@ use tracing::info;
 const NAME: &str = "demo";
 const MODEL: &str = "demo-model";
 
-/// The upstream key of the demo's group, by which it is told from a group that someone else called so.
+/// The upstream key of the demo's group. It tells the group from one of the same name that someone else has made.
 const UPSTREAM_KEY: &str = "sk-fake-provider";
 
-/// The description of the demo's proxy key, likewise.
+/// The description of the demo's proxy key. It tells the key from one of the same name that someone else has made.
 const DESCRIPTION: &str = "Made by --demo at each start";
 
 /// The demo acts for the program itself, which may reach everything.
@@ -38,9 +38,9 @@ pub(crate) struct Demo {
     key: Secret,
 }
 
-/// With `wanted`, starts the fake provider, and makes the group and the key anew: the provider's port and the key's
-/// value are those of this start. Without, disables those of an earlier start: any process may have taken the port that
-/// the group names.
+/// Starts the fake provider if `wanted`, and makes the group and the key anew, with the port and the value of this
+/// start. Otherwise disables the group and the key of an earlier start, because any process may have taken the port
+/// that the group names.
 pub(crate) async fn start_or_disable(store: &Store, wanted: bool) -> Result<Option<Demo>> {
     let actor = Actor { user_id: None, username: "--demo".to_owned(), client_ip: String::new() };
     let earlier = Earlier::find(store).await?;
@@ -67,7 +67,7 @@ pub(crate) async fn start_or_disable(store: &Store, wanted: bool) -> Result<Opti
     Ok(Some(Demo { provider, key: value.into() }))
 }
 
-/// What earlier starts with `--demo` have left.
+/// The groups and proxy keys that earlier starts with `--demo` have left.
 struct Earlier {
     groups: Vec<StoredGroup>,
     keys: Vec<StoredProxyKey>,
@@ -105,7 +105,7 @@ impl Earlier {
         Ok(())
     }
 
-    /// Says whether there was anything to disable.
+    /// Disables what is still enabled, and returns whether there was anything.
     async fn disable(self, store: &Store, actor: &Actor) -> Result<bool> {
         let mut changed = false;
         for mut stored in self.groups.into_iter().filter(|stored| stored.group.enabled) {
@@ -196,7 +196,7 @@ fn proxy_key(value: &str, group: &Id) -> StoredProxyKey {
 }
 
 impl Demo {
-    /// What to try, as it works when it is pasted.
+    /// A command to try the demo with, which works when it is pasted into a shell.
     pub(crate) fn instructions(&self, http: SocketAddr) -> String {
         let (http, others) = (reachable(http), who_else_reaches(http));
         format!(

@@ -1,5 +1,4 @@
-//! The gRPC channel between the two planes when they share a process: the same protocol over memory instead of a
-//! socket.
+//! The gRPC channel between the two planes in one process. The protocol is the same, over memory instead of a socket.
 
 use std::io;
 
@@ -13,10 +12,11 @@ use tonic::transport::{Channel, Endpoint, Server, Uri};
 use tower::service_fn;
 use tracing::error;
 
-/// Bytes that each side may be ahead of the other.
+/// How many bytes each side may be ahead of the other.
 const PIPE_BYTES: usize = 256 * 1024;
 
-/// Serves `routes` under `tasks` and gives a channel to them. The channel opens a new pipe when the old one has ended.
+/// Serves `routes` under `tasks` and returns a channel to them. The channel opens a new pipe when the old one has
+/// ended.
 pub(crate) fn channel(routes: Routes, tasks: &Tasks) -> Channel {
     let (pipes, incoming) = mpsc::channel::<io::Result<DuplexStream>>(1);
     let stopping = tasks.clone();

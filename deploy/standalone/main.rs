@@ -1,5 +1,5 @@
-//! Both planes in one process, on one port. Holds no logic of its own: it joins the two libraries over an in-process
-//! gRPC channel.
+//! Both planes in one process, on one port. The program has no logic of its own: it joins the two libraries over an
+//! in-process gRPC channel.
 
 mod demo;
 mod in_process;
@@ -18,7 +18,7 @@ use data_plane::app::DataPlane;
 use data_plane::config::DataPlaneSettings;
 use shared::config::{Loaded, Loader, Ports};
 use shared::drain::Tasks;
-use shared::program::{self, CommonSettings, Ending, LAST_REPORT, Program, Running, Start};
+use shared::program::{self, CommonSettings, Ending, LAST_REPORT, Program, Running, Starting};
 use shared::serve::{reachable, who_else_reaches};
 use shared::telemetry;
 use tracing::info;
@@ -106,7 +106,7 @@ impl Program for Arguments {
         CommonSettings { server, metrics, log }
     }
 
-    async fn start(settings: BothSettings, start: &Start) -> Result<BothPlanes> {
+    async fn start(settings: BothSettings, start: &Starting) -> Result<BothPlanes> {
         let BothSettings { control: settings, mut node, demo } = settings;
         let log_format = settings.log.format;
         let control = ControlPlane::start(settings, &start.metrics, &start.readiness, &start.tasks).await?;
@@ -155,7 +155,7 @@ impl Running for BothPlanes {
     }
 }
 
-/// What the operator needs after a first start, shown once and never logged.
+/// The text that the operator needs after a first start. It is shown once and never logged.
 fn first_start(admin: &InitialAdmin, http: SocketAddr) -> String {
     let InitialAdmin { username, password } = admin;
     format!(

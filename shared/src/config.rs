@@ -2,8 +2,8 @@
 //!
 //! A program describes its settings as a struct whose fields serialise in `PascalCase` and have defaults: that struct
 //! is the list of known keys. Keys are written `Section:Key` here, nested objects in the file's `OrchestrationApi`
-//! object, and `OrchestrationApi__Section__Key` in the environment. Upper and lower case are the same. A key that no
-//! one knows is an error which names the one that it nearly is.
+//! object, and `OrchestrationApi__Section__Key` in the environment. Upper and lower case are the same. An unknown key
+//! is an error that names the known key nearest to it.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ const DEFAULT_FILE: &str = "appsettings.json";
 /// The object of the file, and the prefix in the environment, that hold the settings.
 const ROOT: &str = "OrchestrationApi";
 
-/// Keys of the .NET program of the same name that have no meaning here: taken without an error, and reported.
+/// Keys of the .NET program of the same name that have no meaning here. They are accepted and reported.
 const WITHOUT_EFFECT: &[&str] = &[
     "Version",
     "Database:TablePrefix",
@@ -83,7 +83,7 @@ pub enum ConfigError {
         origin: Source,
         /// The key as given.
         key: String,
-        /// Known keys that it nearly is; none where none is near.
+        /// Known keys that are spelt nearly like it. May be empty.
         nearest: Vec<String>,
     },
     /// The value has the wrong type.
@@ -123,12 +123,12 @@ fn did_you_mean(nearest: &[String]) -> String {
 pub struct Loaded<T> {
     /// The settings.
     pub settings: T,
-    /// What is given and not read, with its source and, where it stands in the wrong place, the right one: to be logged
-    /// as a warning.
+    /// Keys that are given and not read, each with its source, and with the right place if it stands in a wrong one.
+    /// They are to be logged as warnings.
     pub without_effect: Vec<String>,
 }
 
-/// Collects values from the sources, in the order of the calls: later over earlier.
+/// Collects values from the sources. A later call overrides what an earlier one gave.
 #[derive(Debug)]
 pub struct Loader {
     /// Every known key as its path, with an example value that tells its type.
@@ -149,15 +149,15 @@ impl Loader {
         Self { known, neighbours: Vec::new(), elsewhere, values: Map::new(), without_effect: Vec::new() }
     }
 
-    /// Suggests keys of `T` too. They belong to another program that reads them itself.
+    /// Also suggests keys of `T`, which belong to another program that reads them itself.
     #[must_use]
     pub fn suggesting<T: Serialize + Default>(mut self) -> Self {
         collect_known("", &serde_json::to_value(T::default()).unwrap_or_default(), &mut self.neighbours);
         self
     }
 
-    /// Adds all sources of a program: the settings file, which is `appsettings.json` where it exists and no other is
-    /// named, then the environment, then the flags by the keys that they stand for.
+    /// Adds all sources of a program: the settings file, then the environment, then the flags, each under the key that
+    /// it stands for. Without `file`, the file is `appsettings.json` if that exists.
     ///
     /// # Errors
     /// [`ConfigError`] for a file that cannot be read, an unknown key or a value of the wrong type.
@@ -178,8 +178,8 @@ impl Loader {
         Ok(self)
     }
 
-    /// Adds the `OrchestrationApi` object of a JSON file; its other objects belong to other programs, and are reported
-    /// where they have the name of one of ours.
+    /// Adds the `OrchestrationApi` object of a JSON file. Other objects of the file belong to other programs; one that
+    /// has the name of a section of ours is reported.
     ///
     /// # Errors
     /// [`ConfigError`] when the file cannot be read or holds an unknown key or a value of the wrong type.
@@ -204,7 +204,8 @@ impl Loader {
         self.known.iter().any(|(key, _)| first(key)) || self.elsewhere.iter().any(|section| first(section))
     }
 
-    /// Adds variables whose name starts with `OrchestrationApi__`, in any case. One that only nearly does is reported.
+    /// Adds variables whose name starts with `OrchestrationApi__`, in any case. A variable whose name nearly starts so
+    /// is reported.
     ///
     /// # Errors
     /// [`ConfigError`] for an unknown key or a value of the wrong type.
@@ -232,7 +233,7 @@ impl Loader {
         Ok(self)
     }
 
-    /// The settings: defaults where no source had a value.
+    /// The settings, with the default wherever no source gave a value.
     ///
     /// # Errors
     /// [`ConfigError::Shape`] when a value is out of range for its field.
@@ -246,7 +247,8 @@ impl Loader {
         }
     }
 
-    /// The value that does not fit, which the parser does not tell: the first that does not fit alone.
+    /// The key and error of the value that does not fit. The parser does not tell which one it is, so each value is
+    /// tried alone.
     fn blame<T: DeserializeOwned>(&self) -> Option<(String, serde_json::Error)> {
         self.known.iter().find_map(|(key, _)| {
             let value = key.split(':').try_fold(None, |section: Option<&Value>, name| {
@@ -305,7 +307,7 @@ impl Loader {
     }
 }
 
-/// Whether `key` is one of `sections` or stands in one.
+/// Whether `key` is one of `sections` or stands in one of them.
 fn is_within(key: &str, sections: &[&str]) -> bool {
     sections.iter().any(|section| {
         key.get(..section.len()).is_some_and(|start| start.eq_ignore_ascii_case(section))
@@ -325,7 +327,7 @@ fn collect_known(prefix: &str, value: &Value, known: &mut Vec<(String, Value)>) 
     }
 }
 
-/// Brings a value to the type of the example: text from the environment becomes a number or a truth value where one is
+/// Converts a value to the type of the example: text from the environment becomes a number or a truth value if one is
 /// wanted.
 fn convert(source: &Source, key: &str, example: &Value, value: Value) -> Result<Value, ConfigError> {
     let refuse = |expected: &'static str, given: &Value| {

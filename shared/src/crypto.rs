@@ -1,4 +1,4 @@
-//! Cryptography both planes need, on aws-lc: digests, random tokens, and sealing of values at rest.
+//! The cryptography that both planes need, on aws-lc: digests, random tokens, and sealing of values at rest.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::digest::{SHA256, digest};
@@ -17,10 +17,10 @@ pub enum CryptoError {
     /// The operating system gave no random bytes, or the library refused the input.
     #[error("the value could not be sealed")]
     Seal,
-    /// Another key, other associated data, or damaged bytes.
+    /// The key or the associated data is another one, or the bytes are damaged.
     #[error("the value could not be opened: it was sealed under another key, or is damaged")]
     Open,
-    /// Not in the form that [`SealingKey::seal_text`] writes.
+    /// The text does not have the form that [`SealingKey::seal_text`] writes.
     #[error("the sealed text is malformed")]
     Malformed,
     /// The text names a key that is not at hand.
@@ -35,7 +35,7 @@ pub fn sha256(data: &[u8]) -> [u8; KEY_LEN] {
     out
 }
 
-/// Lower-case hexadecimal form.
+/// `data` in lower-case hexadecimal.
 pub fn hex(data: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     data.iter()
@@ -54,12 +54,12 @@ pub fn random_token(bytes: usize) -> Result<String, CryptoError> {
     Ok(URL_SAFE_NO_PAD.encode(&*buffer))
 }
 
-/// Whether two byte strings are equal, in a time that tells nothing of where they differ.
+/// Whether two byte strings are equal. The time it takes does not tell where they differ.
 pub fn constant_time_eq(left: &[u8], right: &[u8]) -> bool {
     aws_lc_rs::constant_time::verify_slices_are_equal(left, right).is_ok()
 }
 
-/// An AES-256-GCM key with a name, so that it can be rotated: what is sealed says under which key.
+/// An AES-256-GCM key with a name. A sealed text names its key, so that keys can be rotated.
 pub struct SealingKey {
     id: String,
     key: RandomizedNonceKey,
@@ -101,13 +101,13 @@ impl SealingKey {
         Self::new(id, &*key)
     }
 
-    /// The name that [`Self::seal_text`] writes in front.
+    /// The name of the key, with which every text of [`Self::seal_text`] begins.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Seals `plain`. `context` says what it is and must be given again to open it, so that a sealed value cannot be
-    /// moved to another place. Shape: nonce (12 bytes), then ciphertext with its tag.
+    /// Seals `plain`. `context` says what the value is and must be given again to open it, so that a sealed value
+    /// cannot be moved to another place. The result is the nonce (12 bytes), then the ciphertext with its tag.
     ///
     /// # Errors
     /// [`CryptoError::Seal`].

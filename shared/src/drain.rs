@@ -17,12 +17,13 @@ pub struct Tasks {
 }
 
 impl Tasks {
-    /// No tasks, not stopping.
+    /// An empty set of tasks that is not stopping.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Tasks of a part: they are told to stop when these are, and can be drained on their own before.
+    /// The tasks of a part of the component. They are told to stop when these are, and can be drained on their own
+    /// earlier.
     #[must_use]
     pub fn part(&self) -> Self {
         Self { tracker: TaskTracker::new(), stopping: self.stopping.child_token() }
@@ -45,12 +46,12 @@ impl Tasks {
         self.tracker.spawn_blocking(task)
     }
 
-    /// Resolves when the tasks are to end.
+    /// Resolves when the tasks have to end.
     pub async fn stopping(&self) {
         self.stopping.cancelled().await;
     }
 
-    /// Whether the tasks are to end.
+    /// Whether the tasks have to end.
     pub fn is_stopping(&self) -> bool {
         self.stopping.is_cancelled()
     }
@@ -65,7 +66,8 @@ impl Tasks {
         self.stopping.cancel();
     }
 
-    /// Tells the tasks to end and waits until they have, `deadline` at the longest. Says whether all ended in time.
+    /// Tells the tasks to end and waits until they have, but no longer than `deadline`. Returns whether all ended in
+    /// time.
     pub async fn drain(&self, component: &'static str, deadline: Duration) -> bool {
         self.stop();
         self.tracker.close();

@@ -1,4 +1,4 @@
-//! Readiness as a set of guards: a program is ready when every guard has been dropped and it does not drain. The probes
+//! Readiness as a set of guards. A program is ready when every guard has been dropped and it does not drain. The probes
 //! `/health`, `/health/live` and `/health/ready` show it.
 
 use std::collections::BTreeMap;
@@ -27,7 +27,7 @@ struct Inner {
     version: &'static str,
     started: Instant,
     draining: AtomicBool,
-    /// What is waited for, each with the number of its guards.
+    /// The names of what is waited for, each with the number of its guards.
     waiting: Mutex<BTreeMap<&'static str, usize>>,
     /// Facts shown beside the verdict, such as which config is in force.
     facts: Mutex<BTreeMap<&'static str, Value>>,
@@ -41,7 +41,7 @@ pub struct ReadinessGuard {
 }
 
 impl Readiness {
-    /// Ready as long as no guard is taken. `version` is the program's.
+    /// A program that is ready as long as no guard is taken. `version` is the version of the program.
     pub fn new(version: &'static str) -> Self {
         Self(Arc::new(Inner {
             version,
@@ -52,18 +52,19 @@ impl Readiness {
         }))
     }
 
-    /// Not ready until the guard is dropped. `name` says what is waited for, such as `first snapshot`.
+    /// Keeps the program from being ready until the guard is dropped. `name` says what is waited for, such as `first
+    /// snapshot`.
     pub fn guard(&self, name: &'static str) -> ReadinessGuard {
         *self.waiting().entry(name).or_default() += 1;
         ReadinessGuard { readiness: self.clone(), name }
     }
 
-    /// Not ready from now on.
+    /// Makes the program not ready for good.
     pub fn drain(&self) {
         self.0.draining.store(true, Ordering::Release);
     }
 
-    /// Shows `value` as `name` in the probe's answer.
+    /// Shows `value` under `name` in the answer of the readiness probe.
     pub fn set_fact(&self, name: &'static str, value: Value) {
         self.0.facts.lock().unwrap_or_else(PoisonError::into_inner).insert(name, value);
     }

@@ -1,4 +1,4 @@
-//! Identifiers: UUIDv7 (RFC 9562), so that they sort by the time they were made.
+//! Identifiers. They are UUIDv7 (RFC 9562), which sort by the time they were made.
 
 use std::sync::Arc;
 

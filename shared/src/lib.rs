@@ -1,9 +1,9 @@
-//! What both planes mean by the same word.
+//! What both planes mean by the same words.
 //!
 //! - [`program`]: the skeleton of every `main`.
 //! - [`config`]: settings from file, environment and flags, with unknown keys named.
 //! - [`telemetry`]: the one place that sets up logs and metrics.
-//! - [`drain`]: every background task is owned here and ends here.
+//! - [`drain`]: owns every background task and ends it.
 //! - [`health`]: readiness as a set of guards, and the probes that show it.
 //! - [`serve`]: the HTTP/1 and HTTP/2 accept loop with its deadlines.
 //! - [`snapshot`]: the domain model of a config snapshot, its validation, and its conversion to and from the wire.
@@ -15,22 +15,10 @@ pub mod crypto;
 pub mod drain;
 pub mod health;
 pub mod ids;
+pub mod pb;
 pub mod program;
 pub mod secret;
 pub mod serve;
 pub mod snapshot;
 pub mod telemetry;
 pub mod time;
-
-/// Messages and services generated from `proto/orchestration/v1`.
-pub mod pb {
-    #![expect(
-        missing_docs,
-        unused_qualifications,
-        clippy::pedantic,
-        clippy::allow_attributes,
-        reason = "generated code"
-    )]
-
-    tonic::include_proto!("orchestration.v1");
-}

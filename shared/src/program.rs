@@ -1,4 +1,4 @@
-//! The skeleton of every `main`. A program puts in its flags, its settings, what it starts and how that ends; everything
+//! The skeleton of every `main`. A program puts in its flags, its settings, what it starts and how that ends. Everything
 //! else is the same in each, in this order:
 //!
 //! 1. The settings are read; a wrong one ends the program before anything has started.
@@ -60,7 +60,7 @@ pub trait Program: Parser {
     ///
     /// # Errors
     /// When a part cannot start. The message is for people: it ends the program.
-    fn start(settings: Self::Settings, start: &Start) -> impl Future<Output = Result<Self::Running>>;
+    fn start(settings: Self::Settings, start: &Starting) -> impl Future<Output = Result<Self::Running>>;
 }
 
 /// A program whose parts have started.
@@ -85,7 +85,7 @@ pub struct CommonSettings<'s> {
 
 /// What the skeleton hands to a program that starts.
 #[derive(Debug)]
-pub struct Start {
+pub struct Starting {
     /// Where the parts register their metrics.
     pub metrics: Metrics,
     /// What the parts hold back until they are ready.
@@ -115,7 +115,7 @@ impl Ending {
         self.listeners.drain(component, self.deadline + LAST_REPORT / 2).await
     }
 
-    /// Ends the tasks of [`Start::tasks`]. Says whether all ended within `deadline`.
+    /// Ends the tasks of [`Starting::tasks`]. Says whether all ended within `deadline`.
     pub async fn tasks(&self, component: &'static str, deadline: Duration) -> bool {
         self.tasks.drain(component, deadline).await
     }
@@ -175,9 +175,9 @@ async fn live<P: Program>(settings: P::Settings, metrics: Metrics) -> Result<()>
     }
 
     let start =
-        Start { metrics, readiness: Readiness::new(P::VERSION), listeners, tasks, http: listener.local_addr()? };
+        Starting { metrics, readiness: Readiness::new(P::VERSION), listeners, tasks, http: listener.local_addr()? };
     let running = P::start(settings, &start).await?;
-    let Start { readiness, listeners, tasks, .. } = start;
+    let Starting { readiness, listeners, tasks, .. } = start;
     let router = running.router().merge(readiness.router());
     listeners.spawn("http", serve("http", listener, router, limits, listeners.clone()));
 

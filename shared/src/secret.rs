@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 const REDACTED: &str = "[redacted]";
 
-/// A text that no `Debug`, `Display` or serialisation shows. Its memory is wiped when it is dropped.
+/// A text that `Debug`, `Display` and serialisation do not show. Its memory is wiped when it is dropped.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 
@@ -27,7 +27,7 @@ impl Secret {
         self.0.is_empty()
     }
 
-    /// A printable stand-in, see [`mask`].
+    /// A printable form that does not give the value away, see [`mask`].
     pub fn mask(&self) -> String {
         mask(self.expose())
     }
@@ -69,8 +69,8 @@ impl<'de> Deserialize<'de> for Secret {
     }
 }
 
-/// A stand-in that lets a person tell keys apart: the first and the last four characters with `****` between them.
-/// A value of up to twelve characters shows none of them.
+/// A printable form by which a person can tell keys apart: the first and the last four characters with `****` between
+/// them. Of a value of up to twelve characters nothing is shown.
 ///
 /// ```
 /// assert_eq!(shared::secret::mask("sk-1234567890abcd"), "sk-1****abcd");

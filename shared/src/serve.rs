@@ -29,10 +29,10 @@ use crate::drain::Tasks;
 /// Deadlines and bounds of a listener.
 #[derive(Clone, Debug)]
 pub struct ConnectionLimits {
-    /// A connection on which no whole request headers arrive for this long is closed, be it idle or sending them
-    /// slowly. The default is above the 60 s for which load balancers usually keep an idle connection.
+    /// A connection on which no complete request headers arrive for this long is closed, whether it is idle or sends
+    /// them slowly. The default is above the 60 s for which load balancers usually keep an idle connection.
     pub header_timeout: Duration,
-    /// Connections open at once; further ones wait in the kernel's queue.
+    /// How many connections may be open at once. Further ones wait in the kernel's queue.
     pub max_connections: usize,
     /// After the drain signal, connections still open after this long are closed.
     pub drain_deadline: Duration,
@@ -48,19 +48,19 @@ impl Default for ConnectionLimits {
     }
 }
 
-/// Connections that the kernel holds until they are accepted. Beyond it the kernel falls back to cookies, and a client
-/// may believe in a connection that is not there.
+/// How many connections the kernel holds until they are accepted. Beyond that the kernel falls back to SYN cookies, and
+/// a client may believe in a connection that does not exist.
 const BACKLOG: u32 = 4096;
 
-/// Why a listener could not be had. Texts name the setting, and what to do.
+/// Why the program cannot listen. The texts name the setting and say what to do.
 #[derive(Debug, Error)]
 pub enum ListenError {
-    /// No address with a port.
+    /// The setting is no address with a port.
     #[error("{setting} is {address:?}: it must be ADDRESS:PORT, such as 127.0.0.1:5000 or 0.0.0.0:5000")]
     Form {
         /// The setting and its flag.
         setting: &'static str,
-        /// As given.
+        /// The address as given.
         address: String,
     },
     /// Another process listens there.
@@ -73,7 +73,7 @@ pub enum ListenError {
         /// The flag of the setting.
         flag: &'static str,
     },
-    /// The name cannot be resolved, or the system does not let us listen there.
+    /// The name cannot be resolved, or the system does not allow to listen there.
     #[error("{setting}: cannot listen on {address}: {error}")]
     Other {
         /// The setting.
@@ -85,8 +85,8 @@ pub enum ListenError {
     },
 }
 
-/// Listens on `address`, a host and port, with a queue that a burst of connections fits into. `setting` is where the
-/// address comes from, and `flag` the command-line flag for it.
+/// Listens on `address`, a host and port, with a queue that is long enough for a burst of connections. `setting` is the
+/// key that the address comes from, and `flag` the command-line flag for it.
 ///
 /// # Errors
 /// [`ListenError`].
@@ -118,27 +118,26 @@ async fn listen_on(address: &str) -> io::Result<TcpListener> {
     Err(failure)
 }
 
-/// An address that reaches, from this machine, a listener on `listening`.
+/// An address at which this machine reaches a listener on `listening`.
 pub fn reachable(listening: SocketAddr) -> SocketAddr {
     let ip = if listening.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { listening.ip() };
     SocketAddr::new(ip, listening.port())
 }
 
-/// What people are to know of a listener on `listening` beside the URL that reaches it: empty, or words in brackets
-/// after a space.
+/// A warning for people about who else reaches a listener on `listening`: words in brackets after a space, or nothing.
 pub fn who_else_reaches(listening: SocketAddr) -> &'static str {
     if listening.ip().is_unspecified() { " (served on all addresses of this machine)" } else { "" }
 }
 
-/// After the drain deadline, for answers still under way to end with an error in place of nothing.
+/// How long answers that are still under way after the drain deadline have to end with an error.
 const LAST_WORDS: Duration = Duration::from_millis(300);
 
-/// What a request carries to learn that the drain deadline has passed and its connection is about to be closed.
+/// Tells a request that the drain deadline has passed and its connection is about to be closed.
 #[derive(Clone, Debug)]
 pub struct Closing(pub CancellationToken);
 
-/// Serves `router` on `listener` until `tasks` stop, then lets open requests finish, `limits.drain_deadline` at the
-/// longest. Each request carries a `ConnectInfo<SocketAddr>` and a [`Closing`].
+/// Serves `router` on `listener` until `tasks` stop, then lets open requests finish, but no longer than
+/// `limits.drain_deadline`. Each request carries a `ConnectInfo<SocketAddr>` and a [`Closing`].
 pub async fn serve(
     component: &'static str,
     listener: TcpListener,
@@ -171,7 +170,7 @@ pub async fn serve(
         let router = router.clone();
         let asked = Arc::new(AtomicBool::new(false));
         let first_request = Arc::clone(&asked);
-        // Of its own, so that requests of different connections share no lock.
+        // Each connection has a token of its own, so that requests of different connections share no lock.
         let closing = Closing(closing.child_token());
         let service = service_fn(move |mut request: Request<Incoming>| {
             asked.store(true, Ordering::Relaxed);
@@ -208,8 +207,8 @@ pub async fn serve(
     }
 }
 
-/// Resolves when no first request has come within `deadline`: the builder's own deadline begins only once it knows
-/// which version of HTTP the client speaks.
+/// Resolves if no first request has come within `deadline`. The builder's own deadline begins only once it knows which
+/// version of HTTP the client speaks.
 async fn silent(first_request: Arc<AtomicBool>, deadline: Duration) {
     tokio::time::sleep(deadline).await;
     if first_request.load(Ordering::Relaxed) {

@@ -1,11 +1,11 @@
-//! What an unknown key was probably meant to be.
+//! Finds what an unknown key was probably meant to be.
 
-/// Keys to suggest at most.
+/// How many keys are suggested at most.
 const MOST: usize = 3;
 
-/// The known keys that `key` is nearly. Empty where none is near: a wrong hint is worse than none.
+/// The known keys that are spelt nearly like `key`. Empty if none is near, because a wrong hint is worse than none.
 ///
-/// `sections` are those of another program: of their keys nothing is known here but where they stand.
+/// `sections` are those of another program. Their keys are not known here.
 pub(super) fn nearest<'a>(key: &str, known: impl Iterator<Item = &'a str>, sections: &[&str]) -> Vec<String> {
     let wanted = Key::of(key);
     let mut best = (usize::MAX, Vec::new());
@@ -40,7 +40,7 @@ pub(super) fn nearest<'a>(key: &str, known: impl Iterator<Item = &'a str>, secti
     best
 }
 
-/// A key in lower case, taken apart.
+/// A key in lower case, split into its section and its name.
 struct Key {
     whole: String,
     section: String,
@@ -55,7 +55,7 @@ impl Key {
     }
 }
 
-/// `key` in a section of the other program, where its own is nearly that.
+/// `key` moved to the section of the other program whose name its own section nearly has.
 fn elsewhere(key: &str, sections: &[&str]) -> Option<String> {
     let (section, rest) = key.split_once(':')?;
     let section = section.to_ascii_lowercase();
@@ -63,7 +63,7 @@ fn elsewhere(key: &str, sections: &[&str]) -> Option<String> {
     near.min_by_key(|(distance, _)| *distance).map(|(_, other)| format!("{other}:{rest}"))
 }
 
-/// How many slips of the keyboard lie between the two, where they are few for the length.
+/// How many typing errors lie between the two, if they are few for the length.
 fn near(given: &str, known: &str) -> Option<usize> {
     let distance = strsim::osa_distance(given, known);
     let few = (known.len().min(given.len()) / 4).clamp(1, 3);

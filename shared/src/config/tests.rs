@@ -42,7 +42,7 @@ impl Default for Server {
     }
 }
 
-/// What another program in the same process knows.
+/// The settings of another program in the same process.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Neighbour {

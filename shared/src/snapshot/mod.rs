@@ -1,7 +1,7 @@
-//! The domain model of a config snapshot: an immutable, versioned picture of all config a node needs.
+//! The domain model of a config snapshot: an immutable, versioned picture of all config that a node needs.
 //!
-//! [`model`](self) is what the planes think in, `proto` is the one place where it becomes the wire form and back,
-//! `validate` decides whether a node may serve from it.
+//! This module holds the types. `proto` is the one place that converts them to and from the wire form, and `validate`
+//! decides whether a node may serve from them.
 
 mod proto;
 mod validate;
@@ -28,7 +28,7 @@ pub const SCHEMA: u32 = 1;
 pub struct Snapshot {
     /// Grows with every committed change.
     pub version: u64,
-    /// Names the history that versions count in.
+    /// The name of the history that versions count in.
     pub epoch: Arc<str>,
     /// All groups by id, enabled or not.
     pub groups: HashMap<Id, Arc<Group>>,
@@ -60,13 +60,13 @@ pub struct Delta {
 pub struct Group {
     /// Stable id.
     pub id: Id,
-    /// What people call it. Unique.
+    /// The name that people give it, which is unique.
     pub name: Arc<str>,
     /// Name of the vendor, such as `openai`. A node that does not know it leaves the group out of its plans.
     pub provider_type: Arc<str>,
-    /// As the vendor's own SDK takes it, without a trailing slash.
+    /// The URL as the vendor's own SDK takes it, without a trailing slash.
     pub base_url: Arc<str>,
-    /// In the order given by the operator.
+    /// The upstream keys in the order that the operator gave them.
     pub upstream_keys: Vec<Arc<UpstreamKey>>,
     /// Names of the models at the vendor.
     pub models: Vec<Arc<str>>,
@@ -76,34 +76,34 @@ pub struct Group {
     pub parameter_defaults: Map<String, Value>,
     /// Request fields that replace the client's.
     pub parameter_overrides: Map<String, Value>,
-    /// Sent with each upstream request, over the gateway's own headers. Values may be credentials.
+    /// Headers that are sent with each upstream request and override the gateway's own. Values may be credentials.
     pub headers: BTreeMap<String, Secret>,
     /// How the group picks among its upstream keys.
     pub balance_policy: BalancePolicy,
-    /// Further attempts in this group after the first one failed.
+    /// How many further attempts this group gets after the first one has failed.
     pub retry_count: u32,
     /// Deadline of one attempt up to the first byte of the answer.
     pub timeout: Duration,
     /// Requests a minute; 0 is no limit.
     pub rpm_limit: u32,
-    /// Model that probes use.
+    /// The model that probes use.
     pub test_model: Option<Arc<str>>,
-    /// The higher number goes first.
+    /// The priority. A group with a higher number goes first.
     pub priority: i32,
-    /// Whether it may serve.
+    /// Whether the group may serve.
     pub enabled: bool,
     /// Whether the provider is asked for a stream.
     pub upstream_stream: UpstreamStream,
     /// What to do with request fields that the provider's API cannot express.
     pub unsupported_parameters: UnsupportedParameters,
-    /// Beginning of a model's name → what differs from what is known of the model, as the crate `translation` spells
-    /// its facts.
+    /// Corrections to the table of models: the beginning of a model's name → the facts that differ, as the crate
+    /// `translation` spells them.
     pub model_facts: Map<String, Value>,
-    /// Version of the provider's API. None: the vendor's default.
+    /// Version of the provider's API. `None` is the vendor's default.
     pub api_version: Option<Arc<str>>,
-    /// Whether background probes cover it.
+    /// Whether background probes cover the group.
     pub health_check_enabled: bool,
-    /// The proxy that its requests leave through.
+    /// The proxy through which requests of the group leave.
     pub outbound_proxy: Option<OutboundProxy>,
 }
 
@@ -112,30 +112,30 @@ pub struct Group {
 pub struct UpstreamKey {
     /// Stable id: a new secret is a new key.
     pub id: Id,
-    /// Printable stand-in.
+    /// A printable form of the key that does not give it away.
     pub masked: Arc<str>,
     /// The key itself.
     pub secret: Secret,
-    /// Whether it may be used.
+    /// Whether the key may be used.
     pub enabled: bool,
 }
 
 /// A proxy between a node and the provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutboundProxy {
-    /// How to talk to it.
+    /// The protocol that the proxy speaks.
     pub scheme: ProxyScheme,
     /// Host name or address.
     pub host: String,
     /// TCP port.
     pub port: u16,
-    /// Empty where it wants none.
+    /// Empty if the proxy wants none.
     pub username: String,
-    /// Empty where it wants none.
+    /// Empty if the proxy wants none.
     pub password: Secret,
-    /// Addresses of the local network go direct.
+    /// Whether addresses of the local network are reached without the proxy.
     pub bypass_local: bool,
-    /// Domains that go direct.
+    /// Domains that are reached without the proxy.
     pub bypass_domains: Vec<String>,
 }
 
@@ -144,15 +144,15 @@ pub struct OutboundProxy {
 pub struct ProxyKey {
     /// Stable id.
     pub id: Id,
-    /// What people call it.
+    /// The name that people give it.
     pub name: Arc<str>,
-    /// SHA-256 of its value.
+    /// SHA-256 of the key's value.
     pub digest: [u8; 32],
-    /// Whether it may be used.
+    /// Whether the key may be used.
     pub enabled: bool,
-    /// Groups it may use. Empty: all. An id of no group allows nothing.
+    /// Groups that the key may use. Empty means all. An id that no group has allows nothing.
     pub allowed_groups: Vec<Id>,
-    /// Models it may use, as clients name them. Empty: all.
+    /// Models that the key may use, as clients name them. Empty means all.
     pub allowed_models: Vec<Arc<str>>,
     /// How the key picks among groups that serve the model.
     pub group_policy: GroupPolicy,
@@ -164,7 +164,7 @@ pub struct ProxyKey {
     pub tpm_limit: u64,
     /// Requests in flight; 0 is no limit.
     pub concurrency_limit: u32,
-    /// Epoch milliseconds from which on it is refused.
+    /// The time from which on the key is refused, in epoch milliseconds.
     pub expires_at_ms: Option<i64>,
 }
 
@@ -182,14 +182,14 @@ macro_rules! names {
             /// All names, in the order of preference for help texts.
             pub const NAMES: &'static [&'static str] = &[$($text,)+];
 
-            /// The name.
+            /// The name of this value.
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $text,)+
                 }
             }
 
-            /// The value of a name.
+            /// The value that has this name.
             pub fn from_name(name: &str) -> Option<Self> {
                 match name {
                     $($text => Some(Self::$variant),)+
@@ -214,12 +214,12 @@ names! {
 }
 
 names! {
-    /// Whether a provider is asked for a stream. A client gets what it asks for in any case.
+    /// Whether a provider is asked for a stream. The client gets the form that it asks for in any case.
     UpstreamStream {
-        /// As the client asks.
+        /// The provider is asked for what the client asks for.
         #[default]
         Auto = "auto",
-        /// Always, for a provider that only streams: a client that wants no stream gets it collected.
+        /// Always, for a provider that only streams. A client that wants no stream gets the collected answer.
         Always = "always",
         /// Never: a client that wants a stream gets one made of the whole answer. Also called fake streaming.
         Never = "never",
@@ -230,7 +230,7 @@ names! {
     /// What to do with request fields that a provider's API cannot express, and that only tune the answer. What would
     /// change the meaning of the request is refused in any case.
     UnsupportedParameters {
-        /// Leave them out, and name them to the client.
+        /// Leave the fields out, and name them to the client.
         #[default]
         Drop = "drop",
         /// Refuse the request.
@@ -268,10 +268,10 @@ names! {
     }
 }
 
-/// Why config was refused. The text is the reason in a Nack and is shown to the operator; it holds no secret.
+/// Why config was refused. The text is the reason in a Nack, is shown to the operator, and holds no secret.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum SnapshotError {
-    /// A value has no meaning here.
+    /// A value makes no sense.
     #[error("{place}: {problem}")]
     Invalid {
         /// Path of the value, such as `groups[openai-primary].base_url`.
@@ -285,7 +285,7 @@ pub enum SnapshotError {
         /// What the config asks for.
         needed: u32,
     },
-    /// A delta for another version.
+    /// The delta applies to another version.
     #[error("the delta applies to version {from} of history {epoch:?}, this node has version {have} of {have_epoch:?}")]
     WrongBase {
         /// What the delta applies to.
@@ -306,7 +306,7 @@ impl SnapshotError {
 }
 
 impl Snapshot {
-    /// The snapshot after `delta`, validated. `self` stays as it is. Costs a copy of two maps of pointers.
+    /// The validated snapshot after `delta`. `self` stays as it is. The call copies two maps of pointers.
     ///
     /// # Errors
     /// [`SnapshotError::WrongBase`] when the delta is for another version, [`SnapshotError::Invalid`] when the outcome

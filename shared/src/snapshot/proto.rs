@@ -1,4 +1,4 @@
-//! Domain ↔ wire. The only place that knows both.
+//! Conversion between the domain model and the wire form. No other place knows both.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,7 @@ impl From<&Snapshot> for pb::Snapshot {
 impl TryFrom<pb::Snapshot> for Snapshot {
     type Error = SnapshotError;
 
-    /// Converts and validates.
+    /// Converts the message and validates the result.
     fn try_from(message: pb::Snapshot) -> Result<Self, Self::Error> {
         check_schema(message.min_schema)?;
         let (groups, proxy_keys) = (message.groups.len(), message.proxy_keys.len());

@@ -131,7 +131,7 @@ fn snapshot() -> impl Strategy<Value = Snapshot> {
     })
 }
 
-/// Over the wire and back, as bytes.
+/// The snapshot after a way over the wire, as bytes.
 fn sent<M: prost::Message + Default>(message: &M) -> M {
     M::decode(message.encode_to_vec().as_slice()).unwrap()
 }

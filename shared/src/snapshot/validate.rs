@@ -1,4 +1,5 @@
-//! Whether config makes sense. Run by the control plane before it stores, and by a node before it serves.
+//! Checks whether config makes sense. The control plane does so before it stores config, and a node before it serves
+//! from it.
 
 use std::collections::HashSet;
 
@@ -74,7 +75,7 @@ fn not_blank(place: &str, value: &str) -> Checked {
     if value.trim().is_empty() { Err(SnapshotError::invalid(place, "is empty")) } else { Ok(()) }
 }
 
-/// Checks one group by itself.
+/// Checks one group without regard to others.
 ///
 /// # Errors
 /// [`SnapshotError::Invalid`] with the path of the field.
@@ -135,7 +136,7 @@ pub fn validate_group(group: &Group) -> Checked {
     Ok(())
 }
 
-/// Checks one proxy key by itself.
+/// Checks one proxy key without regard to others.
 ///
 /// # Errors
 /// [`SnapshotError::Invalid`] with the path of the field.

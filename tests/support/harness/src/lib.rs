@@ -16,12 +16,4 @@ pub mod ports;
 pub mod process;
 pub mod wait;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-
-/// Lets this process, and those it starts, open as many files as the system grants: a test of 1,000 connections needs
-/// two for each.
-pub fn raise_file_limit() {
-    let limit = getrlimit(Resource::Nofile);
-    // Without it the test that needs them says so by itself.
-    let _refused = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
-}
+pub use process::raise_file_limit;

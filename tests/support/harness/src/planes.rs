@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::admin::{Admin, Key};
 use crate::http::{Answer, Connection, EventStream, bare, json as json_request};
 use crate::metrics::Scrape;
-use crate::process::{Launch, Process, until_alive};
+use crate::process::{Launch, Process, raise_file_limit, until_alive};
 use crate::{ports, wait};
 
 /// For a program to be ready after its start.
@@ -73,7 +73,7 @@ impl Setup {
     /// # Errors
     /// When it does not start, or the printed password does not log in.
     pub async fn start_control(self) -> Result<Planes> {
-        crate::raise_file_limit();
+        raise_file_limit();
         let root = TempDir::new()?;
         let mut control = self.prepare_control(root.path(), "control")?;
         control.start().await?;

@@ -7,7 +7,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 use tokio::process::{Child, Command};
 
 use crate::wait;
@@ -216,4 +216,12 @@ fn tail(log: &str) -> String {
 #[expect(clippy::print_stderr, reason = "the test runner shows it with the failure")]
 fn show_log(name: &str, log: &Path) {
     eprintln!("--- end of the log of {name}\n{}\n---", tail(&read(log)));
+}
+
+/// Lets this process, and those it starts, open as many files as the system grants: a test of 1,000 connections needs
+/// two for each.
+pub fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    // Without it the test that needs them says so by itself.
+    let _refused = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }

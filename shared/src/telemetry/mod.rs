@@ -1,0 +1,8 @@
+//! The one place that sets up telemetry: logs to stdout, metrics in the OpenMetrics text form. An exporter of traces or
+//! logs joins as one more layer in [`init`].
+
+mod logs;
+mod metrics;
+
+pub use logs::{InitError, LogFormat, Logging, announce, init};
+pub use metrics::Metrics;
