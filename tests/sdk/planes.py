@@ -1,4 +1,4 @@
-"""A gateway with a fake provider behind it, each as a program of its own, for tests with real SDKs.
+"""A gateway with a fake provider behind it, each as a program, for tests with real SDKs.
 
 As a program it runs a command against them: `python3 tests/sdk/planes.py node --test`. The command finds in its environment
 
@@ -22,7 +22,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROGRAMS = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")) / "debug"
-# What serves each API: the vendor, whether its base URL ends in the version, and its models.
+# The upstream of each API: the vendor, whether its base URL ends in the version, and its models.
 UPSTREAMS = {
     "openai": ("openai", True, ["gpt-4o", "gpt-4o-mini", "gpt-5.1", "text-embedding-3-small", "fake-endless"]),
     "responses": ("openai_responses", True, ["gpt-4.1", "o4-mini"]),
@@ -32,7 +32,7 @@ UPSTREAMS = {
 START_SECONDS = 30
 BODY_LIMIT = 256 * 1024
 
-# One group for each, with a key of its own: what one fault teaches the gateway does not matter to the other tests.
+# One group for each fault, with a key of its own, so that what one fault teaches the gateway does not matter to other tests.
 FAULTS = [
     "fake-error-400",
     "fake-error-401",
@@ -52,7 +52,7 @@ FAULTS = [
 
 
 def wait_for(what, condition, seconds=START_SECONDS):
-    """Waits until `condition` gives something, and gives that."""
+    """Waits until `condition` gives something, and returns that."""
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
@@ -70,7 +70,7 @@ def free_port():
 
 
 def call(method, url, body=None, token=None):
-    """A JSON call; gives status and body. Status 0: nobody answers."""
+    """Makes a JSON call and returns status and body. The status is 0 if nobody answers."""
     headers = {"content-type": "application/json"}
     if token:
         headers["authorization"] = f"Bearer {token}"
@@ -86,7 +86,7 @@ def call(method, url, body=None, token=None):
 
 
 class Program:
-    """A process that is ended with the tests."""
+    """A process that ends with the tests."""
 
     def __init__(self, directory, name, *arguments, **environment):
         program = PROGRAMS / name
@@ -109,7 +109,7 @@ class Program:
         return self.log_path.read_text(errors="replace")
 
     def printed(self, pattern):
-        """What `pattern` captures in the output, once it is there."""
+        """What `pattern` captures in the output, once it has appeared."""
 
         def look():
             if self.process.poll() is not None:
@@ -139,7 +139,7 @@ class Provider:
         return self.base_url.removesuffix("/v1")
 
     def script(self, kind, target="all", apply="once", **values):
-        """Has the next request of `target` answered by a script, see the fake provider's documentation."""
+        """Has the next request of `target` answered by a script. The fake provider's documentation describes scripts."""
         body = {"target": target, "kind": kind, "apply": apply, "values": values}
         status, answer = call("POST", f"{self.control}/_fake/script", body)
         assert status in (200, 204), (status, answer)
@@ -203,7 +203,7 @@ def running(root):
             "--data-dir",
             str(root / "gateway" / "data"),
             OrchestrationApi__Limits__MaxBodyBytes=str(BODY_LIMIT),
-            # What tests serve for the gateway to fetch is on this machine.
+            # Tests serve on this machine what the gateway has to fetch.
             OrchestrationApi__Media__AllowPrivateNetworks="true",
             OrchestrationApi__Server__DrainDelaySeconds="0.1",
         )

@@ -1,5 +1,5 @@
-"""A gateway with a fake provider behind it, for frameworks that take any server for OpenAI's: each meets providers of
-every format.
+"""A gateway with a fake provider behind it, for frameworks that take any server for OpenAI's. Each framework meets
+providers of every format.
 
 A name such as `test_l1_…` tells the check in `docs/CONFORMANCE.md` section 10.
 """
@@ -13,27 +13,27 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-# litellm reads it when it is imported: else it asks the network for prices.
+# litellm reads this when it is imported. Without it, it asks the network for prices.
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
 from planes import running  # noqa: E402
 
 # One model of each format, and those whose rules differ from their family's.
 MODELS = ["gpt-4o", "gpt-4.1", "claude-sonnet-4-5", "gemini-2.5-flash", "gemini-3-flash-preview"]
-# These think where they are asked to, and sign it: what they signed has to come back with the results of their calls.
+# These models think if they are asked to, and sign their thoughts. The signatures have to come back with the results of their calls.
 THINKERS = ["claude-sonnet-4-5", "claude-opus-4-6", "gemini-3-flash-preview"]
 EVERY_MODEL = ["gpt-4o", "gpt-4.1", "claude-3-5-haiku", *THINKERS, "gemini-2.5-flash"]
-# Beginning of a model's name: how `planes` calls the group of its format.
+# The beginning of a model's name -> the name that `planes` gives to the group of its format.
 FORMATS = {"gpt-4o": "openai", "gpt-4.1": "responses", "claude": "anthropic", "gemini": "gemini"}
 
-# What may stand for a signature that nobody has: a gateway that lost one sends it, and the model reasons worse for it.
+# The placeholder for a signature that nobody has. A gateway that lost a signature sends it, and the model reasons worse for it.
 DUMMY_SIGNATURE = "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I="
 
 USAGE = {"prompt_tokens": 12, "completion_tokens": 5, "cached_tokens": 4, "reasoning_tokens": 2}
 
 
 def pytest_configure(config):
-    # What the frameworks warn of, they warn of each other: hundreds of lines.
+    # The frameworks warn of each other, in hundreds of lines.
     config.addinivalue_line("filterwarnings", "ignore")
 
 
@@ -45,7 +45,7 @@ def gateway(tmp_path_factory):
 
 @pytest.fixture
 def provider(gateway):
-    """The provider, with nothing left over from another test."""
+    """The provider, without anything that another test left."""
     gateway.provider.forget()
     return Upstream(gateway.provider)
 
@@ -55,12 +55,12 @@ def format_of(model):
 
 
 def calls(*calls):
-    """Values of a script that calls tools: names, and arguments."""
+    """The values of a script that calls tools, from pairs of a name and arguments."""
     return [{"name": name, "arguments": arguments} for name, arguments in calls]
 
 
 class Upstream:
-    """The fake provider, and what it was asked, whatever the format it was asked in."""
+    """The fake provider, with a view of what it was asked that does not depend on the format."""
 
     def __init__(self, provider):
         self.provider = provider
@@ -92,7 +92,7 @@ def parts_of(message):
 
 
 def calls_in(body):
-    """The calls that a request repeats: names, and arguments."""
+    """The calls that a request repeats, as pairs of a name and arguments."""
     found = []
     for message in messages_of(body):
         for call in message.get("tool_calls") or []:
@@ -124,7 +124,7 @@ def results_in(body):
 
 
 def steps_in(body):
-    """For each answer of the model that a request repeats and that calls tools: whether the provider finds its own signature there."""
+    """Whether the provider finds its own signature, for each answer in a request that calls tools."""
     found = []
     for message in messages_of(body):
         parts = parts_of(message)
@@ -145,7 +145,7 @@ def thinks(body):
 
 @pytest.fixture
 def token_ids(monkeypatch):
-    """Lets LangChain make token ids: tiktoken fetches its data from the network, but litellm ships them."""
+    """Lets LangChain make token ids. tiktoken would fetch its data from the network, but litellm ships them."""
     import litellm
 
     data = Path(litellm.__file__).parent / "litellm_core_utils" / "tokenizers"

@@ -216,7 +216,7 @@ def test_l3_structured_output(chat, provider, model, method):
     if method == "function_calling":
         provider.calls(model, ("Person", ADA), usage=USAGE)
     elif method == "json_schema" and model == "claude-3-5-haiku":
-        # It cannot be held to a schema: the gateway has it call a tool.
+        # This model cannot be held to a schema, so the gateway has it call a tool.
         provider.calls(model, ("json_output", ADA), usage=USAGE)
     else:
         continued = method == "json_mode" and model in ("claude-3-5-haiku", "claude-sonnet-4-5")
@@ -231,14 +231,14 @@ def test_l3_structured_output(chat, provider, model, method):
 @pytest.mark.parametrize("method", ["json_schema", "function_calling"])
 @pytest.mark.parametrize("model", EVERY_MODEL)
 def test_l3_the_model_is_told_the_schema(chat, provider, model, method):
-    """The provider answers by the schema that it gets, and refuses one that its vendor would."""
+    """The provider answers by the schema that it gets, and refuses a schema that its vendor would refuse."""
     parsed = chat(model).with_structured_output(Person, method=method).invoke("Who was Ada Lovelace?")
     assert (type(parsed), parsed.kind, parsed.name) == (Person, "friend", "Paris")
 
 
 @pytest.mark.parametrize("model", EVERY_MODEL)
 def test_l3_structured_output_as_it_comes(chat, provider, model):
-    """LangChain parses what has come of a streamed JSON document again and again."""
+    """LangChain parses the part of a streamed JSON document that has come, again and again."""
     parts = list(chat(model).with_structured_output(Person, method="json_schema").stream("Who was Ada Lovelace?"))
     assert type(parts[-1]) is Person
     assert parts[-1].name == "Paris"

@@ -1,5 +1,5 @@
-"""LangChain's agents, three rounds long. LangChain keeps no signature of what a model thought: whoever refuses calls without one, as
-Gemini 3 does, and Claude where it thinks, has to get it from the gateway."""
+"""LangChain's agents, three rounds long. LangChain keeps no signatures of thoughts. Models that refuse calls without one, as Gemini 3 does,
+and Claude when it thinks, have to get it from the gateway."""
 
 import pytest
 from conftest import EVERY_MODEL, THINKERS, calls_in, results_in, steps_in, thinks
@@ -73,7 +73,7 @@ def test_l4_three_rounds_of_a_model_that_thinks(agent, provider, model, streams)
 @pytest.mark.parametrize("streams", [False, True])
 @pytest.mark.parametrize("model", THINKERS)
 def test_l4_what_the_model_signed_comes_back_to_it(agent, provider, model, streams):
-    """It goes on thinking, and from what it thought: neither is switched off nor replaced."""
+    """The model goes on thinking from its own thoughts: thinking is not switched off, and the thoughts are not replaced."""
     check(run(agent(model, reasoning_effort="medium"), streams), provider)
     bodies = provider.bodies()
     assert [thinks(body) for body in bodies] == [True, True, True]

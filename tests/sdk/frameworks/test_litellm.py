@@ -140,7 +140,7 @@ def test_t3_tools_in_a_loop(complete, provider, model, streams):
 @pytest.mark.parametrize("streams", [False, True])
 @pytest.mark.parametrize("model", THINKERS)
 def test_t3_what_a_model_signed_comes_back_to_it(complete, provider, model, streams):
-    """litellm keeps thinking blocks, and Gemini's signatures where it did not stream: the rest has to be known to the gateway."""
+    """litellm keeps thinking blocks, and Gemini's signatures of whole answers. The gateway has to know the rest."""
     options = {"reasoning_effort": "medium", "allowed_openai_params": ["reasoning_effort"]}
     bodies = loop(complete, provider, model, streams, **options)
     assert [thinks(body) for body in bodies] == [True] * 4
@@ -154,7 +154,7 @@ def test_t3_gemini_3_gets_its_signatures_without_being_asked_to_think(complete, 
 
 @pytest.mark.parametrize("model", THINKERS)
 def test_t3_thinking_in_anthropics_words(complete, provider, model):
-    """litellm has a parameter `thinking` of Anthropic's shape, which means the same to whoever thinks."""
+    """litellm has a parameter `thinking` of Anthropic's shape, which means the same for every model that thinks."""
     thinking = {"type": "enabled", "budget_tokens": 2048}
     message = complete(model, hello(), thinking=thinking, allowed_openai_params=["thinking"]).choices[0].message
     assert message.reasoning_content

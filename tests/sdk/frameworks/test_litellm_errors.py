@@ -1,4 +1,4 @@
-"""Which of litellm's exceptions an answer becomes. It tells them by the status, and by words in the message.
+"""Which of litellm's exceptions an answer becomes. litellm tells them apart by the status, and by words in the message.
 
 It takes a model whose name begins with `responses/` for one of the Responses API, and speaks that to the gateway.
 """
@@ -34,7 +34,7 @@ def quiet(monkeypatch):
 @pytest.fixture
 def fails(gateway, provider):
     def fails(model, kind, streams=False, key=gateway.key, **options):
-        """The exception that a completion ends in; of that class and no other."""
+        """The exception in which a completion ends, which has to be of exactly this class."""
         settings = {"model": f"openai/{model}", "api_base": gateway.base_url, "api_key": key, "max_retries": 0, "timeout": 20}
         with pytest.raises(openai.OpenAIError) as caught:
             answer = litellm.completion(messages=[{"role": "user", "content": "Hello"}], stream=streams, **settings, **options)
@@ -56,7 +56,7 @@ def test_t2_a_prompt_that_is_too_long(fails, provider, model, streams):
 
 
 def test_t2_a_prompt_that_is_too_long_for_the_responses_api(fails, provider):
-    """litellm does not know its words, and does not look at the code, which is there."""
+    """litellm does not know the words of this error, and does not look at its code."""
     error = {
         "message": "Your input exceeds the context window of this model. Please adjust your input and try again.",
         "type": "invalid_request_error",
@@ -82,7 +82,7 @@ def test_t2_a_refused_upstream_key_is_not_the_clients(fails, vendor, status):
 
 
 def test_t2_an_upstream_key_that_gemini_does_not_know(fails, provider, gateway):
-    """Gemini says so with 400. It counts against the key: the model is one that no other test asks for."""
+    """Gemini answers 400 to a wrong key. That counts against the key, so the model is one that no other test asks for."""
     error = {
         "code": 400,
         "status": "INVALID_ARGUMENT",
@@ -106,7 +106,7 @@ def test_t2_failures_of_the_provider(fails, vendor):
 
 
 def test_t2_an_overloaded_provider(fails, provider):
-    """529 is a status of Anthropic's own, which litellm would have no class for."""
+    """529 is Anthropic's own status, for which litellm has no class."""
     model = "anthropic/fake-error-503"
     provider.plays("fake-error-503", "error", status=529)
     assert fails(model, litellm.ServiceUnavailableError).status_code == 503
@@ -121,7 +121,7 @@ def test_t2_what_the_client_got_wrong(fails):
 @pytest.mark.parametrize("fault", ["fake-cut", "fake-stream-error"])
 @pytest.mark.parametrize("vendor", ["openai", "anthropic", "gemini"])
 def test_t2_a_stream_that_breaks_off(gateway, vendor, fault):
-    """litellm itself takes the end of a connection for the end of the answer: the gateway has to say that it is not."""
+    """litellm takes the end of a connection for the end of the answer, so the gateway has to say that it is not."""
     settings = {"api_base": gateway.base_url, "api_key": gateway.key, "max_retries": 0, "timeout": 20}
     messages = [{"role": "user", "content": "Hello"}]
     stream = litellm.completion(model=f"openai/{vendor}/{fault}", messages=messages, stream=True, **settings)

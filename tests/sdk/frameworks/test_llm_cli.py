@@ -1,6 +1,6 @@
-"""The command `llm` with the gateway's models in `extra-openai-models.yaml`: each call is a program of its own, as it is for its users.
+"""The command `llm` with the gateway's models in `extra-openai-models.yaml`. Each call is a program of its own, as it is for its users.
 
-It takes a second to start. So there are few runs, two of them at a time.
+The program takes a second to start, so there are few runs, two of them at a time.
 """
 
 import json
@@ -16,7 +16,7 @@ from conftest import USAGE, calls_in, results_in
 from planes import call, create, wait_for
 
 LLM = Path(sys.executable).with_name("llm")
-# One dot.
+# A picture of one dot.
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
     "1f15c4890000000d49444154789c6360606060000000050001a5f64540"
@@ -32,12 +32,12 @@ def noon() -> str:
     return "12:00"
 '''
 
-# One of each format.
+# One model of each format.
 UPSTREAMS = ["gpt-4o", "gpt-4.1", "claude-sonnet-4-5", "gemini-3-flash-preview"]
 
 
 class Llm:
-    """A folder of `llm` with one of the gateway's models in it."""
+    """A folder of `llm` that knows one of the gateway's models."""
 
     def __init__(self, home, gateway, model):
         home.mkdir()
@@ -70,7 +70,7 @@ class Llm:
         return done.stderr if fails else done.stdout
 
     def logged(self):
-        """What logs.db has of each answer, oldest first: the tokens in and out."""
+        """The tokens in and out of each answer in logs.db, oldest first."""
         with sqlite3.connect(self.home / "logs.db") as database:
             return database.execute("select input_tokens, output_tokens from turns order by id").fetchall()
 
@@ -87,7 +87,7 @@ def each(gateway, tmp_path):
 
 
 def test_c1_a_conversation_about_an_image(each, provider, tmp_path):
-    """First as a stream, then whole."""
+    """The answer, first as a stream, then whole."""
     image = tmp_path / "dot.png"
     image.write_bytes(PNG)
 
@@ -124,7 +124,7 @@ def test_c1_tools(each, provider):
 
 
 def test_c1_schema(each):
-    """The provider answers by the schema that it gets, and refuses one that its vendor would."""
+    """The provider answers by the schema that it gets, and refuses a schema that its vendor would refuse."""
 
     def check(llm):
         answer = llm.run("-m", "ours", "--no-stream", "--schema", "name, age int, one_sentence_bio", "A dog.")
@@ -143,7 +143,7 @@ def test_c1_a_refused_request_says_why(gateway, provider, tmp_path):
 
 @pytest.fixture
 def embeds(gateway, tmp_path):
-    """Runs `llm embed`, whose models are OpenAI's own: it is told the gateway's address in the way of the `openai` package."""
+    """Runs `llm embed`, whose models are OpenAI's own. The gateway's address is given to it as to the `openai` package."""
 
     def embeds(model, text):
         home = Llm(tmp_path / model, gateway, model)

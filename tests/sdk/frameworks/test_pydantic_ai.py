@@ -23,9 +23,9 @@ class Place(BaseModel):
 
 
 PLACE = '{"name":"Köln 🌦","sunny":true,"districts":["Deutz"]}'
-# How an agent can be told what to answer with.
+# The ways to tell an agent what to answer with.
 OUTPUTS = {"tool": ToolOutput(Place), "native": NativeOutput(Place), "prompted": PromptedOutput(Place)}
-# Of these the one cannot be held to a schema, the other not while it has tools: the gateway has them call a tool of its own.
+# One of these cannot be held to a schema, and the other cannot while it has tools. The gateway has them call a tool of its own.
 ANSWER_TOOLS = {"claude-3-5-haiku": "json_output", "gemini-2.5-flash": "final_answer"}
 
 
@@ -49,7 +49,7 @@ def make(gateway):
 
 
 def run(agent, streams, question="Is there sun?", **options):
-    """What an agent came to, and the run."""
+    """The output of an agent, and its run."""
     if not streams:
         run = agent.run_sync(question, **options)
         return run.output, run
@@ -62,7 +62,7 @@ def run(agent, streams, question="Is there sun?", **options):
 
 
 def answers(provider, model, output, **more):
-    """The model gives its answer, in the way that the agent asked for."""
+    """Makes the model give its answer in the way that the agent asked for."""
     if output == "tool":
         provider.calls(model, ("final_result", PLACE), **more)
     elif output == "native" and model in ANSWER_TOOLS:
@@ -95,7 +95,7 @@ def test_y1_two_tools_and_an_output_type(make, provider, model, output, streams)
 @pytest.mark.parametrize("output", ["tool", "native"])
 @pytest.mark.parametrize("model", EVERY_MODEL)
 def test_y1_the_model_is_told_the_schema(make, model, output):
-    """The provider answers by the schema that it gets, and refuses one that its vendor would."""
+    """The provider answers by the schema that it gets, and refuses a schema that its vendor would refuse."""
     for streams in (False, True):
         found, _ = run(make(model, output_type=OUTPUTS[output]), streams)
         assert (found.name, found.sunny) == ("Paris", True)
@@ -127,7 +127,7 @@ def test_y1_settings(make, provider, model):
     run(make(model, tools=[now], model_settings=settings), False)
     body = str(provider.last())
     assert "0.5" in body and "100" in body
-    # The Responses API has no sequences to stop at.
+    # The Responses API has no stop sequences.
     assert "END" in body or model == "gpt-4.1"
 
 
@@ -170,7 +170,7 @@ def test_y4_thoughts_are_replayed(make, provider, model, streams):
     assert [results_in(body) for body in bodies] == [[], ["3 days of sun in Köln 🌦"], ["3 days of sun in Köln 🌦", "noon"]]
     assert thinks(bodies[0])
 
-    # The conversation goes on, with all that has been thought.
+    # The conversation goes on, with all thoughts.
     found, _ = run(agent, streams, "And now?", message_history=result.all_messages())
     assert found
 
@@ -189,7 +189,7 @@ def test_y4_what_a_model_signed_comes_back_to_it(make, provider, model, streams)
 
 @pytest.mark.parametrize("model", [model for model in MODELS if model not in THINKERS])
 def test_y4_thoughts_of_who_does_not_sign_them(make, provider, model):
-    """They are shown, and do not disturb whom they are sent back to."""
+    """The thoughts are shown, and do not disturb the provider to which they are sent back."""
     provider.calls(model, *CALLS, thinking="Two things to find out.")
     provider.says(model, "Sun at noon.")
     found, result = run(make(model, tools=[weather, now]), True)

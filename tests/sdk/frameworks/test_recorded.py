@@ -1,4 +1,4 @@
-"""Recorded answers of vendors, as far as they are at hand, through the frameworks: none of them stumbles over what the gateway makes of one.
+"""Recorded answers of vendors, sent through the frameworks: none of them stumbles over what the gateway makes of an answer.
 
 WIRE_RECORDINGS names a folder of recorded exchanges, with a folder for each vendor; they are not part of the repository, and without them
 these tests are skipped. A recording is a JSON file with `response.status`, and `response.body` or `response.sse`.
@@ -19,7 +19,7 @@ from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
 RECORDINGS = os.environ.get("WIRE_RECORDINGS")
-# Folder: whom it was recorded from is played by the upstream of that model.
+# The folder of a vendor's recordings -> the model whose upstream plays the vendor.
 FOLDERS = {
     "openai-chat": "gpt-4o",
     "compat-chat": "gpt-4o",
@@ -52,7 +52,7 @@ REFUSED = {
 
 
 def recordings():
-    """Answers of chat APIs with status 200: the model that plays them, the file, whether it is a stream."""
+    """The answers of chat APIs with status 200: the model that plays them, the file, and whether it is a stream."""
     if not RECORDINGS:
         return []
     found = []
@@ -115,7 +115,7 @@ def test_x2_langchain(gateway, play, model, path, streams):
     else:
         answer = chat.invoke("Hello")
     if model != "gpt-4o":
-        # What does not pass through is made by the gateway.
+        # The gateway writes the answers that do not pass through.
         assert answer.response_metadata["finish_reason"] in REASONS
         usage = answer.usage_metadata
         assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"]

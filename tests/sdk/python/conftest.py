@@ -1,4 +1,4 @@
-"""A gateway with a fake provider behind it, both as programs of their own, for tests with the real `openai` package."""
+"""A gateway with a fake provider behind it, both as programs, for tests with the real `openai` package."""
 
 import json
 import sys
@@ -31,7 +31,7 @@ class Upstream:
     provider: Provider
 
     def fault(self, name):
-        """The model of this API that is faulty in this way, such as `fake-cut`."""
+        """The model of this API that has this fault, such as `fake-cut`."""
         return f"{self.name}/{name}"
 
     def says(self, kind="script", model=None, **values):
@@ -69,7 +69,7 @@ def add_groups(gateway, groups):
 @pytest.fixture(scope="session")
 def gateway(tmp_path_factory):
     with running(tmp_path_factory.mktemp("gateway")) as gateway:
-        # One that has chat completions and nothing else, and one whose models have slashes in their names.
+        # One has chat completions and nothing else, and one has models with slashes in their names.
         add_groups(
             gateway, [("compatible", "openai_compatible", ["chat-only"]), ("slashed", "openai", ["org/model:v1"])]
         )
@@ -90,7 +90,7 @@ def upstream(request, gateway):
 
 @pytest.fixture(scope="session")
 def client(gateway):
-    """A client that does not retry by itself."""
+    """A client that does not retry on its own."""
     with openai.OpenAI(base_url=gateway.base_url, api_key=gateway.key, max_retries=0, timeout=20) as client:
         yield client
 
@@ -105,7 +105,7 @@ def direct(gateway):
 
 @pytest.fixture
 def counting(gateway):
-    """Makes clients that count what they send: the client, and the list that its requests are added to."""
+    """Makes clients that count what they send. Gives the client and the list to which its requests are added."""
     made = []
 
     def make(**options):
@@ -126,11 +126,11 @@ def hello(text="Hello"):
 
 
 def raw(error):
-    """The answer that an exception of the package stands for."""
+    """The answer of which an exception of the package tells."""
     return error.response
 
 
 def pytest_configure(config):
-    """Models that a package calls old are as good as others here."""
+    """Here, models that a package calls old are as good as others."""
     for words in ("The model 'claude-.*", "Using Claude with .*"):
         config.addinivalue_line("filterwarnings", f"ignore:{words}")

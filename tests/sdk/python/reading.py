@@ -1,10 +1,10 @@
-"""What the package gives, in a form to compare: without ids and times, which differ from answer to answer."""
+"""What the package reads, in a form that can be compared: without ids and times, which differ from answer to answer."""
 
 import json
 
 
 def counts(usage):
-    """The tokens of a usage object; each of them an integer."""
+    """The tokens of a usage object, each of which is an integer."""
     inner, outer = usage.prompt_tokens_details, usage.completion_tokens_details
     counted = {
         "prompt": usage.prompt_tokens,
@@ -68,10 +68,10 @@ class Gathered:
                 self.finish.append(choice.finish_reason)
 
     def read(self):
-        """The same as `read` gives of a completion, but for what a stream has no word for: nothing is empty here."""
+        """The same as `read` gives for a completion, except that a stream cannot say that something is empty."""
         assert len({chunk.id for chunk in self.chunks}) == 1, "the id is one for all chunks"
         assert len(self.finish) == 1, self.finish
-        # Dense from 0, and everything but the arguments comes once.
+        # The indices are dense from 0, and everything but the arguments comes once.
         assert list(self.calls) == list(range(len(self.calls)))
         assert all(call["type"] == "function" and call["id"] for call in self.calls.values()), self.calls
         assert len({call["id"] for call in self.calls.values()}) == len(self.calls)
@@ -93,5 +93,5 @@ def gathered(stream):
 
 
 def without_nothing(said):
-    """With the empty text in place of nothing, so that a completion compares with a stream."""
+    """The reading with the empty text in place of nothing, so that a completion can be compared with a stream."""
     return {name: "" if value is None else value for name, value in said.items() if name != "usage"}

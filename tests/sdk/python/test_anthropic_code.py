@@ -112,7 +112,7 @@ def request(model, messages, **more):
         "output_config": {"effort": "medium"},
         "context_management": {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]},
         "betas": BETAS,
-        # Older packages add it to whatever is a beta.
+        # Older packages add it to every beta.
         "extra_query": {"beta": "true"},
     } | more
 
@@ -239,7 +239,7 @@ def test_a_title_in_json(claude, gateway, model):
 
 @of(OTHERS)
 def test_a_warm_up(claude, model):
-    """Before a session: one token of an answer to `quota`."""
+    """Before a session, the program asks `quota` for one token of an answer."""
     message = claude.beta.messages.create(
         model=model, max_tokens=1, messages=[{"role": "user", "content": "quota"}], metadata={"user_id": "u"}
     )
@@ -274,7 +274,7 @@ def test_a_session_that_was_interrupted(claude, gateway, model):
 
 @of(OTHERS)
 def test_threads_go_on_without_one(claude, gateway, model):
-    """The program has Anthropic keep the conversation, and sends all of it when it is told that nobody does."""
+    """The program has Anthropic keep the conversation. It sends all of it when it is told that nobody keeps it."""
     first = request(model, [FIRST], thread={"type": "create"})
     with pytest.raises(anthropic.BadRequestError) as caught:
         claude.beta.messages.create(**first, stream=True)
@@ -285,7 +285,7 @@ def test_threads_go_on_without_one(claude, gateway, model):
 
 
 def test_the_same_on_anthropic(gateway):
-    """There the bytes pass: nothing of it is lost."""
+    """For a provider of the same API the bytes pass, so nothing is lost."""
     gateway.provider.forget()
     model = MODELS["anthropic"]
     calling(gateway, model, ("Bash", {"command": "ls"}), thinking="They want files.")

@@ -16,7 +16,7 @@ def create(client, model, stream=False, messages=HELLO, **options):
 
 
 def fails(client, kind, model, stream=False, **options):
-    """The exception that a message ends in; of that class and no other."""
+    """The exception in which a message ends, which has to be of exactly this class."""
     with pytest.raises(anthropic.APIStatusError) as caught:
         create(client, model, stream, **options)
     error = caught.value
@@ -27,7 +27,7 @@ def fails(client, kind, model, stream=False, **options):
     return error
 
 
-# What each error is to a client of Anthropic's. Those about the gateway's own key are not the client's.
+# What each error becomes for a client of Anthropic's. Errors about the gateway's own key do not blame the client.
 STATUSES = [
     (400, anthropic.BadRequestError, 400, "invalid_request_error"),
     (401, anthropic.InternalServerError, 502, "api_error"),
@@ -107,7 +107,7 @@ def test_a_body_that_is_no_json(gateway, model):
     ids=["max_tokens", "empty", "role", "block"],
 )
 def test_requests_that_cannot_be_meant(claude, model, body, field):
-    """The words name the place as Anthropic's do."""
+    """The message names the place as Anthropic's own does."""
     error = fails(claude, anthropic.BadRequestError, model, extra_body=body)
     assert error.type == "invalid_request_error"
     assert field in error.message
@@ -130,7 +130,7 @@ def test_an_error_within_the_stream_is_raised(claude, upstream):
 
 @pytest.mark.parametrize("upstream", FORMATS)
 def test_a_stream_that_breaks_off_is_an_error(claude, upstream):
-    """Not the end of a short answer."""
+    """A stream that is cut is not the end of a short answer."""
     with pytest.raises(anthropic.APIError) as caught:
         with claude.messages.stream(model=f"{upstream}/fake-cut", max_tokens=100, messages=HELLO) as stream:
             stream.get_final_message()
@@ -156,7 +156,7 @@ def test_the_wait_that_the_provider_asks_for(claude):
 
 @of(MODELS)
 def test_the_package_tries_again(gateway, model):
-    """A failure that passes is not seen by whoever lets the package retry."""
+    """A client that lets the package retry does not see a failure that passes."""
     gateway.provider.forget()
     saying(gateway, model, status=400, error={"type": "invalid_request_error", "message": "Try again."})
     with anthropic_client(gateway, max_retries=2) as client:
@@ -187,5 +187,5 @@ def test_a_prompt_that_is_too_long(claude, gateway, model):
     saying(gateway, model, status=400, error=said)
     error = fails(claude, anthropic.BadRequestError, model)
     assert error.type == "invalid_request_error"
-    # By its words Claude Code knows that it has to shorten the conversation.
+    # Claude Code knows by these words that it has to shorten the conversation.
     assert said["message"] in error.message

@@ -92,7 +92,7 @@ def test_text_before_two_calls_in_a_stream(claude, gateway, model):
     events = list(claude.messages.create(model=model, max_tokens=100, messages=HELLO, tools=[TOOL], stream=True))
     check_order(events)
     started = [event.content_block.type for event in events if event.type == "content_block_start"]
-    # Where thoughts or calls are signed, the signatures are blocks that a client gives back unread.
+    # If thoughts or calls are signed, the signatures are blocks that a client gives back without reading them.
     assert [kind for kind in started if kind != "redacted_thinking"] == ["text", "tool_use", "tool_use"]
     assert events[-2].delta.stop_reason == "tool_use"
 
@@ -117,7 +117,7 @@ def test_stop_reasons(claude, gateway, model, stream, script, reason):
 
 
 def system_of(body):
-    """What a provider's request says as the system, whatever its format."""
+    """The system prompt of a provider's request, whatever its format."""
     if "systemInstruction" in body:
         return [part["text"] for part in body["systemInstruction"]["parts"]]
     if "instructions" in body:
@@ -155,7 +155,7 @@ def test_turns(claude, gateway, model):
 
 @of(MODELS)
 def test_settings(claude, gateway, model):
-    """Sampling is no part of the API since its version of 2026-10-21, so it comes from clients of the older one."""
+    """Sampling is not part of the API since its version of 2026-10-21, so it comes from clients of the older version."""
     claude.messages.create(
         model=model,
         max_tokens=77,
@@ -216,7 +216,7 @@ def test_media(claude, gateway, model, block, mark):
     message = claude.messages.create(model=model, max_tokens=100, messages=[{"role": "user", "content": content}])
     assert message.content[0].text
     body = sent(gateway).text
-    # Gemini takes no text but in base64 where it has a media type.
+    # Gemini takes a text that has a media type in base64 only.
     assert mark in body or base64.b64encode(mark.encode()).decode() in body
     if block is IMAGE and model == MODELS["openai"]:
         assert f"data:image/png;base64,{PNG}" in body
@@ -224,7 +224,7 @@ def test_media(claude, gateway, model, block, mark):
 
 @of(MODELS)
 def test_a_picture_by_its_url(claude, gateway, model, picture):
-    """The gateway fetches it for who does not."""
+    """The gateway fetches the picture for providers that do not fetch."""
     content = [{"type": "image", "source": {"type": "url", "url": picture}}, {"type": "text", "text": "What is this?"}]
     message = claude.messages.create(model=model, max_tokens=100, messages=[{"role": "user", "content": content}])
     assert message.content[0].text
@@ -235,7 +235,7 @@ def test_a_picture_by_its_url(claude, gateway, model, picture):
 
 @of(MODELS)
 def test_prefixes_of_the_path(gateway, model):
-    """`https://gateway/claude` as base URL is the same API."""
+    """The base URL `https://gateway/claude` leads to the same API."""
     with anthropic_client(gateway, base_url=f"{gateway.url}/claude") as client:
         message = client.messages.create(model=model, max_tokens=100, messages=HELLO)
         assert message.content[0].text

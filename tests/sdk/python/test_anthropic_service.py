@@ -48,7 +48,7 @@ def test_answers_in_a_shape(claude, gateway, model, stream):
 
 
 def test_answers_in_a_shape_of_models_without_them(claude, gateway):
-    """An old model gives it through a tool of its own, which the client does not see."""
+    """An old model gives the object through a tool of the gateway's, which the client does not see."""
     with anthropic_client(gateway) as client:
         answer = client.messages.with_raw_response.create(
             model="claude-3-5-haiku", max_tokens=1000, messages=HELLO, extra_body={"fake": {"content": "text"}}
@@ -89,7 +89,7 @@ def test_models_of_the_three_shapes(gateway):
 
 @of(MODELS)
 def test_count_tokens(claude, gateway, model):
-    """Anthropic and Gemini count for themselves; elsewhere the count is an estimate."""
+    """Anthropic and Gemini count tokens themselves. For other providers the count is an estimate."""
     tool = {"name": "weather", "input_schema": {"type": "object", "properties": {}}}
     count = claude.messages.count_tokens(model=model, messages=HELLO, system="Be kind.", tools=[tool])
     assert count.input_tokens > 0
@@ -111,7 +111,7 @@ def test_count_tokens_of_the_provider(claude, gateway):
 
 @of(MODELS)
 def test_credentials(gateway, model):
-    """The package sends `Authorization: Bearer`; older ones, and other clients, `x-api-key`."""
+    """The package sends `Authorization: Bearer`. Older packages and other clients send `x-api-key`."""
     bearer = {"authorization": f"Bearer {gateway.key}"}
     for headers in (bearer, {"x-api-key": gateway.key}, bearer | {"x-api-key": gateway.key}):
         gateway.provider.forget()
@@ -171,7 +171,7 @@ def test_headers_of_anthropics_do_not_go_elsewhere(claude, gateway, model):
 
 
 def test_unknown_fields_survive(claude, gateway):
-    """On a provider of the same format the body is the client's."""
+    """A provider of the same format gets the client's own body."""
     messages = [
         {
             "role": "user",

@@ -132,7 +132,7 @@ def test_three_rounds_of_tools_with_thoughts(claude, gateway, model, stream):
             if content["role"] == "model"
         ]
         assert signed == [[True, False]] * 3
-        # The real ones, not what stands for those that are lost.
+        # These are the real signatures, not the placeholder for lost ones.
         assert "skip_thought" not in sent(gateway).text and "c2tpcF90aG91Z2h0" not in sent(gateway).text
 
 
@@ -150,7 +150,7 @@ def test_signatures_of_gemini_without_thoughts(claude, gateway, stream):
 
 
 def test_signatures_that_the_client_has_lost(claude, gateway):
-    """Without them the call goes up with the mark that Google documents for that."""
+    """Without thoughts, the call goes up with the placeholder that Google documents."""
     model = MODELS["gemini"]
     calling(gateway, model, ("weather", {"city": "Paris"}))
     first = ask(claude, model, False)
@@ -173,7 +173,7 @@ def test_thoughts_of_openai_keep_their_encrypted_form(claude, gateway):
 @pytest.mark.parametrize("first_name", THINKERS)
 @pytest.mark.parametrize("second_name", THINKERS)
 def test_conversations_move_from_one_provider_to_another(claude, gateway, first_name, second_name):
-    """A model of another family does not get thoughts that it cannot read, and refuses nothing."""
+    """A model of another family gets no thoughts that it cannot read, and refuses nothing."""
     first_model, second_model = THINKERS[first_name], THINKERS[second_name]
     calling(gateway, first_model, ("weather", {"city": "Paris"}), thinking=THOUGHTS)
     first = ask(claude, first_model, True)
@@ -181,7 +181,7 @@ def test_conversations_move_from_one_provider_to_another(claude, gateway, first_
     second = ask(claude, second_model, True, messages=turns)
     assert second.stop_reason == "end_turn"
     turns += [kept(second), {"role": "user", "content": "And in Rome?"}]
-    # And back.
+    # The conversation goes back to the first model.
     third = ask(claude, first_model, True, messages=turns)
     assert third.stop_reason == "tool_use"
 

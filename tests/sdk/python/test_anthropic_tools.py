@@ -59,11 +59,11 @@ def test_parallel_calls_and_their_results(claude, gateway, model, stream):
     assert second.stop_reason == "end_turn"
     assert second.content[-1].text
     text = sent(gateway).text
-    # In the order of the calls.
+    # The results stand in the order of the calls.
     places = [text.index(f"result of {call.name} {number}") for number, call in enumerate(calls)]
     assert places == sorted(places)
 
-    # And on: the next question, after the turn of tools.
+    # The next question follows the turn of tools.
     turns += [{"role": "assistant", "content": second.content}, {"role": "user", "content": "And in Oslo?"}]
     third = ask(claude, model, stream, messages=turns)
     assert [(call.name, call.input) for call in uses(third)] == [("weather", {"city": "Paris", "unit": "C"})]
@@ -84,7 +84,7 @@ def test_input_json_events(claude, gateway, model):
         if event.type == "content_block_delta" and event.delta.type == "input_json_delta":
             pieces.setdefault(event.index, []).append(event.delta.partial_json)
     assert len([event for event in events if event.type == "input_json"]) >= 2
-    # A call without arguments may come without a fragment, or with an empty one; it is an empty object in the end.
+    # A call without arguments may come without a fragment, or with an empty one. In the end it is an empty object.
     texts = ["".join(parts) or "{}" for parts in pieces.values()]
     assert [json.loads(text) for text in texts if text != "{}"] == [arguments for _, arguments in CALLS if arguments]
     assert [call.input for call in uses(final)] == [arguments for _, arguments in CALLS]
@@ -104,14 +104,14 @@ def test_starts_of_calls_have_no_input(claude, gateway, model):
 @of(MODELS)
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 def test_numbers_are_digits(claude, gateway, model, stream):
-    """Numbers in arguments are no floating point numbers on their way."""
+    """Numbers in arguments do not become floating point numbers on their way."""
     number = '{"n":12345678901234567890,"x":1.0,"y":0.1}'
     gateway.provider.script("tool_calls", {"model": model}, calls=[{"name": "weather", "arguments": number}])
     (call,) = uses(ask(claude, model, stream))
     assert json.dumps(call.input, separators=(",", ":")) == number
 
 
-# The choice as OpenAI's two formats and Gemini's say it.
+# The tool choice in the words of OpenAI's two formats and of Gemini's.
 CHOICES = [
     ({"type": "auto"}, {"openai": "auto", "responses": "auto", "gemini": "AUTO"}),
     ({"type": "any"}, {"openai": "required", "responses": "required", "gemini": "ANY"}),
@@ -146,7 +146,7 @@ def test_tool_choice(claude, gateway, model, choice, said):
 
 @of(NOT_ANTHROPIC)
 def test_one_call_at_most(claude, gateway, model):
-    """Gemini has no switch for that: the calls behind the first do not reach the client."""
+    """Gemini cannot be told to make one call only, so the calls behind the first do not reach the client."""
     calling(gateway, model, *CALLS)
     choice = {"type": "auto", "disable_parallel_tool_use": True}
     message = ask(claude, model, False, tool_choice=choice)
@@ -233,7 +233,7 @@ def test_the_runner_of_the_package(claude, gateway, model, stream, thread):
         return f"{city}: 21 degrees"
 
     calling(gateway, model, ("weather", {"city": "Paris"}), ("weather", {"city": "Rome"}))
-    # Anthropic may lose a thread at any time; the fake provider does each time, whatever was to be said then.
+    # Anthropic may lose a thread at any time. The fake provider does so each time.
     loses = thread is None and model == MODELS["anthropic"]
     for answer in ({"tool_calls": [{"name": "weather", "arguments": '{"city":"Oslo"}'}]}, {"content": "All are warm."}):
         if loses:
@@ -269,10 +269,10 @@ def test_threads_are_refused_in_the_words_that_clients_recover_from(claude, gate
     assert gateway.provider.requests() == []
 
 
-# A search of the web is what the Responses API has too.
+# The Responses API has a web search too.
 @of({name: model for name, model in NOT_ANTHROPIC.items() if name != "responses"})
 def test_tools_that_run_at_the_provider_are_refused_by_name(claude, gateway, model):
-    """What only Anthropic can run cannot run elsewhere: the answer says so, and nothing is sent."""
+    """A tool that only Anthropic can run is refused elsewhere: the answer says so, and nothing is sent."""
     search = {"type": "web_search_20250305", "name": "web_search"}
     with pytest.raises(anthropic.BadRequestError) as caught:
         ask(claude, model, False, tools=[WEATHER, search])

@@ -56,7 +56,7 @@ def test_models(gateway):
 
 
 def test_two_hundred_streams_at_once(gateway):
-    """P17: fifty of each API; each says what it was asked, word by word, and nothing of another."""
+    """P17: fifty streams of each API. Each says what it was asked, word by word, and nothing of another stream."""
     for model in MODELS.values():
         gateway.provider.script("echo", {"model": model}, apply="always", chunk_delay_ms=1)
 

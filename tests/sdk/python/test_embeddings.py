@@ -1,4 +1,4 @@
-"""Embeddings: the encoding that is asked for and no other (check P12 in `docs/CONFORMANCE.md` section 10)."""
+"""Embeddings come in the encoding that is asked for (check P12 in `docs/CONFORMANCE.md` section 10)."""
 
 import base64
 import struct
@@ -15,13 +15,13 @@ def model(request):
 
 
 def raw(client, model, **options):
-    """The vector as it stands in the answer's JSON; the package decodes what it asked for by itself."""
+    """The vector as it stands in the answer's JSON. The package decodes only the encoding that it asked for itself."""
     answer = client.post("/embeddings", cast_to=object, body={"model": model, "input": "one two", **options})
     return answer["data"][0]["embedding"]
 
 
 def test_encodings_are_obeyed(client, model):
-    """None is floats; base64, which the package asks for by itself, is little-endian float32."""
+    """No encoding means floats. base64, which the package asks for on its own, is little-endian float32."""
     floats, same = raw(client, model), raw(client, model, encoding_format="float")
     assert floats == same and all(isinstance(number, float | int) for number in floats)
     packed = raw(client, model, encoding_format="base64")
@@ -50,7 +50,7 @@ def test_order_and_usage(client, model):
 
 
 def test_more_than_a_batch(client, model):
-    """Gemini takes a hundred at once; clients do not know that."""
+    """Gemini takes at most a hundred texts at once, which clients do not know."""
     answer = client.embeddings.create(model=model, input=[f"text {number}" for number in range(120)])
     assert [entry.index for entry in answer.data] == list(range(120))
 
@@ -60,14 +60,14 @@ def test_dimensions(client, model):
 
 
 def test_same_as_the_provider_says(client, direct):
-    """Passed through: the same numbers to the last digit."""
+    """A vector that passes through has the same numbers to the last digit."""
     through, at_once = (one.embeddings.create(model=MODELS[0], input=["a", "b"]) for one in (client, direct))
     assert [entry.embedding for entry in through.data] == [entry.embedding for entry in at_once.data]
     assert through.usage == at_once.usage
 
 
 def test_token_ids(client, model):
-    """As LangChain sends them: for OpenAI's models they are the text, for others there is no telling what text they are."""
+    """Token ids, as LangChain sends them, pass to OpenAI's models. For other models nobody can tell which text they stand for."""
     tokens = [[9906, 1917], [9906]]
     if model == MODELS[0]:
         assert len(client.embeddings.create(model=model, input=tokens).data) == 2

@@ -31,7 +31,7 @@ def fails(client, model, **options):
 
 
 def well_formed(error):
-    """What holds for each error: an object in OpenAI's shape, with a message, and a code that is text."""
+    """Checks what holds for each error: it is an object in OpenAI's shape, with a message, and a code that is text."""
     assert set(error.body) >= {"message", "type", "param", "code"}, error.body
     assert error.body["message"] and isinstance(error.body["message"], str)
     assert error.type
@@ -63,7 +63,7 @@ def test_too_large_for_the_provider(client, upstream):
 
 
 def test_overloaded_by_anthropics_own_status(client, gateway):
-    """529 is known to nobody else: clients get the one that means it."""
+    """Nobody but Anthropic knows the status 529: clients get the status with the same meaning."""
     upstream = Upstream("anthropic", MODELS["anthropic"], gateway.provider)
     upstream.says("error", status=529, model="fake-error-503")
     error = fails(client, upstream.fault("fake-error-503"))
@@ -93,7 +93,7 @@ TOO_LONG = {
 
 
 def test_too_long_for_the_model(client, upstream):
-    """The code by which applications shorten their history."""
+    """Applications shorten their history when they see this code."""
     upstream.says("error", status=400, error=TOO_LONG[upstream.name])
     error = fails(client, upstream.model)
     assert (type(error), error.code) == (openai.BadRequestError, "context_length_exceeded")
@@ -101,7 +101,7 @@ def test_too_long_for_the_model(client, upstream):
 
 
 def test_geminis_word_for_a_bad_key(client, gateway):
-    """It comes as a 400, and is not the client's fault."""
+    """Gemini's error about a wrong key comes as a 400, and is not the client's fault."""
     upstream = Upstream("gemini", MODELS["gemini"], gateway.provider)
     error = {
         "code": 400,
@@ -143,7 +143,7 @@ def test_answers_that_are_none(client, upstream, body):
     upstream.says("verbatim", status=200, content_type="application/json", body=body, model="fake-error-500")
     model = upstream.fault("fake-error-500")
     if upstream.name == "openai" and body == "{}":
-        # It is an object, and passes through untouched.
+        # This one is an object, and passes through untouched.
         assert client.chat.completions.with_raw_response.create(model=model, messages=hello()).text == body
         return
     error = fails(client, model)
@@ -160,7 +160,7 @@ ERRORS = {
 
 
 def test_errors_in_the_guise_of_an_answer(client, upstream):
-    """An error with the status 200, which the package would take for an answer without choices."""
+    """The package would take an error with the status 200 for an answer without choices."""
     body = ERRORS[upstream.name]
     upstream.says("verbatim", status=200, content_type="application/json", body=body, model="fake-error-500")
     error = fails(client, upstream.fault("fake-error-500"))
@@ -169,7 +169,7 @@ def test_errors_in_the_guise_of_an_answer(client, upstream):
 
 
 def test_tried_again_by_the_package(counting, gateway, upstream):
-    """P11: three requests, after the pause that the provider asks for, and one record of each that costs nothing."""
+    """P11: the package sends three requests, after the pause that the provider asks for, and each has one record that costs nothing."""
     client, sent = counting(max_retries=2)
     model = upstream.fault("fake-error-429")
     pause = [["retry-after-ms", "20"]]
@@ -188,7 +188,7 @@ def test_tried_again_by_the_package(counting, gateway, upstream):
 
 
 def test_pause_of_a_second(counting, gateway):
-    """P11 to the letter, at one provider: it asks for a second, and gets it before the package comes again and is served."""
+    """P11 to the letter, at one provider: it asks for a pause of a second, and after it the package comes again and is served."""
     upstream = Upstream("anthropic", MODELS["anthropic"], gateway.provider)
     client, sent = counting(max_retries=2)
     upstream.says("error", status=429, headers=[["retry-after", "1"]], model="fake-error-429")

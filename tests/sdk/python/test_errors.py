@@ -6,7 +6,7 @@ from conftest import BODY_LIMIT, hello, raw
 
 
 def fails(client, kind, model="gpt-4o", **options):
-    """The exception that a chat completion ends in; of that class and no other."""
+    """The exception in which a chat completion ends, which has to be of exactly this class."""
     with pytest.raises(openai.APIError) as caught:
         client.chat.completions.create(model=model, messages=options.pop("messages", hello()), **options)
     assert type(caught.value) is kind, repr(caught.value)
@@ -105,7 +105,7 @@ def test_stream_that_breaks_off(client):
         for chunk in stream:
             text += chunk.choices[0].delta.content or ""
     assert text == "Hello from the "
-    # Not a broken connection, which some clients take for the end: an error event that says what happened.
+    # An error event says what happened. Some clients would take a broken connection for the end.
     assert type(caught.value) is openai.APIError, repr(caught.value)
     assert caught.value.message
 

@@ -8,13 +8,13 @@ from reading import Gathered
 
 
 def breaks_off(client, model, **options):
-    """Reads a stream that ends in an error; gives what came before, and the error."""
+    """Reads a stream that ends in an error. Returns what came before, and the error."""
     whole = Gathered()
     stream = client.chat.completions.create(model=model, messages=hello(), stream=True, **options)
     with pytest.raises(openai.APIError) as caught:
         for chunk in stream:
             whole.add(chunk)
-    # Not a broken connection, which some clients take for the end: an error event that says what happened.
+    # An error event says what happened. Some clients would take a broken connection for the end.
     assert type(caught.value) is openai.APIError, repr(caught.value)
     assert caught.value.message and caught.value.type
     assert isinstance(caught.value.code, str | None)
@@ -22,7 +22,7 @@ def breaks_off(client, model, **options):
     return whole, caught.value
 
 
-# An error before all else, as each API sends it within an answer of status 200.
+# An error as the first event, as each API sends it within an answer of status 200.
 FIRST = {
     "openai": 'data: {"error":{"message":"Too busy.","type":"server_error","param":null,"code":null}}\n\n',
     "responses": 'event: error\ndata: {"type":"error","sequence_number":0,"error":{"type":"server_error","code":"server_error",'
@@ -34,8 +34,8 @@ FIRST = {
 
 @pytest.mark.parametrize("bare", [False, True])
 def test_error_within_a_stream(client, upstream, bare):
-    """P8: also as bare JSON between the events, as Gemini was seen to send it."""
-    # What OpenAI's own API says passes through, so there it is as OpenAI says it.
+    """P8: the error may also be bare JSON between the events, as Gemini was seen to send it."""
+    # An error of OpenAI's own API passes through, so it has OpenAI's words.
     code = None if upstream.name == "openai" else 503
     error = {"code": code, "message": "The model is overloaded.", "status": "UNAVAILABLE", "type": "overloaded_error"}
     model = upstream.fault("fake-stream-error")
@@ -44,16 +44,16 @@ def test_error_within_a_stream(client, upstream, bare):
     )
     whole, caught = breaks_off(client, model)
     assert whole.text == "one two "
-    # No other provider was seen to do that; there it is an error all the same, without the provider's words.
+    # No other provider was seen to do that. From them it is an error without the provider's words.
     assert "The model is overloaded." in caught.message or (bare and upstream.name != "gemini")
 
 
 def test_error_before_all_else(client, upstream):
-    """A status of its own while there still can be one, for the clients that retry by it."""
+    """An error before the first content has an HTTP status, by which clients retry."""
     upstream.says("sse", model="fake-stream-error", events=FIRST[upstream.name])
     with pytest.raises(openai.APIError, match="Too busy") as caught:
         list(client.chat.completions.create(model=upstream.fault("fake-stream-error"), messages=hello(), stream=True))
-    # What passes through has been read no further than to its first byte.
+    # An answer that passes through has been read no further than to its first byte.
     assert isinstance(caught.value, openai.InternalServerError) or upstream.name == "openai"
 
 
@@ -80,7 +80,7 @@ def test_truncated_within_a_call(client, upstream):
     upstream.says("tool_calls", model="fake-cut", calls=calls, cut={"after_chunks": 2})
     tool = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
     if upstream.name == "gemini":
-        # Whole calls only, and the stream ends right behind this one: without a reason all the same.
+        # Gemini sends whole calls only, and the stream ends right behind this one, also without a reason.
         upstream.provider.forget()
         upstream.says("tool_calls", model="fake-cut", calls=calls, signature="c2lnbmF0dXJl", cut={"after_chunks": 1})
     breaks_off(client, upstream.fault("fake-cut"), tools=[tool])
@@ -103,7 +103,7 @@ def test_leaving(client, upstream):
 
 
 def test_leaving_before_the_answer(gateway, upstream):
-    """The same for a client that gives up before the head of the answer has come."""
+    """The provider's request also ends if the client gives up before the head of the answer has come."""
     upstream.says(head_delay_ms=3_600_000)
     options = {"base_url": gateway.base_url, "api_key": gateway.key, "max_retries": 0}
     with openai.OpenAI(**options) as impatient:

@@ -57,7 +57,7 @@ def test_functions_over_two_rounds(google, gateway, model, stream):
         assert [[bool(one) for one in step] for step in made] == [[True, False], [True]]
         assert "c2tpcF90aG91Z2h0" not in sent(gateway).text
 
-    # The history goes on.
+    # The conversation goes on.
     calling(gateway, model, ("weather", {"city": "Bern"}))
     saying(gateway, model, "It is warm too.")
     assert send("And in Bern?") == "It is warm too."
@@ -166,7 +166,7 @@ def test_schemas_of_the_older_kind(google, gateway, model):
 
 
 def test_thoughts_and_functions_of_an_async_chat(gateway):
-    """Signatures survive the package's history where the thoughts are shown, too."""
+    """Signatures also survive the package's history when thoughts are shown."""
     gateway.provider.forget()
     model, seen = MODELS["gemini"], []
 

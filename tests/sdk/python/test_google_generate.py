@@ -84,7 +84,7 @@ def test_turns_and_media(google, gateway, model):
     text = sent(gateway).text
     for part in ("First question", "First answer", "What is this?"):
         assert part in text
-    # The package writes base64 of its own kind, which the others do not read.
+    # The package writes a variant of base64 that the other providers do not read.
     plain = text.replace("-", "+").replace("_", "/") if model == MODELS["gemini"] else text
     assert PNG in plain and PDF in plain
 
@@ -112,7 +112,7 @@ def test_answers_in_a_shape(google, gateway, model, kind):
     if kind is not Trip:
         saying(gateway, model, json.dumps([{"city": "Paris", "kind": "capital"}]))
         if model != MODELS["gemini"]:
-            # Others give objects only.
+            # Other providers give objects only.
             saying(gateway, model, json.dumps([{"city": "Paris", "kind": "capital"}]))
     answer = google.models.generate_content(model=model, contents="Where to?", config=config)
     if kind is Trip:
@@ -160,7 +160,7 @@ def test_thoughts(google, gateway, model, stream):
 @of(MODELS)
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 def test_a_blocked_prompt(google, gateway, model, stream):
-    """No text and no exception: the reason says why."""
+    """A blocked answer has no text and raises nothing: its reason says why."""
     gateway.provider.script("blocked", {"model": model}, reason="SAFETY")
     if stream:
         answers = list(google.models.generate_content_stream(model=model, contents="Hello"))
@@ -188,7 +188,7 @@ def test_an_answer_that_is_cut_short(google, gateway, model, stream):
 
 
 def raw_stream(gateway, model, path=":streamGenerateContent?alt=sse", tools=()):
-    """The bytes of a stream, from the socket, without what chunked encoding adds."""
+    """The bytes of a stream as they come from the socket, without the frames of the chunked encoding."""
     address = urlsplit(gateway.url)
     body = json.dumps({"contents": [{"role": "user", "parts": [{"text": "Hello"}]}], "tools": list(tools)}).encode()
     head = (

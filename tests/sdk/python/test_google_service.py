@@ -135,7 +135,7 @@ def test_credentials(gateway, model, place):
 
 @of(MODELS)
 def test_count_tokens(google, model):
-    """Gemini and Anthropic count for themselves; elsewhere the count is an estimate."""
+    """Gemini and Anthropic count tokens themselves. For other providers the count is an estimate."""
     count = google.models.count_tokens(model=model, contents="Hello there")
     longer = google.models.count_tokens(model=model, contents="word " * 500)
     assert 0 < count.total_tokens < longer.total_tokens

@@ -1,4 +1,4 @@
-"""What stands in the headers of answers: ids, limits, and what could not be said to the provider (check P15 in
+"""The headers of answers: ids, limits, and the fields that the provider has no words for (check P15 in
 `docs/CONFORMANCE.md` section 10)."""
 
 from conftest import MODELS, Upstream, hello, wait_for
@@ -20,7 +20,7 @@ def test_request_id(client, gateway, upstream):
 
 
 def test_limits_of_the_provider(client, upstream):
-    """OpenAI's own headers, under their own names; those of other providers are not made up."""
+    """OpenAI's own headers come under their own names. For other providers nothing is made up."""
     answer = raw(client, upstream.model)
     limits = [name for name in answer.headers if name.startswith("x-ratelimit-")]
     if upstream.name in ("openai", "responses"):
@@ -38,7 +38,7 @@ def test_nothing_of_the_provider_that_is_not_for_clients(client, upstream):
 
 
 def test_what_is_dropped_is_named(client, gateway):
-    """Tuning that the provider has nothing like: the answer says which, in the client's words, streamed or not."""
+    """The answer names, in the client's words, the tuning that the provider does not have, streamed or not."""
     upstream = Upstream("anthropic", MODELS["anthropic"], gateway.provider)
     options = {"seed": 7, "logit_bias": {"5": 1}, "presence_penalty": 0.5, "frequency_penalty": 0.5}
     names = {"seed", "logit_bias", "presence_penalty", "frequency_penalty"}

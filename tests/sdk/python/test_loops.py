@@ -12,7 +12,7 @@ import pytest
 from conftest import MODELS, Upstream, hello
 from reading import gathered
 
-# Those that think: their signatures have to come back.
+# Models that think: their signatures have to come back.
 THINKING = [("anthropic", "claude-sonnet-4-5"), ("anthropic", "claude-opus-4-6"), ("gemini", "gemini-3-flash-preview")]
 WEATHER = {
     "type": "function",
@@ -29,26 +29,26 @@ ROUNDS = [
 
 
 def run(call):
-    """What the application's own functions give."""
+    """The results of the application's own functions."""
     arguments = json.loads(call.function.arguments)
     return f"21 degrees in {arguments['city']}" if call.function.name == "weather" else '{"time":"12:00"}'
 
 
 def whole(client, **options):
-    """The message of an answer in one piece, and itself as history."""
+    """The message of a whole answer, which is also the history."""
     message = client.chat.completions.create(**options).choices[0].message
     return message, message
 
 
 def helped(client, **options):
-    """The message that the stream helper puts together, and itself as history."""
+    """The message that the stream helper puts together, which is also the history."""
     with client.chat.completions.stream(**options) as stream:
         message = stream.get_final_completion().choices[0].message
     return message, message
 
 
 def copied(client, **options):
-    """A message, and as history what OpenAI documents of it: no field of ours survives that."""
+    """A message, and as history only the fields that OpenAI documents, so that no field of the gateway's survives."""
     message, _ = whole(client, **options)
     copy = message.model_dump(include={"role", "content"})
     if message.tool_calls:
@@ -57,7 +57,7 @@ def copied(client, **options):
 
 
 def loop(client, upstream, ask, **options):
-    """Runs the tools until the model says something; gives the text and the messages."""
+    """Runs the tools until the model says something. Returns the text and the messages."""
     for calls in ROUNDS:
         upstream.says("tool_calls", calls=calls)
     upstream.says("saying", text="Paris and Rome have 21 degrees at noon.")
@@ -89,7 +89,7 @@ def test_loop_of_a_model_that_thinks(client, gateway, pair, ask):
     assert len(upstream.received) == 3
     if ask is copied:
         return
-    # What was thought came to the client, went back, and stands before the calls that followed from it.
+    # The thoughts came to the client, went back, and stand before the calls that followed from them.
     last = json.dumps(upstream.received[-1])
     if upstream.name == "anthropic":
         blocks = [block["type"] for block in upstream.received[-1]["messages"][1]["content"]]
@@ -122,7 +122,7 @@ def test_results_of_one_turn_go_up_as_the_provider_wants_them(client, upstream):
 
 @pytest.mark.parametrize(("first", "second"), [(a, b) for a in MODELS for b in MODELS if a != b], ids="-".join)
 def test_history_of_one_provider_at_another(client, gateway, first, second):
-    """A conversation goes on at another provider: foreign ids, thoughts and signatures are not in its way."""
+    """A conversation goes on at another provider: foreign ids, thoughts and signatures do not disturb it."""
     begins, goes_on = (Upstream(name, MODELS[name], gateway.provider) for name in (first, second))
     begins.says("tool_calls", calls=ROUNDS[0], thinking="Two cities.")
     messages = hello()
@@ -136,7 +136,7 @@ def test_history_of_one_provider_at_another(client, gateway, first, second):
 
 
 def test_loop_in_a_raw_stream(client, upstream):
-    """The history as a loop over chunks puts it together: plain objects, with what the deltas said and nothing else."""
+    """The history as a loop over chunks puts it together: plain objects that hold what the deltas said and nothing else."""
     upstream.says("tool_calls", calls=ROUNDS[0])
     messages = hello()
     options = {"model": upstream.model, "tools": [WEATHER], "stream": True}
@@ -152,10 +152,10 @@ def test_loop_in_a_raw_stream(client, upstream):
 
 
 def test_result_without_a_call(client, upstream):
-    """Refused by the gateway where the provider would only say what it does not understand."""
+    """The gateway refuses a broken history by its path, where the provider would only say that it does not understand."""
     messages = [*hello(), {"role": "tool", "tool_call_id": "call_nowhere", "content": "21"}]
     if upstream.name == "openai":
-        return  # Passes through: it is OpenAI's to refuse.
+        return  # The request passes through, and OpenAI itself refuses it.
     with pytest.raises(openai.BadRequestError) as caught:
         client.chat.completions.create(model=upstream.model, messages=messages)
     assert caught.value.type == "invalid_request_error"

@@ -1,4 +1,4 @@
-"""Images and files in messages: as each provider wants them, or refused by name."""
+"""Images and files in messages reach each provider in its own form, or are refused by name."""
 
 import base64
 import json
@@ -50,7 +50,7 @@ def test_image_by_data_url(client, upstream, url, kind):
 
 
 def test_image_by_url(client, upstream):
-    """Left to the provider that fetches it by itself; else the gateway fetches it, and says when it cannot."""
+    """A URL is left to a provider that fetches it. For other providers the gateway fetches it, and says when it cannot."""
     url = "https://images.invalid/cat.png?size=large"
     if upstream.name != "gemini":
         assert url in json.dumps(send(client, upstream, image(url, detail="low")))
@@ -88,7 +88,7 @@ def test_sound(client, upstream):
 
 
 def test_image_in_a_tools_result(client, upstream):
-    """Chat completions has no images there officially; those who send them mean them to be seen."""
+    """Officially, chat completions has no images in results of tools. A client that sends them wants them to be seen."""
     tool = {"type": "function", "function": {"name": "camera", "parameters": {"type": "object", "properties": {}}}}
     messages = [{"role": "user", "content": "Take a picture"}]
     options = {"model": upstream.model, "tools": [tool]}

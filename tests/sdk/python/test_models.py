@@ -19,7 +19,7 @@ def test_retrieve(client, name):
 
 
 def test_retrieve_with_the_slash_as_it_is(client):
-    """The package encodes it; other clients do not."""
+    """The package encodes the slash, and other clients do not."""
     assert client.get("/models/org/model:v1", cast_to=object)["id"] == "org/model:v1"
     assert client.get("/models/org%2Fmodel%3Av1", cast_to=object)["id"] == "org/model:v1"
 

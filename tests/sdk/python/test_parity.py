@@ -12,7 +12,7 @@ TOOLS = [
 ]
 USAGE = {"prompt_tokens": 40, "completion_tokens": 30, "cached_tokens": 8}
 
-# What the model says: each is a script of the fake provider that knows nothing of formats.
+# What the model says. Each is a script of the fake provider that does not depend on the format.
 SCRIPTS = {
     "text": {"content": "Bonjour, naïve 🚀 日本語!\n\n  two spaces", "usage": USAGE},
     "empty": {"content": "", "usage": USAGE},
@@ -47,7 +47,7 @@ def expected(direct, script):
 
 
 def test_whole(client, upstream, script, expected):
-    """P1, G5: plain answers, usage in integers that add up."""
+    """P1, G5: a plain answer is the same, and its usage is in integers that add up."""
     upstream.says(**script)
     answer = ask(client, upstream.model)
     assert read(answer) == expected
@@ -56,7 +56,7 @@ def test_whole(client, upstream, script, expected):
 
 @pytest.mark.parametrize("include_usage", [None, False, True])
 def test_streamed(client, upstream, script, expected, include_usage):
-    """P2, P3: no usage unless it is asked for, and then once, in the last chunk and without choices."""
+    """P2, P3: usage comes only if it is asked for, and then once, in the last chunk and without choices."""
     upstream.says(**script)
     options = {} if include_usage is None else {"stream_options": {"include_usage": include_usage}}
     whole = gathered(ask(client, upstream.model, stream=True, **options))
@@ -72,14 +72,14 @@ def test_streamed(client, upstream, script, expected, include_usage):
 
 
 def test_streamed_in_pieces(client, upstream):
-    """Pieces that end anywhere, also within a character."""
+    """The upstream's pieces may end anywhere, also within a character."""
     upstream.says(content="naïve 🚀 日本語", split_bytes=5)
     assert gathered(ask(client, upstream.model, stream=True)).text == "naïve 🚀 日本語"
 
 
 @pytest.mark.parametrize("name", ["text", "calls", "thoughts", "empty"])
 def test_helper(client, upstream, name):
-    """P4: what the helper puts together equals the answer in one piece."""
+    """P4: what the helper puts together equals the whole answer."""
     upstream.says(**SCRIPTS[name])
     whole = read(ask(client, upstream.model))
     upstream.says(**SCRIPTS[name])
@@ -95,7 +95,7 @@ def test_helper(client, upstream, name):
 
 
 def test_helper_of_an_answer_that_is_cut_short(client, upstream):
-    """The helper takes `length` for the error that it is to a parser."""
+    """The helper raises on `length`, which is an error for a parser."""
     upstream.says(**SCRIPTS["length"])
     with client.chat.completions.stream(model=upstream.model, messages=hello()) as stream:
         with pytest.raises(openai.LengthFinishReasonError) as caught:
@@ -105,13 +105,13 @@ def test_helper_of_an_answer_that_is_cut_short(client, upstream):
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_refused(client, upstream, stream):
-    """A refusal has one choice with the refusal's words, whatever the provider calls it."""
+    """A refusal is one choice with the refusal's words, whatever the provider calls it."""
     upstream.says("refusal", text="I will not do that.")
     answer = client.chat.completions.create(model=upstream.model, messages=hello(), stream=stream)
     said = gathered(answer).read() if stream else without_nothing(read(answer))
     assert "I will not do that." in said["refusal"]
     assert said["content"] == ""
-    # Chat completions of OpenAI's own say that they stop where the model refuses, and pass through; all others are said to be filtered.
+    # OpenAI's own chat completions say `stop` for a refusal, and pass through. For all other providers the reason is the filter.
     assert said["finish"] == ("stop" if upstream.name == "openai" else "content_filter")
 
 
@@ -125,7 +125,7 @@ def test_blocked(client, upstream, stream):
 
 
 def test_digits_of_arguments_survive(client, upstream):
-    """Numbers pass as they are written, whatever a float could hold; Anthropic's and Gemini's arguments are JSON values."""
+    """Numbers pass as they are written, even if a float cannot hold them. Anthropic's and Gemini's arguments are JSON values."""
     arguments = '{"id":12345678901234567890,"ratio":1.0,"tiny":0.10}'
     upstream.says("tool_calls", calls=[{"name": "weather", "arguments": arguments}])
     (call,) = ask(client, upstream.model).choices[0].message.tool_calls

@@ -31,7 +31,7 @@ if ROOT is None:
 
 
 class Recording:
-    """An exchange, and the model that stands for it: each has a group of its own, so that no error harms another's key."""
+    """An exchange, and the model that stands for it. Each has a group of its own, so that no error harms the key of another."""
 
     def __init__(self, folder, path):
         self.folder, self.path = folder, path
@@ -57,7 +57,7 @@ def recordings():
 ALL = list(recordings())
 ANSWERS = [recording for recording in ALL if recording.status == 200]
 ERRORS = [recording for recording in ALL if recording.status != 200]
-# Chat completions pass through as they are, so they have to be asked for in the form in which they were recorded.
+# Chat completions pass through, so they have to be asked for in the form in which they were recorded.
 PASSED = [recording for recording in ANSWERS if recording.folder == "openai-chat"]
 CONVERTED = [recording for recording in ANSWERS if recording.folder != "openai-chat"]
 
@@ -83,8 +83,8 @@ def ask(client, gateway, recording, stream, **options):
 
 
 def is_sane(choice, message):
-    """There is something for the application: text, a call, a refusal, or a reason why not."""
-    # A model of long ago had `finish_details` in its place.
+    """Checks that the application gets something: text, a call, a refusal, or a reason why not."""
+    # An old model had `finish_details` in its place.
     assert choice.finish_reason in FINISHES or "finish_details" in choice.model_extra, choice
     for call in message.tool_calls or []:
         assert call.id
@@ -128,7 +128,7 @@ def test_streams_passed_on(client, gateway, recording):
 
 @pytest.mark.parametrize("recording", CONVERTED, ids=name_of)
 def test_converted(client, gateway, recording):
-    """In one piece and as a stream, whichever of them was recorded: and both say the same."""
+    """The answer comes whole and as a stream, whichever was recorded, and both say the same."""
     answer = whole(client, gateway, recording)
     said = without_nothing(choice_of(answer.choices[0]))
     chunks = list(ask(client, gateway, recording, True, stream_options={"include_usage": True}))
@@ -145,7 +145,7 @@ def test_converted(client, gateway, recording):
 
 @pytest.mark.parametrize("recording", CONVERTED, ids=name_of)
 def test_helper(client, gateway, recording):
-    """The helper looks closer: each chunk has its shape, each call its place, lists add up."""
+    """The helper checks more: the shape of each chunk, the place of each call, and that lists add up."""
     if "custom_tool" in recording.path.name:
         pytest.skip("the package's helper cannot hold calls of custom tools, of OpenAI's own API neither")
     gateway.provider.script("recording", {"model": recording.upstream_model}, recording=str(recording.path), seed=2)
@@ -162,7 +162,7 @@ def test_helper(client, gateway, recording):
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 @pytest.mark.parametrize("recording", ERRORS, ids=name_of)
 def test_errors(client, gateway, recording, stream):
-    """X3: the right class, and the provider's words, but for those about the gateway's own key."""
+    """X3: an error has the right class and the provider's words, except for errors about the gateway's own key."""
     with pytest.raises(openai.APIStatusError) as caught:
         ask(client, gateway, recording, stream)
     error = caught.value
@@ -177,7 +177,7 @@ def test_errors(client, gateway, recording, stream):
 
 @pytest.mark.parametrize("recording", [each for each in CONVERTED if each.folder != "openai-responses"], ids=name_of)
 def test_as_responses(client, gateway, recording):
-    """The same through the Responses API, streamed, with its helper's eye on the order of events."""
+    """The same through the Responses API as a stream, whose helper checks the order of events."""
     gateway.provider.script("recording", {"model": recording.upstream_model}, recording=str(recording.path), seed=3)
     with client.responses.stream(model=recording.model, input="Hello") as stream:
         kinds = [event.type for event in stream]

@@ -1,4 +1,4 @@
-"""The Responses API with the real package, whichever API answers : whole, streamed, by the helper, with tools and
+"""The Responses API with the real package, whichever API answers: whole, streamed, by the helper, with tools and
 thoughts (check P14 in `docs/CONFORMANCE.md` section 10)."""
 
 import json
@@ -35,7 +35,7 @@ SCRIPTS = {
 }
 
 
-# OpenAI's own groups speak the Responses API too; the one that is compatible has chat completions only.
+# OpenAI's own groups speak the Responses API too. The compatible vendor has chat completions only.
 @pytest.fixture(
     params=[("openai", "gpt-4o"), ("compatible", "chat-only"), *list(MODELS.items())[1:]], ids=lambda pair: pair[0]
 )
@@ -60,7 +60,7 @@ def read(response):
             assert item.call_id
             items.append((item.type, item.name, json.loads(item.arguments)))
         elif item.summary:
-            # One without a summary only carries what the provider signed.
+            # A reasoning item without a summary only carries the provider's signature.
             items.append((item.type, "".join(part.text for part in item.summary)))
     counts = (usage.input_tokens, usage.output_tokens, usage.total_tokens)
     inner = (usage.input_tokens_details.cached_tokens, usage.output_tokens_details.reasoning_tokens)
@@ -90,7 +90,7 @@ def test_whole(client, upstream, script, expected):
 
 
 def test_streamed(client, upstream, script, expected):
-    """Numbered events, each delta within the part and item that it belongs to, and the whole at the end."""
+    """Events are numbered, each delta stands within its part and item, and the whole response comes at the end."""
     upstream.says(**script)
     events = list(client.responses.create(**options(upstream.model, script), stream=True))
     assert [event.sequence_number for event in events] == list(range(len(events)))
@@ -117,7 +117,7 @@ def test_helper(client, upstream, script, expected):
     with client.responses.stream(**options(upstream.model, script)) as stream:
         events = list(stream)
         if expected["status"] == "incomplete":
-            # The helper waits for `response.completed`, here as at OpenAI's.
+            # The helper waits for `response.completed`, as it does at OpenAI.
             with pytest.raises(RuntimeError):
                 stream.get_final_response()
             return
@@ -128,7 +128,7 @@ def test_helper(client, upstream, script, expected):
 
 
 def loop(client, upstream, ask, **more):
-    """Three rounds, with the output of each as input of the next."""
+    """A loop of three rounds, in which the output of each is input of the next."""
     upstream.says("tool_calls", calls=[{"name": "weather", "arguments": {"city": city}} for city in ("Paris", "Rome")])
     upstream.says("tool_calls", calls=[{"name": "clock", "arguments": {}}])
     upstream.says("saying", text="21 degrees at noon.")
@@ -156,7 +156,7 @@ def helped(client, **options):
 @pytest.mark.parametrize("ask", [whole, helped])
 @pytest.mark.parametrize("thinks", [False, True], ids=["plain", "thinking"])
 def test_loop(client, upstream, ask, thinks):
-    """The provider refuses what it has not signed: so what was thought went out, came back, and was its own."""
+    """The provider refuses thoughts that it has not signed. So its own thoughts went out and came back."""
     more = {}
     if thinks:
         more = {
@@ -192,7 +192,7 @@ def test_parse_a_stream(client, upstream):
 
 
 def test_schema_goes_up(client, upstream):
-    """Without a script the provider answers by the schema that it received."""
+    """The provider has no script and answers by the schema that it received."""
     response = client.responses.create(
         model=upstream.model, input="Hello", text={"format": type_to_text_format_param(Answer)}
     )

@@ -1,4 +1,4 @@
-"""The Responses API when something fails: classes, errors within streams, clients that leave, what only its owner keeps."""
+"""The Responses API when something fails: classes of errors, errors within streams, clients that leave, and responses that only one provider keeps."""
 
 import openai
 import pytest
@@ -31,7 +31,7 @@ def test_classes(client, upstream, status, kind, seen, stream):
 
 @pytest.mark.parametrize("fault", ["fake-stream-error", "fake-cut"])
 def test_breaks_off(client, upstream, fault):
-    """The pair of events that OpenAI itself sends: each client raises on it."""
+    """The stream ends in the pair of events that OpenAI itself sends, on which each client raises."""
     stream = client.responses.create(model=upstream.fault(fault), input="Hello", stream=True)
     seen = []
     with pytest.raises(openai.APIError) as caught:
@@ -64,7 +64,7 @@ def test_leaving(client, upstream):
     "field", [{"previous_response_id": "resp_1"}, {"background": True}], ids=lambda field: [*field][0]
 )
 def test_what_only_its_owner_keeps(client, gateway, model, field):
-    """Other providers keep no responses: refused by name, before anything is sent."""
+    """Other providers keep no responses, so a reference to one is refused by name, before anything is sent."""
     upstream = Upstream("", model, gateway.provider)
     with pytest.raises(openai.BadRequestError) as caught:
         client.responses.create(model=model, input="Hello", **field)

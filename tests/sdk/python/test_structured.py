@@ -46,7 +46,7 @@ SAID = {
 }
 
 
-# Beside those of all tests: one that cannot be held to a schema, so that a tool has to stand for it, and one that has no thoughts to sign.
+# Models beside those of all tests: one that cannot be held to a schema, so that a tool has to stand for it, and one that has no thoughts to sign.
 @pytest.fixture(
     params=[*MODELS.items(), ("anthropic", "claude-3-5-haiku"), ("gemini", "gemini-2.5-flash")],
     ids=lambda pair: pair[1],
@@ -57,7 +57,7 @@ def model(request, gateway):
 
 
 def said_by(model, document):
-    """Has the model say `document` in the way that is asked of it."""
+    """Has the model say `document` in the way that it is asked to."""
     if model.model == "claude-3-5-haiku":
         model.says("tool_calls", calls=[{"name": "json_output", "arguments": document}])
     else:
@@ -65,7 +65,7 @@ def said_by(model, document):
 
 
 def test_parse(client, model):
-    """P5: the answer is parsed, and it is a message and not a call, however the provider was asked for it."""
+    """P5: the answer is parsed. It is a message and not a call, however the provider was asked for it."""
     said_by(model, SAID)
     answer = client.chat.completions.parse(model=model.model, messages=hello(), response_format=Forecast)
     (choice,) = answer.choices
@@ -74,7 +74,7 @@ def test_parse(client, model):
 
 
 def test_parse_what_the_schema_itself_makes(client, model):
-    """Without a script the provider answers by the schema that it received: so it has received one that holds what matters."""
+    """The provider has no script and answers by the schema that it received, which therefore holds what matters."""
     answer = client.chat.completions.parse(model=model.model, messages=hello(), response_format=Forecast)
     assert isinstance(answer.choices[0].message.parsed, Forecast)
 
@@ -92,7 +92,7 @@ def test_parse_a_stream(client, model):
 def test_parse_a_refusal(client, upstream):
     upstream.says("refusal", text="I will not.")
     if upstream.name != "openai":
-        # The package raises for what is said to be filtered, before it looks at the refusal.
+        # The package raises on a filtered answer before it looks at the refusal.
         with pytest.raises(openai.ContentFilterFinishReasonError):
             client.chat.completions.parse(model=upstream.model, messages=hello(), response_format=Place)
         return
@@ -102,7 +102,7 @@ def test_parse_a_refusal(client, upstream):
 
 
 def test_schema_that_refers_to_itself(client, upstream):
-    """Passed on where the provider's schemas can say it, and refused by name where they cannot."""
+    """A keyword is passed on if the provider's schemas have it, and refused by name if they do not."""
     upstream.says(content='{"name":"root","children":[{"name":"leaf","children":[]}]}')
     try:
         answer = client.chat.completions.parse(model=upstream.model, messages=hello(), response_format=Node)
@@ -114,7 +114,7 @@ def test_schema_that_refers_to_itself(client, upstream):
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_json_object(client, model, stream):
-    """Anthropic has no such mode: the models that continue what was begun are given the brace, and the client gets it back."""
+    """Anthropic has no JSON mode. Models that continue a begun answer are given the brace, and the client gets it back."""
     begun = model.name == "anthropic"
     model.says(content='"answer":42}' if begun else '{"answer":42}')
     messages = hello("Answer in JSON")
@@ -127,7 +127,7 @@ def test_json_object(client, model, stream):
 
 
 def test_schema_beside_tools(client, upstream):
-    """Until a tool is called there is nothing to parse; then there is."""
+    """There is something to parse only once a tool is called."""
     tool = pydantic_function_tool(Place, name="where")
     upstream.says("tool_calls", calls=[{"name": "where", "arguments": {"city": "Bern", "country": None}}])
     messages = hello()
@@ -143,7 +143,7 @@ def test_schema_beside_tools(client, upstream):
 
 
 def test_function_tool(client, model):
-    """P6: a strict schema with an optional field, a nested object, an enumeration; arguments as the provider makes them of it."""
+    """P6: a strict schema with an optional field, a nested object and an enumeration. The provider makes the arguments from it."""
     tool = pydantic_function_tool(Forecast)
     assert tool["function"]["strict"] is True
     answer = client.chat.completions.parse(model=model.model, messages=hello(), tools=[tool])
@@ -177,7 +177,7 @@ def test_choice_of_tools(client, upstream, choice):
 
 
 def test_names_that_a_provider_does_not_take(client, upstream):
-    """Dots and slashes, as tools of MCP servers have them, come back as the client wrote them."""
+    """Dots and slashes in names, as tools of MCP servers have them, come back as the client wrote them."""
     name = "files.read/v2"
     tool = {"type": "function", "function": {"name": name, "parameters": {"type": "object", "properties": {}}}}
     answer = client.chat.completions.create(model=upstream.model, messages=hello(), tools=[tool])

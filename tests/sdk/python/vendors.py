@@ -20,7 +20,7 @@ MODELS = {
     "anthropic": "claude-opus-4-6",
     "gemini": "gemini-3-flash-preview",
 }
-# Those that the gateway has to convert for a client of Anthropic's, and of Google's.
+# The models whose answers the gateway has to convert for a client of Anthropic's, and of Google's.
 NOT_ANTHROPIC = {name: model for name, model in MODELS.items() if name != "anthropic"}
 NOT_GEMINI = {name: model for name, model in MODELS.items() if name != "gemini"}
 
@@ -38,7 +38,7 @@ def of(models):
 
 
 class Sent:
-    """What one request of the gateway to the provider was."""
+    """One request of the gateway to the provider."""
 
     def __init__(self, request):
         self.path = request["path"]
@@ -61,7 +61,7 @@ def saying(gateway, model, text=None, **script):
 
 
 def calling(gateway, model, *calls, **script):
-    """Has the next request for `model` answered by calls: pairs of a name and arguments."""
+    """Has the next request for `model` answered by calls, given as pairs of a name and arguments."""
     calls = [{"name": name, "arguments": json.dumps(arguments)} for name, arguments in calls]
     gateway.provider.script("tool_calls", {"model": model}, calls=calls, **script)
 
@@ -82,7 +82,7 @@ def google_client(gateway, version=None, **options):
 
 @pytest.fixture(scope="session")
 def vendor_clients(gateway):
-    """One client of each, since they take a while to make."""
+    """One client for each model, because clients take a while to make."""
     google = google_client(gateway)
     with anthropic_client(gateway) as claude:
         yield SimpleNamespace(claude=claude, google=google)
@@ -91,7 +91,7 @@ def vendor_clients(gateway):
 
 @pytest.fixture
 def claude(gateway, vendor_clients):
-    """A client of Anthropic's that does not retry by itself."""
+    """A client of Anthropic's that does not retry on its own."""
     gateway.provider.forget()
     return vendor_clients.claude
 
@@ -125,7 +125,7 @@ def picture():
 
 
 def plain(value):
-    """A block of the package as a client that keeps it in a file would have it."""
+    """A block of the package as a client would read it back from a file."""
     return json.loads(value.to_json()) if hasattr(value, "to_json") else value
 
 
@@ -150,7 +150,7 @@ def shape(message):
 
 
 def check_order(events):
-    """That raw events of Anthropic's come in the order that the API promises, the blocks one by one from 0 on."""
+    """Checks that raw events of Anthropic's come in the order that the API promises, with blocks numbered one by one from 0."""
     kinds = [event.type for event in events]
     assert kinds[0] == "message_start" and kinds.count("message_start") == 1, kinds
     assert kinds[-2:] == ["message_delta", "message_stop"] and kinds.count("message_stop") == 1, kinds
