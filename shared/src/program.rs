@@ -1,5 +1,5 @@
-//! The skeleton of every `main`. A program puts in its flags, its settings, what it starts and how that ends. Everything
-//! else is the same in each, in this order:
+//! The skeleton of every `main`. A program puts in its flags, its settings, what it starts and how that ends. The rest
+//! is the same in each, in this order:
 //!
 //! 1. The settings are read; a wrong one ends the program before anything has started.
 //! 2. Telemetry starts, then TLS and the runtime.

@@ -10,8 +10,8 @@
 //!   uploads.
 //! - [`queue`]: which script answers which request. [`script`]: what an answer is to be. `replay`: answers from
 //!   recordings.
-//! - `call`: a request on its way. `provider`: what all requests share. `openai`, `anthropic`, `gemini`: a file for each
-//!   API.
+//! - `call`: a request on its way. `provider`: what all requests share. `openai`, `anthropic`, `gemini`: a file for
+//!   each API.
 //! - `speech`: what the model says, whatever the format. `example`: values that fit a schema. `signature`, `vector`:
 //!   what looks random and is not. `shelf`: what is remembered.
 //! - `stream`: what a script does to a stream. `send`: what it does to an answer. `body`: the body as it leaves.
