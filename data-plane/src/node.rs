@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 /// One running data plane.
 #[derive(Debug)]
 pub struct Node {
-    /// Stable over restarts.
+    /// The id of the node, which is stable over restarts.
     pub id: Arc<str>,
-    /// Semantic version of the program.
+    /// The semantic version of the program.
     pub version: &'static str,
     in_flight: AtomicU32,
     requests_total: AtomicU64,
@@ -19,7 +19,7 @@ pub struct Node {
 pub struct InFlight(Arc<Node>);
 
 impl Node {
-    /// An idle node.
+    /// A node that serves nothing yet.
     pub fn new(id: impl Into<Arc<str>>) -> Self {
         Self {
             id: id.into(),
@@ -36,12 +36,12 @@ impl Node {
         InFlight(Arc::clone(self))
     }
 
-    /// Client requests now in flight.
+    /// The number of client requests now in flight.
     pub fn in_flight(&self) -> u32 {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    /// Client requests accepted since the start.
+    /// The number of client requests that were accepted since the start.
     pub fn requests_total(&self) -> u64 {
         self.requests_total.load(Ordering::Relaxed)
     }

@@ -1,5 +1,4 @@
-//! Which headers of a client go upstream: those on a list, and nothing else. So no credential, cookie or hop-by-hop
-//! header does.
+//! Which headers of a client go upstream: only those on a list. So no credential, cookie or hop-by-hop header does.
 
 use std::borrow::Cow;
 
@@ -12,11 +11,11 @@ use translation::protocol::Format;
 
 use crate::auth;
 
-/// Headers that mean something to whoever watches over the application, or guards against doing a thing twice.
+/// Headers that go to every provider: they serve to watch over the application, or to do nothing twice.
 const FORWARDED: [HeaderName; 3] =
     [HeaderName::from_static("idempotency-key"), HeaderName::from_static("x-client-request-id"), TRACESTATE];
 
-/// Headers that mean something to a provider which is spoken to in the client's own format.
+/// Headers that go to a provider of the client's own format, here OpenAI's.
 const OPENAIS: [HeaderName; 3] = [
     HeaderName::from_static("openai-organization"),
     HeaderName::from_static("openai-project"),
@@ -25,7 +24,7 @@ const OPENAIS: [HeaderName; 3] = [
 const ANTHROPICS: [HeaderName; 2] =
     [HeaderName::from_static("anthropic-version"), HeaderName::from_static("anthropic-beta")];
 
-/// How many gateways like this one a request has passed.
+/// The header that counts how many gateways like this one a request has passed.
 pub const HOPS: HeaderName = HeaderName::from_static("x-orchestration-hops");
 
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
@@ -37,7 +36,7 @@ const STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
 const AWS_STREAM: HeaderValue = HeaderValue::from_static("application/vnd.amazon.eventstream");
 const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 
-/// The headers of a client's request, as far as they go upstream.
+/// The headers of a client's request that may go upstream.
 #[derive(Debug)]
 pub struct ClientHeaders<'r> {
     headers: &'r HeaderMap,
@@ -70,7 +69,7 @@ impl TraceContext {
             .then(|| Self { trace_id: trace_id.to_owned(), flags: flags.to_owned() })
     }
 
-    /// The header for an attempt: the same trace, a span of its own.
+    /// The `traceparent` of one attempt: the same trace, and a span of its own.
     fn child(&self) -> Option<HeaderValue> {
         let mut span = [0; 8];
         rand::fill(&mut span).ok()?;
@@ -80,15 +79,14 @@ impl TraceContext {
 }
 
 impl<'r> ClientHeaders<'r> {
-    /// Of a request of a client of `format`.
+    /// The headers of a request whose client speaks `format`.
     pub fn new(parts: &'r request::Parts, format: Format) -> Self {
         let headers = &parts.headers;
         let hops = headers.get(HOPS).and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or_default();
         Self { headers, format, credential: auth::credential(parts, format), hops, trace: TraceContext::read(headers) }
     }
 
-    /// How many gateways like this one the request has passed. A client can make it more, to its own harm, and never
-    /// less.
+    /// How many gateways like this one the request has passed. A client can only raise the number, to its own harm.
     pub fn hops(&self) -> u64 {
         self.hops
     }
@@ -138,7 +136,7 @@ impl<'r> ClientHeaders<'r> {
         if let Some(traceparent) = self.trace.as_ref().and_then(TraceContext::child) {
             headers.insert(TRACEPARENT, traceparent);
         } else {
-            // Says nothing without the other (W3C Trace Context, section 3.3).
+            // `tracestate` says nothing without `traceparent` (W3C Trace Context, section 3.3).
             headers.remove(TRACESTATE);
         }
         headers

@@ -38,31 +38,31 @@ impl Origin {
 /// Config as it comes from the control plane.
 #[derive(Debug)]
 pub enum Change {
-    /// All of it.
+    /// The whole config.
     Whole(pb::Snapshot),
-    /// What differs from an earlier version.
+    /// What differs from an earlier version of the config.
     Since(pb::Delta),
 }
 
 /// Why a change is not in force.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// It is made for a config that this node does not have.
+    /// The change is made for a config that this node does not have.
     #[error(transparent)]
     WrongBase(SnapshotError),
-    /// It makes no sense.
+    /// The change makes no sense.
     #[error(transparent)]
     Invalid(SnapshotError),
-    /// A bug: the rest of the node goes on.
+    /// The node failed on the change, which is a bug; the rest of the node goes on.
     #[error("the node failed on it: {0}")]
     Panicked(#[from] tokio::task::JoinError),
 }
 
-/// What there is to see of config.
+/// The metrics of config.
 #[derive(Clone, Debug, Default)]
 pub struct ControlMetrics {
     version: Gauge,
-    /// Version of the config on the node's disk.
+    /// The version of the config on the node's disk.
     pub(crate) kept: Gauge,
     applied: Counter,
     rejected: Counter,
@@ -70,7 +70,7 @@ pub struct ControlMetrics {
 }
 
 impl ControlMetrics {
-    /// Metrics that are shown in `metrics`.
+    /// Makes the metrics, which `metrics` shows.
     pub fn register(metrics: &Metrics) -> Self {
         let control = Self::default();
         metrics.register(|registry| {
@@ -113,7 +113,7 @@ pub struct Applier {
 }
 
 impl Applier {
-    /// Puts config into `state`. `readiness` waits for the first one.
+    /// Puts config into `state`. `readiness` waits for the first config.
     pub fn new(state: ConfigState, readiness: &Readiness, metrics: ControlMetrics, tasks: Tasks) -> Self {
         let first = Some(readiness.guard("first snapshot"));
         let applier =
@@ -127,7 +127,7 @@ impl Applier {
         &self.state
     }
 
-    /// Changes to each config that came from the control plane and was put in force.
+    /// A receiver of each config that came from the control plane and was put in force.
     pub fn applied(&self) -> watch::Receiver<Option<Arc<Snapshot>>> {
         self.applied.subscribe()
     }
@@ -138,7 +138,7 @@ impl Applier {
         self.readiness.set_fact("controlPlane", json!(if connected { "connected" } else { "unreachable" }));
     }
 
-    /// Puts in force what was kept on disk.
+    /// Puts the config in force that was kept on disk.
     ///
     /// # Errors
     /// [`Refusal::Panicked`].
@@ -153,10 +153,10 @@ impl Applier {
     /// Puts a change in force. When this returns, requests are served from it.
     ///
     /// # Errors
-    /// [`Refusal`]: what was in force still is.
+    /// [`Refusal`]: the config that was in force still is.
     pub async fn apply(&mut self, change: Change) -> Result<(), Refusal> {
         let state = self.state.clone();
-        // Large configs take a while, and so does freeing the one before.
+        // Compiling a large config takes a while, and so does freeing the one before.
         let outcome = self.tasks.spawn_blocking(move || Ok(put_in_force(&state, build(&state, change)?))).await;
         match outcome.map_err(Refusal::Panicked).flatten() {
             Ok(snapshot) => {

@@ -5,7 +5,7 @@ use std::time::Instant;
 use shared::pb;
 use tracing::debug;
 
-/// Answers `command`. Every command has an answer, so that the control plane need not wait for its deadline.
+/// Answers `command`. Every command has an answer, so that the control plane does not have to wait until its deadline.
 pub fn answer(command: pb::Command) -> pb::CommandResult {
     let started = Instant::now();
     debug!(command_id = command.id, "a command that this version does not serve");

@@ -1,5 +1,5 @@
 //! The last config that was put in force, kept on the node's disk for a start without a control plane. It holds
-//! upstream keys, so it is sealed under a key derived from the node token: another token cannot read it.
+//! upstream keys, so it is sealed under a key that is derived from the node token: another token cannot read it.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -20,32 +20,32 @@ use tokio::time::sleep;
 use tracing::{debug, warn};
 use zeroize::Zeroizing;
 
-/// What the file is, for the key derivation and the seal.
+/// The name of what is sealed, for the derivation of the key and for the seal.
 const PURPOSE: &str = "last good snapshot";
 
 const FILE: &str = "last-good-snapshot";
 
-/// Config that follows another within this time is written after it.
+/// How long a config waits to be written after another.
 const DEBOUNCE: Duration = Duration::from_millis(50);
 
 /// Why the file could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum LastGoodError {
-    /// The disk.
+    /// The disk failed.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// Sealed under another node token, or damaged.
+    /// The file is sealed under another node token, or damaged.
     #[error(transparent)]
     Crypto(#[from] CryptoError),
-    /// Not a snapshot.
+    /// The file holds no snapshot.
     #[error("it is no snapshot: {0}")]
     Form(#[from] prost::DecodeError),
-    /// A snapshot that this build cannot serve.
+    /// The file holds a snapshot that this build cannot serve.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
 }
 
-/// The file. Its methods block.
+/// The file of the last good config. Its methods block.
 #[derive(Debug)]
 pub struct LastGood {
     directory: PathBuf,
@@ -53,7 +53,7 @@ pub struct LastGood {
 }
 
 impl LastGood {
-    /// The file in `directory`, sealed with what is derived from `token`.
+    /// The file in `directory`, sealed under a key that is derived from `token`.
     ///
     /// # Errors
     /// [`CryptoError::Seal`].
@@ -62,7 +62,7 @@ impl LastGood {
         Ok(Self { directory: directory.to_owned(), key })
     }
 
-    /// Reads it; none when it was never written.
+    /// Reads the config. None where none was ever written.
     ///
     /// # Errors
     /// [`LastGoodError`].
@@ -76,7 +76,7 @@ impl LastGood {
         Ok(Some(Snapshot::try_from(pb::Snapshot::decode(plain.as_slice())?)?))
     }
 
-    /// Replaces it, so that a crash leaves the old or the new one.
+    /// Replaces the config, so that a crash leaves the old or the new one.
     ///
     /// # Errors
     /// [`LastGoodError::Io`], [`LastGoodError::Crypto`].
@@ -94,8 +94,8 @@ impl LastGood {
     }
 }
 
-/// Writes each config that `applied` changes to; of several in a row the first and the last. `kept` shows the version
-/// on disk. Ends when `tasks` stop, with the newest written.
+/// Writes each config that `applied` changes to. Of several in quick succession, the first and the last are written.
+/// `kept` shows the version on disk. Ends when `tasks` stop, after the newest is written.
 pub async fn keep(file: Arc<LastGood>, mut applied: watch::Receiver<Option<Arc<Snapshot>>>, kept: Gauge, tasks: Tasks) {
     loop {
         tokio::select! {

@@ -26,30 +26,31 @@ use crate::link::{Link, explain};
 use crate::node::Node;
 use crate::route::health::KeyState;
 
-/// For the stream to open.
+/// How long the stream may take to open.
 const OPEN_DEADLINE: Duration = Duration::from_secs(10);
 
-/// For one message to be taken by the connection.
+/// How long the connection may take to take one message.
 const SEND_DEADLINE: Duration = Duration::from_secs(10);
 
-/// A stream without a message counts as open after this long: a node that has the newest config is told nothing.
+/// How long it takes until a stream without a message counts as open: a node that has the newest config is told
+/// nothing.
 const SETTLED: Duration = Duration::from_secs(1);
 
 /// How often the node says how busy it is.
 const LOAD_PERIOD: Duration = Duration::from_secs(1);
 
-/// Messages that wait for the connection.
+/// The most messages that wait for the connection.
 const QUEUE: usize = 64;
 
-/// Key states kept while there is no stream, of one upstream key each.
+/// The most upstream keys whose state is kept while there is no stream.
 const KEPT_KEY_STATES: usize = 4096;
 
-/// How usage stands, for the load report.
+/// How many usage records wait or are lost, for the load report.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct UsageState {
-    /// Records settled and not acked.
+    /// The number of records that are settled and not acked.
     pub pending: u64,
-    /// Records dropped since the start.
+    /// The number of records that were dropped since the start.
     pub dropped: u64,
 }
 
@@ -61,7 +62,7 @@ pub struct Subscriber {
     key_states: mpsc::Receiver<KeyState>,
     usage: Box<dyn Fn() -> UsageState + Send + Sync>,
     tasks: Tasks,
-    /// The next Hello asks for a whole snapshot: what came last did not fit what the node has.
+    /// Whether the next Hello asks for a whole snapshot, since the last delta did not fit what the node has.
     whole: bool,
     /// What the node learnt while there was no stream, by upstream key.
     unsent: HashMap<Id, KeyState>,
@@ -86,7 +87,7 @@ enum Ended {
 
 impl Subscriber {
     /// Subscribes as `node` over `link` and gives config to `applier`. What the node learns about upstream keys comes
-    /// from `key_states`; `usage` says how usage stands.
+    /// from `key_states`; `usage` says how many usage records wait or are lost.
     pub fn new(
         link: Link,
         node: Arc<Node>,
@@ -134,7 +135,7 @@ impl Subscriber {
         }
     }
 
-    /// Version and history of the config in force; 0 where there is none.
+    /// The version and the history of the config in force. The version is 0 where there is none.
     fn version(&self) -> (u64, Arc<str>) {
         self.applier
             .state()
@@ -142,7 +143,7 @@ impl Subscriber {
             .map_or_else(|| (0, "".into()), |table| (table.snapshot.version, Arc::clone(&table.snapshot.epoch)))
     }
 
-    /// One stream, until it ends.
+    /// Serves one stream until it ends.
     async fn session(&mut self, backoff: &mut Backoff, failing: &mut bool) -> Result<Infallible, Ended> {
         let (to_control, receiver) = mpsc::channel(QUEUE);
         let (version, epoch) = if self.whole { (0, "".into()) } else { self.version() };
@@ -174,7 +175,7 @@ impl Subscriber {
             tokio::select! {
                 message = from_control.message() => {
                     let message = message?.ok_or(Ended::Closed)?;
-                    // Only now is the stream known to work: a control plane may accept and then refuse.
+                    // The stream is known to work only now: a control plane may accept and then refuse.
                     backoff.reset();
                     self.opened(&mut open, failing);
                     if let Some(message) = message.message {
@@ -262,7 +263,7 @@ impl Subscriber {
         }
     }
 
-    /// Waits, and keeps the newest of what the node learns about each upstream key.
+    /// Waits, and meanwhile keeps the newest state of each upstream key that the node learns.
     async fn keep_key_states(&mut self, wait: Duration) {
         let wait = sleep(wait);
         tokio::pin!(wait);
@@ -287,15 +288,16 @@ async fn send(to_control: &mpsc::Sender<pb::NodeMessage>, message: ToControl) ->
     })
 }
 
-/// Any web server answers a call, with a page that says that it knows no such path.
+/// Whether `answer` is one of a gRPC server. Any web server answers a call, with a page that says that it has no such
+/// path.
 fn speaks_grpc<T>(answer: &Response<T>) -> bool {
     let kind = answer.metadata().get("content-type").and_then(|kind| kind.to_str().ok());
     kind.is_some_and(|kind| kind.starts_with("application/grpc"))
 }
 
-/// Memory of this process; 0 where the operating system does not tell.
+/// The memory of this process in bytes; 0 where the operating system does not tell.
 fn resident_bytes() -> u64 {
-    // Read from memory by the kernel: this does not wait for a disk.
+    // The kernel makes this file up from memory, so reading it does not wait for a disk.
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
     line.trim_end_matches("kB").trim().parse::<u64>().unwrap_or_default() * 1024

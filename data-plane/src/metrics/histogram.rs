@@ -1,4 +1,4 @@
-//! A histogram of times that takes no lock: that of the metrics library has a mutex.
+//! A histogram of times that takes no lock. The one of the metrics library has a mutex.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::{MetricType, TypedMetric};
 
-/// Upper bounds of the buckets, in microseconds.
+/// The upper bounds of the buckets, in microseconds.
 const BOUNDS_US: [u64; 17] = [
     1_000,
     2_500,
@@ -27,13 +27,13 @@ const BOUNDS_US: [u64; 17] = [
     600_000_000,
 ];
 
-/// Times in fixed buckets from 1 ms to 10 min. Clones share them.
+/// Times in fixed buckets from 1 ms to 10 min. Clones share the buckets.
 #[derive(Clone, Debug, Default)]
 pub struct Histogram(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// One more than there are bounds: the last takes what is above all of them.
+    /// The buckets, one more than there are bounds: the last takes what is above all of them.
     buckets: [AtomicU64; BOUNDS_US.len() + 1],
     sum_us: AtomicU64,
 }

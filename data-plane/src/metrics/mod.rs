@@ -30,7 +30,7 @@ pub enum Api {
     AnthropicMessages,
     /// Gemini's generated content.
     GeminiGenerate,
-    /// Counting the tokens of a request, Anthropic's and Gemini's.
+    /// The counting of a request's tokens, Anthropic's and Gemini's.
     CountTokens,
     /// OpenAI's older completions.
     Completions,
@@ -50,7 +50,7 @@ pub enum Api {
     Batches,
     /// The list of models.
     Models,
-    /// A route that is not served.
+    /// None: the route is not served.
     Unknown,
 }
 
@@ -73,7 +73,7 @@ impl Api {
         Self::Unknown,
     ];
 
-    /// As usage records name it.
+    /// The name in usage records.
     pub fn name(self) -> &'static str {
         match self {
             Self::OpenAiChat => "openai_chat",
@@ -94,13 +94,13 @@ impl Api {
         }
     }
 
-    /// Whether a model writes an answer there, so that its times say something of the gateway and the provider.
+    /// Whether a model writes answers there, so that their times say something of the gateway and the provider.
     fn is_chat(self) -> bool {
         matches!(self, Self::OpenAiChat | Self::OpenAiResponses | Self::AnthropicMessages | Self::GeminiGenerate)
     }
 }
 
-/// The ledger's outcomes, as metrics and logs name them.
+/// The name that metrics and logs have for an outcome of the ledger.
 pub fn outcome_name(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Unspecified => "unknown",
@@ -126,21 +126,21 @@ const OUTCOMES: [Outcome; 7] = [
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttemptResult {
-    /// An answer.
+    /// The provider answered.
     Success,
     /// The request was at fault.
     ClientFault,
-    /// Too many requests.
+    /// Too much has been asked with the upstream key.
     RateLimited,
     /// The upstream key was refused.
     KeyRefused,
     /// The provider failed.
     ServerError,
-    /// No connection, or one that broke.
+    /// There was no connection, or it broke.
     ConnectError,
-    /// No answer in time.
+    /// No answer came in time.
     Timeout,
-    /// An answer that is none.
+    /// The answer was none that an API gives.
     Unusable,
 }
 
@@ -185,7 +185,7 @@ pub struct RequestMetrics {
 }
 
 impl RequestMetrics {
-    /// Registers them.
+    /// Makes the metrics, which `metrics` shows.
     pub fn register(metrics: &Metrics, node: &Arc<Node>) -> Self {
         let requests = Family::<RequestLabels, Counter>::default();
         let attempts = Family::<ResultLabels, Counter>::default();
@@ -209,7 +209,8 @@ impl RequestMetrics {
         let counter = |api: Api, outcome| {
             requests.get_or_create(&RequestLabels { api: api.name(), outcome: outcome_name(outcome) }).clone()
         };
-        // Not within the struct: the first guard would live to its end, and the second look-up wait for it for ever.
+        // Within the struct, the guard of the first look-up would live to its end, and the second would wait for it for
+        // ever.
         let tokens = |kind| tokens.get_or_create(&KindLabels { kind }).clone();
         Self {
             requests: Api::ALL.map(|api| OUTCOMES.map(|outcome| counter(api, outcome))),
@@ -238,7 +239,7 @@ impl RequestMetrics {
         self.output_tokens.inc_by(output);
     }
 
-    /// Counts an attempt.
+    /// Counts an attempt that has ended.
     pub fn attempt(&self, result: AttemptResult) {
         self.attempts[result as usize].inc();
     }

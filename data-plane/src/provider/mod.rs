@@ -1,5 +1,5 @@
-//! Whom we call: where a vendor's endpoints are, how a request shows its credential, and what an answer means. What
-//! differs between vendors is data, in [`translation::vendors`]; this is the machinery that reads it.
+//! The providers that we call: where a vendor's endpoints are, how a request shows its credential, and what an answer
+//! means. The differences between vendors are data, in [`translation::vendors`]; this room reads them.
 //!
 //! - [`credential`]: how a request proves who sends it.
 //! - [`redact`]: takes an upstream key out of an answer that repeats it.
@@ -18,7 +18,7 @@ use translation::vendors::{self, Vendor};
 
 use crate::error::GatewayError;
 
-/// What is asked of a provider, beside chat.
+/// What is asked of a provider that is no chat.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'c> {
     /// The client's format, whose API has the endpoint.
@@ -28,20 +28,20 @@ pub struct Call<'c> {
     /// The path as the client's API has it, behind the version: `/embeddings`, `/messages/count_tokens`,
     /// `:countTokens`.
     pub path: &'c str,
-    /// Without the question mark.
+    /// The query, without the question mark.
     pub query: Option<&'c str>,
 }
 
-/// Whom a group calls, and where.
+/// The vendor that a group calls, and where its API is.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     /// The vendor.
     pub vendor: &'static Vendor,
     base: Arc<str>,
     api_version: Option<Arc<str>>,
-    /// The version's header, made once.
+    /// The header that names the version of the API, made once.
     version: Option<(HeaderName, HeaderValue)>,
-    /// Chat URLs in which no model stands, made once.
+    /// The chat URLs in which no model stands, made once.
     fixed: Vec<(Format, Uri)>,
 }
 
@@ -68,17 +68,17 @@ impl Endpoint {
         join(&self.base, &self.vendor.path(format, model, stream, self.api_version.as_deref()))
     }
 
-    /// The formats that it takes for `model`, the preferred one first.
+    /// The formats that the vendor takes for `model`, the preferred one first.
     pub fn formats(&self, model: &str) -> &'static [Format] {
         self.vendor.formats_of(model, self.api_version.as_deref())
     }
 
-    /// Where it differs from the owner of the format.
+    /// Where the vendor differs from the owner of the format.
     pub fn quirks(&self) -> &'static Quirks {
         &self.vendor.quirks
     }
 
-    /// Where chat in `format` is asked for.
+    /// The URL of chat in `format`.
     ///
     /// # Errors
     /// When the model's name cannot stand in a URL.
@@ -89,7 +89,7 @@ impl Endpoint {
         }
     }
 
-    /// Where `call` goes: beside the chat endpoint of its format.
+    /// The URL of `call`, which stands beside the chat endpoint of its format.
     ///
     /// # Errors
     /// When the vendor has no such API.
@@ -112,7 +112,7 @@ impl Endpoint {
         };
         let mut chat = self.chat_url(format, call.model, false);
         if call.model.is_empty() {
-            // Azure's older API: what names no model stands beside the deployments.
+            // In Azure's older API, endpoints without a model stand beside the deployments.
             chat = chat.replace("/deployments//", "/");
         }
         let (path, version) = chat.split_once('?').map_or((&*chat, None), |(path, query)| (path, Some(query)));
@@ -124,7 +124,8 @@ impl Endpoint {
         parsed(&url)
     }
 
-    /// Adds the headers that the vendor demands. Those of the client that are meant for the vendor are there already.
+    /// Adds the headers that the vendor demands. Those that the client has sent for the vendor are there already, and
+    /// stay.
     pub fn headers(&self, headers: &mut HeaderMap) {
         if let Some((name, value)) = &self.version {
             headers.entry(name).or_insert_with(|| value.clone());
@@ -136,8 +137,8 @@ fn parsed(url: &str) -> Result<Uri, GatewayError> {
     url.parse().map_err(|_| GatewayError::Internal("the URL of the provider's endpoint is malformed"))
 }
 
-/// `path` below `base`. A version that the operator gave with the base URL counts: both `https://host` and
-/// `https://host/v1` are what people paste.
+/// The URL of `path` below `base`. People paste both `https://host` and `https://host/v1`, so a version at the end of
+/// `base` replaces the one at the beginning of `path`.
 fn join(base: &str, path: &str) -> String {
     let is_version = |segment: &str| {
         segment.strip_prefix('v').is_some_and(|rest| rest.bytes().next().is_some_and(|byte| byte.is_ascii_digit()))

@@ -1,4 +1,4 @@
-//! What is sent to a provider.
+//! The bodies that are sent to providers.
 
 use std::io;
 use std::pin::Pin;
@@ -12,9 +12,9 @@ use http_body_util::combinators::UnsyncBoxBody;
 /// The body of a request to a provider.
 #[derive(Debug)]
 pub enum RequestBody {
-    /// Held whole, so that it could be sent again.
+    /// A body that is held whole, so that it can be sent again.
     Whole(Full<Bytes>),
-    /// Passed on as it comes.
+    /// A body that is passed on as it comes.
     Passing(UnsyncBoxBody<Bytes, io::Error>),
 }
 

@@ -42,14 +42,15 @@ fn bypasses(proxy: &OutboundProxy, host: &str) -> bool {
     (proxy.bypass_local && is_local(host)) || proxy.bypass_domains.iter().any(|domain| is_within(host, domain))
 }
 
-/// A domain covers itself and all below it, with or without a leading `*.` or dot.
+/// Whether `host` is `domain`, or below it. The domain may begin with `*.` or a dot.
 fn is_within(host: &str, domain: &str) -> bool {
     let domain = domain.trim().trim_start_matches('*').trim_start_matches('.').to_ascii_lowercase();
     let host = host.to_ascii_lowercase();
     !domain.is_empty() && (host == domain || host.strip_suffix(&domain).is_some_and(|before| before.ends_with('.')))
 }
 
-/// Names without a dot, `.local` and `.localhost`, and addresses of this machine or a private network.
+/// Whether `host` is a name without a dot, one that ends in `.local` or `.localhost`, or an address of this machine or
+/// a private network.
 fn is_local(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
     match host.parse::<IpAddr>() {

@@ -1,6 +1,6 @@
 //! The HTTP client to providers: pools of connections, TLS, and proxies on the way.
 //!
-//! This is hyper's pooled client itself and not a layer over it: it is on the path of every request, where a layer
+//! This is hyper's pooled client itself and not a layer over it. It is on the path of every request, where a layer
 //! costs a third more processor time than all else that the gateway does.
 
 mod body;
@@ -33,7 +33,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an idle connection is kept. Providers' load balancers close theirs after a minute or more.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 
-/// The client.
+/// The HTTP client to all providers.
 #[derive(Debug)]
 pub struct Upstream {
     tls: ClientConfig,
@@ -85,7 +85,8 @@ impl Upstream {
         let scheme = if proxy.scheme == ProxyScheme::Socks5 { "socks5" } else { proxy.scheme.as_str() };
         let uri = format!("{scheme}://{}:{}", bracketed(&proxy.host), proxy.port);
         let Ok(uri) = uri.parse::<http::Uri>() else {
-            // Not reached with validated config. A proxy that is no host must not lead to a way around it.
+            // Validated config does not come here. A proxy whose host is malformed must not lead to a way around the
+            // proxy.
             let nowhere = http::Uri::from_static("http://proxy.invalid:1");
             return Connections::Tunnel(pool(over_tls(
                 self.tls.clone(),

@@ -1,5 +1,5 @@
-//! Meters one client request. What it knows when it is dropped becomes the request's one usage record, so that every
-//! path has exactly one: an answer, a refusal, a provider's error, a client that leaves.
+//! Meters one client request. What the meter knows when it is dropped becomes the one usage record of the request, so
+//! every path has exactly one: an answer, a refusal, a provider's error, a client that leaves.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use crate::usage::estimate::Unreported;
 use crate::usage::estimate::heard::Heard;
 use crate::usage::estimate::request::HeldRequest;
 
-/// What nginx logs for a client that closed the connection before the head of the answer.
+/// The status for a client that closed the connection before the head of the answer, as nginx logs it.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 /// Where requests are counted and their records go.
@@ -37,7 +37,7 @@ pub struct Recorder {
     pub sink: UsageSink,
     /// This node.
     pub node: Arc<Node>,
-    /// Counts.
+    /// The metrics that count requests.
     pub metrics: RequestMetrics,
 }
 
@@ -56,30 +56,30 @@ pub struct Meter {
     closing: Option<Closing>,
     user_agent: Option<HeaderValue>,
     trace_id: Option<String>,
-    /// Config version that the request is served under.
+    /// The version of the config under which the request is served.
     pub snapshot_version: u64,
-    /// Whose request it is.
+    /// The proxy key of the client.
     pub proxy_key: Option<Arc<ProxyKey>>,
-    /// As the client named it.
+    /// The model, as the client named it.
     pub model: Option<String>,
     /// Whether the client asked for a stream.
     pub streamed: bool,
     /// Whether the model may call tools.
     pub has_tools: bool,
-    /// Bytes of the request's body, unpacked.
+    /// The bytes of the request's body, unpacked.
     pub request_bytes: u64,
-    /// Bytes of the answer's body so far.
+    /// The bytes of the answer's body so far.
     pub response_bytes: u64,
-    /// What the provider reported.
+    /// The usage that the provider reported.
     pub usage: Option<Usage>,
-    /// The model has said why it stopped: what is reported of usage is all there is.
+    /// Whether the model has said why it stopped: then the usage that is reported is all of it.
     pub finished: bool,
     /// What has come of the answer.
     pub heard: Heard,
     asked: HeldRequest,
     attempts: Trail,
     first_byte: Option<Duration>,
-    /// What is asked for costs no tokens, whatever an answer says of those that another request has cost.
+    /// Whether what is asked for costs no tokens, whatever the answer says of tokens that another request has cost.
     free: bool,
     status: u16,
     outcome: Outcome,
@@ -88,7 +88,7 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// Begins with the arrival of a request.
+    /// Begins to meter a request, which has just arrived.
     pub fn start(recorder: &Arc<Recorder>, api: Api, parts: &request::Parts) -> Self {
         Self {
             _in_flight: recorder.node.enter(),
@@ -124,7 +124,7 @@ impl Meter {
         }
     }
 
-    /// What every answer carries as `x-request-id`.
+    /// The id of the request, which every answer carries as `x-request-id`.
     pub fn request_id(&self) -> &str {
         &self.id
     }
@@ -161,7 +161,7 @@ impl Meter {
         self.free = true;
     }
 
-    /// Takes what an attempt leaves behind.
+    /// Takes the record of an attempt that has ended, or that the client has left.
     pub fn attempted(&self, record: AttemptRecord) {
         if let Some(result) = record.result {
             self.recorder.metrics.attempt(result);
@@ -174,7 +174,7 @@ impl Meter {
         self.attempts.iter().map(|record| record.started - self.started).min()
     }
 
-    /// Whether a provider works, or has worked, on the answer: it may have spent tokens that it has not told of.
+    /// Whether a provider works on the answer, or has done so: then it may have spent tokens that it has not reported.
     fn is_spending(&self) -> bool {
         !self.free && self.attempts.last().is_some_and(AttemptRecord::may_spend)
     }
@@ -186,51 +186,51 @@ impl Meter {
         }
     }
 
-    /// The client gets a head with `status`; how it ends is not known yet.
+    /// Notes that the client gets a head with `status`. How the answer ends is not known yet.
     pub fn answering(&mut self, status: StatusCode) {
         self.status = status.as_u16();
     }
 
     /// Whether all of the answer has come, whatever becomes of the connection: the model has said why it stopped, and
-    /// the provider what that has cost. The first alone may be true of one choice among several.
+    /// the provider what the answer has cost. The first alone may be true of one choice among several.
     pub fn has_all(&self) -> bool {
         self.finished && self.usage.is_some()
     }
 
-    /// The client has the whole answer.
+    /// Notes that the client has the whole answer.
     pub fn succeeded(&mut self) {
         self.outcome = Outcome::Success;
         self.error_code = "";
     }
 
-    /// The client gets, or would have got, an error of the gateway's.
+    /// Notes that the client gets an error of the gateway's, or would get it if it were still there.
     pub fn failed(&mut self, error: &GatewayError) {
         self.status = error.status().as_u16();
         self.broke(error);
     }
 
-    /// The answer ends with an error after its head has left.
+    /// Notes that the answer ends with an error after its head has left.
     pub fn broke(&mut self, error: &GatewayError) {
         self.outcome = error.outcome();
         self.error_code = error.code();
         cut(&error.to_string()).clone_into(&mut self.error_message);
     }
 
-    /// The provider ended the answer with an error of its own; `message` holds no secret.
+    /// Notes that the provider ended the answer with an error of its own. `message` holds no secret.
     pub fn provider_failed(&mut self, message: &str) {
         self.outcome = Outcome::UpstreamError;
         self.error_code = "upstream_error";
         cut(message).clone_into(&mut self.error_message);
     }
 
-    /// What the request has cost as far as the provider said, who says so, and what is to be estimated from where that
-    /// is not all and it was at work.
+    /// The usage of the request as far as the provider reported it, the source of the final count, and what the rest is
+    /// estimated from, where a provider was at work and has not reported all.
     fn counts(&mut self) -> (Usage, UsageSource, Option<Unreported>) {
         let whole = self.outcome == Outcome::Success;
         match self.usage {
             Some(usage) if whole || self.finished => (usage, UsageSource::Reported, None),
-            // Some report at the beginning what went in, and what came out so far: the first is true, the second is not
-            // all.
+            // Some providers report at the beginning what went in, which is true, and what came out so far, which is
+            // not all.
             Some(usage) => {
                 let unreported = Unreported { asked: None, heard: std::mem::take(&mut self.heard) };
                 (usage, UsageSource::Partial, Some(unreported))

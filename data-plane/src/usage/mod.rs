@@ -1,8 +1,9 @@
-//! Usage: settled by the request path, kept on disk, reported to the control plane.
+//! Usage records: settled by the request path, kept on disk, reported to the control plane.
 //!
 //! A record goes from the request path through a bounded queue ([`UsageSink`]) to the [`spool`], which writes it to a
-//! [`segment`] file; [`report`] reads it back, sends it, and frees it once the control plane has it.
-//! What a provider does not report is counted by [`estimate`].
+//! [`segment`] file; [`report`] reads it back, sends it, and frees it once the control plane has it. The [`meter`] of a
+//! request settles its record, with what its [`attempts`] left behind. Tokens that a provider does not report are
+//! counted by [`estimate`].
 
 pub mod attempts;
 pub mod estimate;
@@ -26,24 +27,24 @@ use tracing::error;
 
 use estimate::Unreported;
 
-/// Where the request path puts a settled record. Cheap to clone; never blocks, so that a record can be settled in
-/// `Drop`.
+/// Where the request path puts a settled record. A sink is cheap to clone, and never blocks, so that a record can be
+/// settled in `Drop`.
 #[derive(Clone, Debug)]
 pub struct UsageSink {
     queue: mpsc::Sender<Settled>,
     dropped: Counter,
-    /// Bytes that wait in the queue to be counted.
+    /// The bytes that wait in the queue to be counted.
     uncounted: Arc<AtomicUsize>,
 }
 
-/// The most bytes that wait in the queue to be counted; above it, estimates are rough.
+/// The most bytes that wait in the queue to be counted. Where there are more, estimates are rough.
 const MOST_UNCOUNTED: usize = 16 * 1024 * 1024;
 
 /// A settled record on its way to the spool.
 #[derive(Debug)]
 pub struct Settled {
     record: UsageRecord,
-    /// What there is to estimate from, where the provider did not report.
+    /// What the tokens are estimated from, where the provider did not report them.
     unreported: Option<(Unreported, Held)>,
 }
 
@@ -61,8 +62,8 @@ impl Drop for Held {
 }
 
 impl Settled {
-    /// The record, its tokens estimated where they were not reported. That takes milliseconds, and many at the first
-    /// time: it is no work for the request path.
+    /// The record, with estimates of the tokens that were not reported. An estimate takes milliseconds, and many at the
+    /// first time, so it is no work for the request path.
     pub fn counted(self) -> UsageRecord {
         let mut record = self.record;
         if let Some((unreported, _held)) = self.unreported {
@@ -101,7 +102,7 @@ impl UsageSink {
         }
     }
 
-    /// Records that wait for the spool.
+    /// The number of records that wait for the spool.
     pub fn waiting(&self) -> usize {
         self.queue.max_capacity() - self.queue.capacity()
     }
@@ -116,9 +117,9 @@ pub enum DropReason {
     SpoolFull,
     /// The disk took nothing until the node had to end.
     DiskError,
-    /// Larger than any record should be.
+    /// The record was larger than any should be.
     TooLarge,
-    /// Damaged on disk.
+    /// The record was damaged on disk.
     Damaged,
 }
 
@@ -141,20 +142,20 @@ struct DropLabels {
     reason: &'static str,
 }
 
-/// What there is to see of usage records on their way.
+/// The metrics of usage records on their way.
 #[derive(Clone, Debug, Default)]
 pub struct UsageMetrics {
     dropped: Family<DropLabels, Counter>,
-    /// Bytes of segment files on disk.
+    /// The bytes of segment files on disk.
     pub(crate) spool_bytes: Gauge,
-    /// Records on disk, or sent, that are not acked.
+    /// The records on disk, or sent, that are not acked.
     pub(crate) spool_records: Gauge,
-    /// Records that the control plane has acked.
+    /// The records that the control plane has acked.
     pub(crate) reported: Counter,
 }
 
 impl UsageMetrics {
-    /// Metrics that are shown in `metrics`.
+    /// Makes the metrics, which `metrics` shows.
     pub fn register(metrics: &Metrics) -> Self {
         let usage = Self::default();
         for reason in DropReason::ALL {
@@ -181,12 +182,12 @@ impl UsageMetrics {
         usage
     }
 
-    /// Counts records dropped for `reason`.
+    /// The counter of records that were dropped for `reason`.
     pub fn dropped(&self, reason: DropReason) -> Counter {
         self.dropped.get_or_create(&DropLabels { reason: reason.name() }).clone()
     }
 
-    /// Records dropped since the start, for whatever reason.
+    /// The number of records that were dropped since the start, for whatever reason.
     pub fn dropped_total(&self) -> u64 {
         DropReason::ALL.iter().map(|reason| self.dropped(*reason).get()).sum()
     }

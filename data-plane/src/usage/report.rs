@@ -1,4 +1,4 @@
-//! From the spool to the ledger: at least once, in order, freed on disk when acked.
+//! Sends records from the spool to the control plane: each at least once, in order, and freed on disk when acked.
 
 use std::collections::VecDeque;
 use std::io;
@@ -17,18 +17,18 @@ use super::spool::{Batch, Spool};
 use crate::link::backoff::Backoff;
 use crate::link::{Link, explain};
 
-/// Batches sent and not acked, at most.
+/// The most batches that are sent and not acked.
 const IN_FLIGHT: usize = 4;
 
-/// When the tasks stop and the control plane takes nothing for this long, the rest waits on disk for the next start.
+/// How long the control plane may take nothing when the tasks stop. The rest then waits on disk for the next start.
 const LAST_TRIES: Duration = Duration::from_secs(2);
 
 /// Deadlines of the stream.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadlines {
-    /// For the stream to open.
+    /// How long the stream may take to open.
     pub open: Duration,
-    /// From a batch's leaving until its ack.
+    /// How long the ack of a batch may take.
     pub ack: Duration,
 }
 
@@ -46,7 +46,8 @@ pub struct Reporter {
     node_id: Arc<str>,
     deadlines: Deadlines,
     tasks: Tasks,
-    /// Handed out by the spool and not acked; survives the stream, so that nothing is asked of the disk twice.
+    /// Batches that the spool has handed out and that are not acked. They outlive the stream, so that nothing is read
+    /// from the disk twice.
     in_flight: VecDeque<Batch>,
 }
 
@@ -69,7 +70,7 @@ enum Ended {
 struct Session {
     batches: mpsc::Sender<UsageBatch>,
     acks: Streaming<UsageAck>,
-    /// Of the batch sent last.
+    /// The sequence number of the batch that was sent last.
     sequence: u64,
     /// When the batches in flight left, the oldest first.
     sent: VecDeque<Instant>,
@@ -81,7 +82,8 @@ impl Reporter {
         Self { spool, link, node_id, deadlines, tasks, in_flight: VecDeque::new() }
     }
 
-    /// Reports until `tasks` stop, the spool is closed, and nothing waits in it or the control plane takes nothing.
+    /// Reports until `tasks` stop, the spool is closed, and either nothing waits in it or the control plane takes
+    /// nothing.
     pub async fn run(mut self) {
         let mut backoff = Backoff::default();
         let mut failing = false;
@@ -114,7 +116,7 @@ impl Reporter {
         }
     }
 
-    /// Waits until there is something to send. False when there never will be.
+    /// Waits until there is something to send. Gives false when there never will be.
     async fn wait_for_records(&self) -> bool {
         loop {
             if self.spool.pending() > 0 {
@@ -139,7 +141,7 @@ impl Reporter {
             {
                 let message = session.message(&batch, &self.node_id);
                 self.in_flight.push_back(batch);
-                // There is room for as many as may be in flight.
+                // The queue has room for as many batches as may be in flight.
                 session.batches.try_send(message).map_err(|_| Ended::Closed)?;
             }
             if self.in_flight.is_empty() && self.tasks.is_stopping() && self.spool.is_closed() {
@@ -163,7 +165,7 @@ impl Reporter {
         }
     }
 
-    /// Opens a stream, with what was in flight on the last one.
+    /// Opens a stream, and sends on it what was in flight on the last one.
     async fn open(&self) -> Result<Session, Ended> {
         let (batches, receiver) = mpsc::channel(IN_FLIGHT);
         let mut client = self.link.usage();

@@ -7,19 +7,19 @@
 use prost::Message as _;
 use shared::pb::UsageRecord;
 
-/// What a segment file begins with.
+/// The header of a segment file.
 pub const HEADER: [u8; 12] = *b"OAUSAGE\0\x01\0\0\0";
 
-/// Bytes of a frame before its record.
+/// The bytes of a frame before its record.
 const FRAME_HEAD: usize = 8;
 
-/// Longest record in bytes. A real one has about a thousandth of it.
+/// The longest record, in bytes. A real one has about a thousandth of it.
 pub const MAX_RECORD: usize = 1024 * 1024;
 
-/// Longest frame in bytes.
+/// The longest frame, in bytes.
 pub const MAX_FRAME: usize = FRAME_HEAD + MAX_RECORD;
 
-/// Appends the frame of `record` to `bytes` and says whether it did: a record over [`MAX_RECORD`] is left out.
+/// Appends the frame of `record` to `bytes`, and says whether it did. A record over [`MAX_RECORD`] is left out.
 pub fn push_frame(record: &UsageRecord, bytes: &mut Vec<u8>) -> bool {
     let length = record.encoded_len();
     let Some(stored) = u32::try_from(length).ok().filter(|_| length <= MAX_RECORD) else { return false };
@@ -39,9 +39,9 @@ pub fn push_frame(record: &UsageRecord, bytes: &mut Vec<u8>) -> bool {
 pub enum Frame<'a> {
     /// A whole frame.
     Whole {
-        /// Its record, as protobuf.
+        /// The record in it, as protobuf.
         record: &'a [u8],
-        /// Bytes of the frame.
+        /// The bytes of the frame.
         length: usize,
     },
     /// The bytes end inside the frame.
@@ -50,7 +50,7 @@ pub enum Frame<'a> {
     Damaged,
 }
 
-/// The frame at the beginning of `bytes`; none where there are no bytes.
+/// The frame at the beginning of `bytes`. None where there are no bytes.
 pub fn first_frame(bytes: &[u8]) -> Option<Frame<'_>> {
     if bytes.is_empty() {
         return None;
@@ -71,18 +71,18 @@ pub fn first_frame(bytes: &[u8]) -> Option<Frame<'_>> {
 /// What a segment file holds.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Scan {
-    /// Bytes up to the end of the last whole frame, the header included.
+    /// The bytes up to the end of the last whole frame, the header included.
     pub length: u64,
-    /// Whole frames.
+    /// The number of whole frames.
     pub records: u64,
-    /// Whole frames before the place that was asked for.
+    /// The number of whole frames before the place that was asked for.
     pub records_before: u64,
-    /// Bytes after them, which are lost.
+    /// The bytes behind the whole frames, which are lost.
     pub lost: u64,
 }
 
-/// Looks through the bytes of a segment file; none when they do not begin with this version's header. `place` is a
-/// place in the file, up to which frames are counted apart.
+/// Looks through the bytes of a segment file, and counts apart the frames up to `place` in it. None where the bytes do
+/// not begin with this version's header.
 pub fn scan(bytes: &[u8], place: u64) -> Option<Scan> {
     if !bytes.starts_with(&HEADER) {
         return None;

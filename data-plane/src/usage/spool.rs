@@ -22,16 +22,16 @@ use self::files::{Files, Position};
 use super::segment::{Frame, HEADER, MAX_FRAME, first_frame, push_frame};
 use super::{DropReason, UsageMetrics};
 
-/// Records in one batch to the control plane, at most.
+/// The most records in one batch to the control plane.
 pub const BATCH_RECORDS: u64 = 500;
 
 /// Bounds of a spool.
 #[derive(Clone, Copy, Debug)]
 pub struct SpoolLimits {
-    /// Bytes of all segments together. Above it the oldest segment is dropped.
+    /// The most bytes of all segments together. The oldest segment is dropped to keep below it.
     pub max_bytes: u64,
-    /// Bytes of one segment; it is made smaller where fewer than eight would fit into `max_bytes`, so that the batches
-    /// in flight leave some that can be dropped.
+    /// The most bytes of one segment. Segments are smaller where fewer than eight would fit into `max_bytes`, so that
+    /// the batches in flight leave some that can be dropped.
     pub segment_bytes: u64,
 }
 
@@ -45,7 +45,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// The records.
+    /// The records in the batch.
     pub fn records(&self) -> Vec<UsageRecord> {
         let mut records = Vec::new();
         let mut rest = self.bytes.as_slice();
@@ -60,13 +60,13 @@ impl Batch {
     }
 }
 
-/// Not all records could be written.
+/// The error that not all records could be written.
 #[derive(Debug, thiserror::Error)]
 #[error("{written} usage records written, then: {error}")]
 pub struct AppendError {
-    /// How many are done with: written, or dropped because nothing can be done for them.
+    /// The number of records that need not be tried again: written, or dropped because they never can be.
     pub written: usize,
-    /// What the operating system says.
+    /// The error of the operating system.
     pub error: io::Error,
 }
 
@@ -76,7 +76,7 @@ pub struct Spool {
     state: Mutex<State>,
     limits: SpoolLimits,
     metrics: UsageMetrics,
-    /// Records not acked, sent or not.
+    /// The number of records that are not acked, sent or not.
     pending: AtomicU64,
     closed: AtomicBool,
     changed: Notify,
@@ -85,12 +85,12 @@ pub struct Spool {
 #[derive(Debug)]
 struct State {
     files: Files,
-    /// Oldest first.
+    /// The segments, the oldest first.
     segments: VecDeque<Segment>,
     /// The file of the newest segment, while it is written to.
     active: Option<File>,
     next_number: u64,
-    /// Up to here records have been handed out to be sent.
+    /// The place up to which records have been handed out to be sent.
     read: Position,
     acked: Position,
     reader: Option<(u64, Arc<File>)>,
@@ -99,16 +99,16 @@ struct State {
 #[derive(Clone, Copy, Debug)]
 struct Segment {
     number: u64,
-    /// Bytes that hold whole frames.
+    /// The bytes that hold whole frames.
     length: u64,
-    /// Frames that have not been handed out.
+    /// The number of frames that have not been handed out.
     unread: u64,
-    /// Frames that have been handed out and are not acked: while there are any, the segment stays.
+    /// The number of frames that have been handed out and are not acked. While there are any, the segment stays.
     in_flight: u64,
 }
 
 impl Spool {
-    /// Opens the spool in `directory`, which is made if need be. No other process may use it.
+    /// Opens the spool in `directory`, which is made where it is missing. No other process may use it.
     ///
     /// # Errors
     /// When the directory cannot be read or written.
@@ -155,7 +155,7 @@ impl Spool {
     pub fn append(&self, records: &[UsageRecord]) -> Result<Vec<File>, AppendError> {
         let mut complete = Vec::new();
         let mut bytes = Vec::new();
-        // Where the frames begin that are not written, and how many they are.
+        // The index of the first record whose frame is not written, and the number of such frames.
         let (mut start, mut frames) = (0, 0);
         for (index, record) in records.iter().enumerate() {
             let before = bytes.len();
@@ -198,7 +198,7 @@ impl Spool {
         }
         let (Some(file), Some(segment)) = (&state.active, state.segments.back_mut()) else { return Ok(()) };
         if let Err(error) = file.write_all_at(frames, segment.length) {
-            // What was written of it must not be read, not even after a restart.
+            // The part of the frames that was written must not be read, not even after a restart.
             if file.set_len(segment.length).is_err() {
                 state.active = None;
             }
@@ -212,9 +212,9 @@ impl Spool {
         Ok(())
     }
 
-    /// Drops the oldest segments until `needed` more bytes fit. One that is on its way to the control plane is passed
-    /// over: it may arrive, and then it would be counted as stored and as dropped; and should the node die, it is still
-    /// needed.
+    /// Drops the oldest segments until `needed` more bytes fit. A segment that is on its way to the control plane is
+    /// passed over: it may arrive, and would then be counted both as stored and as dropped, and it is still needed if
+    /// the node dies.
     fn make_room(&self, state: &mut State, needed: u64, complete: &mut Vec<File>) {
         while state.bytes() + needed > self.limits.max_bytes {
             let Some(index) = state.segments.iter().position(|segment| segment.in_flight == 0) else { return };
@@ -249,7 +249,7 @@ impl Spool {
             let batch = parse(bytes, from);
 
             let mut state = self.state();
-            // It may have been dropped to make room, and counted so, while it was read.
+            // The segment may have been dropped to make room, and counted as such, while it was read.
             let Some(segment) = state.segments.iter_mut().find(|known| known.number == from.segment) else { continue };
             if batch.frames == 0 {
                 self.damaged(segment);
@@ -270,7 +270,7 @@ impl Spool {
         error!(segment = segment.number, records, "usage records dropped: the segment is damaged on disk");
     }
 
-    /// The control plane has `batch`, and everything handed out before it.
+    /// Notes that the control plane has `batch`, and everything that was handed out before it.
     pub fn acked(&self, batch: &Batch) {
         self.pending.fetch_sub(batch.frames, Ordering::Relaxed);
         self.metrics.reported.inc_by(batch.frames);
@@ -297,12 +297,12 @@ impl Spool {
         self.changed.notify_one();
     }
 
-    /// Records that the control plane has not acked.
+    /// The number of records that the control plane has not acked.
     pub fn pending(&self) -> u64 {
         self.pending.load(Ordering::Relaxed)
     }
 
-    /// No more records will come.
+    /// Notes that no more records will come.
     pub fn close(&self) {
         self.closed.store(true, Ordering::Release);
         self.changed.notify_one();
@@ -313,7 +313,8 @@ impl Spool {
         self.closed.load(Ordering::Acquire)
     }
 
-    /// Resolves after records were written or acked since the last call, or the spool was closed. For one caller.
+    /// Resolves after records were written or acked since the last call, or the spool was closed. Serves one caller
+    /// only.
     pub async fn changed(&self) {
         self.changed.notified().await;
     }
@@ -354,7 +355,7 @@ impl State {
     }
 }
 
-/// The whole frames at the beginning of `bytes`, which stand at `from`.
+/// The whole frames at the beginning of `bytes`, which were read at `from`.
 fn parse(mut bytes: Vec<u8>, from: Position) -> Batch {
     let (mut at, mut frames) = (0, 0);
     while frames < BATCH_RECORDS

@@ -1,4 +1,4 @@
-//! From the queue to the spool.
+//! Writes records from the queue to the spool.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,20 +12,20 @@ use tracing::{error, info, warn};
 use super::spool::Spool;
 use super::{DropReason, Settled, UsageMetrics};
 
-/// Records written at once, at most.
+/// The most records that are written at once.
 const BATCH: usize = 1024;
 
-/// After the first record of a batch others may join it for this long: one write instead of many under load.
+/// How long others may join the first record of a batch, so that there is one write instead of many under load.
 const LINGER: Duration = Duration::from_millis(5);
 
-/// Between two tries at a disk that takes nothing.
+/// The time between two tries at a disk that takes nothing.
 const RETRY: Duration = Duration::from_millis(200);
 
-/// How long a node that has to end goes on trying.
+/// How long a node that has to end goes on trying at a disk that takes nothing.
 const RETRY_AT_END: Duration = Duration::from_secs(2);
 
-/// Writes records to `spool` until no sender is left, or `tasks` stop: then what is queued is written, the spool is
-/// closed, and later records are dropped and counted by their sender. While the disk takes nothing the queue fills.
+/// Writes records to `spool` until no sender is left, or `tasks` stop. Then what is queued is written, the spool is
+/// closed, and later records are dropped and counted by their sender. While the disk takes nothing, the queue fills.
 pub async fn write(spool: Arc<Spool>, mut records: Receiver<Settled>, metrics: UsageMetrics, tasks: Tasks) {
     let mut batch = Vec::new();
     loop {
@@ -46,7 +46,7 @@ pub async fn write(spool: Arc<Spool>, mut records: Receiver<Settled>, metrics: U
         }
         let settled = std::mem::take(&mut batch);
         let count = settled.len() as u64;
-        // Where there is something to estimate, it takes a while.
+        // Counting takes a while where there is something to estimate.
         let counted = tasks.spawn_blocking(move || settled.into_iter().map(Settled::counted).collect()).await;
         let Ok(counted) = counted else {
             metrics.dropped(DropReason::DiskError).inc_by(count);
@@ -58,7 +58,7 @@ pub async fn write(spool: Arc<Spool>, mut records: Receiver<Settled>, metrics: U
     spool.close();
 }
 
-/// Writes `batch`.
+/// Writes `batch`, and tries again while the disk takes nothing.
 async fn flush(spool: &Arc<Spool>, mut batch: Vec<UsageRecord>, metrics: &UsageMetrics, tasks: &Tasks) {
     let mut failing: Option<Instant> = None;
     let mut ending: Option<Instant> = None;
@@ -98,7 +98,7 @@ async fn flush(spool: &Arc<Spool>, mut batch: Vec<UsageRecord>, metrics: &UsageM
     }
 }
 
-/// Brings complete segments to the disk itself, so that a crash of the machine costs the newest one at most.
+/// Brings complete segments to the disk itself, so that a crash of the machine costs at most the newest one.
 fn sync(complete: Vec<std::fs::File>, tasks: &Tasks) {
     if !complete.is_empty() {
         tasks.spawn_blocking(move || {

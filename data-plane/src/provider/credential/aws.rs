@@ -14,7 +14,7 @@ use translation::vendors::key::AwsKey;
 
 use crate::error::GatewayError;
 
-/// The name of the service in a signature: that of Bedrock, also for its runtime.
+/// The name of the service in a signature. The runtime of Bedrock has the same as Bedrock.
 const SERVICE: &str = "bedrock";
 
 /// Signs requests with an access key.
@@ -25,15 +25,15 @@ pub struct Signer {
 }
 
 impl Signer {
-    /// Signs with `key`.
+    /// A signer with the access key `key`.
     pub(super) fn new(key: &AwsKey<'_>) -> Self {
         let token = key.session_token.map(str::to_owned);
         let credentials = Credentials::new(key.access_key_id, key.secret_access_key, token, None, "orchestration-api");
         Self { credentials, region: key.region.to_owned() }
     }
 
-    /// Signs `request`, which has the body `body`: the address, the body, its type, and the headers that come with the
-    /// signature. Others may change on the way.
+    /// Signs `request`, which has the body `body`. Signed are the address, the body, its type, and the headers that
+    /// come with the signature; other headers may change on the way.
     ///
     /// # Errors
     /// When the address cannot be signed.

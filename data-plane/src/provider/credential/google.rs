@@ -24,26 +24,26 @@ use super::errand::Errand;
 use crate::error::GatewayError;
 use crate::upstream::RequestBody;
 
-/// For a token to be got.
+/// How long getting a token may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A token is renewed so long before it runs out.
+/// How long before its end a token is renewed.
 const MARGIN: Duration = Duration::from_mins(5);
 
-/// A token that has less than this left is not sent: it could run out on the way.
+/// The least time that a token has left when it is sent: it could run out on the way.
 const LAST_USE: Duration = Duration::from_secs(10);
 
-/// After a failure nothing is asked for so long: requests that wait for the same token fail at once, and the service is
-/// not pressed.
+/// How long nothing is asked for after a failure. Requests that wait for the same token fail at once meanwhile, and the
+/// service is not pressed.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// How long an assertion holds, and the token that it gets at most. In seconds.
+/// How long an assertion holds, and at most the token that is got with it, in seconds.
 const ASSERTED_FOR: i64 = 3600;
 
-/// What a token opens.
+/// The scope of a token: what it opens.
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 
-/// Largest answer of a token service, in bytes.
+/// The largest answer of a token service, in bytes.
 const LARGEST_ANSWER: usize = 64 * 1024;
 
 /// Access tokens of one service account.
@@ -52,26 +52,26 @@ pub struct Tokens {
     key_id: Option<String>,
     pair: RsaKeyPair,
     uri: Uri,
-    /// As the key file has it.
+    /// The address of the token service, as the key file has it.
     audience: String,
-    /// Of the upstream key.
+    /// The digest of the upstream key.
     digest: [u8; KEY_LEN],
     state: Mutex<State>,
-    /// Held by the one that asks for a token; the others wait for it.
+    /// Held by the request that asks for a token; the others wait for it.
     asking: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
 struct State {
     token: Option<Token>,
-    /// Why the last request for one failed, and until when none is made.
+    /// Why the last request for a token failed, and until when no other is made.
     failure: Option<(&'static str, Instant)>,
 }
 
 struct Token {
     header: HeaderValue,
     renew_at: Instant,
-    /// Not to be sent any more.
+    /// From then on the token is not sent any more.
     ends_at: Instant,
 }
 
@@ -82,7 +82,7 @@ struct Granted {
     expires_in: u64,
 }
 
-/// What it answers where it refuses (RFC 6749, 5.2).
+/// What the token service answers where it refuses (RFC 6749, section 5.2).
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Refused {
@@ -90,7 +90,7 @@ struct Refused {
     error_description: String,
 }
 
-// By hand, lest a secret be printed.
+// Written by hand, so that no secret is printed.
 impl std::fmt::Debug for Tokens {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Tokens").field("email", &self.email).finish_non_exhaustive()
@@ -98,7 +98,7 @@ impl std::fmt::Debug for Tokens {
 }
 
 impl Tokens {
-    /// Of `account`, whose key file is `secret`.
+    /// The tokens of `account`, whose key file is `secret`.
     ///
     /// # Errors
     /// What is wrong with the private key.
@@ -126,7 +126,7 @@ impl Tokens {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The token, where it is good for a while yet.
+    /// The token, where it need not be renewed yet.
     pub(super) fn at_hand(&self) -> Option<HeaderValue> {
         let state = self.state();
         state.token.as_ref().filter(|token| Instant::now() < token.renew_at).map(|token| token.header.clone())
@@ -144,11 +144,11 @@ impl Tokens {
         state.failure.as_ref().filter(|(_, until)| Instant::now() < *until).map(|(why, _)| GatewayError::Token(why))
     }
 
-    /// A token. One request at a time asks for a new one; others use the old one while it holds, and wait where there
+    /// A token. One request at a time asks for a new one. Others use the old one while it holds, and wait where there
     /// is none.
     ///
     /// # Errors
-    /// When there is none, and none is given in ten seconds.
+    /// When there is no token, and none is given in ten seconds.
     pub(super) async fn get(&self, errand: Errand<'_>) -> Result<HeaderValue, GatewayError> {
         let usable = self.usable();
         if let (Some(token), true) = (&usable, self.failed().is_some()) {
@@ -162,7 +162,7 @@ impl Tokens {
                 timeout_at(until, self.asking.lock()).await.map_err(|_elapsed| GatewayError::Token(SLOW))?
             }
         };
-        // While this one waited for its turn.
+        // Another request may have got one while this one waited for its turn.
         if let Some(token) = self.at_hand() {
             return Ok(token);
         }
@@ -257,8 +257,7 @@ impl Tokens {
         }
     }
 
-    /// Forgets the token that was sent as `sent`. Whether there is another to be had: not while the service is not to
-    /// be asked.
+    /// Forgets the token that was sent as `sent`, and says whether there is another, or one can be asked for.
     pub(super) fn forget(&self, sent: &HeaderValue) -> bool {
         let mut state = self.state();
         if state.token.as_ref().is_some_and(|token| token.header == *sent) {

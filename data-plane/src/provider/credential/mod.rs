@@ -22,14 +22,14 @@ use crate::error::GatewayError;
 pub use errand::Errand;
 pub use google::Tokens;
 
-/// What an upstream key becomes on a request.
+/// The form in which a request shows an upstream key.
 #[derive(Debug)]
 pub enum Credential {
-    /// A header, always the same.
+    /// A header that is always the same.
     Header(HeaderName, HeaderValue),
     /// A signature over each request.
     Aws(Box<aws::Signer>),
-    /// An access token, got with the key and lasting an hour or so.
+    /// An access token, which is got with the key and lasts an hour or so.
     Google(Arc<Tokens>),
 }
 
@@ -59,11 +59,11 @@ impl Credential {
         }
     }
 
-    /// Puts it on `request`, which is whole but for it and has the body `body`. A header of the same name that is there
-    /// already, which is the operator's, stays.
+    /// Puts the credential on `request`, which is whole apart from it and has the body `body`. A header of the same
+    /// name that is there already is the operator's and stays.
     ///
     /// # Errors
-    /// When it cannot be made, or got.
+    /// When the credential cannot be made, or got.
     pub async fn put(
         &self,
         request: &mut Request<Full<Bytes>>,
@@ -78,7 +78,7 @@ impl Credential {
             Self::Google(tokens) if !request.headers().contains_key(AUTHORIZATION) => {
                 let token = match tokens.at_hand() {
                     Some(token) => token,
-                    // Once an hour: kept out of the future of every request.
+                    // This happens once an hour, so its future is kept out of that of every request.
                     None => Box::pin(tokens.get(errand)).await?,
                 };
                 request.headers_mut().insert(AUTHORIZATION, token);
@@ -89,7 +89,7 @@ impl Credential {
     }
 
     /// Whether an answer of `status` may be due to an access token that was withdrawn before its time, which says
-    /// nothing of the key: then the token, which was `sent`, is forgotten, and another can be got.
+    /// nothing of the key. The token, which was `sent`, is forgotten then, and another can be got.
     pub fn renew(&self, status: StatusCode, sent: Option<&HeaderValue>) -> bool {
         match (self, sent) {
             (Self::Google(tokens), Some(sent)) if status == StatusCode::UNAUTHORIZED => tokens.forget(sent),
@@ -97,7 +97,7 @@ impl Credential {
         }
     }
 
-    /// The tokens that are got with it.
+    /// The access tokens that are got with the key.
     pub fn tokens(&self) -> Option<&Arc<Tokens>> {
         match self {
             Self::Google(tokens) => Some(tokens),

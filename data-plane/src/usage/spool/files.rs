@@ -11,7 +11,7 @@ use crate::usage::segment::{HEADER, Scan, scan};
 
 const SUFFIX: &str = ".segment";
 
-/// Segment (u64), offset (u64), CRC-32 of both (u32); little-endian.
+/// The bytes of the cursor: segment (u64), offset (u64), CRC-32 of both (u32), in little-endian.
 const CURSOR_LENGTH: usize = 20;
 
 /// A place in the spool.
@@ -23,7 +23,7 @@ pub(super) struct Position {
     pub(super) offset: u64,
 }
 
-/// The directory.
+/// The directory of the segments, with the cursor file.
 #[derive(Debug)]
 pub(super) struct Files {
     directory: PathBuf,
@@ -38,7 +38,7 @@ pub(super) struct Found {
 }
 
 impl Files {
-    /// Opens `directory` and reads the cursor.
+    /// Opens `directory`, and reads from the cursor up to where records are acked.
     pub(super) fn open(directory: &Path) -> io::Result<(Self, Position)> {
         DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         let cursor = OpenOptions::new()
@@ -52,8 +52,8 @@ impl Files {
         Ok((Self { directory: directory.to_owned(), cursor }, acked))
     }
 
-    /// All segment files, oldest first; in each, frames up to `acked` are counted apart. Files that are no segments of
-    /// this version are put aside.
+    /// All segment files, the oldest first. In each, the frames up to `acked` are counted apart. Files that are no
+    /// segments of this version are put aside.
     pub(super) fn scan(&self, acked: Position) -> io::Result<Vec<Found>> {
         let mut numbers: Vec<u64> = fs::read_dir(&self.directory)?
             .filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_suffix(SUFFIX)?.parse().ok())
@@ -69,7 +69,7 @@ impl Files {
             };
             match scan(&bytes, place) {
                 Some(scan) => found.push(Found { number, scan }),
-                // Cut before its header was complete: there was no record yet.
+                // The file ends before its header does: there was no record in it yet.
                 None if HEADER.starts_with(&bytes) => self.remove(number),
                 None => {
                     error!(segment = number, bytes = bytes.len(), "a usage segment is not of this version; put aside");
@@ -80,7 +80,7 @@ impl Files {
         Ok(found)
     }
 
-    /// A new segment file with its header.
+    /// Makes a segment file that holds its header and nothing else.
     pub(super) fn create(&self, number: u64) -> io::Result<File> {
         let path = self.path(number);
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
@@ -112,7 +112,7 @@ impl Files {
     }
 }
 
-/// The beginning where the cursor cannot be read: sending again is harmless.
+/// Reads the cursor. Where it cannot be read, everything counts as not acked: sending it again is harmless.
 fn read_cursor(file: &File) -> Position {
     let mut bytes = [0; CURSOR_LENGTH];
     if file.read_exact_at(&mut bytes, 0).is_err() {
