@@ -1,9 +1,9 @@
 //! Keeps the answers that translated groups gave to clients of OpenAI's Responses API, which refer to them later: by
-//! `previous_response_id`, by `item_reference`, and by `GET /v1/responses/{id}`. Providers of that API keep them
-//! themselves; the others keep nothing.
+//! `previous_response_id`, by `item_reference`, and by `GET /v1/responses/{id}`. Providers of that API keep their
+//! answers themselves. The others keep nothing.
 //!
-//! It is kept in memory, by this node alone, for hours. A client that sends the whole conversation (`store: false`)
-//! depends on none of it.
+//! Answers are kept in memory, by this node alone, for hours. A client that sends the whole conversation
+//! (`store: false`) does not depend on them.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -20,14 +20,14 @@ pub struct Conversations {
     shelf: Mutex<Shelf<Arc<Thing>>>,
 }
 
-/// Those that the clients of one proxy key may refer to.
+/// The answers that the clients of one proxy key may refer to.
 #[derive(Clone, Debug)]
 pub struct ClientConversations {
     all: Arc<Conversations>,
     proxy_key: Id,
 }
 
-/// What has an id.
+/// Something that is kept under an id.
 #[derive(Debug)]
 enum Thing {
     /// An item of output, as JSON text.
@@ -35,9 +35,9 @@ enum Thing {
     /// A response.
     Response {
         previous: Option<String>,
-        /// Items, as JSON text.
+        /// The items that the client sent, as JSON text.
         input: String,
-        /// The whole, as JSON text.
+        /// The whole response, as JSON text.
         response: String,
     },
 }
@@ -52,7 +52,7 @@ impl Weigh for Arc<Thing> {
 }
 
 impl Conversations {
-    /// Those of a proxy key.
+    /// The answers of a proxy key.
     pub fn of(self: &Arc<Self>, proxy_key: &Id) -> ClientConversations {
         ClientConversations { all: Arc::clone(self), proxy_key: Arc::clone(proxy_key) }
     }
@@ -63,8 +63,8 @@ impl Conversations {
 }
 
 impl ClientConversations {
-    /// Keeps the answer in `written`, which is what the client got or the end of it, to `request`, unless the client
-    /// wishes that nothing be kept.
+    /// Keeps the answer to `request`, unless the client wishes that nothing be kept. `written` is what the client got,
+    /// or the end of it.
     pub fn keep(&self, request: &[u8], written: &[u8]) {
         let Ok(mut request) = serde_json::from_slice::<Value>(request) else { return };
         if request["store"] == false {
@@ -119,7 +119,7 @@ impl ClientConversations {
         Some(page.to_string())
     }
 
-    /// Forgets a response. False where there is none.
+    /// Forgets a response. Gives whether there was one.
     pub fn forget(&self, id: &str) -> bool {
         self.all.lock().remove(&name(&self.proxy_key, id))
     }

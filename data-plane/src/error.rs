@@ -1,4 +1,4 @@
-//! Why a request has no answer of a provider. What a client gets of it is written in [`crate::respond::error`].
+//! Why a request has no answer of a provider. `respond/error.rs` writes what the client is told of it.
 
 use std::borrow::Cow;
 
@@ -15,30 +15,30 @@ pub enum GatewayError {
     /// No config has reached this node yet.
     #[error("this gateway node has no configuration yet; try again shortly")]
     NotReady,
-    /// No credential where clients of the API put it.
+    /// The request carries no credential where clients of its API put it.
     #[error("no API key was sent: put a proxy key of this gateway into the header '{wanted}'{}",
         found.map(|found| format!(". The request has the header '{found}', where this API looks for no key")).unwrap_or_default())]
     MissingKey {
-        /// Where it is looked for.
+        /// Where the credential is looked for.
         wanted: &'static str,
-        /// Where something stands that may be one.
+        /// Where something stands that may be a credential.
         found: Option<&'static str>,
     },
-    /// A credential that opens nothing. Says nothing of why.
+    /// The credential opens nothing. The client is not told why.
     #[error("the API key is not valid here: use an enabled proxy key of this gateway")]
     InvalidKey,
     /// No group serves the model to this key.
     #[error("the model '{model}' does not exist here or this key may not use it; GET /v1/models lists what it may use")]
     ModelNotFound {
-        /// As the client named it.
+        /// The model, as the client named it.
         model: String,
     },
-    /// Groups serve the model, and none of them has an upstream key to use.
+    /// Groups serve the model, but none of them has an upstream key to use.
     #[error("the model '{model}' is configured, but no upstream key can serve it now: {reason}")]
     NoUpstream {
-        /// As the client named it.
+        /// The model, as the client named it.
         model: String,
-        /// Why, for the operator.
+        /// Why there is none, for the operator.
         reason: String,
     },
     /// The body is not JSON.
@@ -47,22 +47,22 @@ pub enum GatewayError {
     /// The body is JSON of another shape.
     #[error("{message}")]
     Field {
-        /// The field.
+        /// The field, where one is to blame.
         param: Option<String>,
-        /// What is wrong with it.
+        /// What is wrong.
         message: String,
     },
-    /// The request cannot be read as its API demands, or cannot be said in the provider's.
+    /// The request is not what its API demands, or cannot be expressed in the provider's API.
     #[error("{0}")]
     Translate(TranslateError),
-    /// The provider's API has nothing like a field, and the group is to refuse such requests.
+    /// The provider's API has nothing like a field of the request, and the group refuses such requests.
     #[error(
         "the field '{field}' cannot be expressed in the provider's API ({format}), and its group refuses what it would have to leave out"
     )]
     Unsupported {
         /// The field, in the client's words.
         field: String,
-        /// What the provider speaks.
+        /// The format of the provider.
         format: Format,
     },
     /// The group's vendor has no such endpoint.
@@ -71,7 +71,7 @@ pub enum GatewayError {
         /// The vendor.
         vendor: &'static str,
     },
-    /// No group for a request that names no model.
+    /// No group serves a request that names no model.
     #[error("no group that this key may use has this: {0}")]
     NoGroup(String),
     /// The proxy key may not do this.
@@ -80,37 +80,37 @@ pub enum GatewayError {
     /// The body is larger than allowed.
     #[error("the request body is larger than {limit} bytes, the limit of this gateway")]
     BodyTooLarge {
-        /// In bytes, after decompression.
+        /// The largest body that is allowed, in bytes after decompression.
         limit: usize,
     },
-    /// The body did not arrive.
+    /// The body did not arrive in time.
     #[error("the request body did not arrive in time")]
     BodyTimeout,
-    /// The body broke off.
+    /// The body broke off, or is damaged.
     #[error("the request body could not be read: {0}")]
     BodyUnreadable(String),
     /// The body is compressed in a way that is not served.
     #[error("the content-encoding '{0}' is not served; send gzip, deflate, zstd or none")]
     Encoding(String),
-    /// No such route.
+    /// The gateway has no such route.
     #[error("{method} {path} is not served here{}", advice(path))]
     UnknownRoute {
-        /// HTTP method.
+        /// The method of the request.
         method: String,
-        /// Path.
+        /// The path of the request.
         path: String,
     },
-    /// The route has other methods.
+    /// The route does not take this method.
     #[error("{path} does not take {method}, only {allowed}")]
     Method {
-        /// HTTP method.
+        /// The method of the request.
         method: String,
-        /// Path.
+        /// The path of the request.
         path: String,
-        /// What it takes.
+        /// The methods that it takes.
         allowed: &'static str,
     },
-    /// No connection to the provider.
+    /// No connection to the provider could be made.
     #[error("the provider could not be reached: {0}")]
     Connect(&'static str),
     /// The provider gave no answer in time.
@@ -119,27 +119,27 @@ pub enum GatewayError {
     /// The provider closed the connection before its answer was complete.
     #[error("the provider closed the connection before its answer was complete")]
     Cut,
-    /// The provider refused our key.
+    /// The provider refused the upstream key.
     #[error(
         "the provider refused the gateway's credentials (HTTP {status}); the operator of this gateway has to renew them{}",
         said.as_deref().map(|said| format!(". The provider says: {said}")).unwrap_or_default()
     )]
     Credentials {
-        /// What it answered.
+        /// The status of its answer.
         status: StatusCode,
-        /// Its words, where they cannot repeat a part of the key.
+        /// The words of its answer, where they cannot repeat a part of the key.
         said: Option<String>,
     },
-    /// No access token could be got with our key.
+    /// No access token could be got with the upstream key.
     #[error("the gateway has no access token for the provider: {0}")]
     Token(&'static str),
-    /// The gateway ends, and its drain deadline has passed.
+    /// The gateway ends, and the time for open requests is over.
     #[error("this gateway node is shutting down and could not finish the answer; send the request again")]
     Draining,
-    /// The provider answered with something that is no answer.
+    /// The provider's answer is not one that can be used.
     #[error("the provider's answer cannot be used: {0}")]
     Unusable(&'static str),
-    /// The provider gave an error in the guise of an answer.
+    /// The provider gave an error in place of an answer, or in the middle of one.
     #[error("{}", .0.message)]
     Provider(Box<ProviderError>),
     /// The request has come back to a gateway like this one.
@@ -147,7 +147,7 @@ pub enum GatewayError {
         "the request goes in a circle: an upstream of this gateway is a gateway that sends it back here; the operator has to change a base URL"
     )]
     Loop,
-    /// A fault of the gateway.
+    /// The gateway is at fault.
     #[error("the gateway failed: {0}")]
     Internal(&'static str),
 }
@@ -159,7 +159,7 @@ impl From<ProviderError> for GatewayError {
 }
 
 impl From<ReadError> for GatewayError {
-    /// The body is no JSON object.
+    /// The error of a body that is no JSON object.
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Json(error) => Self::Json(error),
@@ -169,12 +169,12 @@ impl From<ReadError> for GatewayError {
 }
 
 impl GatewayError {
-    /// A field of the request is wrong.
+    /// The error of a request with a wrong field.
     pub fn field(error: TranslateError) -> Self {
         Self::Field { param: error.param, message: error.message }
     }
 
-    /// What the client gets, where its API has no status of its own for it.
+    /// The status that the client gets, unless its API has a status of its own for such errors.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::NotReady | Self::NoUpstream { .. } | Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
@@ -201,7 +201,7 @@ impl GatewayError {
         }
     }
 
-    /// Machine-readable cause, in answers and usage records.
+    /// A machine-readable word for the cause, which stands in answers and usage records.
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotReady => "not_ready",
@@ -233,7 +233,7 @@ impl GatewayError {
         }
     }
 
-    /// The ledger's word for it.
+    /// The outcome of the request, in the words of the ledger.
     pub fn outcome(&self) -> Outcome {
         match self {
             Self::Timeout | Self::BodyTimeout => Outcome::Timeout,
@@ -284,7 +284,7 @@ impl GatewayError {
         }
     }
 
-    /// It, in the form that every client API's error is written from.
+    /// The error in the neutral form, from which the error of every client API is written.
     pub fn neutral(&self) -> ProviderError {
         if let Self::Provider(error) = self {
             return (**error).clone();
@@ -297,13 +297,13 @@ impl GatewayError {
         }
     }
 
-    /// The same, for the end of a stream that has begun.
+    /// The same for the end of a stream that has begun.
     pub fn in_stream(&self) -> ProviderError {
         if matches!(self, Self::Cut) { ProviderError::truncated() } else { self.neutral() }
     }
 }
 
-/// What to do about a `path` that is one of ours but for its beginning.
+/// Advice to a client whose `path` is wrong only at its beginning.
 fn advice(path: &str) -> &'static str {
     const UNVERSIONED: [&str; 5] = ["/chat/completions", "/completions", "/responses", "/embeddings", "/messages"];
     if ["/v1/v1", "/v1beta/v1", "/claude/v1/v1"].iter().any(|twice| path.starts_with(twice)) {

@@ -19,8 +19,8 @@
 //!   to; both on a [`shelf`].
 //! - [`usage`]: meters the request, keeps its record on disk, and reports it.
 //!
-//! Beside them: [`control`], which keeps the config in force, over the [`link`] to the control plane; [`node`], who this
-//! node is; [`metrics`]; [`config`], [`app`] and [`data_dir`], of which the program is made.
+//! Beside them: [`control`], which keeps the config in force, over the [`link`] to the control plane; [`node`], who
+//! this node is; [`metrics`]; [`config`], [`app`] and [`data_dir`], of which the program is made.
 //!
 //! A room imports only what stands below it in the list of `tests/rooms.py`.
 

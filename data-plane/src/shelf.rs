@@ -1,42 +1,42 @@
-//! Keeps things in memory for a while: bounded in time and bytes, under names that are those of one proxy key.
+//! Keeps things in memory for a while, bounded in time and bytes. Each name belongs to one proxy key.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use shared::crypto::{KEY_LEN, sha256};
 
-/// For how long a thing is kept: longer than a person leaves a conversation open.
+/// How long a thing is kept, which is longer than a person leaves a conversation open.
 pub const KEPT_FOR: Duration = Duration::from_hours(6);
 
-/// All that is kept, in bytes; above it the oldest goes.
+/// Largest size of all that is kept, in bytes. Above it the oldest things go.
 const MOST: usize = 64 * 1024 * 1024;
 
-/// What one thing may take, in bytes.
+/// Largest size of one thing, in bytes.
 pub const LARGEST: usize = 1024 * 1024;
 
-/// What an entry takes beside the thing itself, about.
+/// Approximate size of an entry without the thing itself, in bytes.
 const OVERHEAD: usize = 256;
 
-/// A digest, so that ids of any length cost the same.
+/// The name of a thing. It is a digest, so that ids of any length cost the same.
 pub type Name = [u8; KEY_LEN];
 
 /// The name of `id` among those of a proxy key.
 pub fn name(proxy_key: &str, id: &str) -> Name {
-    // No id of a proxy key holds a zero.
+    // No id of a proxy key holds a zero byte, so the two parts cannot be confused.
     sha256(&[proxy_key.as_bytes(), b"\0", id.as_bytes()].concat())
 }
 
-/// What takes memory.
+/// Things that take memory.
 pub trait Weigh {
-    /// About how much.
+    /// Approximate size in bytes.
     fn bytes(&self) -> usize;
 }
 
-/// Things in the order in which they came, which is that in which they expire.
+/// Things in the order in which they came, which is also the order in which they expire.
 #[derive(Debug)]
 pub struct Shelf<T> {
     kept: HashMap<Name, Kept<T>>,
-    /// One that was replaced since has another number by now.
+    /// The order in which things came. A thing that was replaced since has another number by now.
     order: VecDeque<(Name, u64)>,
     bytes: usize,
     next: u64,
@@ -66,7 +66,7 @@ impl<T: Weigh + Clone> Shelf<T> {
         self.kept.is_empty()
     }
 
-    /// Keeps `thing`, unless it is too large. What had the name goes.
+    /// Keeps `thing` under `name` in place of what had that name, unless it is too large.
     pub fn put(&mut self, name: Name, thing: T, now: Instant) {
         self.expire(now);
         let bytes = OVERHEAD + thing.bytes();
@@ -79,8 +79,8 @@ impl<T: Weigh + Clone> Shelf<T> {
         self.order.push_back((name, self.next));
         if let Some(replaced) = self.kept.insert(name, kept) {
             self.bytes -= OVERHEAD + replaced.thing.bytes();
-            // An id that comes again and again, as some vendors number their calls, leaves no more behind than there
-            // is.
+            // An id that comes again and again, as from vendors that number their calls, must not let the order grow
+            // beyond the things that are kept.
             if self.order.len() > 2 * self.kept.len() + 16 {
                 self.order.retain(|(name, number)| self.kept.get(name).is_some_and(|kept| kept.number == *number));
             }
@@ -88,13 +88,13 @@ impl<T: Weigh + Clone> Shelf<T> {
         while self.bytes > MOST && self.forget_oldest() {}
     }
 
-    /// What has the name.
+    /// The thing of that name.
     pub fn get(&mut self, name: &Name, now: Instant) -> Option<T> {
         self.expire(now);
         self.kept.get(name).map(|kept| kept.thing.clone())
     }
 
-    /// Takes what has the name away. False where nothing has.
+    /// Removes the thing of that name. Gives whether there was one.
     pub fn remove(&mut self, name: &Name) -> bool {
         let Some(kept) = self.kept.remove(name) else { return false };
         self.bytes -= OVERHEAD + kept.thing.bytes();
@@ -111,7 +111,7 @@ impl<T: Weigh + Clone> Shelf<T> {
         }
     }
 
-    /// False where there is none.
+    /// Gives whether there was one.
     fn forget_oldest(&mut self) -> bool {
         let Some((name, number)) = self.order.pop_front() else { return false };
         if self.kept.get(&name).is_some_and(|kept| kept.number == number)

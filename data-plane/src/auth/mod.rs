@@ -13,7 +13,7 @@ use crate::error::GatewayError;
 use crate::route::client::Client;
 use crate::route::table::RouteTable;
 
-/// Where a client of each API puts its credential, the first to count.
+/// A place where clients put their credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// `Authorization: Bearer`.
@@ -26,7 +26,8 @@ pub enum Place {
     Query,
 }
 
-/// Where clients of `format` put it. The SDKs of Anthropic and Google know two and three ways.
+/// Where clients of `format` put their credential. The first place that holds one counts. The SDKs of Anthropic know
+/// two places, those of Google three.
 pub fn places(format: Format) -> &'static [Place] {
     match format {
         Format::AnthropicMessages => &[Place::XApiKey, Place::Bearer],
@@ -35,11 +36,11 @@ pub fn places(format: Format) -> &'static [Place] {
     }
 }
 
-/// Finds whose key the request carries. The key is digested whole before it is looked up, so how long that takes says
-/// nothing of which keys there are.
+/// Finds whose key the request carries. The key is digested whole before it is looked up, so that the time it takes
+/// tells nothing about the keys that exist.
 ///
 /// # Errors
-/// [`GatewayError::MissingKey`], and [`GatewayError::InvalidKey`] for one that is unknown, disabled or expired alike.
+/// [`GatewayError::MissingKey`], and [`GatewayError::InvalidKey`] for a key that is unknown, disabled or expired.
 pub fn client<'t>(table: &'t RouteTable, parts: &Parts, format: Format) -> Result<&'t Client, GatewayError> {
     let value = credential(parts, format).ok_or_else(|| missing(parts, format))?;
     let client = table.client(&sha256(&value)).ok_or(GatewayError::InvalidKey)?;
@@ -78,7 +79,7 @@ fn header<'p>(headers: &'p HeaderMap, name: &str) -> Option<Cow<'p, [u8]>> {
     (!value.is_empty()).then_some(Cow::Borrowed(value))
 }
 
-/// `?key=` (<https://ai.google.dev/gemini-api/docs/api-key>).
+/// The credential in `?key=` (<https://ai.google.dev/gemini-api/docs/api-key>).
 fn in_query(parts: &Parts) -> Option<Cow<'_, [u8]>> {
     let (_, value) = form_urlencoded::parse(parts.uri.query()?.as_bytes()).find(|(name, _)| name == "key")?;
     (!value.is_empty()).then(|| Cow::Owned(value.into_owned().into_bytes()))

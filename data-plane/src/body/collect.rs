@@ -1,4 +1,4 @@
-//! A body read whole, within bounds of size and time.
+//! Reads a body whole, within bounds of size and time.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use tokio::time::{Instant, timeout_at};
 /// A body, or its beginning.
 #[derive(Debug)]
 pub enum Collected<B> {
-    /// All of it.
+    /// All of the body.
     Whole(Bytes),
-    /// More than the bound.
+    /// The body is larger than the bound.
     Larger {
-        /// What was read, more than the bound by less than one frame, in pieces.
+        /// What was read, in pieces. It exceeds the bound by less than one frame.
         start: Vec<Bytes>,
-        /// The rest.
+        /// The rest of the body.
         rest: B,
     },
 }
@@ -25,10 +25,10 @@ pub enum Collected<B> {
 /// Why a body was not read.
 #[derive(Debug, Error)]
 pub enum CollectError<E> {
-    /// It broke off.
+    /// The body broke off.
     #[error("it broke off: {0}")]
     Broken(E),
-    /// It paused too long.
+    /// The body paused too long.
     #[error("it paused too long")]
     TimedOut,
 }
@@ -36,16 +36,16 @@ pub enum CollectError<E> {
 /// How long a body may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
-    /// Until its first bytes.
+    /// When its first bytes have to be there.
     pub first: Instant,
-    /// Between two parts of it.
+    /// How long it may pause between two parts.
     pub pause: Duration,
-    /// Until its end, or until it is known to be over the bound.
+    /// When it has to be at its end, or known to be over the bound.
     pub whole: Instant,
 }
 
 impl Patience {
-    /// All of it within `time`.
+    /// The whole body has to come within `time`.
     pub fn within(time: Duration) -> Self {
         let until = Instant::now() + time;
         Self { first: until, pause: time, whole: until }
@@ -86,8 +86,8 @@ where
     Ok(Collected::Whole(if pieces.length == 0 { first } else { pieces.join() }))
 }
 
-/// Bytes of a length that is not known before: a body that turns out too large has cost no more memory than the bound,
-/// where a vector that doubles would have cost three times as much.
+/// Collects bytes whose number is not known before. A body that turns out too large costs no more memory than the
+/// bound. A vector that doubles would cost three times as much.
 #[derive(Default)]
 struct Pieces {
     full: Vec<BytesMut>,

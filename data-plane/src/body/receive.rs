@@ -14,7 +14,7 @@ use super::unpack::{UnpackError, unpack};
 use crate::error::GatewayError;
 use crate::limits::RequestLimits;
 
-/// How much of a body nobody wants is read, and for how long.
+/// How much of a body that nobody wants is read, in bytes, and for how long.
 const DISCARDED: usize = 256 * 1024;
 const DISCARD_TIME: Duration = Duration::from_secs(1);
 
@@ -24,7 +24,7 @@ const DISCARD_TIME: Duration = Duration::from_secs(1);
 pub async fn discard(body: Body) {
     let mut body = Limited::new(body, DISCARDED);
     let read = async { while let Some(Ok(_)) = body.frame().await {} };
-    // However it ends, the answer is the same.
+    // The answer is the same, however this ends.
     drop(timeout(DISCARD_TIME, read).await);
 }
 
@@ -43,10 +43,11 @@ pub async fn or_discard<T>(result: Result<T, GatewayError>, body: Body) -> Resul
     }
 }
 
-/// The body, unpacked. One whose announced or unpacked length is over the limit is refused as soon as that is known.
+/// Reads a body and unpacks it. A body whose announced or unpacked length is over the limit is refused as soon as that
+/// is known.
 ///
 /// # Errors
-/// [`GatewayError`]: too large, too late, broken off, or in an encoding that is not served.
+/// [`GatewayError`]: the body is too large, too late, broken off, or in an encoding that is not served.
 pub async fn read(headers: &HeaderMap, body: Body, limits: &RequestLimits) -> Result<Bytes, GatewayError> {
     let limit = limits.max_body_bytes;
     let too_large = || GatewayError::BodyTooLarge { limit };
@@ -55,7 +56,7 @@ pub async fn read(headers: &HeaderMap, body: Body, limits: &RequestLimits) -> Re
         discard(body).await;
         return Err(too_large());
     }
-    // The deadline is one for the whole body: a client that sends a byte at a time does not extend it.
+    // There is one deadline for the whole body, which a client that sends a byte at a time does not extend.
     let packed = match collect(body, limit, Patience::within(limits.body_timeout)).await {
         Ok(Collected::Whole(body)) => body,
         Ok(Collected::Larger { .. }) => return Err(too_large()),

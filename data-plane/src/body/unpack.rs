@@ -14,13 +14,13 @@ const ZSTD_WINDOW_LOG: u32 = 23;
 /// Why a body was not unpacked.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum UnpackError {
-    /// Its encoding is not served.
+    /// The encoding is not served.
     #[error("the content-encoding {0:?} is not served")]
     Unknown(String),
-    /// More than the bound.
+    /// The body unpacks to more than the bound.
     #[error("it is too large")]
     TooLarge,
-    /// It is not what its encoding says.
+    /// The body is not what its encoding says.
     #[error("it is damaged")]
     Damaged,
 }
@@ -30,7 +30,7 @@ pub fn is_packed(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_ENCODING).is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
-/// Undoes `Content-Encoding`, up to `bound` bytes.
+/// Undoes the `Content-Encoding` of `packed`, up to `bound` bytes.
 ///
 /// # Errors
 /// [`UnpackError`].
@@ -40,7 +40,7 @@ pub fn unpack(headers: &HeaderMap, packed: Bytes, bound: usize) -> Result<Bytes,
     }
     let encoding = headers.get(CONTENT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let encoding = encoding.trim().to_ascii_lowercase();
-    // Measured before anything is kept, so that what unpacks to too much costs time and no memory.
+    // The length is measured first, so that a body that unpacks to too much costs time but no memory.
     let length = std::io::copy(&mut unpacking(&encoding, &packed, bound)?, &mut std::io::sink());
     let length = usize::try_from(length.map_err(|_| UnpackError::Damaged)?).unwrap_or(usize::MAX);
     if length > bound {

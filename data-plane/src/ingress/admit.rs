@@ -31,19 +31,19 @@ const MOST_HOPS: u64 = 2;
 /// Names the group that a request without a model goes to.
 const GROUP: &str = "x-orchestration-group";
 
-/// A request that has come in. Whose it is is not known yet.
+/// A request that has come in and whose client is not known yet.
 pub(super) struct Arrival<'g> {
     gateway: &'g Gateway,
     parts: request::Parts,
     format: Format,
-    /// The config under which it is served; none where none has reached this node.
+    /// The config under which the request is served. None where no config has reached this node.
     table: Option<Arc<RouteTable>>,
     deadline: Instant,
-    /// What the answer is named by.
+    /// The id of the request, which names its answer.
     id: HeaderValue,
 }
 
-/// A request of a client that is known.
+/// A request whose client is known.
 pub(super) struct Admitted<'r> {
     pub(super) gateway: &'r Gateway,
     pub(super) parts: &'r request::Parts,
@@ -51,9 +51,9 @@ pub(super) struct Admitted<'r> {
     pub(super) format: Format,
     pub(super) table: &'r RouteTable,
     pub(super) client: &'r Client,
-    /// What of its headers goes upstream.
+    /// The headers of the request, as far as they go upstream.
     pub(super) headers: ClientHeaders<'r>,
-    /// Until then the answer has to begin, all attempts together.
+    /// When the answer has to begin at the latest, after all attempts.
     pub(super) deadline: Instant,
 }
 
@@ -86,7 +86,8 @@ impl<'g> Arrival<'g> {
         })
     }
 
-    /// The same for a request whose body is to be read. The body of a request that is refused is read and thrown away.
+    /// Does the same for a request whose body is to be read. The body of a request that is refused is read and thrown
+    /// away.
     ///
     /// # Errors
     /// As [`Self::admit`].
@@ -153,7 +154,7 @@ impl Admitted<'_> {
         self.gateway.attempts.walk(plan, request, &self.headers, meter, self.deadline).await
     }
 
-    /// The same, `until` then at the latest.
+    /// Does the same as [`Self::walk`], `until` then at the latest.
     ///
     /// # Errors
     /// As [`Self::walk`].

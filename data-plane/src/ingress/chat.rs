@@ -26,14 +26,14 @@ use crate::respond::{error, stream, unary};
 use crate::route::plan::Plan;
 use crate::usage::meter::Meter;
 
-/// How the answer is to be written on.
+/// How the answer of a provider is to be written on.
 struct Delivery {
     format: Format,
-    /// Takes note of the id in it, where further requests will name it.
+    /// Takes note of the id in the answer, where further requests will name it.
     learn: Option<Learn>,
     hide_usage: bool,
     array: bool,
-    /// Where the answer is to be converted.
+    /// What the client is to get of an answer that has to be converted.
     wish: Option<Wish>,
 }
 
@@ -53,7 +53,7 @@ pub(super) async fn create(gateway: &Gateway, request: Request, api: Api, format
     arrival.identify(response)
 }
 
-/// From the client's request to the head of a provider's answer.
+/// Goes from the client's request to the head of a provider's answer.
 async fn ask(
     arrival: &Arrival<'_>,
     body: Body,
@@ -67,10 +67,10 @@ async fn ask(
     let conversation = (format == Format::OpenAiResponses)
         .then(|| Conversation { kept: gateway.conversations.of(proxy_key), asked: body.clone() });
     let body = conversation.as_ref().and_then(Conversation::resolved).unwrap_or(body);
-    // What is estimated is what a provider gets to read, with what the client only referred to.
+    // Tokens are estimated from what a provider gets to read, which includes what the client only refers to.
     meter.asked(&body);
     meter.request_bytes = sent;
-    // A client of Gemini's wants events or an array.
+    // A client of Gemini's API wants a stream as events or as an array.
     let array = spoken.stream == Some(true) && !query::has(&admitted.parts.uri, "alt", "sse");
     let signatures = gateway.signatures.of(proxy_key);
     let request = ChatRequest::read(format, &body, spoken)?;
@@ -87,8 +87,8 @@ async fn ask(
     let learn = learns.then(|| Learn::new(&gateway.owners, &answer.candidate));
     let streams = is_stream(&answer.head.headers);
     if answer.conversion.is_none() && streams != request.stream && request.neutral().is_ok() {
-        // The provider did not do as it was asked. SDKs that wait for the one make nothing of the other, and say
-        // nothing.
+        // The provider did not answer in the way that it was asked for. SDKs that wait for a stream make nothing of a
+        // whole answer, nor the other way round, and do not say so.
         answer.conversion = Some(Box::default());
     }
     let wish = match &answer.conversion {

@@ -46,7 +46,7 @@ pub(super) async fn call(
     }
 }
 
-/// A method of a model that is no chat.
+/// The endpoint of a method of a model that is no chat.
 fn gemini_method(model: String, path: &'static str, sent: Option<&str>) -> JsonEndpoint<'static> {
     JsonEndpoint {
         format: Format::GeminiGenerate,

@@ -28,7 +28,7 @@ use axum::routing::{any, get, post};
 pub use gateway::Gateway;
 use unserved::{elsewhere, only_get, only_post, unknown};
 
-/// `/v1/*`, `/v1beta/*` and `/claude/v1/*`, and an error that helps for clients whose base URL lacks its version.
+/// Serves `/v1/*`, `/v1beta/*` and `/claude/v1/*`. Clients whose base URL lacks its version get an error that says so.
 pub fn router(gateway: Arc<Gateway>) -> Router {
     Router::new()
         .route("/v1/chat/completions", post(openai::chat).fallback(only_post))
@@ -55,7 +55,7 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
         .with_state(gateway)
 }
 
-/// The same, and an error for every other path: for a node that serves nothing else.
+/// Serves the same paths, and an error on every other one, for a node that serves nothing else.
 pub fn only_router(gateway: Arc<Gateway>) -> Router {
     router(gateway).fallback(elsewhere)
 }

@@ -17,7 +17,7 @@ use crate::respond::{error, own};
 use crate::route::client::Client;
 use crate::route::table::{Route, RouteTable};
 
-/// OpenAI's.
+/// The list in the shape of OpenAI's API.
 #[derive(Serialize)]
 struct OpenAiList<'t> {
     object: &'static str,
@@ -28,12 +28,12 @@ struct OpenAiList<'t> {
 struct OpenAiModel<'t> {
     id: &'t str,
     object: &'static str,
-    /// When the vendor made it, which config does not say.
+    /// When the vendor made the model. Config does not say.
     created: i64,
     owned_by: &'t str,
 }
 
-/// Anthropic's.
+/// The list in the shape of Anthropic's API.
 #[derive(Serialize)]
 struct AnthropicList<'t> {
     data: Vec<AnthropicModel<'t>>,
@@ -50,7 +50,7 @@ struct AnthropicModel<'t> {
     created_at: &'static str,
 }
 
-/// Gemini's.
+/// The list in the shape of Gemini's API.
 #[derive(Serialize)]
 struct GeminiList<'t> {
     models: Vec<GeminiModel<'t>>,
@@ -93,8 +93,8 @@ impl<'t> Model<'t> {
 }
 
 pub(super) async fn list(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
-    answer(&gateway, request, |format, table, principal| {
-        let mut models: Vec<_> = table.models().filter_map(|(name, routes)| model(principal, name, routes)).collect();
+    answer(&gateway, request, |format, table, client| {
+        let mut models: Vec<_> = table.models().filter_map(|(name, routes)| model(client, name, routes)).collect();
         models.sort_by(|left, right| left.id.cmp(right.id));
         let (first_id, last_id) = (models.first().map(|model| model.id), models.last().map(|model| model.id));
         Ok(match format {
@@ -115,8 +115,8 @@ pub(super) async fn retrieve(
     Path(id): Path<String>,
     request: Request,
 ) -> Response {
-    answer(&gateway, request, |format, table, principal| {
-        let found = model(principal, &id, table.routes(&id));
+    answer(&gateway, request, |format, table, client| {
+        let found = model(client, &id, table.routes(&id));
         let found = found.ok_or_else(|| GatewayError::ModelNotFound { model: id.clone() })?;
         Ok(match format {
             Format::AnthropicMessages => serde_json::to_vec(&found.anthropic()),
@@ -126,14 +126,14 @@ pub(super) async fn retrieve(
     })
 }
 
-/// The model, if `principal` may ask for it.
-fn model<'t>(principal: &Client, name: &'t str, routes: &'t [Route]) -> Option<Model<'t>> {
-    if !principal.may_use_model(name) {
+/// The model of that name, if `client` may ask for it.
+fn model<'t>(client: &Client, name: &'t str, routes: &'t [Route]) -> Option<Model<'t>> {
+    if !client.may_use_model(name) {
         return None;
     }
     let usable = |route: &&Route| {
         let group = &route.group;
-        principal.may_use_group(&group.group.id) && group.endpoint.is_some() && !group.keys.is_empty()
+        client.may_use_group(&group.group.id) && group.endpoint.is_some() && !group.keys.is_empty()
     };
     let route = routes.iter().find(usable)?;
     Some(Model { id: name, owner: &route.group.group.provider_type, output_limit: route.facts.max_output })

@@ -1,4 +1,4 @@
-//! Where the object is that a request names: the group, and the upstream key in it, that made it.
+//! Finds out where the object is that a request names: the group that made it, and the upstream key in that group.
 
 use std::iter;
 use std::sync::Arc;
@@ -23,14 +23,14 @@ use crate::usage::meter::Meter;
 /// The most candidates that are asked for one object.
 const MOST_ASKED: usize = 32;
 
-/// The same before a chat request, which waits for it.
+/// The most candidates that are asked before a chat request, which has to wait for that.
 const MOST_ASKED_FOR_CHAT: usize = 8;
 
-/// For one of them to say whether it knows the object.
+/// How long one of them may take to say whether it knows the object.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Narrows `plan` to the group whose account holds what a chat request refers to: the response before it, or a file. A
-/// request that names nothing such, or what no one knows, goes where it would have gone.
+/// request that names no such object, or one that nobody knows, goes where it would go without.
 pub(super) async fn follow(admitted: &Admitted<'_>, plan: &mut Plan<'_>, body: &Bytes, meter: &mut Meter) {
     let (format, owners) = (admitted.format, &admitted.gateway.owners);
     let openais = matches!(format, Format::OpenAiChat | Format::OpenAiResponses);
@@ -66,7 +66,7 @@ pub(super) fn is_id(id: &str) -> bool {
 /// Asks `candidates` for `object`, one after the other, until one does not say that it has no such thing.
 ///
 /// # Errors
-/// [`Failure`]: what kept the first from answering that did not say so, or that none has it.
+/// [`Failure`]: none has the object, or why the first candidate failed that may have it.
 pub(super) async fn find(
     admitted: &Admitted<'_>,
     candidates: Vec<Candidate>,
@@ -97,7 +97,7 @@ fn is_unknown(failure: &Failure) -> bool {
     }
 }
 
-/// Asks for what cannot be asked of several: finds who has `object`, and says who it is.
+/// Finds out who has `object`, for a request that must not go to several candidates.
 ///
 /// # Errors
 /// As [`find`].

@@ -17,8 +17,8 @@ use crate::metrics::Api;
 use crate::respond::{error, own};
 use crate::usage::meter::Meter;
 
-/// Which API a request is of where APIs share its path, or where it has no route: by its path, and then by the place of
-/// its credential (`docs/TRANSLATION.md` section 12).
+/// The format of a client whose request has no route, or a path that several APIs share. The path decides, and then the
+/// place of the credential (`docs/TRANSLATION.md` section 12).
 pub(super) fn format_of(parts: &request::Parts) -> Format {
     let path = parts.uri.path();
     if path.starts_with("/v1beta") || auth::is_geminis(parts) {
@@ -33,7 +33,7 @@ pub(super) fn format_of(parts: &request::Parts) -> Format {
     }
 }
 
-/// Answers a request that is of no API. It leaves no usage record, so that whoever scans a node does not fill the
+/// Answers a request that belongs to no API. It leaves no usage record, so that whoever scans a node does not fill the
 /// ledger.
 pub(super) async fn elsewhere(request: Request) -> Response {
     let (method, path) = (request.method().to_string(), request.uri().path().to_owned());

@@ -25,16 +25,16 @@ use crate::upstream::{Exit, Pool, Upstream};
 use fetch::{FetchError, Fetched, Way, fetch};
 use guard::{Connector, Guard};
 
-/// What one request may fetch, in bytes.
+/// How much one request may fetch, in bytes.
 const BUDGET: usize = 20 * 1024 * 1024;
 
-/// For all media of a request.
+/// How long fetching all media of a request may take.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Media that one request fetches at a time.
+/// How many media one request fetches at a time.
 const AT_ONCE: usize = 8;
 
-/// Media that this node fetches at a time; further ones wait.
+/// How many media this node fetches at a time. Further ones wait.
 const AT_ONCE_IN_ALL: usize = 32;
 
 /// Which URLs a provider does not fetch by itself.
@@ -45,14 +45,14 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// By a provider that is asked in `format`.
+    /// Which URLs a provider that is asked in `format` does not fetch.
     pub fn by(format: Format, quirks: &Quirks) -> Self {
         Self { format, fetches: quirks.media_urls }
     }
 
-    /// Whether it wants what is at `url` as data.
+    /// Whether the provider wants what is at `url` as data.
     fn as_data(self, url: &str) -> bool {
-        /// What Gemini has at hand: its files, and films that it looks up itself ("Video understanding").
+        /// What Gemini reaches by itself: its files, and videos ("Video understanding").
         const GEMINIS: [&str; 5] = [
             "https://generativelanguage.googleapis.com/",
             "https://www.youtube.com/",
@@ -75,12 +75,12 @@ impl Wanted {
 #[derive(Debug)]
 pub struct MediaFetcher {
     policy: MediaPolicy,
-    /// Made when the first medium is fetched.
+    /// Connections, made when the first medium is fetched.
     direct: OnceLock<Pool<HttpsConnector<Connector>>>,
     permits: Semaphore,
 }
 
-/// What has been fetched for a request, by URL, so that a second candidate has it at hand.
+/// Media that have been fetched for a request, by URL, so that a second candidate needs no second fetch.
 #[derive(Debug, Default)]
 pub struct FetchedMedia(Mutex<HashMap<String, Result<Arc<Fetched>, FetchError>>>);
 
@@ -89,7 +89,7 @@ impl FetchedMedia {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What has to be fetched of `request` and is not at hand: URLs, and the type that the client gives.
+    /// The URLs that have to be fetched for `request` and are not at hand, with the types that the client gives.
     fn missing(&self, request: &Request, wanted: Wanted) -> Vec<(String, Option<String>)> {
         let mut missing: Vec<(String, Option<String>)> = Vec::new();
         let known = self.lock();
@@ -101,8 +101,8 @@ impl FetchedMedia {
         missing
     }
 
-    /// `request` with what was fetched in the place of its URLs, as far as `wanted`; the same where there is nothing
-    /// such.
+    /// `request` with the media that were fetched in the place of those URLs that are `wanted`. A request without such
+    /// URLs is not copied.
     pub fn put_into(&self, request: &Arc<Request>, wanted: Wanted) -> Arc<Request> {
         let known = self.lock();
         if known.is_empty() || !urls(request).any(|(_, url, _)| wanted.as_data(url)) {
@@ -158,16 +158,17 @@ impl MediaFetcher {
         Self { policy, direct: OnceLock::new(), permits: Semaphore::new(AT_ONCE_IN_ALL) }
     }
 
-    /// Whether something of `request` has to be fetched that is not among `fetched`.
+    /// Whether `request` names something that has to be fetched and is not among `fetched`.
     pub fn is_needed(&self, request: &Request, wanted: Wanted, fetched: &FetchedMedia) -> bool {
         self.policy.fetch
             && urls(request).any(|(_, url, _)| wanted.as_data(url) && !matches!(fetched.lock().get(url), Some(Ok(_))))
     }
 
-    /// Fetches into `fetched` what of `request` is `wanted`, by the way `exit`, until `until` at the latest.
+    /// Fetches those media of `request` that are `wanted` into `fetched`, by the way `exit` and until `until` at the
+    /// latest.
     ///
     /// # Errors
-    /// In terms of the client's field: what was not fetched, and why.
+    /// [`TranslateError`] with the client's field, which says what was not fetched, and why.
     pub async fn fetch(
         &self,
         request: &Request,
@@ -176,7 +177,7 @@ impl MediaFetcher {
         (upstream, exit): (&Upstream, &Exit),
         until: Instant,
     ) -> Result<(), TranslateError> {
-        // What could not be fetched for another candidate is not tried again.
+        // A medium that could not be fetched for another candidate is not tried again.
         check(request, wanted, fetched)?;
         let until = until.min(Instant::now() + DEADLINE);
         let guard = Guard { private_networks: self.policy.private_networks };
@@ -226,15 +227,15 @@ fn check(request: &Request, wanted: Wanted, fetched: &FetchedMedia) -> Result<()
                 );
                 return Err(TranslateError::invalid(path(), words));
             }
-            // Not fetched yet, or not any more since another was not.
+            // This medium was not fetched yet, or no longer, because another one failed.
             None => {}
         }
     }
     Ok(())
 }
 
-/// Whether something of type `mime` may stand in the place of a medium of `kind`: PDF files stand in the place of
-/// pictures, pages that tell of an error do not.
+/// Whether something of type `mime` may stand in the place of a medium of `kind`. PDF files may stand in the place of
+/// pictures; web pages, which tell of an error, may not.
 fn fits(kind: MediaKind, mime: &str) -> bool {
     match kind {
         MediaKind::Document => true,
@@ -243,7 +244,7 @@ fn fits(kind: MediaKind, mime: &str) -> bool {
 }
 
 impl FetchedMedia {
-    /// Bytes of what was fetched.
+    /// How many bytes were fetched.
     fn bytes(&self) -> usize {
         self.lock().values().flatten().map(|fetched| fetched.base64.len() / 4 * 3).sum()
     }

@@ -25,17 +25,18 @@ use crate::upstream::Upstream;
 /// one model and the provider run the other.
 const ONCE: &[&str] = &["model", "stream", "stream_options"];
 
-/// Either of these is the limit of the answer's length; a request may hold one.
+/// Two names for the limit of the answer's length. A request may hold one of them.
 const LENGTH_LIMITS: [&str; 2] = ["max_tokens", "max_completion_tokens"];
 
-/// What a client says outside of its body.
+/// What a client says outside of the request's body.
 #[derive(Debug, Default)]
 pub struct Spoken {
     /// The model, where the URL names it.
     pub model: Option<String>,
     /// Whether the answer is to be a stream, where the URL tells.
     pub stream: Option<bool>,
-    /// Anthropic: `?beta=true`, which its packages add to what is not in the API for good.
+    /// Whether the URL of an Anthropic client says `?beta=true`, which its SDKs add for features that are not in the
+    /// API for good.
     pub beta: bool,
 }
 
@@ -52,17 +53,18 @@ pub struct ChatRequest<'b> {
     pub model: Cow<'b, str>,
     /// Whether the answer is to be a stream.
     pub stream: bool,
-    /// OpenAI chat: whether a stream is to end with a count of tokens.
+    /// Whether the client wants a stream to end with a count of tokens. Only OpenAI's chat completions know this.
     pub include_usage: bool,
     /// Whether the model may call tools.
     pub has_tools: bool,
-    /// Read when the first candidate needs it.
+    /// The neutral form, read when the first candidate needs it.
     neutral: OnceLock<Result<Arc<ir::Request>, TranslateError>>,
-    /// Whether signatures of another family stand in it; looked for when a candidate takes it as it is.
+    /// Whether signatures of another family stand in the request. They are looked for when a candidate takes the
+    /// request as it is.
     holds_foreign: OnceLock<bool>,
-    /// What earlier answers were signed with.
+    /// The signatures of earlier answers to the client.
     signatures: Option<ClientSignatures>,
-    /// Fetches what it names by URL.
+    /// Fetches what the request names by URL.
     media: Option<&'b MediaFetcher>,
     fetched: FetchedMedia,
 }
@@ -120,24 +122,24 @@ impl<'b> ChatRequest<'b> {
         })
     }
 
-    /// It, with what earlier answers to the client were signed with put back in its place for a provider that wants it.
+    /// The request with the signatures of earlier answers restored, for providers that check them.
     #[must_use]
     pub fn signed_with(mut self, signatures: ClientSignatures) -> Self {
         self.signatures = Some(signatures);
         self
     }
 
-    /// It, with what it names by URL fetched by `media` for a provider that wants it as data.
+    /// The request with media fetched by `media` in place of their URLs, for providers that want them as data.
     #[must_use]
     pub fn with_media(mut self, media: &'b MediaFetcher) -> Self {
         self.media = Some(media);
         self
     }
 
-    /// It, in the neutral form.
+    /// The request in the neutral form.
     ///
     /// # Errors
-    /// When it is malformed.
+    /// [`TranslateError`] when the request is malformed.
     pub fn neutral(&self) -> Result<&Arc<ir::Request>, TranslateError> {
         let read = || {
             let mut request = self.format.protocol().decode_request(self.body)?;
@@ -148,8 +150,8 @@ impl<'b> ChatRequest<'b> {
         self.neutral.get_or_init(read).as_ref().map_err(Clone::clone)
     }
 
-    /// The client's body, with the vendor's name of the model, config's fields, and the wish that a stream ends with a
-    /// count of tokens. Without an edit it is uncopied.
+    /// The client's body with the vendor's name of the model, the fields that config sets, and the wish that a stream
+    /// ends with a count of tokens. A body that needs no edit is not copied.
     fn edited(&self, candidate: &Candidate, asks_for_usage: bool) -> Result<Bytes, GatewayError> {
         let mut edits = self.object.edit();
         if self.model_in_body && *candidate.upstream_model != *self.model {
@@ -163,7 +165,7 @@ impl<'b> ChatRequest<'b> {
             edits.remove("model");
         }
         let quirks = candidate.endpoint()?.quirks();
-        // OpenAI itself; those compatible with it may know such fields.
+        // This is OpenAI itself. Vendors that are compatible with it may know such fields.
         if self.format == Format::OpenAiChat
             && quirks.developer_role
             && quirks.max_completion_tokens
@@ -220,7 +222,7 @@ impl<'b> ChatRequest<'b> {
         let body = if group.overrides.is_empty() && group.defaults.is_empty() && version.is_none() {
             encoded.body
         } else {
-            // What was just written is an object.
+            // The body that was just written is an object.
             let object = Object::read(&encoded.body)?;
             let mut edits = object.edit();
             configure(&mut edits, group);
@@ -235,7 +237,7 @@ impl<'b> ChatRequest<'b> {
         Ok(Outgoing { stream, conversion, ..Outgoing::json(uri, body, format) })
     }
 
-    /// The format to translate into for `candidate`, and whether it is asked for a stream. None: the bytes pass.
+    /// The format to translate into for `candidate`, and whether it is asked for a stream. None where the bytes pass.
     fn translation(&self, candidate: &Candidate) -> Result<Option<(Format, bool)>, GatewayError> {
         let formats = candidate.endpoint()?.formats(&candidate.upstream_model);
         let (speaks, stream) = (formats.contains(&self.format), candidate.group.streams(self.stream));
@@ -256,7 +258,7 @@ impl Outbound for ChatRequest<'_> {
         until: Instant,
     ) -> Option<Preparation<'p>> {
         let media = self.media?;
-        // What is wrong with the candidate or the request, `write` says.
+        // Where the candidate or the request is wrong, `write` says so.
         let (format, _) = self.translation(candidate).ok()??;
         let (endpoint, request) = (candidate.endpoint().ok()?, self.neutral().ok()?);
         let wanted = Wanted::by(format, endpoint.quirks());
@@ -290,7 +292,7 @@ fn with_query(uri: &Uri, pair: &str) -> Result<Uri, GatewayError> {
         .map_err(|_| GatewayError::Internal("the URL of the provider's endpoint is malformed"))
 }
 
-/// Sets config's fields: overrides always, defaults where the client set nothing.
+/// Sets the fields that config has: overrides always, defaults where the client has set nothing.
 fn configure<'g>(edits: &mut translation::object::Edits<'g, '_>, group: &'g RoutedGroup) {
     for (name, value) in &group.overrides {
         edits.set(name, value.as_str());

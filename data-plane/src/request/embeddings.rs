@@ -18,14 +18,14 @@ use crate::route::candidate::Candidate;
 /// A request for embeddings.
 #[derive(Debug)]
 pub struct EmbeddingsRequest<'b> {
-    /// As it came.
+    /// The request as it came.
     pub json: JsonRequest<'b>,
     body: &'b Bytes,
     format: Format,
     single: bool,
-    /// Which texts the next attempt is for, where the provider does not take all at once.
+    /// The first text that the next attempt asks for, where the provider does not take all at once.
     first: usize,
-    /// Read when the first candidate needs it.
+    /// The neutral form, read when the first candidate needs it.
     neutral: OnceLock<Result<Request, TranslateError>>,
 }
 
@@ -40,10 +40,10 @@ impl<'b> EmbeddingsRequest<'b> {
         Ok(Self { json, body, format, single, first: 0, neutral: OnceLock::new() })
     }
 
-    /// It, in the neutral form.
+    /// The request in the neutral form.
     ///
     /// # Errors
-    /// When it is malformed, or cannot be translated.
+    /// [`GatewayError::Translate`] when the request is malformed, or cannot be translated.
     pub fn neutral(&self) -> Result<&Request, GatewayError> {
         let read = || match (self.format, self.single) {
             (Format::GeminiGenerate, true) => gemini::decode_request(self.body),
@@ -53,7 +53,7 @@ impl<'b> EmbeddingsRequest<'b> {
         self.neutral.get_or_init(read).as_ref().map_err(|error| GatewayError::Translate(error.clone()))
     }
 
-    /// The texts from the one at `first` on are to be asked for next.
+    /// Has the next attempt ask for the texts from the one at `first` on.
     pub fn from(&mut self, first: usize) {
         self.first = first;
     }

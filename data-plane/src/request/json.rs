@@ -1,5 +1,5 @@
 //! A JSON request to an endpoint that is no chat and names a model: completions, embeddings, moderations, images,
-//! speech, reranking, counting tokens. Every byte of it passes but the model's name, where an alias maps it.
+//! speech, reranking, counting tokens. All of it passes unchanged, except for the name of a model that an alias maps.
 
 use std::borrow::Cow;
 
@@ -14,15 +14,15 @@ use crate::error::GatewayError;
 use crate::provider::Call;
 use crate::route::candidate::Candidate;
 
-/// Fields that no body may hold twice, see [`Object::once`].
+/// Fields that no body may hold twice ([`Object::once`] says why).
 const ONCE: &[&str] = &["model", "stream"];
 
 /// Which endpoint is asked.
 #[derive(Clone, Debug)]
 pub struct JsonEndpoint<'p> {
-    /// The format whose API has it.
+    /// The format whose API has the endpoint.
     pub format: Format,
-    /// Its path behind the version, or behind the model.
+    /// The path of the endpoint behind the version, or behind the model.
     pub path: Cow<'p, str>,
     /// The client's query, without a credential.
     pub query: Option<String>,
@@ -58,13 +58,13 @@ impl<'b> JsonRequest<'b> {
             named.or(asked.default_model.map(Cow::Borrowed)).ok_or_else(missing_model)?
         };
         check_model(&model)?;
-        // Speech says so in another field than the others.
+        // The speech API has another field for that than the others.
         let stream = object.flag("stream").map_err(GatewayError::field)?
             || object.non_null("stream_format").is_some_and(|format| format == r#""sse""#);
         Ok(Self { asked, object, model, stream })
     }
 
-    /// A field's text.
+    /// The text of a field.
     pub fn text(&self, name: &'static str) -> Option<Cow<'b, str>> {
         self.object.string(name).ok().flatten()
     }
@@ -91,7 +91,7 @@ impl<'b> JsonRequest<'b> {
         edits.apply()
     }
 
-    /// Gemini's bodies may repeat the model of the URL, and must then name the same.
+    /// Puts `model` wherever the body repeats the model of the URL, as Gemini's bodies may: both must be the same.
     fn rename<'o>(&'o self, edits: &mut Edits<'o, '_>, model: &str) {
         let name = if model.contains('/') { model.to_owned() } else { format!("models/{model}") };
         if self.object.non_null("model").is_some() {

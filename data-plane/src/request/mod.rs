@@ -1,4 +1,4 @@
-//! What a client asks for, and what of it goes to each provider.
+//! What a client asks for, and how it is written for each provider.
 //!
 //! - [`chat`]: a request to one of the chat APIs: passed on byte by byte where the provider speaks the client's format,
 //!   translated where it does not.
@@ -6,7 +6,8 @@
 //! - [`embeddings`]: a request for embeddings, translated between OpenAI's and Gemini's.
 //! - [`upload`]: a multipart request, which passes without being held.
 //! - [`object`]: a request about an object that a provider keeps: a file, a batch, a response.
-//! - [`outgoing`]: a request, written for one candidate.
+//! - [`outgoing`]: a request, written for one candidate; [`passing`]: a body that passes without being held.
+//! - [`model`]: the name of a model in a request.
 
 pub mod chat;
 pub mod embeddings;

@@ -1,4 +1,4 @@
-//! A request about what a provider keeps: files, batches, responses. It passes as it is.
+//! A request about what a provider keeps, such as a file, a batch or a response. It passes as it is.
 
 use bytes::Bytes;
 use http::Method;
@@ -12,15 +12,15 @@ use crate::route::candidate::Candidate;
 /// A request about what a provider keeps.
 #[derive(Clone, Debug)]
 pub struct ObjectRequest {
-    /// The format whose API has it.
+    /// The format whose API has the object.
     pub format: Format,
-    /// How it is asked.
+    /// The method of the request.
     pub method: Method,
     /// The path behind the version.
     pub path: String,
-    /// Without a credential.
+    /// The client's query, without a credential.
     pub query: Option<String>,
-    /// JSON, or nothing.
+    /// The body, which is JSON or empty.
     pub body: Bytes,
 }
 
@@ -30,7 +30,7 @@ impl ObjectRequest {
         Self { format, method: Method::GET, path, query: None, body: Bytes::new() }
     }
 
-    /// Whether `endpoint` may have such a thing.
+    /// Whether `endpoint` may have such an object.
     pub fn is_served(&self, endpoint: &Endpoint) -> bool {
         let call = Call { format: self.format, model: "", path: &self.path, query: None };
         endpoint.call(call).is_ok()

@@ -13,13 +13,13 @@ use crate::error::GatewayError;
 use crate::route::candidate::Candidate;
 use crate::upstream::Upstream;
 
-/// What has to be done before a request can be written.
+/// Work that has to be done before a request can be written.
 pub type Preparation<'p> = Pin<Box<dyn Future<Output = Result<(), GatewayError>> + Send + 'p>>;
 
-/// What can be sent to a candidate.
+/// A request that can be sent to a candidate.
 pub trait Outbound: Send + Sync {
-    /// What has to be waited for before it can be written for `candidate`, `until` then at the latest. None, as is
-    /// usual: nothing.
+    /// Work that has to be done, `until` then at the latest, before the request can be written for `candidate`. Most
+    /// requests have none.
     fn prepare<'p>(
         &'p self,
         _candidate: &'p Candidate,
@@ -29,41 +29,41 @@ pub trait Outbound: Send + Sync {
         None
     }
 
-    /// Writes it for `candidate`.
+    /// Writes the request for `candidate`.
     ///
     /// # Errors
-    /// [`GatewayError`]: this candidate cannot be asked for that; another may.
+    /// [`GatewayError`] when this candidate cannot be asked for it. Another candidate may.
     fn write(&self, candidate: &Candidate) -> Result<Outgoing, GatewayError>;
 }
 
 /// A request, written for one candidate.
 #[derive(Debug)]
 pub struct Outgoing {
-    /// How it is sent.
+    /// The method of the request.
     pub method: Method,
-    /// Where it goes.
+    /// The URL of the request.
     pub uri: Uri,
-    /// Its body.
+    /// The body of the request.
     pub body: Bytes,
     /// What the body is.
     pub content: Content,
-    /// Instead of `body`, one that is not held.
+    /// A body that is not held, in place of `body`.
     pub passing: Option<Passing>,
-    /// The format it is in.
+    /// The format of the request.
     pub format: Format,
-    /// The answer is asked for as a stream.
+    /// Whether the answer is asked for as a stream.
     pub stream: bool,
-    /// The answer may be of any type, such as sound.
+    /// Whether the answer may be of any type, such as sound.
     pub any_answer: bool,
-    /// It is no chat: keys are often allowed one thing and not another, so what is forbidden here says nothing of what
-    /// the key is good for.
+    /// Whether the request is no chat. Keys are often limited to some endpoints, so a key that may not do this may
+    /// still be good for chat.
     pub beside_chat: bool,
-    /// How its answer becomes the client's. None: the bytes pass.
+    /// How the provider's answer becomes the client's. None where the bytes pass.
     pub conversion: Option<Box<Conversion>>,
 }
 
 impl Outgoing {
-    /// A JSON body for a JSON answer.
+    /// A request with a JSON body, for a JSON answer.
     pub fn json(uri: Uri, body: Bytes, format: Format) -> Self {
         Self {
             method: Method::POST,
@@ -83,19 +83,19 @@ impl Outgoing {
 /// What a body is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// There is none.
+    /// There is no body.
     None,
-    /// JSON.
+    /// The body is JSON.
     Json,
-    /// What its `Content-Type` says.
+    /// The body is what this `Content-Type` says.
     Typed(HeaderValue),
 }
 
-/// How an answer becomes the client's.
+/// How a provider's answer becomes the client's.
 #[derive(Debug, Default)]
 pub struct Conversion {
-    /// Undoes what was done to the request.
+    /// Undoes what translation did to the request.
     pub back: Back,
-    /// What was left out of the request.
+    /// What translation left out of the request.
     pub dropped: Dropped,
 }

@@ -1,6 +1,6 @@
-//! The usage in an answer that is no chat. Each endpoint of OpenAI's has its own words for the same: `prompt_tokens`
-//! (completions, embeddings) or `input_tokens` (images, transcriptions), and vendors of reranking and embeddings tell
-//! nothing but a total.
+//! Reads the usage in an answer that is no chat. Each endpoint of OpenAI's API has its own words for the same thing:
+//! `prompt_tokens` (completions, embeddings) or `input_tokens` (images, transcriptions). Vendors of reranking and
+//! embeddings report nothing but a total.
 
 use memchr::memmem;
 use serde::Deserialize;
@@ -50,7 +50,8 @@ pub(super) fn usage(body: &[u8]) -> Option<Usage> {
     serde_json::from_str::<Counts>(counts.get()).ok()?.usage()
 }
 
-/// The usage at the end of an answer too large to hold, or of a stream: the last object that is a field of that name.
+/// The usage at the end of a stream, or of an answer that is too large to hold. It is the last object in a field of
+/// that name.
 pub(super) fn usage_in_tail(tail: &[u8]) -> Option<Usage> {
     let at = memmem::rfind(tail, br#""usage""#)?;
     let rest = tail[at + br#""usage""#.len()..].trim_ascii_start().strip_prefix(b":")?;

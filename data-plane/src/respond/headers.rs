@@ -1,5 +1,5 @@
-//! Which headers of a provider go to the client: those on a list. Others tell of the operator's account, or belong to
-//! the connection.
+//! Passes on the headers of a provider that are on a list. Others tell of the operator's account, or belong to the
+//! connection.
 
 use axum::response::Response;
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName, RETRY_AFTER};
@@ -20,14 +20,16 @@ const FORWARDED: [HeaderName; 8] = [
     HeaderName::from_static("openai-version"),
 ];
 
-/// OpenAI's rate limits: `x-ratelimit-limit-requests`, `x-ratelimit-remaining-tokens` and so on.
+/// How the headers with OpenAI's rate limits begin: `x-ratelimit-limit-requests`, `x-ratelimit-remaining-tokens` and so
+/// on.
 const RATE_LIMITS: &str = "x-ratelimit-";
 
-/// Anthropic's: `anthropic-ratelimit-requests-limit`, `anthropic-ratelimit-tokens-reset` and so on.
+/// How the headers with Anthropic's rate limits begin: `anthropic-ratelimit-requests-limit`,
+/// `anthropic-ratelimit-tokens-reset` and so on.
 const ANTHROPIC_RATE_LIMITS: &str = "anthropic-ratelimit-";
 
-/// How vendors name the header with their own id of the request: Anthropic, OpenAI and most that are compatible,
-/// Amazon, Azure.
+/// Headers in which vendors name the request with an id of their own. In this order: Anthropic; OpenAI and most vendors
+/// that are compatible with it; Amazon; Azure.
 const REQUEST_IDS: [HeaderName; 4] = [
     HeaderName::from_static("request-id"),
     HeaderName::from_static("x-request-id"),
@@ -39,8 +41,8 @@ const REQUEST_IDS: [HeaderName; 4] = [
 /// the gateway's own.
 const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
 
-/// Copies from `upstream` to `client`, which speaks `format`, what may go there. A value that holds the upstream key
-/// does not.
+/// Copies the headers that may go to a client of `format` from `upstream` to `client`. A value that holds the upstream
+/// key is left out.
 pub fn forward(upstream: &HeaderMap, client: &mut HeaderMap, key: &RoutedKey, format: Format) {
     for (name, value) in upstream {
         let copy = || (name.clone(), value.clone());
@@ -49,7 +51,7 @@ pub fn forward(upstream: &HeaderMap, client: &mut HeaderMap, key: &RoutedKey, fo
         } else if REQUEST_IDS.contains(name) && !client.contains_key(UPSTREAM_REQUEST_ID) {
             (UPSTREAM_REQUEST_ID, value.clone())
         } else if let Some(limit) = name.as_str().strip_prefix(ANTHROPIC_RATE_LIMITS) {
-            // Gateways have made OpenAI's words everyone's.
+            // Clients of other gateways look for OpenAI's names, whatever the API.
             let own = format == Format::AnthropicMessages;
             match if own { Some(copy()) } else { openai_rate_limit(limit, value) } {
                 Some(limit) => limit,
@@ -64,13 +66,13 @@ pub fn forward(upstream: &HeaderMap, client: &mut HeaderMap, key: &RoutedKey, fo
     }
 }
 
-/// OpenAI's name and value for Anthropic's header that ends in `limit`. None for windows that OpenAI has not, such as
-/// those of input tokens alone.
+/// OpenAI's name and value for the header of Anthropic that ends in `limit`. None for windows that OpenAI does not
+/// have, such as those of input tokens alone.
 fn openai_rate_limit(limit: &str, value: &HeaderValue) -> Option<(HeaderName, HeaderValue)> {
     let (window @ ("requests" | "tokens"), what) = limit.split_once('-')? else { return None };
     let value = match what {
         "limit" | "remaining" => value.clone(),
-        // Anthropic gives the time, OpenAI how long it is until then: `1s`, `6m0s`.
+        // Anthropic gives a time. OpenAI gives how long it is until then: `1s`, `6m0s`.
         "reset" => {
             let at: Timestamp = value.to_str().ok()?.parse().ok()?;
             let seconds = at.duration_since(Timestamp::now()).as_secs_f64().ceil().max(0.0);

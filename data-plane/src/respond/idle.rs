@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// Runs out when nothing has come for a while, and may beat until then.
+/// A timer that runs out when nothing has come for a while. It may beat until then.
 #[derive(Debug)]
 pub(super) struct IdleTimer {
     idle: Duration,
@@ -21,23 +21,23 @@ struct Beat {
     last: Instant,
 }
 
-/// What nothing having come means.
+/// What a silence of the provider means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Silence {
-    /// The client is to hear something.
+    /// The client is to hear something, so that its connection stays open.
     Beat,
-    /// It has lasted too long.
+    /// The silence has lasted too long.
     Over,
 }
 
 impl IdleTimer {
-    /// Begins now.
+    /// A timer that begins now and runs out after `idle`.
     pub(super) fn new(idle: Duration) -> Self {
         let last = Instant::now();
         Self { idle, last, beat: None, timer: Box::pin(sleep_until(last + idle)) }
     }
 
-    /// The same, with a beat for each `every` of silence.
+    /// The same, with a beat whenever the silence has lasted for another `every`.
     pub(super) fn beating(idle: Duration, every: Duration) -> Self {
         let mut timer = Self::new(idle);
         timer.beat = Some(Beat { every, last: timer.last });
@@ -46,12 +46,12 @@ impl IdleTimer {
         timer
     }
 
-    /// Something has come.
+    /// Notes that something has come.
     pub(super) fn touch(&mut self) {
         self.last = Instant::now();
     }
 
-    /// From the last time on, only so much.
+    /// Runs out when `idle` has passed since something came, and beats no more.
     pub(super) fn shorten(&mut self, idle: Duration) {
         self.idle = idle;
         self.beat = None;
@@ -63,7 +63,7 @@ impl IdleTimer {
         self.beat.as_ref().map_or(over, |beat| over.min(beat.last.max(self.last) + beat.every))
     }
 
-    /// Ready when it has run out, or beats. The timer is set anew only then, and not with each event.
+    /// Ready when the timer has run out, or beats. Only then is it set anew, and not with each event.
     pub(super) fn poll_silence(&mut self, context: &mut Context<'_>) -> Poll<Silence> {
         loop {
             ready!(self.timer.as_mut().poll(context));

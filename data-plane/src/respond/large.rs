@@ -14,10 +14,10 @@ use crate::provider::redact::Redactor;
 use crate::route::table::RoutedKey;
 use crate::usage::meter::Meter;
 
-/// As much of the end of a large answer as its usage stands in.
+/// How much of the end of a large answer is kept to find its usage in, in bytes.
 const TAIL: usize = 16 * 1024;
 
-/// What a large answer is.
+/// What kind of answer a large one is.
 #[derive(Clone, Copy)]
 pub(super) struct Kind {
     pub(super) format: Format,

@@ -1,4 +1,4 @@
-//! Takes note of the ids in an answer that further requests will name: of responses, files and batches.
+//! Takes note of the ids in an answer that further requests will name, which are those of responses, files and batches.
 
 use std::sync::Arc;
 
@@ -9,14 +9,14 @@ use serde_json::value::RawValue;
 use crate::route::candidate::Candidate;
 use crate::route::owners::{Owner, Owners};
 
-/// Takes note for one answer.
+/// Takes note of the ids in one answer.
 #[derive(Clone, Debug)]
 pub struct Learn {
     owners: Arc<Owners>,
     owner: Owner,
 }
 
-/// An object of OpenAI's API, or a list of such.
+/// An object of OpenAI's API, or a list of objects.
 #[derive(Deserialize)]
 struct Named<'b> {
     #[serde(borrow)]
@@ -32,12 +32,12 @@ struct Named<'b> {
 }
 
 impl Learn {
-    /// For an answer of `candidate`.
+    /// Takes note of the ids in an answer of `candidate`.
     pub fn new(owners: &Arc<Owners>, candidate: &Candidate) -> Self {
         Self { owners: Arc::clone(owners), owner: Owner::of(candidate) }
     }
 
-    /// Takes the ids of a whole answer: its own, those of files that it names, and those of the objects of a list.
+    /// Takes the ids in a whole answer: its own, those of the files that it names, and those of the objects in a list.
     pub fn whole(&self, body: &[u8]) {
         let Ok(named) = serde_json::from_slice::<Named<'_>>(body) else { return };
         self.take(&named);
@@ -54,8 +54,8 @@ impl Learn {
         }
     }
 
-    /// Takes the first id of the beginning of an answer: a response's own, also in the first event of a stream. Gives
-    /// whether there is one.
+    /// Takes the first id in the beginning of an answer, or in an event of a stream. This is the id of the response.
+    /// Gives whether there is one.
     pub fn start(&self, bytes: &[u8]) -> bool {
         let id = first_string(bytes, "id");
         if let Some(id) = id {
@@ -65,8 +65,8 @@ impl Learn {
     }
 }
 
-/// The first field of that name in `json`, a text or a part of one, whose value is a string without escapes. What looks
-/// like a field within a string is none: its quotes have backslashes before them.
+/// The first field of that name in `json` whose value is a string without escapes. `json` may be a part of a text. What
+/// looks like a field within a string is not found, because its quotes have backslashes before them.
 pub fn first_string<'b>(json: &'b [u8], name: &str) -> Option<&'b str> {
     let quoted = format!("\"{name}\"");
     memmem::find_iter(json, &quoted).find_map(|at| {

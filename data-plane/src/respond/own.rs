@@ -1,4 +1,4 @@
-//! Answers that the gateway writes itself, and what names every answer.
+//! Writes answers of the gateway's own, and the headers that name an answer.
 
 use axum::body::Body;
 use axum::response::Response;
@@ -31,7 +31,7 @@ pub fn id_header(id: &str) -> HeaderValue {
     HeaderValue::from_str(id).unwrap_or_else(|_| HeaderValue::from_static("-"))
 }
 
-/// `response` with the id where a client of `format` looks for it: Anthropic's packages read `request-id` (Claude API
+/// `response` with the id where a client of `format` looks for it: Anthropic's SDKs read `request-id` (Claude API
 /// documentation, "Errors").
 pub fn identified_to(format: Format, mut response: Response, id: &HeaderValue) -> Response {
     if format == Format::AnthropicMessages {

@@ -1,4 +1,4 @@
-//! An answer in one piece.
+//! Writes on an answer in one piece.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,8 +31,8 @@ use crate::usage::meter::Meter;
 /// Largest size of an answer that is held, in bytes. Larger ones are written on as they come.
 const HELD: usize = 1024 * 1024;
 
-/// Writes `answer` on, with `patience` until it is whole or large; of a large one, each further part has its pause to
-/// come. `learn` takes note of the id in it.
+/// Writes `answer` on. `patience` bounds the time until it is whole, or known to be large. Each further part of a large
+/// answer may take as long as the pause of `patience`. `learn` takes note of the id in it.
 ///
 /// # Errors
 /// [`GatewayError`] when the answer breaks off, or is not JSON, before anything of it has left; the meter is given
@@ -77,8 +77,8 @@ pub async fn respond(
     Ok(held(&head, body, &candidate.key, format, meter))
 }
 
-/// Writes `answer` on, whatever it is: JSON, sound, text, a file, nothing, a stream of another kind than chat. What is
-/// not JSON is not held, but written on as it comes. `learn` takes note of the ids in it.
+/// Writes on an `answer` of any kind, such as JSON, sound, text, a file, nothing, or a stream that is no chat. An
+/// answer that is not JSON is not held, but written on as it comes. `learn` takes note of the ids in it.
 ///
 /// # Errors
 /// [`GatewayError`] when the answer breaks off before anything of it has left; the meter is given back.
@@ -90,7 +90,7 @@ pub async fn pass(
 ) -> Result<Response, (GatewayError, Meter)> {
     let Answer { head, body, candidate, format, .. } = answer;
     let json = is_json(&head.headers);
-    // Behind the first bytes it is known that the provider has begun.
+    // An answer that is not held is written on once its first bytes have come.
     let bound = if json || is_packed(&head.headers) { HELD } else { 0 };
     let body = match read(&head, body, bound, patience).await {
         Ok(Read::Whole(body)) => body,
@@ -126,8 +126,8 @@ fn held(head: &Parts, body: Bytes, key: &RoutedKey, format: Format, mut meter: M
     with_head(head, Body::from(body), key, format)
 }
 
-/// Whether an answer is an error and nothing else, as some vendors send it with the status 200: clients would take it
-/// for an answer without content.
+/// Whether an answer is an error and nothing else. Some vendors send errors with the status 200, and clients would take
+/// them for an answer without content.
 fn is_error(body: &[u8]) -> bool {
     const STARTS: [[&[u8]; 4]; 2] = [[b"{", b"\"error\"", b":", b"{"], [b"{", b"\"type\"", b":", b"\"error\""]];
     STARTS.iter().any(|tokens| {

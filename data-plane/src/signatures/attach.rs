@@ -1,4 +1,4 @@
-//! Puts what was signed back into a request.
+//! Puts signed parts back into a request.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,8 +10,9 @@ use super::{ClientSignatures, Signed, signer};
 use crate::shelf::name;
 
 impl ClientSignatures {
-    /// `request` as a provider of `family` wants it: each turn of the model's with tool calls has what is kept of them,
-    /// unless the client sent something of that family's itself. Copied only where there is something to put in.
+    /// `request` as a provider of `family` wants it. Each turn of the model with tool calls gets the signed parts that
+    /// are kept for them, unless the client itself has sent parts that this family signed. The request is copied only
+    /// where there is something to put in.
     pub fn attach(&self, family: Family, request: &Arc<Request>) -> Arc<Request> {
         let found: Vec<_> = self.find(family, &request.messages);
         if found.is_empty() {
@@ -26,7 +27,8 @@ impl ClientSignatures {
         Arc::new(request)
     }
 
-    /// What is kept of the calls of each message, by the message's number; for each call in its order.
+    /// What is kept for the tool calls of each message, by the number of the message, with one entry for each call in
+    /// order.
     fn find(&self, family: Family, messages: &[Message]) -> Vec<(usize, Vec<Option<Arc<Signed>>>)> {
         if self.all.lock().is_empty() {
             return Vec::new();
@@ -55,8 +57,8 @@ fn calls(message: &Message) -> impl Iterator<Item = &str> {
     })
 }
 
-/// `parts` with what is kept of their calls: thoughts before the first call stand before all else, as the model had
-/// them; those before another call directly before that.
+/// `parts` with what is kept for their calls. The thoughts of the first call come before everything else, as the model
+/// had them. The thoughts of another call come directly before that call.
 fn with(parts: Vec<Part>, signed: &[Option<Arc<Signed>>]) -> Vec<Part> {
     let mut whole = Vec::with_capacity(parts.len() + signed.len());
     let mut of_calls = signed.iter();
@@ -70,7 +72,7 @@ fn with(parts: Vec<Part>, signed: &[Option<Arc<Signed>>]) -> Vec<Part> {
             let at = if first { 0 } else { whole.len() };
             whole.splice(at..at, signed.thoughts.iter().cloned());
             if let Some(signature) = &signed.signature {
-                // One of another family's, which the provider could not read, gives way.
+                // A signature of another family, which the provider cannot read, is replaced.
                 call.signature = Some(signature.clone());
             }
         }

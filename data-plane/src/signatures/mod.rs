@@ -1,15 +1,15 @@
-//! Keeps what models sign, for clients that lose it.
+//! Keeps what models sign, for clients that lose the signatures.
 //!
-//! In a tool loop Anthropic wants a turn back with its thinking blocks and Gemini its function calls with their thought
-//! signatures, unchanged. Clients of other formats mostly drop what their format has no place for. So what was signed
-//! is kept here under the id of the tool call that it came before, which every client sends back, and put in its place
+//! In a tool loop, Anthropic wants the thinking blocks of a turn back, and Gemini the thought signatures of its
+//! function calls, unchanged. Clients of other formats mostly drop what their format has no place for. So signed parts
+//! are kept here under the id of the tool call that follows them, which every client sends back, and put in their place
 //! again (`docs/TRANSLATION.md` section 10).
 //!
-//! It is kept in memory, by this node alone, for hours: what is not found costs the model its train of thought and not
-//! the client its answer.
+//! They are kept in memory, by this node alone, for hours. Without them the model loses its train of thought, but the
+//! client still gets an answer.
 //!
-//! - [`watch`]: finds in an answer what is signed.
-//! - [`attach`]: puts it back into a request.
+//! - [`watch`]: finds signed parts in an answer.
+//! - [`attach`]: puts them back into a request.
 
 pub mod attach;
 pub mod watch;
@@ -26,7 +26,7 @@ use crate::shelf::{Shelf, Weigh, name};
 
 pub use watch::Watch;
 
-/// What models have signed.
+/// The signed parts of the answers to all proxy keys.
 #[derive(Debug, Default)]
 pub struct Signatures {
     shelf: Mutex<Shelf<Arc<Signed>>>,
@@ -39,18 +39,19 @@ pub struct ClientSignatures {
     proxy_key: Id,
 }
 
-/// What was signed before a tool call, or with it. Never empty.
+/// The signed parts that belong to a tool call. Never empty.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Signed {
-    /// Who can read it.
+    /// Whose models can read the signatures.
     family: Family,
-    /// The thoughts since the call before, or since the beginning of the answer.
+    /// The thoughts between the previous call, or the beginning of the answer, and this call.
     thoughts: Vec<Part>,
-    /// The call's own signature.
+    /// The signature of the call itself.
     signature: Option<Signature>,
 }
 
-/// Whose signatures a provider of `format` can read. None: it takes none, or has a place of its own for them.
+/// Whose signatures a provider of `format` can read. None where the format takes none, or has a place of its own for
+/// them.
 pub fn family_of(format: Format) -> Option<Family> {
     match format {
         Format::AnthropicMessages | Format::BedrockConverse => Some(Family::Anthropic),
@@ -59,7 +60,7 @@ pub fn family_of(format: Format) -> Option<Family> {
     }
 }
 
-/// Who signed `part`.
+/// Whose model signed `part`.
 fn signer(part: &Part) -> Option<Family> {
     let signature = match part {
         Part::Thinking { signature, .. } => signature.as_ref(),
@@ -71,7 +72,7 @@ fn signer(part: &Part) -> Option<Family> {
 }
 
 impl Signatures {
-    /// Those of a proxy key.
+    /// The signatures of a proxy key.
     pub fn of(self: &Arc<Self>, proxy_key: &Id) -> ClientSignatures {
         ClientSignatures { all: Arc::clone(self), proxy_key: Arc::clone(proxy_key) }
     }

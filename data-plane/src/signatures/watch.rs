@@ -1,4 +1,4 @@
-//! Finds in an answer what is signed.
+//! Finds signed parts in an answer.
 
 use translation::format::Family;
 use translation::ir::{Event, Part, Response, Signature};
@@ -6,7 +6,7 @@ use translation::ir::{Event, Part, Response, Signature};
 use super::{ClientSignatures, Signed};
 use crate::shelf::LARGEST;
 
-/// Watches an answer for what is signed. Costs a match for each event of one that signs nothing.
+/// Watches an answer for signed parts. An answer that signs nothing costs one `match` for each event.
 #[derive(Debug)]
 pub struct Watch {
     signatures: ClientSignatures,
@@ -15,9 +15,9 @@ pub struct Watch {
     thought: String,
     /// Signed thoughts since the last call.
     thoughts: Vec<Part>,
-    /// Bytes of these.
+    /// The size of these thoughts, in bytes.
     bytes: usize,
-    /// A thought was larger than what may be kept.
+    /// Whether the thoughts since the last call were larger than what may be kept.
     lost: bool,
 }
 
@@ -28,7 +28,7 @@ impl ClientSignatures {
         Watch { signatures, family, thought: String::new(), thoughts: Vec::new(), bytes: 0, lost: false }
     }
 
-    /// Keeps what is signed in a whole answer of a provider of `family`.
+    /// Keeps the signed parts of a whole answer of a provider of `family`.
     pub fn remember(&self, family: Family, response: &Response) {
         for choice in &response.choices {
             let mut watch = self.watch(family);
@@ -55,7 +55,7 @@ impl Watch {
             Event::ThinkingSignature(signature) => self.signed(signature),
             Event::RedactedThinking(signature) => self.redacted(signature),
             Event::ToolStart { id, signature, .. } => self.call(id, signature.as_ref()),
-            // A thought ends where another kind begins.
+            // A thought ends where another kind of content begins.
             Event::Text(_) | Event::Refusal(_) => self.thought.clear(),
             _ => {}
         }
@@ -99,7 +99,7 @@ impl Watch {
         self.bytes = 0;
         let mut thoughts = std::mem::take(&mut self.thoughts);
         if std::mem::take(&mut self.lost) {
-            // A part of them is worth nothing.
+            // Some of the thoughts without the others are worth nothing.
             thoughts.clear();
         }
         let signature = signature.filter(|signature| signature.family == self.family).cloned();

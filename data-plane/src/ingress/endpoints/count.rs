@@ -1,4 +1,4 @@
-//! Counting the tokens of a request: Anthropic's `/v1/messages/count_tokens`, Gemini's `:countTokens`, OpenAI's
+//! Counts the tokens of a request: Anthropic's `/v1/messages/count_tokens`, Gemini's `:countTokens`, OpenAI's
 //! `/v1/responses/input_tokens`. Where no provider that serves the model speaks the client's format, the count is an
 //! estimate.
 
@@ -52,11 +52,11 @@ async fn estimate(format: Format, body: Bytes) -> Result<Bytes, GatewayError> {
     Ok(answer.to_string().into())
 }
 
-/// About how many tokens a request holds. Counting takes up to some milliseconds, and many at the first time: no work
-/// for a thread that serves others.
+/// Estimates how many tokens a request holds. Counting takes some milliseconds, and longer at the first time, so it is
+/// done on a thread that serves no other requests.
 ///
 /// # Errors
-/// When it panics.
+/// [`GatewayError::Internal`] when counting panics.
 pub(super) async fn counted(body: Bytes) -> Result<u64, GatewayError> {
     #[expect(clippy::disallowed_methods, reason = "the request waits for it, and it is bounded")]
     let counted = tokio::task::spawn_blocking(move || tokens_of_request(&body)).await;

@@ -1,5 +1,5 @@
-//! Embeddings, translated between OpenAI's and Gemini's where the provider speaks the other (`docs/TRANSLATION.md`
-//! section 12).
+//! Serves embeddings, translated between OpenAI's and Gemini's where the provider speaks the other
+//! (`docs/TRANSLATION.md` section 12).
 
 use axum::body::Body;
 use translation::ir::Usage;
@@ -47,7 +47,7 @@ pub(super) async fn ask(
         if embedded.vectors.len() >= texts {
             break;
         }
-        // The next ones come from the same model: vectors of two cannot be compared.
+        // The next embeddings come from the same model, because vectors of two models cannot be compared.
         request.from(embedded.vectors.len());
         let same = |candidate: &&Candidate| candidate.group.group.id == group;
         answer = admitted.walk(candidates.iter().filter(same).cloned(), &request, meter).await?;

@@ -1,4 +1,4 @@
-//! A JSON body that names a model, passed on.
+//! Passes on a JSON body that names a model.
 
 use axum::body::Body;
 use translation::protocol::Format;

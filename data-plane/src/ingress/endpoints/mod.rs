@@ -1,12 +1,12 @@
 //! The endpoints beside chat: older completions, embeddings, moderations, images, sound, reranking, counting tokens,
 //! and what providers keep: files, batches, responses.
 //!
-//! - [`mod@serve`]: what they have in common with each other and with chat: one key, one plan, one usage record, errors
-//!   in the client's shape.
-//! - `json`: a JSON body that names a model, passed on.
-//! - `count`: counting tokens, estimated where no provider of the client's format serves the model.
-//! - `embeddings`: translated between OpenAI's and Gemini's.
-//! - `upload`: a multipart body, passed on without being held.
+//! - [`mod@serve`]: what they have in common, from the front that every request passes to the answer; `reply` is what
+//!   the client gets.
+//! - `json`: passes on a JSON body that names a model.
+//! - `count`: counts tokens, and estimates them where no provider of the client's format serves the model.
+//! - `embeddings`: translates between OpenAI's embeddings and Gemini's.
+//! - `upload`: passes on a multipart body without holding it.
 //! - `objects`: files, batches and responses, passed to the account that has them.
 
 mod count;
@@ -34,15 +34,15 @@ use crate::request::json::JsonEndpoint;
 use crate::request::upload::Destination;
 use serve::{Wanted, serve};
 
-/// What OpenAI moderates with where the request names no model (API reference, "Create moderation").
+/// The model that OpenAI moderates with where the request names none (API reference, "Create moderation").
 const MODERATION: &str = "omni-moderation-latest";
 
-/// What OpenAI draws with where the request names no model (API reference, "Create image").
+/// The model that OpenAI draws with where the request names none (API reference, "Create image").
 const IMAGES: &str = "dall-e-2";
 
 type Routes = Router<Arc<Gateway>>;
 
-/// All of them but Gemini's, whose methods stand behind the model's name.
+/// The routes of all endpoints but Gemini's, whose methods stand behind the model's name.
 pub(super) fn routes() -> Routes {
     Router::new()
         .route("/v1/completions", json(Api::Completions, "/completions", None))
@@ -66,7 +66,7 @@ pub(super) fn routes() -> Routes {
         .route("/claude/v1/messages/count_tokens", post(anthropic_count).fallback(only_post))
 }
 
-/// A JSON endpoint of OpenAI's API.
+/// Serves a JSON endpoint of OpenAI's API.
 fn json(api: Api, path: &'static str, default_model: Option<&'static str>) -> MethodRouter<Arc<Gateway>> {
     post(async move |State(gateway): State<Arc<Gateway>>, request: Request| {
         let wanted = Wanted::Json(asked(Format::OpenAiChat, path, &request, default_model));
@@ -75,7 +75,7 @@ fn json(api: Api, path: &'static str, default_model: Option<&'static str>) -> Me
     .fallback(only_post)
 }
 
-/// A multipart endpoint of OpenAI's API.
+/// Serves a multipart endpoint of OpenAI's API.
 fn multipart(api: Api, path: &'static str, default_model: Option<&'static str>) -> MethodRouter<Arc<Gateway>> {
     post(async move |State(gateway): State<Arc<Gateway>>, request: Request| {
         let query = without_key(request.uri().query());
@@ -130,8 +130,8 @@ async fn batch(State(gateway): State<Arc<Gateway>>, request: Request) -> Respons
     serve(&gateway, request, Api::Batches, Format::OpenAiChat, Wanted::Object).await
 }
 
-/// What stands below `/v1/responses`: the responses that a provider keeps, and what can be done with a request beside
-/// answering it (`compact`, `input_tokens`), which names a model.
+/// Serves what stands below `/v1/responses`: the responses that a provider keeps, and what can be done with a request
+/// beside answering it (`compact`, `input_tokens`), which names a model.
 async fn response(State(gateway): State<Arc<Gateway>>, Path(rest): Path<String>, request: Request) -> Response {
     let format = Format::OpenAiResponses;
     let wanted = match (request.method(), rest.as_str()) {

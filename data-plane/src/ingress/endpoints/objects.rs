@@ -1,4 +1,4 @@
-//! What providers keep: files, batches, responses. A request about one goes to the account that has it.
+//! Serves what providers keep: files, batches, responses. A request about one goes to the account that has it.
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -20,7 +20,7 @@ use crate::route::owners::Owner;
 use crate::route::plan::Plan;
 use crate::usage::meter::Meter;
 
-/// A list: that of the first group in the order of the plan, or of the one that the client names.
+/// Lists what the first group in the order of the plan keeps, or the group that the client names.
 pub(super) async fn list(admitted: &Admitted<'_>, meter: &mut Meter) -> Result<Reply, Failure> {
     let request = request(admitted, Bytes::new())?;
     let mut plan = across(admitted, admitted.pinned(), &request)?;
@@ -32,7 +32,7 @@ pub(super) async fn list(admitted: &Admitted<'_>, meter: &mut Meter) -> Result<R
     Ok(learning(admitted, answer))
 }
 
-/// A batch, made where its file is.
+/// Makes a batch where its file is.
 pub(super) async fn new_batch(admitted: &Admitted<'_>, body: Body, meter: &mut Meter) -> Result<Reply, Failure> {
     // The models of a batch stand in its file, which the gateway does not read.
     if !admitted.client.key.allowed_models.is_empty() {
@@ -55,7 +55,7 @@ pub(super) async fn new_batch(admitted: &Admitted<'_>, body: Body, meter: &mut M
     Ok(learning(admitted, answer))
 }
 
-/// What is kept under the id in the path.
+/// Asks for what is kept under the id in the path.
 pub(super) async fn ask(admitted: &Admitted<'_>, body: Body, meter: &mut Meter) -> Result<Reply, Failure> {
     let body = admitted.body(body, meter).await?;
     let request = request(admitted, body)?;
@@ -68,7 +68,7 @@ pub(super) async fn ask(admitted: &Admitted<'_>, body: Body, meter: &mut Meter) 
     let unknown = request.method == Method::GET && admitted.gateway.owners.of(&id).is_none();
     let candidates = if unknown { distinct(across(admitted, admitted.pinned(), &request)?) } else { Vec::new() };
     if candidates.len() > 1 {
-        // Who does not have it says so, and has done nothing.
+        // A provider that does not have the object says so, and has done nothing.
         let (candidate, answer) = sticky::find(admitted, candidates, &request, meter).await?;
         admitted.gateway.owners.learn(&id, Owner::of(&candidate));
         return Ok(learning(admitted, answer));
@@ -83,7 +83,7 @@ pub(super) async fn ask(admitted: &Admitted<'_>, body: Body, meter: &mut Meter) 
     Ok(learning(admitted, answer))
 }
 
-/// What this node itself keeps of the response `id`: one that a provider of another API gave.
+/// What this node itself keeps of the response `id`, which a provider of another API gave.
 fn kept_here(
     admitted: &Admitted<'_>,
     request: &ObjectRequest,
@@ -110,8 +110,8 @@ fn kept_here(
     }
 }
 
-/// The plan of `request` over the account that has the object `id`. Where this node does not remember which one that
-/// is, they are asked by `question`.
+/// The plan of `request` over the account that has the object `id`. Where this node does not remember which account
+/// that is, all are asked `question`.
 async fn owners_plan<'r>(
     admitted: &Admitted<'r>,
     id: &str,
@@ -146,7 +146,7 @@ fn across<'r>(
     Plan::across(admitted.table, admitted.client, pinned, |endpoint| request.is_served(endpoint))
 }
 
-/// Each account once, as far as that can be told: an upstream key may be in several groups.
+/// One candidate of each account, as far as accounts can be told apart: an upstream key may be in several groups.
 fn distinct(candidates: impl IntoIterator<Item = Candidate>) -> Vec<Candidate> {
     let mut seen: Vec<Candidate> = Vec::new();
     for candidate in candidates {
@@ -161,7 +161,7 @@ fn distinct(candidates: impl IntoIterator<Item = Candidate>) -> Vec<Candidate> {
     seen
 }
 
-/// The client's request, as it goes on. A path that could lead elsewhere than it says is not served.
+/// The client's request, as it goes to the provider. A path that could lead elsewhere than it says is not served.
 fn request(admitted: &Admitted<'_>, body: Bytes) -> Result<ObjectRequest, GatewayError> {
     let parts = admitted.parts;
     let path = parts.uri.path().strip_prefix("/v1").unwrap_or_default();
@@ -169,7 +169,7 @@ fn request(admitted: &Admitted<'_>, body: Bytes) -> Result<ObjectRequest, Gatewa
         let (method, path) = (parts.method.to_string(), parts.uri.path().to_owned());
         return Err(GatewayError::UnknownRoute { method, path });
     }
-    // A client that asks for the head of an answer alone gets it without the gateway's doing.
+    // The HTTP server leaves out the body of the answer to a HEAD request by itself.
     let method = if parts.method == Method::HEAD { Method::GET } else { parts.method.clone() };
     let query = query::without_key(parts.uri.query());
     Ok(ObjectRequest { format: admitted.format, method, path: path.to_owned(), query, body })
@@ -180,7 +180,7 @@ fn learning(admitted: &Admitted<'_>, answer: Answer) -> Reply {
     reply(answer, Some(learn))
 }
 
-/// Responses are kept with their events, and can be asked for as a stream.
+/// Passes on the answer of a provider. Providers keep responses with their events, so a response may be a stream.
 fn reply(answer: Answer, learn: Option<Learn>) -> Reply {
     let events = answer.format == Format::OpenAiResponses;
     Reply::Provider { answer: Box::new(answer), learn, events, hide_usage: false }

@@ -24,7 +24,7 @@ pub(super) enum Reply {
 }
 
 impl Reply {
-    /// A provider's answer, whatever it is.
+    /// A provider's answer of any kind, whose bytes pass.
     pub(super) fn bytes(answer: Answer, learn: Option<Learn>) -> Self {
         Self::Provider { answer: Box::new(answer), learn, events: false, hide_usage: false }
     }

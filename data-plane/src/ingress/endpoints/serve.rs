@@ -1,4 +1,4 @@
-//! What all endpoints beside chat have in common.
+//! Serves a request to any endpoint beside chat.
 
 use std::pin::pin;
 
@@ -32,7 +32,7 @@ pub(in crate::ingress) enum Wanted {
     Upload(Destination),
     /// A list of what a provider keeps.
     Collection,
-    /// A batch to be made of a file.
+    /// A new batch, whose requests stand in a file.
     NewBatch,
     /// What a provider keeps under an id.
     Object,
@@ -71,7 +71,7 @@ pub(in crate::ingress) async fn serve(
     arrival.identify(response)
 }
 
-/// Whether no tokens are spent on it. A response that is asked for again has been counted when it was made.
+/// Whether no tokens are spent on what is `wanted`. A response that is asked for again was counted when it was made.
 fn is_free(api: Api, wanted: &Wanted) -> bool {
     match wanted {
         Wanted::Count(_) | Wanted::Collection | Wanted::NewBatch | Wanted::Object => true,
@@ -80,7 +80,7 @@ fn is_free(api: Api, wanted: &Wanted) -> bool {
     }
 }
 
-/// From the client's request to what the client gets.
+/// Goes from the client's request to what the client gets.
 async fn ask(arrival: &Arrival<'_>, body: Body, wanted: Wanted, meter: &mut Meter) -> Result<Reply, Failure> {
     let (admitted, body) = arrival.admit_with(body, meter).await?;
     admitted.trace(meter)?;

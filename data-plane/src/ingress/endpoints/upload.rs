@@ -1,4 +1,4 @@
-//! A multipart body, passed on without being held.
+//! Passes on a multipart body without holding it.
 
 use axum::body::Body;
 
@@ -17,7 +17,7 @@ pub(super) async fn ask(
     body: Body,
     meter: &mut Meter,
 ) -> Result<Reply, Failure> {
-    // Whether there is a group for it is known before anything of it is read, where no model decides.
+    // Where no model decides, whether a group takes the upload is known before anything of it is read.
     let without_model = if destination.has_model {
         None
     } else {

@@ -18,59 +18,59 @@ use super::guard::{Connector, Guard};
 use crate::body::unpack::is_packed;
 use crate::upstream::{Exit, Pool, RequestBody, Upstream};
 
-/// Redirects that are followed, each checked like the first URL.
+/// How many redirects are followed. Each is checked like the first URL.
 const REDIRECTS: usize = 3;
 
-/// Longer ones are not fetched.
+/// Longest URL that is fetched, in bytes.
 const LONGEST_URL: usize = 8 * 1024;
 
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("orchestration-api/", env!("CARGO_PKG_VERSION")));
 
-/// A medium as it came.
+/// A medium that was fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fetched {
-    /// Lower case, without parameters.
+    /// The media type, in lower case and without parameters.
     pub mime: String,
-    /// Base64, standard alphabet.
+    /// The content in base64, in the standard alphabet.
     pub base64: String,
 }
 
-/// Why a medium was not fetched. The text is for the client, who chose the URL: it does not tell apart what the client
-/// could not see by itself, such as names and addresses within the operator's network.
+/// Why a medium was not fetched. The text is for the client, who chose the URL. It tells nothing that the client could
+/// not find out by itself, such as which names and addresses the operator's network has.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum FetchError {
-    /// Not a URL that could be fetched at all.
+    /// The URL is none that could be fetched at all.
     #[error("is not a valid http or https URL of a public host")]
     Url,
     /// The host does not exist, is not public, or cannot be reached.
     #[error("cannot be reached: its host must be a public one that answers")]
     Unreachable,
-    /// It leads on and on.
+    /// There are too many redirects.
     #[error("redirects more than {REDIRECTS} times")]
     Redirects,
-    /// It answered with another status than 200.
+    /// The host answered with another status than 200.
     #[error("answered with HTTP status {0}")]
     Status(u16),
-    /// What came is no medium.
+    /// What the host sent is no medium.
     #[error("is of type '{0}', which is no image, sound, film, PDF or text")]
     Type(String),
-    /// It broke off.
+    /// The answer broke off.
     #[error("broke off")]
     Broken,
-    /// More than a request may fetch.
+    /// The media are larger than one request may fetch.
     #[error("is too large: a request may refer to 20 MB of media in all")]
     TooLarge,
-    /// It took too long.
+    /// The host took too long.
     #[error("did not arrive in time")]
     Late,
 }
 
-/// The way to media.
+/// The way on which media are fetched.
 #[derive(Clone, Copy, Debug)]
 pub enum Way<'w> {
-    /// Each address is checked when it is connected to.
+    /// A direct connection. Each address is checked when it is connected to.
     Direct(&'w Pool<HttpsConnector<Connector>>),
-    /// Through a group's proxy, which resolves names by itself.
+    /// A group's proxy, which resolves names by itself.
     Proxy(&'w Upstream, &'w Exit),
 }
 
@@ -83,7 +83,8 @@ impl Way<'_> {
         }
     }
 
-    /// `uri` as it is to be sent: a tunnel goes to port 443 where the URL names none, whatever its scheme.
+    /// `uri` with a port where the way needs one: a tunnel goes to port 443 where the URL names none, whatever its
+    /// scheme.
     fn target(self, uri: &Uri) -> Option<Uri> {
         match self {
             Self::Proxy(..) if uri.scheme_str() == Some("http") && uri.port().is_none() => {
@@ -94,7 +95,7 @@ impl Way<'_> {
     }
 }
 
-/// Fetches `url`, of which the client says that it is of type `given`. What comes is taken off `budget`, in bytes.
+/// Fetches `url`. The client says that it is of type `given`. The bytes that come are taken off `budget`.
 ///
 /// # Errors
 /// [`FetchError`].
@@ -193,7 +194,7 @@ fn request(uri: Uri) -> Request<Full<Bytes>> {
     request
 }
 
-/// The type of what comes: as the server says, else as the client does, else by the name.
+/// The type of a medium: what the server says, or else what the client says, or else what the name tells.
 fn mime(headers: &HeaderMap, uri: &Uri, given: Option<&str>) -> Result<String, FetchError> {
     let said = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let said = normal_mime(said.split(';').next().unwrap_or_default());
@@ -206,7 +207,7 @@ fn mime(headers: &HeaderMap, uri: &Uri, given: Option<&str>) -> Result<String, F
     if kind_of(&mime).is_some() || mime == "application/json" { Ok(mime) } else { Err(FetchError::Type(shown(&mime))) }
 }
 
-/// So much of a type as belongs into an error text.
+/// A type, shortened and cleaned for an error text.
 fn shown(mime: &str) -> String {
     mime.chars().filter(char::is_ascii_graphic).take(64).collect()
 }

@@ -1,9 +1,9 @@
 //! Keeps a URL that a client names from leading into the operator's network (server-side request forgery).
 //!
-//! A host is checked twice: by its name, which refuses what only looks like a name, and where the connection is made:
-//! the name is resolved once, each address is checked, and only a checked address is connected to. So an answer of the
-//! DNS that changes between check and use, a redirect, and an address in any spelling all end at the same gate. Behind
-//! a proxy, which resolves by itself, there is the first check only.
+//! A host is checked twice. The first check looks at its name, and refuses what only looks like a name. The second is
+//! made where the connection is: the name is resolved once, each address is checked, and only a checked address is
+//! connected to. So a DNS answer that changes between check and use, a redirect, and an address in any spelling all end
+//! at the same gate. Behind a proxy, which resolves names by itself, only the first check is made.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -17,16 +17,17 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tower::Service;
 
-/// For one TCP connection to be there.
+/// How long one TCP connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A name may have many addresses; so many are tried.
+/// How many addresses of one name are tried.
 const TRIED: usize = 4;
 
-/// Where a gateway may fetch from.
+/// Knows where the gateway may fetch from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Guard {
-    /// Private networks and this machine too. What clouds tell their machines in confidence stays closed.
+    /// Whether private networks and this machine are open, too. The addresses at which clouds tell machines their
+    /// credentials stay closed.
     pub private_networks: bool,
 }
 
@@ -41,13 +42,13 @@ impl Guard {
         }
     }
 
-    /// Whether `uri` may be fetched, as far as it says itself. What its name resolves to is for [`Connector`] to check;
-    /// `resolved_elsewhere` where that is not asked, since a proxy resolves.
+    /// Whether `uri` may be fetched, as far as its text tells. [`Connector`] checks what its name resolves to, unless
+    /// the name is `resolved_elsewhere`, by a proxy.
     pub fn allows_uri(self, uri: &Uri, resolved_elsewhere: bool) -> bool {
         let http = matches!(uri.scheme_str(), Some("http" | "https"));
-        // A name before the host (`https://trusted@host/`) is there to mislead.
+        // A user name before the host (`https://trusted@host/`) is there to mislead.
         let bare = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
-        // Services that are not HTTP listen on the low ports.
+        // Services other than HTTP listen on the low ports.
         let port = self.private_networks || uri.port_u16().is_none_or(|port| matches!(port, 80 | 443 | 1024..));
         let Some(host) = uri.host().filter(|_| http && bare && port) else { return false };
         match literal(host) {
@@ -61,7 +62,7 @@ impl Guard {
 enum Host<'h> {
     Address(IpAddr),
     Name(&'h str),
-    /// No name, and an address only to a lenient reader: `0x7f.1`, `2130706433`, `[fe80::1%25eth0]`.
+    /// Something that is an address only to a lenient reader: `0x7f.1`, `2130706433`, `[fe80::1%25eth0]`.
     Malformed,
 }
 
@@ -75,7 +76,7 @@ fn literal(host: &str) -> Host<'_> {
     }
     let name = host.strip_suffix('.').unwrap_or(host);
     let of_a_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    // What ends in a number is an address (WHATWG URL, 3.5, "ends in a number").
+    // A host that ends in a number is an address (WHATWG URL, section 3.5, "ends in a number").
     let last = name.rsplit('.').next().unwrap_or_default();
     let hexadecimal = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
     let number = last.bytes().all(|byte| byte.is_ascii_digit())
@@ -83,7 +84,7 @@ fn literal(host: &str) -> Host<'_> {
     if number || !name.bytes().all(of_a_name) { Host::Malformed } else { Host::Name(name) }
 }
 
-/// Names that are no one's in public.
+/// Names that nobody can own in public.
 fn is_local_name(name: &str) -> bool {
     const LOCAL: [&str; 8] = ["localhost", "local", "localdomain", "internal", "intranet", "lan", "home", "corp"];
     let name = name.to_ascii_lowercase();
@@ -105,15 +106,16 @@ fn embedded(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Where clouds tell a machine its credentials, and the links that such services are on. Never open.
+/// Whether a machine in a cloud learns its credentials at this address, or it lies on a link with such services. Such
+/// addresses are never open.
 fn is_metadata_v4(v4: Ipv4Addr) -> bool {
-    // Azure's, Alibaba's and Oracle's stand outside of the link-local range.
+    // The addresses of Azure, Alibaba and Oracle lie outside of the link-local range.
     const SERVICES: [Ipv4Addr; 3] =
         [Ipv4Addr::new(168, 63, 129, 16), Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(192, 0, 0, 192)];
     v4.is_link_local() || SERVICES.contains(&v4)
 }
 
-/// The same: link-local, and Amazon's and Google's.
+/// The same for IPv6: link-local addresses, and those of Amazon and Google.
 fn is_metadata_v6(v6: Ipv6Addr) -> bool {
     let segments = v6.segments();
     v6.is_unicast_link_local()
@@ -121,7 +123,7 @@ fn is_metadata_v6(v6: Ipv6Addr) -> bool {
         || segments == [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254]
 }
 
-/// Private networks (RFC 1918), carriers' (RFC 6598), this machine.
+/// Whether the address is of a private network (RFC 1918), a carrier's network (RFC 6598), or this machine.
 fn is_private_v4(v4: Ipv4Addr) -> bool {
     v4.is_private() || v4.is_loopback() || matches!(v4.octets(), [100, 64..=127, ..])
 }
@@ -130,28 +132,28 @@ fn is_private_v6(v6: Ipv6Addr) -> bool {
     v6.is_unique_local() || v6.is_loopback()
 }
 
-/// Globally reachable (IANA IPv4 Special-Purpose Address Registry).
+/// Whether the address is globally reachable (IANA IPv4 Special-Purpose Address Registry).
 fn is_public_v4(v4: Ipv4Addr) -> bool {
     let special = match v4.octets() {
-        // This network; shared; protocol assignments; 6to4 relays; benchmarks; multicast and reserved.
+        // In this order: this network; shared; protocol assignments; 6to4 relays; benchmarks; multicast and reserved.
         [0 | 224..=255, ..] | [100, 64..=127, ..] | [192, 0, 0, _] | [192, 88, 99, _] | [198, 18..=19, ..] => true,
         _ => v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_documentation(),
     };
     !special
 }
 
-/// Global unicast (2000::/3) but for what within it is special (IANA IPv6 Special-Purpose Address Registry), tunnels to
-/// IPv4 among it.
+/// Whether the address is global unicast (2000::/3), and not special within that (IANA IPv6 Special-Purpose Address
+/// Registry), as tunnels to IPv4 are.
 fn is_public_v6(v6: Ipv6Addr) -> bool {
     let special = match v6.segments() {
-        // Protocol assignments with Teredo; documentation; 6to4; documentation again.
+        // In this order: protocol assignments with Teredo; documentation; 6to4; documentation again.
         [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x2002, ..] | [0x3fff, 0..=0xfff, ..] => true,
         [first, ..] => first >> 13 != 1,
     };
     !special
 }
 
-/// Connects to what a [`Guard`] allows.
+/// Connects to addresses that a [`Guard`] allows.
 #[derive(Clone, Copy, Debug)]
 pub struct Connector(pub Guard);
 

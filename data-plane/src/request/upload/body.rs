@@ -1,4 +1,4 @@
-//! An upload on its way: what came before it was known where it goes, and the rest as it comes.
+//! An upload on its way: what came before the model was known is held, and the rest passes as it comes.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -23,15 +23,15 @@ use crate::error::GatewayError;
 use crate::limits::RequestLimits;
 use crate::request::passing::UploadProgress;
 
-/// So much is read from a file at once.
+/// How much is read from a file at once, in bytes.
 const PIECE: usize = 64 * 1024;
 
-/// An upload is larger than allowed.
+/// The error of an upload that is larger than allowed.
 pub(super) fn too_large(limit: u64) -> GatewayError {
     GatewayError::BodyTooLarge { limit: usize::try_from(limit).unwrap_or(usize::MAX) }
 }
 
-/// What comes from the client.
+/// The upload as it comes from the client.
 #[derive(Debug)]
 pub(super) struct Incoming {
     body: Body,
@@ -59,7 +59,7 @@ impl Incoming {
         self.scanner.is_closed()
     }
 
-    /// The next bytes; none at the end.
+    /// The next bytes. None at the end.
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, GatewayError> {
         poll_fn(|context| self.poll_next(context)).await
     }
@@ -95,8 +95,8 @@ fn malformed(error: ScanError) -> GatewayError {
     GatewayError::field(TranslateError::invalid(param, format!("the multipart request cannot be read: {error}")))
 }
 
-/// What came before it was known where an upload goes: in memory up to a bound, and then in a file that has no name and
-/// ends with this.
+/// What came before it was known where an upload goes. It is in memory up to a bound, and behind that in a file without
+/// a name, which vanishes when this is dropped.
 #[derive(Debug)]
 pub(super) struct Held {
     memory: Vec<Bytes>,
@@ -125,14 +125,14 @@ impl Held {
         }
         let file = match &mut self.file {
             Some(file) => file,
-            // Making a file without a name waits for no data of a disk.
+            // Making a file without a name does not wait for the disk.
             None => self.file.insert(File::from_std(tempfile::tempfile_in(&self.directory).map_err(|_| unwritable())?)),
         };
         self.in_file += data.len() as u64;
         file.write_all(&data).await.map_err(|_| unwritable())
     }
 
-    /// Nothing more is held: from now on it is read.
+    /// Prepares for reading. Nothing more is held from now on.
     pub(super) async fn rewind(&mut self) -> Result<(), GatewayError> {
         let Some(file) = &mut self.file else { return Ok(()) };
         file.flush().await.map_err(|_| unwritable())?;
@@ -143,7 +143,7 @@ impl Held {
         self.in_memory + self.in_file
     }
 
-    /// All of it with one part replaced, where it is in memory whole.
+    /// All that is held, with one part replaced. None where not all is in memory.
     pub(super) fn whole(&self, replaced: Option<(Range<u64>, &[u8])>) -> Option<Bytes> {
         if self.file.is_some() {
             return None;
@@ -184,7 +184,7 @@ impl Held {
             let end = at + bytes.len() as u64;
             let (from, to) = (range.start.clamp(at, end), range.end.clamp(at, end));
             if from < to {
-                // Within a piece in memory, so these are its indices.
+                // Both offsets lie within this piece, so they are its indices.
                 let index = |offset: u64| usize::try_from(offset - at).unwrap_or(bytes.len());
                 pieces.push_back(Piece::Memory(bytes.slice(index(from)..index(to))));
             }
@@ -205,9 +205,9 @@ fn unwritable() -> GatewayError {
 #[derive(Debug)]
 enum Piece {
     Memory(Bytes),
-    /// So many bytes of the file.
+    /// The next bytes of the file, so many.
     File(u64),
-    /// So many bytes of the file are not sent.
+    /// The next bytes of the file, so many, which are not sent.
     LeftOut(u64),
 }
 
@@ -223,7 +223,7 @@ pub(super) struct Uploading {
 }
 
 impl Uploading {
-    /// `held` with one part replaced, and `rest` behind it; `length` bytes came, or are to come, from the client.
+    /// The body that is `held`, with one part replaced, and `rest` behind it. The client sends `length` bytes in all.
     pub(super) fn new(
         held: Held,
         replaced: Option<(Range<u64>, &[u8])>,
@@ -290,7 +290,7 @@ impl Uploading {
     }
 }
 
-/// The body ends too early to be whole.
+/// The error of a body that ends before its closing boundary.
 pub(super) fn unclosed() -> GatewayError {
     let problem = "the request's multipart body ends before its closing boundary";
     GatewayError::field(TranslateError::invalid("body", problem))

@@ -1,12 +1,12 @@
-//! A multipart request (`multipart/form-data`, RFC 7578): sound to transcribe, images to edit, files. Which model it is
-//! for stands in one of its fields, which may come behind the file. It is read until the model is known and then sent
-//! on as it comes, so that an upload costs as much memory whatever its length.
+//! A multipart request (`multipart/form-data`, RFC 7578): sound to transcribe, images to edit, files. The model stands
+//! in one of its fields, which may come behind the file. The request is read until the model is known and then sent on
+//! as it comes, so that uploads of any length cost the same memory.
 //!
 //! - [`scanner`]: finds the model in the bytes.
 //! - [`body`]: holds what came before the model was known, and streams the rest behind it.
 //!
-//! A request that fits into memory whole can be sent to a further candidate, like any other; a larger one is on its way
-//! when an attempt fails, and makes that one attempt only.
+//! A request that fits into memory whole can be sent to a further candidate, like any other. A larger one makes a
+//! single attempt, because its body is partly gone when the attempt fails.
 
 pub mod body;
 pub mod scanner;
@@ -33,7 +33,7 @@ use crate::limits::RequestLimits;
 use crate::provider::Call;
 use crate::route::candidate::Candidate;
 
-/// So much of an upload is held in memory.
+/// How much of an upload is held in memory, in bytes.
 const HELD: usize = 1024 * 1024;
 
 /// Where an upload goes.
@@ -41,9 +41,9 @@ const HELD: usize = 1024 * 1024;
 pub struct Destination {
     /// The path behind the version.
     pub path: &'static str,
-    /// Without a credential.
+    /// The client's query, without a credential.
     pub query: Option<String>,
-    /// Whether it is for a model at all.
+    /// Whether the upload is for a model at all.
     pub has_model: bool,
     /// The model that the provider takes where the request names none.
     pub default_model: Option<&'static str>,
@@ -56,9 +56,9 @@ pub struct UploadRequest {
     content_type: HeaderValue,
     boundary: String,
     field: Option<ModelField>,
-    /// The model, as the client named it; empty where it is for none.
+    /// The model, as the client named it. Empty where the upload is for none.
     pub model: String,
-    /// None once it has been sent and was not held whole.
+    /// The body. None once it has been sent without being held whole.
     upload: Mutex<Option<Upload>>,
     progress: Arc<UploadProgress>,
 }
@@ -67,7 +67,7 @@ pub struct UploadRequest {
 struct Upload {
     held: Held,
     rest: Option<Incoming>,
-    /// Bytes in all, where the client says.
+    /// The length of the whole in bytes, where the client says.
     length: Option<u64>,
 }
 
@@ -75,7 +75,7 @@ impl UploadRequest {
     /// Reads `body` until the model is known, or there is none.
     ///
     /// # Errors
-    /// [`GatewayError`]: it is no multipart, names no model, is too large, too slow, or breaks off.
+    /// [`GatewayError`]: the body is no multipart, names no model, is too large, too slow, or breaks off.
     pub async fn read(
         destination: Destination,
         headers: &HeaderMap,
@@ -99,7 +99,7 @@ impl UploadRequest {
         let mut incoming = Incoming::new(body, Scanner::new(&boundary), limits, Arc::clone(&progress));
         let mut held = Held::new(HELD, limits.upload_directory.clone());
         let mut whole = false;
-        // A small one is held whole, so that it can be tried again; a large one as long as needed.
+        // A small upload is held whole, so that it can be tried again. A large one is held until its model is known.
         while held.fits() || (destination.has_model && incoming.field().is_none()) {
             let Some(data) = incoming.next().await? else {
                 whole = true;
@@ -126,7 +126,8 @@ impl UploadRequest {
         self.progress.bytes()
     }
 
-    /// The bytes that stand for the model at `candidate`, where they differ from the client's.
+    /// The bytes that replace the client's name of the model for `candidate`, and where. None where the names are the
+    /// same.
     fn replacement<'c>(&self, candidate: &'c Candidate) -> Option<(Range<u64>, Cow<'c, [u8]>)> {
         let model = &*candidate.upstream_model;
         if !self.destination.has_model || *model == *self.model {
@@ -135,7 +136,8 @@ impl UploadRequest {
         if let Some(field) = &self.field {
             return Some((field.range.clone(), model.as_bytes().into()));
         }
-        // What the provider takes by default is not what config says: it is told in a field before the others.
+        // Config maps the default model to another than the provider's own. The provider is told in a field before the
+        // others.
         let disposition = "Content-Disposition: form-data; name=\"model\"";
         let part = format!("--{}\r\n{disposition}\r\n\r\n{model}\r\n", self.boundary);
         Some((0..0, part.into_bytes().into()))

@@ -1,5 +1,5 @@
-//! Finds the field `model` in a multipart body (RFC 2046, section 5.1; RFC 7578), in whatever portions it comes, and
-//! where it stands. Holds no more of it than a line of headers.
+//! Finds the field `model` in a multipart body (RFC 2046, section 5.1; RFC 7578), and where it stands.
+//! The body may come in portions of any size. No more of it is held than the headers of a part.
 
 use std::ops::Range;
 
@@ -13,18 +13,18 @@ use crate::request::model::LONGEST_MODEL;
 /// The field that decides where an upload goes.
 const MODEL: &str = "model";
 
-/// The headers of one part.
+/// Longest headers of one part, in bytes.
 const LONGEST_HEADERS: usize = 8 * 1024;
 
-/// What may stand between a boundary and the end of its line.
+/// Longest white space between a boundary and the end of its line, in bytes.
 const LONGEST_PADDING: usize = 256;
 
 /// The field that was looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelField {
-    /// Its text.
+    /// The text of the field.
     pub value: String,
-    /// Where that stands in the body.
+    /// Where the text stands in the body.
     pub range: Range<u64>,
 }
 
@@ -34,14 +34,14 @@ pub enum ScanError {
     /// The headers of a part do not end.
     #[error("the headers of a part are too long")]
     Headers,
-    /// Something else than white space follows a boundary.
+    /// Something other than white space follows a boundary.
     #[error("a boundary is malformed")]
     Boundary,
-    /// The model's name is too long, or no text.
+    /// The name of the model is too long, or no text.
     #[error("the field 'model' is no name of a model")]
     Model,
-    /// Which one counts differs between readers, so that the gateway could allow one model and the provider run the
-    /// other.
+    /// The field stands twice. Readers differ in which one counts, so that the gateway could allow one model and the
+    /// provider run the other.
     #[error("the field 'model' stands twice in the request")]
     Twice,
 }
@@ -52,11 +52,11 @@ pub struct Scanner {
     /// The boundary with what comes before it.
     delimiter: Finder<'static>,
     state: State,
-    /// What came and may be the beginning of something.
+    /// What has come and may be the beginning of a boundary or of headers.
     carry: Vec<u8>,
-    /// Where `carry` begins, counted from the line end that is thought before the body.
+    /// Where `carry` begins, counted from the line end that is imagined before the body.
     at: u64,
-    /// The text of the field so far, and where it begins.
+    /// The text of the field as far as it has come, and where it begins.
     reading: Option<(Vec<u8>, u64)>,
     field: Option<ModelField>,
 }
@@ -72,17 +72,17 @@ enum State {
     Closed,
 }
 
-/// The first boundary stands at the start of a line like the others, though no line comes before it.
+/// A line end that is imagined before the body, so that the first boundary stands behind a line end like the others.
 const THOUGHT: &[u8] = b"\r\n";
 
 impl Scanner {
-    /// For a body with that boundary.
+    /// Reads a body with that boundary.
     pub fn new(boundary: &str) -> Self {
         let delimiter = Finder::new(format!("\r\n--{boundary}").as_bytes()).into_owned();
         Self { delimiter, state: State::Body, carry: THOUGHT.to_vec(), at: 0, reading: None, field: None }
     }
 
-    /// The field, once it has come whole.
+    /// The field. None until it has come whole.
     pub fn field(&self) -> Option<&ModelField> {
         self.field.as_ref()
     }
@@ -115,7 +115,7 @@ impl Scanner {
         Ok(())
     }
 
-    /// Reads on in `bytes`. Gives how much of them it has done with; none when it needs more.
+    /// Reads on in `bytes`. Gives how many of them are done with. None when more are needed.
     fn step(&mut self, bytes: &[u8]) -> Result<Option<usize>, ScanError> {
         match self.state {
             State::Body => {
@@ -142,7 +142,7 @@ impl Scanner {
                     return Err(ScanError::Boundary);
                 }
                 self.state = State::Headers;
-                // The line end is left: headers end in an empty line, also where there are none.
+                // The line end is left, because headers end in an empty line even where there are no headers.
                 Ok(Some(end))
             }
             State::Headers => {
@@ -205,7 +205,7 @@ fn is_models(headers: &[u8]) -> bool {
     })
 }
 
-/// Whether a reader could take `name` for `model`: also as an extended value (RFC 8187).
+/// Whether a reader could take `name` for `model`. It may be an extended value (RFC 8187).
 fn names_model(name: &str) -> bool {
     name.rsplit('\'').next().is_some_and(|name| name == MODEL)
 }
@@ -246,7 +246,7 @@ fn parameter_value(text: &str) -> (String, &str) {
     (value, "")
 }
 
-/// The boundary that a `Content-Type` of multipart names: 1 to 70 characters (RFC 2046, section 5.1.1).
+/// The boundary that a `Content-Type` of multipart names. It has 1 to 70 characters (RFC 2046, section 5.1.1).
 pub fn boundary(content_type: &HeaderValue) -> Option<String> {
     let value = content_type.to_str().ok()?;
     let kind = value.split(';').next()?.trim();

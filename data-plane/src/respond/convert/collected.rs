@@ -38,7 +38,7 @@ pub(super) async fn collected(
                 size += portion.len();
                 decoder.push(portion, &mut events);
             }
-            // An empty stream has given nothing; another has ended.
+            // The stream has ended. One that has given nothing is an error.
             Err(GatewayError::Unusable(_)) if size > 0 => break,
             // Behind the end of the answer nothing is missing.
             Err(GatewayError::Cut) if meter.has_all() => break,

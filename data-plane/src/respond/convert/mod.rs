@@ -1,4 +1,5 @@
-//! An answer in another format than the client's: event by event where both sides stream, and whole where one does not.
+//! Writes an answer on in another format than it came in: event by event where both sides stream, and whole where one
+//! does not.
 
 mod collected;
 mod note;
@@ -35,7 +36,7 @@ use crate::usage::meter::Meter;
 
 pub use wish::{Conversation, Wish};
 
-/// A client that hears nothing for so long gets what keeps its connection, and those of proxies on the way, alive: the
+/// How long a client hears nothing before it gets what keeps its connection alive, and those of proxies on the way. The
 /// provider's own pings do not pass.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
@@ -53,7 +54,7 @@ pub async fn respond(
     let Answer { head, mut body, candidate, format, .. } = answer;
     let Conversion { back, dropped } = conversion;
     let (key, client) = (&candidate.key, wish.format);
-    // Without a tool there is no call under whose id something could be kept.
+    // Signatures are kept under the ids of tool calls, so a request without tools has none to keep.
     let family = family_of(format).filter(|_| !wish.asked.request.tools.is_empty());
     let mut response = if is_stream(&head.headers) && wish.stream {
         let first = match first_portion(&head, &mut body, patience).await {
@@ -128,7 +129,7 @@ pub async fn respond(
     Ok(response)
 }
 
-/// Those of the provider's headers that mean the same in every format.
+/// Passes on those of the provider's headers that mean the same in every format.
 fn pass_headers(head: &Parts, response: &mut Response, key: &RoutedKey, client: Format) {
     let mut forwarded = HeaderMap::new();
     forward(&head.headers, &mut forwarded, key, client);
@@ -140,7 +141,7 @@ fn pass_headers(head: &Parts, response: &mut Response, key: &RoutedKey, client: 
     }
 }
 
-/// The answer's bytes, and their type.
+/// The bytes of the answer, and their content type.
 fn written(neutral: ir::Response, wish: Wish) -> (Vec<u8>, &'static str) {
     if !wish.stream {
         return (wish.format.protocol().encode_response(&neutral, &wish.asked), "application/json");

@@ -1,10 +1,10 @@
-//! Notes what is told of usage in an answer that is converted.
+//! Notes the usage in an answer that is converted.
 
 use translation::ir::Event;
 
 use crate::usage::meter::Meter;
 
-/// Notes what `event` says of usage, and what will have to be counted if nothing does.
+/// Notes the usage that `event` reports, and the content that is to be counted if no event reports any.
 pub(super) fn note(meter: &mut Meter, event: &Event) {
     match event {
         Event::Start(start) if start.usage.is_some() => meter.usage = start.usage,

@@ -19,23 +19,23 @@ use crate::usage::meter::Meter;
 /// A stream on its way from one format into another.
 pub(super) struct ConvertedStream {
     converter: Converter,
-    /// Kept for its room.
+    /// Empty between two portions. It is kept for its capacity.
     events: Vec<Event>,
     /// To be written next.
     ready: Vec<u8>,
-    /// The client has all that it gets.
+    /// Whether the client has all that it gets.
     ended: bool,
     key: Arc<RoutedKey>,
     meter: Meter,
 }
 
-/// What the events go through.
+/// The steps that the events go through, in their order.
 pub(super) struct Converter {
     pub(super) decoder: Box<dyn StreamDecoder>,
     pub(super) undo: Option<Undo>,
-    /// Where the provider signs what it says.
+    /// Watches for signatures, where the provider signs what it says.
     pub(super) watch: Option<Watch>,
-    /// Where the client may refer to the answer later.
+    /// Keeps the answer, where the client may refer to it later.
     pub(super) conversation: Option<Conversation>,
     pub(super) encoder: Box<dyn StreamEncoder>,
 }
@@ -46,12 +46,12 @@ impl ConvertedStream {
         Self { converter, events: Vec::new(), ready: Vec::new(), ended: false, key, meter }
     }
 
-    /// The meter, where the stream is not to be.
+    /// Gives the meter back, where the stream is not used.
     pub(super) fn into_meter(self) -> Meter {
         self.meter
     }
 
-    /// The client gets a head with `status`.
+    /// Notes that the client gets a head with `status`.
     pub(super) fn answering(&mut self, status: StatusCode) {
         self.meter.first_byte();
         self.meter.answering(status);
@@ -70,11 +70,11 @@ impl ConvertedStream {
         Ok(self.advance())
     }
 
-    /// Writes what has come, to the end of the answer if that is in it.
+    /// Writes what has come. If the end of the answer is in it, that is written, too.
     fn advance(&mut self) -> Next {
         self.write();
         if !self.ended && self.converter.decoder.done() {
-            // The provider may keep the connection open; nothing more comes on it.
+            // The provider may keep the connection open, but nothing more comes on it.
             self.complete();
         }
         if self.ended { Next::Settles } else { Next::Goes }

@@ -11,38 +11,38 @@ use crate::signatures::ClientSignatures;
 /// What the client is to get.
 #[derive(Debug)]
 pub struct Wish {
-    /// In which format.
+    /// The format of the client.
     pub format: Format,
-    /// As a stream.
+    /// Whether the client wants a stream.
     pub stream: bool,
-    /// The stream as a JSON array (Gemini without `alt=sse`).
+    /// Whether the stream is to be a JSON array (Gemini without `alt=sse`).
     pub array: bool,
-    /// What it asked for.
+    /// What the client asked for.
     pub asked: Asked,
-    /// Where what the answer is signed with is kept.
+    /// Keeps the signatures in the answer.
     pub signatures: ClientSignatures,
-    /// Where the answer itself is kept, for a client of an API that refers to earlier ones.
+    /// Keeps the answer itself, where the client's API refers to earlier answers.
     pub conversation: Option<Conversation>,
 }
 
 /// A turn of a conversation that the client may refer to later.
 #[derive(Debug)]
 pub struct Conversation {
-    /// Where it is kept.
+    /// Keeps the answers that the client may refer to.
     pub kept: ClientConversations,
     /// The request, as the client sent it.
     pub asked: Bytes,
 }
 
 impl Conversation {
-    /// The request with all that it refers to. None where it refers to nothing that is kept here.
+    /// The request with everything that it refers to. None where it refers to nothing that is kept here.
     pub fn resolved(&self) -> Option<Bytes> {
         resolve(&self.asked, &self.kept).map(Into::into)
     }
 
     /// Keeps the answer, if its end is in `written`. Gives whether it was.
     pub(super) fn keep(&self, written: &[u8]) -> bool {
-        // No text that is written looks like these lines: within it, ends of lines are escaped.
+        // No text in an answer looks like these lines, because line ends within it are escaped.
         const ENDS: [&[u8]; 2] = [b"event: response.completed\n", b"event: response.incomplete\n"];
         let ended = written.starts_with(b"{") || ENDS.iter().any(|end| memmem::find(written, end).is_some());
         if ended {

@@ -84,7 +84,7 @@ async fn written(
     while let Some(frame) = flow.frame().await {
         match frame {
             Ok(frame) => text.push_str(std::str::from_utf8(frame.data_ref().unwrap()).unwrap()),
-            Err(error) => text.push_str(&format!("<broken: {}>", error.code())),
+            Err(error) => text.extend(["<broken: ", error.code(), ">"]),
         }
     }
     (text, start.elapsed().as_millis())

@@ -7,7 +7,7 @@ use bytes::BytesMut;
 pub(super) enum Array {
     /// Nothing is written.
     Empty,
-    /// An element is.
+    /// An element is written.
     Open,
     /// The bracket is closed.
     Closed,

@@ -1,5 +1,5 @@
-//! An event that is too large to be held, such as a picture: it goes to the client in pieces, as they come, and what
-//! the gateway has to know of it is read from its outline when it is whole.
+//! An event that is too large to be held, such as a picture. It goes to the client in pieces as they come. What the
+//! gateway has to know of it is read from its outline when the event is whole.
 
 use bytes::{Buf as _, Bytes};
 use memchr::memchr2;
@@ -8,7 +8,7 @@ use translation::protocol::sse::{self, LargeEvent, Progress};
 
 use crate::provider::redact::{Leak, Redactor};
 
-/// How the line begins that the data of an event stands in.
+/// How a line with the data of an event begins.
 const DATA: &[u8] = b"data:";
 
 /// The empty line that ends an event.
@@ -18,11 +18,11 @@ pub(super) const END: &[u8] = b"\n\n";
 pub(super) struct LargeInPieces {
     event: LargeEvent,
     redactor: Redactor,
-    /// Where the client wants an array.
+    /// How far the line of data has come, where the client wants an array.
     line: Option<Line>,
 }
 
-/// How far the line of data has come that becomes an element of an array.
+/// How far the line of data has come, which becomes an element of an array.
 #[derive(PartialEq)]
 enum Line {
     Before,
@@ -30,11 +30,11 @@ enum Line {
     Behind,
 }
 
-/// What a portion is to an event under way.
+/// The part of a portion that belongs to a large event.
 pub(super) enum Piece {
-    /// All of it belongs to the event, which goes on. This is what goes to the client.
+    /// The event goes on behind the portion. This is what goes to the client.
     Goes(Bytes),
-    /// The event ends in it.
+    /// The event ends within the portion.
     Ends {
         /// What goes to the client.
         shown: Bytes,
@@ -46,7 +46,7 @@ pub(super) enum Piece {
 }
 
 impl LargeInPieces {
-    /// The event that `beginning` is the beginning of, for a client that wants an `array` or events. None where it may
+    /// The event that starts with `beginning`, for a client that wants an `array` or events. None where the event may
     /// not pass in pieces.
     pub(super) fn new(beginning: &[u8], array: bool) -> Option<Self> {
         if array && !beginning.starts_with(DATA) {
@@ -82,13 +82,13 @@ impl LargeInPieces {
         Bytes::copy_from_slice(self.event.outline())
     }
 
-    /// What was held back of the event. It is at its end.
+    /// What was held back of the event, which is at its end.
     pub(super) fn rest(&mut self) -> Bytes {
         let held = self.redactor.finish();
         self.shown(held)
     }
 
-    /// What goes to the client for `piece`: of an element of an array the data alone.
+    /// What the client gets of `piece`. In an array this is the data alone.
     pub(super) fn shown(&mut self, piece: Bytes) -> Bytes {
         match &mut self.line {
             Some(line) => line.of_element(piece),
@@ -98,7 +98,7 @@ impl LargeInPieces {
 }
 
 impl Line {
-    /// What of `piece` is the data.
+    /// The part of `piece` that is data.
     fn of_element(&mut self, mut piece: Bytes) -> Bytes {
         if *self == Self::Before && piece.starts_with(DATA) {
             piece.advance(DATA.len());

@@ -1,5 +1,5 @@
-//! An answer event by event. Each event is written on as soon as it is whole, as the bytes that came; nothing is
-//! collected.
+//! Writes an answer on event by event. Each event is written on as soon as it is whole, as the bytes that came. Nothing
+//! is collected.
 
 mod array;
 mod large;
@@ -30,9 +30,9 @@ use crate::usage::meter::Meter;
 use array::Array;
 use large::{END, LargeInPieces, Piece};
 
-/// Writes `answer` on. Waits for the first portion of it before anything leaves; then each has the pause of `patience`
-/// to come. `learn` takes note of the id in it. `hide_usage` leaves out the event that reports usage and nothing else; `array` writes the data of the
-/// events as a JSON array (Gemini without `alt=sse`).
+/// Writes `answer` on. Waits for the first portion of it before anything leaves. Each further portion may take as long
+/// as the pause of `patience`. `learn` takes note of the id in it. `hide_usage` leaves out the event that reports usage
+/// and nothing else. `array` writes the data of the events as a JSON array (Gemini without `alt=sse`).
 ///
 /// # Errors
 /// [`GatewayError`] when no first portion comes; the meter is given back.
@@ -89,22 +89,25 @@ struct PassedStream {
     /// To be written next.
     ready: Bytes,
     hide_usage: bool,
-    /// Where the client wants an array.
+    /// How far the array has come, where the client wants one.
     array: Option<Array>,
-    /// The format's own end has come.
+    /// Whether the end of the answer has come, as the format marks it.
     done: bool,
-    /// The provider sent an error in place of the rest.
+    /// Whether the provider has sent an error in place of the rest.
     failed: bool,
-    /// An error that stands between events without being one.
+    /// An error document that stands between events and is not an event.
     bare: Option<Box<ProviderError>>,
     key: Arc<RoutedKey>,
-    /// Until the answer has said its id.
+    /// Takes note of the id of the answer. None once that has come.
     learn: Option<Learn>,
     meter: Meter,
 }
 
 impl PassedStream {
-    /// Takes a portion of the provider's body, up to an error that ends the stream.
+    /// Takes a portion of the provider's body.
+    ///
+    /// # Errors
+    /// [`GatewayError`] that ends the stream.
     fn push(&mut self, mut portion: Bytes) -> Result<Next, GatewayError> {
         while let Some(behind) = self.pass_large(portion)? {
             let (events, large) = match self.splitter.push(behind) {
@@ -140,8 +143,8 @@ impl PassedStream {
         Ok(())
     }
 
-    /// Passes on what of `portion` belongs to a large event under way. Gives what is behind that; all of it where none
-    /// is under way, and None where the stream has come no further than the event.
+    /// Passes on the part of `portion` that belongs to a large event under way, and gives the part behind it. Gives all
+    /// of it where no such event is under way, and None where the event goes on behind it.
     fn pass_large(&mut self, portion: Bytes) -> Result<Option<Bytes>, GatewayError> {
         let Some(large) = &mut self.large else { return Ok(Some(portion)) };
         match large.push(&self.key.leak, portion) {
@@ -158,7 +161,7 @@ impl PassedStream {
         }
     }
 
-    /// The large event is whole, but for `end`: shows the rest of it, and notes what it says.
+    /// Ends the large event under way: shows the rest of it and then `end`, and notes what it says.
     fn end_large(&mut self, end: &'static [u8]) {
         let Some(mut large) = self.large.take() else { return };
         self.show(large.rest());
@@ -166,8 +169,8 @@ impl PassedStream {
         self.read(&large.outline());
     }
 
-    /// Leaves off in a large event, of which the client has got a part. Gives whether more can be said to it: not
-    /// within an element of an array.
+    /// Leaves a large event under way, of which the client has a part. Gives whether an error can be written behind it,
+    /// which is impossible within an element of an array.
     fn leave_large(&mut self) -> bool {
         if self.large.take().is_none() {
             return true;
@@ -179,7 +182,7 @@ impl PassedStream {
         self.array.is_none()
     }
 
-    /// Has `bytes` written, behind what is ready.
+    /// Writes `bytes` behind what is ready.
     fn show(&mut self, bytes: Bytes) {
         if self.ready.is_empty() {
             self.ready = bytes;
@@ -188,7 +191,7 @@ impl PassedStream {
         }
     }
 
-    /// What of whole events goes to the client: all of it, but for the usage that it did not ask for.
+    /// What the client gets of whole events, which is everything except for usage that it did not ask for.
     fn pass(&mut self, events: Bytes) -> Bytes {
         if self.array.is_some() {
             return self.pass_as_array(events);
@@ -207,7 +210,7 @@ impl PassedStream {
         self.key.leak.redact(shown.map_or(events, BytesMut::freeze))
     }
 
-    /// The same, as elements of an array.
+    /// What the client gets of whole events, as elements of an array.
     fn pass_as_array(&mut self, events: Bytes) -> Bytes {
         let mut shown = BytesMut::with_capacity(events.len());
         for event in sse::events(events) {
@@ -227,7 +230,7 @@ impl PassedStream {
         }
     }
 
-    /// Notes what an event says. Gives whether it is to be hidden.
+    /// Notes what an event says. Gives whether the event is to be hidden from the client.
     fn read(&mut self, event: &Bytes) -> bool {
         let Some(data) = sse::data(event) else {
             let bare = self.bare_error(event);
@@ -258,8 +261,8 @@ impl PassedStream {
         event.only_usage && self.hide_usage
     }
 
-    /// The error that `text` is, where it is no event. Some providers, Gemini among them, end a stream so
-    /// (`docs/TRANSLATION.md` section 8.9); most clients read nothing but events, and would take what came before for
+    /// The error in `text`, which is no event. Some providers, Gemini among them, end a stream with an error document
+    /// (`docs/TRANSLATION.md` section 8.9). Most clients read nothing but events, and would take what came before for
     /// the whole answer.
     fn bare_error(&mut self, text: &Bytes) -> Option<Box<ProviderError>> {
         let text = text.slice_ref(text.trim_ascii());
@@ -271,7 +274,11 @@ impl PassedStream {
         Some(Box::new(error))
     }
 
-    /// The provider's body has ended: passes on what is left of it, and completes what the format wants.
+    /// Passes on what is left when the provider's body has ended, and writes the end marker of the format where it is
+    /// missing.
+    ///
+    /// # Errors
+    /// [`GatewayError`] when the answer is not complete.
     fn end_events(&mut self) -> Result<(), GatewayError> {
         if self.done {
             return Ok(());
