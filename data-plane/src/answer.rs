@@ -4,8 +4,8 @@ use bytes::Bytes;
 use http::response::Parts;
 use http::{HeaderMap, StatusCode};
 use hyper::body::Incoming;
+use translation::Format;
 use translation::ir::ProviderError;
-use translation::protocol::Format;
 
 use crate::error::GatewayError;
 use crate::request::Conversion;

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use http::StatusCode;
 use shared::pb::usage_record::Outcome;
 use thiserror::Error;
+use translation::Format;
 use translation::ir::{ErrorKind, ProviderError, TranslateError};
 use translation::object::ReadError;
-use translation::protocol::Format;
 
 /// Why a request has no answer of a provider. The text is for the client: what happened, to what, and what to do.
 #[derive(Debug, Error)]

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use serde::Serialize;
-use translation::protocol::Format;
+use translation::Format;
 use translation::vendors::{self, Vendor};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;

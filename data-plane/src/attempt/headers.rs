@@ -7,7 +7,7 @@ use http::header::{ACCEPT, ACCEPT_ENCODING, CONNECTION, CONTENT_TYPE, HeaderMap,
 use http::{HeaderValue, request};
 use memchr::memmem;
 use shared::crypto::hex;
-use translation::protocol::Format;
+use translation::Format;
 
 use crate::auth;
 

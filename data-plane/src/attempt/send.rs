@@ -13,7 +13,8 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
-use translation::protocol::{Format, openai_error};
+use translation::Format;
+use translation::protocol::openai_error;
 use translation::vendors::ErrorRules;
 
 use super::effect;

@@ -7,7 +7,7 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 use shared::crypto::sha256;
 use shared::time::now_ms;
-use translation::protocol::Format;
+use translation::Format;
 
 use crate::error::GatewayError;
 use crate::route::client::Client;

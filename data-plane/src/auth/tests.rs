@@ -3,7 +3,7 @@ use std::sync::Arc;
 use http::Request;
 use http::request::Parts;
 use shared::time::now_ms;
-use translation::protocol::Format;
+use translation::Format;
 
 use super::{client, credential, is_geminis};
 use crate::error::GatewayError;

@@ -8,7 +8,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderValue, request};
 use tokio::time::Instant;
-use translation::protocol::Format;
+use translation::Format;
 
 use super::gateway::Gateway;
 use crate::answer::{Answer, Failure};

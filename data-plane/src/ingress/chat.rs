@@ -8,8 +8,9 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use shared::time::now_ms;
+use translation::Format;
 use translation::names;
-use translation::protocol::{Asked, Format};
+use translation::protocol::contract::Asked;
 
 use super::admit::{Arrival, unless_closing};
 use super::gateway::Gateway;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
-use translation::protocol::Format;
+use translation::Format;
 
 use super::endpoints::serve::{Wanted, serve};
 use super::gateway::Gateway;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use serde::Serialize;
-use translation::protocol::Format;
+use translation::Format;
 
 use super::admit::Arrival;
 use super::gateway::Gateway;

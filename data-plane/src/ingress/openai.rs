@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use translation::protocol::Format;
+use translation::Format;
 
 use super::chat;
 use super::gateway::Gateway;

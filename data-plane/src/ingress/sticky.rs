@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use tokio::time::Instant;
-use translation::protocol::Format;
+use translation::Format;
 
 use super::admit::Admitted;
 use crate::answer::{Answer, Failure};

@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use http::request;
 use shared::ids::new_id;
-use translation::protocol::Format;
+use translation::Format;
 
 use super::gateway::Gateway;
 use crate::auth;

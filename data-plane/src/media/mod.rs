@@ -16,9 +16,10 @@ use futures_util::StreamExt as _;
 use hyper_rustls::HttpsConnector;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
+use translation::Format;
 use translation::ir::media::kind_of;
 use translation::ir::{Media, MediaKind, Part, Request, Source, TranslateError};
-use translation::protocol::{Format, Quirks};
+use translation::protocol::contract::Quirks;
 
 use crate::limits::MediaPolicy;
 use crate::upstream::{Exit, Pool, Upstream};

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
+use translation::Format;
 use translation::ir::{Media, MediaKind, Message, Part, Request, Role, Source, ToolResult, TranslateError};
-use translation::protocol::{Format, Quirks};
+use translation::protocol::contract::Quirks;
 
 use self::fixtures::{Server, answer};
 use super::{FetchedMedia, MediaFetcher, Wanted};

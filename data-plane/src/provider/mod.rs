@@ -13,7 +13,8 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use shared::snapshot::Group;
-use translation::protocol::{Format, Quirks};
+use translation::Format;
+use translation::protocol::contract::Quirks;
 use translation::vendors::{self, Vendor};
 
 use crate::error::GatewayError;

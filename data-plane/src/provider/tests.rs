@@ -1,5 +1,5 @@
 use http::HeaderMap;
-use translation::protocol::Format;
+use translation::Format;
 
 use super::{Call, Endpoint};
 use crate::route::fixtures::group;

@@ -7,10 +7,12 @@ use bytes::Bytes;
 use http::Uri;
 use serde::Deserialize;
 use tokio::time::Instant;
+use translation::Format;
 use translation::ir;
 use translation::ir::TranslateError;
 use translation::object::Object;
-use translation::protocol::{Format, Target, anthropic_messages, openai_chat, openai_responses};
+use translation::protocol::contract::Target;
+use translation::protocol::{anthropic_messages, openai_chat, openai_responses};
 
 use super::model::{check_model, missing_model};
 use super::outgoing::{Conversion, Outbound, Outgoing, Preparation};

@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
+use translation::Format;
 use translation::ir::TranslateError;
-use translation::protocol::Format;
 use translation::protocol::embeddings::{Request, gemini, openai};
 
 use super::json::{JsonEndpoint, JsonRequest};

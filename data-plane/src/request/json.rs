@@ -5,8 +5,8 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use serde_json::Value;
+use translation::Format;
 use translation::object::{Edits, Object};
-use translation::protocol::Format;
 
 use super::model::{check_model, missing_model};
 use super::outgoing::{Outbound, Outgoing};

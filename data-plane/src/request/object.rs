@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::Method;
-use translation::protocol::Format;
+use translation::Format;
 
 use super::outgoing::{Content, Outbound, Outgoing};
 use crate::error::GatewayError;

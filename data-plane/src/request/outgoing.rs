@@ -5,8 +5,9 @@ use std::pin::Pin;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Uri};
 use tokio::time::Instant;
+use translation::Format;
+use translation::back::Back;
 use translation::ir::Dropped;
-use translation::protocol::{Back, Format};
 
 use super::passing::Passing;
 use crate::error::GatewayError;

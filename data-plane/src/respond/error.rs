@@ -6,8 +6,9 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use translation::Format;
 use translation::ir::{ErrorKind, ProviderError};
-use translation::protocol::{Format, openai_error};
+use translation::protocol::openai_error;
 
 use super::headers::forward;
 use super::own::json_response;

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use translation::Format;
 use translation::ir::Usage;
-use translation::protocol::Format;
 
 use super::counts;
 use super::flow::{Next, Writer};

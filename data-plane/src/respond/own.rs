@@ -5,7 +5,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
-use translation::protocol::Format;
+use translation::Format;
 
 use crate::usage::meter::Meter;
 

@@ -10,7 +10,7 @@ use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use http::response::Parts;
 use hyper::body::Incoming;
-use translation::protocol::Format;
+use translation::Format;
 
 use super::counts;
 use super::flow::Flow;

@@ -18,9 +18,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use shared::ids::Id;
+use translation::Format;
 use translation::format::Family;
 use translation::ir::{Part, Signature};
-use translation::protocol::Format;
 
 use crate::shelf::{Shelf, Weigh, name};
 

@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use translation::Format;
 use translation::format::Family;
 use translation::ir::{CallKind, Choice, Event, Message, Part, Request, Response, Role, Signature, ToolCall};
-use translation::protocol::Format;
 
 use super::{ClientSignatures, Signatures};
 use crate::shelf::LARGEST;

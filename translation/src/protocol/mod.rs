@@ -18,7 +18,7 @@
 //!
 //! A format imports the contract and what is shared, and nothing from this list.
 
-pub use crate::format::Format;
+use crate::format::Format;
 
 pub mod anthropic_messages;
 pub mod bedrock_converse;
@@ -34,8 +34,7 @@ pub mod sse;
 mod state;
 mod unserved;
 
-pub use crate::back::Back;
-pub use contract::{Asked, Encoded, Protocol, Quirks, Seen, StreamDecoder, StreamEncoder, StreamWatcher, Target};
+use contract::Protocol;
 
 impl Format {
     /// The format's implementation.

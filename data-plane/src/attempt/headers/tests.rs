@@ -1,5 +1,5 @@
 use http::Request;
-use translation::protocol::Format;
+use translation::Format;
 
 use super::ClientHeaders;
 

@@ -1,6 +1,6 @@
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use translation::protocol::Format;
+use translation::Format;
 
 use super::{Course, worth_more};
 use crate::answer::{Failure, ProviderAnswer};

@@ -5,7 +5,7 @@
 use axum::body::Body;
 use bytes::Bytes;
 use serde_json::json;
-use translation::protocol::Format;
+use translation::Format;
 
 use super::reply::Reply;
 use crate::answer::Failure;

@@ -2,8 +2,8 @@
 //! (`docs/TRANSLATION.md` section 12).
 
 use axum::body::Body;
+use translation::Format;
 use translation::ir::Usage;
-use translation::protocol::Format;
 use translation::protocol::embeddings::{Embedded, Shape, gemini, openai};
 
 use super::count::counted;

@@ -1,7 +1,7 @@
 //! Passes on a JSON body that names a model.
 
 use axum::body::Body;
-use translation::protocol::Format;
+use translation::Format;
 
 use super::reply::Reply;
 use crate::answer::Failure;

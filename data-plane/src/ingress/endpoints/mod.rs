@@ -23,7 +23,7 @@ use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
-use translation::protocol::Format;
+use translation::Format;
 
 use super::gateway::Gateway;
 use super::query::without_key;

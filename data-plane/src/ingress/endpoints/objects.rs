@@ -4,9 +4,9 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::Method;
 use serde_json::json;
+use translation::Format;
 use translation::ir::TranslateError;
 use translation::object::Object;
-use translation::protocol::Format;
 
 use super::reply::Reply;
 use crate::answer::{Answer, Failure};

@@ -5,7 +5,7 @@ use std::pin::pin;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
-use translation::protocol::Format;
+use translation::Format;
 
 use super::reply::Reply;
 use super::{count, embeddings, json, objects, upload};

@@ -6,7 +6,7 @@ use fake_provider::queue::Target;
 use fake_provider::script::Script;
 use http::Request;
 use serde_json::{Value, json};
-use translation::protocol::Format;
+use translation::Format;
 
 use super::matrix::{CLIENTS, bench_with, request};
 use super::{Bench, bench, chat, error, plain, text};

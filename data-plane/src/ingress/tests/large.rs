@@ -1,7 +1,7 @@
 //! Events that are larger than what is held, as those with pictures are.
 
 use fake_provider::script::Script;
-use translation::protocol::Format;
+use translation::Format;
 
 use super::matrix::{bench_with, request};
 use super::*;

@@ -7,7 +7,7 @@ use http::Request;
 use serde_json::{Value, json};
 use shared::pb::usage_record::{Outcome, UsageSource};
 use shared::snapshot::Group;
-use translation::protocol::Format;
+use translation::Format;
 
 use super::{Bench, bench, text};
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use shared::pb::usage_record::{Outcome, UsageSource};
 use shared::snapshot::UpstreamStream;
 use tokio::time::timeout;
-use translation::protocol::Format;
+use translation::Format;
 
 use super::matrix::{CLIENTS, VENDORS, bench_with, request, said, streamed};
 use super::text;

@@ -1,8 +1,9 @@
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
+use translation::Format;
 use translation::ir::{ErrorKind, ProviderError};
-use translation::protocol::{Format, openai_error};
+use translation::protocol::openai_error;
 use translation::vendors::ErrorRules;
 
 use super::{

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::json;
-use translation::protocol::Format;
+use translation::Format;
 
 use super::{ChatRequest, Spoken};
 use crate::error::GatewayError;

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::ACCEPT;
 use serde_json::{Value, json};
-use translation::protocol::Format;
+use translation::Format;
 
 use super::{JsonEndpoint, JsonRequest};
 use crate::error::GatewayError;

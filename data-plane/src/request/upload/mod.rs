@@ -19,8 +19,8 @@ use axum::body::Body;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 use http_body_util::combinators::UnsyncBoxBody;
+use translation::Format;
 use translation::ir::TranslateError;
-use translation::protocol::Format;
 
 use self::body::{Held, Incoming, Uploading};
 use self::scanner::{ModelField, Scanner};

@@ -3,9 +3,9 @@
 use http::response::Parts;
 use hyper::body::Incoming;
 use tokio::time::Instant;
+use translation::Format;
 use translation::ir;
 use translation::ir::Collector;
-use translation::protocol::Format;
 
 use super::note::note;
 use crate::body::collect::Patience;

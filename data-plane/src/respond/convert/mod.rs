@@ -14,8 +14,8 @@ use axum::response::Response;
 use http::header::CONTENT_TYPE;
 use http::response::Parts;
 use http::{HeaderMap, HeaderValue};
+use translation::Format;
 use translation::ir;
-use translation::protocol::Format;
 
 use self::collected::collected;
 use self::stream::{ConvertedStream, Converter};

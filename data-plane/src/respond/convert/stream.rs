@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use translation::back::Undo;
 use translation::ir::{Event, ProviderError};
-use translation::protocol::{StreamDecoder, StreamEncoder};
+use translation::protocol::contract::{StreamDecoder, StreamEncoder};
 
 use super::note::note;
 use super::wish::Conversation;

@@ -2,8 +2,10 @@
 
 use bytes::Bytes;
 use memchr::memmem;
+use translation::Format;
+use translation::protocol::contract::{Asked, StreamEncoder};
+use translation::protocol::gemini_generate;
 use translation::protocol::openai_responses::resolve::resolve;
-use translation::protocol::{Asked, Format, StreamEncoder, gemini_generate};
 
 use crate::conversations::ClientConversations;
 use crate::signatures::ClientSignatures;

@@ -12,9 +12,11 @@ use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 use serde::de::IgnoredAny;
+use translation::Format;
 use translation::ir::ProviderError;
+use translation::protocol::contract::StreamWatcher;
+use translation::protocol::openai_error;
 use translation::protocol::sse::{self, EventSplitter, LARGEST_EVENT};
-use translation::protocol::{Format, StreamWatcher, openai_error};
 
 use super::error;
 use super::flow::{Flow, Next, Writer};

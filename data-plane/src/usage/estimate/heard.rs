@@ -2,8 +2,9 @@
 //! parts two KiB are held, however long it is: its beginning, and how much followed.
 
 use bytes::Bytes;
+use translation::Format;
 use translation::ir::Event;
-use translation::protocol::{Format, sse};
+use translation::protocol::sse;
 
 use super::text::{scaled, tokens_of_response, tokens_of_text, words};
 

@@ -3,8 +3,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use translation::Format;
 use translation::ir::{Choice, Event, Part, Response};
-use translation::protocol::Format;
 
 use super::heard::Heard;
 use super::request::{HeldRequest, tokens_of_request};
