@@ -1,4 +1,4 @@
-//! One HTTP/1.1 connection that costs next to nothing: the driver shares the machine with what it measures.
+//! One HTTP/1.1 connection that costs next to nothing, because the driver shares the machine with what it measures.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use memchr::memmem;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// For any answer.
+/// The longest wait for any answer.
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// The bytes of a chat completion request.
@@ -51,7 +51,7 @@ impl Client {
         Ok(())
     }
 
-    /// Sends `request` and waits for the first event of a stream; gives the time that it took.
+    /// Sends `request`, waits for the first event of a stream, and returns the time that it took.
     pub(crate) async fn first_event(&mut self, request: &[u8]) -> Result<Duration> {
         let started = Instant::now();
         self.send(request).await?;

@@ -12,13 +12,13 @@ use crate::client::Client;
 /// What one run of load showed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Run {
-    /// Requests answered.
+    /// How many requests were answered.
     pub(crate) requests: u64,
-    /// How long it took.
+    /// How long the run took.
     pub(crate) elapsed: Duration,
     /// Latencies, sorted.
     pub(crate) latencies: Vec<Duration>,
-    /// Processor time of the measured processes, microseconds.
+    /// Processor time of the measured processes, in microseconds.
     pub(crate) cpu_micros: f64,
 }
 
@@ -36,18 +36,18 @@ impl Run {
         count(self.requests) / self.elapsed.as_secs_f64()
     }
 
-    /// Microseconds of processor time for a request.
+    /// The processor time for a request, in microseconds.
     pub(crate) fn cpu_per_request(&self) -> f64 {
         self.cpu_micros / count(self.requests)
     }
 
-    /// The latency that `percent` of the requests stay below.
+    /// The latency below which `percent` of the requests stay.
     pub(crate) fn percentile(&self, percent: usize) -> Duration {
         percentile(&self.latencies, percent)
     }
 }
 
-/// The value that `percent` of `sorted` stay below.
+/// The value below which `percent` of `sorted` stay.
 pub(crate) fn percentile(sorted: &[Duration], percent: usize) -> Duration {
     sorted.get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
 }

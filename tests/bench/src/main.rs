@@ -1,10 +1,10 @@
-//! Measures what a request through the gateway costs. Each program runs in a process of its own, all on this machine:
-//! figures of two machines cannot be compared, the ratio to nginx can.
+//! Measures what a request through the gateway costs. Each program runs in a process of its own, all on this machine.
+//! Figures of two machines cannot be compared, but their ratio to nginx can.
 //!
 //! - [`client`]: one cheap connection.
 //! - [`load`]: unary load, latency and processor time.
 //! - [`streams`]: the first byte of a stream, and open streams.
-//! - [`nginx`]: the measure to compare with.
+//! - [`nginx`]: the proxy that the gateway is compared with.
 
 mod client;
 mod load;
@@ -70,7 +70,7 @@ async fn main() -> Result<()> {
     let standalone = Setup::standalone(&programs).start().await?;
     let node = split.nodes.first().context("a node")?;
 
-    // Before the first request, and after what a start allocates has been given back.
+    // This is before the first request, and after the allocator has given back what only a start needs.
     let idle = [settled(node.process()?).await?, settled(standalone.control.process()?).await?];
 
     let base = format!("http://{}/v1", provider.address);

@@ -1,4 +1,4 @@
-//! nginx as a plain reverse proxy: what a request costs that is only passed on.
+//! nginx as a plain reverse proxy, which shows what a request costs that is only passed on.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -19,8 +19,8 @@ pub(crate) struct Nginx {
 }
 
 impl Nginx {
-    /// Starts one that passes everything on to `upstream`. It has a worker for each core, keeps connections alive on
-    /// both sides, and writes one line a request, as we do.
+    /// Starts an nginx that passes everything on to `upstream`. It has a worker for each core, keeps connections alive
+    /// on both sides, and writes one line a request, as the gateway does.
     pub(crate) async fn start(directory: &Path, upstream: SocketAddr, workers: usize) -> Result<Self> {
         let address = ports::free()?;
         let place = directory.display();

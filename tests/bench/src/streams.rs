@@ -1,4 +1,4 @@
-//! Streams: how much later the first byte comes than without us, and what an open stream costs in memory.
+//! Streams: how much later the first byte comes than without the gateway, and how much memory an open stream costs.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,7 +9,8 @@ use tokio::task::JoinSet;
 use crate::client::Client;
 use crate::load::percentile;
 
-/// Time to the first event, median and 99th percentile, of each address: one stream after the other, in turns.
+/// The median and the 99th percentile of the time to the first event, for each address. The addresses take turns, one
+/// stream after the other.
 pub(crate) async fn first_events(targets: &[(SocketAddr, Vec<u8>)], rounds: usize) -> Result<Vec<[Duration; 2]>> {
     let mut clients = Vec::new();
     for (address, _) in targets {

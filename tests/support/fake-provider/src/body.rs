@@ -1,4 +1,4 @@
-//! An answer's body as it leaves.
+//! The body of an answer, as it leaves.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -13,7 +13,7 @@ use tokio::time::Sleep;
 
 use crate::journal::{End, Ending};
 
-/// One thing to do for a body.
+/// One step of a body.
 #[derive(Debug)]
 pub(crate) enum Step {
     /// Write these bytes.
@@ -26,12 +26,12 @@ pub(crate) enum Step {
     Repeat(Bytes, Duration),
 }
 
-/// Bytes that a connection carries in place of its HTTP answer, once set.
+/// Bytes that a connection carries in place of its HTTP answer, once they are set.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RawBytes(Arc<OnceLock<Bytes>>);
 
 impl RawBytes {
-    /// Only the first call on a connection counts.
+    /// Sets the bytes. Only the first call on a connection counts.
     pub(crate) fn set(&self, bytes: Bytes) {
         let _already_set = self.0.set(bytes);
     }
@@ -41,7 +41,7 @@ impl RawBytes {
     }
 }
 
-/// The connection is to be closed: an error is what makes hyper do so.
+/// An error that makes hyper close the connection.
 #[derive(Debug)]
 pub(crate) struct Closed;
 
@@ -64,9 +64,9 @@ impl From<Infallible> for Closed {
 pub(crate) struct Answer {
     steps: VecDeque<Step>,
     wait: Option<Pin<Box<Sleep>>>,
-    /// Whether all that was to be written before a cut has been.
+    /// Whether everything before a cut has been written.
     flushed: bool,
-    /// Exact length, where it is known.
+    /// The exact length, if it is known.
     length: Option<u64>,
     ending: Option<Ending>,
 }
@@ -78,7 +78,7 @@ impl Answer {
         Self { steps: VecDeque::from([Step::Write(bytes)]), wait: None, flushed: false, length, ending }
     }
 
-    /// A body that leaves step by step; with a `length` it goes out under `content-length`.
+    /// A body that leaves step by step. With a `length`, the answer has the header `content-length`.
     pub(crate) fn steps(steps: VecDeque<Step>, length: Option<u64>, ending: Ending) -> Self {
         Self { steps, wait: None, flushed: false, length, ending: Some(ending) }
     }
@@ -110,7 +110,7 @@ impl Body for Answer {
                     continue;
                 }
                 Some(Step::Cut) if !self.flushed => {
-                    // An error makes hyper forget what it has not written yet; while the body pauses, it writes.
+                    // An error makes hyper forget what it has not written yet. It writes while the body pauses.
                     self.flushed = true;
                     self.steps.push_front(Step::Cut);
                     self.wait = Some(Box::pin(tokio::time::sleep(Duration::from_millis(1))));

@@ -1,4 +1,4 @@
-//! One request on its way to the API that answers it, and what that API gives back.
+//! A request on its way to the API that answers it, and the API's reply.
 
 use std::collections::VecDeque;
 
@@ -15,7 +15,7 @@ use crate::script::Script;
 use crate::speech::{Ask, Speech};
 use crate::vendor::{Vendor, query_value};
 
-/// An API: what it says to a request.
+/// An API, as the function that answers a request.
 pub(crate) type Api = fn(&Call<'_>) -> Result<Reply, Refusal>;
 
 /// How a request's body is read.
@@ -45,7 +45,7 @@ pub(crate) struct Call<'a> {
     pub(crate) parts: &'a Parts,
     pub(crate) body: &'a Bytes,
     pub(crate) key: &'a str,
-    /// Of what the path names: a response, a file, a model.
+    /// The id of the thing that the path names: a response, a file or a model.
     pub(crate) id: &'a str,
     pub(crate) model: &'a str,
     pub(crate) input: &'a Input<'a>,
@@ -53,7 +53,7 @@ pub(crate) struct Call<'a> {
     pub(crate) number: u64,
 }
 
-/// What an API answers, before the script bends it.
+/// The reply of an API, before the script changes it.
 #[derive(Debug)]
 pub(crate) enum Reply {
     Json(Value),
@@ -64,7 +64,7 @@ pub(crate) enum Reply {
 pub(crate) const EVENTS: &str = "text/event-stream; charset=utf-8";
 
 impl<'a> Call<'a> {
-    /// The body as JSON; null where the API takes another.
+    /// The body as JSON, or null if the API takes another kind of body.
     pub(crate) fn json(&self) -> &'a Value {
         match self.input {
             Input::Json(value) => value,
@@ -72,7 +72,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// The body as a form; an empty one where the API takes another.
+    /// The body as a form, which is empty if the API takes another kind of body.
     pub(crate) fn form(&self) -> &'a Form {
         const EMPTY: &Form = &Form::new();
         match self.input {
@@ -85,12 +85,12 @@ impl<'a> Call<'a> {
         self.parts.headers.get(name)?.to_str().ok()
     }
 
-    /// A value of the query.
+    /// The value of `name` in the query.
     pub(crate) fn query(&self, name: &str) -> Option<String> {
         query_value(self.parts.uri.query().unwrap_or_default(), name)
     }
 
-    /// What the model says to `ask`, by the script.
+    /// What the model says to `ask` according to the script.
     pub(crate) fn speech<'s>(&'s self, ask: &Ask<'s>) -> Speech<'s> {
         Speech::new(ask, self.script, self.script.echo.then(|| self.echo()), self.number)
     }

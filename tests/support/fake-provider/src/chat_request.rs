@@ -1,4 +1,4 @@
-//! A request for a chat completion, read without a tree in between: the benchmark goes here.
+//! A request for a chat completion. It is read without a tree in between, because the benchmark sends these.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use crate::fields::text_of;
 use crate::script::Script;
 use crate::speech::Ask;
 
-/// What is read of a request.
+/// The fields of a request that are read.
 #[derive(Debug, Deserialize)]
 pub(crate) struct ChatRequest<'a> {
     #[serde(borrow, default)]
@@ -63,7 +63,7 @@ impl ChatRequest<'_> {
         self.stream_options.as_ref().is_some_and(|options| options.include_usage)
     }
 
-    /// The first tool, or the one that the choice names; none where they are forbidden or one has just been answered.
+    /// The first tool, or the tool that the choice names. None if tools are forbidden or a call has just been answered.
     fn tool(&self) -> Option<(&str, &Value)> {
         let answered = self.messages.last().is_some_and(|message| message.role == "tool");
         if answered || self.tool_choice.as_ref().is_some_and(|choice| choice == "none") {

@@ -14,21 +14,21 @@ use crate::script::Script;
 use crate::send::json as answer;
 use crate::vendor::{Vendor, query_value};
 
-/// Body of `POST /_script`: scripts field by field.
+/// Body of `POST /_script`, which gives scripts field by field.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Scripts {
     #[serde(rename = "for")]
     target: Target,
-    /// Queued, one for each request.
+    /// Scripts that are queued, one for each request.
     #[serde(default, rename = "scripts")]
     next: Vec<Script>,
-    /// For every request that finds none queued.
+    /// The script for every request that finds none in the queue.
     #[serde(default)]
     always: Option<Script>,
 }
 
-/// Body of `POST /_fake/script`: one script by its kind.
+/// Body of `POST /_fake/script`, which gives one script by its kind.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Order {
@@ -42,7 +42,7 @@ struct Order {
     apply: Apply,
 }
 
-/// For which requests a script is.
+/// The requests for which a script is.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Apply {
@@ -61,7 +61,7 @@ fn plain() -> String {
 }
 
 impl Provider {
-    /// Answers a control request; nothing for a request that is for the provider.
+    /// Answers a control request. Returns nothing for a request that is for the provider.
     pub(crate) fn control(&self, parts: &Parts, body: &Bytes) -> Option<Response<Answer>> {
         let path = parts.uri.path();
         if !path.starts_with("/_") {
@@ -122,7 +122,7 @@ impl Provider {
     }
 }
 
-/// The fields of a script of `kind`. What `values` has beyond those of the kind are fields of the script itself.
+/// The fields of a script of `kind`. Further entries of `values` are fields of the script itself.
 fn fields(kind: &str, mut values: Map<String, Value>) -> Result<Map<String, Value>, String> {
     let renamed: &[(&str, &str)] = match kind {
         "script" | "verbatim" | "recording" => &[],

@@ -5,10 +5,10 @@
 
 use serde_json::{Map, Value, json};
 
-/// A schema that refers to itself is left at this depth, as far as it lets one.
+/// The depth at which a schema that refers to itself is left, as far as it allows that.
 const MAX_DEPTH: usize = 12;
 
-/// Past this depth only what is required is filled in.
+/// The depth below which only required properties are filled in.
 const SHALLOW: usize = 4;
 
 /// A value that fits `schema`.
@@ -73,7 +73,7 @@ fn object(schema: &Value, root: &Value, depth: usize) -> Value {
     Value::Object(fields)
 }
 
-/// The type, in lower case; the first that is not null of a list.
+/// The type, in lower case. In a list of types, the first that is not null counts.
 fn kind(schema: &Value) -> String {
     match schema.get("type") {
         Some(Value::String(kind)) => kind.to_lowercase(),

@@ -7,12 +7,12 @@ pub(crate) fn text_of<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
     value.get(name)?.as_str()
 }
 
-/// The list in the field `name` of `value`; an empty one where there is none.
+/// The list in the field `name` of `value`, or an empty one.
 pub(crate) fn list_of<'a>(value: &'a Value, name: &str) -> &'a [Value] {
     value.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-/// A count by words, for texts that have no tokens of their own here.
+/// The number of words, which stands for a count of tokens.
 pub(crate) fn words(text: &str) -> usize {
     text.split_whitespace().count()
 }

@@ -21,7 +21,7 @@ impl Form {
         Self { fields: Vec::new() }
     }
 
-    /// Reads `body` by the boundary that its content type names. Nothing where it is no form.
+    /// Reads `body` by the boundary that its content type names. Returns nothing if it is no form.
     pub(crate) fn parse(content_type: &str, body: &Bytes) -> Option<Self> {
         let boundary = content_type.strip_prefix("multipart/form-data")?.split(';').find_map(|parameter| {
             let (name, value) = parameter.trim().split_once('=')?;

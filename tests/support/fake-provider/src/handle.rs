@@ -1,4 +1,4 @@
-//! From a request to the answer: whose API it is, which script it gets, what the API says.
+//! Answers a request: finds its API and its script, and has the API reply.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use crate::script::Script;
 use crate::send::{Sender, refuse};
 use crate::vendor::Vendor;
 
-/// Larger request bodies are refused.
+/// The size of a request body, in bytes, above which it is refused.
 const MAX_BODY: usize = 256 << 20;
 
 impl Provider {
@@ -46,7 +46,7 @@ impl Provider {
         }
     }
 
-    /// The provider's own APIs.
+    /// Answers a request to one of the provider's APIs.
     async fn provide(self: &Arc<Self>, parts: &Parts, body: Bytes, raw: &RawBytes) -> Result<Response<Answer>, Closed> {
         let (number, received) = self.journal.receive(parts, &body);
         let ending = Ending::new(&self.journal, received);
@@ -133,7 +133,7 @@ fn read<'a>(route: &Route, parts: &Parts, body: &'a Bytes) -> Result<(Input<'a>,
     }
 }
 
-/// The model that is asked for; where there is none, the path, so that scripts can be for it.
+/// The model that the request asks for. Without one it is the path, so that a script can be for the path.
 fn model(route: &Route, input: &Input<'_>, parts: &Parts) -> String {
     let own = match input {
         _ if route.model.is_some() => None,

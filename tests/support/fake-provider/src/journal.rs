@@ -1,4 +1,4 @@
-//! What was received, and how it ended.
+//! The requests that were received, and how each ended.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,28 +30,28 @@ pub struct Received {
     pub method: String,
     /// Path and query.
     pub path: String,
-    /// As they came, in their order.
+    /// The headers as they came, in their order.
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
-    /// When the request had been read, epoch milliseconds.
+    /// The time when the request had been read, in epoch milliseconds.
     pub at_ms: i64,
     chunks: AtomicU64,
     end: Mutex<Option<(End, i64)>>,
 }
 
 impl Received {
-    /// How it ended and when, epoch milliseconds; nothing while it is open.
+    /// How the request ended and when, in epoch milliseconds. Nothing while it is open.
     pub fn end(&self) -> Option<(End, i64)> {
         *self.end.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Chunks of the body written so far.
+    /// The number of chunks of the body that have been written so far.
     pub fn chunks(&self) -> u64 {
         self.chunks.load(Ordering::Relaxed)
     }
 
-    /// The header `name` as text; empty when it did not come.
+    /// The header `name` as text, which is empty if it did not come.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
@@ -63,12 +63,12 @@ impl Received {
         own.chain([bearer]).find(|key| !key.is_empty()).unwrap_or_default()
     }
 
-    /// The query, without its question mark; empty when there is none.
+    /// The query without its question mark, which is empty if there is none.
     pub fn query(&self) -> &str {
         self.path.split_once('?').map_or("", |(_, query)| query)
     }
 
-    /// The body as JSON; null when it is none.
+    /// The body as JSON, or null if it is none.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
@@ -94,7 +94,7 @@ impl Received {
     }
 }
 
-/// The requests received last, up to a bound, and the totals since the start.
+/// The requests that were received last, up to a bound, and the totals since the start.
 #[derive(Debug)]
 pub struct Journal {
     capacity: usize,
@@ -115,32 +115,32 @@ impl Journal {
         }
     }
 
-    /// Requests for an answer of the provider since the start.
+    /// The number of requests since the start, without control requests.
     pub fn total(&self) -> u64 {
         self.total.load(Ordering::Relaxed)
     }
 
-    /// Requests that have not ended.
+    /// The number of requests that have not ended.
     pub fn open(&self) -> u64 {
         self.total().saturating_sub(self.ended.load(Ordering::Relaxed))
     }
 
-    /// Requests whose client left before the end.
+    /// The number of requests whose client left before the end.
     pub fn client_gone(&self) -> u64 {
         self.client_gone.load(Ordering::Relaxed)
     }
 
-    /// The requests received last, oldest first.
+    /// The requests that were received last, oldest first.
     pub fn requests(&self) -> Vec<Arc<Received>> {
         self.lock().iter().cloned().collect()
     }
 
-    /// The request received last.
+    /// The request that was received last.
     pub fn last(&self) -> Option<Arc<Received>> {
         self.lock().back().cloned()
     }
 
-    /// Forgets the requests; the totals stay.
+    /// Forgets the requests. The totals stay.
     pub fn clear(&self) {
         self.lock().clear();
     }
@@ -157,7 +157,7 @@ impl Journal {
         })
     }
 
-    /// Takes a request. Gives its number, which no other has, and what is kept of it.
+    /// Takes note of a request. Returns its number, which no other request has, and what is kept of it.
     pub(crate) fn receive(self: &Journal, parts: &Parts, body: &Bytes) -> (u64, Option<Arc<Received>>) {
         let number = self.total.fetch_add(1, Ordering::Relaxed) + 1;
         if self.capacity == 0 {
@@ -185,7 +185,7 @@ impl Journal {
     }
 }
 
-/// Notes how a request ends. Dropped without a word, the client has left.
+/// Notes how a request ends. If it is dropped before that, the client has left.
 #[derive(Debug)]
 pub(crate) struct Ending {
     journal: Arc<Journal>,

@@ -1,7 +1,7 @@
 //! A scriptable stand-in for the vendors: OpenAI and those compatible with it, Azure OpenAI, Anthropic and Gemini, all
-//! at the paths that they have. It answers as their documentation and recorded traffic of theirs say, refuses what they
-//! refuse, and misbehaves on demand: errors, delays, cut connections, bytes that are no HTTP. It is a reading of its
-//! own of what the vendors document: it shares no code with what translates between them.
+//! at their own paths. It answers as their documentation and their recorded traffic say, refuses what they refuse, and
+//! misbehaves on demand: errors, delays, cut connections, bytes that are no HTTP. It shares no code with the
+//! translation between the formats, so that the vendors' documents are read twice, independently.
 //!
 //! In the order in which a request meets them:
 //! - `wire`: the accept loop. `control`: the control routes.
@@ -109,7 +109,8 @@ impl FakeProvider {
         Self::with_journal(addr, DEFAULT_JOURNAL).await
     }
 
-    /// The same with a journal of `capacity` requests; with 0 nothing is recorded, which makes it cheaper.
+    /// Does the same as [`Self::bind`] with a journal of `capacity` requests. With 0 nothing is recorded, which is
+    /// cheaper.
     ///
     /// # Errors
     /// When the address cannot be bound.
@@ -132,8 +133,8 @@ impl FakeProvider {
         format!("http://{}/v1", self.addr)
     }
 
-    /// The same routes for another listener. A script that asks for a cut before the head, or for raw bytes, has no
-    /// effect there beyond an empty 500.
+    /// The same routes for another listener. There, a script that asks for a cut before the head or for raw bytes gives
+    /// an empty 500.
     pub fn router(&self) -> Router {
         Router::new().fallback(routed).with_state(Arc::clone(&self.provider))
     }
@@ -143,7 +144,7 @@ impl FakeProvider {
         &self.provider.journal
     }
 
-    /// Answers the next request of `target` by `script`; several queue up.
+    /// Answers the next request of `target` by `script`. Several scripts queue up.
     pub fn script(&self, target: Target, script: Script) {
         self.provider.queues.push(target, script);
     }
@@ -158,7 +159,7 @@ impl FakeProvider {
         self.provider.queues.clear();
     }
 
-    /// Stops: open connections are closed.
+    /// Stops the provider and closes open connections.
     pub async fn stop(self) {
         self.tasks.drain("fake provider", Duration::from_secs(5)).await;
     }

@@ -24,7 +24,7 @@ async fn main() -> std::io::Result<()> {
     let provider = FakeProvider::with_journal(arguments.listen, arguments.journal).await?;
     announce(&provider);
     shared::drain::termination_signal().await?;
-    // What still streams is closed; a caller that waits for the exit need not wait longer.
+    // Streams that are still open are closed, so that a caller that waits for the exit does not wait longer.
     let _in_time = tokio::time::timeout(Duration::from_secs(6), provider.stop()).await;
     Ok(())
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::script::Script;
 
-/// Whose requests a script is for.
+/// The requests for which a script is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
@@ -20,11 +20,11 @@ pub enum Target {
     All,
 }
 
-/// The scripts that wait.
+/// The scripts that wait for requests.
 #[derive(Debug, Default)]
 pub(crate) struct Queues {
     rules: Mutex<HashMap<Target, Rule>>,
-    /// Whether there is any rule: spares the benchmark the look-ups.
+    /// Whether there is any rule. It spares the benchmark the look-ups.
     used: AtomicBool,
 }
 
@@ -50,7 +50,7 @@ impl Queues {
         self.used.store(false, Ordering::Release);
     }
 
-    /// Forgets those of one target.
+    /// Forgets the scripts of one target.
     pub(crate) fn forget(&self, target: &Target) {
         self.rules().remove(target);
     }

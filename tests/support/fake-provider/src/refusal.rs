@@ -2,19 +2,20 @@
 
 use serde_json::Value;
 
-/// What the provider refuses, and in which words.
+/// An error of the provider and its words.
 #[derive(Clone, Debug)]
 pub(crate) struct Refusal {
     /// HTTP status.
     pub(crate) status: u16,
-    /// OpenAI's and Anthropic's `type`, Gemini's `status`. Without it: what the vendor has with `status`.
+    /// OpenAI's and Anthropic's `type`, and Gemini's `status`. Without it, the vendor's usual word for `status` is
+    /// taken.
     pub(crate) kind: Option<&'static str>,
     pub(crate) message: String,
     /// The parameter at fault (OpenAI).
     pub(crate) param: Option<String>,
     /// A code for programs (OpenAI, Azure).
     pub(crate) code: Option<&'static str>,
-    /// Gemini's list of typed details, Anthropic's one object.
+    /// Gemini's list of typed details, or Anthropic's one object.
     pub(crate) details: Option<Box<Value>>,
 }
 

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::script::Script;
 
-/// Set by whoever sends, or no longer true of the recorded text.
+/// Headers that the sender sets, or that are not true of the recorded text any more.
 const FRAMING: &[&str] = &["content-length", "transfer-encoding", "content-encoding", "connection", "date"];
 
 #[derive(Debug, Deserialize)]
@@ -19,15 +19,15 @@ struct Recorded {
     status: u16,
     #[serde(default)]
     headers: serde_json::Map<String, Value>,
-    /// As it stands in the file: its numbers are not to lose a digit.
+    /// The body as it stands in the file, so that its numbers do not lose a digit.
     #[serde(default)]
     body: Option<Box<RawValue>>,
     #[serde(default)]
     sse: Option<String>,
 }
 
-/// Puts the recorded answer into `script`. Events go out in pieces of pseudo-random size, since recordings do not keep
-/// where the pieces of a stream ended. A file that cannot be read makes an answer that says so, with status 599.
+/// Puts the recorded answer into `script`. Events go out in pieces of pseudo-random size, because recordings do not
+/// keep where the pieces of a stream ended. If the file cannot be read, the answer says so with status 599.
 pub(crate) async fn load(script: &mut Script) {
     let Some(path) = script.recording.take() else { return };
     let read = tokio::fs::read(&path).await.map_err(|error| error.to_string());

@@ -1,6 +1,6 @@
-//! Which API a path is, and of which vendor.
+//! Finds the API and the vendor of a path.
 //!
-//! Paths are known by how they end, since OpenAI-compatible vendors put them under bases of their own.
+//! The end of a path decides, because OpenAI-compatible vendors put their paths under bases of their own.
 
 use hyper::Method;
 use hyper::http::request::Parts;
@@ -17,12 +17,12 @@ use crate::vendor::{Vendor, decoded, query_value};
 #[derive(Debug)]
 pub(crate) struct Route {
     pub(crate) vendor: Vendor,
-    /// Nothing where there is no such path.
+    /// The API, or nothing if there is no such path.
     pub(crate) api: Option<Api>,
     pub(crate) reads: Reads,
-    /// Of what the path names.
+    /// The id of the thing that the path names.
     pub(crate) id: String,
-    /// The model, where the path has it.
+    /// The model, if the path names it.
     pub(crate) model: Option<String>,
 }
 
@@ -32,7 +32,7 @@ pub(crate) fn find(parts: &Parts) -> Route {
     let vendor = vendor(parts);
     let mut route = Route { vendor, api: None, reads: Reads::Nothing, id: String::new(), model: None };
     if let Some((_, deployment)) = path.split_once("/openai/deployments/") {
-        // An api-version is required here: without it the gateway in front knows no such resource.
+        // Azure requires an api-version. Without it the gateway in front of the models knows no such resource.
         if query_value(parts.uri.query().unwrap_or_default(), "api-version").is_none() {
             return route;
         }
@@ -41,7 +41,7 @@ pub(crate) fn find(parts: &Parts) -> Route {
     let known = if vendor == Vendor::Gemini {
         gemini(&parts.method, path, &mut route)
     } else if let Some((_, id)) = path.rsplit_once("/models/").filter(|_| parts.method == Method::GET) {
-        // Ids may have slashes of their own.
+        // Ids may contain slashes.
         route.id = decoded(id);
         Some((if vendor == Vendor::Anthropic { anthropic_models::get as Api } else { models::get }, Reads::Nothing))
     } else {

@@ -1,4 +1,4 @@
-//! An answer on its way out: what the script does to it once its format has made it.
+//! Sends an answer: what the script does to it after its format has made it.
 
 use std::collections::VecDeque;
 use std::io::Write as _;
@@ -28,7 +28,7 @@ pub(crate) struct Sender<'a> {
 }
 
 impl Sender<'_> {
-    /// What the script has of its own: bytes, a body, an error.
+    /// Sends what the script gives itself: bytes, a body or an error.
     pub(crate) fn scripted(&self, mut ending: Ending) -> Result<Response<Answer>, Closed> {
         let script = self.script;
         if let Some(bytes) = &script.raw {
@@ -45,7 +45,7 @@ impl Sender<'_> {
         self.whole(body, self.vendor.json_type(), ending)
     }
 
-    /// What an API answers.
+    /// Sends what an API replies.
     pub(crate) fn send(&self, reply: Reply, mut ending: Ending) -> Result<Response<Answer>, Closed> {
         match reply {
             Reply::Json(value) => self.whole(value.to_string().into(), self.vendor.json_type(), ending),
@@ -84,7 +84,7 @@ impl Sender<'_> {
             steps.push_back(Step::Wait(Duration::from_millis(script.first_chunk_delay_ms)));
         }
         if script.cut.is_some() {
-            // A truncated answer: the length that was announced never comes.
+            // The answer is truncated: it announces a length that never comes.
             if !matches!(script.cut, Some(Cut::AfterHead)) {
                 steps.push_back(Step::Write(body.slice(..length / 2)));
             }
@@ -111,7 +111,7 @@ impl Sender<'_> {
                 continue;
             };
             if name == TRANSFER_ENCODING {
-                // It only asks for an answer without a length; hyper writes the header.
+                // This header only asks for an answer without a length. hyper writes the header itself.
                 continue;
             }
             if value.is_empty() {
@@ -142,8 +142,8 @@ impl Sender<'_> {
     }
 }
 
-/// The same bytes in writes of the given sizes, with a pause after every so many; what comes after a pause or a cut
-/// stays after it.
+/// The same bytes in writes of the given sizes, with a pause after every `pause_every` writes. What comes after a pause
+/// or a cut stays after it.
 fn split(steps: &VecDeque<Step>, mut size: impl FnMut() -> usize, pause_every: usize) -> VecDeque<Step> {
     let mut pieces = VecDeque::new();
     let mut written = 0_usize;
@@ -156,7 +156,7 @@ fn split(steps: &VecDeque<Step>, mut size: impl FnMut() -> usize, pause_every: u
                     pieces.push_back(Step::Write(piece));
                     written += 1;
                     if written.is_multiple_of(pause_every) {
-                        // Lets each piece leave on its own.
+                        // The pause lets each piece leave on its own.
                         pieces.push_back(Step::Wait(Duration::from_millis(1)));
                     }
                 }

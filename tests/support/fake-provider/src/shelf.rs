@@ -1,4 +1,4 @@
-//! What the provider remembers of what it made, in memory and for each upstream key on its own.
+//! What the provider remembers of what it has made. It is kept in memory, for each upstream key on its own.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use serde_json::Value;
 
-/// More are forgotten, oldest first.
+/// How many things are kept. Older ones are forgotten.
 const CAPACITY: usize = 10_000;
 
 /// A file that was uploaded, or that a batch made.
@@ -27,7 +27,7 @@ pub(crate) struct StoredResponse {
     pub(crate) cancelled: bool,
 }
 
-/// Things with ids, newest last.
+/// A shelf of things with ids, newest last.
 #[derive(Debug)]
 pub(crate) struct Shelf<T>(Mutex<VecDeque<Kept<T>>>);
 
@@ -57,7 +57,7 @@ impl<T: Clone> Shelf<T> {
         self.lock().iter().rev().find(|kept| kept.id == id && kept.key == key).map(|kept| kept.thing.clone())
     }
 
-    /// Changes what is there, and gives it as it is then.
+    /// Changes the thing under `id`, and returns it as it is then.
     pub(crate) fn change(&self, key: &str, id: &str, change: impl FnOnce(&mut T)) -> Option<T> {
         let mut kept = self.lock();
         let found = kept.iter_mut().rev().find(|kept| kept.id == id && kept.key == key)?;
@@ -72,7 +72,7 @@ impl<T: Clone> Shelf<T> {
         kept.len() < before
     }
 
-    /// All of `key`, newest first.
+    /// All things of `key`, newest first.
     pub(crate) fn list(&self, key: &str) -> Vec<T> {
         self.lock().iter().rev().filter(|kept| kept.key == key).map(|kept| kept.thing.clone()).collect()
     }

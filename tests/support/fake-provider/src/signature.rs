@@ -1,5 +1,4 @@
-//! Signatures of thoughts: made of what was thought, so that the provider knows its own again and sees when they were
-//! changed.
+//! Signatures of thoughts. They are made from the thoughts, so that the provider recognises its own and sees changes.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,16 +7,16 @@ use crate::vector::hash;
 
 /// Signs `thoughts`.
 pub(crate) fn of(thoughts: &str) -> String {
-    // As long as the short ones that were recorded, so that nobody takes them for names.
+    // The text is as long as short recorded signatures, so that nobody takes it for a name.
     STANDARD.encode(format!("fake-signature:{:016x}:{}", hash(thoughts.as_bytes()), "=".repeat(96)))
 }
 
-/// Whether `signature` is that of `thoughts`.
+/// Whether `signature` is the signature of `thoughts`.
 pub(crate) fn fits(signature: &str, thoughts: &str) -> bool {
     signature == of(thoughts)
 }
 
-/// Whether `signature` was made here, of whatever thoughts.
+/// Whether `signature` was made here, for any thoughts.
 pub(crate) fn is_ours(signature: &str) -> bool {
     STANDARD.decode(signature).is_ok_and(|plain| plain.starts_with(b"fake-signature:"))
 }

@@ -1,4 +1,4 @@
-//! What the model says to a request, whatever the format: text, thoughts, calls, usage, and why it ends.
+//! What the model says to a request, whatever the format: text, thoughts, calls, usage, and the reason for the end.
 
 use std::borrow::Cow;
 
@@ -13,19 +13,19 @@ const GREETING: &str =
 
 const THOUGHTS: &str = "The user wants an answer. I have one.";
 
-/// What a request asks for, as far as it matters here.
+/// What a request asks for, as far as it matters for the answer.
 #[derive(Debug, Default)]
 pub(crate) struct Ask<'a> {
     pub(crate) model: &'a str,
-    /// How many messages it has; they make the count of tokens in.
+    /// The number of messages of the request, from which the count of tokens in follows.
     pub(crate) turns: usize,
-    /// The tool that it is for the model to call now, and the schema of its arguments.
+    /// The tool that the model should call now, and the schema of its arguments.
     pub(crate) tool: Option<(&'a str, &'a Value)>,
-    /// The answer is to be a JSON document that fits this.
+    /// The schema that the answer has to fit, as a JSON document.
     pub(crate) schema: Option<&'a Value>,
-    /// The answer is to be some JSON document.
+    /// Whether the answer has to be some JSON document.
     pub(crate) json: bool,
-    /// Thoughts are to be shown.
+    /// Whether thoughts are shown.
     pub(crate) thinks: bool,
 }
 
@@ -47,20 +47,20 @@ pub(crate) struct Speech<'a> {
     pub(crate) script: &'a Script,
     pub(crate) model: &'a str,
     pub(crate) thinking: Option<&'a str>,
-    /// Nothing where the model only calls tools, or refuses.
+    /// The text. Nothing if the model only calls tools, or refuses.
     pub(crate) text: Option<Cow<'a, str>>,
     pub(crate) refusal: Option<&'a str>,
     pub(crate) blocked: Option<&'a str>,
     pub(crate) calls: Cow<'a, [ToolCall]>,
     pub(crate) usage: Usage,
     pub(crate) finish: Finish<'a>,
-    /// When it was made, epoch milliseconds.
+    /// The time when the answer was made, in epoch milliseconds.
     pub(crate) now_ms: i64,
     number: u64,
 }
 
 impl<'a> Speech<'a> {
-    /// `echo` is said in place of all else; `number` tells the answers of one millisecond apart.
+    /// The answer to `ask`. If there is an `echo`, the answer is that. `number` tells answers of one millisecond apart.
     pub(crate) fn new(ask: &Ask<'a>, script: &'a Script, echo: Option<String>, number: u64) -> Self {
         let refused = script.refusal.is_some() || script.blocked.is_some();
         let calls: Cow<'a, [ToolCall]> = if script.endless || refused {
@@ -75,7 +75,7 @@ impl<'a> Speech<'a> {
         let text = match (echo, &script.content) {
             _ if refused => None,
             _ if script.endless => Some(Cow::Borrowed("on ")),
-            // Numbered, so that a reader sees which are missing or came twice.
+            // The words are numbered, so that a reader sees which are missing or came twice.
             _ if script.chunks.is_some() && calls.is_empty() => {
                 let numbers: Vec<String> =
                     (0..script.chunks.unwrap_or_default()).map(|index| index.to_string() + " ").collect();
@@ -123,7 +123,7 @@ impl<'a> Speech<'a> {
         speech
     }
 
-    /// A count by words.
+    /// The usage, as a count of words.
     fn counted(&self, turns: usize) -> Usage {
         let words = |text: &str| text.split_whitespace().count() as u64;
         let reasoning_tokens = self.thinking.map_or(0, words);
@@ -137,7 +137,7 @@ impl<'a> Speech<'a> {
         }
     }
 
-    /// Epoch seconds.
+    /// The time when the answer was made, in epoch seconds.
     pub(crate) fn created(&self) -> i64 {
         self.now_ms / 1000
     }
@@ -147,28 +147,28 @@ impl<'a> Speech<'a> {
         format!("{prefix}fake-{:x}-{:x}", self.now_ms, self.number)
     }
 
-    /// The id of its call number `index`.
+    /// The id of call number `index` under `prefix`.
     pub(crate) fn call_id(&self, prefix: &str, index: usize) -> String {
         format!("{}_{index}", self.id(prefix))
     }
 
-    /// What a stream says piece by piece.
+    /// The text, piece by piece as a stream says it.
     pub(crate) fn text_deltas(&self) -> Vec<Cow<'_, str>> {
         self.text.as_deref().map(words).unwrap_or_default()
     }
 
-    /// What a stream thinks piece by piece.
+    /// The thoughts, piece by piece as a stream says them.
     pub(crate) fn thinking_deltas(&self) -> Vec<Cow<'_, str>> {
         self.thinking.map(words).unwrap_or_default()
     }
 
-    /// How a stream refuses piece by piece.
+    /// The refusal, piece by piece as a stream says it.
     pub(crate) fn refusal_deltas(&self) -> Vec<Cow<'_, str>> {
         self.refusal.map(words).unwrap_or_default()
     }
 }
 
-/// The arguments of a call as a stream has them: fragments that end anywhere.
+/// The arguments of a call, in fragments that end anywhere, as in a stream.
 pub(crate) fn argument_deltas(call: &ToolCall) -> Vec<String> {
     let characters: Vec<char> = call.arguments.chars().collect();
     characters.chunks(6).map(|fragment| fragment.iter().collect()).collect()

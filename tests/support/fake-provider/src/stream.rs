@@ -1,4 +1,4 @@
-//! The steps of a streamed answer: what the script does to a stream, whatever its format.
+//! The steps of a streamed answer. They follow from what the script does to a stream, whatever its format.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -14,7 +14,7 @@ pub(crate) struct Stream<'a> {
     script: &'a Script,
     steps: VecDeque<Step>,
     pause: Duration,
-    /// Deltas of content so far.
+    /// The number of content deltas so far.
     deltas: usize,
     over: bool,
 }
@@ -28,7 +28,7 @@ impl<'a> Stream<'a> {
         Self { script, steps, pause: Duration::from_millis(script.chunk_delay_ms), deltas: 0, over: false }
     }
 
-    /// A frame that holds no content: heads, ends, pings.
+    /// Writes a frame that holds no content: a head, an end or a ping.
     pub(crate) fn write(&mut self, frame: impl Into<Bytes>) {
         if self.over {
             return;
@@ -39,7 +39,7 @@ impl<'a> Stream<'a> {
         self.steps.push_back(Step::Write(frame.into()));
     }
 
-    /// Whether the script has an error here instead of the next delta. Then the format says it by [`Stream::fail`].
+    /// Whether the script has an error here instead of the next delta. The format then writes it with [`Stream::fail`].
     pub(crate) fn error_due(&self) -> bool {
         !self.over && !self.cut_due() && self.script.error_after_chunks == Some(self.deltas)
     }
@@ -48,7 +48,7 @@ impl<'a> Stream<'a> {
         matches!(self.script.cut, Some(Cut::AfterChunks(at) | Cut::InsideChunk(at)) if at == self.deltas)
     }
 
-    /// Writes the error, and ends.
+    /// Writes the error, and ends the stream.
     pub(crate) fn fail(&mut self, frame: impl Into<Bytes>) {
         if !self.over {
             self.steps.push_back(Step::Write(frame.into()));
@@ -56,7 +56,7 @@ impl<'a> Stream<'a> {
         }
     }
 
-    /// A frame that holds content.
+    /// Writes a frame that holds content.
     pub(crate) fn delta(&mut self, frame: impl Into<Bytes>) {
         if self.over {
             return;
@@ -78,7 +78,7 @@ impl<'a> Stream<'a> {
         self.deltas += 1;
     }
 
-    /// All content has been written: a cut that was to come later comes now.
+    /// Notes that all content has been written. If the script has a cut later than that, the cut comes now.
     pub(crate) fn end_of_content(&mut self) {
         if matches!(self.script.cut, Some(Cut::AfterChunks(_) | Cut::InsideChunk(_))) {
             self.cut();

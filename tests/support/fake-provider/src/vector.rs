@@ -1,4 +1,4 @@
-//! Vectors for embeddings: the same for the same text, of length one.
+//! Vectors for embeddings. They are the same for the same text, and of length one.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -23,7 +23,7 @@ pub(crate) fn of(text: &str, dimensions: usize) -> Vec<f32> {
     vector
 }
 
-/// Little-endian floats in base64, which OpenAI calls `base64`.
+/// The vector as little-endian floats in base64, which OpenAI calls `base64`.
 pub(crate) fn base64(vector: &[f32]) -> String {
     let bytes: Vec<u8> = vector.iter().flat_map(|value| value.to_le_bytes()).collect();
     STANDARD.encode(bytes)

@@ -15,19 +15,19 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::body::RawBytes;
 use crate::provider::Provider;
 
-/// Serves until `tasks` stop; then connections are closed at once.
+/// Serves until `tasks` stop, and then closes connections at once.
 pub(crate) async fn serve(listener: TcpListener, provider: Arc<Provider>, tasks: Tasks) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = tasks.stopping() => return,
         };
-        // Out of file descriptors, or a connection that went away while it waited: the next one may do better.
+        // File descriptors may have run out, or the connection went away while it waited. The next one may do better.
         let Ok((stream, _)) = accepted else {
             tokio::task::yield_now().await;
             continue;
         };
-        // Without it answers are later, not wrong.
+        // Without this option answers come later, but they are not wrong.
         let _unset = stream.set_nodelay(true);
         let raw = RawBytes::default();
         let provider = Arc::clone(&provider);
@@ -41,7 +41,7 @@ pub(crate) async fn serve(listener: TcpListener, provider: Arc<Provider>, tasks:
         let stopping = tasks.clone();
         tasks.spawn("connection", async move {
             tokio::select! {
-                // An error is a client that left, or the script's own cut.
+                // An error means that the client left, or that the script cut the connection.
                 _ended = connection => {}
                 () = stopping.stopping() => {}
             }
@@ -73,7 +73,7 @@ impl AsyncWrite for Wire {
             let sent = self.sent;
             self.sent += ready!(Pin::new(&mut self.stream).poll_write(cx, &raw[sent..]))?;
         }
-        // What hyper wanted to say is swallowed.
+        // What hyper wants to write is dropped.
         Poll::Ready(Ok(buffer.len()))
     }
 

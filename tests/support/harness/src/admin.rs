@@ -44,7 +44,7 @@ impl Admin {
         &self.token
     }
 
-    /// Sends a request; a body of null is left out.
+    /// Sends a request. A body of null is left out.
     ///
     /// # Errors
     /// When no answer comes.
@@ -57,7 +57,7 @@ impl Admin {
         Connection::to(self.address).fetch(request).await
     }
 
-    /// Sends a request that must succeed, and gives the body.
+    /// Sends a request that must succeed, and returns the body.
     ///
     /// # Errors
     /// When it does not succeed.
@@ -77,7 +77,7 @@ impl Admin {
         self.ok(Method::GET, path, &Value::Null).await
     }
 
-    /// Makes a group and gives its id.
+    /// Makes a group and returns its id.
     ///
     /// # Errors
     /// When it is refused.
@@ -123,7 +123,7 @@ impl Admin {
         }
     }
 
-    /// Waits until there are `count` usage records, and gives them.
+    /// Waits until there are `count` usage records, and returns them.
     ///
     /// # Errors
     /// When there are fewer after `deadline`, or more at any time.

@@ -1,4 +1,4 @@
-//! One HTTP/1.1 connection, which closes when it is dropped: a client that leaves is a value that goes away.
+//! One HTTP/1.1 connection, which closes when it is dropped. So a test drops it to play a client that leaves.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use serde_json::Value;
 use shared::drain::Tasks;
 use tokio::net::TcpStream;
 
-/// For the head of an answer, and for each part of its body.
+/// The longest wait for the head of an answer, and for each part of its body.
 const DEADLINE: Duration = Duration::from_mins(1);
 
 /// A whole answer.
@@ -30,7 +30,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The body as JSON; null when it is none.
+    /// The body as JSON, or null if it is none.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
@@ -46,7 +46,7 @@ impl Answer {
     }
 }
 
-/// A connection. It is opened by the first request, and again after the peer has closed it.
+/// A connection. The first request opens it, and the next one opens it again after the peer has closed it.
 #[derive(Debug)]
 pub struct Connection {
     address: SocketAddr,
@@ -55,7 +55,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// To `address`.
+    /// A connection to `address`, which is not open yet.
     pub fn to(address: SocketAddr) -> Self {
         Self { address, sender: None, tasks: Tasks::new() }
     }
@@ -79,7 +79,7 @@ impl Connection {
         Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
     }
 
-    /// Sends `request` and gives the answer to be read as a stream of server-sent events.
+    /// Sends `request` and returns the answer as a stream of server-sent events.
     ///
     /// # Errors
     /// As [`Self::send`].
@@ -114,7 +114,7 @@ impl Connection {
         let dropped = self.tasks.clone();
         self.tasks.spawn("client connection", async move {
             tokio::select! {
-                // How it ends is seen by whoever waits for an answer on it.
+                // Whoever waits for an answer on the connection sees how it ends.
                 _ended = connection => {}
                 () = dropped.stopping() => {}
             }
@@ -129,7 +129,7 @@ impl Drop for Connection {
     }
 }
 
-/// An answer that is read event by event. Dropped, the connection closes.
+/// An answer that is read event by event. Its connection closes when it is dropped.
 #[derive(Debug)]
 pub struct EventStream {
     /// HTTP status.
@@ -142,7 +142,8 @@ pub struct EventStream {
 }
 
 impl EventStream {
-    /// The next event as it stands on the wire, without the empty line that ends it; nothing at the end of the stream.
+    /// The next event as it stands on the wire, without the empty line that ends it, or nothing at the end of the
+    /// stream.
     ///
     /// # Errors
     /// When the connection breaks, or ends within an event.
@@ -165,7 +166,7 @@ impl EventStream {
         }
     }
 
-    /// The data of the next event; nothing at the end of the stream.
+    /// The data of the next event, or nothing at the end of the stream.
     ///
     /// # Errors
     /// As [`Self::next`].

@@ -1,10 +1,10 @@
 //! Starts the programs as a user would, and speaks to them over real sockets.
 //!
 //! - [`planes`]: a deployment, standalone or split, each program in a process of its own.
-//! - [`process`]: one such process: its log, its signals, what it costs.
+//! - [`process`]: one such process, with its log, its signals, and what it costs.
 //! - [`admin`]: the admin REST API.
 //! - [`http`]: one HTTP/1.1 connection, which closes when it is dropped.
-//! - [`metrics`]: what `/metrics` says.
+//! - [`metrics`]: the text of `/metrics`.
 //! - [`wait`]: waiting for a condition, with a deadline.
 //! - [`ports`]: free ports.
 

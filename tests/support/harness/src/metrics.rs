@@ -1,4 +1,4 @@
-//! What `/metrics` says.
+//! The text of `/metrics`, and what tests read in it.
 
 use std::net::SocketAddr;
 
@@ -12,7 +12,7 @@ use crate::http::{Connection, bare};
 pub struct Scrape(String);
 
 impl Scrape {
-    /// Of the listener at `address`.
+    /// Scrapes the listener at `address`.
     ///
     /// # Errors
     /// When it does not answer.
@@ -24,8 +24,8 @@ impl Scrape {
         Ok(Self(answer.text()))
     }
 
-    /// The sum of all samples whose name contains `name`; nothing when there is none. The name is a part only, because
-    /// a counter's samples carry a suffix.
+    /// The sum of all samples whose name contains `name`, or nothing if there is none. A part of the name is enough,
+    /// because a counter's samples carry a suffix.
     pub fn sum(&self, name: &str) -> Option<f64> {
         let samples: Vec<f64> = self
             .0
@@ -39,7 +39,7 @@ impl Scrape {
         (!samples.is_empty()).then(|| samples.iter().sum())
     }
 
-    /// The text itself.
+    /// The text as it was scraped.
     pub fn text(&self) -> &str {
         &self.0
     }

@@ -18,14 +18,14 @@ use crate::metrics::Scrape;
 use crate::process::{Launch, Process, raise_file_limit, until_alive};
 use crate::{ports, wait};
 
-/// For a program to be ready after its start.
+/// How long a program may take from its start until it is ready.
 const START_DEADLINE: Duration = Duration::from_mins(1);
 
-/// What to start.
+/// The programs to start, and their settings.
 #[derive(Clone, Debug)]
 pub struct Setup {
     programs: PathBuf,
-    /// None: standalone.
+    /// The number of data planes. `None` is the standalone program.
     nodes: Option<usize>,
     settings: Vec<(String, String)>,
     control_url: Option<String>,
@@ -49,7 +49,7 @@ impl Setup {
         self
     }
 
-    /// Nodes reach the control plane here, instead of directly.
+    /// Has the nodes reach the control plane at `url` instead of directly.
     #[must_use]
     pub fn control_url(mut self, url: &str) -> Self {
         self.control_url = Some(url.to_owned());
@@ -68,7 +68,7 @@ impl Setup {
         Ok(planes)
     }
 
-    /// Starts the control plane alone (or the standalone program); nodes come with [`Planes::add_node`].
+    /// Starts the control plane alone (or the standalone program). [`Planes::add_node`] adds nodes.
     ///
     /// # Errors
     /// When it does not start, or the printed password does not log in.
@@ -83,8 +83,8 @@ impl Setup {
         Ok(Planes { setup: self, root, control, nodes: Vec::new(), admin, password })
     }
 
-    /// A control plane (or the standalone program) below `root`, not started: for a start that is to fail, or several
-    /// that share a database.
+    /// A control plane (or the standalone program) below `root` that has not been started. It is for a start that is to
+    /// fail, or for several programs that share a database.
     ///
     /// # Errors
     /// When there is no free port.
@@ -150,7 +150,7 @@ impl Setup {
 /// One program of a deployment, running or not.
 #[derive(Debug)]
 pub struct Program {
-    /// How it is started; flags may be added before a restart.
+    /// How the program is started. Tests may add flags before a restart.
     pub launch: Launch,
     /// Where it serves HTTP.
     pub http: SocketAddr,
@@ -232,7 +232,7 @@ impl Program {
         self.process.as_mut().context("not started")
     }
 
-    /// Reads its metrics.
+    /// Reads the metrics of the program.
     ///
     /// # Errors
     /// When it does not answer.
@@ -265,10 +265,10 @@ impl Program {
     }
 }
 
-/// A running deployment. Everything ends, and its files go, when it is dropped.
+/// A running deployment. When it is dropped, all programs end and their files are removed.
 #[derive(Debug)]
 pub struct Planes {
-    // Fields drop in this order: the programs before the directory they write to.
+    // Fields are dropped in this order, so the programs end before the directory that they write to is removed.
     /// The control plane, or the standalone program.
     pub control: Program,
     /// Data planes; none in standalone.
@@ -293,7 +293,7 @@ impl Planes {
         Ok(())
     }
 
-    /// Another node, not started.
+    /// Another node, which has not been started.
     ///
     /// # Errors
     /// When there is no free port.
@@ -306,17 +306,17 @@ impl Planes {
         self.nodes.first().unwrap_or(&self.control)
     }
 
-    /// The same, to be changed.
+    /// The program to which clients connect, as in [`Self::api`], to be changed.
     pub fn api_mut(&mut self) -> &mut Program {
         self.nodes.first_mut().unwrap_or(&mut self.control)
     }
 
-    /// A directory for files of the test.
+    /// A directory for the files of the test.
     pub fn directory(&self) -> &Path {
         self.root.path()
     }
 
-    /// Logs in again, as is needed after a new data directory.
+    /// Logs in again, which is needed after a change of the data directory.
     ///
     /// # Errors
     /// When the login is refused.
@@ -325,8 +325,7 @@ impl Planes {
         Ok(())
     }
 
-    /// Makes a group that reaches `base_url` with one key and serves `models`, and a proxy key that is known to every
-    /// node.
+    /// Makes a group that reaches `base_url` with one key and serves `models`, and a proxy key that every node knows.
     ///
     /// # Errors
     /// When one is refused, or a node does not learn of it.
@@ -381,12 +380,12 @@ pub fn chat_request(key: &str, body: &Value) -> Result<Request<Full<Bytes>>> {
     json_request(Method::POST, "/v1/chat/completions", key, body)
 }
 
-/// A first start prints it once, in a line of its own.
+/// The password in the log of a first start, which prints it once, in a line of its own.
 fn printed_password(log: &str) -> Option<String> {
     log.lines().find_map(|line| line.trim_start().strip_prefix("password: ")).map(|password| password.trim().to_owned())
 }
 
-/// Whether `program` knows the setting; one it does not know would keep it from starting.
+/// Whether `program` knows the setting. It would not start with a setting that it does not know.
 fn known(program: &str, key: &str) -> bool {
     let section = key.split(':').next().unwrap_or_default();
     match program {
@@ -396,12 +395,12 @@ fn known(program: &str, key: &str) -> bool {
     }
 }
 
-/// A pause that load balancers need after a SIGTERM, and that nobody here does.
+/// A short drain delay. Only load balancers need the pause after a SIGTERM, and there are none here.
 fn quick_drain() -> Vec<(String, String)> {
     vec![("Server:DrainDelaySeconds".to_owned(), "0.1".to_owned())]
 }
 
-/// A long text of a million words, for requests that are to be large.
+/// A text of about `bytes` bytes, made of words, for large requests.
 pub fn words(bytes: usize) -> String {
     let mut text = String::with_capacity(bytes + 16);
     let mut number = 0_u64;

@@ -12,19 +12,19 @@ use tokio::process::{Child, Command};
 
 use crate::wait;
 
-/// Lines of the log shown when a test fails.
+/// How many lines of the log are shown when a test fails.
 const SHOWN_LINES: usize = 40;
 
-/// How to start a program. It can be started again and again; the log is appended to.
+/// How to start a program. It can be started again and again, and each start appends to the log.
 #[derive(Clone, Debug)]
 pub struct Launch {
-    /// Shown in messages.
+    /// The name that messages show.
     pub name: String,
     /// The executable.
     pub program: PathBuf,
-    /// Its arguments.
+    /// The arguments of the program.
     pub arguments: Vec<String>,
-    /// Its environment, beside `PATH`.
+    /// The environment of the program, beside `PATH`.
     pub environment: Vec<(String, String)>,
     /// Where it runs.
     pub directory: PathBuf,
@@ -59,7 +59,8 @@ impl Launch {
     }
 }
 
-/// A running process. It is killed when this is dropped; if a test fails at that moment, the end of its log is shown.
+/// A running process, which is killed when it is dropped. If a test is failing at that moment, the end of the log is
+/// shown.
 #[derive(Debug)]
 pub struct Process {
     name: String,
@@ -68,7 +69,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Its id.
+    /// The id of the process.
     ///
     /// # Errors
     /// When it has ended.
@@ -76,12 +77,12 @@ impl Process {
         self.child.id().ok_or_else(|| anyhow!("{} has ended", self.name))
     }
 
-    /// Whether it has ended, and how.
+    /// How the process has ended, or nothing while it runs.
     pub fn exited(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
     }
 
-    /// Ends it at once, as `kill -9` does, and waits until it is gone.
+    /// Ends the process at once, as `kill -9` does, and waits until it is gone.
     ///
     /// # Errors
     /// When it is not gone in time.
@@ -91,7 +92,7 @@ impl Process {
         Ok(())
     }
 
-    /// Asks it to end.
+    /// Asks the process to end.
     ///
     /// # Errors
     /// When it has ended before.
@@ -99,7 +100,7 @@ impl Process {
         self.signal(Signal::TERM)
     }
 
-    /// Waits until it has ended.
+    /// Waits until the process has ended.
     ///
     /// # Errors
     /// When it has not within `deadline`.
@@ -108,12 +109,12 @@ impl Process {
         Ok(ended.with_context(|| format!("{} has not ended within {deadline:?}", self.name))??)
     }
 
-    /// What it has written.
+    /// What the process has written so far.
     pub fn log(&self) -> String {
         read(&self.log)
     }
 
-    /// Resident memory in bytes.
+    /// The resident memory, in bytes.
     ///
     /// # Errors
     /// When it has ended.
@@ -121,7 +122,7 @@ impl Process {
         status_bytes(self.id()?, "VmRSS:")
     }
 
-    /// The most resident memory it ever had, in bytes.
+    /// The most resident memory that the process ever had, in bytes.
     ///
     /// # Errors
     /// When it has ended.
@@ -129,7 +130,7 @@ impl Process {
         status_bytes(self.id()?, "VmHWM:")
     }
 
-    /// Processor time used so far, user and system, in clock ticks (usually 10 ms).
+    /// The processor time used so far, user and system, in clock ticks (usually 10 ms).
     ///
     /// # Errors
     /// When it has ended.
@@ -152,7 +153,7 @@ impl Drop for Process {
     }
 }
 
-/// Processor time used by process `id` so far, user and system, in clock ticks.
+/// The processor time used by process `id` so far, user and system, in clock ticks.
 ///
 /// # Errors
 /// When it has ended.
@@ -164,12 +165,12 @@ pub fn cpu_ticks(id: u32) -> Result<u64> {
     Ok(times.iter().sum())
 }
 
-/// Clock ticks a second.
+/// The number of clock ticks in a second.
 pub fn ticks_per_second() -> u64 {
     rustix::param::clock_ticks_per_second()
 }
 
-/// Waits until `process` satisfies `condition`, and fails at once when it ends.
+/// Waits until `process` satisfies `condition`, and fails at once if the process ends.
 ///
 /// # Errors
 /// When it ends, or the condition does not hold within `deadline`; `what` names it.
@@ -218,10 +219,10 @@ fn show_log(name: &str, log: &Path) {
     eprintln!("--- end of the log of {name}\n{}\n---", tail(&read(log)));
 }
 
-/// Lets this process, and those it starts, open as many files as the system grants: a test of 1,000 connections needs
-/// two for each.
+/// Lets this process, and those that it starts, open as many files as the system grants. A test of 1,000 connections
+/// needs two files for each.
 pub fn raise_file_limit() {
     let limit = getrlimit(Resource::Nofile);
-    // Without it the test that needs them says so by itself.
+    // If the limit stays low, the test that needs more files fails and says so.
     let _refused = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }

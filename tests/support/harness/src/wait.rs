@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use tokio::time::Instant;
 
-/// How often a condition is looked at.
+/// How often a condition is checked.
 const PERIOD: Duration = Duration::from_millis(5);
 
 /// Waits until `condition` has a value.
@@ -25,7 +25,7 @@ pub async fn until<T>(what: &str, deadline: Duration, mut condition: impl FnMut(
     }
 }
 
-/// The same for a condition that has to ask.
+/// Waits until an asynchronous `condition` has a value.
 ///
 /// # Errors
 /// When it has no value within `deadline`; `what` names it.

@@ -29,15 +29,15 @@ const FIELDS: &[&str] = &[
     "top_p",
 ];
 
-/// Those of betas: known to requests that ask for one.
+/// Fields of betas, which only a request that asks for the beta may use.
 const BETA_FIELDS: &[&str] =
     &["container", "context_management", "fallbacks", "mcp_servers", "output_format", "speed", "task_budget", "thread"];
 
-/// Those that count tokens has too.
+/// Fields that the endpoint for counting tokens takes too.
 const COUNTED: &[&str] =
     &["cache_control", "messages", "model", "output_config", "system", "thinking", "tool_choice", "tools"];
 
-/// From this version on sampling is no part of the API.
+/// The first version of the API without sampling.
 const WITHOUT_SAMPLING: &str = "2026-10-21";
 
 const SAMPLING: &[&str] = &["temperature", "top_p", "top_k"];
@@ -61,8 +61,9 @@ pub(super) fn head(call: &Call<'_>, counts: bool) -> Result<(), Refusal> {
     thread(call)
 }
 
-/// A thread is kept as long as the API likes (docs.claude.com/en/docs/build-with-claude/message-threads): here not at
-/// all, so that it goes on with the whole conversation.
+/// Refuses a thread as one that is lost. The API keeps a thread as long as it likes
+/// (docs.claude.com/en/docs/build-with-claude/message-threads). This one keeps none, so the client has to send the
+/// whole conversation.
 fn thread(call: &Call<'_>) -> Result<(), Refusal> {
     if call.json().pointer("/thread/type") != Some(&json!("continue")) {
         return Ok(());
@@ -166,7 +167,7 @@ fn thinking(request: &Value, max_tokens: i64) -> Result<(), Refusal> {
 fn tools(request: &Value) -> Result<(), Refusal> {
     let tools = list_of(request, "tools");
     for (index, tool) in tools.iter().enumerate() {
-        // Tools that run at the provider have a dated type.
+        // A tool that runs at the provider has a type with a date.
         if !matches!(text_of(tool, "type"), None | Some("custom")) {
             continue;
         }
@@ -209,7 +210,7 @@ fn tools(request: &Value) -> Result<(), Refusal> {
     }
 }
 
-/// Structured output takes closed objects, and no bounds.
+/// Checks that a schema for structured output has closed objects only, and no bounds.
 fn closed(schema: &Value) -> Result<(), Refusal> {
     let refuse = |what: &str| Err(Refusal::invalid(format!("output_config.format.schema: {what}")));
     match schema {
@@ -222,7 +223,7 @@ fn closed(schema: &Value) -> Result<(), Refusal> {
             for unsupported in
                 ["minimum", "maximum", "multipleOf", "minLength", "maxLength", "maxItems", "oneOf", "not"]
             {
-                // A property may have any of these names: then what stands there is a schema.
+                // A property may have any of these names. Then its value is a schema.
                 if fields.contains_key(unsupported) && fields.contains_key("type") {
                     return refuse(&format!("property '{unsupported}' is not supported"));
                 }

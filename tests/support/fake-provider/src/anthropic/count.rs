@@ -1,4 +1,4 @@
-//! Count tokens: by words.
+//! Counts of tokens, which are counts of words here.
 
 use serde_json::{Value, json};
 

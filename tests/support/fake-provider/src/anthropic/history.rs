@@ -1,5 +1,5 @@
-//! What the API refuses in a conversation: results away from their calls, thoughts that are not its own, blocks that it
-//! does not know.
+//! What the API refuses in a conversation: results that are apart from their calls, thoughts that are not its own,
+//! blocks that it does not know.
 
 use serde_json::{Value, json};
 
@@ -122,8 +122,8 @@ fn ids<'a>(messages: &[&'a Value], kind: &str, name: &str) -> Vec<&'a str> {
     blocks.filter(|block| text_of(block, "type") == Some(kind)).filter_map(|block| text_of(block, name)).collect()
 }
 
-/// Calls are answered in the very next message, all of them, and nothing else is. Neighbours of one role are one
-/// message.
+/// Checks that the very next message answers all calls of a message and nothing else. Neighbours of one role count as
+/// one message.
 fn adjacency(messages: &[Value]) -> Result<(), Refusal> {
     let mut turns: Vec<(usize, Vec<&Value>)> = Vec::new();
     for (at, message) in messages.iter().enumerate() {
@@ -155,7 +155,7 @@ fn adjacency(messages: &[Value]) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The end of the conversation: a prefill, or a turn of tools that goes on.
+/// Checks the end of the conversation: a prefill, or a turn of tools that goes on.
 fn ending(request: &Value, messages: &[Value]) -> Result<(), Refusal> {
     let Some(last) = messages.last() else { return Ok(()) };
     if last["role"] == "assistant" {

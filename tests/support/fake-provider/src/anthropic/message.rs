@@ -15,7 +15,7 @@ pub(super) struct Message<'a> {
 }
 
 impl Message<'_> {
-    /// The unary answer.
+    /// The whole message.
     pub(super) fn whole(&self) -> Value {
         let mut message = self.head();
         message["content"] = self.blocks().into();
@@ -78,7 +78,7 @@ impl Message<'_> {
         })
     }
 
-    /// Why it ends.
+    /// The reason why the message ends.
     pub(super) fn ending(&self) -> Value {
         let reason = match self.speech.finish {
             Finish::Stop => "end_turn",
@@ -94,7 +94,7 @@ impl Message<'_> {
         json!({ "stop_reason": reason, "stop_sequence": null, "stop_details": details })
     }
 
-    /// Tokens in are counted without those of the cache, which have counts of their own.
+    /// The usage. Its input tokens are those that the cache did not read or write, which have counts of their own.
     pub(super) fn usage(&self, output_tokens: u64) -> Value {
         let Usage { prompt_tokens, cached_tokens, reasoning_tokens, .. } = self.speech.usage;
         let written = self.speech.script.cache_write_tokens;

@@ -1,4 +1,4 @@
-//! Messages.
+//! The Messages API.
 
 use std::borrow::Cow;
 
@@ -33,7 +33,7 @@ pub(crate) fn create(call: &Call<'_>) -> Result<Reply, Refusal> {
     }
     let message = Message {
         speech,
-        // What is thought is shown by the older models, and by the newer where they are asked to.
+        // Older models show their thoughts. Newer ones do so if they are asked to.
         shows_thinking: thinking.and_then(|thinking| text_of(thinking, "display")).map_or(
             call.script.thinking.is_some()
                 || thinking.and_then(|thinking| text_of(thinking, "type")) == Some("enabled"),
@@ -47,15 +47,15 @@ pub(crate) fn create(call: &Call<'_>) -> Result<Reply, Refusal> {
     Ok(Reply::Json(message.whole()))
 }
 
-/// How the answer begins: a conversation may end with that, and the model goes on from there.
+/// The beginning of the answer. A conversation may end with it, and the model goes on from there.
 fn begun(request: &Value) -> &str {
     let Some(last) = list_of(request, "messages").last().filter(|last| last["role"] == "assistant") else { return "" };
     let block = list_of(last, "content").last().and_then(|block| text_of(block, "text"));
     text_of(last, "content").or(block).unwrap_or_default()
 }
 
-/// The first tool that the client runs, or the one that the choice names; none where they are forbidden or one has just
-/// been answered.
+/// The first tool that the client runs, or the tool that the choice names. None if tools are forbidden or a call has
+/// just been answered.
 fn tool(request: &Value) -> Option<(&str, &Value)> {
     let last = list_of(request, "messages").last()?;
     let answered = list_of(last, "content").iter().any(|block| text_of(block, "type") == Some("tool_result"));

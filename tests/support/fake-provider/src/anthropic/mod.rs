@@ -1,4 +1,4 @@
-//! Anthropic's APIs (docs.claude.com/en/api), with the checks that its own makes of a request.
+//! Anthropic's APIs (docs.claude.com/en/api), with the checks that they make of a request.
 
 mod check;
 pub(crate) mod count;

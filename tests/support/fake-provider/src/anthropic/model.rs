@@ -1,5 +1,5 @@
-//! What the API refuses for some models only (docs.claude.com/en/docs/about-claude/models and the migration guides).
-//! Models that are not known here are taken to accept everything.
+//! What the API refuses for some models only (docs.claude.com/en/docs/about-claude/models and the migration guides). A
+//! model that is not listed here accepts everything.
 
 use serde_json::Value;
 
@@ -10,17 +10,17 @@ use crate::refusal::Refusal;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Thinks {
     Never,
-    /// With a budget of tokens.
+    /// The model thinks with a budget of tokens.
     Budget,
-    /// With a budget, or as it sees fit.
+    /// The model thinks with a budget, or as much as it sees fit.
     Both,
-    /// As it sees fit.
+    /// The model thinks as much as it sees fit.
     Adaptive,
-    /// As it sees fit, and it cannot be kept from it.
+    /// The model thinks as much as it sees fit, and thinking cannot be switched off.
     Always,
 }
 
-/// A family of models, by how their names start.
+/// A family of models, whose names begin alike.
 #[derive(Debug)]
 struct Family {
     prefix: &'static str,
@@ -29,7 +29,7 @@ struct Family {
     efforts: &'static [&'static str],
     /// Whether a conversation may end with the beginning of the answer.
     prefill: bool,
-    /// Whether it takes sampling parameters.
+    /// Whether the model takes sampling parameters.
     sampled: bool,
 }
 
@@ -49,7 +49,7 @@ const fn family(
     Family { prefix, max_tokens, thinks, efforts, prefill: older, sampled }
 }
 
-/// The first whose prefix fits is meant.
+/// The families. The first whose prefix fits counts.
 const FAMILIES: &[Family] = &[
     family("claude-3-haiku", 4096, Thinks::Never, NONE, true, true),
     family("claude-3-5", 8192, Thinks::Never, NONE, true, true),
@@ -72,7 +72,7 @@ const FAMILIES: &[Family] = &[
     family("claude-fable", 128_000, Thinks::Adaptive, ALL, false, false),
 ];
 
-/// Checks what `model` does not take.
+/// Refuses a request that `model` does not take.
 pub(super) fn check(request: &Value, model: &str) -> Result<(), Refusal> {
     let Some(family) = FAMILIES.iter().find(|family| model.starts_with(family.prefix)) else { return Ok(()) };
     let refuse = |message: String| Err(Refusal::invalid(message));

@@ -11,16 +11,16 @@ use crate::speech::argument_deltas;
 use crate::stream::Stream;
 use crate::vendor::Vendor;
 
-/// What the API says where it ends a stream by an error.
+/// The status of the error with which the API ends a stream.
 const OVERLOADED: u16 = 529;
 
 struct Events<'a> {
     stream: Stream<'a>,
     message: &'a Message<'a>,
     vendor: Vendor,
-    /// Blocks so far.
+    /// The number of blocks so far.
     block: usize,
-    /// Events so far; the padding follows from it.
+    /// The number of events so far, from which the padding follows.
     count: usize,
 }
 
@@ -111,7 +111,7 @@ impl Events<'_> {
                 self.delta(&json!({ "type": "thinking_delta", "thinking": words }));
             }
         }
-        // No content of its own: a script that counts deltas need not know of it.
+        // A signature is no content, so a script that counts deltas does not count it.
         let signed = json!({ "type": "signature_delta", "signature": whole["signature"] });
         self.event(&json!({ "type": "content_block_delta", "index": self.block, "delta": signed }));
         self.stop();
@@ -124,7 +124,7 @@ impl Events<'_> {
         let call = &self.message.speech.calls[index];
         let first = json!({ "type": "input_json_delta", "partial_json": "" });
         self.event(&json!({ "type": "content_block_delta", "index": self.block, "delta": first }));
-        // A call without arguments has the empty fragment only.
+        // A call without arguments has only the empty fragment.
         if call.arguments != "{}" {
             for fragment in argument_deltas(call) {
                 self.delta(&json!({ "type": "input_json_delta", "partial_json": fragment }));

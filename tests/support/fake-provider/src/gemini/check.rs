@@ -1,4 +1,4 @@
-//! Fields that the API does not know, and values out of range.
+//! Checks for fields that the API does not know, and for values out of range.
 
 use serde_json::{Value, json};
 
@@ -6,12 +6,12 @@ use super::fields::{Holds, SCHEMA};
 use crate::fields::{list_of, text_of};
 use crate::refusal::Refusal;
 
-/// The field `name` of `message`, which may be written in either of the two ways.
+/// The field `name` of `message`, which may be written in camel case or in snake case.
 pub(super) fn field<'a>(message: &'a Value, name: &str) -> Option<&'a Value> {
     message.get(name).or_else(|| message.get(snake(name))).filter(|value| !value.is_null())
 }
 
-/// The list in such a field.
+/// The list in the field `name` of `message`, or an empty one.
 pub(super) fn list<'a>(message: &'a Value, name: &str) -> &'a [Value] {
     field(message, name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
@@ -59,7 +59,7 @@ fn look(value: &Value, known: &[(&str, Holds)], path: &str, unknown: &mut Vec<(S
                     Holds::Any => {}
                     Holds::Message(known) => look(inside, known, &path, unknown),
                     Holds::Schema => look(inside, SCHEMA, &path, unknown),
-                    // Their names are the client's.
+                    // The client chooses the names of schemas.
                     Holds::Schemas => {
                         for (index, schema) in
                             inside.as_object().into_iter().flatten().map(|(_, schema)| schema).enumerate()
@@ -123,7 +123,7 @@ pub(super) fn config(request: &Value, model: &str) -> Result<(), Refusal> {
     modes(request)
 }
 
-/// Function calling that names functions does so in mode `ANY`, and names those that there are.
+/// Checks that function calling names functions in mode `ANY` only, and only functions that there are.
 fn modes(request: &Value) -> Result<(), Refusal> {
     let config = field(request, "toolConfig").and_then(|config| field(config, "functionCallingConfig"));
     let Some(config) = config else { return Ok(()) };

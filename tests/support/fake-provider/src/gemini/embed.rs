@@ -1,4 +1,4 @@
-//! Embeddings, one and many. They have no count of tokens.
+//! Embeddings of one text and of many. They have no count of tokens.
 
 use serde_json::{Value, json};
 

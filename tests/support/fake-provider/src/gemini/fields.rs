@@ -1,11 +1,11 @@
-//! The fields that each message of the API has, by their names in JSON. What is not here the API refuses.
+//! The fields that each message of the API has, by their names in JSON. The API refuses all others.
 //!
 //! From ai.google.dev/api/generate-content, /caching and /embeddings.
 
 /// What a field holds.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Holds {
-    /// A value whose inside is no matter of the API's.
+    /// A value that the API does not look into.
     Any,
     /// A message, or a list of them.
     Message(&'static [(&'static str, Holds)]),
@@ -98,7 +98,7 @@ const CONFIG: &[(&str, Holds)] = &[
 
 const SAFETY: &[(&str, Holds)] = &[("category", Any), ("threshold", Any), ("method", Any)];
 
-/// Of `generateContent` and `streamGenerateContent`.
+/// Fields of `generateContent` and `streamGenerateContent`.
 pub(super) const GENERATE: &[(&str, Holds)] = &[
     ("model", Any),
     ("contents", Message(CONTENT)),
@@ -112,11 +112,11 @@ pub(super) const GENERATE: &[(&str, Holds)] = &[
     ("store", Any),
 ];
 
-/// Of `countTokens`.
+/// Fields of `countTokens`.
 pub(super) const COUNT: &[(&str, Holds)] =
     &[("contents", Message(CONTENT)), ("generateContentRequest", Message(GENERATE))];
 
-/// Of `embedContent`.
+/// Fields of `embedContent`.
 pub(super) const EMBED: &[(&str, Holds)] = &[
     ("model", Any),
     ("content", Message(CONTENT)),
@@ -126,10 +126,10 @@ pub(super) const EMBED: &[(&str, Holds)] = &[
     ("embedContentConfig", Any),
 ];
 
-/// Of `batchEmbedContents`.
+/// Fields of `batchEmbedContents`.
 pub(super) const EMBED_BATCH: &[(&str, Holds)] = &[("requests", Message(EMBED))];
 
-/// Of a schema of the OpenAPI kind.
+/// Fields of a schema of the OpenAPI kind.
 pub(super) const SCHEMA: &[(&str, Holds)] = &[
     ("type", Any),
     ("format", Any),

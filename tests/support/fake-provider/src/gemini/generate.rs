@@ -1,4 +1,4 @@
-//! Generate content, whole and streamed, and count tokens.
+//! The APIs that generate content, whole and streamed, and that count tokens.
 
 use serde_json::{Value, json};
 
@@ -16,7 +16,8 @@ pub(crate) fn whole(call: &Call<'_>) -> Result<Reply, Refusal> {
     Ok(Reply::Json(candidate(call)?.whole()))
 }
 
-/// `POST /v1beta/models/{model}:streamGenerateContent`, as events where they are asked for and as one JSON list else.
+/// `POST /v1beta/models/{model}:streamGenerateContent`. The answer is a stream of events if the request asks for it,
+/// else one JSON list.
 pub(crate) fn streamed(call: &Call<'_>) -> Result<Reply, Refusal> {
     let events = call.query("alt").as_deref() == Some("sse");
     let candidate = candidate(call)?;
@@ -43,7 +44,7 @@ fn candidate<'a>(call: &'a Call<'a>) -> Result<Candidate<'a>, Refusal> {
     Ok(Candidate::new(call.speech(&ask), call.script.no_usage, count))
 }
 
-/// The first function, or the first that is allowed; none where they are forbidden or one has just been answered.
+/// The first function, or the first that is allowed. None if functions are forbidden or a call has just been answered.
 fn tool(request: &Value) -> Option<(&str, &Value)> {
     let answered = list(request, "contents")
         .last()
@@ -62,7 +63,7 @@ fn tool(request: &Value) -> Option<(&str, &Value)> {
     })
 }
 
-/// `POST /v1beta/models/{model}:countTokens`: by words.
+/// `POST /v1beta/models/{model}:countTokens`, which counts words.
 pub(crate) fn count(call: &Call<'_>) -> Result<Reply, Refusal> {
     let request = call.json();
     check::names(request, COUNT)?;

@@ -1,5 +1,5 @@
 //! What the API refuses in a conversation: roles that it does not know, results without calls, calls without the
-//! signature of what was thought (ai.google.dev/gemini-api/docs/thought-signatures).
+//! signature of the thoughts before them (ai.google.dev/gemini-api/docs/thought-signatures).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,7 +10,7 @@ use crate::fields::text_of;
 use crate::refusal::Refusal;
 use crate::signature;
 
-/// What may stand for a signature that nobody has, as documented.
+/// The documented placeholders for a signature that nobody has.
 const DUMMIES: &[&str] = &["skip_thought_signature_validator", "context_engineering_is_the_way_to_go"];
 
 /// Checks the contents of `request`.
@@ -45,8 +45,8 @@ fn of_kind<'a>(content: &'a Value, name: &'a str) -> impl Iterator<Item = &'a Va
     parts(content).iter().filter_map(move |part| field(part, name))
 }
 
-/// Neighbours of one role are one turn, as recorded; the package gives a streamed answer back as a content for each of
-/// its chunks.
+/// The turns of a conversation. Neighbours of one role are one turn, as recorded. Google's package gives a streamed
+/// answer back as one content for each chunk.
 fn turns(contents: &[Value]) -> impl Iterator<Item = (usize, &[Value])> {
     let by_model = |content: &Value| text_of(content, "role") == Some("model");
     contents.chunk_by(move |one, next| by_model(one) == by_model(next)).scan(0, |at, turn| {
@@ -56,7 +56,7 @@ fn turns(contents: &[Value]) -> impl Iterator<Item = (usize, &[Value])> {
     })
 }
 
-/// Calls are answered in the next turn, as many as there are, by name; their object is an object.
+/// Checks that the next turn answers all calls, by name, and that each answer holds an object.
 fn answers(contents: &[Value]) -> Result<(), Refusal> {
     let count = |turn: &[Value], name: &str| turn.iter().map(|content| of_kind(content, name).count()).sum::<usize>();
     let mut called = 0;
@@ -92,8 +92,8 @@ fn answers(contents: &[Value]) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// In the current turn, which begins with what the user last said, the first call of each step has its signature on
-/// models of the third generation. One that is there is one that was made here, wherever it stands.
+/// Checks signatures. In the current turn, which begins with the last words of the user, models of the third generation
+/// want a signature on the first call of each step. A signature anywhere must be one that was made here.
 fn signatures(contents: &[Value], model: &str) -> Result<(), Refusal> {
     let turn = contents
         .iter()

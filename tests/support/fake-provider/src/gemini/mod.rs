@@ -1,4 +1,4 @@
-//! Gemini's APIs (ai.google.dev/api), with the checks that its own makes of a request.
+//! Gemini's APIs (ai.google.dev/api), with the checks that they make of a request.
 
 mod check;
 pub(crate) mod embed;

@@ -1,4 +1,5 @@
-//! The answer of the generate content APIs: parts, and in streams the running count of tokens on every chunk.
+//! The answer of the APIs that generate content. It is made of parts, and every chunk of a stream has the running count
+//! of tokens.
 
 use std::collections::VecDeque;
 
@@ -12,7 +13,7 @@ use crate::speech::{Finish, Speech};
 use crate::stream::Stream;
 use crate::vendor::Vendor;
 
-/// What the API says where it ends a stream by an error.
+/// The status of the error with which the API ends a stream.
 const UNAVAILABLE: u16 = 503;
 
 const CATEGORIES: &[&str] = &[
@@ -28,7 +29,8 @@ pub(super) struct Candidate<'a> {
     speech: Speech<'a>,
     no_usage: bool,
     count: u64,
-    /// Models of the third generation sign what they think, and end streams by a chunk of its own.
+    /// Whether the model signs its thoughts and ends streams with a chunk of its own, as those of the third generation
+    /// do.
     signs: bool,
 }
 
@@ -38,7 +40,7 @@ impl<'a> Candidate<'a> {
         Self { speech, no_usage, count, signs }
     }
 
-    /// The unary answer.
+    /// The whole answer.
     pub(super) fn whole(&self) -> Value {
         if let Some(reason) = self.speech.blocked {
             return self.blocked(reason);
@@ -74,7 +76,7 @@ impl<'a> Candidate<'a> {
         let calls = self.calls();
         let mut last = Vec::new();
         if self.signs {
-            // Each call in a chunk of its own, and nothing but the signature of a text in the last.
+            // Each call has a chunk of its own. The last chunk has nothing but the signature of a text.
             for call in calls {
                 chunks.delta(call);
             }
@@ -98,7 +100,7 @@ impl<'a> Candidate<'a> {
         part
     }
 
-    /// The parts of the calls; the first is signed.
+    /// The parts of the calls, of which the first is signed.
     fn calls(&self) -> Vec<Value> {
         let calls = self.speech.calls.iter().enumerate();
         calls.map(|(index, call)| self.call(index, call)).collect()
@@ -127,7 +129,7 @@ impl<'a> Candidate<'a> {
         }
         if ends {
             let reason = match self.speech.finish {
-                // Calls end with STOP too.
+                // Calls also end with STOP.
                 Finish::Stop | Finish::ToolCalls => "STOP",
                 Finish::Length => "MAX_TOKENS",
                 Finish::ContentFilter | Finish::Refusal => "SAFETY",
@@ -148,7 +150,7 @@ impl<'a> Candidate<'a> {
         candidate
     }
 
-    /// A prompt that is blocked has no candidates at all.
+    /// The answer to a blocked prompt, which has no candidates at all.
     fn blocked(&self, reason: &str) -> Value {
         self.answer(json!({ "promptFeedback": { "blockReason": reason, "safetyRatings": ratings() } }), 0)
     }
@@ -204,7 +206,7 @@ impl Chunks<'_> {
             self.stream.fail(frame);
             return;
         }
-        // What has been said so far, to the end of which the count of tokens runs.
+        // The count of tokens covers what has been said so far.
         let said = (self.count as u64 + 1).min(candidate.speech.usage.completion_tokens);
         let candidates = json!({ "candidates": [candidate.candidate(vec![part], false)] });
         let frame = self.frame(&candidate.answer(candidates, said));
@@ -227,7 +229,7 @@ fn ratings() -> Value {
     CATEGORIES.iter().enumerate().map(rating).collect()
 }
 
-/// Thoughts have a count of their own here, which the candidates' does not hold.
+/// The usage. Thoughts have a count of their own, which is not part of the candidates' count.
 fn usage(usage: Usage, said: u64) -> Value {
     let Usage { prompt_tokens, cached_tokens, reasoning_tokens, .. } = usage;
     let thoughts = reasoning_tokens.min(said);

@@ -8,7 +8,7 @@ use crate::fields::{text_of, words};
 use crate::refusal::Refusal;
 use crate::speech::Ask;
 
-/// Frames of MPEG layer 3 are about so long; theirs starts as these do.
+/// The beginning of a frame of MPEG layer 3.
 const MP3_FRAME: &[u8] = &[0xff, 0xfb, 0x90, 0x64];
 const FRAME_BYTES: usize = 417;
 
@@ -65,7 +65,7 @@ fn hear(call: &Call<'_>, task: &str) -> Result<Reply, Refusal> {
         _ => json!({ "text": text }),
     };
     if !call.script.no_usage {
-        // Whisper counts time, the models after it count tokens.
+        // Whisper counts time. The models after it count tokens.
         answer["usage"] = if call.model.starts_with("whisper") {
             json!({ "type": "duration", "seconds": 2 })
         } else {

@@ -1,4 +1,4 @@
-//! Batches: `validating` when they are made, `completed` with a file of results once they are asked for.
+//! Batches. A batch is `validating` when it is made, and `completed` with a file of results once somebody asks for it.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -56,7 +56,7 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Reply, Refusal> {
     Ok(Reply::Json(page(call.provider.batches.list(call.key))))
 }
 
-/// `GET /v1/batches/{id}`. A batch is done by the time that somebody looks.
+/// `GET /v1/batches/{id}`. A batch is done when somebody looks.
 pub(crate) fn get(call: &Call<'_>) -> Result<Reply, Refusal> {
     let batch = call.provider.batches.get(call.key, call.id).ok_or_else(|| unknown(call.id))?;
     if batch["status"] != "validating" {
@@ -96,7 +96,7 @@ pub(crate) fn cancel(call: &Call<'_>) -> Result<Reply, Refusal> {
     cancelled.map(Reply::Json).ok_or_else(|| unknown(call.id))
 }
 
-/// A line of output for each line of input.
+/// The file of results, with a line for each line of input.
 fn results(call: &Call<'_>, batch: &Value) -> String {
     let input = batch["input_file_id"].as_str().unwrap_or_default();
     let content = call.provider.files.get(call.key, input).map(|file| file.content).unwrap_or_default();

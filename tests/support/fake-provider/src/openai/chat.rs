@@ -1,5 +1,6 @@
-//! Chat completions, as recorded in 2026: a role chunk, deltas, a finish chunk, a chunk with the usage alone where it
-//! was asked for, and `[DONE]`. Azure adds what its content filter found, and a first chunk without choices.
+//! Chat completions, as recorded in 2026. A stream is a role chunk, deltas, a finish chunk, a chunk with the usage
+//! alone if the request asks for it, and `[DONE]`. Azure adds what its content filter found, and a first chunk without
+//! choices.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use crate::speech::{Speech, argument_deltas};
 use crate::stream::Stream;
 use crate::vendor::{Vendor, frame};
 
-/// Choices that are made at most.
+/// The largest number of choices.
 const MAX_CHOICES: usize = 16;
 
 /// `POST /v1/chat/completions`.
@@ -36,7 +37,7 @@ pub(crate) fn complete(call: &Call<'_>) -> Result<Reply, Refusal> {
     Ok(Reply::Json(chat.completion()))
 }
 
-/// What Azure answers where its content filter stops a prompt.
+/// Azure's answer when its content filter stops a prompt.
 fn filtered() -> Refusal {
     let message = "The response was filtered due to the prompt triggering Azure OpenAI's content management policy. Please \
                    modify your prompt and retry.";
@@ -54,7 +55,7 @@ struct Chat<'a> {
 }
 
 impl Chat<'_> {
-    /// The unary answer.
+    /// The whole answer.
     fn completion(&self) -> Value {
         let speech = &self.speech;
         let choice = |index: usize| {

@@ -1,4 +1,5 @@
-//! Completions, the API before chat completions. Streams have no `delta` but whole choices, and end with `[DONE]`.
+//! Completions, the API before chat completions. Chunks of a stream have whole choices instead of a `delta`, and the
+//! last is `[DONE]`.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Embeddings: of a text, of texts, of token ids, of lists of token ids; as floats or as base64, recorded.
+//! Embeddings, as recorded: of a text, of texts, of token ids, or of lists of token ids, as floats or as base64.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::fields::{text_of, words};
 use crate::refusal::Refusal;
 use crate::vector;
 
-/// Dimensions of the models that are known to have others than the rest.
+/// The models whose number of dimensions differs from the usual one.
 const DIMENSIONS: &[(&str, usize)] = &[("text-embedding-3-large", 3072)];
 const USUAL_DIMENSIONS: usize = 1536;
 const MAX_INPUTS: usize = 2048;
@@ -51,7 +51,7 @@ pub(crate) fn create(call: &Call<'_>) -> Result<Reply, Refusal> {
     Ok(Reply::Json(answer))
 }
 
-/// Each input as a text that its vector follows from, and its count of tokens.
+/// Each input as a text from which its vector follows, and its count of tokens.
 fn inputs(input: &Value) -> Result<Vec<(String, usize)>, Refusal> {
     let tokens = |ids: &[Value]| (Value::from(ids).to_string(), ids.len());
     let all = match input {

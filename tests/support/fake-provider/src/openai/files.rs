@@ -1,4 +1,4 @@
-//! Files. Each upstream key has its own.
+//! Files. Each upstream key has files of its own.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ pub(crate) fn upload(call: &Call<'_>) -> Result<Reply, Refusal> {
     Ok(Reply::Json(keep(call, &call.id_for("file-"), &filename, &purpose, file.body.clone())))
 }
 
-/// Keeps a file under `id`, and gives what the API says of it.
+/// Keeps a file under `id`, and returns what the API says of it.
 pub(super) fn keep(call: &Call<'_>, id: &str, filename: &str, purpose: &str, content: Bytes) -> Value {
     let about = json!({
         "id": id,

@@ -1,4 +1,4 @@
-//! Images: made, edited and varied. All are the same pixel.
+//! The APIs that make, edit and vary images. All images are the same pixel.
 
 use serde_json::{Value, json};
 

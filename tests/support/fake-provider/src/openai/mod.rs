@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::script::Usage;
 use crate::speech::Finish;
 
-/// Usage of chat completions and of what is shaped like them.
+/// The usage of chat completions and of answers of the same shape.
 fn usage(usage: Usage) -> Value {
     json!({
         "prompt_tokens": usage.prompt_tokens,
@@ -33,7 +33,7 @@ fn usage(usage: Usage) -> Value {
     })
 }
 
-/// `finish_reason`. A refusal ends with `stop` here, recorded.
+/// The `finish_reason`. A refusal ends with `stop`, as recorded.
 fn finish_reason(finish: Finish<'_>) -> &str {
     match finish {
         Finish::Stop | Finish::Refusal => "stop",
@@ -44,7 +44,7 @@ fn finish_reason(finish: Finish<'_>) -> &str {
     }
 }
 
-/// A page of a list, with the ids of its ends.
+/// A page of a list, with the ids of its first and last item.
 fn page(data: Vec<Value>) -> Value {
     let id = |item: Option<&Value>| item.and_then(|item| item.get("id")).cloned().unwrap_or_default();
     json!({ "object": "list", "first_id": id(data.first()), "last_id": id(data.last()), "data": data, "has_more": false })

@@ -26,7 +26,7 @@ pub(crate) fn create(call: &Call<'_>) -> Result<Reply, Refusal> {
     let request = call.json();
     let texts: Vec<String> = match request.get("input") {
         Some(Value::String(text)) => vec![text.clone()],
-        // Parts of one input that has images too are judged together.
+        // If an input also has images, its parts are judged together.
         Some(Value::Array(parts)) if parts.iter().any(Value::is_object) => {
             vec![parts.iter().filter_map(|part| part.get("text")?.as_str()).collect()]
         }

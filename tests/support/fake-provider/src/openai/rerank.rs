@@ -1,5 +1,5 @@
-//! Rerank, as Cohere, Jina and Voyage have it (docs.cohere.com/reference/rerank): documents ordered by how many words
-//! of the query they have.
+//! Rerank, as Cohere, Jina and Voyage have it (docs.cohere.com/reference/rerank). Documents are ordered by how many
+//! words of the query they have.
 
 use serde_json::{Value, json};
 

@@ -23,7 +23,7 @@ impl Script {
         Self { content: Some(content.into()), ..Self::default() }
     }
 
-    /// An answer that calls tools, one after the other: names, and arguments as JSON documents.
+    /// An answer that calls tools one after the other. `calls` gives names, and arguments as JSON documents.
     pub fn tool_calls<N: Into<String>, A: Into<String>>(calls: impl IntoIterator<Item = (N, A)>) -> Self {
         let calls =
             calls.into_iter().map(|(name, arguments)| ToolCall { name: name.into(), arguments: arguments.into() });
@@ -66,17 +66,17 @@ impl Script {
         Self { recording: Some(path.into()), ..Self::default() }
     }
 
-    /// A stream of `chunks` deltas, `every` apart.
+    /// A stream of `chunks` deltas, with a pause of `every` between them.
     pub fn paced(chunks: usize, every: Duration) -> Self {
         Self { chunks: Some(chunks), chunk_delay_ms: millis(every), ..Self::default() }
     }
 
-    /// A stream that goes on until the client leaves, a delta at each `every`.
+    /// A stream that goes on until the client leaves, with a delta after each `every`.
     pub fn endless(every: Duration) -> Self {
         Self { endless: true, chunk_delay_ms: millis(every), ..Self::default() }
     }
 
-    /// The page that a CDN answers with when the provider behind it is away.
+    /// The page with which a CDN answers when the provider behind it is away.
     pub fn html_502() -> Self {
         Self::verbatim(
             502,
@@ -99,21 +99,21 @@ impl Script {
         self
     }
 
-    /// Waits before the head.
+    /// Waits before the head of the answer.
     #[must_use]
     pub fn head_delay(mut self, delay: Duration) -> Self {
         self.head_delay_ms = millis(delay);
         self
     }
 
-    /// Thinks before it speaks.
+    /// Has the model think before it speaks.
     #[must_use]
     pub fn thinking(mut self, thoughts: impl Into<String>) -> Self {
         self.thinking = Some(thoughts.into());
         self
     }
 
-    /// Ends for this reason.
+    /// Has the answer end for this reason.
     #[must_use]
     pub fn finish(mut self, reason: &str) -> Self {
         self.finish = Some(reason.to_owned());
@@ -127,8 +127,8 @@ impl Script {
         self
     }
 
-    /// Says how many of the tokens in were read from the cache, and how many of those out were spent on reasoning.
-    /// After [`Script::usage`], whose counts hold them.
+    /// Sets how many of the tokens in were read from the cache, and how many of the tokens out were spent on reasoning.
+    /// Call it after [`Script::usage`], whose counts include them.
     #[must_use]
     pub fn cached(mut self, cached_tokens: u64, reasoning_tokens: u64) -> Self {
         let usage = self.usage.get_or_insert(Usage {

@@ -1,5 +1,5 @@
-//! What an answer is to be. Every field has a default that makes a plain answer, so a script names only what differs. A
-//! script knows nothing of formats: each renders it as its vendor would.
+//! Scripts, which describe answers. Every field has a default that makes a plain answer, so a script names only what
+//! differs. A script does not depend on a format: each API renders it as its vendor would.
 
 mod make;
 
@@ -14,67 +14,70 @@ use serde_json::Value;
 pub struct Script {
     /// HTTP status. Other than 200 it makes an error answer, unless `body` is given.
     pub status: u16,
-    /// Added to the answer's headers as they stand, over the default ones of the same name; an empty one takes it away.
+    /// Headers of the answer, which replace the default ones of the same name. An empty value removes a header.
     pub headers: Vec<(String, String)>,
-    /// Before the head of the answer, milliseconds.
+    /// The delay before the head of the answer, in milliseconds.
     pub head_delay_ms: u64,
-    /// Between the head and the first byte of the body, milliseconds.
+    /// The delay between the head and the first byte of the body, in milliseconds.
     pub first_chunk_delay_ms: u64,
-    /// Between two chunks of a stream, milliseconds.
+    /// The delay between two chunks of a stream, in milliseconds.
     pub chunk_delay_ms: u64,
-    /// What the model says. Without it: a greeting.
+    /// What the model says. The default is a greeting.
     pub content: Option<String>,
-    /// In how many deltas a stream says it. Without it: one a word.
+    /// The number of deltas in which a stream says it. The default is one for each word.
     pub chunks: Option<usize>,
     /// Tools that the model calls instead of saying something.
     pub tool_calls: Vec<ToolCall>,
-    /// What the model thinks before it speaks: `reasoning_content`, a reasoning item, a thinking block, a thought part.
+    /// What the model thinks before it speaks, as `reasoning_content`, a reasoning item, a thinking block or a thought
+    /// part.
     pub thinking: Option<String>,
     /// The signature of `thinking`, in place of one that is made from it.
     pub signature: Option<String>,
-    /// The thinking comes in its encrypted form only (Anthropic).
+    /// Whether the thinking comes in its encrypted form only (Anthropic).
     pub redacted: bool,
-    /// The model refuses, in these words.
+    /// The words with which the model refuses.
     pub refusal: Option<String>,
-    /// The prompt is blocked, for this reason: Gemini's `blockReason`; the others refuse in their own way.
+    /// The reason why the prompt is blocked: Gemini's `blockReason`. The other APIs refuse in their own way.
     pub blocked: Option<String>,
-    /// Why the answer ends: `stop`, `length`, `tool_calls` or `content_filter` are put into the format's own word, any
-    /// other goes out as it stands.
+    /// Why the answer ends. `stop`, `length`, `tool_calls` and `content_filter` become the format's own word, and any
+    /// other word goes out as it stands.
     pub finish: Option<String>,
-    /// Without it: a count by words.
+    /// The token counts. The default is a count of words.
     pub usage: Option<Usage>,
-    /// Of the tokens in, written to the cache.
+    /// The part of the tokens in that was written to the cache.
     pub cache_write_tokens: u64,
-    /// Leaves the usage out, in the answer and in the stream.
+    /// Whether the usage is left out, in the whole answer and in the stream.
     pub no_usage: bool,
-    /// The error object, where `status` makes an error answer, and of an error within a stream. Without it: what the
-    /// provider says with that status.
+    /// The error object of an error answer, and of an error within a stream. The default is what the provider says with
+    /// that status.
     pub error: Option<Value>,
     /// The body, verbatim, in place of an answer in the provider's format.
     pub body: Option<String>,
-    /// Content type of `body`. Without it: JSON.
+    /// The content type of `body`. The default is JSON.
     pub content_type: Option<String>,
-    /// Repeats `body` up to this many bytes.
+    /// The size up to which `body` is repeated, in bytes.
     pub body_bytes: Option<usize>,
-    /// Cuts the body into writes of so many bytes, wherever they fall.
+    /// The size of the writes into which the body is cut, in bytes, wherever the cuts fall.
     pub split_bytes: Option<usize>,
-    /// The content is what was received, as JSON: method, path, headers, body.
+    /// Whether the content is the request that was received, as JSON with method, path, headers and body.
     pub echo: bool,
-    /// Compresses a unary answer.
+    /// Whether a whole answer is compressed.
     pub gzip: bool,
-    /// Closes the connection early.
+    /// Where the connection is closed early.
     pub cut: Option<Cut>,
-    /// After so many content deltas a stream carries an error event instead of going on.
+    /// The number of content deltas after which a stream carries an error event instead of going on.
     pub error_after_chunks: Option<usize>,
-    /// The error within a stream is bare JSON text instead of an event, as Gemini was seen to do.
+    /// Whether the error within a stream is bare JSON text instead of an event, as Gemini was seen to send it.
     pub bare_error: bool,
-    /// A stream goes on until the client leaves.
+    /// Whether a stream goes on until the client leaves.
     pub endless: bool,
-    /// Bytes written to the connection in place of an HTTP answer; the connection is then closed.
+    /// Bytes that are written to the connection in place of an HTTP answer. The connection is then closed.
     pub raw: Option<String>,
-    /// Cuts the body into writes of pseudo-random size, the same for the same seed.
+    /// The seed of the pseudo-random sizes of the writes into which the body is cut. The same seed gives the same
+    /// sizes.
     pub seed: Option<u64>,
-    /// Answers from the recorded exchange in this file: `response.status`, `headers`, and `body` or `sse`.
+    /// The file of a recorded exchange from which the answer is taken: `response.status`, `headers`, and `body` or
+    /// `sse`.
     pub recording: Option<PathBuf>,
 }
 
@@ -82,13 +85,13 @@ pub struct Script {
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cut {
-    /// Nothing is answered at all.
+    /// The connection closes without any answer.
     BeforeHead,
-    /// After the head, before any byte of the body.
+    /// The connection closes after the head, before any byte of the body.
     AfterHead,
-    /// After so many content deltas, between two frames. A unary answer ends half-way.
+    /// The connection closes after so many content deltas, between two frames. A whole answer ends half-way.
     AfterChunks(usize),
-    /// The same, within a frame.
+    /// The connection closes after so many content deltas, within a frame.
     InsideChunk(usize),
 }
 
@@ -109,9 +112,9 @@ pub struct Usage {
     pub prompt_tokens: u64,
     /// Tokens out.
     pub completion_tokens: u64,
-    /// Of those in, read from the cache.
+    /// The part of the tokens in that was read from the cache.
     pub cached_tokens: u64,
-    /// Of those out, spent on reasoning.
+    /// The part of the tokens out that was spent on reasoning.
     pub reasoning_tokens: u64,
 }
 

@@ -103,7 +103,7 @@ async fn calls_and_results_are_neighbours() {
     let history = |turns: &[&Value]| with("messages", &json!(turns));
     let half = messages(&provider, &history(&[&user, &call, &result("toolu_1")])).await;
     half.refuses(400, "messages.1: `tool_use` ids were found without `tool_result` blocks immediately after: toolu_2.");
-    // Results in messages of their own are one turn.
+    // Results in separate messages are one turn.
     let both = messages(&provider, &history(&[&user, &call, &result("toolu_1"), &result("toolu_2")])).await;
     assert_eq!(both.status, 200, "{}", both.text());
     let stray = messages(&provider, &history(&[&user, &result("toolu_9")])).await;

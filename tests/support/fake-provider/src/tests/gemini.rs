@@ -104,7 +104,7 @@ async fn a_function_goes_round_with_its_signature() {
         unsigned["parts"][0]["thoughtSignature"] = json!(signature);
         unsigned.clone()
     };
-    // The documented stand-in, in base64.
+    // This is the documented placeholder, in base64.
     let dummy = sign("c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I=");
     assert_eq!(replay(&dummy, model).await.status, 200);
     let foreign = sign("Et0BCtoBAXLI2nwM");

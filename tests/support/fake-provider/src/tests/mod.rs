@@ -1,4 +1,4 @@
-//! Each API over real sockets: its plain answer, its stream, its errors.
+//! Tests of each API over real sockets: its plain answer, its stream, its errors.
 
 mod anthropic;
 mod azure;
@@ -45,7 +45,7 @@ impl Got {
         self.head.lines().filter_map(|line| line.split_once(": ")).find(|(key, _)| *key == name).map(|(_, value)| value)
     }
 
-    /// The data of events, each parsed, and the names where they have some; what is no JSON is left out.
+    /// The names of the events, which may be empty, and their parsed data. Data that is no JSON is left out.
     fn events(&self) -> Vec<(String, Value)> {
         let text = self.text().replace("\r\n", "\n");
         let events = text.split("\n\n").filter_map(|event| {
@@ -92,7 +92,7 @@ async fn post(provider: &FakeProvider, head: &str, body: &Value) -> Got {
     send(provider, &format!("POST {head}"), body.to_string().as_bytes()).await
 }
 
-/// The same for OpenAI's paths.
+/// A JSON request to one of OpenAI's paths.
 async fn openai(provider: &FakeProvider, path: &str, body: &Value) -> Got {
     post(provider, &format!("{path}\nauthorization: Bearer sk-test\ncontent-type: application/json"), body).await
 }
@@ -101,7 +101,7 @@ async fn get(provider: &FakeProvider, path: &str) -> Got {
     send(provider, &format!("GET {path}\nauthorization: Bearer sk-test"), b"").await
 }
 
-/// As far as it goes: a body that was cut ends where it does.
+/// The body without the chunked encoding. A body that was cut is given as far as it goes.
 fn unchunked(mut body: &[u8]) -> Vec<u8> {
     let mut plain = Vec::new();
     while let Some(end) = body.windows(2).position(|window| window == b"\r\n") {

@@ -6,7 +6,7 @@ use super::{openai, provider};
 use crate::queue::Target;
 use crate::script::Script;
 
-/// A recording in a file that is gone when it is dropped.
+/// A recording in a file that is removed when this is dropped.
 struct Recording(PathBuf);
 
 impl Recording {

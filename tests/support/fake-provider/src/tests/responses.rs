@@ -166,7 +166,7 @@ async fn conversations_are_compacted_and_counted() {
         (&answer["object"], &answer["output"][1]["type"]),
         (&json!("response.compaction"), &json!("compaction"))
     );
-    // What it made can be sent back.
+    // The client can send the output back.
     let again = openai(&provider, "/v1/responses", &with("input", &answer["output"])).await;
     assert_eq!(again.status, 200, "{}", again.text());
     let counted = openai(&provider, "/v1/responses/input_tokens", &with("input", &input)).await.json();

@@ -5,7 +5,7 @@ use crate::FakeProvider;
 use crate::queue::Target;
 use crate::script::Script;
 
-/// A form; fields with a file name carry it after a bar.
+/// A form. The key of a field with a file name carries that name after a bar.
 fn form(fields: &[(&str, &str)]) -> String {
     let part = |(name, value): &(&str, &str)| {
         let (name, file) = name.split_once('|').unwrap_or((name, ""));

@@ -22,7 +22,7 @@ pub(super) fn no_key() -> Refusal {
     words(401, "")
 }
 
-/// The code is the status where there is no better one.
+/// An error as Azure writes it. Without a better code, the code is the status.
 pub(super) fn error(refusal: &Refusal) -> Value {
     let code = refusal.code.map_or_else(|| refusal.status.to_string(), str::to_owned);
     let mut error = json!({ "code": code, "message": refusal.message });

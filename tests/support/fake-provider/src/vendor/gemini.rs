@@ -40,7 +40,7 @@ pub(super) fn error(refusal: &Refusal) -> Value {
 
 pub(super) fn words(status: u16, model: &str) -> Refusal {
     let (message, details) = match status {
-        // A wrong key is a 400 here, recorded; 401 is for OAuth tokens.
+        // Gemini answers 400 to a wrong key, as recorded. 401 is for OAuth tokens.
         401 => (
             "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid \
              authentication credential."

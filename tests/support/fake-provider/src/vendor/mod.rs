@@ -1,4 +1,4 @@
-//! Whose API a request is for: how it authenticates, what its errors look like, which headers its answers have.
+//! The vendors: how a request authenticates, what errors look like, which headers answers have.
 
 mod anthropic;
 mod azure;
@@ -42,7 +42,7 @@ impl Vendor {
         })
     }
 
-    /// A refusal in its shape.
+    /// The refusal in the vendor's shape.
     pub(crate) fn error(self, refusal: &Refusal) -> Value {
         match self {
             Self::OpenAi => openai::error(refusal),
@@ -52,7 +52,7 @@ impl Vendor {
         }
     }
 
-    /// What it says with `status`, as recorded or documented.
+    /// The vendor's words for `status`, as recorded or documented.
     pub(crate) fn words(self, status: u16, model: &str) -> Refusal {
         match self {
             Self::OpenAi => openai::words(status, model),
@@ -71,7 +71,7 @@ impl Vendor {
         }
     }
 
-    /// What it adds to each answer.
+    /// Adds the headers that the vendor puts on each answer.
     pub(crate) fn headers(self, status: u16, headers: &mut HeaderMap) {
         let fixed = match self {
             Self::OpenAi => openai::HEADERS,
@@ -105,7 +105,7 @@ pub(crate) fn query_value(query: &str, name: &str) -> Option<String> {
     pairs.into_iter().find(|(key, _)| *key == name).map(|(_, value)| decoded(&value.replace('+', " ")))
 }
 
-/// Without percent-encoding; what is no encoding stays.
+/// The text without percent-encoding. What is no valid encoding stays.
 pub(crate) fn decoded(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut plain = Vec::with_capacity(bytes.len());

@@ -40,7 +40,7 @@ const TYPES: &[&str] = &[
     "web_search_call",
 ];
 
-/// Reads the input, and refuses what the API does: items of no known type, outputs of calls that nobody made.
+/// Reads the input, and refuses what the API refuses: items of an unknown type, and outputs of calls that nobody made.
 pub(super) fn read(request: &Value) -> Result<Input, Refusal> {
     let given = match request.get("input") {
         Some(Value::String(text)) => vec![json!({ "role": "user", "content": text })],
@@ -54,7 +54,7 @@ pub(super) fn read(request: &Value) -> Result<Input, Refusal> {
     };
     let mut items = Vec::with_capacity(given.len());
     let mut calls: Vec<String> = Vec::new();
-    // Calls of a response that is referred to are not in this list.
+    // The calls of an earlier response, to which the request refers, are not in this list.
     let all_here =
         request.get("previous_response_id").is_none_or(Value::is_null) && request.get("conversation").is_none();
     for (index, item) in given.into_iter().enumerate() {
@@ -84,7 +84,7 @@ fn supported() -> String {
     TYPES.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ")
 }
 
-/// An item with the id and the form that the API gives it.
+/// The item with the id and the form that the API gives it.
 fn complete(mut item: Value, kind: &str, index: usize) -> Value {
     if item.get("type").is_none() {
         item["type"] = json!(kind);
@@ -108,7 +108,7 @@ impl Input {
         self.items.last().and_then(|item| text_of(item, "type")).is_some_and(|kind| kind.ends_with("_output"))
     }
 
-    /// A count of tokens by words.
+    /// The count of tokens, by words.
     pub(super) fn words(&self) -> usize {
         let text = |item: &Value| -> usize {
             let parts = list_of(item, "content").iter().filter_map(|part| text_of(part, "text"));

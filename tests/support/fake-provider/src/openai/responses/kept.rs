@@ -1,4 +1,4 @@
-//! Responses that were stored.
+//! The APIs for responses that were stored.
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ fn shown(kept: StoredResponse) -> Value {
     response
 }
 
-/// `GET /v1/responses/{id}`. What was made in the background is done by the time that somebody looks.
+/// `GET /v1/responses/{id}`. A response that was made in the background is done when somebody looks.
 pub(crate) fn get(call: &Call<'_>) -> Result<Reply, Refusal> {
     let kept = call.provider.responses.change(call.key, call.id, |kept| kept.queued = false);
     kept.map(|kept| Reply::Json(shown(kept))).ok_or_else(|| unknown(call.id))
@@ -33,7 +33,7 @@ pub(crate) fn delete(call: &Call<'_>) -> Result<Reply, Refusal> {
     Err(unknown(call.id))
 }
 
-/// `POST /v1/responses/{id}/cancel`, which works for those in the background; once they are done it shows them.
+/// `POST /v1/responses/{id}/cancel`, which works for responses in the background. It shows a response that is done.
 pub(crate) fn cancel(call: &Call<'_>) -> Result<Reply, Refusal> {
     let kept = call.provider.responses.change(call.key, call.id, |kept| {
         kept.cancelled |= kept.queued;

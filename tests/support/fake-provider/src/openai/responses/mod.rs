@@ -1,5 +1,5 @@
-//! Responses (platform.openai.com/docs/api-reference/responses): made whole, streamed and in the background, and
-//! remembered for each upstream key.
+//! Responses (platform.openai.com/docs/api-reference/responses). They are made whole, streamed or in the background,
+//! and remembered for each upstream key.
 
 mod items;
 mod kept;
@@ -48,7 +48,7 @@ pub(crate) fn create(call: &Call<'_>) -> Result<Reply, Refusal> {
     Ok(Reply::Json(if background { response.begun("queued") } else { done }))
 }
 
-/// How many items the conversation before this has.
+/// How many items the conversation has before this request.
 fn earlier(call: &Call<'_>, request: &Value) -> Result<usize, Refusal> {
     let Some(id) = text_of(request, "previous_response_id") else { return Ok(0) };
     let Some(kept) = call.provider.responses.get(call.key, id) else {
@@ -58,7 +58,8 @@ fn earlier(call: &Call<'_>, request: &Value) -> Result<usize, Refusal> {
     Ok(kept.input.len() + list_of(&kept.response, "output").len())
 }
 
-/// The first function, or the one that the choice names; none where they are forbidden or one has just been answered.
+/// The first function, or the function that the choice names. None if functions are forbidden or a call has just been
+/// answered.
 fn tool<'a>(request: &'a Value, input: &Input) -> Option<(&'a str, &'a Value)> {
     let choice = request.get("tool_choice");
     if input.ends_with_output() || choice.is_some_and(|choice| choice == "none") {
@@ -71,7 +72,7 @@ fn tool<'a>(request: &'a Value, input: &Input) -> Option<(&'a str, &'a Value)> {
     })
 }
 
-/// `POST /v1/responses/compact`: the user's messages stay, the rest becomes one encrypted item.
+/// `POST /v1/responses/compact`. The user's messages stay, and the rest becomes one encrypted item.
 pub(crate) fn compact(call: &Call<'_>) -> Result<Reply, Refusal> {
     let request = call.json();
     if request.get("model").is_none() {

@@ -22,26 +22,26 @@ impl<'a> Response<'a> {
         Self { id: speech.id("resp_"), speech, request, no_usage }
     }
 
-    /// Before anything has been said.
+    /// The response before anything has been said.
     pub(super) fn begun(&self, status: &str) -> Value {
         self.object(status, &json!([]), &Value::Null)
     }
 
-    /// With all that was said.
+    /// The response with everything that was said.
     pub(super) fn done(&self) -> Value {
         let status = if self.incomplete().is_some() { "incomplete" } else { "completed" };
         let usage = if self.no_usage { Value::Null } else { usage(self.speech.usage) };
         self.object(status, &self.output(), &usage)
     }
 
-    /// Failed by `error`, after what the provider does with it has been said.
+    /// The response that `error` has ended.
     pub(super) fn failed(&self, error: &Value) -> Value {
         let mut response = self.object("failed", &json!([]), &Value::Null);
         response["error"] = json!({ "code": error["code"], "message": error["message"] });
         response
     }
 
-    /// Why the answer is not complete, if it is not.
+    /// The reason why the answer is not complete, if it is not.
     fn incomplete(&self) -> Option<&str> {
         match self.speech.finish {
             Finish::Length => Some("max_output_tokens"),
@@ -102,7 +102,7 @@ impl<'a> Response<'a> {
         })
     }
 
-    /// The items, as they are when all has been said.
+    /// The items when everything has been said.
     pub(super) fn output(&self) -> Value {
         let mut items = Vec::new();
         if self.speech.thinking.is_some() {
@@ -138,7 +138,7 @@ impl<'a> Response<'a> {
         })
     }
 
-    /// The part that holds what is said.
+    /// The part that holds the text.
     pub(super) fn part(&self, text: &str) -> Value {
         if self.speech.refusal.is_some() {
             return json!({ "type": "refusal", "refusal": text });
@@ -163,7 +163,7 @@ impl<'a> Response<'a> {
     }
 }
 
-/// What the API calls encrypted.
+/// The text in a form that stands for encryption.
 pub(super) fn encrypted(text: &str) -> String {
     format!("gAAAAAB{}", STANDARD.encode(text))
 }
@@ -178,7 +178,7 @@ fn usage(usage: Usage) -> Value {
     })
 }
 
-/// The error object of a script or of the provider, flat as events have it.
+/// The error object of a script or of the provider, flat as in events.
 pub(super) fn error_of(envelope: &Value) -> Value {
     let error = envelope.get("error").cloned().unwrap_or_default();
     json!({

@@ -11,7 +11,7 @@ use crate::speech::argument_deltas;
 use crate::stream::Stream;
 use crate::vendor::Vendor;
 
-/// Events with their numbers.
+/// The events, which are numbered.
 struct Events<'a> {
     stream: Stream<'a>,
     response: &'a Response<'a>,
@@ -49,7 +49,7 @@ impl Events<'_> {
         self.stream.write(bytes);
     }
 
-    /// An event that holds content; in its place the script's error, where one is due.
+    /// Writes an event that holds content, or the script's error if one is due.
     fn delta(&mut self, name: &str, mut fields: Value) {
         if self.stream.error_due() {
             let script = self.response.speech.script;
