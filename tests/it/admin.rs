@@ -1,4 +1,4 @@
-//! `/admin/groups` and `/admin/proxy-keys`.
+//! Tests of `/admin/groups` and `/admin/proxy-keys`.
 
 use std::collections::HashSet;
 
@@ -12,7 +12,7 @@ use crate::support::{SOON, provider, standalone};
 
 const LONG_KEYS: [&str; 2] = ["sk-upstream-aaaa-0001", "sk-upstream-bbbb-0002"];
 
-/// Checks that it is a problem document (RFC 9457) of `status`, and gives its text.
+/// Checks that `answer` is a problem document (RFC 9457) with `status`, and returns its text.
 pub(crate) fn problem(answer: &Answer, status: u16) -> String {
     assert_eq!(answer.status, status, "{}", answer.text());
     assert!(answer.header("content-type").starts_with("application/problem+json"), "{:?}", answer.headers);
@@ -116,10 +116,10 @@ async fn masked_keys_are_kept() {
     assert_eq!(read["apiKeys"], json!(["sk-u****0001"]));
     assert!(!read.to_string().contains("sk-upstream-aaaa"), "{read}");
 
-    // As read, with and without the field, and with one key more.
+    // The group is written as it was read, with and without the field, and with one key more.
     let mut without = read.clone();
     without.as_object_mut().unwrap().remove("apiKeys");
-    // What was read before a change is refused where it says when it was read.
+    // A group that was read before a change is refused if it says when it was read.
     without.as_object_mut().unwrap().remove("updatedAt");
     let mut more = without.clone();
     more["apiKeys"] = json!(["sk-u****0001", LONG_KEYS[1]]);
@@ -139,10 +139,10 @@ async fn masked_keys_are_kept() {
     assert!(LONG_KEYS.contains(&received.key()), "{}", received.key());
     assert_eq!(received.header("x-vendor-secret"), "header-secret-0123456789");
 
-    // A mask that stands for no key is an error, not a key.
+    // A mask that stands for no key is an error and not a new key.
     let unknown = json!({ "apiKeys": ["sk-x****9999"] });
     assert!(problem(&send(&planes, Method::PATCH, &path, &unknown).await, 400).contains("apiKeys"));
-    // An emptied list is empty.
+    // A list that is emptied stays empty.
     let emptied = planes.admin.ok(Method::PATCH, &path, &json!({ "apiKeys": [] })).await.unwrap();
     assert_eq!(emptied["apiKeys"], json!([]));
 }

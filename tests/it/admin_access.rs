@@ -1,4 +1,5 @@
-//! Login, what it opens, the audit log, the usage list's pages, and the OpenAPI document.
+//! Tests of the login and the rights it gives, of the audit log, of the pages of the usage list, and of the OpenAPI
+//! document.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! `POST /v1/chat/completions`: what passes through, and how a stream comes.
+//! Tests of `POST /v1/chat/completions`: what passes through, and how a stream comes.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -31,7 +31,7 @@ async fn an_answer_comes_through_both_deployments() {
 #[tokio::test(flavor = "multi_thread")]
 async fn bytes_pass_through_untouched_both_ways() {
     let bed = Bed::start(standalone()).await.unwrap();
-    // Spacing, order, escapes, numbers that no float holds, and fields that nobody knows.
+    // The answer has unusual spacing, order and escapes, numbers that no float holds, and fields that nobody knows.
     let answer = "{ \"zzz\" : 1e400,\n\t\"id\":\"chatcmpl-1\",\"object\":\"chat.completion\",\"created\":1,\"model\":\"gpt-4o\",\
                   \"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"\\u00e9\\/\",\"reasoning_content\":\"r\"},\
                   \"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2,\"total_tokens\":3,\
@@ -57,7 +57,7 @@ async fn a_stream_passes_through_untouched_for_who_asked_for_usage() {
                   data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n\
                   data: {\"id\":\"c\",\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2,\"total_tokens\":3}}\n\n\
                   data: [DONE]\n\n";
-    // Cut into pieces wherever they fall, also within a character.
+    // The stream is cut into pieces wherever they fall, also within a character.
     let script = Script { split_bytes: Some(7), ..Script::verbatim(200, "text/event-stream", events) };
     bed.provider.script(Target::All, script);
     let request = r#"{"model":"gpt-4o", "stream":true, "stream_options":{"include_usage":true, "x":1}, "messages":[]}"#;
@@ -90,7 +90,7 @@ async fn each_chunk_arrives_before_the_next_is_sent() {
         bed.provider.script(Target::All, Script::paced(3, Duration::from_millis(600)));
         let mut stream = bed.planes.api().chat_stream(&bed.key.value, &chat("gpt-4o", true)).await.unwrap();
         let received = bed.provider.journal().last().unwrap();
-        // The role, three deltas.
+        // These are the role and three deltas.
         for chunk in 1..=4 {
             let data = stream.data().await.unwrap().unwrap();
             assert!(data.contains("\"delta\""), "{data}");

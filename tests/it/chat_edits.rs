@@ -1,5 +1,5 @@
-//! The edits that routing asks for: model alias, parameter defaults and overrides, usage in streams. And the model
-//! list.
+//! Tests of the edits that routing asks for (model alias, parameter defaults and overrides, usage in streams), and of
+//! the model list.
 
 use fake_provider::queue::Target;
 use fake_provider::script::Script;
@@ -37,7 +37,7 @@ async fn an_alias_becomes_the_vendors_name_and_nothing_else_changes() {
     assert_eq!(serde_json::from_str::<Value>(&received).unwrap(), expected);
     assert!(received.contains(r#""x":1.0,"#) && received.contains(r#"the \"model\": \"fast\" one"#), "{received}");
 
-    // The real name serves too where the group lists it, and only there.
+    // The real name serves too if the group lists it, and only then.
     assert_eq!(planes.api().chat(&key.value, &chat("gpt-4o", false)).await.unwrap().status, 200);
     assert_eq!(planes.api().chat(&key.value, &chat("gpt-4o-mini", false)).await.unwrap().status, 404);
 
@@ -66,7 +66,7 @@ async fn parameter_defaults_fill_what_the_client_left_out() {
     request["max_tokens"] = json!(2000);
     assert_eq!(provider.journal().last().unwrap().json(), request);
 
-    // With both given nothing is to be edited: the bytes are the client's.
+    // The client gives both, so nothing is edited and the bytes are the client's.
     let sent = r#"{"max_tokens":5 , "temperature":  0, "model":"gpt-4o","messages":[]}"#;
     let request = raw_post("/v1/chat/completions", &key.value, sent).unwrap();
     assert_eq!(Connection::to(planes.api().http).fetch(request).await.unwrap().status, 200);

@@ -1,4 +1,4 @@
-//! What the gateway answers where the client is wrong, in the shape of OpenAI's errors.
+//! Tests of the gateway's answers to mistakes of the client, in the shape of OpenAI's errors.
 
 use fake_provider::queue::Target;
 use fake_provider::script::Script;
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::support::{Bed, SOON, standalone};
 
-/// Checks the shape, and gives type, code and message.
+/// Checks the shape of the error, and returns type, code and message.
 fn error(answer: &Answer) -> (String, String, String) {
     assert!(answer.header("content-type").starts_with("application/json"), "{}", answer.header("content-type"));
     assert!(!answer.header("x-request-id").is_empty());
@@ -45,7 +45,7 @@ async fn a_key_that_does_not_serve_is_401() {
         assert_eq!((kind.as_str(), code.as_str()), ("invalid_request_error", "invalid_api_key"));
         assert!(key.is_empty() || !message.contains(key), "the message repeats the key: {message}");
     }
-    // A credential of another scheme is none.
+    // A credential of another scheme does not count.
     let mut request = harness::planes::chat_request("", &chat("gpt-4o", false)).unwrap();
     request.headers_mut().insert("authorization", format!("Basic {}", bed.key.value).parse().unwrap());
     assert_eq!(Connection::to(api.http).fetch(request).await.unwrap().status, 401);
@@ -70,7 +70,7 @@ async fn an_unknown_model_is_404() {
         assert!(message.contains("gpt-99"), "{message}");
         assert_eq!(answer.json()["error"]["param"], "model");
     }
-    // Names are compared as they stand.
+    // Names of models are compared with regard to case.
     assert_eq!(bed.chat(&chat("GPT-4O", false)).await.unwrap().status, 404);
     assert_eq!(bed.provider.journal().total(), 0);
 }
@@ -210,7 +210,7 @@ async fn a_model_of_any_length_leaves_its_record_and_no_long_line_in_the_log() {
     assert!(log.lines().all(|line| line.len() < 4096));
 }
 
-/// Providers, and what stands in front of them, do not all speak OpenAI's shape.
+/// Errors of providers, and of what stands in front of them, do not all have OpenAI's shape.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_providers_own_words_reach_the_client_whatever_their_shape() {
     let bed = Bed::start(standalone()).await.unwrap();

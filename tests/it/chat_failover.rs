@@ -1,4 +1,4 @@
-//! One retry on the next key, and what the client hears when every attempt failed.
+//! Tests of the retry on the next key, and of what the client hears when every attempt has failed.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -30,7 +30,8 @@ async fn a_busy_or_broken_provider_is_asked_once_more_with_the_next_key() {
     for stream in [false, true] {
         for script in [429, 500, 502, 503, 504, 529].map(Script::error) {
             let status = script.status;
-            // A fresh deployment for each: what was learnt about a key must not matter here.
+            // Each case has a deployment of its own, because what one case teaches about a key must not matter to the
+            // next.
             let (planes, provider, key) = four_keys().await;
             provider.script(Target::All, script);
             let answer = planes.api().chat(&key.value, &chat("gpt-4o", stream)).await.unwrap();
@@ -145,7 +146,7 @@ async fn a_provider_that_hangs_up_is_502() {
         let answer = bed.chat(&chat(model, false)).await.unwrap();
         assert_eq!(answer.status, 502, "{}", answer.text());
     }
-    // A unary answer that ends half-way never looks whole.
+    // A whole answer that ends half-way never looks complete.
     let broken = bed.chat(&chat(&models[2], false)).await;
     assert!(broken.as_ref().is_err() || broken.as_ref().is_ok_and(|answer| answer.status == 502), "{broken:?}");
 }

@@ -1,4 +1,4 @@
-//! Which headers go up, which come down, and `x-request-id`.
+//! Tests of the headers that go up, of those that come down, and of `x-request-id`.
 
 use std::collections::HashSet;
 

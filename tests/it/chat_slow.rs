@@ -1,4 +1,4 @@
-//! Deadlines of an answer in one piece, from a provider whose head comes at once.
+//! Tests of the deadlines of a whole answer, from a provider whose head comes at once.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -57,7 +57,8 @@ async fn provider(sent: usize, trickle: Option<&'static [u8]>, tasks: &Tasks) ->
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_stops_or_trickles_is_given_up() {
     let setup = || standalone().set("Limits:RequestTimeoutSeconds", 2).set("Limits:StreamIdleTimeoutSeconds", 1);
-    // What is held until it is whole has a status yet; what is passed on ends in a broken connection.
+    // An answer that is held until it is complete can still get an error status. One that is passed on ends in a broken
+    // connection.
     for (sent, trickle, status) in
         [(10, None, Some(504)), (10, Some(&b"x"[..]), Some(504)), (2 * 1024 * 1024, None, None)]
     {

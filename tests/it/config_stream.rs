@@ -1,4 +1,4 @@
-//! How config reaches the nodes, and what happens when it cannot.
+//! Tests of how config reaches the nodes, and of what happens when it cannot.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -21,7 +21,7 @@ async fn nodes(planes: &Planes) -> Option<Vec<Value>> {
     planes.admin.get("/admin/nodes").await.ok()?["items"].as_array().cloned()
 }
 
-/// The version that all `count` connected nodes have applied; nothing while they disagree.
+/// The version that all `count` connected nodes have applied, or nothing while they disagree.
 async fn agreed(planes: &Planes, count: usize) -> Option<u64> {
     let nodes = nodes(planes).await?;
     let versions: Vec<u64> = nodes
@@ -61,8 +61,7 @@ async fn a_change_reaches_three_nodes_and_is_acked() {
     }
 }
 
-/// The figure is asked for with 10,000 proxy keys and 500 groups; here it is 500 and 50. What is measured includes the
-/// look at `/admin/nodes`.
+/// Scale: 500 proxy keys and 50 groups instead of 10,000 and 500. The time includes the look at `/admin/nodes`.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_is_acked_by_three_nodes_within_100_ms_at_the_median() {
     let planes = split(3).start().await.unwrap();
@@ -226,7 +225,7 @@ async fn secrets_are_0600_and_never_in_the_clear() {
     let token = fs::read_to_string(planes.control.data.join("node-token")).unwrap();
     assert!(token.trim().len() >= 32);
     for path in files(&planes.control.data).into_iter().chain(files(&node.data)) {
-        // A file that is written anew has another name until it is whole.
+        // A file that is written anew has another name until it is complete.
         let bytes = match fs::read(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
             read => read.unwrap(),

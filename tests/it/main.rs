@@ -1,8 +1,8 @@
 //! Integration tests: the programs as a user starts them, spoken to over real sockets. One file for each route or
 //! behaviour.
 //!
-//! The tests `pNN_…` prove the promises of those numbers in `docs/PROMISES.md` by their figures; where a duration or a
-//! count is scaled down, the test says so.
+//! The tests `pNN_…` hold the promises of those numbers in `docs/PROMISES.md` by their figures. A test says if it
+//! scales a duration or a count down.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 

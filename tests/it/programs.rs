@@ -1,4 +1,4 @@
-//! The programs themselves: settings, probes, metrics, and the demo.
+//! Tests of the programs themselves: settings, probes, metrics, and the demo.
 
 use harness::planes::{Program, chat};
 use harness::process::Launch;
@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::support::{Bed, SOON, split, standalone};
 
-/// The standalone program below a directory of its own, not started.
+/// The standalone program below a directory of its own. It has not been started.
 fn prepared() -> (TempDir, Program) {
     let root = TempDir::new().unwrap();
     let program = standalone().prepare_control(root.path(), "program").unwrap();
@@ -42,7 +42,7 @@ fn pasted(log: &str) -> Option<String> {
     for line in lines {
         command.push_str(line.trim_start());
         command.push('\n');
-        // A quoted body may go over several lines too.
+        // A quoted body may also go over several lines.
         let open = command.matches('\'').count() % 2 == 1;
         if !open && !line.trim_end().ends_with('\\') {
             return Some(command);
@@ -69,7 +69,7 @@ async fn settings_come_from_the_file_then_variables_then_flags() {
                     "Server": { "Listen": "127.0.0.1:1" } }, "Serilog": { "anything": 1 } }"#;
     std::fs::write(program.launch.directory.join("appsettings.json"), file).unwrap();
     program.launch.environment.push(("OrchestrationApi__Auth__Username".to_owned(), "from-a-variable".to_owned()));
-    // `--listen` is given by the harness, and wins over the file.
+    // The harness gives `--listen`, which wins over the file.
     program.start().await.unwrap();
     let admin = harness::admin::Admin::login(program.http, "from-a-variable", "password-of-the-file").await;
     assert!(admin.is_ok(), "{:?}", admin.err());

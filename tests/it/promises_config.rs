@@ -1,5 +1,5 @@
-//! Promise 2 in `docs/PROMISES.md`: bad config is refused whole. The test plays the control plane, and, where the admin
-//! API is asked, the node.
+//! Promise 2 in `docs/PROMISES.md`: bad config is refused whole. The tests play the control plane, or the node if they
+//! ask the admin API.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -27,7 +27,7 @@ use crate::support::{SOON, provider, split};
 /// A change that makes a good snapshot bad.
 type Spoil = fn(&mut pb::Snapshot);
 
-/// What the played control plane has heard, and where it speaks.
+/// What the played control plane has heard, and the stream on which it speaks.
 #[derive(Clone, Debug, Default)]
 struct Stage(Arc<Mutex<Heard>>);
 
@@ -166,6 +166,8 @@ const SPOILED: [(&str, Spoil); 23] = [
     ("an unknown group policy", |s| s.proxy_keys[0].group_policy = "best".into()),
 ];
 
+/// Promise 2 in `docs/PROMISES.md`: corrupt or inconsistent snapshots lead to no failed request, and the version in
+/// force does not change. Full scale, with 23 spoilt snapshots.
 #[tokio::test(flavor = "multi_thread")]
 async fn p02_bad_config_is_refused_whole() {
     let provider = provider().await;
@@ -174,7 +176,7 @@ async fn p02_bad_config_is_refused_whole() {
     let address = ports::free().unwrap();
     play(address, &stage, &tasks);
     let mut planes = split(0).control_url(&format!("http://{address}")).start().await.unwrap();
-    // A key of the real control plane, for its value alone: its digest is all that the played one knows.
+    // The real control plane makes this key only for its value. The played control plane knows nothing but its digest.
     let key = planes.admin.create_key(&serde_json::json!({ "name": "p02" })).await.unwrap();
     let digest = shared::crypto::sha256(key.value.as_bytes()).to_vec();
 
@@ -203,7 +205,7 @@ async fn p02_bad_config_is_refused_whole() {
     });
     for (version, (what, spoil)) in (2_u64..).zip(SPOILED) {
         let mut snapshot = good(version, &provider.base_url(), digest.clone());
-        // A part that would be visible if it were applied.
+        // This model would be visible if a part of the config were applied.
         snapshot.groups[0].models.push("applied-in-part".into());
         spoil(&mut snapshot);
         stage.say(ToNode::Snapshot(snapshot)).await;
@@ -222,7 +224,7 @@ async fn p02_bad_config_is_refused_whole() {
     assert_eq!(in_part.status, 404);
     assert_eq!(stage.heard(|heard| heard.acks.iter().copied().max()), Some(1), "the version is unchanged");
 
-    // And a good one after all that is taken.
+    // A good snapshot after all that is applied.
     let mut better = good(30, &provider.base_url(), digest);
     better.groups[0].models.push("applied-whole".into());
     stage.say(ToNode::Snapshot(better)).await;
@@ -232,6 +234,8 @@ async fn p02_bad_config_is_refused_whole() {
     assert_eq!(planes.api().chat(&key.value, &chat("applied-whole", false)).await.unwrap().status, 200);
 }
 
+/// Promise 2 in `docs/PROMISES.md`: the reason for which a node refuses config is in the admin API within 2 s. Full
+/// scale.
 #[tokio::test(flavor = "multi_thread")]
 async fn p02_the_reason_is_in_the_admin_api_within_two_seconds() {
     let planes = split(0).start().await.unwrap();

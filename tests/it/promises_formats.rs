@@ -1,5 +1,5 @@
-//! Providers of other formats than the client's: promise 6 in `docs/PROMISES.md`, silence is a failure, and promise 22,
-//! no loops.
+//! Tests with providers of other formats than the client's: promise 6 in `docs/PROMISES.md`, silence is a failure, and
+//! promise 22, no loops.
 
 use std::time::{Duration, Instant};
 
@@ -48,13 +48,15 @@ async fn records(planes: &Planes, count: usize) -> Vec<Value> {
     found
 }
 
+/// Promise 6 in `docs/PROMISES.md`: if no first byte comes within the timeout, the fallback answers 0.5 s later at the
+/// latest. Full scale.
 #[tokio::test(flavor = "multi_thread")]
 async fn p06_the_fallback_answers_when_a_provider_is_silent() {
     let provider = provider().await;
     let planes = standalone().start().await.unwrap();
     let silent = json!({ "priority": 2, "timeout": 1, "retryCount": 1 });
     let origin = provider.origin();
-    // The first speaks the client's format, the second another one.
+    // The first provider speaks the client's format, and the second another one.
     let first = vendor_group("silent", "anthropic", &origin, "sk-upstream-silent", &silent);
     let second = vendor_group("fallback", "openai", &provider.base_url(), "sk-upstream-fallback", &json!({}));
     planes.admin.create_group(&first).await.unwrap();
@@ -72,6 +74,8 @@ async fn p06_the_fallback_answers_when_a_provider_is_silent() {
     }
 }
 
+/// Promise 6 in `docs/PROMISES.md`: silence within a stream ends it with an error event and not with a normal end. Full
+/// scale.
 #[tokio::test(flavor = "multi_thread")]
 async fn p06_silence_within_a_stream_ends_it_with_an_error() {
     let provider = provider().await;
@@ -81,7 +85,7 @@ async fn p06_silence_within_a_stream_ends_it_with_an_error() {
     let key = planes.admin.create_key(&json!({ "name": "p06" })).await.unwrap();
     planes.knows(&key).await.unwrap();
     provider.always(Target::All, Script::paced(3, Duration::from_hours(1)));
-    // The same format, passed through, and another, converted.
+    // One stream has the client's format and passes through, and the other is converted.
     let request = chat_request(&key.value, &chat("claude-sonnet-4-5", true)).unwrap();
     let passed = timeout(SOON, Connection::to(planes.api().http).fetch(request)).await.expect("an end").unwrap();
     assert!(passed.text().contains("\"upstream_timeout\"") && !passed.text().contains("[DONE]"), "{}", passed.text());
@@ -92,6 +96,8 @@ async fn p06_silence_within_a_stream_ends_it_with_an_error() {
     assert!(records.iter().all(|record| record["outcome"] == "timeout"), "{records:?}");
 }
 
+/// Promise 22 in `docs/PROMISES.md`: an upstream that is the gateway itself is answered with 508 after at most 2 hops.
+/// Full scale.
 #[tokio::test(flavor = "multi_thread")]
 async fn p22_a_gateway_that_calls_itself_says_508_after_two_hops() {
     for vendor in ["openai", "anthropic"] {
@@ -101,7 +107,7 @@ async fn p22_a_gateway_that_calls_itself_says_508_after_two_hops() {
         let base_url = if vendor == "openai" { format!("{origin}/v1") } else { origin };
         let group = vendor_group("itself", vendor, &base_url, &key.value, &json!({}));
         planes.admin.create_group(&group).await.unwrap();
-        // A node that knows a later key knows the group.
+        // A node that knows a later key also knows the group.
         let later = planes.admin.create_key(&json!({ "name": "later" })).await.unwrap();
         planes.knows(&later).await.unwrap();
         for stream in [false, true] {
@@ -111,7 +117,7 @@ async fn p22_a_gateway_that_calls_itself_says_508_after_two_hops() {
             assert_eq!(answer.status, 508, "{vendor}: {}", answer.text());
             assert_eq!(answer.json()["error"]["code"], "loop_detected", "{vendor}: {}", answer.text());
         }
-        // The client's request and two hops, for each of the two.
+        // For each of the two there are the client's request and two hops.
         records(&planes, 6).await;
     }
 }

@@ -1,4 +1,4 @@
-//! Bad inputs that are heavy: promises 17 and 18 in `docs/PROMISES.md`.
+//! Tests of bad inputs that are heavy: promises 17 and 18 in `docs/PROMISES.md`.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 
 use crate::support::{Bed, SOON, standalone};
 
-/// Opens a connection, sends the start of a request, dribbles on, and gives how long the peer put up with it.
+/// Opens a connection, sends the start of a request and then single bytes, and returns how long the peer allowed that.
 async fn half_open(address: SocketAddr, number: usize, open: &AtomicUsize) -> Duration {
     let mut stream = TcpStream::connect(address).await.unwrap();
     open.fetch_add(1, Ordering::Relaxed);
@@ -22,7 +22,7 @@ async fn half_open(address: SocketAddr, number: usize, open: &AtomicUsize) -> Du
         1 => b"POST /v1/chat/comple",
         _ => b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n",
     };
-    // A refused write is a closed connection, which the read below shows.
+    // If a write fails, the connection is closed, which the read below shows.
     let _closed = stream.write_all(start).await;
     let (mut from, mut to) = stream.split();
     let mut dribble = tokio::time::interval(Duration::from_millis(300));
@@ -31,7 +31,7 @@ async fn half_open(address: SocketAddr, number: usize, open: &AtomicUsize) -> Du
         tokio::select! {
             read = from.read(&mut buffer) => match read {
                 Ok(0) | Err(_) => return opened.elapsed(),
-                // An answer such as 408 before the close.
+                // The peer may answer, for example with 408, before it closes.
                 Ok(_) => {}
             },
             _ = dribble.tick() => {
@@ -43,7 +43,8 @@ async fn half_open(address: SocketAddr, number: usize, open: &AtomicUsize) -> Du
     }
 }
 
-/// Scale: the header timeout is 2 s.
+/// Promise 17 in `docs/PROMISES.md`: 1,000 half-open requests are closed at the header timeout plus 1 s. Scale: the
+/// header timeout is 2 s.
 #[tokio::test(flavor = "multi_thread")]
 async fn p17_half_open_requests_are_closed() {
     let timeout = Duration::from_secs(2);
@@ -64,7 +65,7 @@ async fn p17_half_open_requests_are_closed() {
     assert_eq!(bed.provider.journal().total(), 1);
 }
 
-/// A body that comes a byte at a time has a deadline too.
+/// Promise 17 in `docs/PROMISES.md`, for a body: one that comes a byte at a time has a deadline too.
 #[tokio::test(flavor = "multi_thread")]
 async fn p17_a_body_that_never_ends_is_closed() {
     let bed = Bed::start(standalone().set("Limits:BodyTimeoutSeconds", 1)).await.unwrap();
@@ -82,8 +83,8 @@ async fn p17_a_body_that_never_ends_is_closed() {
     assert_eq!(bed.provider.journal().total(), 0);
 }
 
-/// Zstandard frame of 4,096 blocks, each one byte repeated 128 KiB times (RFC 8878, section 3.1.1.2): 16 KiB for 512
-/// MiB.
+/// A Zstandard frame of 4,096 blocks, each of which repeats one byte for 128 KiB (RFC 8878, section 3.1.1.2). It has 16
+/// KiB and stands for 512 MiB.
 fn bomb() -> Vec<u8> {
     const BLOCK: u32 = 128 * 1024;
     const RUN_LENGTH: u32 = 1;
@@ -97,7 +98,7 @@ fn bomb() -> Vec<u8> {
     frame
 }
 
-/// Sends `head`, then `piece` again and again until an answer comes; gives its first line and how long it took.
+/// Sends `head`, then `piece` again and again until an answer comes. Returns its first line and how long it took.
 async fn flood(address: SocketAddr, head: &str, piece: &[u8]) -> (String, Duration) {
     let started = Instant::now();
     let mut stream = TcpStream::connect(address).await.unwrap();
@@ -118,6 +119,8 @@ async fn flood(address: SocketAddr, head: &str, piece: &[u8]) -> (String, Durati
     (text.lines().next().unwrap_or_default().to_owned(), started.elapsed())
 }
 
+/// Promise 18 in `docs/PROMISES.md`: 16 KB of zstd that stand for 512 MB, and a body of 1 GB, are answered with 413
+/// within 1 s, and memory grows by no more than the limit of a body. Full scale.
 #[tokio::test(flavor = "multi_thread")]
 async fn p18_bombs_and_big_bodies_are_refused_at_once() {
     const LIMIT: u64 = 32 << 20;
@@ -144,7 +147,7 @@ async fn p18_bombs_and_big_bodies_are_refused_at_once() {
     let (line, took) = flood(address, &head(&declared), &[b' '; 16 * 1024]).await;
     assert!(line.starts_with("HTTP/1.1 413"), "declared: {line}");
     assert!(took < Duration::from_secs(1), "declared: {took:?}");
-    // Not even the first byte of it is needed.
+    // The answer comes before the first byte of the body.
     let (line, _) = flood(address, &head(&declared), b"").await;
     assert!(line.starts_with("HTTP/1.1 413"), "declared, not sent: {line}");
 

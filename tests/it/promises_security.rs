@@ -1,5 +1,5 @@
-//! Who gets in and what gets out: promise 31 in `docs/PROMISES.md` for wrong logins, and promise 35, what an upstream
-//! cannot leak through the gateway.
+//! Tests of who gets in and what gets out: promise 31 in `docs/PROMISES.md` for wrong logins, and promise 35, what an
+//! upstream cannot leak through the gateway.
 
 use std::net::SocketAddr;
 
@@ -13,7 +13,7 @@ use tokio::net::TcpSocket;
 
 use crate::support::{Bed, a_group_for_each, case_key, provider, standalone};
 
-/// A login from the address `from`; gives the whole answer as text.
+/// Logs in from the address `from`, and returns the whole answer as text.
 async fn login_from(from: [u8; 4], to: SocketAddr, username: &str, password: &str) -> String {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(SocketAddr::from((from, 0))).unwrap();
@@ -31,13 +31,14 @@ async fn login_from(from: [u8; 4], to: SocketAddr, username: &str, password: &st
     answer
 }
 
+/// Promise 31 in `docs/PROMISES.md`: an account has 5 wrong logins a minute from one address. Full scale.
 #[tokio::test(flavor = "multi_thread")]
 async fn p31_five_wrong_logins_a_minute_per_account_and_address() {
     let planes = standalone().start().await.unwrap();
     let (http, password) = (planes.control.http, planes.password.as_str());
     let here = [127, 0, 0, 1];
     for attempt in 1..=5 {
-        // The length varies, and with it the address that the client claims to speak for: it is not believed.
+        // Each attempt claims to come from another address, which is not believed.
         let answer = login_from(here, http, "admin", &"x".repeat(attempt)).await;
         assert!(answer.starts_with("HTTP/1.1 401"), "attempt {attempt}: {answer}");
     }
@@ -48,7 +49,7 @@ async fn p31_five_wrong_logins_a_minute_per_account_and_address() {
         let wait: u64 = wait.expect("a Retry-After").trim().parse().unwrap();
         assert!((1..=60).contains(&wait), "{wait}");
     }
-    // Who sits elsewhere is not locked out by it, nor is a login that stands.
+    // Neither a client at another address nor a login that stands is locked out.
     let elsewhere = login_from([127, 0, 0, 2], http, "admin", password).await;
     assert!(elsewhere.starts_with("HTTP/1.1 200"), "{elsewhere}");
     assert!(planes.admin.get("/admin/groups").await.is_ok());
@@ -61,6 +62,7 @@ fn visible(answer: &Answer) -> String {
     format!("{:?}\n{}", answer.headers, answer.text())
 }
 
+/// Promise 35 in `docs/PROMISES.md`: response headers pass by an allow-list. Full scale.
 #[tokio::test(flavor = "multi_thread")]
 async fn p35_response_headers_come_by_an_allow_list() {
     let bed = Bed::start(standalone()).await.unwrap();
@@ -87,11 +89,12 @@ async fn p35_response_headers_come_by_an_allow_list() {
             assert_ne!(answer.header(name), value, "{status}: {name}");
         }
         assert!(!visible(&answer).contains(UPSTREAM_KEY));
-        // What clients read is let through.
+        // Headers that clients read are passed on.
         assert_eq!(answer.header("openai-processing-ms"), "7", "{:?}", answer.headers);
     }
 }
 
+/// Promise 35 in `docs/PROMISES.md`: an upstream that repeats its key leaks nothing. Full scale.
 #[tokio::test(flavor = "multi_thread")]
 async fn p35_an_upstream_that_repeats_its_key_leaks_nothing() {
     let statuses = [400, 401, 403, 404, 429, 500, 503];
@@ -122,6 +125,8 @@ async fn p35_an_upstream_that_repeats_its_key_leaks_nothing() {
     assert!(!log.contains("sk-upstream-case-key") && !log.contains(&bed.key.value), "a key is in the log");
 }
 
+/// Promise 35 in `docs/PROMISES.md`: an upstream that redirects leaks nothing, because no redirect is followed. Full
+/// scale.
 #[tokio::test(flavor = "multi_thread")]
 async fn p35_a_redirect_is_not_followed() {
     let bed = Bed::start(standalone()).await.unwrap();
@@ -140,7 +145,8 @@ async fn p35_a_redirect_is_not_followed() {
     assert_eq!(canary.journal().total(), 0, "the key went elsewhere");
 }
 
-/// A large answer is passed on in the pieces in which it comes; the key is cut by some of them.
+/// Promise 35 in `docs/PROMISES.md`: a large answer is passed on in the pieces in which it comes, and an upstream key
+/// that is cut by their borders does not leak. Full scale.
 #[tokio::test(flavor = "multi_thread")]
 async fn p35_a_key_across_two_pieces_of_a_large_answer_does_not_leak() {
     const MEBIBYTE: usize = 1024 * 1024;

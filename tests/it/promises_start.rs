@@ -1,4 +1,4 @@
-//! Starts: promise 25 in `docs/PROMISES.md`, safe migrations, and promise 31 for default secrets.
+//! Tests of starts: promise 25 in `docs/PROMISES.md`, safe migrations, and promise 31 for default secrets.
 
 use std::time::Duration;
 
@@ -20,13 +20,16 @@ fn with_secrets(setup: Setup) -> Setup {
     SECRETS.into_iter().fold(setup, |setup, (key, value)| setup.set(key, value))
 }
 
+/// Promise 25 in `docs/PROMISES.md`: three replicas of the control plane start at once on an old schema, and all three
+/// are fine. Full scale, on SQLite.
 #[tokio::test(flavor = "multi_thread")]
 async fn p25_three_replicas_start_at_once_on_an_old_schema() {
     let root = tempfile::TempDir::new().unwrap();
     let url = format!("sqlite://{}", root.path().join("shared.db").display());
     let setup = with_secrets(split(0)).set("Database:Url", &url).set("Auth:Password", "a-password-of-the-operator-1");
     let mut replicas = Vec::new();
-    // The oldest schema is none at all. The harness's own start wants a printed password, hence the programs by hand.
+    // The oldest schema is an empty database. The harness's own start waits for a printed password, so the test starts
+    // the programs itself.
     for _ in 0..3 {
         replicas.push(setup.clone().prepare_control(root.path(), &format!("replica-{}", replicas.len())).unwrap());
     }
@@ -42,7 +45,7 @@ async fn p25_three_replicas_start_at_once_on_an_old_schema() {
     }
     assert!(users.iter().all(|answer| answer["items"].is_array()));
 
-    // A change made at one is seen at another.
+    // A change that is made at one replica is seen at another.
     let one = harness::admin::Admin::login(replicas[0].http, "admin", "a-password-of-the-operator-1").await.unwrap();
     let two = harness::admin::Admin::login(replicas[1].http, "admin", "a-password-of-the-operator-1").await.unwrap();
     let group = harness::planes::group("shared", "http://127.0.0.1:9/v1", &["sk-1"], &["m"]);
@@ -58,12 +61,13 @@ async fn refuses(planes: &mut Planes) -> String {
     process.log()
 }
 
+/// Promise 25 in `docs/PROMISES.md`: the control plane refuses to start if a migration fails. Full scale, on SQLite.
 #[tokio::test(flavor = "multi_thread")]
 async fn p25_a_failing_migration_refuses_to_start() {
     let mut planes = standalone().start().await.unwrap();
     planes.control.stop(SOON).await.unwrap();
     let database = planes.control.data.join("orchestration_api.db");
-    // The migrations are forgotten, what they made is still there: the first one fails when it runs again.
+    // The database forgets its migrations and keeps what they made, so the first one fails when it runs again.
     let mut connection = SqliteConnection::establish(&database.display().to_string()).unwrap();
     connection.batch_execute("DELETE FROM __diesel_schema_migrations").unwrap();
     drop(connection);
@@ -74,6 +78,8 @@ async fn p25_a_failing_migration_refuses_to_start() {
     refuses(&mut planes).await;
 }
 
+/// Promise 31 in `docs/PROMISES.md`: the control plane refuses to start with a secret that is a known default or
+/// shorter than 32 bytes. Full scale.
 #[tokio::test(flavor = "multi_thread")]
 async fn p31_default_and_short_secrets_refuse_to_start() {
     let weak = [
@@ -94,7 +100,7 @@ async fn p31_default_and_short_secrets_refuse_to_start() {
         assert!(!status.success(), "{key}={value}");
         let log = process.log();
         assert!(log.contains(key), "{key}={value}: the message does not name the setting:\n{log}");
-        // Nothing was made under a secret that is refused.
+        // Nothing has been made under a secret that is refused.
         assert!(!control.data.join("secrets.json").exists(), "{key}={value}");
     }
 }

@@ -1,4 +1,4 @@
-//! Nothing is lost: promises 23 and 24 in `docs/PROMISES.md`.
+//! Tests that no usage is lost: promises 23 and 24 in `docs/PROMISES.md`.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use shared::drain::Tasks;
 
 use crate::support::{Bed, SOON, ledger, split};
 
-/// An answer that a client has seen whole.
+/// An answer that a client has received completely.
 struct Answered {
     request_id: String,
     sent: Instant,
@@ -37,7 +37,8 @@ async fn client(address: std::net::SocketAddr, key: String, seen: Seen, tasks: T
     }
 }
 
-/// Scale: 4 kills instead of 20, and some 1,500 requests instead of 100,000.
+/// Promise 23 in `docs/PROMISES.md`: when nodes are killed, no record that was settled 200 ms before is lost, and none
+/// is counted twice. Scale: 4 kills instead of 20, and some 1,500 requests instead of 100,000.
 #[tokio::test(flavor = "multi_thread")]
 async fn p23_usage_survives_kill_9_and_is_counted_once() {
     const KILLS: usize = 4;
@@ -51,8 +52,8 @@ async fn p23_usage_survives_kill_9_and_is_counted_once() {
         })
         .collect();
     let mut settled = HashSet::new();
-    // An answer belongs to the run of the node in which its request was sent: what one run settled too late to be kept
-    // is not asked of the next.
+    // An answer belongs to the run of the node in which its request was sent. A record that one run settled too late to
+    // be kept is not expected of the next.
     let mut started = Instant::now();
     for kill in 1..=KILLS {
         let old = |answer: &Answered, by: Instant| {
@@ -64,7 +65,7 @@ async fn p23_usage_survives_kill_9_and_is_counted_once() {
         });
         enough.await.unwrap();
         if kill == 2 {
-            // The control plane dies with it: batches that were sent and not acked are sent again.
+            // The control plane dies with the node, so batches that were sent and not acked are sent again.
             bed.planes.control.kill().await.unwrap();
         }
         let killed = Instant::now();
@@ -82,7 +83,7 @@ async fn p23_usage_survives_kill_9_and_is_counted_once() {
     for client in clients {
         client.await.unwrap();
     }
-    // A node that ends in good order loses none.
+    // A node that ends in good order loses no record.
     let last_run = std::mem::take(&mut *seen.lock().unwrap()).into_iter().filter(|answer| answer.sent >= started);
     settled.extend(last_run.map(|answer| answer.request_id));
     bed.planes.nodes[0].stop(SOON).await.unwrap();
@@ -106,14 +107,16 @@ async fn p23_usage_survives_kill_9_and_is_counted_once() {
     assert_eq!(key["usageCount"], of_key, "the key's counter differs from the ledger");
 }
 
-/// Scale: 1,500 requests as fast as they go, instead of 10 min at 500 a second; the spool's bound is scaled with it.
+/// Promise 24 in `docs/PROMISES.md`: while the control plane is away memory stays bounded, and a metric says exactly
+/// how many records were dropped. Scale: 1,500 requests as fast as they go instead of 10 min at 500 a second, and a
+/// spool that is smaller in proportion.
 #[tokio::test(flavor = "multi_thread")]
 async fn p24_the_usage_queue_is_bounded_and_what_it_drops_is_counted() {
     const REQUESTS: usize = 1500;
     const MEMORY: u64 = 64 << 20;
     let setup = split(1).set("Usage:SpoolMaxBytes", 128 * 1024).set("Usage:SegmentBytes", 16 * 1024);
     let mut bed = Bed::start(setup).await.unwrap();
-    // All records of before are reported, so that what is counted below is of this test alone.
+    // All earlier records are reported first, so that the counts below are of this test alone.
     bed.chat(&chat("gpt-4o", false)).await.unwrap();
     bed.chat_records(1).await.unwrap();
     bed.planes.control.kill().await.unwrap();

@@ -1,4 +1,4 @@
-//! What people are told at a start, and what a start leaves behind.
+//! Tests of what people are told at a start, and of what a start leaves behind.
 
 use std::net::TcpListener;
 
@@ -24,7 +24,7 @@ async fn refusal(program: &mut Program) -> String {
     process.log()
 }
 
-/// Starts the program. Gives what it has said until it serves, which is the last of a start.
+/// Starts the program. Returns what it has said until it serves, which is the last line of a start.
 async fn started(program: &mut Program) -> String {
     program.start().await.unwrap();
     let process = program.process().unwrap();
@@ -126,7 +126,7 @@ async fn the_log_names_the_address_that_is_served() {
     assert!(log.contains(&format!("http://{}/ (served on all addresses", program.http)), "{log}");
 }
 
-/// JSON lines and words for people do not share a stream.
+/// JSON lines and words for people go to different streams.
 #[tokio::test(flavor = "multi_thread")]
 async fn stdout_holds_json_lines_alone() {
     let (root, mut program) = prepared(standalone());

@@ -1,4 +1,4 @@
-//! What the tests start from.
+//! The deployments that tests start from, and what they share.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use http_body_util::Full;
 use hyper::{Method, Request};
 use serde_json::{Value, json};
 
-/// For something that happens at once, on a machine that is busy.
+/// The deadline for something that happens at once, on a busy machine.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
 
-/// Models that the fake provider's group serves in [`Bed`]: the names that stand for a fault are among them.
+/// Models that the fake provider's group serves in [`Bed`]. The names that stand for a fault are among them.
 pub(crate) const MODELS: &[&str] = &[
     "gpt-4o",
     "gpt-4o-mini",
@@ -72,16 +72,16 @@ impl Bed {
         let provider = provider().await;
         let planes = setup.start().await?;
         let key = planes.serve(&provider.base_url(), MODELS).await?;
-        // The look-ups that told that the key is known leave records too: a key of its own keeps the counts apart.
+        // The look-ups that wait for the key leave records too, which `chat_records` leaves out.
         Ok(Self { planes, provider, key })
     }
 
-    /// A chat completion, whole.
+    /// Asks for a whole chat completion.
     pub(crate) async fn chat(&self, body: &Value) -> Result<Answer> {
         self.planes.api().chat(&self.key.value, body).await
     }
 
-    /// A request with `body` as it stands, to the chat route.
+    /// Sends `body` as it stands to the chat route.
     pub(crate) async fn post(&self, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Result<Answer> {
         let mut request = raw_post("/v1/chat/completions", &self.key.value, body)?;
         for (name, value) in headers {
@@ -93,7 +93,7 @@ impl Bed {
         Connection::to(self.planes.api().http).fetch(request).await
     }
 
-    /// Waits until each node has the config that it serves on its disk too: a node that is killed serves that when it
+    /// Waits until each node has the config that it serves on its disk. A node that is killed serves that when it
     /// starts alone.
     pub(crate) async fn config_kept(&self) -> Result<()> {
         for node in &self.planes.nodes {
@@ -113,8 +113,8 @@ impl Bed {
     }
 }
 
-/// A deployment with a group of its own for each of `models`, each with one upstream key of its own, [`case_key`]: what
-/// one case teaches the gateway about a key does not matter to the next.
+/// A deployment with a group for each of `models`, each with an upstream key of its own, [`case_key`]. So what one case
+/// teaches the gateway about a key does not matter to the next.
 pub(crate) async fn a_group_for_each(setup: Setup, models: &[String]) -> Result<Bed> {
     let provider = provider().await;
     let planes = setup.start().await?;
@@ -143,7 +143,7 @@ pub(crate) fn raw_post(path: &str, key: &str, body: impl Into<Bytes>) -> Result<
         .body(Full::new(body.into()))?)
 }
 
-/// Waits until the ledger has `count` records of chat requests, and gives them. More than that is an error.
+/// Waits until the ledger has `count` records of chat requests, and returns them. More than that is an error.
 pub(crate) async fn chat_records(planes: &Planes, count: usize, deadline: Duration) -> Result<Vec<Value>> {
     let mut seen = 0;
     let records = harness::wait::until_async("all usage records are in the ledger", deadline, async || {
@@ -164,13 +164,13 @@ pub(crate) async fn ledger(planes: &Planes) -> Result<Vec<Value>> {
     Ok(records)
 }
 
-/// The data of events, each parsed; `[DONE]` is left out.
+/// The parsed data of each event. `[DONE]` is left out.
 pub(crate) fn chunks(events: &[String]) -> Vec<Value> {
     let json = events.iter().filter(|data| *data != "[DONE]");
     json.map(|data| serde_json::from_str(data).unwrap_or_else(|error| panic!("{error} in {data}"))).collect()
 }
 
-/// What a stream of chunks says.
+/// The content that a stream of chunks adds up to.
 pub(crate) fn content(chunks: &[Value]) -> String {
     chunks.iter().filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str()).collect()
 }

@@ -1,4 +1,4 @@
-//! Exactly one usage record for each request, on every path.
+//! Tests that each request leaves exactly one usage record, on every path.
 
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ async fn a_success_is_recorded_with_its_tokens() {
             assert!(record["snapshotVersion"].as_u64().is_some_and(|version| version > 0), "{record}");
             assert!(!record["nodeId"].as_str().unwrap().is_empty());
         }
-        // Newest first.
+        // The newest record comes first.
         assert_eq!((&records[0]["streamed"], &records[1]["streamed"]), (&json!(true), &json!(false)));
         assert_eq!((&records[0]["hasTools"], &records[1]["hasTools"]), (&json!(false), &json!(true)));
         assert_eq!(records[1]["requestId"], answer.header("x-request-id"));
@@ -153,7 +153,7 @@ async fn a_stream_that_falls_silent_ends_in_an_error_and_is_recorded_as_partial(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_leaves_is_recorded_once() {
     let bed = Bed::start(standalone()).await.unwrap();
-    // Before the head, before the first token, and within the stream.
+    // The client leaves before the head, before the first token, and within the stream.
     bed.provider.script(Target::Model("gpt-4o".into()), Script::new().head_delay(Duration::from_hours(1)));
     bed.provider.script(Target::Model("gpt-4o".into()), Script { first_chunk_delay_ms: 3_600_000, ..Script::new() });
     bed.provider.script(Target::Model("gpt-4o".into()), Script::endless(Duration::from_millis(5)));

@@ -1,4 +1,4 @@
-//! How requests and answers travel: checks X4 and X5 of `docs/CONFORMANCE.md` section 10.
+//! Tests of how requests and answers travel: checks X4 and X5 of `docs/CONFORMANCE.md` section 10.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn clients() -> [(Version, Client); 2] {
 }
 
 fn install_tls() {
-    // Once for the process; later tests find it there.
+    // The process needs this once, and later tests find it there.
     let _already = rustls::crypto::aws_lc_rs::default_provider().install_default();
 }
 

@@ -22,7 +22,7 @@ async function control(method, path, body) {
 
 beforeEach(() => control('DELETE', 'script'));
 
-/** Runs a program to its end, in a folder of its own; gives what it printed. */
+/** Runs a program to its end, in a folder of its own, and returns what it printed. */
 function run(program, args, environment, folder) {
   return new Promise((resolve, reject) => {
     const env = { PATH, HOME: root, TERM: 'xterm', ...environment };
@@ -39,7 +39,7 @@ function claude(model, prompt, folder) {
   const environment = {
     ANTHROPIC_BASE_URL: GATEWAY_URL,
     ANTHROPIC_AUTH_TOKEN: GATEWAY_KEY,
-    // What it asks beside the conversation goes to another model, so that scripts meet the conversation alone.
+    // Requests beside the conversation go to another model, so that scripts answer the conversation alone.
     ANTHROPIC_DEFAULT_HAIKU_MODEL: 'gpt-4o-mini',
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
     DISABLE_AUTOUPDATER: '1',
@@ -81,7 +81,7 @@ for (const agent of AGENTS) {
         const folder = mkdtempSync(join(root, 'work-'));
         const args = { command: 'touch made-by-the-agent', description: 'Makes a file' };
         const call = { name: agent.tool, arguments: args };
-        // The next request, and no other: what follows the tool's result gets a plain answer.
+        // This answers the next request only. The request after the tool's result gets a plain answer.
         await control('POST', 'script', { target: { model }, apply: 'once', kind: 'tool_calls', values: { calls: [call] } });
         await agent.ask(model, 'Make a file', folder);
         assert.ok(existsSync(join(folder, 'made-by-the-agent')));

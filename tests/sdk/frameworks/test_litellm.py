@@ -163,8 +163,8 @@ def test_t3_thinking_in_anthropics_words(complete, provider, model):
 
 @pytest.mark.parametrize("model", [model for model in MODELS if model not in ("gpt-4o", "claude-sonnet-4-5")])
 def test_t3_thinking_of_another_family_is_not_sent_on(complete, provider, model):
-    """A conversation that Claude began goes on with another model, as litellm's fallbacks have it. To an OpenAI-compatible provider it
-    passes as it stands: that one may know the fields, and OpenAI itself ignores them."""
+    """A conversation that Claude began goes on with another model, as litellm's fallbacks do it. It passes unchanged to an
+    OpenAI-compatible provider, which may know the fields. OpenAI itself ignores them."""
     first, options = "claude-sonnet-4-5", {"reasoning_effort": "low", "allowed_openai_params": ["reasoning_effort"]}
     provider.calls(first, ("weather", {"city": "Paris"}))
     message = complete(first, hello(), tools=TOOLS, **options).choices[0].message

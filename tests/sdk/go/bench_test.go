@@ -1,5 +1,5 @@
-// Package sdk tests the gateway with the go-openai package, which types what it reads: a number that is no integer, or an object where a
-// text belongs, is an error here. G1 to G5 are checks in `docs/CONFORMANCE.md` section 10.
+// Package sdk tests the gateway with the go-openai package, which reads into typed fields. A number that is no integer,
+// or an object in the place of a text, is an error for it. G1 to G5 are checks in `docs/CONFORMANCE.md` section 10.
 //
 // `python3 ../planes.py go test ./...` starts the gateway and the fake provider that the tests need. With SDK_SLOW=1 the test of a provider that is silent for minutes runs too.
 package sdk
@@ -28,10 +28,10 @@ var upstreams = []upstream{
 	{"gemini", "gemini-3-flash-preview"},
 }
 
-// fault is the model of this API that is faulty in this way.
+// fault is the model of this API that has this fault.
 func (up upstream) fault(name string) string { return up.name + "/" + name }
 
-// values of a script of the fake provider.
+// values are those of a script of the fake provider.
 type values map[string]any
 
 func TestMain(m *testing.M) {
@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// each runs a test for every API behind the gateway, with a provider that has forgotten what was before.
+// each runs a test for every API behind the gateway, with a provider that has forgotten earlier tests.
 func each(t *testing.T, test func(t *testing.T, up upstream)) {
 	t.Helper()
 	for _, up := range upstreams {
@@ -69,7 +69,7 @@ func within(t *testing.T, limit time.Duration) context.Context {
 	return ctx
 }
 
-// control calls a control route of the fake provider, and gives its answer.
+// control calls a control route of the fake provider, and returns its answer.
 func control(t *testing.T, method, path string, body any) []byte {
 	t.Helper()
 	encoded, err := json.Marshal(body)
@@ -87,7 +87,7 @@ func control(t *testing.T, method, path string, body any) []byte {
 	return text
 }
 
-// script has the next request for model answered so.
+// script has the next request for model answered by this script.
 func script(t *testing.T, model, kind string, of values) {
 	t.Helper()
 	target := map[string]string{"model": model}
@@ -108,7 +108,7 @@ type gathered struct {
 	chunks         int
 }
 
-// drain reads a stream to its end; the error is that of the package, and none at the end.
+// drain reads a stream to its end. The error is that of the package, and nil if the stream ends well.
 func drain(t *testing.T, request openai.ChatCompletionRequest, limit time.Duration) (gathered, error) {
 	t.Helper()
 	request.Stream = true

@@ -20,7 +20,8 @@ var weather = openai.Tool{
 
 var usage = values{"prompt_tokens": 40, "completion_tokens": 30, "cached_tokens": 8, "reasoning_tokens": 12}
 
-// isCounted checks the counts of a script that says usage. That they are integers is seen by their having been read (G5).
+// isCounted checks the counts of a script that sets the usage. The package could not have read them if they were no
+// integers (G5).
 func isCounted(t *testing.T, got openai.Usage) {
 	t.Helper()
 	equal(t, "prompt tokens", got.PromptTokens, 40)
@@ -88,7 +89,7 @@ var calls = []values{
 	{"name": "weather", "arguments": `{"city":"Rome"}`},
 }
 
-// areCalled checks two calls of the script above.
+// areCalled checks the two calls of the script above.
 func areCalled(t *testing.T, got []openai.ToolCall) {
 	t.Helper()
 	if len(got) != 2 {
@@ -104,7 +105,8 @@ func areCalled(t *testing.T, got []openai.ToolCall) {
 	}
 }
 
-// G1: a loop of the message objects of the package, which keep nothing but what it knows. What the provider signed is not among that.
+// G1: a loop with the package's own message objects, which keep only the fields that it knows. The provider's
+// signatures are not among those.
 func TestTools(t *testing.T) {
 	for _, streamed := range []bool{false, true} {
 		each(t, func(t *testing.T, up upstream) {
@@ -173,7 +175,7 @@ func TestImage(t *testing.T) {
 	})
 }
 
-// G4 in short: the package gives up after 300 lines without data. Pings of a provider are not passed on as such.
+// G4 in short: the package gives up after 300 lines without data, so a provider's pings are not passed on as they are.
 func TestManyPings(t *testing.T) {
 	each(t, func(t *testing.T, up upstream) {
 		if up.name != "anthropic" {
@@ -194,7 +196,7 @@ func TestManyPings(t *testing.T) {
 	})
 }
 
-// G4 to the letter: what is said comes in two events of Gemini's, with so much silence before each.
+// G4 to the letter: the answer comes in two events of Gemini's, with so much silence before each.
 func TestSilentForMinutes(t *testing.T) {
 	if os.Getenv("SDK_SLOW") == "" {
 		t.Skip("takes minutes; SDK_SLOW=1 runs it")

@@ -12,7 +12,7 @@ import (
 	openai "github.com/sashabaranov/go-openai"
 )
 
-// asAPIError is the package's own error; what it cannot parse is another one there.
+// asAPIError is the package's own error. An answer that it cannot parse is another error.
 func asAPIError(t *testing.T, err error) *openai.APIError {
 	t.Helper()
 	var said *openai.APIError
@@ -73,14 +73,14 @@ func TestErrorsOfTheGateway(t *testing.T) {
 	}
 }
 
-// G3: the provider's words, and not the end of an answer.
+// G3: an error within a stream has the provider's words, and is not the end of an answer.
 func TestErrorsWithinAStream(t *testing.T) {
 	each(t, func(t *testing.T, up upstream) {
 		of := values{"content": "one two three", "error_after_chunks": 2, "error": values{
 			"message": "The model is overloaded.", "type": "overloaded_error", "code": 503, "status": "UNAVAILABLE",
 		}}
 		if up.name == "openai" {
-			// Passes through as it is, so it is as OpenAI sends it.
+			// The error passes through, so it is as OpenAI sends it.
 			of["error"] = values{"message": "The model is overloaded.", "type": "server_error", "param": nil, "code": nil}
 		}
 		script(t, "fake-stream-error", "script", of)
@@ -107,7 +107,7 @@ func TestCutStreams(t *testing.T) {
 	})
 }
 
-// A client that leaves ends the provider's request.
+// When a client leaves, the provider's request ends.
 func TestLeaving(t *testing.T) {
 	each(t, func(t *testing.T, up upstream) {
 		script(t, up.model, "endless", values{"every_ms": 20})

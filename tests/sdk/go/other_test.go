@@ -23,7 +23,7 @@ func TestModels(t *testing.T) {
 	equal(t, "id", model.ID, "anthropic/fake-cut")
 }
 
-// The package reads both encodings: they are the same numbers.
+// The package reads both encodings, which give the same numbers.
 func TestEmbeddings(t *testing.T) {
 	for _, name := range []string{"text-embedding-3-small", "gemini-embedding-001"} {
 		t.Run(name, func(t *testing.T) {

@@ -19,7 +19,7 @@ const City = z.object({
 
 const weather = tool({ inputSchema: z.object({ city: z.string() }), execute: () => '21 degrees' });
 
-// The mode of providers that do not know what their server can: JSON, with the schema in words.
+// The mode of providers that do not know what their server can do: JSON, with the schema in words.
 const unstructured = createOpenAICompatible({ name: 'gateway', baseURL: `${gateway.url}/v1`, apiKey: gateway.key });
 const all = [
   ...providers(gateway),
@@ -28,7 +28,8 @@ const all = [
 
 const PARIS = { name: 'Paris', size: 'large', mayor: { name: 'Anne', since: 2014 }, twins: [{ name: 'Rome' }] };
 
-// The last one knows no schemas: what it is to answer is a tool, which the provider of the same API makes itself, and else the gateway.
+// The last one knows no schemas. The object comes through a tool, which the provider of the same API makes itself, and
+// for the others the gateway makes.
 const targets = gateway.all.map((upstream) => ({ upstream, model: upstream.model }));
 targets.push({ upstream: gateway.upstreams.anthropic, model: 'claude-3-5-haiku', byTool: true });
 

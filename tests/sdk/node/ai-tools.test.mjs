@@ -10,7 +10,7 @@ import { providers } from './support/vercel.mjs';
 
 const gateway = await bench('ai-tools');
 
-/** Tools that add what they are called with to `seen`. */
+/** Tools that add their arguments to `seen`. */
 function tools(seen) {
   return {
     weather: tool({
@@ -31,7 +31,7 @@ function tools(seen) {
   };
 }
 
-/** What three rounds call, in their order. */
+/** The calls of three rounds, in their order. */
 const ROUNDS = [
   [['now', {}]],
   [
@@ -104,7 +104,7 @@ for (const { name, of, always, thinking } of providers(gateway)) {
         await upstream.says('Three.');
         await generateText({ ...ask, messages });
         const sent = JSON.stringify(await upstream.lastBody());
-        // An upstream of the same API has kept what is referred to.
+        // An upstream of the same API has kept the output to which the request refers.
         assert.ok((sent.includes('One.') && sent.includes('Two.')) || sent.includes('item_reference'), sent);
       });
 

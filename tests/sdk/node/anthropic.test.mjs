@@ -1,6 +1,6 @@
 // Messages of `@anthropic-ai/sdk`, before upstreams of every API (checks A1 to A9 in `docs/CONFORMANCE.md` section 10).
 //
-// Not here: `413` as a class of its own, which this package does not have.
+// There is no test of `413`, for which this package has no class.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import Anthropic from '@anthropic-ai/sdk';
@@ -17,7 +17,7 @@ const WEATHER = { name: 'weather', description: 'Weather of a city', input_schem
 const NOW = { name: 'now', input_schema: { type: 'object', properties: {} } };
 const USAGE = { prompt_tokens: 12, completion_tokens: 3 };
 
-/** Events stand in the order of the API reference, and blocks are numbered without a gap. */
+/** Checks that events stand in the order of the API reference, and that blocks are numbered without a gap. */
 function wellOrdered(events) {
   const kinds = events.map(({ type }) => type).filter((type) => type !== 'ping');
   assert.equal(kinds[0], 'message_start');
@@ -44,7 +44,7 @@ function wellOrdered(events) {
   assert.ok(delta.stop_reason);
 }
 
-/** Blocks without what differs from one answer to the next. */
+/** The blocks without the fields that differ from one answer to the next. */
 const settled = (content) => content.map(({ id: _, caller: __, citations: ___, ...block }) => block);
 
 async function failure(asked) {
@@ -113,8 +113,9 @@ for (const upstream of all) {
       assert.ok(snapshots.some((snapshot) => snapshot.city === 'Paris, 🇫🇷'));
     });
 
-    // By default the package sends the new messages alone and has the server keep the rest. The gateway refuses that where the provider
-    // speaks another API, and the fake provider has always lost it; either way the package sends all again.
+    // By default the package sends the new messages alone and has the server keep the rest. The gateway refuses that if
+    // the provider speaks another API, and the fake provider has always lost it. In both cases the package sends
+    // everything again.
     const lost = () => api === 'anthropic' && upstream.says('to the request that finds its thread lost');
 
     for (const thread of [undefined, false]) {
@@ -293,7 +294,7 @@ test('A6 both ways to show the key, on both paths', async () => {
 
 test('A6 version, betas and the query reach the provider', async () => {
   const body = { model: upstreams.anthropic.model, max_tokens: 64, messages: [user('Hello')] };
-  // The majors before this one sent the query by themselves.
+  // Earlier majors of the package sent this query by themselves.
   await client.beta.messages.create({ ...body, betas: ['context-management-2025-06-27'] }, { query: { beta: true } });
   const { headers, path } = (await upstreams.anthropic.received()).at(-1);
   assert.equal(headers['anthropic-version'], '2026-10-21');

@@ -15,7 +15,7 @@ const WEATHER = { type: 'function', function: { name: 'weather', description: 'W
 const TIME = { type: 'function', function: { name: 'time', parameters: CITY } };
 const USAGE = { prompt_tokens: 12, completion_tokens: 3 };
 
-/** Accumulates as the vendor's examples do. */
+/** Adds a stream up as the vendor's examples do. */
 async function accumulate(stream) {
   const seen = { text: '', reasoning: '', calls: [], reasons: [], usages: [], chunks: [] };
   for await (const chunk of stream) {
@@ -36,7 +36,7 @@ async function accumulate(stream) {
   return seen;
 }
 
-/** A message without what differs from one answer to the next. */
+/** The message without the fields that differ from one answer to the next. */
 function settled({ choices: [{ message, finish_reason: reason }], usage, model }) {
   const calls = message.tool_calls?.map(({ type, function: called }) => ({
     type,

@@ -9,10 +9,11 @@ import { user } from './support/samples.mjs';
 const { url, key, all } = await bench('openai-errors');
 const settings = { baseURL: `${url}/v1`, maxRetries: 0, timeout: 20_000 };
 const client = new OpenAI({ ...settings, apiKey: key });
-// The groups of faults have upstream keys of their own, so that what a fault teaches the gateway does not matter elsewhere.
+// The groups of faults have upstream keys of their own, so that what a fault teaches the gateway does not matter to
+// other tests.
 const faulty = new OpenAI({ ...settings, apiKey: ANY_KEY });
 
-/** The error that `asked` ends in. */
+/** The error in which `asked` ends. */
 async function failure(asked) {
   try {
     await asked;
@@ -22,7 +23,7 @@ async function failure(asked) {
   return assert.fail('it was to fail');
 }
 
-/** A client that counts what it sends, and the list that what it sent is added to. */
+/** A client that counts what it sends, and the list to which its requests are added. */
 function counting(options) {
   const sent = [];
   const fetching = (input, init) => {
@@ -32,7 +33,7 @@ function counting(options) {
   return { counted: new OpenAI({ ...settings, apiKey: ANY_KEY, fetch: fetching, ...options }), sent };
 }
 
-/** An error has its words, and nothing of the upstream key. */
+/** Checks that an error has its words, and nothing of the upstream key. */
 function wellSaid(error, upstream) {
   assert.ok(error.message && error.message.length > 8, error.message);
   const whole = JSON.stringify([error.message, error.error, [...(error.headers ?? [])]]);
@@ -40,7 +41,7 @@ function wellSaid(error, upstream) {
   assert.ok(!whole.includes(upstream.key), whole);
 }
 
-// What the provider answers, the class of the package, and the status that the client sees.
+// Each entry has the provider's answer, the class of the package, and the status that the client sees.
 const STATUSES = [
   [400, OpenAI.BadRequestError, [400]],
   [401, OpenAI.InternalServerError, [502]],

@@ -17,7 +17,7 @@ const EMBEDDERS = [
   [upstreams.gemini, 'gemini-embedding-001', 3072],
 ];
 
-/** Vectors are those of floats of 32 bits. */
+/** Checks that vectors are equal as floats of 32 bits. */
 function equal(one, other) {
   assert.equal(one.length, other.length);
   for (const [index, value] of one.entries()) assert.ok(Math.abs(value - other[index]) < 1e-6, `${index}`);

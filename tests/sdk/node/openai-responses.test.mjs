@@ -28,7 +28,7 @@ const KNOWN = new Set(
    response.reasoning_text.delta response.reasoning_text.done`.split(/\s+/),
 );
 
-/** Events are known, numbered, and speak of items and parts that were announced and are then closed. */
+/** Checks that events are known and numbered, and that each item and part is announced before it is used, and closed. */
 function wellOrdered(events) {
   const open = new Map();
   for (const [index, event] of events.entries()) {
@@ -50,7 +50,7 @@ function wellOrdered(events) {
   assert.equal(last.id, events[0].response.id);
 }
 
-/** The events of the helper, and what it makes of them. */
+/** The events of the helper, and the response that it makes of them. */
 async function streamed(body) {
   const stream = client.responses.stream(body);
   const snapshots = [];
@@ -153,7 +153,7 @@ for (const upstream of all) {
         const body = { model: thinker, input, tools: [WEATHER, NOW], store: false };
         const thinks = { reasoning: { effort: 'high', summary: 'auto' }, include: ['reasoning.encrypted_content'] };
         const answer = await client.responses.create({ ...body, ...thinks });
-        // What Gemini signs is a call: that signature is a reasoning item of its own.
+        // Gemini signs calls. The signature of a call is a reasoning item of its own.
         const kinds = answer.output.map(({ type }) => type).join(' ');
         assert.match(kinds, /^(reasoning )+function_call function_call$/);
         input.push(...answer.output);
@@ -190,7 +190,7 @@ for (const upstream of all) {
       assert.equal(second.output_text, 'Warm.');
     });
 
-    // Only a provider of this API has an endpoint for what it keeps.
+    // Only a provider of this API has an endpoint for the responses that it keeps.
     const keeps = api === 'openai' || api === 'responses';
     test('what was kept is given again, and forgotten', { skip: !keeps && 'the provider keeps nothing' }, async () => {
       await upstream.says('One.');

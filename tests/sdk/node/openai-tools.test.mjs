@@ -11,7 +11,7 @@ import { CITY, user } from './support/samples.mjs';
 const { url, key, all } = await bench('openai-tools');
 const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: key, maxRetries: 0, timeout: 20_000 });
 
-/** A tool without parameters, and one with; what they are called with is added to `seen`. */
+/** A tool without parameters and one with parameters. They add their arguments to `seen`. */
 function runnable(seen) {
   const called = (name, answer) => (args) => {
     seen.push([name, args]);

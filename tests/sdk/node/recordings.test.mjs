@@ -1,10 +1,10 @@
 // Recorded answers of providers, each through every client: none of them raises, and every answer ends for a reason
-// that its API knows (check X2 in `docs/CONFORMANCE.md` section 10). Where the client speaks the provider's own API the
-// bytes pass, and some of them no package reads: then it is to read them from the provider no better.
+// that its API knows (check X2 in `docs/CONFORMANCE.md` section 10). If the client speaks the provider's own API the
+// bytes pass, and some of them no package can read. Then the package must fail in the same way at the provider itself.
 //
-// Runs where `WIRE_RECORDINGS` names a directory of recorded exchanges: a folder for each provider, and in it JSON
-// files with `request.path`, `response.status`, and `response.body` or `response.sse`. What is no healthy answer of a
-// chat API is left out: errors, and `FAULTY` by name.
+// The tests run if `WIRE_RECORDINGS` names a directory of recorded exchanges. It has a folder for each provider, and in
+// it JSON files with `request.path`, `response.status`, and `response.body` or `response.sse`. Answers of chat APIs
+// that are not healthy are left out: errors, and those in `FAULTY` by name.
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
@@ -17,7 +17,7 @@ import { providers } from './support/vercel.mjs';
 
 const { WIRE_RECORDINGS: root } = process.env;
 
-// Which upstream a folder was recorded from, by the API that it speaks.
+// A folder of recordings -> the API of the upstream that it was recorded from.
 const FOLDERS = {
   'openai-chat': 'compatible',
   'compat-chat': 'compatible',
@@ -28,7 +28,8 @@ const FOLDERS = {
   vertex: 'gemini',
 };
 const PATHS = /\/(chat\/completions|responses|messages)(\?|$)|:(streamG|g)enerateContent/;
-// A stream that fails midway, one with the content type of something else, and calls of a kind of tools that no client here offers.
+// These are a stream that fails midway, one with a wrong content type, and calls of a kind of tools that no client here
+// offers.
 const FAULTY = ['groq_midstream_error_event', 'wrong_content_type', 'custom_tool'];
 
 /** The healthy answers in `folder`. */
@@ -100,7 +101,7 @@ function clients(target) {
   return all;
 }
 
-/** What goes wrong when `ask` gets the answer recorded in `path`. */
+/** What goes wrong when `ask` gets the answer that is recorded in `path`. */
 async function problem(upstream, path, streams, ask) {
   await upstream.forget();
   await upstream.script('recording', { recording: path });

@@ -1,8 +1,9 @@
-// A gateway in front of the fake provider, as the programs of `tests/sdk/planes.py` are: run by
+// A gateway in front of the fake provider. Both are started by `tests/sdk/planes.py`, which runs the tests:
 // `python3 tests/sdk/planes.py node --test tests/sdk/node/*.test.mjs`.
 //
-// Files of tests run at the same time. So each has groups of its own, one for each API that an upstream may speak, with upstream keys of their
-// own, by which scripts and what was received are told apart; and a proxy key that may use these groups alone.
+// Files of tests run at the same time. So each file has groups of its own, one for each API that an upstream may speak,
+// and a proxy key that may use these groups alone. The groups have upstream keys of their own, by which scripts and
+// received requests are told apart.
 import assert from 'node:assert/strict';
 import { beforeEach } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -13,13 +14,13 @@ assert.ok(GATEWAY_URL && PROVIDER_URL, 'run it by: python3 tests/sdk/planes.py n
 /** Where the gateway is, without a version. */
 export const URL = GATEWAY_URL;
 
-/** Where the fake provider is, without a version: what the packages get there is what they get from a vendor. */
+/** Where the fake provider is, without a version. The packages get there what they would get from a vendor. */
 export const PROVIDER = PROVIDER_URL;
 
 /** The proxy key that may use all groups of `planes.py`, those of the faults among them. */
 export const ANY_KEY = GATEWAY_KEY;
 
-// One for each API: the vendor, the base URL below the fake provider, and the models.
+// An upstream for each API: the vendor, the base URL below the fake provider, and the models.
 const APIS = {
   openai: ['openai', '/v1', ['gpt-4o', 'gpt-5.1', 'text-embedding-3-small']],
   compatible: ['openai_compatible', '/v1', ['gpt-4o']],
@@ -28,7 +29,7 @@ const APIS = {
   gemini: ['gemini', '', ['gemini-2.5-flash', 'gemini-3-flash-preview', 'gemini-embedding-001']],
 };
 
-/** The model by which each upstream is asked where any will do, and the one that thinks. */
+/** The model of each upstream for requests that any model can answer, and the model that thinks. */
 const MODELS = {
   openai: { model: 'gpt-4o', thinker: 'gpt-5.1' },
   compatible: { model: 'gpt-4o', thinker: 'gpt-4o' },
@@ -37,7 +38,7 @@ const MODELS = {
   gemini: { model: 'gemini-2.5-flash', thinker: 'gemini-3-flash-preview' },
 };
 
-/** Waits until `condition` gives something, and gives that. */
+/** Waits until `condition` gives something, and returns that. */
 export async function waitFor(what, condition, seconds = 20) {
   for (let until = Date.now() + seconds * 1000; ; ) {
     const value = await condition();
@@ -63,7 +64,7 @@ async function control(method, path, body) {
   return said;
 }
 
-/** What the fake provider received, oldest first; headers and body read. */
+/** The requests that the fake provider received, oldest first, with parsed headers and bodies. */
 async function journal(query = '') {
   const { requests } = await control('GET', `/_fake/journal${query}`);
   return requests.map((request) => {
@@ -72,7 +73,7 @@ async function journal(query = '') {
   });
 }
 
-/** What was asked of the upstreams of `planes.py` for `model`, which its body or its path names. */
+/** The requests to the upstreams of `planes.py` for `model`, which the body or the path names. */
 export async function receivedFor(model) {
   return (await journal()).filter(({ path, body }) => body?.model === model || path.includes(`/models/${model}:`));
 }
@@ -83,17 +84,17 @@ class Upstream {
     Object.assign(this, { api, group, key, ...MODELS[api] });
   }
 
-  /** Has the next request that comes answered by a script of `kind`; the fake provider's documentation has them. */
+  /** Has the next request answered by a script of `kind`. The fake provider's documentation lists the kinds. */
   async script(kind, values = {}, apply = 'once') {
     await control('POST', '/_fake/script', { target: { key: this.key }, kind, values, apply });
   }
 
-  /** Has the next one say `content`. */
+  /** Has the next answer say `content`. */
   says(content, values = {}) {
     return this.script('saying', { text: content, ...values });
   }
 
-  /** Has the next one call tools: pairs of name and arguments. */
+  /** Has the next answer call tools, given as pairs of name and arguments. */
   calls(...calls) {
     return this.script('tool_calls', { calls: calls.map(([name, args]) => ({ name, arguments: args })) });
   }
@@ -103,23 +104,23 @@ class Upstream {
     await control('DELETE', `/_fake/script?key=${this.key}`);
   }
 
-  /** What was received, oldest first. */
+  /** The requests that were received, oldest first. */
   async received() {
     const own = ({ headers }) =>
       [headers.authorization, headers['x-api-key'], headers['x-goog-api-key']].some((value) => value?.endsWith(this.key));
     return (await journal(`?key=${this.key}`)).filter(own);
   }
 
-  /** The body of what was received last. */
+  /** The body of the request that was received last. */
   async lastBody() {
     return (await this.received()).at(-1).body;
   }
 }
 
-/** Upstreams of every API. The first speaks both of OpenAI's, and is asked in the one that a client speaks. */
+/** Upstreams of every API. The first speaks both APIs of OpenAI's, and is asked in the one that the client speaks. */
 const USUAL = ['openai', 'responses', 'anthropic', 'gemini'];
 
-/** Groups and a proxy key for the tests of one file, whose name is `name`. */
+/** Groups and a proxy key for the tests of the file `name`. */
 export async function bench(name, apis = USUAL) {
   const upstreams = {};
   const allowedGroups = [];
@@ -136,12 +137,12 @@ export async function bench(name, apis = USUAL) {
   const headers = { authorization: `Bearer ${key}` };
   await waitFor('the node knows the key', async () => (await fetch(`${URL}/v1/models`, { headers })).ok);
   const all = Object.values(upstreams);
-  // What a failed test leaves is not for the next one.
+  // The next test must not find what a failed test has left.
   beforeEach(() => Promise.all(all.map((upstream) => upstream.forget())));
   return { url: URL, key, upstreams, all };
 }
 
-/** What `iterable` gives, as a list. */
+/** The items of `iterable`, as a list. */
 export async function collect(iterable) {
   const all = [];
   for await (const item of iterable) all.push(item);
