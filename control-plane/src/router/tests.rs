@@ -1,6 +1,7 @@
 //! The whole REST surface against a store of its own, without sockets.
 
 mod auth;
+mod permissions;
 mod problems;
 mod resources;
 
