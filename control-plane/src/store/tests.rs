@@ -1,5 +1,7 @@
 //! What an older build has stored is read by this one.
 
+mod change;
+
 use std::sync::Arc;
 
 use diesel_async::RunQueryDsl as _;
@@ -10,12 +12,16 @@ use tempfile::TempDir;
 
 use super::{Scope, Store, groups};
 
+async fn open(directory: &TempDir) -> Store {
+    let key = SealingKey::derive("test", b"a secret of the tests", "tests").unwrap();
+    let url = format!("sqlite://{}", directory.path().join("test.db").display());
+    Store::open(&url, Arc::new(key), &Tasks::new()).await.unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_group_of_before_the_settings_of_translation_keeps_its_meaning() {
     let directory = TempDir::new().unwrap();
-    let key = SealingKey::derive("test", b"a secret of the tests", "tests").unwrap();
-    let url = format!("sqlite://{}", directory.path().join("test.db").display());
-    let store = Store::open(&url, Arc::new(key), &Tasks::new()).await.unwrap();
+    let store = open(&directory).await;
     with_tx!(&store, conn => {
         for (id, fake_streaming) in [("streams", 0), ("fakes", 1)] {
             let row = format!(
