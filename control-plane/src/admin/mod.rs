@@ -25,3 +25,6 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .merge(nodes::router())
         .merge(audit::router())
 }
+
+#[cfg(test)]
+mod tests;

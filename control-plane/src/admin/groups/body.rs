@@ -23,7 +23,7 @@ use crate::store::groups::StoredGroup;
 use crate::web::fields::{Fields, Known, MASK_MARK, into_text, kind, text_problem};
 use crate::web::merge_patch::merge;
 
-/// Fields of a group. The last five are only read: taken, so that what was read can be sent back.
+/// The fields that a group may be written with.
 pub(super) const FIELDS: &[Known] = &[
     Known::also("groupName", &["name"]),
     Known::new("providerType"),
@@ -54,6 +54,9 @@ pub(super) const FIELDS: &[Known] = &[
     Known::new("id"),
     Known::new("createdAt"),
 ];
+
+/// The fields that a write does not change. They are accepted so that what was read can be sent back.
+pub(super) const READ_ONLY: &[&str] = &["id", "createdAt"];
 
 /// Longest value of a header, in bytes.
 const HEADER_BYTES: usize = 8192;
@@ -168,7 +171,9 @@ pub(super) fn patched(patch: Value, existing: &StoredGroup) -> Result<StoredGrou
 fn is_stale(fields: &mut Fields, existing: Option<&StoredGroup>) -> bool {
     let updated_at = fields.take("updatedAt");
     let id = fields.take("id");
-    fields.take("createdAt");
+    for name in READ_ONLY {
+        fields.take(name);
+    }
     let Some(existing) = existing else { return false };
     if id.is_some_and(|id| id.as_str() != Some(&existing.group.id)) {
         fields.error("id", "cannot be changed");

@@ -16,7 +16,7 @@ use super::view::masks;
 use crate::admin::bounds::ID_BYTES;
 use crate::web::fields::{Fields, Known, MASK_MARK, kind};
 
-const FIELDS: &[Known] = &[Known::new("id"), Known::new("enabled"), Known::new("masked")];
+pub(super) const FIELDS: &[Known] = &[Known::new("id"), Known::new("enabled"), Known::new("masked")];
 
 /// Longest upstream key, in bytes.
 const KEY_BYTES: usize = 8192;

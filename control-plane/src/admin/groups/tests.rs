@@ -1,4 +1,5 @@
 mod endpoint;
+mod fields;
 mod key_forms;
 mod translating;
 

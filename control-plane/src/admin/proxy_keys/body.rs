@@ -18,8 +18,8 @@ use crate::store::{Scope, Store, StoreError, groups};
 use crate::web::fields::{Fields, Known, MASK_MARK, kind};
 use crate::web::merge_patch::merge;
 
-/// Fields of a proxy key. The last five are only read: taken, so that what was read can be sent back.
-const FIELDS: &[Known] = &[
+/// The fields that a proxy key may be written with.
+pub(super) const FIELDS: &[Known] = &[
     Known::also("name", &["keyName"]),
     Known::new("key"),
     Known::new("description"),
@@ -39,6 +39,9 @@ const FIELDS: &[Known] = &[
     Known::new("lastUsedAt"),
     Known::new("createdAt"),
 ];
+
+/// The fields that a write does not change. They are accepted so that what was read can be sent back.
+pub(super) const READ_ONLY: &[&str] = &["id", "masked", "usageCount", "lastUsedAt", "createdAt"];
 
 const WEIGHT_FIELDS: &[Known] = &[Known::new("groupId"), Known::new("weight")];
 
@@ -171,8 +174,8 @@ pub(super) async fn check_groups(
 fn is_stale(fields: &mut Fields, existing: Option<&StoredProxyKey>) -> bool {
     let updated_at = fields.take("updatedAt");
     let id = fields.take("id");
-    for read_only in ["masked", "usageCount", "lastUsedAt", "createdAt"] {
-        fields.take(read_only);
+    for name in READ_ONLY {
+        fields.take(name);
     }
     let Some(existing) = existing else { return false };
     if id.is_some_and(|id| id.as_str() != Some(&existing.key.id)) {

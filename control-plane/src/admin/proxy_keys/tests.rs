@@ -1,3 +1,5 @@
+mod fields;
+
 use serde_json::{Value, json};
 use shared::crypto::sha256;
 use shared::snapshot::GroupPolicy;
