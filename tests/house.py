@@ -22,15 +22,22 @@ CITING = (".rs", ".py", ".mjs", ".go", ".md", ".sql", ".proto", ".toml", ".sh")
 
 # Where a line goes on: the line break, with the marks of the comment or the quote of the next line.
 CONTINUED = re.compile(r"\n[ \t]*(?:///?!?|#(?![#\[!])|--|\*|>)?[ \t]*")
+
+
+def words(pattern):
+    """A pattern in which a blank stands for any number of them, as a line break leaves."""
+    return re.compile(pattern.replace(" ", " +"))
+
+
 NUMBER = r"\d+(?:\.\d+)*"
 LIST = r"{0}(?:(?:,? (?:and|or|to) |, ){0})*"
 DOCUMENT = re.compile(r"(?<![\w/.-])docs/([\w-]+\.md)\b|\]\(([A-Z]+\.md)\)")
-SECTIONS = re.compile(
+SECTIONS = words(
     rf"(?:docs/([\w-]+\.md)\b`?|\]\((?:docs/)?([A-Z]+\.md)\))(?:\]\([^)]*\))?,? sections? ({LIST.format(NUMBER)})(?:,? points? ({LIST.format(NUMBER)}))?"
 )
-PROMISE = re.compile(rf"\b[Pp]romises? ({LIST.format(r'[0-9]+')})\b")
+PROMISE = words(rf"\b[Pp]romises? ({LIST.format(r'[0-9]+')})\b")
 PROMISE_TEST = re.compile(r"\bfn p(\d\d)_|\bdef test_p(\d\d)_")
-CHECK = re.compile(rf"\b[Cc]hecks? ({LIST.format(r'[A-Z][0-9]+')})\b")
+CHECK = words(rf"\b[Cc]hecks? ({LIST.format(r'[A-Z][0-9]+')})\b")
 TYPE = re.compile(rf"^[ \t]*pub\s+(?:struct|enum|trait|type|union)\s+({rooms.WORD})", re.M)
 TOP = "control-plane|data-plane|deploy|docs|helm|migrations|proto|shared|tests|translation"
 FILE = re.compile(rf"`((?:{TOP})/[^`\s]*)`")
@@ -117,41 +124,34 @@ def citations(files):
             continue
         # The same text in one line: each character stays in its place.
         flat = CONTINUED.sub(lambda found: " " * len(found.group(0)), text)
-        spaced = re.sub(r" +", " ", flat)
         breaches = []
         for found in DOCUMENT.finditer(flat):
             name = found.group(1) or found.group(2)
             if name not in documents and f"{path.rsplit('/', 1)[0]}/{name}" not in files and name not in files:
-                breaches.append((name, f"there is no docs/{name}"))
-        for found in SECTIONS.finditer(spaced):
+                breaches.append((found, f"there is no docs/{name}"))
+        for found in SECTIONS.finditer(flat):
             name = found.group(1) or found.group(2)
             known = sections.get(name, {})
             cited = numbers(found.group(3))
-            breaches += [(found.group(0), f"docs/{name} has no section {number}") for number in cited if number not in known]
+            breaches += [(found, f"docs/{name} has no section {number}") for number in cited if number not in known]
             for point in numbers(found.group(4) or ""):
                 if not re.search(rf"^{point}\. ", known.get(cited[-1], ""), re.M):
-                    breaches.append((found.group(0), f"docs/{name} section {cited[-1]} has no point {point}"))
-        cited = [(found.group(0), number) for found in PROMISE.finditer(spaced) for number in spelt_out(found.group(1))]
-        cited += [(found.group(0), str(int(found.group(1) or found.group(2)))) for found in PROMISE_TEST.finditer(text)]
-        breaches += [(quote, f"docs/PROMISES.md has no promise {number}") for quote, number in cited if number not in promises]
-        for found in CHECK.finditer(spaced):
+                    breaches.append((found, f"docs/{name} section {cited[-1]} has no point {point}"))
+        cited = [(found, number) for found in PROMISE.finditer(flat) for number in spelt_out(found.group(1))]
+        cited += [(found, str(int(found.group(1) or found.group(2)))) for found in PROMISE_TEST.finditer(text)]
+        breaches += [(found, f"docs/PROMISES.md has no promise {number}") for found, number in cited if number not in promises]
+        for found in CHECK.finditer(flat):
             missing = [check for check in spelt_out(found.group(1)) if check not in checks]
-            breaches += [(found.group(0), f"docs/CONFORMANCE.md has no check {check}") for check in missing]
+            breaches += [(found, f"docs/CONFORMANCE.md has no check {check}") for check in missing]
         if path.startswith("docs/"):
-            breaches += [(place, f"there is no {place}") for place in FILE.findall(text) if not there(place)]
-            breaches += [(name, f"there is no test {name}") for name in TEST_NAME.findall(text) if name not in tests]
-        for quote, problem in breaches:
-            yield f"citation of nothing: {path}:{line_of(flat, text, quote)}: {problem}"
+            breaches += [(found, f"there is no {found.group(1)}") for found in FILE.finditer(text) if not there(found.group(1))]
+            breaches += [(found, f"there is no test {found.group(1)}") for found in TEST_NAME.finditer(text) if found.group(1) not in tests]
+        for found, problem in breaches:
+            yield f"citation of nothing: {path}:{text.count(chr(10), 0, found.start()) + 1}: {problem}"
 
 
 # These files speak of citations that do not exist.
 OWN = ("tests/house.py", "tests/house_test.py")
-
-
-def line_of(flat, text, quote):
-    """The line on which `quote` begins, whose blanks may stand for a line break in the text."""
-    found = re.search(r" +".join(map(re.escape, quote.split(" "))), flat)
-    return text.count("\n", 0, found.start()) + 1 if found else 1
 
 
 def tree():

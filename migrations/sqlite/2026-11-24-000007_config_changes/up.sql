@@ -1,4 +1,4 @@
--- One row for each entity that a committed change touched: what a delta is made of.
+-- One row for each entity that a committed change touched. Deltas are made from these rows.
 CREATE TABLE config_changes (
   version BIGINT NOT NULL,
   entity_kind TEXT NOT NULL,
