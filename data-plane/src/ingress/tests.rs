@@ -287,7 +287,7 @@ async fn an_error_in_the_guise_of_an_answer_is_an_error() {
     let (status, body) = bench.chat(&plain("gpt-4o", false)).await;
     assert!(status >= 500, "{status}");
     assert_eq!(error(&body)["message"], "Too busy.");
-    // Other answers without usage pass, whatever they speak of.
+    // Other answers without usage pass, whatever is in them.
     bench.provider.script(Target::All, Script { no_usage: true, ..Script::saying("{\"error\": {}}") });
     assert_eq!(bench.chat(&plain("gpt-4o", false)).await.0, 200);
 }
@@ -370,7 +370,7 @@ async fn a_client_that_leaves_is_recorded() {
     let mut bench = bench(|_| {}).await;
     bench.provider.always(Target::All, Script::endless(Duration::from_millis(5)));
     let mut body = bench.send(chat(&plain("gpt-4o", true))).await.into_body();
-    // The first events say who speaks, and nothing yet.
+    // The first events name the speaker and hold no content.
     while !body.frame().await.unwrap().unwrap().data_ref().is_some_and(|data| holds_words(data)) {}
     drop(body);
     let record = bench.record();
@@ -389,7 +389,7 @@ async fn a_provider_that_reports_no_usage_has_it_estimated() {
         assert_eq!(bench.chat(&plain("gpt-4o", stream)).await.0, 200);
         let record = bench.record();
         assert_eq!((record.outcome(), record.usage_source()), (Outcome::Success, UsageSource::Estimated));
-        // "Hello" and what is around a message; the four words.
+        // The input is "Hello" and the frame of a message. The output is the four words.
         assert_eq!((record.input_tokens, record.output_tokens), (5, 4), "{stream}");
     }
 }

@@ -166,7 +166,7 @@ async fn nothing_is_fetched_where_the_operator_says_so() {
 #[tokio::test]
 async fn eight_at_a_time() {
     static OPEN_NOW: AtomicUsize = AtomicUsize::new(0);
-    // Each answer hangs, so that all that are fetched at once are open.
+    // Each answer hangs, so that all fetches that run at once are open.
     let server = Server::start(|_, _| {
         OPEN_NOW.fetch_add(1, Ordering::SeqCst);
         (b"HTTP/1.1 200 OK\r\ncontent-type: image/png\r\n\r\n".to_vec(), true)
@@ -178,7 +178,7 @@ async fn eight_at_a_time() {
         while OPEN_NOW.load(Ordering::SeqCst) < 8 {
             tokio::task::yield_now().await;
         }
-        // Time for a ninth.
+        // There is time for a ninth fetch to start.
         for _ in 0..1000 {
             tokio::task::yield_now().await;
         }

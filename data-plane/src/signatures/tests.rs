@@ -36,7 +36,7 @@ fn client() -> ClientSignatures {
     Arc::new(Signatures::default()).of(&"key".into())
 }
 
-/// What the model's turn becomes.
+/// The turn of the model after signatures are attached.
 fn attached(client: &ClientSignatures, family: Family, parts: Vec<Part>) -> Vec<Part> {
     client.attach(family, &turn(parts)).messages[1].parts.clone()
 }
@@ -116,7 +116,7 @@ fn what_the_client_sends_itself_is_trusted_first() {
     client.remember(Family::Gemini, &answer(vec![call("g", Some(signature(Family::Gemini, "kept")))]));
     let sent = vec![call("g", Some(signature(Family::Gemini, "sent")))];
     assert_eq!(attached(&client, Family::Gemini, sent.clone()), sent);
-    // One that the provider cannot read is none.
+    // A signature that the provider cannot read counts as none.
     let foreign = vec![call("g", Some(signature(Family::Anthropic, "sent")))];
     assert_eq!(attached(&client, Family::Gemini, foreign), [call("g", Some(signature(Family::Gemini, "kept")))]);
 }

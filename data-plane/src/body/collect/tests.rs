@@ -32,7 +32,7 @@ async fn frames_are_put_together_up_to_the_bound() {
     assert!(collect(silent, 10, Patience::within(Duration::from_millis(20))).await.is_err());
 }
 
-/// A body whose frames come each after its wait; a wait that is none never ends.
+/// A body whose frames each come after their wait. `None` is a wait that never ends.
 fn slow(waits: &'static [Option<u64>]) -> impl http_body::Body<Data = Bytes, Error = String> + Unpin {
     Box::pin(StreamBody::new(stream::iter(waits).then(|wait| async move {
         match wait {

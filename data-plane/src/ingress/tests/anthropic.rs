@@ -1,4 +1,4 @@
-//! What Anthropic's clients go by beside messages.
+//! What Anthropic's clients rely on beside messages.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -73,7 +73,7 @@ async fn a_thread_is_kept_by_anthropic_and_by_nobody_else() {
     assert_eq!(other.provider.journal().total(), 0);
 }
 
-/// A body of so many pieces, which tells how many are left.
+/// A body of that many pieces, which counts how many are left.
 struct Pieces(Arc<AtomicUsize>);
 
 impl http_body::Body for Pieces {
@@ -89,7 +89,7 @@ impl http_body::Body for Pieces {
 
 #[tokio::test]
 async fn a_refused_request_is_read_to_its_end() {
-    // Else the connection is closed behind the answer, and the client's next request on it is lost.
+    // A body that is left unread closes the connection behind the answer, and the client's next request on it is lost.
     let bench = bench(|_| {}).await;
     for path in ["/v1/messages", "/v1/nowhere", "/v1/models", "/v1/models/m:nothing"] {
         let left = Arc::new(AtomicUsize::new(20));

@@ -20,7 +20,7 @@ async fn bench_of(provider_type: &'static str, model: &'static str) -> Bench {
     .await
 }
 
-/// A turn with a tool, as far as it has come.
+/// The beginning of a turn with a tool.
 fn with_tool(model: &str, stream: bool, further: &[Value]) -> Value {
     let mut body = plain(model, stream);
     body["tools"] = json!([{ "type": "function", "function": { "name": "f", "parameters": { "type": "object", "properties": {} } } }]);
@@ -35,7 +35,7 @@ fn call_id(answer: &str) -> String {
     from.split_once('"').unwrap().0.to_owned()
 }
 
-/// What a client sends that keeps nothing but the call.
+/// The request of a client that keeps nothing but the call.
 fn answered(id: &str) -> [Value; 2] {
     let call = json!({ "id": id, "type": "function", "function": { "name": "f", "arguments": "{}" } });
     [

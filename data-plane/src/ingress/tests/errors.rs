@@ -1,4 +1,4 @@
-//! What a client learns of a provider's failure: documents that are none, codes, and headers.
+//! What a client learns of a provider's failure: broken documents, codes, and headers.
 
 use axum::body::Body;
 use axum::response::Response;
@@ -11,7 +11,7 @@ use translation::Format;
 use super::matrix::{CLIENTS, bench_with, request};
 use super::{Bench, bench, chat, error, plain, text};
 
-/// Vendors, and what their own clients speak.
+/// Vendors, and the formats of their own clients.
 const OWN: [(&str, bool, &str, Format); 4] = [
     ("openai", true, "gpt-4o", Format::OpenAiChat),
     ("openai_responses", true, "gpt-4.1", Format::OpenAiResponses),
@@ -32,7 +32,7 @@ fn header<'r>(response: &'r Response, name: &str) -> &'r str {
     response.headers().get(name).map_or("", |value| value.to_str().unwrap())
 }
 
-/// An HTTP answer as it stands, for headers that the fake provider would add.
+/// A raw HTTP answer, without the headers that the fake provider adds.
 fn verbatim(status: &str, headers: &[(&str, String)], body: &Value) -> Script {
     let body = body.to_string();
     let headers: Vec<_> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
@@ -115,12 +115,12 @@ async fn rule_5_an_overloaded_provider_is_to_be_asked_again_later() {
             let response = asked(&bench, format).await;
             let status = response.status();
             assert_eq!(status.as_u16(), if format == Format::AnthropicMessages { 529 } else { 503 });
-            // Its own clients get what it says.
+            // Clients of the vendor's own format get its words.
             let pause = if format == Format::AnthropicMessages && headers.is_empty() { "" } else { pause };
             assert_eq!(header(&response, "retry-after"), pause, "{format}");
             assert_eq!(bench.record().status, u32::from(status.as_u16()));
 
-            // The same in the guise of an answer.
+            // The same document comes with the status 200.
             bench.provider.script(Target::All, verbatim("200 OK", &headers, &overloaded()));
             let response = asked(&bench, format).await;
             assert_eq!((response.status(), header(&response, "retry-after")), (status, "1"), "{format}");

@@ -1,4 +1,4 @@
-//! What Gemini's clients go by beside generated content.
+//! What Gemini's clients rely on beside generated content.
 
 use super::*;
 
@@ -38,7 +38,7 @@ async fn an_error_that_is_no_event_becomes_one() {
     }
 }
 
-/// A turn in a loop of tools, whose call `signature` signs.
+/// A turn in a tool loop, whose call is signed with `signature`.
 fn signed_turn(signature: &str) -> Value {
     let call = json!({ "functionCall": { "name": "f", "args": {} }, "thoughtSignature": signature });
     json!({
@@ -51,7 +51,7 @@ fn signed_turn(signature: &str) -> Value {
     })
 }
 
-/// What another key, or another place, has signed may be closed to the one that is asked.
+/// The provider may be unable to read what was signed for another key, or in another region.
 #[tokio::test]
 async fn point_20_a_signature_that_cannot_be_read_gives_way_once() {
     let refusal =

@@ -1,4 +1,4 @@
-//! Events that are larger than what is held, as those with pictures are.
+//! Events that are too large to be held, such as those with pictures.
 
 use fake_provider::script::Script;
 use translation::Format;
@@ -10,7 +10,7 @@ fn picture() -> String {
     "iVBORw0KGgo/".repeat(90_000)
 }
 
-/// A stream of Gemini's with a picture in it; `picture` may repeat the upstream key.
+/// A stream of Gemini with a picture in it. `picture` may repeat the upstream key.
 fn of_gemini(picture: &str) -> [String; 3] {
     [
         json!({ "candidates": [{ "content": { "parts": [{ "text": "Here:" }], "role": "model" }, "index": 0 }] }).to_string(),

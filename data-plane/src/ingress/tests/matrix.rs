@@ -1,4 +1,4 @@
-//! Every client format against every provider format.
+//! Every format of clients against every format of providers.
 
 use axum::body::Body;
 use fake_provider::queue::Target;
@@ -27,7 +27,7 @@ async fn bench_of(vendor: &str, versioned: bool, model: &str) -> Bench {
     bench_with(vendor, versioned, model, |_| {}).await
 }
 
-/// A group of `vendor` that is otherwise as `change` makes it.
+/// A group of `vendor` with what `change` makes of it.
 pub(super) async fn bench_with(vendor: &str, versioned: bool, model: &str, change: impl FnOnce(&mut Group)) -> Bench {
     bench(|group| {
         change(group);
@@ -40,7 +40,7 @@ pub(super) async fn bench_with(vendor: &str, versioned: bool, model: &str, chang
     .await
 }
 
-/// What a client of `format` sends to ask `prompt`.
+/// The request of a client of `format` that asks `prompt`.
 pub(super) fn request(format: Format, prompt: &str, stream: bool, tools: bool) -> Request<Body> {
     let schema = json!({ "type": "object", "properties": { "city": { "type": "string" } }, "required": ["city"] });
     let (path, mut body) = match format {
@@ -87,14 +87,14 @@ pub(super) fn request(format: Format, prompt: &str, stream: bool, tools: bool) -
     request.body(Body::from(body.to_string())).unwrap()
 }
 
-/// The data of the events of a stream, as JSON where it is.
+/// The data of the events of a stream that are JSON.
 fn events(body: &str) -> Vec<Value> {
     let body = body.replace("\r\n", "\n");
     let data = body.split("\n\n").filter_map(|event| event.lines().find_map(|line| line.strip_prefix("data: ")));
     data.map(|data| serde_json::from_str(data).unwrap_or_else(|_| json!(data))).collect()
 }
 
-/// The text, and the calls with their arguments, of a whole answer.
+/// The text of a whole answer, and its calls with their arguments.
 pub(super) fn said(format: Format, answer: &Value) -> (String, Vec<(String, Value)>) {
     let mut text = String::new();
     let mut calls = Vec::new();
@@ -142,7 +142,7 @@ pub(super) fn said(format: Format, answer: &Value) -> (String, Vec<(String, Valu
     (text, calls)
 }
 
-/// The same of a stream.
+/// The text of a stream, and its calls with their arguments.
 pub(super) fn streamed(format: Format, body: &str) -> (String, Vec<(String, Value)>) {
     let events = events(body);
     let mut text = String::new();

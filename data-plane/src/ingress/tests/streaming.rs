@@ -1,4 +1,4 @@
-//! Groups whose providers stream always or never, and providers that mean harm, in every format.
+//! Groups whose providers stream always or never, and hostile providers, in every format.
 
 use std::time::Duration;
 
@@ -55,14 +55,14 @@ async fn a_client_gets_a_stream_or_none_whatever_the_provider_does() {
     }
 }
 
-/// Some vendors, or models of theirs, stream nothing whatever is asked, or all.
+/// Some vendors or models always stream, or never do, whatever they are asked for.
 #[tokio::test]
 async fn a_provider_that_does_not_do_as_asked_makes_no_difference() {
     for (vendor, versioned, model) in VENDORS {
         let mut bench = bench_with(vendor, versioned, model, |_| {}).await;
         for format in CLIENTS {
             for stream in [false, true] {
-                // An answer of the other kind, in the vendor's format.
+                // The provider gives an answer of the other kind, in its own format.
                 let own = spoken_to(vendor, format);
                 bench.provider.script(Target::All, Script::saying("one two three").usage(20, 7));
                 let other = bench.send(request(own, "Hello", !stream, false)).await;
@@ -120,7 +120,7 @@ async fn rule_8_an_array_of_geminis_is_a_stream_for_every_client() {
     }
 }
 
-/// A whole answer of OpenAI's as a stream, with its `[DONE]` and without.
+/// A whole answer of OpenAI as a stream, with and without its `[DONE]`.
 fn whole_stream(done: bool) -> String {
     let chunk = |rest: &str| format!("data: {{\"id\":\"c\",\"object\":\"chat.completion.chunk\",{rest}}}\n\n");
     let mut stream = chunk(r#""choices":[{"index":0,"delta":{"role":"assistant","content":"one two"}}]"#);

@@ -119,7 +119,7 @@ fn private_networks_can_be_opened_and_a_clouds_secrets_can_not() {
     }
 }
 
-/// URLs that lead to this machine, or are made to look as if they did not.
+/// URLs that lead to this machine, in disguise or not.
 fn hostile(port: u16) -> Vec<String> {
     let hosts = [
         "127.0.0.1",
@@ -203,7 +203,7 @@ async fn p30_no_form_of_a_url_reaches_the_canary() {
         }
         assert_eq!(canary.connections.load(Ordering::SeqCst), 0, "{url}");
     }
-    // The canary sings where it may.
+    // Where it is allowed, the canary is reached.
     let open = upstream.over(Connector(PRIVATE));
     let sung = fetch(&canary.url("/"), None, PRIVATE, Way::Direct(&open), &AtomicUsize::new(1000)).await;
     assert_eq!((sung.unwrap().mime.as_str(), canary.connections.load(Ordering::SeqCst)), ("image/png", 1));
@@ -258,8 +258,7 @@ fn behind_a_proxy_local_names_are_refused_by_their_looks() {
 }
 
 proptest! {
-    /// Whatever spelling of an address that `http` takes as a host, the check sees the address that would be connected
-    /// to.
+    /// The check sees the address that would be connected to, in every spelling that `http` takes as a host.
     #[test]
     fn no_spelling_of_an_address_is_a_name(bits: u32, spelling in 0..5) {
         let [a, b, c, d] = bits.to_be_bytes();

@@ -16,11 +16,11 @@ pub(crate) struct Server {
     _tasks: JoinSet<()>,
 }
 
-/// An answer in bytes, and whether it never comes to its end.
+/// The bytes of an answer, and whether it never ends.
 type Answer = fn(&str, SocketAddr) -> (Vec<u8>, bool);
 
 impl Server {
-    /// On a port of its own.
+    /// Starts a server on a port of its own.
     pub(crate) async fn start(answer: Answer) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -62,7 +62,7 @@ async fn serve(mut connection: TcpStream, answer: Answer, address: SocketAddr, a
         let path = head.split(' ').nth(1).unwrap().to_owned();
         asked.lock().unwrap().push(head);
         if tunnel {
-            // It is the proxy and what lies behind it.
+            // The server is the proxy, and also the host behind it.
             connection.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
             continue;
         }

@@ -54,7 +54,7 @@ async fn read_as(
     UploadRequest::read(destination(default_model), headers, Body::from_stream(stream::iter(portions)), limits).await
 }
 
-/// What goes to the provider, and whether it could go again.
+/// The body that goes to the provider, and whether it could be sent again.
 async fn written(request: &UploadRequest) -> (Vec<u8>, bool) {
     let outgoing = request.write(&candidate()).unwrap();
     assert_eq!(outgoing.content, Content::Typed("multipart/form-data; boundary=b".parse().unwrap()));

@@ -12,7 +12,7 @@ use crate::error::GatewayError;
 
 const PAUSE: Duration = Duration::from_secs(40);
 
-/// Writes what it takes. It is over behind `.`, and has all behind `!`.
+/// Writes what it takes. The answer is over behind `.`, has all behind `!`, and is left behind `#`.
 #[derive(Default)]
 struct Echo {
     ready: Vec<u8>,
@@ -110,7 +110,7 @@ async fn a_body_that_breaks_off_is_told_unless_nothing_is_missing() {
 async fn a_body_that_pauses_too_long_is_left() {
     let silent = || portions(&["a"]).chain(stream::pending());
     assert_eq!(written(silent(), None, Echo::default()).await, ("aupstream_timeout".to_owned(), 40_000));
-    // Behind the end of the answer it has a moment, and what comes is not read.
+    // Behind the end of the answer the body has a moment, and nothing of it is read.
     let over = portions(&["a.", "b"]).chain(stream::pending());
     assert_eq!(written(over, None, Echo::default()).await, ("a.".to_owned(), 250));
 }

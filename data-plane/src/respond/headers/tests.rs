@@ -4,7 +4,7 @@ use super::*;
 use crate::route::fixtures::{group, snapshot};
 use crate::route::table::RouteTable;
 
-/// What a client of `format` gets of these headers.
+/// The headers that a client of `format` gets of these.
 fn forwarded(sent: &[(&'static str, &str)], format: Format) -> Vec<(String, String)> {
     let table = RouteTable::compile(Arc::new(snapshot([group("g", &["m"])], [])), None);
     let upstream: HeaderMap =

@@ -48,7 +48,7 @@ async fn where_no_provider_counts_the_gateway_estimates() {
     assert!(got.json()["input_tokens"].as_u64().unwrap() > 0, "{}", got.text());
     assert_eq!(bench.asked()[0].len(), 0);
 
-    // Some speak a format for chat, and do not count in it.
+    // Some providers speak a format for chat, but do not count tokens in it.
     let bench = plain(&[("a", "anthropic")]).await;
     bench.providers[0].script(Target::All, Script::verbatim(404, "text/plain", "404 page not found"));
     let got = bench.post("/v1/messages/count_tokens", &anthropic).await;

@@ -1,4 +1,4 @@
-//! Over real sockets to fake providers.
+//! Tests of the endpoints beside chat, over real sockets to fake providers.
 
 mod counts;
 mod embeddings;
@@ -40,7 +40,7 @@ struct Bench {
     _key_states: mpsc::Receiver<KeyState>,
 }
 
-/// Groups of those names and vendors, in that order of priority.
+/// Starts a bench with groups of those names and vendors, in that order of priority.
 async fn bench(groups: &[(&str, &str)], change: impl Fn(&mut Group, &mut ProxyKey, &mut RequestLimits)) -> Bench {
     let mut providers = Vec::new();
     let mut configured = Vec::new();
@@ -123,14 +123,14 @@ impl Bench {
         self.call(node, Method::GET, path).await
     }
 
-    /// The one record of the request before.
+    /// The one usage record of the previous request.
     fn record(&mut self) -> pb::UsageRecord {
         let record = self.records.try_recv().expect("one record").counted();
         assert!(self.records.try_recv().is_err(), "one record and no more");
         record
     }
 
-    /// What each provider was asked, as method and path.
+    /// The requests that each provider got, as method and path.
     fn asked(&self) -> Vec<Vec<String>> {
         let of = |provider: &FakeProvider| {
             provider.journal().requests().iter().map(|request| format!("{} {}", request.method, request.path)).collect()

@@ -36,7 +36,7 @@ async fn a_file_is_asked_for_where_it_is() {
     assert_eq!((got.status, got.id()), (200, id.clone()));
     let got = bench.get(0, &format!("/v1/files/{id}/content")).await;
     assert!(got.content_type == "application/octet-stream" && got.text().contains("custom_id"));
-    // The node that saw it made asks no one else.
+    // The node that served the upload asks no other provider.
     assert_eq!(
         bench.asked(),
         [vec![], vec![], vec![format!("GET /v1/files/{id}"), format!("GET /v1/files/{id}/content")]]
@@ -81,7 +81,7 @@ async fn a_batch_is_made_where_its_file_is() {
     let mut bench = plain(&GROUPS).await;
     let id = file(&bench, 0, Some("b")).await.id();
     let body = json!({ "input_file_id": id, "endpoint": "/v1/chat/completions", "completion_window": "24h" });
-    // The node that does not know the file, and then the one that has never heard of the batch.
+    // The first node does not know the file. The second does not know the batch.
     let got = bench.send(1, post("/v1/batches", &body)).await;
     assert_eq!(got.status, 200, "{}", got.text());
     let batch = got.id();
@@ -90,7 +90,7 @@ async fn a_batch_is_made_where_its_file_is() {
     let output = got.json()["output_file_id"].as_str().unwrap().to_owned();
     let record = bench.record();
     assert_eq!((record.api.as_str(), record.group_id.as_str()), ("batches", "b"));
-    // What a batch tells of is known with it.
+    // The files that a batch names are known with it.
     bench.forget();
     let got = bench.get(0, &format!("/v1/files/{output}/content")).await;
     assert!(got.text().contains("custom_id"), "{}", got.text());
@@ -113,7 +113,7 @@ async fn a_list_is_of_one_group() {
         request(Method::GET, "/v1/files").header("x-orchestration-group", name).body(Body::empty()).unwrap()
     };
     assert_eq!(bench.send(1, pinned("b")).await.json()["data"][0]["id"], json!(in_b));
-    // A list teaches its ids.
+    // The ids in a list are remembered.
     bench.forget();
     assert_eq!(bench.get(1, &format!("/v1/files/{in_b}")).await.status, 200);
     assert_eq!(bench.record().attempts.len(), 1);

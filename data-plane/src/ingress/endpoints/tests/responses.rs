@@ -45,7 +45,7 @@ async fn a_kept_response_is_asked_for_where_it_was_made() {
         assert_eq!((got.status, got.id()), (200, id.clone()));
         let record = bench.record();
         assert_eq!((record.api.as_str(), record.outcome()), ("openai_responses", Outcome::Success));
-        // It was counted when it was made.
+        // The response was counted when it was made.
         assert_eq!((record.usage_source(), record.output_tokens), (UsageSource::None, 0));
         let got = bench.get(0, &format!("/v1/responses/{id}/input_items")).await;
         assert!(got.json()["data"].is_array());
@@ -100,7 +100,7 @@ async fn what_names_nothing_kept_goes_its_usual_way() {
     assert_eq!((got.status, &got.json()["error"]["code"]), (400, &json!("previous_response_not_found")));
 }
 
-/// Networks cut where they like.
+/// Networks cut a stream anywhere.
 #[tokio::test]
 async fn a_response_whose_first_event_comes_in_pieces_is_remembered() {
     let mut bench = groups().await;

@@ -100,7 +100,7 @@ async fn the_limit_of_uploads_is_their_own() {
     assert_eq!(code(bench.send(0, upload(path, sound(3 << 20))).await), (413, json!("request_too_large")));
     assert_eq!(bench.record().outcome(), Outcome::Refused);
     assert_eq!(bench.asked()[0].len(), 0);
-    // One that does not say how long it is, and is on its way when it turns out too long.
+    // This upload does not announce its length, and is on its way when it turns out too long.
     let portions: Vec<_> = sound(3 << 20)
         .into_bytes()
         .chunks(50_000)
@@ -125,7 +125,7 @@ async fn an_upload_that_breaks_off_is_the_clients_fault() {
         assert_eq!((got.status, &got.json()["error"]["code"]), (400, &json!("body_unreadable")));
         assert_eq!(bench.record().outcome(), Outcome::ClientGone);
     }
-    // Twice a model: which one counts differs between readers.
+    // Readers differ in which of two models counts.
     let sound = "x".repeat(3 << 20);
     for twice in [form(&[("model", "m"), ("model", "n")]), form(&[("model", "m"), ("file", &sound), ("model", "n")])] {
         let got = bench.send(0, upload("/v1/audio/transcriptions", twice)).await;
