@@ -12,10 +12,10 @@ use crate::store::StoreError;
 /// One bad field of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
-    /// Its path, such as `models[2]` or `proxyConfig.port`.
+    /// Path of the field, such as `models[2]` or `proxyConfig.port`.
     #[schema(example = "balancePolicy")]
     pub field: String,
-    /// What is wrong with it.
+    /// What is wrong with the field.
     #[schema(example = "must be one of round_robin, random, least_used")]
     pub message: String,
 }
@@ -36,13 +36,13 @@ pub enum ApiError {
     /// Fields are missing, unknown, of the wrong type or without meaning.
     #[error("the request holds invalid fields")]
     Invalid(Vec<FieldError>),
-    /// No credential, or one that is not valid.
+    /// There is no credential, or it is not valid.
     #[error("{0}")]
     Unauthenticated(&'static str),
-    /// The credential does not allow this.
+    /// The caller is known, and may not do this.
     #[error("{0}")]
     Forbidden(&'static str),
-    /// There is no such thing.
+    /// There is no such thing. The text is its name with a verb, such as `the group was`.
     #[error("{0} not found")]
     NotFound(&'static str),
     /// The path exists, the method does not.
@@ -57,10 +57,10 @@ pub enum ApiError {
     /// The body is not sent as JSON.
     #[error("the body must be sent as application/json")]
     NotJson,
-    /// Too many wrong logins.
+    /// There were too many wrong logins.
     #[error("too many wrong logins")]
     TooManyLogins {
-        /// When the next one may be tried.
+        /// Time until the next login may be tried.
         retry_after: Duration,
     },
     /// The server has more to do than it can.
@@ -69,13 +69,13 @@ pub enum ApiError {
     /// The store refused or failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A failure that is nobody's but ours.
+    /// The program failed by its own fault.
     #[error("{0}")]
     Internal(String),
 }
 
 impl ApiError {
-    /// One invalid field.
+    /// The error for one invalid field.
     pub fn field(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Invalid(vec![FieldError::new(field, message)])
     }

@@ -1,15 +1,16 @@
-//! The control plane, in the order in which a request meets its parts: config flows one way, from the admin API to the
-//! nodes.
+//! The control plane: it owns the database, serves the admin API, and tells nodes their config.
 //!
-//! - [`config`] holds the settings.
-//! - [`app`] puts everything together.
-//! - [`web`] has what every HTTP answer shares.
-//! - [`auth`] is login, sessions, roles.
-//! - [`admin`] is the REST API, one file for each resource.
-//! - [`error`] is the only place where an error becomes an HTTP answer.
-//! - [`store`] is the database, one file for each aggregate; [`secrets`] has what seals it, and the other secrets of an
-//!   installation.
-//! - [`snapshot`] is what nodes are told, built from the store and published after each change.
+//! In the order in which a request meets the rooms, which is also the way that config flows to the nodes:
+//!
+//! - [`app`] puts everything together, [`state`] is what the handlers share, and [`config`] holds the settings.
+//! - [`router`] has all routes, and what every answer has in common.
+//! - [`web`] has what handlers of HTTP requests share, whatever they are about. It is the only place where an [`error`]
+//!   becomes an answer.
+//! - [`auth`] is login, sessions, and who may do what.
+//! - [`admin`] is the REST API, one file or folder for each resource.
+//! - [`store`] is the database, one file for each aggregate. [`secrets`] has the key that seals values in it, and the
+//!   other secrets of an installation.
+//! - [`snapshot`] is what nodes are told. It is built from the store, and published after each change.
 //! - [`grpc`] is what nodes connect to.
 //! - [`ledger`] takes usage records from the nodes into the store.
 

@@ -1,5 +1,5 @@
-//! What every answer has in common: a request id, a log line, headers that keep browsers careful, and pages for what is
-//! not there.
+//! All routes, and what every answer has in common: a request id, a log line, security headers, and an answer for paths
+//! that are not there.
 
 use std::time::Instant;
 
@@ -19,14 +19,14 @@ use crate::web::extract::client_address;
 
 const REQUEST_ID: &str = "x-request-id";
 
-/// For answers that are no pages of ours: nothing may be loaded or run.
+/// The content security policy of answers that are not pages: nothing may be loaded or run.
 const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// For the page at `/`, which brings its style with it.
+/// The content security policy of the page at `/`, which has its style inline.
 const PAGE_POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// All routes of the control plane's HTTP listener but the probes.
+/// All routes of the control plane's HTTP listener, apart from the probes.
 pub(crate) fn router(state: AppState) -> Router {
     let (documented, document) = openapi::documented();
     documented
@@ -40,7 +40,8 @@ pub(crate) fn router(state: AppState) -> Router {
         .with_state(state)
 }
 
-/// The answer for a path that nothing is served under: for `Router::fallback_service`, once all routers are merged.
+/// The service for paths that nothing else is served under. It is for `Router::fallback_service`, once all routers are
+/// merged.
 pub fn fallback() -> MethodRouter {
     any(not_found).layer(from_fn(careful)).layer(from_fn(logged))
 }
@@ -49,7 +50,7 @@ async fn not_found() -> Response {
     ApiError::NotFound("the path was").into_response()
 }
 
-/// Gives the request an id, and the log one line about it: never a body, a query or a secret.
+/// Gives the request an id and writes one log line about it. The line never holds a body, a query or a secret.
 async fn logged(request: Request, next: Next) -> Response {
     let started = Instant::now();
     let request_id = new_id();
@@ -71,7 +72,8 @@ async fn logged(request: Request, next: Next) -> Response {
     .await
 }
 
-/// Headers that keep a browser from guessing, framing and leaking. A handler that needs another policy sets its own.
+/// Adds headers that keep a browser from guessing media types, framing the page, and telling others where it was. A
+/// handler that needs another policy sets its own.
 async fn careful(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();

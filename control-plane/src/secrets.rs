@@ -1,4 +1,5 @@
-//! The secrets of an installation: made at its first start, kept with mode 0600, and never defaulted to a known value.
+//! The secrets of an installation. They are made at its first start, kept in a file of mode 0600, and never default to
+//! a known value.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
@@ -11,36 +12,36 @@ use shared::ids::new_id;
 use shared::secret::Secret;
 use thiserror::Error;
 
-/// The file in the data directory.
+/// The file of the secrets in the data directory.
 const FILE: &str = "secrets.json";
 
-/// Holds the node token alone, for a data plane to read.
+/// The file that holds the node token alone, for a data plane to read.
 const NODE_TOKEN_FILE: &str = "node-token";
 
-/// Shortest secret that an operator may bring.
+/// Shortest secret that an operator may bring, in bytes.
 const SHORTEST: usize = 32;
 
-/// Random bytes of a made secret.
+/// Random bytes of a secret that is made here.
 const MADE: usize = 32;
 
-/// Parts of secrets that stand in examples.
+/// Texts that stand in the secrets of examples.
 const WELL_KNOWN: &[&str] =
     &["your-", "your_", "yoursecret", "changeme", "change-me", "change_me", "default", "example"];
 
-/// What an installation keeps secret.
+/// The secrets of an installation.
 #[derive(Clone, Debug)]
 pub struct Secrets {
-    /// Seals what could spend money, in the database.
+    /// Key under which upstream keys, and anything else that could spend money, are sealed in the database.
     pub master_key: Secret,
-    /// Names the master key in what it sealed.
+    /// Id of the master key, which stands in what was sealed under it.
     pub master_key_id: String,
-    /// Signs logins.
+    /// Key that login tokens are signed under.
     pub jwt_secret: Secret,
-    /// Shown by nodes.
+    /// Token that nodes authenticate with.
     pub node_token: Secret,
 }
 
-/// Secrets that the operator brings; what is none is made at the first start.
+/// Secrets that the operator brings. What is `None` is made at the first start.
 #[derive(Clone, Debug, Default)]
 pub struct GivenSecrets {
     /// `Secrets:MasterKey`.
@@ -51,13 +52,13 @@ pub struct GivenSecrets {
     pub node_token: Option<Secret>,
 }
 
-/// Why there are no secrets.
+/// Why the secrets cannot be had.
 #[derive(Debug, Error)]
 pub enum SecretsError {
-    /// A secret that others may know.
+    /// A secret is one that others may know.
     #[error("{setting} {problem}: choose another, or leave it out to have one made")]
     Weak {
-        /// The setting.
+        /// The setting of the secret.
         setting: &'static str,
         /// What is wrong.
         problem: &'static str,
@@ -86,12 +87,12 @@ pub enum SecretsError {
         /// What is wrong.
         error: serde_json::Error,
     },
-    /// No randomness.
+    /// There is no randomness.
     #[error(transparent)]
     Crypto(#[from] CryptoError),
 }
 
-/// The file's content. It is the one place where these secrets are written out.
+/// The content of the file. It is the only place where these secrets are written out.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Kept {
@@ -102,7 +103,7 @@ struct Kept {
 }
 
 impl Secrets {
-    /// The secrets in `directory`, with those of `given` over them; what is missing is made and kept.
+    /// Reads the secrets in `directory`. Those of `given` go over them, and those that are missing are made and kept.
     ///
     /// # Errors
     /// [`SecretsError`].
@@ -119,7 +120,7 @@ impl Secrets {
             let is_file = error.kind() == io::ErrorKind::AlreadyExists;
             unusable(if is_file { io::Error::new(error.kind(), "it is a file") } else { error })
         })?;
-        // Two control planes that start at once on one directory make one set of secrets.
+        // The lock is for two control planes that start at once on one directory: they make one set of secrets.
         let lock_path = directory.join("secrets.lock");
         let lock = private().open(&lock_path).map_err(unusable)?;
         lock.lock().map_err(at(&lock_path))?;
@@ -149,7 +150,7 @@ impl Secrets {
         let or = |given: Option<Secret>, kept: String| given.unwrap_or_else(|| Secret::new(kept));
         let brought = given.master_key.is_some();
         let secrets = Self {
-            // A key that the operator brings is told from one that was made, and named the same in every replica.
+            // The id tells a key that the operator brings from one that was made, and is the same in every replica.
             master_key_id: if brought { "given".to_owned() } else { next.master_key_id },
             master_key: or(given.master_key, next.master_key),
             jwt_secret: or(given.jwt_secret, next.jwt_secret),
@@ -161,7 +162,7 @@ impl Secrets {
         Ok(secrets)
     }
 
-    /// What seals values in the database.
+    /// The key that seals values in the database.
     ///
     /// # Errors
     /// [`CryptoError`] when the library refuses the key.
@@ -191,7 +192,7 @@ fn private() -> OpenOptions {
     options
 }
 
-/// Writes a file whole or not at all.
+/// Writes a file as a whole or not at all.
 fn write(directory: &Path, name: &str, content: &[u8]) -> io::Result<()> {
     let temporary = directory.join(format!("{name}.new"));
     let mut file = private().truncate(true).open(&temporary)?;

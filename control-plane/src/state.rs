@@ -14,7 +14,7 @@ use crate::store::Store;
 /// Version of the program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// What every handler shares. Cheap to clone.
+/// What every handler shares. It is cheap to clone.
 #[derive(Clone)]
 pub struct AppState(Arc<Inner>);
 

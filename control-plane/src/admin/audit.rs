@@ -17,28 +17,28 @@ use crate::web::extract::query;
 use crate::web::pagination::{CURSOR, LIMIT, PageOf, PageQuery, page};
 use crate::web::responses::ListProblems;
 
-/// A change, or a login.
+/// An entry of the audit log: a change, a login or a logout.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditView {
-    /// Its id.
+    /// Id of the entry.
     pub id: String,
-    /// When, epoch milliseconds.
+    /// When it was done, in epoch milliseconds.
     pub at: i64,
-    /// Who; null for the program itself.
+    /// Id of the user who did it; null for the program itself.
     pub user_id: Option<String>,
-    /// Who, by the name of that time.
+    /// Name of that user at the time.
     pub username: String,
     /// What was done, such as `create` or `login`.
     pub action: String,
-    /// To what kind of thing.
+    /// The kind of thing it was done to, such as `group`.
     pub resource: String,
-    /// To which one.
+    /// Id of that thing.
     pub resource_id: Option<String>,
-    /// What more is known; never a secret.
+    /// More about it; never a secret.
     #[schema(value_type = Object)]
     pub detail: Value,
-    /// From which address.
+    /// Address that the request came from.
     pub client_ip: String,
 }
 

@@ -1,4 +1,4 @@
-//! `GET /admin/logs`: usage records, the one row of each client request.
+//! `GET /admin/logs`: usage records, one for each client request.
 
 mod view;
 

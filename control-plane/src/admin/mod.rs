@@ -1,4 +1,4 @@
-//! The admin REST API, one file for each resource.
+//! The admin REST API: one file or folder for each resource, named as its URL.
 
 pub mod audit;
 mod bounds;

@@ -1,4 +1,4 @@
-//! `GET /admin/nodes`: the nodes that are, or lately were, connected.
+//! `GET /admin/nodes`: the nodes that are connected, or were connected lately.
 
 use axum::Json;
 use axum::extract::State;
@@ -29,7 +29,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
 
 /// List nodes
 ///
-/// Each with the config version it was sent, the one it applied, and what it refused last.
+/// Each node has the config version that it was sent, the one that it applied, and what it refused last.
 #[utoipa::path(
     get,
     path = "/admin/nodes",

@@ -18,10 +18,11 @@ use crate::error::ApiError;
 use crate::state::AppState;
 use crate::web::problem::Problem;
 
-/// Where the document is.
+/// The path of the document.
 pub const DOCUMENT: &str = "/openapi.json";
 
-/// What Swagger UI needs and no more: its own scripts and styles, inline styles that it sets, and images in them.
+/// The content security policy of Swagger UI. It allows what the page needs and no more: its own scripts and styles,
+/// the inline styles that it sets, and the images in them.
 const SWAGGER_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
                               font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 

@@ -1,4 +1,4 @@
-//! `GET /admin/providers`: the vendors that a group can be of.
+//! `GET /admin/providers`: the vendors that a group can name in `providerType`.
 
 use axum::Json;
 use serde::Serialize;
@@ -26,24 +26,24 @@ pub struct ProviderList {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ProviderView {
-    /// The `providerType`.
+    /// What a group names in `providerType`.
     #[schema(example = "openai")]
     pub name: &'static str,
-    /// What people call it.
+    /// The vendor's name for people.
     #[schema(example = "OpenAI")]
     pub title: &'static str,
     /// What a group's `baseUrl` defaults to; null where it must be given.
     #[schema(example = "https://api.openai.com/v1")]
     pub default_base_url: Option<&'static str>,
-    /// What a base URL that must be given looks like, where it has a form.
+    /// An example of a base URL, for vendors whose base URL must be given and has a known form.
     pub base_url_example: Option<&'static str>,
-    /// Chat formats that it serves itself, the preferred one first: `openai_chat`, `openai_responses`,
-    /// `anthropic_messages`, `gemini_generate` or `bedrock_converse`. Clients of other formats are translated.
+    /// Chat formats that the vendor serves itself, the preferred one first: `openai_chat`, `openai_responses`,
+    /// `anthropic_messages`, `gemini_generate` or `bedrock_converse`. Requests in other formats are translated.
     #[schema(example = json!(["openai_chat", "openai_responses"]))]
     pub formats: Vec<&'static str>,
-    /// Whether a group of it may set `apiVersion`.
+    /// Whether a group of this vendor may set `apiVersion`.
     pub takes_api_version: bool,
-    /// Its API reference.
+    /// URL of the vendor's API reference.
     pub docs: &'static str,
 }
 
@@ -51,7 +51,7 @@ impl ProviderView {
     fn of(vendor: &Vendor) -> Self {
         let special = vendor.model_formats.iter().flat_map(|(_, formats)| formats.iter());
         let mut formats: Vec<_> = vendor.formats.iter().chain(special).copied().map(Format::name).collect();
-        // Those of special models may be among the others.
+        // A format of special models may be in the list already.
         let mut seen = std::collections::HashSet::new();
         formats.retain(|name| seen.insert(*name));
         Self {
@@ -73,7 +73,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
 
 /// List vendors
 ///
-/// Those that this build knows, each as a group's `providerType` names it.
+/// The vendors that this build knows, each as a group's `providerType` names it.
 #[utoipa::path(
     get,
     path = "/admin/providers",

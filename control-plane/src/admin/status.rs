@@ -23,37 +23,37 @@ pub struct Status {
     /// Version of the program.
     #[schema(example = "0.1.0")]
     pub version: &'static str,
-    /// Seconds since it started.
+    /// Seconds since the program started.
     pub uptime_seconds: u64,
-    /// When it started, epoch milliseconds.
+    /// When the program started, in epoch milliseconds.
     pub started_at: i64,
-    /// `sqlite`, `mysql` or `postgres`.
+    /// Kind of the database: `sqlite`, `mysql` or `postgres`.
     pub database_type: &'static str,
     /// Version of the config that nodes are told.
     pub config_version: u64,
-    /// Why the config could not be read lately, so that nodes still have an older one; null when all is well.
+    /// Why the config cannot be read at present, so that nodes keep an older one; null when all is well.
     pub config_problem: Option<String>,
-    /// How many there are.
+    /// How many things there are of each kind.
     pub counts: Counts,
-    /// Nodes whose stream is open.
+    /// Number of nodes whose config stream is open.
     pub nodes_connected: usize,
 }
 
-/// How many there are.
+/// How many things there are of each kind.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Counts {
-    /// Groups.
+    /// Number of groups.
     pub groups: usize,
-    /// Groups that may serve.
+    /// Number of groups that may serve.
     pub enabled_groups: usize,
-    /// Upstream keys of all groups.
+    /// Number of upstream keys of all groups.
     pub upstream_keys: usize,
-    /// Proxy keys.
+    /// Number of proxy keys.
     pub proxy_keys: usize,
-    /// Proxy keys that may be used.
+    /// Number of proxy keys that may be used.
     pub enabled_proxy_keys: usize,
-    /// Usage records in the ledger.
+    /// Number of usage records in the ledger.
     pub usage_records: i64,
 }
 

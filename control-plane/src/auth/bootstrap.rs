@@ -1,4 +1,4 @@
-//! The first start: an admin to log in with. No password is ever a known one.
+//! The first start makes an admin to log in with. Its password is never one that others may know.
 
 use shared::config::SettingError;
 use shared::crypto::random_token;
@@ -11,11 +11,13 @@ use crate::error::ApiError;
 use crate::store::users::{User, UserRole};
 use crate::store::{Store, StoreError, users};
 
-/// Shortest password and shortest secret that an operator may choose.
+/// Shortest password that an operator may choose, in characters.
 const PASSWORD_CHARACTERS: usize = 8;
+
+/// Shortest secret that an operator may choose.
 const SECRET_BYTES: usize = 32;
 
-/// Random bytes of a made password: 24 characters.
+/// Random bytes of a password that is made here, which become 24 characters.
 const MADE_PASSWORD_BYTES: usize = 18;
 
 /// Passwords that everyone tries first.
@@ -82,7 +84,7 @@ pub fn check_settings(settings: &AuthSettings) -> Result<(), SettingError> {
     Ok(())
 }
 
-/// Makes the admin where there is no user yet. Gives it back when its password was made here and so has to be shown.
+/// Makes the admin where there is no user yet. Returns it when its password was made here, so that it can be shown.
 ///
 /// # Errors
 /// [`ApiError`] when the store fails or there is no randomness.
@@ -112,7 +114,7 @@ pub(crate) async fn first_admin(
             tracing::info!(username = %user.username, "the first admin was made");
             Ok(made.then(|| InitialAdmin { username: user.username, password }))
         }
-        // Another control plane on the same database was faster.
+        // Another control plane on the same database made the admin first.
         Err(StoreError::Taken { .. }) => Ok(None),
         Err(error) => Err(error.into()),
     }

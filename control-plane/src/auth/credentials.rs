@@ -12,7 +12,7 @@ use crate::web::extract::client_address;
 /// Name of the cookie that carries the token of a browser.
 pub(crate) const COOKIE: &str = "authToken";
 
-/// Whoever is logged in, whatever their rights.
+/// Extracts whoever is logged in, whatever their rights.
 impl<S> FromRequestParts<S> for Principal
 where
     S: Send + Sync,

@@ -5,14 +5,14 @@ use serde::{Deserialize, Serialize};
 use shared::secret::Secret;
 use thiserror::Error;
 
-/// What a token says. Times are epoch seconds, as the RFC has them.
+/// The claims of a token. Times are epoch seconds, as the RFC has them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Claims {
     /// Id of the user.
     pub(crate) sub: String,
     /// Id of the session; the token is worth nothing without it.
     pub(crate) sid: String,
-    /// Role at login. The user's present role is what counts.
+    /// Role at login. It is not what counts: the user's present role is.
     pub(crate) role: String,
     pub(crate) iat: i64,
     pub(crate) exp: i64,
@@ -43,7 +43,7 @@ impl Tokens {
         Ok(Secret::new(jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &self.encoding)?))
     }
 
-    /// The claims of a token that is ours, of the right kind and not expired.
+    /// The claims of a token that was signed here, is of the right kind and has not expired.
     pub(crate) fn verify(&self, token: &str) -> Result<Claims, TokenError> {
         Ok(jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation)?.claims)
     }

@@ -1,4 +1,4 @@
-//! What login needs: the sessions, the passwords, and the count of wrong logins.
+//! The sessions, the passwords and the count of wrong logins, held together.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +12,8 @@ use super::throttle::Throttle;
 use crate::error::ApiError;
 use crate::store::Store;
 
-/// What the handlers and extractors of this room share. They take it out of whatever state a router has. Cheap to
-/// clone.
+/// The state that the handlers and extractors of this room share. They take it out of whatever state a router has, so
+/// that this room need not know that state. It is cheap to clone.
 #[derive(Clone)]
 pub struct Logins(Arc<Inner>);
 

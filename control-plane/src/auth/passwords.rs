@@ -1,4 +1,4 @@
-//! Passwords: Argon2id, computed where it may block, a few at a time.
+//! Hashes of passwords: Argon2id, computed on threads that may block, a few at a time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use tokio::sync::Semaphore;
 
 use crate::error::ApiError;
 
-/// Hashes computed at once: each costs 19 MiB and a core.
+/// Number of hashes that are computed at once. Each costs 19 MiB and a core.
 const AT_ONCE: usize = 4;
 
-/// For a place among them. Whoever waits longer is told that the server is busy.
+/// How long a hash waits for its turn. After that, the client is told that the server is busy.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Makes and checks password hashes.
@@ -24,7 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Passwords {
     tasks: Tasks,
     places: Arc<Semaphore>,
-    /// What the password of a user that does not exist is checked against, so that it takes as long.
+    /// The hash that the password of an unknown user is checked against, so that the answer takes as long as for a
+    /// known one.
     nobody: Secret,
 }
 

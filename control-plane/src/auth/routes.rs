@@ -24,7 +24,7 @@ use crate::web::fields::{Fields, Known};
 use crate::web::problem::Problem;
 use crate::web::responses::ReadProblems;
 
-/// Longest account name and password taken, in bytes.
+/// Longest user name and longest password that are accepted, in bytes.
 const LONGEST: usize = 1024;
 
 const FIELDS: &[Known] = &[Known::new("username"), Known::new("password")];
@@ -45,9 +45,9 @@ pub struct LoginBody {
 pub struct LoggedIn {
     /// To be sent as `authorization: Bearer <token>`.
     pub token: String,
-    /// When it expires, epoch milliseconds.
+    /// When the token expires, in epoch milliseconds.
     pub expires_at: i64,
-    /// Who logged in.
+    /// The user who logged in.
     pub user: LoginUser,
 }
 
@@ -57,20 +57,20 @@ pub struct LoggedIn {
 pub struct Verified {
     /// Always true; a token that is not valid is answered with 401.
     pub valid: bool,
-    /// When it expires, epoch milliseconds.
+    /// When the token expires, in epoch milliseconds.
     pub expires_at: i64,
-    /// Whose it is.
+    /// The user whose token it is.
     pub user: LoginUser,
 }
 
-/// A user as logins show it.
+/// A user as the answers to logins show it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LoginUser {
-    /// Its id.
+    /// Id of the user.
     pub id: String,
-    /// Its name.
+    /// Name of the user.
     pub username: String,
-    /// `admin`, `operator` or `viewer`.
+    /// Role of the user: `admin`, `operator` or `viewer`.
     pub role: &'static str,
 }
 
@@ -85,8 +85,8 @@ where
 
 /// Log in
 ///
-/// Answers a token, and sets it as the HttpOnly cookie `authToken` for browsers. After five wrong logins of an account
-/// from an address within a minute, further ones are refused until the minute is over.
+/// The answer holds a token, and sets it as the HttpOnly cookie `authToken` for browsers. After five wrong logins of an
+/// account from an address within a minute, further ones are refused until the minute is over.
 #[utoipa::path(
     post,
     path = "/auth/login",
@@ -177,7 +177,8 @@ async fn logout(State(logins): State<Logins>, principal: Principal) -> Result<Re
     Ok(with_cookie(StatusCode::NO_CONTENT.into_response(), &cookie))
 }
 
-/// What a proxy in front says. A client that lies here only keeps its own cookie from plain connections.
+/// Whether the client came by TLS, by what a proxy in front says. A client that lies here harms nobody else: it only
+/// keeps its own cookie from plain connections.
 fn arrived_by_tls(parts: &Parts) -> bool {
     parts.headers.get("x-forwarded-proto").is_some_and(|scheme| scheme == "https")
 }

@@ -1,4 +1,5 @@
-//! Wrong logins are counted by account and address: five a minute, then none until the oldest is a minute old.
+//! Counts wrong logins by account and address. Five a minute are allowed, then none until the oldest of them is a
+//! minute old.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -7,19 +8,20 @@ use std::time::{Duration, Instant};
 
 use shared::crypto::sha256;
 
-/// Wrong logins by one account from one address.
+/// Number of wrong logins of an account from an address that are allowed in [`WINDOW`].
 const ALLOWED: usize = 5;
 
-/// In this time.
+/// The time over which wrong logins are counted.
 const WINDOW: Duration = Duration::from_mins(1);
 
-/// Pairs of account and address remembered. Above it the one that has been quiet the longest is forgotten.
+/// Number of pairs of account and address that are remembered. Beyond it, the pair that has been quiet the longest is
+/// forgotten.
 const REMEMBERED: usize = 10_000;
 
 type Pair = ([u8; 32], Option<IpAddr>);
 
-/// Counts attempts before they are checked, so that many at once cannot slip through, and takes back those that were
-/// right.
+/// The count of wrong logins. An attempt is counted before it is checked, so that many at once cannot slip through, and
+/// forgotten when it was right.
 #[derive(Debug, Default)]
 pub(crate) struct Throttle {
     pairs: Mutex<HashMap<Pair, VecDeque<Instant>>>,
@@ -30,7 +32,7 @@ pub(crate) struct Throttle {
 pub(crate) struct Attempt(Pair);
 
 impl Throttle {
-    /// Counts an attempt at `now`, or says after which time the next one may be made.
+    /// Counts an attempt at `now`. The error says after which time the next attempt may be made.
     pub(crate) fn attempt(&self, account: &str, address: Option<IpAddr>, now: Instant) -> Result<Attempt, Duration> {
         let pair = (sha256(account.as_bytes()), address);
         let mut pairs = self.pairs.lock().unwrap_or_else(PoisonError::into_inner);
@@ -52,7 +54,7 @@ impl Throttle {
         }
     }
 
-    /// The attempt was right: earlier wrong ones of the pair are forgiven too.
+    /// Notes that the attempt was right. Earlier wrong attempts of the same pair are forgiven too.
     pub(crate) fn succeeded(&self, attempt: &Attempt) {
         self.pairs.lock().unwrap_or_else(PoisonError::into_inner).remove(&attempt.0);
     }

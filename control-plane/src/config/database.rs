@@ -14,16 +14,16 @@ const FILE: &str = "orchestration_api.db";
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct DatabaseSettings {
-    /// `sqlite://…`, `mysql://…` or `postgres://…`. Holds a password, so it is a secret.
+    /// `sqlite://…`, `mysql://…` or `postgres://…`. It may hold a password, so it is a secret.
     pub url: Option<Secret>,
     /// `sqlite`, `mysql` or `postgres`: says which of the following settings counts where no URL is given.
     #[serde(rename = "Type")]
     pub kind: Option<String>,
-    /// SQLite, as `Data Source=<file>`.
+    /// Where a SQLite database is, as `Data Source=<file>`.
     pub connection_string: Option<Secret>,
-    /// MySQL, as `Server=…;Port=…;Database=…;User=…;Password=…`.
+    /// Where a MySQL database is, as `Server=…;Port=…;Database=…;User=…;Password=…`.
     pub my_sql_connection_string: Option<Secret>,
-    /// PostgreSQL, as `Host=…;Port=…;Database=…;Username=…;Password=…`.
+    /// Where a PostgreSQL database is, as `Host=…;Port=…;Database=…;Username=…;Password=…`.
     pub postgres_connection_string: Option<Secret>,
 }
 
@@ -53,8 +53,8 @@ pub(super) fn url(database: &DatabaseSettings, data_directory: &Path) -> Result<
     }
 }
 
-/// What a message may say of where the database at `url` is: the file, or host and port. Never anything that may be a
-/// password.
+/// The place of the database at `url` as a message may name it: the file, or host and port. It holds nothing that may
+/// be a password.
 pub(crate) fn place(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once(':') else { return "database".to_owned() };
     let rest = rest.strip_prefix("//").unwrap_or(rest);
@@ -67,7 +67,7 @@ pub(crate) fn place(url: &str) -> String {
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let server = match authority.rsplit_once('@') {
         Some((_, server)) => server,
-        // The password holds a character that ends the authority: where it ends is not known.
+        // The password holds a character that ends the authority, so that nobody can say where the password ends.
         None if rest.contains('@') => return "database".to_owned(),
         None => authority,
     };
@@ -110,7 +110,7 @@ fn server(key: &'static str, text: Option<&Secret>, dialect: &Dialect) -> Result
             "database" | "initialcatalog" => name = Some(value),
             "user" | "userid" | "uid" | "username" => user = Some(value),
             "password" | "pwd" => password = Some(value),
-            // Hints to a driver of another language, such as a character set.
+            // Other entries are hints to a driver of another language, such as a character set.
             _ => {}
         }
     }
@@ -128,7 +128,7 @@ fn server(key: &'static str, text: Option<&Secret>, dialect: &Dialect) -> Result
     )))
 }
 
-/// `Name=value;Name=value`, names in lower case without spaces.
+/// The entries of `Name=value;Name=value`, with names in lower case and without spaces.
 fn entries(key: &'static str, text: &str) -> Result<Vec<(String, String)>, SettingError> {
     text.split(';')
         .map(str::trim)

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct GrpcSettings {
-    /// `address:port`.
+    /// Where the listener listens, as `address:port`.
     pub listen: String,
 }
 

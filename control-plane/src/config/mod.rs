@@ -1,4 +1,5 @@
-//! Settings of the control plane: sections of `appsettings.json`, variables and flags.
+//! Settings of the control plane, one file for each section of `appsettings.json`. Environment variables and flags set
+//! them too.
 
 mod auth;
 mod database;
@@ -19,7 +20,7 @@ pub use flags::Flags;
 pub use grpc::GrpcSettings;
 pub use secrets::SecretSettings;
 
-/// Sections that belong to the data plane and may stand in the same file.
+/// Sections that belong to the data plane. They may stand in the same file.
 pub const ELSEWHERE: &[&str] = &["Limits", "Media", "Usage", "Node"];
 
 /// Where a control plane listens when no setting says otherwise.
@@ -41,7 +42,7 @@ pub struct ControlPlaneSettings {
     pub database: DatabaseSettings,
     /// The first user, and logins.
     pub auth: AuthSettings,
-    /// Secrets that are otherwise made at the first start.
+    /// Secrets that are made at the first start where they are not given.
     pub secrets: SecretSettings,
     /// What is logged, and how.
     pub log: LogSettings,
@@ -63,7 +64,7 @@ impl Default for ControlPlaneSettings {
 }
 
 impl ControlPlaneSettings {
-    /// Settings from the file, the environment and the flags, later over earlier.
+    /// Reads the settings from the file, the environment and the flags. A later source goes over an earlier one.
     ///
     /// # Errors
     /// [`ConfigError`] for an unknown key or a value of the wrong type.
@@ -74,7 +75,7 @@ impl ControlPlaneSettings {
         flags.apply(Loader::new::<Self>(ELSEWHERE), environment)?.load()
     }
 
-    /// Where the database is.
+    /// The URL of the database.
     ///
     /// # Errors
     /// [`SettingError`] for a type or a connection string that cannot be read.

@@ -1,8 +1,8 @@
-//! The config stream of a node: config down, acks up.
+//! The config stream of a node: config goes down, acks come up.
 //!
-//! One version at a time is on its way to a node: the next one leaves when the node has accepted or refused the last,
-//! and holds all that was committed meanwhile. After a refusal the next version goes out whole, and the refused one is
-//! not sent again.
+//! One version at a time is on its way to a node. The next one leaves when the node has accepted or refused the last,
+//! and holds all that was committed meanwhile. After a refusal, the next version is sent as a whole, and the refused
+//! version is not sent again.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -24,11 +24,11 @@ use tracing::{debug, warn};
 use super::registry::{Connected, Node, NodeRegistry};
 use crate::snapshot::publish::{ConfigPosition, Publisher, Update};
 
-/// In which a new stream says hello.
+/// Time in which a new stream has to say hello.
 const HELLO: Duration = Duration::from_secs(10);
-/// In which a version that a node has and this process has not yet must show up in the database.
+/// Time in which a version that a node has, and this process has not read yet, must show up in the database.
 const CATCH_UP: Duration = Duration::from_secs(10);
-/// After which an unanswered version no longer holds up the next one.
+/// Time after which a version without an answer no longer holds up the next one.
 const ANSWER: Duration = Duration::from_secs(30);
 /// The longest node id, in bytes.
 const MAX_NODE_ID: usize = 128;
@@ -87,7 +87,7 @@ enum Stage {
     Ended,
 }
 
-/// A stream that has not said who it is.
+/// A stream that has not yet said whose it is.
 struct Greeting {
     publisher: Arc<Publisher>,
     registry: Arc<NodeRegistry>,
@@ -118,8 +118,8 @@ impl Greeting {
         let positions = publisher.position();
         let has = ConfigPosition { epoch: hello.epoch.as_str().into(), version: hello.applied_version };
         let ahead = |position: &ConfigPosition| has.epoch == position.epoch && has.version > position.version;
-        // Another replica has told the node what this one has not read yet. To send the older config would undo a
-        // change.
+        // Another replica has sent the node config that this replica has not read yet. Sending the older config would
+        // undo a change.
         if ahead(&positions.borrow()) && timeout(CATCH_UP, publisher.checked()).await.is_err() {
             return Err(Status::unavailable("the node has newer config, and the database cannot be asked for it"));
         }
@@ -163,9 +163,9 @@ fn stopping() -> Status {
 /// What both directions of a stream share.
 struct Link {
     progress: Mutex<Progress>,
-    /// The node accepted or refused what it was sent.
+    /// Tells that the node has accepted or refused what it was sent.
     answered: Notify,
-    /// The node's side has ended, or ours has.
+    /// Tells that one of the two directions has ended.
     ended: CancellationToken,
 }
 
@@ -177,11 +177,11 @@ impl Link {
 
 #[derive(Default)]
 struct Progress {
-    /// What the node was sent last, or said it has.
+    /// The position of the config that the node was sent last, or said that it has.
     has: Option<ConfigPosition>,
-    /// When that was sent, while it is neither accepted nor refused.
+    /// When that config was sent. `None` once the node has accepted or refused it.
     waiting_since: Option<Instant>,
-    /// The node refused it, so that a delta from it would mean nothing.
+    /// Whether the node refused that config, so that a delta from it would mean nothing.
     refused: bool,
 }
 
@@ -195,7 +195,7 @@ async fn read(mut incoming: Streaming<NodeMessage>, node: Node, link: Arc<Link>,
         };
         match message {
             Ok(Some(NodeMessage { message: Some(message) })) => heard(message, &node, &link),
-            // From a newer node.
+            // A newer node may say what this build does not know.
             Ok(Some(NodeMessage { message: None })) => {}
             Ok(None) => break,
             Err(status) => {
@@ -229,8 +229,8 @@ fn heard(message: Up, node: &Node, link: &Link) {
     }
 }
 
-/// Notes the answer to `version`, and gives the time that it was sent. An answer to another version than the last
-/// changes nothing: what counts is what the node says of the last.
+/// Notes the answer to `version`, and returns when that version was sent. An answer to another version than the last
+/// one changes nothing, because only the last one counts.
 fn answer(link: &Link, version: u64, refused: bool) -> Option<Instant> {
     let mut progress = link.progress();
     if progress.has.as_ref().is_none_or(|has| has.version != version) {
@@ -240,7 +240,7 @@ fn answer(link: &Link, version: u64, refused: bool) -> Option<Instant> {
     progress.waiting_since.take()
 }
 
-/// What a node is to be sent, made when the connection has room for it.
+/// The messages for a node. Each is made when the connection has room for it.
 struct Outbox {
     publisher: Arc<Publisher>,
     tasks: Tasks,
@@ -249,7 +249,7 @@ struct Outbox {
     node: Node,
     replaced: CancellationToken,
     commands: mpsc::Receiver<pb::Command>,
-    /// Key states from before the stream, to be sent first.
+    /// Key states from before the stream, which are sent first.
     known: VecDeque<Arc<pb::KeyState>>,
     key_states: broadcast::Receiver<Arc<pb::KeyState>>,
 }
@@ -289,7 +289,7 @@ impl Outbox {
                     Err(broadcast::error::RecvError::Lagged(missed)) => {
                         warn!(node = self.node.id(), missed, "the node is slow: it misses key states");
                     }
-                    // The registry holds the sender, so that this cannot be.
+                    // The registry holds the sender, so the channel is not closed.
                     Err(broadcast::error::RecvError::Closed) => return Some(Err(stopping())),
                 },
                 () = sleep_until(waiting.unwrap_or_else(Instant::now)), if waiting.is_some() => {
@@ -300,7 +300,7 @@ impl Outbox {
         }
     }
 
-    /// The config that the node lacks, unless it still has to answer to the last.
+    /// The config that the node lacks. There is none while the node still has to answer to the last one.
     fn config(&self) -> Option<Down> {
         let (has, refused) = {
             let progress = self.link.progress();

@@ -1,4 +1,4 @@
-//! What nodes learnt about upstream keys: relayed to the others, and kept for those that connect later.
+//! What nodes have learnt about upstream keys. It is relayed to the other nodes, and kept for those that connect later.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,20 +7,20 @@ use shared::pb::{self, key_state::Health};
 use shared::time::now_ms;
 use tokio::sync::broadcast;
 
-/// States on their way to the slowest node at most.
+/// The most states that may be on their way to the slowest node.
 const QUEUE: usize = 1_024;
-/// Upstream keys remembered at most.
+/// The most upstream keys whose state is remembered.
 const KEPT: usize = 10_000;
-/// The longest id taken, in bytes.
+/// The longest id that is accepted, in bytes.
 const MAX_ID: usize = 128;
-/// The longest reason relayed, in characters.
+/// The longest reason that is relayed, in characters.
 const MAX_REASON: usize = 500;
 
-/// The states known now, and the news of further ones.
+/// The states that are known now, and the news of further ones.
 #[derive(Debug)]
 pub(crate) struct KeyStates {
     news: broadcast::Sender<Arc<pb::KeyState>>,
-    /// By upstream key id: all but valid ones.
+    /// States by the id of the upstream key, apart from those of valid keys.
     current: Mutex<HashMap<String, Arc<pb::KeyState>>>,
     kept: usize,
 }
@@ -36,7 +36,7 @@ impl KeyStates {
         Self { news: broadcast::Sender::new(queue), current: Mutex::default(), kept }
     }
 
-    /// Takes what `node_id` observed. Says whether it was of any use.
+    /// Takes in what the node `node_id` observed. Returns whether it was of any use.
     pub(crate) fn observed(&self, node_id: &str, mut state: pb::KeyState) -> bool {
         let health = state.health();
         let id_fits = |id: &str| !id.is_empty() && id.len() <= MAX_ID;
@@ -61,12 +61,13 @@ impl KeyStates {
         } else {
             current.remove(&state.upstream_key_id);
         }
-        // In the order in which they are kept. Nobody listening is no error.
+        // News are sent under the lock, so that they come in the order in which states are kept. It is no error when
+        // nobody listens.
         let _ = self.news.send(state);
         true
     }
 
-    /// The states known now, and the news from now on.
+    /// The states that are known now, and the news from now on.
     pub(crate) fn follow(&self) -> (Vec<Arc<pb::KeyState>>, broadcast::Receiver<Arc<pb::KeyState>>) {
         let now = now_ms();
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
@@ -75,7 +76,7 @@ impl KeyStates {
     }
 }
 
-/// Whether a node that connects at `now` must know of it.
+/// Whether a node that connects at `now` has to know of the state.
 fn lasts(state: &pb::KeyState, now: i64) -> bool {
     match state.health() {
         Health::Invalid => true,

@@ -30,10 +30,10 @@ use self::usage_ingest::UsageIngest;
 use crate::ledger::Ledger;
 use crate::snapshot::publish::Publisher;
 
-/// The longest message either way, in bytes: a whole snapshot is one message.
+/// The longest message in either direction, in bytes. A whole snapshot is one message.
 pub const MAX_MESSAGE: usize = 256 * 1024 * 1024;
 
-/// A server whose connections are watched: one that does not answer a ping is closed.
+/// A server that watches its connections: one that does not answer a ping is closed.
 pub fn server() -> Server {
     Server::builder()
         .http2_keepalive_interval(Some(Duration::from_secs(10)))
@@ -61,10 +61,10 @@ pub fn routes(
         .add_service(InterceptedService::new(usage, authenticate))
 }
 
-/// Lets in who shows the node token.
+/// Lets in whoever shows the node token.
 #[derive(Clone)]
 struct Authenticate {
-    /// SHA-256 of the token; none where the token is empty, which lets nobody in.
+    /// SHA-256 of the token. `None` where the token is empty, and then nobody is let in.
     digest: Option<[u8; 32]>,
 }
 
@@ -80,7 +80,8 @@ impl Interceptor for Authenticate {
         let given = given.and_then(|value| value.split_once(' '));
         let token = given.and_then(|(scheme, token)| scheme.eq_ignore_ascii_case("bearer").then_some(token));
         match (token, &self.digest) {
-            // Digests have one length, so that the time tells nothing of the token's.
+            // Digests are compared because they all have one length, so that the time tells nothing of the token's
+            // length.
             (Some(token), Some(digest)) if constant_time_eq(&sha256(token.as_bytes()), digest) => Ok(request),
             _ => Err(Status::unauthenticated("the node token is missing or wrong")),
         }

@@ -1,4 +1,4 @@
-//! Which nodes there are, what each of them has, and the way to reach it.
+//! Which nodes there are, what config each of them has, and the way to reach it.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -23,17 +23,17 @@ use super::view::NackView;
 
 pub use super::view::NodeView;
 
-/// Nodes listed at most, connected or not.
+/// The most nodes that are listed, connected or not.
 const MAX_NODES: usize = 1_000;
-/// A node that has gone stays listed for this long, in milliseconds.
+/// How long a node that has gone stays listed, in milliseconds.
 const GONE_LISTED_MS: i64 = 60 * 60 * 1_000;
-/// Commands of one node without an answer at most.
+/// The most commands of one node that may be without an answer.
 const MAX_COMMANDS: usize = 64;
-/// For a command that names no time of its own.
+/// Time for a command that names no time of its own.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest time a command may name.
 const COMMAND_TIMEOUT_MAX: Duration = Duration::from_mins(5);
-/// What an answer may take beyond the node's own time for the command.
+/// How much longer an answer may take than the time that the node has for the command.
 const COMMAND_GRACE: Duration = Duration::from_secs(1);
 /// The longest reason of a refusal that is kept, in characters.
 const MAX_REASON: usize = 2_000;
@@ -78,18 +78,18 @@ pub enum CommandError {
     /// The node's stream ended before the answer came.
     #[error("the node disconnected before it answered")]
     Disconnected,
-    /// No answer in time.
+    /// No answer came in time.
     #[error("the node did not answer in time")]
     Timeout,
 }
 
-/// As many nodes are connected as may be.
+/// As many nodes are connected as are allowed.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("{MAX_NODES} nodes are connected already")]
 pub(crate) struct Full;
 
 impl NodeRegistry {
-    /// No nodes yet.
+    /// A registry without nodes.
     pub fn new() -> Arc<Self> {
         Arc::new(Self {
             nodes: Mutex::default(),
@@ -100,8 +100,8 @@ impl NodeRegistry {
         })
     }
 
-    /// Shows `nodes_connected`, `config_nacks_total` and `config_ack_seconds` (from sending config to a node until the
-    /// node serves from it).
+    /// Registers `nodes_connected`, `config_nacks_total` and `config_ack_seconds` (from sending config to a node until
+    /// the node serves from it).
     pub fn register(&self, metrics: &Metrics) {
         metrics.register(|registry| {
             registry.register("nodes_connected", "Nodes with an open config stream", self.connected.clone());
@@ -114,7 +114,7 @@ impl NodeRegistry {
         });
     }
 
-    /// All nodes by id: connected ones, and for an hour those that have gone.
+    /// All nodes by id: those that are connected, and for an hour those that have gone.
     pub fn list(&self) -> Vec<NodeView> {
         let mut nodes = self.nodes();
         forget_gone(&mut nodes);
@@ -124,11 +124,11 @@ impl NodeRegistry {
         views
     }
 
-    /// Has a node do `command`, and waits for the outcome: `timeout_ms` (30 s where it is 0) and a little longer. An
-    /// empty id is filled in.
+    /// Sends `command` to a node and waits for the result. It waits a little longer than `timeout_ms`, which means 30 s
+    /// where it is 0. An empty id is filled in.
     ///
     /// # Errors
-    /// [`CommandError`] when there is no outcome.
+    /// [`CommandError`] when there is no result.
     pub async fn command(&self, node_id: &str, mut command: pb::Command) -> Result<pb::CommandResult, CommandError> {
         if command.id.is_empty() {
             command.id = new_id();
@@ -162,7 +162,7 @@ impl NodeRegistry {
         }
     }
 
-    /// Enters a node. A stream that it had before is told to end.
+    /// Enters a node that has connected. A stream that it had before is told to end.
     pub(crate) fn connect(self: &Arc<Self>, hello: &pb::Hello, address: String) -> Result<Connected, Full> {
         let id = Id::from(hello.node_id.as_str());
         let session = Arc::<str>::from(new_id());
@@ -226,7 +226,7 @@ fn forget_gone(nodes: &mut HashMap<Id, Entry>) {
     nodes.retain(|_, entry| entry.link.is_some() || entry.view.last_seen >= since);
 }
 
-/// A command without an answer yet.
+/// A command that has no answer yet. Dropping it forgets the command.
 struct Waiting<'a> {
     registry: &'a NodeRegistry,
     node_id: &'a str,
@@ -244,17 +244,17 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// What the stream of a node gets when it is entered.
+/// What the stream of a node gets when the node is entered.
 pub(crate) struct Connected {
-    /// To say what happens.
+    /// The stream's part of the registry, to which it tells what happens.
     pub(crate) node: Node,
     /// Resolves when another stream takes the node over.
     pub(crate) replaced: CancellationToken,
-    /// For the node to do.
+    /// Commands that the node is to carry out.
     pub(crate) commands: mpsc::Receiver<pb::Command>,
 }
 
-/// One stream's part of the registry. What the stream says counts only until another one takes the node over.
+/// One stream's part of the registry. What the stream says counts only until another stream takes the node over.
 #[derive(Clone)]
 pub(crate) struct Node {
     registry: Arc<NodeRegistry>,
@@ -300,13 +300,13 @@ impl Node {
     pub(crate) fn answered(&self, result: pb::CommandResult) {
         let mut waiting = None;
         self.heard(|entry| waiting = entry.link.as_mut().and_then(|link| link.pending.remove(&result.id)));
-        // Nobody may wait for it any more.
+        // The command may have been given up in the meantime.
         if let Some(waiting) = waiting {
             let _ = waiting.send(result);
         }
     }
 
-    /// The stream has ended.
+    /// Notes that the stream has ended.
     pub(crate) fn disconnected(&self) {
         self.heard(|entry| {
             entry.view.connected = false;

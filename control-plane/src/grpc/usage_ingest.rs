@@ -1,5 +1,5 @@
-//! Usage records from nodes into the ledger. A batch is read when the one before is in the ledger, so that a node is
-//! held back by the flow control of its stream and nothing queues up here.
+//! Takes usage records from nodes into the ledger. A batch is read only when the one before is in the ledger, so that
+//! the flow control of the stream holds a node back and nothing queues up here.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -53,7 +53,7 @@ struct Report {
 }
 
 impl Report {
-    /// Stores the next batch; nothing when the node has no more.
+    /// Stores the next batch. Returns nothing when the node has no more.
     async fn next(&mut self) -> Result<Option<UsageAck>, Status> {
         let batch = tokio::select! {
             biased;

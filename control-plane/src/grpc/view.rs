@@ -1,32 +1,32 @@
-//! What the admin API shows of a node.
+//! A node as the admin API shows it.
 
 use serde::Serialize;
 use shared::pb;
 use utoipa::ToSchema;
 
-/// A node, connected or lately gone.
+/// A node that is connected, or was connected lately.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeView {
-    /// Stable over restarts of the node.
+    /// Id of the node, which stays the same over restarts.
     pub id: String,
-    /// Semantic version of its program.
+    /// Semantic version of the node's program.
     pub version: String,
-    /// Whether its config stream is open.
+    /// Whether the node's config stream is open.
     pub connected: bool,
-    /// Address that its stream came from.
+    /// Address that the stream came from.
     pub address: String,
-    /// The config it serves from; 0 when it has none.
+    /// Version of the config that the node serves from; 0 when it has none.
     pub applied_version: u64,
-    /// The config it was sent last; 0 when none was.
+    /// Version of the config that the node was sent last; 0 when it was sent none.
     pub sent_version: u64,
-    /// When its stream was opened, epoch milliseconds.
+    /// When the stream was opened, in epoch milliseconds.
     pub connected_at: i64,
-    /// When it was heard of last, epoch milliseconds.
+    /// When the node was last heard of, in epoch milliseconds.
     pub last_seen: i64,
-    /// The last config that it refused.
+    /// The last config that the node refused.
     pub last_nack: Option<NackView>,
-    /// How busy it was when it was heard of last.
+    /// How busy the node was when it was last heard of.
     pub load: Option<LoadView>,
 }
 
@@ -34,11 +34,11 @@ pub struct NodeView {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NackView {
-    /// The refused version.
+    /// The version that was refused.
     pub version: u64,
-    /// What is wrong with it, and where.
+    /// What is wrong with the config, and where.
     pub reason: String,
-    /// When the refusal came in, epoch milliseconds.
+    /// When the refusal came in, in epoch milliseconds.
     pub at: i64,
 }
 
@@ -50,11 +50,11 @@ pub struct LoadView {
     pub in_flight: u32,
     /// Client requests since the node started.
     pub requests_total: u64,
-    /// Usage records settled and not yet in the ledger.
+    /// Usage records that are settled and not yet in the ledger.
     pub usage_pending: u64,
-    /// Usage records dropped since the node started, because its spool was full.
+    /// Usage records that were dropped since the node started, because its spool was full.
     pub usage_dropped_total: u64,
-    /// Resident memory in bytes.
+    /// Resident memory of the node's process, in bytes.
     pub resident_memory_bytes: u64,
 }
 

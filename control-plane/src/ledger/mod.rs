@@ -1,4 +1,4 @@
-//! The ledger of usage: every record once, however often a node sends it.
+//! The ledger of usage. It holds every record once, however often a node sends it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,15 +15,15 @@ use uuid::Uuid;
 
 use crate::store::{Store, StoreError, usage};
 
-/// Records of one transaction at most.
+/// The most records of one transaction.
 const CHUNK: usize = 500;
-/// Transactions under way at most.
+/// The most transactions that may be under way.
 const WRITERS: usize = 4;
-/// A turn, or a commit, that takes longer is given up.
+/// How long a write may wait for its turn, and how long its commit may take.
 const DEADLINE: Duration = Duration::from_secs(30);
-/// The longest text of a record that is kept whole, in characters.
+/// The longest text of a record that is kept as a whole, in characters.
 const MAX_TEXT: usize = 2_000;
-/// The longest name or id of a record that is kept whole, in characters.
+/// The longest name or id of a record that is kept as a whole, in characters.
 const MAX_NAME: usize = 255;
 
 /// The most attempts of a record that are kept.
@@ -40,10 +40,11 @@ pub struct Ledger {
     invalid: Counter,
 }
 
-/// Why records are not in the ledger. To be sent again: those that are there do no harm.
+/// Why not all records are in the ledger. The node may send them all again, because those that are there already do no
+/// harm.
 #[derive(Debug, Error)]
 pub enum LedgerError {
-    /// The database refused, or is away.
+    /// The database refused, or does not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The database is too slow, or another writer holds it.
@@ -55,8 +56,8 @@ pub enum LedgerError {
 }
 
 impl Ledger {
-    /// A ledger over `store`, which shows `ledger_records_total`, `ledger_duplicates_total` and `ledger_invalid_total`.
-    /// `tasks` own its writes.
+    /// A ledger over `store`, which registers `ledger_records_total`, `ledger_duplicates_total` and
+    /// `ledger_invalid_total`. Its writes run under `tasks`.
     pub fn start(store: Store, metrics: &Metrics, tasks: &Tasks) -> Arc<Self> {
         let ledger = Self {
             store,
@@ -78,8 +79,8 @@ impl Ledger {
         Arc::new(ledger)
     }
 
-    /// Stores `records`; returns after the commit. Records without a UUID for an id are counted and skipped, since they
-    /// would block the node's queue for ever.
+    /// Stores `records` and returns after the commit. Records whose id is not a UUID are counted and skipped, since
+    /// they would block the node's queue for ever.
     ///
     /// # Errors
     /// [`LedgerError`] when not all of them are stored.
@@ -102,7 +103,7 @@ impl Ledger {
         let turn = timeout(DEADLINE, Arc::clone(&self.writers).acquire_owned()).await;
         let turn = turn.map_err(|_| LedgerError::Late)?.map_err(|_| LedgerError::Stopping)?;
         let (store, total) = (self.store.clone(), records.len() as u64);
-        // In a task, since a transaction must not be cut short when the node leaves.
+        // The write runs in a task of its own, so that a node that leaves does not cut the transaction short.
         let write = self.tasks.spawn("ledger write", async move {
             let new = usage::insert(&store, &records).await;
             drop(turn);
@@ -116,7 +117,7 @@ impl Ledger {
     }
 }
 
-/// The record as every database can hold it; nothing when its id is not a UUID.
+/// The record as every database can hold it. `None` when its id is not a UUID.
 fn presentable(mut record: UsageRecord) -> Option<UsageRecord> {
     record.id = Uuid::try_parse(&record.id).ok()?.hyphenated().to_string();
     for name in [
@@ -170,7 +171,7 @@ fn presentable(mut record: UsageRecord) -> Option<UsageRecord> {
     Some(record)
 }
 
-/// At most `characters`, and no NUL, which PostgreSQL does not take.
+/// Shortens `text` to at most `characters` characters and removes NUL, which PostgreSQL does not accept.
 fn shorten(text: &mut String, characters: usize) {
     if text.contains('\0') {
         text.retain(|character| character != '\0');

@@ -1,4 +1,4 @@
-//! The whole REST surface against a store of its own, without sockets.
+//! Tests of the whole REST API against a store of its own, without sockets.
 
 mod auth;
 mod permissions;
@@ -27,7 +27,7 @@ use crate::{ControlPlane, router};
 
 const PASSWORD: &str = "a password for tests";
 
-/// A control plane with the users `admin`, and others that a test adds.
+/// A control plane with the user `admin`, and others that a test adds.
 struct Plane {
     control: ControlPlane,
     router: Router,
@@ -68,7 +68,7 @@ impl Plane {
         Self { control, router, tasks, _directory: directory }
     }
 
-    /// With a logged-in admin.
+    /// A control plane, and the token of an admin who has logged in.
     async fn with_admin() -> (Self, String) {
         let plane = Self::start().await;
         let token = plane.login("admin").await;

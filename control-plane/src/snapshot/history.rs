@@ -1,4 +1,4 @@
-//! The latest deltas, on the wire form that nodes are sent.
+//! The latest deltas, in the wire form in which nodes are sent them.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -6,19 +6,19 @@ use std::sync::Arc;
 use prost::Message as _;
 use shared::pb;
 
-/// Deltas kept at most.
+/// The most deltas that are kept.
 const DELTAS: usize = 1_000;
-/// Encoded bytes of deltas kept at most.
+/// The most encoded bytes of deltas that are kept.
 const BYTES: usize = 64 * 1024 * 1024;
-/// Merged deltas remembered at most.
+/// The most merged deltas that are remembered.
 const MERGED: usize = 64;
 
-/// The latest deltas, oldest first: each begins at the version that the one before leads to.
+/// The latest deltas, the oldest first. Each begins at the version that the one before leads to.
 #[derive(Debug)]
 pub(crate) struct History {
     deltas: VecDeque<(Arc<pb::Delta>, usize)>,
     bytes: usize,
-    /// Version → the one delta from there to the newest version.
+    /// For a version, the one delta that leads from there to the newest version.
     merged: HashMap<u64, Arc<pb::Delta>>,
     max_deltas: usize,
     max_bytes: usize,
@@ -35,7 +35,7 @@ impl History {
         Self { deltas: VecDeque::new(), bytes: 0, merged: HashMap::new(), max_deltas, max_bytes }
     }
 
-    /// Adds the newest delta. One that does not begin where the last ended starts a new history.
+    /// Adds the newest delta. A delta that does not begin where the last one ended starts a new history.
     pub(crate) fn push(&mut self, delta: Arc<pb::Delta>) {
         if self.deltas.back().is_some_and(|(last, _)| last.version != delta.from_version || last.epoch != delta.epoch) {
             self.clear();
@@ -58,10 +58,10 @@ impl History {
         self.bytes = 0;
     }
 
-    /// What leads from `version` to the newest version: nothing when the history does not reach back so far.
+    /// What leads from `version` to the newest version. `None` when the history does not reach back so far.
     ///
     /// A version between the two ends of a delta is as good as its beginning. The delta then holds more than has
-    /// changed since, each entity as it is at the end, and to apply that twice changes nothing.
+    /// changed since, but each entity as it is at the end, and applying that twice changes nothing.
     pub(crate) fn since(&self, version: u64) -> Option<Steps> {
         if let Some(delta) = self.merged.get(&version) {
             return Some(Steps::Merged(Arc::clone(delta)));
@@ -75,7 +75,7 @@ impl History {
         Some(Steps::Several(steps.map(|(delta, _)| Arc::clone(delta)).collect()))
     }
 
-    /// Remembers what [`merge`] made, for the next node at the same version.
+    /// Remembers the delta that [`merge`] made, for the next node at the same version.
     pub(crate) fn remember(&mut self, merged: &Arc<pb::Delta>) {
         let newest = self.deltas.back().is_some_and(|(last, _)| last.version == merged.version);
         if newest && self.merged.len() < MERGED {
@@ -87,13 +87,13 @@ impl History {
 /// The way from a version to the newest one.
 #[derive(Debug)]
 pub(crate) enum Steps {
-    /// In one delta.
+    /// One delta leads there.
     Merged(Arc<pb::Delta>),
-    /// In several, to be merged (without a lock, since they may be large).
+    /// Several deltas lead there, which are to be merged. That is done without a lock, since they may be large.
     Several(Vec<Arc<pb::Delta>>),
 }
 
-/// One delta from `version` over all `steps`: what a later step says of an entity counts.
+/// Merges `steps` into one delta from `version`. What the last step says of an entity counts.
 pub(crate) fn merge(version: u64, steps: &[Arc<pb::Delta>]) -> Option<pb::Delta> {
     let last = steps.last()?;
     let mut groups: BTreeMap<&str, Option<&pb::Group>> = BTreeMap::new();

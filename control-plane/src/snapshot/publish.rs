@@ -1,7 +1,7 @@
 //! Follows the config in the database and holds the newest snapshot for the nodes.
 //!
-//! Whether config is valid is for each node to say (it refuses it whole, with a reason), so a snapshot is published as
-//! it was committed. While the database is away, what was read last stays published.
+//! A snapshot is published as it was committed. Whether it is valid is for each node to say, which refuses bad config
+//! with a reason. While the database does not answer, what was read last stays published.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,41 +24,42 @@ use crate::store::{Store, StoreError};
 
 /// How often the database is asked for changes that other replicas committed.
 const POLL: Duration = Duration::from_secs(1);
-/// The longest pause between two questions to a database that is away.
+/// The longest pause between two questions to a database that does not answer.
 const BACKOFF: Duration = Duration::from_secs(5);
-/// An answer that takes longer is given up.
+/// How long an answer of the database may take.
 const DEADLINE: Duration = Duration::from_secs(30);
 /// How often old changes are removed from the database.
 const PRUNE_EVERY: Duration = Duration::from_hours(1);
-/// Versions whose changes stay in the database.
+/// Number of versions whose changes stay in the database.
 const PRUNE_KEEP: u64 = 10_000;
 
-/// A version within its history.
+/// A version of config, in the history in which it counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConfigPosition {
-    /// Names the history that versions count in.
+    /// Identifies the history in which versions count.
     pub epoch: Arc<str>,
-    /// Grows with every committed change.
+    /// The version, which grows with every committed change.
     pub version: u64,
 }
 
 /// What brings a node to the newest version.
 #[derive(Clone, Debug)]
 pub enum Update {
-    /// It has the newest version.
+    /// The node has the newest version already.
     Nothing,
-    /// What changed since the version that it has.
+    /// What has changed since the version that the node has.
     Delta(Arc<pb::Delta>),
-    /// Everything.
+    /// The whole config.
     Snapshot(Arc<Snapshot>),
 }
 
-/// The newest config, kept up to date by a task of its own.
+/// The newest config. A task of its own keeps it up to date.
 pub struct Publisher {
     store: Store,
     published: Mutex<Published>,
     position: watch::Sender<ConfigPosition>,
-    /// Answers of the database so far: lets a waiter know that it was asked after the wait began.
+    /// Number of answers of the database so far. It lets a waiter know that the database was asked after the wait
+    /// began.
     checks: watch::Sender<u64>,
     check_now: Notify,
     problem: Mutex<Option<String>>,
@@ -105,8 +106,8 @@ impl Publisher {
         Ok(publisher)
     }
 
-    /// Shows `config_published_version`, `config_publish_seconds` (from a commit of this process to its publication)
-    /// and `config_read_failures_total`.
+    /// Registers `config_published_version`, `config_publish_seconds` (from a commit of this process to its
+    /// publication) and `config_read_failures_total`.
     pub fn register(&self, metrics: &Metrics) {
         metrics.register(|registry| {
             registry.register("config_published_version", "Version of the published config", self.version.clone());
@@ -128,18 +129,17 @@ impl Publisher {
         Arc::clone(&self.published().snapshot)
     }
 
-    /// Changes whenever a newer snapshot is published.
+    /// The position of the newest snapshot, which changes whenever a newer one is published.
     pub fn position(&self) -> watch::Receiver<ConfigPosition> {
         self.position.subscribe()
     }
 
-    /// Why the config in the database cannot be read at the moment; nothing when it can.
+    /// Why the config in the database cannot be read at the moment. `None` when it can.
     pub fn problem(&self) -> Option<String> {
         self.problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What brings a node that has `have` to the newest version, and which that is. Deltas are encoded once for all
-    /// nodes.
+    /// The newest position, and what brings a node that has `have` there. Deltas are encoded once for all nodes.
     pub fn update(&self, have: Option<&ConfigPosition>) -> (ConfigPosition, Update) {
         let published = self.published();
         let position = position_of(&published.snapshot);
@@ -160,13 +160,13 @@ impl Publisher {
         (position, delta.map_or(Update::Snapshot(snapshot), Update::Delta))
     }
 
-    /// Resolves when the database has been asked for changes after now, successfully. To be given a deadline.
+    /// Waits until the database has been asked for changes, from now on, and has answered. The caller sets a deadline.
     pub async fn checked(&self) {
         let mut checks = self.checks.subscribe();
         let now = *checks.borrow_and_update();
         loop {
             self.check_now.notify_one();
-            // The next answer may be to a question from before.
+            // The next answer may be to a question from before the call, so the one after it counts.
             if checks.changed().await.is_err() || *checks.borrow() >= now + 2 {
                 return;
             }
@@ -197,7 +197,8 @@ impl Publisher {
                 Err(error) => {
                     pause = (pause * 2).min(BACKOFF);
                     self.failed(&error);
-                    // A commit that could not be read yet must not wait for the backoff of a database long away.
+                    // A new commit that could not be read must not wait for the long pause that a database gets which
+                    // has not answered for a while.
                     if news.is_some() {
                         pause = POLL;
                     }
@@ -206,7 +207,7 @@ impl Publisher {
         }
     }
 
-    /// Publishes what was committed since. Says whether there was anything.
+    /// Publishes what has been committed since. Returns whether there was anything.
     async fn advance(&self) -> Result<bool, StoreError> {
         let have = self.position.borrow().clone();
         match published::since(&self.store, have.version, &have.epoch).await? {
@@ -267,7 +268,7 @@ impl Publisher {
     }
 }
 
-/// Removes changes that no delta will be made of any more.
+/// Removes changes from the database that are too old for a delta.
 async fn prune(store: Store, tasks: Tasks) {
     loop {
         tokio::select! {
@@ -292,7 +293,7 @@ fn position_of(snapshot: &Snapshot) -> ConfigPosition {
     ConfigPosition { epoch: Arc::clone(&snapshot.epoch), version: snapshot.version }
 }
 
-/// `snapshot` after `delta`, valid or not.
+/// The snapshot after the delta, valid or not.
 fn after(snapshot: &Snapshot, delta: &Delta) -> Snapshot {
     let mut next = snapshot.clone();
     next.version = delta.version;

@@ -1,4 +1,4 @@
-//! Who changed what.
+//! The audit log: who changed what.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -12,23 +12,23 @@ use super::{Actor, Listed, Page, Scope, Store, StoreError};
 /// One entry of the audit log.
 #[derive(Clone, Debug)]
 pub struct StoredAudit {
-    /// UUIDv7.
+    /// Id of the entry, a UUIDv7.
     pub id: String,
-    /// Epoch milliseconds.
+    /// When it was done, in epoch milliseconds.
     pub at: i64,
-    /// Who; none for the program itself.
+    /// Id of the user who did it; `None` for the program itself.
     pub user_id: Option<String>,
-    /// Name at the time.
+    /// Name of that user at the time.
     pub username: String,
     /// What was done, such as `create`.
     pub action: String,
-    /// To what kind of thing, such as `group`.
+    /// The kind of thing it was done to, such as `group`.
     pub resource: String,
-    /// To which.
+    /// Id of that thing.
     pub resource_id: Option<String>,
-    /// More about it; holds no secret.
+    /// More about it. It holds no secret.
     pub detail: Value,
-    /// From where.
+    /// Address that the request came from.
     pub client_ip: String,
 }
 

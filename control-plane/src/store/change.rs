@@ -1,7 +1,7 @@
-//! The two ways to write what somebody has to account for. A change of config goes through `change!`, which raises the
-//! config version, notes for the nodes what has changed and enters the change in the audit log, in one transaction with
-//! the write. Anything else that belongs into the audit log goes through `audited!`. Neither can be half done, and no
-//! write can forget its part.
+//! The two ways to write what somebody has to account for. A change of config goes through `change!`. In one
+//! transaction with the write, it raises the config version, notes for the nodes what has changed, and enters the
+//! change in the audit log. Any other write that belongs into the audit log goes through `audited!`. Neither can be
+//! half done, and no write can forget its part.
 
 use serde_json::json;
 use shared::time::now_ms;

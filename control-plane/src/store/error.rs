@@ -10,8 +10,8 @@ pub enum StoreError {
     /// The address of the database has no meaning here. The text does not repeat it, since it may hold a password.
     #[error("the database URL {0}")]
     Url(&'static str),
-    /// No connection in time, a connection that broke, or a database too busy to take the change. Trying again may
-    /// help.
+    /// There was no connection in time, a connection broke, or the database is too busy to take the change. Trying
+    /// again may help.
     #[error("the database does not answer: {0}")]
     Unavailable(String),
     /// A value that must be unique is in use.
@@ -19,10 +19,10 @@ pub enum StoreError {
     Taken {
         /// Column of the value.
         field: &'static str,
-        /// The value; empty where it is not to be shown.
+        /// The value. It is empty where it must not be shown.
         value: String,
     },
-    /// The program ends, and what was asked may or may not have been done.
+    /// The program is ending. What was asked may or may not have been done.
     #[error("the database task was interrupted")]
     Interrupted,
     /// The row was changed since the caller read it.
@@ -49,12 +49,12 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// A pool had no connection to give.
+    /// The error of a pool that had no connection to give.
     pub(super) fn no_connection(error: impl std::fmt::Display) -> Self {
         Self::Unavailable(error.to_string())
     }
 
-    /// The same, naming the column and the value where one is in use.
+    /// Adds the column and the value to an error about a value that is in use. Other errors stay as they are.
     pub(super) fn taken(self, field: &'static str, value: &str) -> Self {
         if let Self::Taken { .. } = self { Self::Taken { field, value: value.to_owned() } } else { self }
     }
@@ -77,7 +77,7 @@ impl From<Error> for StoreError {
             | DatabaseErrorKind::ClosedConnection
             | DatabaseErrorKind::UnableToSendCommand
             | DatabaseErrorKind::ReadOnlyTransaction => Self::Unavailable(detail.message().to_owned()),
-            // SQLite has no kind of its own for SQLITE_BUSY.
+            // Diesel has no kind of its own for SQLITE_BUSY.
             _ if detail.message().contains("is locked") => Self::Unavailable(detail.message().to_owned()),
             _ => Self::Database(error),
         }

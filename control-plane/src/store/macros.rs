@@ -1,7 +1,7 @@
-//! One body of code for three kinds of connection.
+//! Macros that expand one body of code for three kinds of connection.
 
 /// Runs `$body` on a connection that reads. It runs in a task of the store, so that a caller who leaves does not cut it
-/// in half.
+/// short.
 macro_rules! with_conn {
     ($store:expr, $conn:ident => $body:expr) => {
         on_connection!($store, $conn, read, run_plain, $body)
@@ -15,7 +15,7 @@ macro_rules! with_tx {
     };
 }
 
-/// Runs `$body` in a transaction that reads: everything in it sees the database at one moment.
+/// Runs `$body` in a transaction that reads. Everything in it sees the database as it is at one moment.
 macro_rules! with_read_tx {
     ($store:expr, $conn:ident => $body:expr) => {
         on_connection!($store, $conn, read, run_read_transaction, $body)

@@ -1,5 +1,5 @@
-//! Brings the schema up to date, under a lock that all control planes of a database share: of several that start at
-//! once, one migrates and the others find it done.
+//! Brings the schema up to date. All control planes of a database share a lock, so that one of several that start at
+//! once migrates, and the others find it done.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -24,16 +24,16 @@ const SQLITE: EmbeddedMigrations = embed_migrations!("../migrations/sqlite");
 const MYSQL: EmbeddedMigrations = embed_migrations!("../migrations/mysql");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("../migrations/postgres");
 
-/// Names the lock on a server: any number that no other program on the database takes.
+/// Number of the lock on a server. It may be any number that no other program on the database uses.
 const LOCK: i64 = 0x6f72_6368_6573_7472;
 
-/// How long to wait for another control plane that migrates.
+/// How long to wait for another control plane that migrates, in seconds.
 const LOCK_SECONDS: u32 = 120;
 
-/// Something sealed under the master key, to tell at a start whether it is still the same.
+/// Name of a setting that is sealed under the master key. It tells at a start whether the key is still the same.
 const CANARY: &str = "master_key_canary";
 
-/// Migrates, and gives the config version in force.
+/// Migrates, and returns the config version in force.
 pub(super) async fn run(target: &Target, sealing: Arc<SealingKey>, tasks: &Tasks) -> Result<u64, StoreError> {
     let target = target.clone();
     let work = tasks.spawn_blocking(move || match target {
@@ -77,7 +77,7 @@ fn unreachable_database(error: ConnectionError) -> StoreError {
     StoreError::Unavailable(error.to_string())
 }
 
-/// What a control plane needs of a connection to migrate on it.
+/// What a connection must offer for migrations to run on it.
 trait Migrate<DB: diesel::backend::Backend>: MigrationHarness<DB> {
     fn setting(&mut self, name: &str) -> QueryResult<Option<String>>;
     fn set(&mut self, name: &str, value: &str) -> QueryResult<usize>;

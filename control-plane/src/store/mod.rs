@@ -1,9 +1,10 @@
 //! The database: SQLite, MySQL/MariaDB or PostgreSQL behind one set of functions.
 //!
-//! - [`groups`], [`proxy_keys`]: what operators configure. Each change is one transaction that raises the config
-//!   version.
-//! - [`config`]: what nodes are sent, whole or as the changes since a version.
-//! - [`usage`]: the ledger. [`audit`]: who changed what. [`users`], [`sessions`]: login.
+//! - [`groups`], [`proxy_keys`]: what operators configure. Each write goes through `change`, which raises the config
+//!   version and enters the audit log in the same transaction; `version` has the counters of config.
+//! - [`published`]: what nodes are sent, whole or as the changes since a version.
+//! - [`usage`]: the ledger. [`audit`]: who changed what. [`users`], [`sessions`]: who logs in.
+//! - `scope`: which resources a right reaches. Functions that read or write resources for somebody take it.
 //! - `pool`, `macros`, `columns`, `migrate`, `schema`: how one body of code runs on three databases.
 
 #[macro_use]
@@ -39,7 +40,7 @@ pub use error::StoreError;
 use pool::{Pools, Target};
 pub use scope::Scope;
 
-/// The database of a control plane. Cheap to clone.
+/// The database of a control plane. It is cheap to clone.
 #[derive(Clone)]
 pub struct Store(Arc<Inner>);
 
@@ -59,34 +60,34 @@ impl fmt::Debug for Store {
 /// Who makes a change, for the audit log.
 #[derive(Clone, Debug)]
 pub struct Actor {
-    /// None where it is the program itself.
+    /// Id of the user; `None` where it is the program itself.
     pub user_id: Option<String>,
-    /// Name at the time.
+    /// Name of the user at the time.
     pub username: String,
     /// Address that the request came from.
     pub client_ip: String,
 }
 
-/// Which part of a list.
+/// Which page of a list is asked for.
 #[derive(Clone, Debug)]
 pub struct Page {
-    /// Items at most, 1 to 200: the caller checks it.
+    /// The most items on the page, from 1 to 200. The caller checks it.
     pub limit: i64,
-    /// [`Listed::next_cursor`] of the page before.
+    /// The [`Listed::next_cursor`] of the page before.
     pub cursor: Option<String>,
 }
 
 /// One page of a list.
 #[derive(Clone, Debug)]
 pub struct Listed<T> {
-    /// What is on the page.
+    /// The items on the page.
     pub items: Vec<T>,
-    /// Opaque text for the next page; `None` on the last one.
+    /// Opaque text that asks for the next page; `None` on the last one.
     pub next_cursor: Option<String>,
 }
 
 impl<T> Listed<T> {
-    /// A page out of up to `limit + 1` rows: the surplus one says that there is a next page.
+    /// The page out of up to `limit + 1` rows. The surplus row only says that there is a next page.
     fn of(mut items: Vec<T>, limit: i64, cursor: impl Fn(&T) -> String) -> Self {
         let limit = usize::try_from(limit).unwrap_or(0);
         let more = items.len() > limit;
@@ -102,15 +103,16 @@ impl<T> Listed<T> {
 }
 
 impl Store {
-    /// Connects, brings the schema up to date under a lock that all control planes of the database share, and sees to
-    /// it that the database belongs to `sealing`.
+    /// Connects, brings the schema up to date under a lock that all control planes of the database share, and checks
+    /// that the values of the database are sealed under `sealing`.
     ///
     /// `url` is `sqlite://<path>`, `mysql://…` (or `mariadb://…`) or `postgres://…`. Every query runs in a task of
-    /// `tasks`, so that a caller who leaves does not cut it in half.
+    /// `tasks`, so that a caller who leaves does not cut it short.
     ///
     /// # Errors
-    /// [`StoreError::Url`], [`StoreError::Unavailable`], [`StoreError::Migration`] when the schema cannot be brought up
-    /// to date or is newer than this build, [`StoreError::Crypto`] when the data was sealed under another master key.
+    /// [`StoreError::Url`], [`StoreError::Unavailable`], [`StoreError::Migration`] when the schema cannot be
+    /// brought up to date or is newer than this build, [`StoreError::Crypto`] when the data was sealed under another
+    /// master key.
     pub async fn open(url: &str, sealing: Arc<SealingKey>, tasks: &Tasks) -> Result<Self, StoreError> {
         let target = Target::parse(url)?;
         let version = migrate::run(&target, Arc::clone(&sealing), tasks).await?;
@@ -119,7 +121,7 @@ impl Store {
         Ok(Self(Arc::new(Inner { pools, sealing, tasks: tasks.clone(), changed })))
     }
 
-    /// Changes, to the new config version, after each config change committed by this process.
+    /// The newest config version that this process has committed, as a value that changes after each commit.
     pub fn config_changed(&self) -> watch::Receiver<u64> {
         self.0.changed.subscribe()
     }

@@ -1,4 +1,4 @@
-//! The pools of connections, one kind for each database, and the settings of each connection.
+//! The pools of connections, one kind for each kind of database, and the settings of each connection.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -27,13 +27,13 @@ const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 /// How long a query or transaction may take.
 pub(super) const QUERY_DEADLINE: Duration = Duration::from_secs(30);
 
-/// Connections that read from a SQLite file. One more writes: SQLite has one writer at a time, and waiting for a pooled
-/// connection is fairer than polling the file's lock.
+/// Number of connections that read from a SQLite file. One more connection writes. SQLite has one writer at a time, and
+/// waiting for a pooled connection is fairer than polling the file's lock.
 const SQLITE_READERS: u32 = 6;
 
 const SERVER_CONNECTIONS: u32 = 16;
 
-/// `busy_timeout` first: the change to WAL needs the file's lock.
+/// What sets up a SQLite connection. `busy_timeout` comes first, because the change to WAL needs the file's lock.
 pub(super) const SQLITE_SETUP: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \
                                        PRAGMA foreign_keys = ON;";
 
@@ -41,7 +41,7 @@ const MYSQL_SETUP: &str = "SET SESSION innodb_lock_wait_timeout = 10";
 
 const POSTGRES_SETUP: &str = "SET lock_timeout = '10s'; SET statement_timeout = '30s'";
 
-/// Which database, and where.
+/// Which kind of database it is, and where.
 #[derive(Clone)]
 pub(super) enum Target {
     Sqlite(PathBuf),

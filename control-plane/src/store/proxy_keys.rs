@@ -1,4 +1,4 @@
-//! Proxy keys: what clients show. Their values are not stored, only digests.
+//! Proxy keys, which clients authenticate with. Only digests of their values are stored.
 
 use std::collections::BTreeMap;
 
@@ -16,19 +16,19 @@ use super::{Actor, Listed, Page, Scope, Store, StoreError};
 /// A proxy key as it is stored.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredProxyKey {
-    /// Its config.
+    /// Config of the key, as nodes have it.
     pub key: ProxyKey,
-    /// Printable stand-in for its value.
+    /// Mask of the value.
     pub masked: String,
-    /// For people.
+    /// Description for people.
     pub description: Option<String>,
-    /// Usage records that name it.
+    /// Number of usage records that name the key.
     pub usage_count: i64,
-    /// Epoch milliseconds.
+    /// When the key was last used, in epoch milliseconds.
     pub last_used_at: Option<i64>,
-    /// Epoch milliseconds.
+    /// When the key was made, in epoch milliseconds.
     pub created_at: i64,
-    /// Epoch milliseconds; grows with each change.
+    /// When the key was last changed, in epoch milliseconds. It grows with each change.
     pub updated_at: i64,
 }
 
@@ -109,7 +109,7 @@ impl Row {
     }
 }
 
-/// 32 bytes out of 64 hexadecimal digits.
+/// The 32 bytes that 64 hexadecimal digits stand for.
 fn digest(text: &str) -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
     if text.len() != 64 || !text.is_ascii() {
@@ -148,7 +148,7 @@ pub async fn get(store: &Store, scope: &Scope, id: &str) -> Result<Option<Stored
     row.map(Row::stored).transpose()
 }
 
-/// Says which of the two unique values is the one in use.
+/// Adds to an error about a value in use which of the two unique values it is.
 async fn taken(store: &Store, error: StoreError, row: &Row) -> StoreError {
     if !matches!(error, StoreError::Taken { .. }) {
         return error;
@@ -234,7 +234,7 @@ pub async fn replace(
     }
 }
 
-/// Deletes a proxy key. Says whether it was there.
+/// Deletes a proxy key. Returns whether it was there.
 ///
 /// # Errors
 /// [`StoreError`].

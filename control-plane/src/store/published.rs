@@ -1,4 +1,5 @@
-//! What nodes are sent, whole or as the changes since a version. Each read sees the database at one moment.
+//! Reads what nodes are sent: the whole config, or the changes since a version. Each read sees the database as it is at
+//! one moment.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,21 +14,21 @@ use super::schema::{config_changes, provider_groups, proxy_keys, settings, upstr
 use super::version::{CONFIG_PRUNED, counters};
 use super::{Store, StoreError, groups, proxy_keys as keys};
 
-/// More changes than this are sent as a whole snapshot.
+/// The most changes that a delta is made of. Nodes are sent a whole snapshot instead of more.
 const LARGEST_DELTA: i64 = 900;
 
 /// What has changed since a version.
 #[derive(Debug)]
 pub enum Since {
-    /// Nothing.
+    /// Nothing has changed.
     Unchanged,
-    /// This.
+    /// These are the changes.
     Delta(Delta),
-    /// So much, or so long ago, that the whole snapshot is needed.
+    /// So much has changed, or the version is so old, that the whole snapshot is needed.
     TooOld,
 }
 
-/// Everything, with its version.
+/// The whole config, with its version.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -109,7 +110,7 @@ pub async fn since(store: &Store, version: u64, epoch: &str) -> Result<Since, St
     Ok(Since::Delta(delta))
 }
 
-/// Forgets changes, but for those of the last `keep` versions. A node that is older gets a whole snapshot.
+/// Removes the changes of all but the last `keep` versions. A node with an older version gets a whole snapshot.
 ///
 /// # Errors
 /// [`StoreError`].

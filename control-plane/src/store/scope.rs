@@ -1,8 +1,8 @@
-//! Which resources a reader or writer of the store may reach.
+//! The scope in which somebody may read or write.
 
-/// The resources that a right reaches. Each function of the store that reads or writes resources for someone takes it,
-/// and says by `let Scope::Everything = scope;` that it serves this scope alone: a further scope does not compile before
-/// all of these functions serve it.
+/// The resources that a right reaches. Each function of the store that reads or writes resources for somebody takes the
+/// scope. By `let Scope::Everything = scope;` it says that it knows this one scope, so a further one does not compile
+/// before each of these functions deals with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// All resources.

@@ -1,4 +1,4 @@
-//! Logins.
+//! Sessions, each of which is a login.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -12,17 +12,17 @@ use super::{Actor, Store, StoreError, audit};
 /// A login.
 #[derive(Clone, Debug)]
 pub struct Session {
-    /// UUIDv7, in the token as `sid`.
+    /// Id of the session, a UUIDv7. The token has it as `sid`.
     pub id: String,
-    /// Whose.
+    /// Id of the user.
     pub user_id: String,
-    /// Epoch milliseconds.
+    /// When the session ends, in epoch milliseconds.
     pub expires_at: i64,
-    /// Logged out.
+    /// Whether the user has logged out.
     pub revoked: bool,
 }
 
-/// Stores a login of `actor`, and notes at the user when it was.
+/// Stores a login of `actor`, and notes its time with the user.
 ///
 /// # Errors
 /// [`StoreError`].

@@ -1,4 +1,4 @@
-//! What an older build has stored is read by this one.
+//! Tests of the store: what an older build has stored is read by this one, and changes are whole.
 
 mod change;
 

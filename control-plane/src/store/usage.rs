@@ -1,4 +1,4 @@
-//! The ledger's rows: one for each client request.
+//! The rows of the ledger, one for each client request.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -13,7 +13,7 @@ use super::columns::{signed, some_text};
 use super::schema::{proxy_keys, usage_records};
 use super::{Listed, Page, Scope, Store, StoreError};
 
-/// The attempts of a request, as JSON text in the database.
+/// The attempts of a request, which stand in the database as JSON text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredAttempts(pub Value);
 
@@ -29,7 +29,7 @@ impl From<StoredAttempts> for String {
     }
 }
 
-/// A usage record as it is stored; the fields are those of [`UsageRecord`], empty ones are none.
+/// A usage record as it is stored. The fields are those of [`UsageRecord`]; empty texts are `None`.
 #[derive(Clone, Debug, PartialEq, Insertable, Queryable, Selectable)]
 #[diesel(table_name = usage_records)]
 #[expect(missing_docs, reason = "documented at UsageRecord")]
@@ -76,7 +76,7 @@ pub struct StoredUsage {
     pub user_agent: String,
     pub request_bytes: i64,
     pub response_bytes: i64,
-    /// When it came in here, epoch milliseconds.
+    /// When the record came in here, in epoch milliseconds.
     pub recorded_at: i64,
 }
 
@@ -159,33 +159,33 @@ fn source(source: UsageSource) -> &'static str {
     }
 }
 
-/// Which records. All that are given must hold.
+/// Which records are listed: those for which all the given conditions hold.
 #[derive(Clone, Debug, Default)]
 pub struct UsageFilter {
-    /// Of this proxy key.
+    /// Only records of this proxy key.
     pub proxy_key_id: Option<String>,
-    /// Of this group.
+    /// Only records of this group.
     pub group_id: Option<String>,
-    /// Asked for this model.
+    /// Only requests for this model.
     pub model: Option<String>,
-    /// Of this request.
+    /// Only the record of this request.
     pub request_id: Option<String>,
-    /// Started then or later, epoch milliseconds.
+    /// Only requests that started at this time or later, in epoch milliseconds.
     pub from_ms: Option<i64>,
-    /// Started before then, epoch milliseconds.
+    /// Only requests that started before this time, in epoch milliseconds.
     pub to_ms: Option<i64>,
-    /// Answered with this status.
+    /// Only requests that were answered with this status.
     pub status: Option<i32>,
 }
 
-/// Adds the records that are not there yet, in one transaction, and counts them for their proxy keys. Gives how many
+/// Adds the records that are not there yet, in one transaction, and counts them for their proxy keys. Returns how many
 /// were new.
 ///
 /// # Errors
 /// [`StoreError`]; then none of them is added.
 pub async fn insert(store: &Store, records: &[UsageRecord]) -> Result<u64, StoreError> {
     match insert_new(store, records).await {
-        // Another stream added one of them between the look and the insert: now it is seen.
+        // Another stream added one of the records between the look and the insert. This time the look finds it.
         Err(StoreError::Taken { .. }) => insert_new(store, records).await,
         done => done,
     }

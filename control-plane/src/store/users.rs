@@ -1,4 +1,4 @@
-//! Who may log in.
+//! The users, who may log in.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -11,16 +11,16 @@ use super::{Store, StoreError};
 /// What a user may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UserRole {
-    /// Everything.
+    /// May do everything.
     Admin,
-    /// Change groups and proxy keys.
+    /// May read everything, and change groups and proxy keys.
     Operator,
-    /// Read.
+    /// May read everything.
     Viewer,
 }
 
 impl UserRole {
-    /// As it is stored.
+    /// Name of the role, as it is stored and shown.
     pub fn name(self) -> &'static str {
         match self {
             Self::Admin => "admin",
@@ -42,11 +42,11 @@ impl UserRole {
 /// A user.
 #[derive(Clone, Debug)]
 pub struct User {
-    /// UUIDv7.
+    /// Id of the user, a UUIDv7.
     pub id: String,
-    /// Unique.
+    /// Name of the user. No two users have the same.
     pub username: String,
-    /// Argon2, in the PHC string format.
+    /// Argon2 hash of the password, in the PHC string format.
     pub password_hash: Secret,
     /// What the user may do.
     pub role: UserRole,
@@ -109,7 +109,7 @@ pub async fn create(store: &Store, user: &User) -> Result<(), StoreError> {
     .map_err(|error| error.taken("username", &user.username))
 }
 
-/// How many there are.
+/// Number of users.
 ///
 /// # Errors
 /// [`StoreError`].

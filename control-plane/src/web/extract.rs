@@ -1,4 +1,4 @@
-//! What the handlers take from a request, with problem documents for what cannot be taken.
+//! What handlers take from a request. What cannot be taken is refused with a problem document.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub(crate) const BODY_LIMIT: usize = 1024 * 1024;
 /// Time in which a client has to send its body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A body sent as JSON, any value.
+/// A body that is sent as JSON. It may be any value.
 pub(crate) struct JsonBody(pub(crate) Value);
 
 impl<S: Send + Sync> FromRequest<S> for JsonBody {
@@ -85,7 +85,7 @@ pub(crate) fn query(parts: &Parts, known: &[Known]) -> Result<Fields, ApiError> 
     Ok(Fields::named(String::new(), values, known))
 }
 
-/// A whole number of the query, which is text there.
+/// A whole number in the query, where it stands as text.
 pub(crate) fn query_integer(fields: &mut Fields, name: &str, least: i64, most: i64) -> Option<i64> {
     let text = fields.text(name, 64)?;
     let number = text.parse().ok().filter(|number| (least..=most).contains(number));
@@ -95,7 +95,7 @@ pub(crate) fn query_integer(fields: &mut Fields, name: &str, least: i64, most: i
     number
 }
 
-/// A time of the query: epoch milliseconds or RFC 3339.
+/// A time in the query: epoch milliseconds or RFC 3339.
 pub(crate) fn query_time(fields: &mut Fields, name: &str) -> Option<i64> {
     let text = fields.text(name, 64)?;
     let time =

@@ -1,24 +1,25 @@
 //! Reads the fields of a JSON object and collects everything that is wrong with them, so that a client learns it all at
 //! once.
 //!
-//! Names are camelCase; snake_case is taken too. `null` is the same as absent.
+//! Names are in camelCase; snake_case is accepted too. `null` means the same as an absent field.
 
 use serde_json::{Map, Value};
 
 use crate::error::{ApiError, FieldError};
 
-/// Marks a mask. A secret that holds it cannot be told from one.
+/// The part of a text that marks it as a mask. A secret that holds it could not be told from a mask.
 pub(crate) const MASK_MARK: &str = "****";
 
-/// 2001-01-01, epoch milliseconds: a number below it is meant in another unit, most likely in seconds.
+/// The earliest time that is accepted as a number, 2001-01-01, in epoch milliseconds. A smaller number is meant in
+/// another unit, most likely in seconds.
 const EARLIEST_MS: i64 = 978_307_200_000;
 
 /// A field that a request may hold.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Known {
-    /// As answers spell it.
+    /// Name of the field in answers.
     pub(crate) name: &'static str,
-    /// Other names that are taken.
+    /// Other names under which the field is accepted.
     pub(crate) aliases: &'static [&'static str],
 }
 
@@ -32,10 +33,10 @@ impl Known {
     }
 }
 
-/// The object under its canonical names, and what is wrong so far.
+/// The fields of an object, under the names that answers have, and what has been found wrong with them so far.
 #[derive(Debug)]
 pub(crate) struct Fields {
-    /// In front of each name in messages, such as `proxyConfig.`.
+    /// Stands in front of each name in messages, such as `proxyConfig.`.
     prefix: String,
     values: Map<String, Value>,
     errors: Vec<FieldError>,
@@ -85,22 +86,22 @@ impl Fields {
         self.errors.is_empty()
     }
 
-    /// Ends the reading.
+    /// Ends the reading, with an error where anything is wrong.
     pub(crate) fn finish(self) -> Result<(), ApiError> {
         if self.errors.is_empty() { Ok(()) } else { Err(ApiError::Invalid(self.errors)) }
     }
 
-    /// The object as it stands, for a merge patch.
+    /// The fields that have not been read, for a merge patch.
     pub(crate) fn into_values(self) -> Result<Map<String, Value>, ApiError> {
         if self.errors.is_empty() { Ok(self.values) } else { Err(ApiError::Invalid(self.errors)) }
     }
 
-    /// Whether the field is there, be it null.
+    /// Whether the field is there, even if it is null.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.values.contains_key(name)
     }
 
-    /// The field as it stands; none where it is absent or null.
+    /// The value of the field; none where it is absent or null.
     pub(crate) fn take(&mut self, name: &str) -> Option<Value> {
         self.values.remove(name).filter(|value| !value.is_null())
     }
@@ -127,7 +128,7 @@ impl Fields {
         }
     }
 
-    /// The same, which must be there and not blank. Empty when it is not.
+    /// A text that must be there and not blank. It is empty when it is not.
     pub(crate) fn required_text(&mut self, name: &str, longest: usize) -> String {
         if self.values.get(name).is_none_or(Value::is_null) {
             self.error(name, "is required");
@@ -144,7 +145,7 @@ impl Fields {
         self.flag(name).unwrap_or(default)
     }
 
-    /// The same, where its absence means something else than either.
+    /// True or false, for a field whose absence means something else than either.
     pub(crate) fn flag(&mut self, name: &str) -> Option<bool> {
         self.typed(name, "true or false", |value| value.as_bool().ok_or(value))
     }
@@ -161,7 +162,7 @@ impl Fields {
         None
     }
 
-    /// A limit: 0 is none.
+    /// A limit, for which 0 means none.
     pub(crate) fn limit(&mut self, name: &str) -> u32 {
         self.integer(name, 0, i64::from(u32::MAX)).and_then(|limit| u32::try_from(limit).ok()).unwrap_or_default()
     }
@@ -184,7 +185,7 @@ impl Fields {
         })
     }
 
-    /// A list of texts, none blank and none twice. None where the field is absent.
+    /// A list of texts, of which none may be blank or stand there twice. `None` where the field is absent.
     pub(crate) fn texts(&mut self, name: &str, longest: usize) -> Option<Vec<String>> {
         let list = self.list(name)?;
         let mut texts = Vec::with_capacity(list.len());
@@ -208,7 +209,7 @@ impl Fields {
         Some(texts.into_iter().map(|(_, text)| text).collect())
     }
 
-    /// One name of a closed list.
+    /// One name of a closed list of names.
     pub(crate) fn name_of<T>(&mut self, name: &str, names: &[&str], read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
         let text = self.text(name, 64)?;
         let found = read(&text);
@@ -236,7 +237,7 @@ impl Fields {
     }
 }
 
-/// Also `60.0`, which some languages write for 60.
+/// The number where it is whole. `60.0` is accepted too, since some languages write it for 60.
 fn whole(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| {
         let number = value.as_f64().filter(|number| number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0)?;
@@ -262,7 +263,7 @@ pub(crate) fn text_problem(text: &str, longest: usize) -> Option<String> {
     }
 }
 
-/// The type of a value, for messages; never the value, which may be a secret.
+/// The type of a value, for messages. They never hold the value itself, which may be a secret.
 pub(crate) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-/// A JSON merge patch (RFC 7396): `patch` over `target`.
+/// Applies `patch` to `target`.
 pub(crate) fn merge(target: &mut Value, patch: Value) {
     let Value::Object(patch) = patch else {
         *target = patch;

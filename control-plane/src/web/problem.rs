@@ -13,20 +13,20 @@ use crate::store::StoreError;
 /// Media type of a problem document.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
-/// Seconds after which a client may try again when the database was not there.
+/// Seconds after which a client may try again when the database did not answer.
 const UNAVAILABLE_RETRY_AFTER: &str = "1";
 
 /// A problem document (RFC 9457).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Problem {
-    /// Names the kind of problem; for programs.
+    /// The kind of problem, for programs.
     #[serde(rename = "type")]
     #[schema(example = "urn:orchestration-api:invalid-fields")]
     pub kind: String,
-    /// The kind of problem in words.
+    /// The kind of problem, in words.
     #[schema(example = "The request holds invalid fields")]
     pub title: String,
-    /// The HTTP status.
+    /// The HTTP status of the answer.
     #[schema(example = 400)]
     pub status: u16,
     /// What is wrong with this request, and what to do about it.
@@ -54,7 +54,7 @@ impl ApiError {
                     "digest" => "key".to_owned(),
                     other => camel_case(other),
                 };
-                // The value of a key is a secret.
+                // The value of a proxy key is a secret.
                 let message = if value.is_empty() || field == "key" {
                     "is in use already".to_owned()
                 } else {

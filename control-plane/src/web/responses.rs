@@ -1,4 +1,4 @@
-//! The problems that operations answer with, as sets that a handler names in its OpenAPI description.
+//! The problems that operations answer with, as sets. A handler names one of them in its OpenAPI description.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use utoipa::{IntoResponses, ToSchema as _};
 
 use super::problem::{PROBLEM_JSON, Problem};
 
-/// A status and when it is answered.
+/// A status, and when an operation answers with it.
 type Answer = (u16, &'static str);
 
 const BAD_QUERY: Answer = (400, "The query is not valid");
@@ -37,17 +37,17 @@ macro_rules! sets {
 }
 
 sets! {
-    /// Of an operation that reads what is always there.
+    /// The problems of an operation that reads what is always there.
     ReadProblems = [NOT_LOGGED_IN];
-    /// Of an operation that lists, with a query.
+    /// The problems of an operation that lists, with a query.
     ListProblems = [BAD_QUERY, NOT_LOGGED_IN];
-    /// Of an operation that reads one resource.
+    /// The problems of an operation that reads one resource.
     FindProblems = [NOT_LOGGED_IN, NOT_FOUND];
-    /// Of an operation that makes a resource.
+    /// The problems of an operation that makes a resource.
     CreateProblems = [BAD_FIELDS, NOT_LOGGED_IN, FORBIDDEN, TAKEN, NOT_JSON];
-    /// Of an operation that replaces or changes a resource.
+    /// The problems of an operation that replaces or changes a resource.
     ChangeProblems = [BAD_FIELDS, NOT_LOGGED_IN, FORBIDDEN, NOT_FOUND, TAKEN_OR_STALE, NOT_JSON];
-    /// Of an operation that deletes a resource.
+    /// The problems of an operation that deletes a resource.
     DeleteProblems = [NOT_LOGGED_IN, FORBIDDEN, NOT_FOUND];
 }
 

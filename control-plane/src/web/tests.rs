@@ -1,4 +1,4 @@
-//! Reading fields, and merge patches.
+//! Tests of reading fields, and of merge patches.
 
 use serde_json::{Value, json};
 

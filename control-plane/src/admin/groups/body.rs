@@ -1,4 +1,4 @@
-//! A group as it is written: fields read, checked all at once, and laid over what is stored.
+//! A group as it is written. Its fields are read, checked all at once, and laid over what is stored.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -65,12 +65,12 @@ const DEFAULT_RETRY_COUNT: u32 = 3;
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
 const LONGEST_TIMEOUT_SECONDS: f64 = 3600.0;
 
-/// Headers that belong to the connection and not to the operator.
+/// Headers that belong to the connection, so that an operator cannot set them.
 const RESERVED_HEADERS: &[&str] =
     &["connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];
 
-/// The group that `body` describes. With `existing` it replaces that one: absent fields take their defaults, but absent
-/// keys and masked secrets stay.
+/// The group that `body` describes. With `existing`, it is to replace that group: absent fields take their defaults,
+/// but upstream keys, headers and a proxy that are absent stay, and a mask keeps the secret that it stands for.
 pub(super) fn replacement(body: Value, existing: Option<&StoredGroup>) -> Result<StoredGroup, ApiError> {
     let mut fields = Fields::of(body, FIELDS)?;
     let stale = is_stale(&mut fields, existing);
@@ -138,13 +138,13 @@ pub(super) fn replacement(body: Value, existing: Option<&StoredGroup>) -> Result
     Ok(StoredGroup { group, proxy_enabled, created_at, updated_at })
 }
 
-/// The group after a merge patch (RFC 7396) over its readable form.
+/// The group after a merge patch (RFC 7396) over the form in which it is shown.
 pub(super) fn patched(patch: Value, existing: &StoredGroup) -> Result<StoredGroup, ApiError> {
     let mut patch = Fields::of(patch, FIELDS)?.into_values()?;
     if let Some(Value::Object(proxy)) = patch.get_mut("proxyConfig") {
         let mut named = Fields::named("proxyConfig.".to_owned(), std::mem::take(proxy), PROXY_FIELDS).into_values()?;
         if named.get("password").is_some_and(Value::is_null) {
-            // Absent would keep it.
+            // Without the field, the stored password would stay.
             named.insert("password".to_owned(), Value::String(String::new()));
         }
         *proxy = named;
@@ -157,7 +157,7 @@ pub(super) fn patched(patch: Value, existing: &StoredGroup) -> Result<StoredGrou
         .map_err(|error| ApiError::Internal(format!("a group cannot be written as JSON: {error}")))?;
     keep_agreeing(&mut readable, &patch, existing.group.upstream_stream);
     merge_rows(&mut readable, &mut patch);
-    // Removed by the merge, they would be kept.
+    // The merge removes the fields that are null, and a write without them would keep what is stored.
     let removed = ["headers", "proxyConfig"].into_iter().filter(|name| patch.get(*name).is_some_and(Value::is_null));
     let removed: Vec<_> = removed.collect();
     merge(&mut readable, Value::Object(patch));
@@ -167,7 +167,7 @@ pub(super) fn patched(patch: Value, existing: &StoredGroup) -> Result<StoredGrou
     replacement(readable, Some(existing))
 }
 
-/// Whether the client has read an older state than the stored one. Also checks `id`, which cannot be changed.
+/// Whether the client has read an older state than the stored one. Notes a bad `id` too, since an id cannot be changed.
 fn is_stale(fields: &mut Fields, existing: Option<&StoredGroup>) -> bool {
     let updated_at = fields.take("updatedAt");
     let id = fields.take("id");
@@ -203,7 +203,7 @@ fn read_aliases(fields: &mut Fields) -> BTreeMap<Arc<str>, Arc<str>> {
 }
 
 fn read_headers(fields: &mut Fields, existing: Option<&BTreeMap<String, Secret>>) -> BTreeMap<String, Secret> {
-    // Their values are secrets, which a write without the field keeps.
+    // The values of headers are secrets, which a write without the field keeps.
     if !fields.has("headers") {
         return existing.cloned().unwrap_or_default();
     }
@@ -242,7 +242,7 @@ fn header(name: &str, value: Value, existing: Option<&BTreeMap<String, Secret>>)
 fn read_timeout(fields: &mut Fields) -> Duration {
     let Some(seconds) = fields.number("timeout") else { return DEFAULT_TIMEOUT };
     let timeout = Duration::try_from_secs_f64(seconds).unwrap_or_default();
-    // Stored in milliseconds.
+    // The timeout is stored in whole milliseconds.
     let timeout = Duration::from_millis(u64::try_from(timeout.as_millis()).unwrap_or_default());
     if timeout.is_zero() || seconds > LONGEST_TIMEOUT_SECONDS {
         fields.error("timeout", format!("must be seconds from 0.001 to {LONGEST_TIMEOUT_SECONDS}"));

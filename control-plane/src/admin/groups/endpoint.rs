@@ -1,4 +1,4 @@
-//! Whom a group calls, and where.
+//! The vendor that a group calls, and the base URL.
 
 use shared::snapshot::validate_base_url;
 use translation::vendors::{self, Vendor};
@@ -8,7 +8,7 @@ use crate::web::fields::Fields;
 
 const URL_BYTES: usize = 2048;
 
-/// How the paths of endpoints end, which the gateway adds itself.
+/// Ends of the paths of endpoints. The gateway adds these itself, so they do not belong into a base URL.
 const ENDPOINTS: &[&str] = &[
     "/chat/completions",
     "/completions",
@@ -19,7 +19,7 @@ const ENDPOINTS: &[&str] = &[
     ":streamGenerateContent",
 ];
 
-/// The vendor of this name, which must be there unless the name is missing.
+/// The vendor of this name. An unknown name is noted as an error; a missing name has been noted already.
 pub(super) fn read_vendor(fields: &mut Fields, name: &str) -> Option<&'static Vendor> {
     let vendor = vendors::by_name(name);
     if vendor.is_none() && !name.trim().is_empty() {
@@ -30,7 +30,7 @@ pub(super) fn read_vendor(fields: &mut Fields, name: &str) -> Option<&'static Ve
     vendor
 }
 
-/// The vendor whose name or title `given` nearly is.
+/// The vendor whose name or title is nearly `given`.
 fn nearest(given: &str) -> Option<&'static str> {
     let plain = |text: &str| text.trim().to_ascii_lowercase().replace([' ', '-', '.'], "_");
     let given = plain(given);
@@ -42,13 +42,13 @@ fn nearest(given: &str) -> Option<&'static str> {
     near.filter(|(distance, _)| *distance <= few).min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
 }
 
-/// The base URL as it is given, or the vendor's own.
+/// The base URL that is given, or the vendor's own where none is.
 pub(super) fn read_base_url(fields: &mut Fields, vendor: Option<&Vendor>) -> String {
     let given = fields.text("baseUrl", URL_BYTES);
     let given = given.map(|url| url.trim().trim_end_matches('/').to_owned()).filter(|url| !url.is_empty());
     let usual = vendor.and_then(|vendor| vendor.base_url);
     let Some(url) = given else {
-        // Of which vendor it would be the base URL has to be told first.
+        // Without a known vendor, the vendor's name has to be corrected first.
         if let (Some(vendor), None) = (vendor, usual) {
             let example = vendor.base_url_example.map(|url| format!(", such as {url}")).unwrap_or_default();
             fields.error("baseUrl", format!("is required for this providerType{example}"));
@@ -71,7 +71,7 @@ pub(super) fn read_base_url(fields: &mut Fields, vendor: Option<&Vendor>) -> Str
     url
 }
 
-/// What is wrong with a URL that names an endpoint below the base.
+/// The problem of a URL that names an endpoint, where it does.
 fn endpoint(url: &str, vendor: Option<&Vendor>) -> Option<String> {
     let path = url.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
     let end = ENDPOINTS.iter().find(|end| path.ends_with(**end))?;

@@ -1,4 +1,4 @@
-//! The upstream keys of a group: a new secret is a new key, a mask keeps the one it stands for.
+//! The upstream keys of a group. A new secret is a new key; a mask keeps the key that it stands for.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -24,7 +24,7 @@ const KEY_BYTES: usize = 8192;
 /// Switches a stored upstream key.
 #[derive(Debug, ToSchema)]
 pub struct UpstreamKeyBody {
-    /// Which key.
+    /// Id of the key.
     pub id: String,
     /// Whether it may be used.
     pub enabled: bool,
@@ -49,7 +49,7 @@ pub(super) fn read_keys(fields: &mut Fields, existing: &[Arc<UpstreamKey>]) -> V
     switch(fields, keys, existing)
 }
 
-/// What the list has named so far.
+/// What the list of keys has named so far.
 struct Chosen<'a> {
     existing: &'a [Arc<UpstreamKey>],
     masks: Vec<String>,
@@ -72,7 +72,8 @@ impl Chosen<'_> {
         }
     }
 
-    /// The stored key behind a mask. A bare mask that several keys share means the first of them not named yet.
+    /// The stored key behind a mask. Where several keys look alike and the mask says no number, it means the first of
+    /// them that has not been named yet.
     fn masked(&mut self, text: &str) -> Result<Arc<UpstreamKey>, String> {
         let position = (0..self.existing.len())
             .filter(|position| !self.taken.contains(position))
@@ -102,7 +103,8 @@ impl Chosen<'_> {
     }
 }
 
-/// Names the keys whose form is not that of the vendor's. The base URL may say where the vendor is.
+/// Notes the keys that do not have the form of the vendor's keys. The base URL matters because the form can depend on
+/// it.
 pub(super) fn check_keys(fields: &mut Fields, vendor: &Vendor, keys: &[Arc<UpstreamKey>], base_url: &str) {
     for (index, key) in keys.iter().enumerate() {
         if let Err(problem) = vendor.auth.key(key.secret.expose(), base_url) {
@@ -111,7 +113,7 @@ pub(super) fn check_keys(fields: &mut Fields, vendor: &Vendor, keys: &[Arc<Upstr
     }
 }
 
-/// The key file of a service account is JSON over many lines, and is kept on one. Other keys stay as they are.
+/// Puts the key file of a service account, which is JSON over many lines, on one line. Other keys stay as they are.
 fn on_one_line(text: &str) -> Cow<'_, str> {
     match serde_json::from_str::<Map<String, Value>>(text) {
         Ok(file) => Value::Object(file).to_string().into(),
@@ -119,7 +121,8 @@ fn on_one_line(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Sets `enabled` of keys as `upstreamKeys` says. It may still name keys that `apiKeys` has just dropped.
+/// Sets `enabled` of the keys as `upstreamKeys` says. An entry may name a key that `apiKeys` of the same body has just
+/// dropped.
 fn switch(
     fields: &mut Fields,
     mut keys: Vec<Arc<UpstreamKey>>,

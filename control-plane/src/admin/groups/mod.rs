@@ -114,8 +114,8 @@ async fn read(Reading { resource, .. }: Reading<StoredGroup>) -> Json<GroupView>
 
 /// Replace a group
 ///
-/// Fields that are left out take their defaults, but without `apiKeys`, `headers` or `proxyConfig` what is secret in
-/// them stays.
+/// Fields that are left out take their defaults. `apiKeys`, `headers` and `proxyConfig` hold secrets, so they stay as
+/// they are when they are left out.
 #[utoipa::path(
     put,
     path = "/admin/groups/{id}",
@@ -139,8 +139,8 @@ async fn replace(
 
 /// Change a group
 ///
-/// A JSON merge patch (RFC 7396) over the form that is read: fields that are left out stay, null resets a field to its
-/// default.
+/// A JSON merge patch (RFC 7396) over the group as it is read: fields that are left out stay, and null resets a field
+/// to its default.
 #[utoipa::path(
     patch,
     path = "/admin/groups/{id}",

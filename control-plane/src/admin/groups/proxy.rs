@@ -1,4 +1,4 @@
-//! The proxy that a group's requests leave through.
+//! The proxy that the requests of a group leave through.
 
 use axum::http::Uri;
 use shared::secret::Secret;
@@ -27,22 +27,23 @@ const CREDENTIAL_BYTES: usize = 1024;
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct ProxyConfigBody {
-    /// `http`, `https` or `socks5`.
+    /// Protocol of the proxy: `http`, `https` or `socks5`.
     #[schema(rename = "type", default = "http")]
     pub kind: Option<String>,
-    /// Host name or address.
+    /// Host name or address of the proxy.
     pub host: String,
-    /// TCP port.
+    /// TCP port of the proxy.
     #[schema(default = 8080, minimum = 1)]
     pub port: Option<u16>,
-    /// Where it wants one.
+    /// User name, where the proxy wants one.
     pub username: Option<String>,
-    /// Where it wants one. The mask, or leaving the field out, keeps the stored one; an empty text removes it.
+    /// Password, where the proxy wants one. The mask, or leaving the field out, keeps the stored password; an empty
+    /// text removes it.
     pub password: Option<String>,
-    /// Addresses of the local network go direct.
+    /// Whether requests to the local network go around the proxy.
     #[schema(default = true)]
     pub bypass_local: Option<bool>,
-    /// Domains that go direct.
+    /// Domains to which requests go around the proxy.
     pub bypass_domains: Option<Vec<String>>,
 }
 

@@ -1,5 +1,5 @@
-//! What a group says of how its requests are translated: streams, fields that a provider cannot express, facts of
-//! models, and the version of the provider's API.
+//! The settings of a group that say how its requests are translated: streams, fields that a provider cannot express,
+//! facts of models, and the version of the provider's API.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use translation::vendors::{self, Vendor};
 use crate::admin::bounds::MODEL_BYTES;
 use crate::web::fields::{Fields, camel_case, text_problem};
 
-/// Longest `apiVersion` that is looked at, in bytes.
+/// Longest `apiVersion`, in bytes.
 const VERSION_BYTES: usize = 64;
 
-/// Rows of `modelFacts` at most.
+/// The most rows that `modelFacts` may have.
 const FACTS: usize = 1000;
 
 pub(super) struct Translating {
@@ -35,7 +35,7 @@ pub(super) fn read_translating(fields: &mut Fields, vendor: Option<&Vendor>) -> 
     }
 }
 
-/// `upstreamStream`, or its older name for one value: `fakeStreaming` is `never`.
+/// Reads `upstreamStream`, or the older name of one of its values: `fakeStreaming` means `never`.
 fn read_stream(fields: &mut Fields) -> UpstreamStream {
     let fake = fields.flag("fakeStreaming");
     let stream = fields.name_of("upstreamStream", UpstreamStream::NAMES, UpstreamStream::from_name);
@@ -94,20 +94,21 @@ fn read_version(fields: &mut Fields, vendor: Option<&Vendor>) -> Option<Arc<str>
     Some(version.into())
 }
 
-/// Takes out of `readable`, the group before `patch`, what `patch` changes by its other name.
+/// Removes from `readable`, the group before `patch`, the setting that `patch` changes by its other name.
 pub(super) fn keep_agreeing(readable: &mut Value, patch: &Map<String, Value>, before: UpstreamStream) {
     let Value::Object(readable) = readable else { return };
     if patch.contains_key("upstreamStream") {
         readable.remove("fakeStreaming");
     } else if let Some(fake) = patch.get("fakeStreaming") {
-        // Where it is false already it says nothing of the other two values.
+        // A `fakeStreaming` that was false and stays false says nothing of the other two values.
         if fake.as_bool().unwrap_or_default() != (before == UpstreamStream::Never) {
             readable.remove("upstreamStream");
         }
     }
 }
 
-/// Puts rows of `modelFacts` from `patch` into `readable`, each whole, since null is a fact and not its absence.
+/// Moves the rows of `modelFacts` from `patch` into `readable`, each as a whole. They are not merged, because null in a
+/// row is a fact and does not mean that the fact is absent.
 pub(super) fn merge_rows(readable: &mut Value, patch: &mut Map<String, Value>) {
     if !patch.get("modelFacts").is_some_and(Value::is_object) {
         return;

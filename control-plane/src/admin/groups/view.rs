@@ -1,4 +1,4 @@
-//! How a group is shown: everything but its secrets, which are masks.
+//! A group as it is shown: everything, with masks in place of its secrets.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -15,49 +15,49 @@ use crate::store::groups::StoredGroup;
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct GroupView {
-    /// Its id.
+    /// Id of the group.
     pub id: String,
-    /// What people call it.
+    /// Name of the group.
     pub group_name: String,
     /// The vendor, such as `openai`.
     pub provider_type: String,
-    /// As the vendor's own SDK takes it, without a trailing slash.
+    /// Base URL of the vendor's API as the vendor's own SDK takes it, without a trailing slash.
     pub base_url: String,
-    /// Masks of the upstream keys, in the operator's order. Sent back in a write, each keeps its key.
+    /// Masks of the upstream keys, in the operator's order. A write with a mask keeps its key.
     pub api_keys: Vec<String>,
     /// The upstream keys with their ids.
     pub upstream_keys: Vec<UpstreamKeyView>,
-    /// Names of the models at the vendor.
+    /// Models that the group serves, as the vendor names them.
     pub models: Vec<String>,
-    /// Name that clients ask for → name at the vendor.
+    /// Model aliases: the name that clients ask for → the name at the vendor.
     pub model_aliases: BTreeMap<String, String>,
-    /// Request fields set where the client left them out.
+    /// Request fields that are set where the client left them out.
     #[schema(value_type = Object)]
     pub parameters: Map<String, Value>,
     /// Request fields that replace the client's.
     #[schema(value_type = Object)]
     pub parameter_overrides: Map<String, Value>,
-    /// Headers sent with each upstream request; values are masks.
+    /// Headers that are sent with each upstream request; their values are masks.
     pub headers: BTreeMap<String, String>,
     /// How the group picks among its upstream keys. Not in force yet: they are tried in their order.
     pub balance_policy: &'static str,
-    /// Whether a request may go to this group after an attempt at this group or another has failed: 0 is no, any other
-    /// number is once. A request makes one further attempt at most, all groups together.
+    /// Whether a request may go to this group after an attempt at this group or another has failed: 0 means no, any
+    /// other number means once. A request makes at most one further attempt, all groups together.
     pub retry_count: u32,
-    /// Seconds of one attempt up to the first byte of the answer.
+    /// Seconds that one attempt may take up to the first byte of the answer.
     #[schema(value_type = f64)]
     pub timeout: Number,
-    /// Requests a minute; 0 is no limit. Not in force yet.
+    /// Requests a minute; 0 means no limit. Not in force yet.
     pub rpm_limit: u32,
     /// Model that probes use. Not in force yet.
     pub test_model: Option<String>,
-    /// The higher number goes first.
+    /// Priority of the group: the higher number goes first.
     pub priority: i32,
-    /// Whether it may serve.
+    /// Whether the group may serve.
     pub enabled: bool,
     /// Whether `proxyConfig` is in force.
     pub proxy_enabled: bool,
-    /// The proxy that its requests leave through.
+    /// The proxy that the group's requests leave through.
     pub proxy_config: Option<ProxyConfigView>,
     /// Whether the provider is asked for a stream: `auto` (as the client asks), `always` or `never`.
     pub upstream_stream: &'static str,
@@ -68,24 +68,25 @@ pub struct GroupView {
     /// Beginning of a model's name → facts that differ from what the gateway knows of the model.
     #[schema(value_type = Object)]
     pub model_facts: Map<String, Value>,
-    /// Version of the provider's API; null is the vendor's default.
+    /// Version of the provider's API; null means the vendor's default.
     pub api_version: Option<String>,
-    /// Whether background probes cover it. Not in force yet.
+    /// Whether background probes cover the group. Not in force yet.
     pub health_check_enabled: bool,
-    /// When it was made, epoch milliseconds.
+    /// When the group was made, in epoch milliseconds.
     pub created_at: i64,
-    /// When it was last changed, epoch milliseconds. Sent back in a write, it must still be the present one.
+    /// When the group was last changed, in epoch milliseconds. A write that sends it back is refused when the group has
+    /// changed since.
     pub updated_at: i64,
 }
 
 /// An upstream key as it is read.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct UpstreamKeyView {
-    /// Stable id; a new secret is a new key.
+    /// Id of the key, which stays the same; a new secret is a new key.
     pub id: String,
-    /// Stand-in for the key. Where two keys of a group look alike, the later ones end in `#2`, `#3` …
+    /// The mask of the key. Where keys of a group look alike, the later ones end in `#2`, `#3` …
     pub masked: String,
-    /// Whether it may be used.
+    /// Whether the key may be used.
     pub enabled: bool,
 }
 
@@ -93,25 +94,25 @@ pub struct UpstreamKeyView {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ProxyConfigView {
-    /// `http`, `https` or `socks5`.
+    /// Protocol of the proxy: `http`, `https` or `socks5`.
     #[serde(rename = "type")]
     pub kind: &'static str,
-    /// Host name or address.
+    /// Host name or address of the proxy.
     pub host: String,
-    /// TCP port.
+    /// TCP port of the proxy.
     pub port: u16,
-    /// Empty where it wants none.
+    /// User name; empty where the proxy wants none.
     pub username: String,
-    /// A mask; empty where there is none.
+    /// Mask of the password; empty where there is none.
     pub password: String,
-    /// Addresses of the local network go direct.
+    /// Whether requests to the local network go around the proxy.
     pub bypass_local: bool,
-    /// Domains that go direct.
+    /// Domains to which requests go around the proxy.
     pub bypass_domains: Vec<String>,
 }
 
 impl GroupView {
-    /// What of `stored` may be shown.
+    /// The view of a stored group.
     pub fn of(stored: &StoredGroup) -> Self {
         let group = &stored.group;
         let masks = masks(&group.upstream_keys);
@@ -175,7 +176,7 @@ impl ProxyConfigView {
     }
 }
 
-/// A mask for each key, no two the same.
+/// A mask for each key; no two masks are the same.
 pub(super) fn masks<K: AsRef<UpstreamKey>>(keys: &[K]) -> Vec<String> {
     let mut seen: HashMap<String, usize> = HashMap::new();
     keys.iter()
@@ -188,7 +189,7 @@ pub(super) fn masks<K: AsRef<UpstreamKey>>(keys: &[K]) -> Vec<String> {
         .collect()
 }
 
-/// 60 and not 60.0 where it is whole.
+/// The duration in seconds, without a decimal point where it is whole.
 fn seconds(duration: Duration) -> Number {
     let fraction = if duration.subsec_nanos() == 0 { None } else { Number::from_f64(duration.as_secs_f64()) };
     fraction.unwrap_or_else(|| duration.as_secs().into())

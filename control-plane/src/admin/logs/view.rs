@@ -1,4 +1,4 @@
-//! Usage records as they are asked for and shown.
+//! The query for usage records, and a usage record as it is shown.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -6,29 +6,29 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::store::usage::StoredUsage;
 
-/// Which usage records. All that are given must hold.
+/// Which usage records are listed: those for which all the given conditions hold.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
 pub struct LogQuery {
-    /// Items of a page.
+    /// Number of items on a page.
     #[param(minimum = 1, maximum = 200, default = 50, required = false)]
     pub limit: i64,
-    /// `nextCursor` of the page before.
+    /// The `nextCursor` of the page before.
     #[param(required = false)]
     pub cursor: String,
-    /// Of this proxy key.
+    /// Only requests with this proxy key, by its id.
     pub proxy_key_id: Option<String>,
-    /// Served by this group.
+    /// Only requests whose last attempt was at this group, by its id.
     pub group_id: Option<String>,
-    /// Asked for this model, as the client named it.
+    /// Only requests for this model, as the client named it.
     pub model: Option<String>,
-    /// With this `x-request-id`.
+    /// Only the request with this `x-request-id`.
     pub request_id: Option<String>,
-    /// Started then or later: epoch milliseconds or RFC 3339.
+    /// Only requests that started at this time or later: epoch milliseconds or RFC 3339.
     pub from: Option<String>,
-    /// Started before then: epoch milliseconds or RFC 3339.
+    /// Only requests that started before this time: epoch milliseconds or RFC 3339.
     pub to: Option<String>,
-    /// Answered with this HTTP status.
+    /// Only requests that were answered with this HTTP status.
     pub status: Option<u16>,
 }
 
@@ -36,98 +36,98 @@ pub struct LogQuery {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LogView {
-    /// Its id.
+    /// Id of the record.
     pub id: String,
-    /// What the answer carried as `x-request-id`.
+    /// Id of the request, which the answer carried as `x-request-id`.
     pub request_id: String,
-    /// The node that served it.
+    /// Id of the node that served the request.
     pub node_id: String,
-    /// The config version it was served under.
+    /// Version of the config that was in force at the node.
     pub snapshot_version: i64,
-    /// The proxy key; null where the client was not known.
+    /// Id of the proxy key; null where the client was not known.
     pub proxy_key_id: Option<String>,
-    /// Its name at the time.
+    /// Name of the proxy key at the time.
     pub proxy_key_name: Option<String>,
-    /// The group of the last attempt; null where none was tried.
+    /// Id of the group of the last attempt; null where no attempt was made.
     pub group_id: Option<String>,
-    /// Its name at the time.
+    /// Name of the group at the time.
     pub group_name: Option<String>,
-    /// Its vendor.
+    /// Vendor of the group.
     pub provider_type: Option<String>,
-    /// The upstream key of the last attempt.
+    /// Id of the upstream key of the last attempt.
     pub upstream_key_id: Option<String>,
-    /// Its mask.
+    /// Mask of the upstream key.
     pub upstream_key_masked: Option<String>,
     /// The client API, such as `openai_chat`.
     pub api: String,
-    /// HTTP method.
+    /// HTTP method of the request.
     pub method: String,
-    /// Path, without the query.
+    /// Path of the request, without the query.
     pub path: String,
-    /// As the client named it.
+    /// Model that was asked for, as the client named it.
     pub requested_model: Option<String>,
-    /// As the vendor was asked for it.
+    /// Model that the vendor was asked for.
     pub upstream_model: Option<String>,
-    /// Whether a stream was asked for.
+    /// Whether the client asked for a stream.
     pub streamed: bool,
-    /// Whether tools were offered.
+    /// Whether the request offered tools.
     pub has_tools: bool,
-    /// Status that the client got, or would have got.
+    /// HTTP status that the client got, or would have got if it had stayed.
     pub status: i32,
-    /// `success`, `refused`, `upstream_error`, `timeout`, `client_gone` or `internal_error`.
+    /// How the request ended: `success`, `refused`, `upstream_error`, `timeout`, `client_gone` or `internal_error`.
     pub outcome: String,
-    /// Machine-readable cause; null on success.
+    /// Cause of a failure for programs; null on success.
     pub error_code: Option<String>,
-    /// For people; null on success.
+    /// Cause of a failure for people; null on success.
     pub error_message: Option<String>,
-    /// Tokens in.
+    /// Tokens of the request.
     pub input_tokens: i64,
-    /// Of these, read from the provider's cache.
+    /// The input tokens that were read from the provider's cache.
     pub cached_tokens: i64,
-    /// Of these, written to the provider's cache.
+    /// The input tokens that were written to the provider's cache.
     pub cache_write_tokens: i64,
-    /// Of these, kept there for an hour.
+    /// The tokens written to the provider's cache that are kept for an hour.
     #[serde(rename = "cacheWrite1hTokens")]
     pub cache_write_1h_tokens: i64,
-    /// Of the tokens in, sound.
+    /// The input tokens that are sound.
     pub input_audio_tokens: i64,
-    /// Tokens out.
+    /// Tokens of the answer.
     pub output_tokens: i64,
-    /// Of these, spent on reasoning.
+    /// The output tokens that were spent on reasoning.
     pub reasoning_tokens: i64,
-    /// Of the tokens out, sound.
+    /// The output tokens that are sound.
     pub output_audio_tokens: i64,
-    /// In and out.
+    /// Input and output tokens together.
     pub total_tokens: i64,
-    /// `none`, `reported`, `estimated` or `partial`.
+    /// Where the numbers of tokens come from: `none`, `reported`, `estimated` or `partial`.
     pub usage_source: String,
-    /// In micro-dollars.
+    /// Cost in micro-dollars.
     pub cost_micros: i64,
-    /// Each try at an upstream key.
+    /// The attempts: each try at an upstream key.
     #[schema(value_type = Vec<Object>)]
     pub attempts: Value,
-    /// When the request came in, epoch milliseconds.
+    /// When the request came in, in epoch milliseconds.
     pub started_at: i64,
-    /// Microseconds until the first attempt left.
+    /// Microseconds from the start until the first attempt left.
     pub queue_us: i64,
-    /// Microseconds until the first byte of the answer's body; 0 where none was sent.
+    /// Microseconds from the start until the first byte of the answer's body; 0 where none was sent.
     pub first_byte_us: i64,
-    /// Microseconds until the end.
+    /// Microseconds from the start until the end.
     pub total_us: i64,
     /// Address of the client.
     pub client_ip: String,
-    /// Its `User-Agent`.
+    /// `User-Agent` of the client.
     pub user_agent: String,
-    /// Size of the request's body.
+    /// Size of the request's body in bytes.
     pub request_bytes: i64,
-    /// Size of the answer's body.
+    /// Size of the answer's body in bytes.
     pub response_bytes: i64,
-    /// When it came into the ledger, epoch milliseconds.
+    /// When the record came into the ledger, in epoch milliseconds.
     pub recorded_at: i64,
 }
 
 impl LogView {
-    /// What is shown of a usage record: all of it.
+    /// The view of a usage record, which leaves nothing out.
     pub(super) fn of(stored: StoredUsage) -> Self {
         Self {
             id: stored.id,

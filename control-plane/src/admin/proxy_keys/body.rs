@@ -1,4 +1,4 @@
-//! A proxy key as it is written: fields read, checked all at once, and laid over what is stored.
+//! A proxy key as it is written. Its fields are read, checked all at once, and laid over what is stored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -45,26 +45,26 @@ pub(super) const READ_ONLY: &[&str] = &["id", "masked", "usageCount", "lastUsedA
 
 const WEIGHT_FIELDS: &[Known] = &[Known::new("groupId"), Known::new("weight")];
 
-/// In front of a value made here.
+/// Prefix of a value that is made here.
 const PREFIX: &str = "sk-orch-";
 
-/// Random bytes of a value made here.
+/// Random bytes of a value that is made here.
 const MADE_BYTES: usize = 32;
 
-/// A value that a caller brings must be hard to guess.
+/// Length of a value that a caller brings, which must be hard to guess.
 const KEY_CHARACTERS: std::ops::RangeInclusive<usize> = 16..=512;
 
 const DESCRIPTION_BYTES: usize = 2000;
 const HEAVIEST: i64 = 1_000_000;
 
-/// A proxy key to be stored, and its value where it is a new one.
+/// A proxy key to be stored, and its value where the value is new.
 pub(super) struct Written {
     pub(super) stored: StoredProxyKey,
     pub(super) value: Option<Secret>,
 }
 
-/// The proxy key that `body` describes. With `existing` it replaces that one: absent fields take their defaults, but an
-/// absent value stays.
+/// The proxy key that `body` describes. With `existing`, it is to replace that key: absent fields take their defaults,
+/// but an absent value stays.
 pub(super) fn replacement(body: Value, existing: Option<&StoredProxyKey>) -> Result<Written, ApiError> {
     let mut fields = Fields::of(body, FIELDS)?;
     let stale = is_stale(&mut fields, existing);
@@ -116,11 +116,11 @@ pub(super) fn replacement(body: Value, existing: Option<&StoredProxyKey>) -> Res
     Ok(Written { stored, value })
 }
 
-/// The proxy key after a merge patch (RFC 7396) over its readable form.
+/// The proxy key after a merge patch (RFC 7396) over the form in which it is shown.
 pub(super) fn patched(patch: Value, existing: &StoredProxyKey) -> Result<Written, ApiError> {
     let mut patch = Fields::of(patch, FIELDS)?.into_values()?;
     if let Some(weights @ Value::Array(_)) = patch.get_mut("groupWeights") {
-        // A list replaces all weights; as a map it would be merged with them.
+        // A list replaces all weights. Turned into a map, it would be merged with them, so the others are removed.
         let mut fields =
             Fields::of(Value::Object(Map::from_iter([("groupWeights".to_owned(), weights.take())])), FIELDS)?;
         let given = read_weights(&mut fields);
@@ -135,8 +135,8 @@ pub(super) fn patched(patch: Value, existing: &StoredProxyKey) -> Result<Written
     replacement(readable, Some(existing))
 }
 
-/// Refuses ids of groups that do not exist, unless the key had them before: a group may be deleted while a key names
-/// it.
+/// Refuses ids of groups that do not exist. An id that the key had before is fine, because a group may be deleted while
+/// a key names it.
 pub(super) async fn check_groups(
     store: &Store,
     scope: &Scope,
@@ -170,7 +170,7 @@ pub(super) async fn check_groups(
     if errors.is_empty() { Ok(()) } else { Err(ApiError::Invalid(errors)) }
 }
 
-/// Whether the client has read an older state than the stored one. Also checks `id`, which cannot be changed.
+/// Whether the client has read an older state than the stored one. Notes a bad `id` too, since an id cannot be changed.
 fn is_stale(fields: &mut Fields, existing: Option<&StoredProxyKey>) -> bool {
     let updated_at = fields.take("updatedAt");
     let id = fields.take("id");
@@ -184,7 +184,7 @@ fn is_stale(fields: &mut Fields, existing: Option<&StoredProxyKey>) -> bool {
     updated_at.is_some_and(|updated_at| updated_at.as_i64() != Some(existing.updated_at))
 }
 
-/// A new value: the caller's own, or for a new key one made here.
+/// The new value, if there is one: the caller's own, or for a new key one that is made here.
 fn read_value(fields: &mut Fields, existing: Option<&StoredProxyKey>) -> Result<Option<Secret>, ApiError> {
     let Some(text) = fields.text("key", *KEY_CHARACTERS.end()) else {
         return if existing.is_some() {
@@ -207,7 +207,7 @@ fn read_value(fields: &mut Fields, existing: Option<&StoredProxyKey>) -> Result<
     Ok(Some(text.into()))
 }
 
-/// A map of group id to weight, or a list of `{groupId, weight}`.
+/// Reads the weights of groups: a map of group id to weight, or a list of `{groupId, weight}`.
 fn read_weights(fields: &mut Fields) -> BTreeMap<Id, u32> {
     let mut weights = BTreeMap::new();
     let entries: Vec<(String, Map<String, Value>)> = match fields.take("groupWeights") {
@@ -253,43 +253,43 @@ fn arcs(texts: Option<Vec<String>>) -> Vec<Arc<str>> {
     texts.unwrap_or_default().into_iter().map(Into::into).collect()
 }
 
-/// What clients authenticate with, as it is made or changed. Names in snake_case are taken too.
+/// A key that clients authenticate with, as it is made or changed. Names in snake_case are accepted too.
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct ProxyKeyBody {
-    /// What people call it. Unique. Also taken as `keyName`.
+    /// Name of the key. No two proxy keys have the same. Also accepted as `keyName`.
     #[schema(example = "my-app-key", max_length = 128)]
     pub name: String,
-    /// A value of your own, 16 to 512 visible ASCII characters. Without it one is made.
+    /// A value of your own, 16 to 512 visible ASCII characters. A value is made where a new key comes without one.
     pub key: Option<String>,
-    /// For people.
+    /// Description for people.
     pub description: Option<String>,
-    /// Whether it may be used.
+    /// Whether the key may be used.
     #[schema(default = true)]
     pub enabled: Option<bool>,
-    /// Ids of the groups it may use. Empty: all.
+    /// Ids of the groups that the key may use. An empty list means all.
     pub allowed_groups: Option<Vec<String>>,
-    /// Models it may use, as clients name them. Empty: all.
+    /// Models that the key may use, as clients name them. An empty list means all.
     pub allowed_models: Option<Vec<String>>,
     /// How the key picks among groups that serve the model: `failover` (the highest priority first), `round_robin`,
-    /// `weighted`, `random` or `least_used`. Also taken as `groupBalancePolicy`. Not in force yet: each acts as
+    /// `weighted`, `random` or `least_used`. Also accepted as `groupBalancePolicy`. Not in force yet: each acts as
     /// `failover`.
     #[schema(default = "failover")]
     pub group_policy: Option<String>,
-    /// Group id → weight, for `weighted`; a group that is missing weighs 1. A list of `{groupId, weight}` is taken too.
-    /// Not in force yet.
+    /// Group id → weight, for `weighted`; a group that is missing weighs 1. A list of `{groupId, weight}` is accepted
+    /// too. Not in force yet.
     pub group_weights: Option<BTreeMap<String, u32>>,
-    /// Requests a minute; 0 is no limit. Also taken as `rpm`. Not in force yet.
+    /// Requests a minute; 0 means no limit. Also accepted as `rpm`. Not in force yet.
     #[schema(default = 0, example = 100)]
     pub rpm_limit: Option<u32>,
-    /// Tokens a minute; 0 is no limit. Also taken as `tpm`. Not in force yet.
+    /// Tokens a minute; 0 means no limit. Also accepted as `tpm`. Not in force yet.
     #[schema(default = 0)]
     pub tpm_limit: Option<u64>,
-    /// Requests in flight; 0 is no limit. Also taken as `concurrency`. Not in force yet.
+    /// Requests in flight; 0 means no limit. Also accepted as `concurrency`. Not in force yet.
     #[schema(default = 0)]
     pub concurrency_limit: Option<u32>,
-    /// When it stops to be valid: epoch milliseconds, or RFC 3339 text.
+    /// When the key stops being valid: epoch milliseconds, or RFC 3339 text.
     pub expires_at: Option<i64>,
-    /// What was read as `updatedAt`: the write is refused with 409 when the key has changed since.
+    /// The `updatedAt` that was read. The write is refused with 409 when the key has changed since.
     pub updated_at: Option<i64>,
 }

@@ -67,7 +67,7 @@ async fn list(
 
 /// Make a proxy key
 ///
-/// The answer holds the value in `key`, this once.
+/// The answer holds the value in `key`. It is not shown again.
 #[utoipa::path(
     post,
     path = "/admin/proxy-keys",
@@ -113,7 +113,7 @@ async fn read(Reading { resource, .. }: Reading<StoredProxyKey>) -> Json<ProxyKe
 
 /// Replace a proxy key
 ///
-/// Fields that are left out take their defaults, but without `key` the value stays. A new `key` replaces it.
+/// Fields that are left out take their defaults. Only `key` stays when it is left out; a new `key` replaces the value.
 #[utoipa::path(
     put,
     path = "/admin/proxy-keys/{id}",
@@ -138,8 +138,8 @@ async fn replace(
 
 /// Change a proxy key
 ///
-/// A JSON merge patch (RFC 7396) over the form that is read: fields that are left out stay, null resets a field to its
-/// default.
+/// A JSON merge patch (RFC 7396) over the proxy key as it is read: fields that are left out stay, and null resets a
+/// field to its default.
 #[utoipa::path(
     patch,
     path = "/admin/proxy-keys/{id}",

@@ -1,4 +1,4 @@
-//! How a proxy key is shown. Its value is shown once, by the answer that made it.
+//! A proxy key as it is shown. Its value is shown once, by the answer to the write that set it.
 
 use std::collections::BTreeMap;
 
@@ -11,48 +11,49 @@ use crate::store::proxy_keys::StoredProxyKey;
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ProxyKeyView {
-    /// Its id.
+    /// Id of the key.
     pub id: String,
-    /// What people call it.
+    /// Name of the key.
     pub name: String,
-    /// The value that clients send. Only in the answer that made it or changed it, never again.
+    /// The value that clients send. It stands only in the answer to the write that set it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, nullable = false)]
     pub key: Option<String>,
-    /// Stand-in for the value.
+    /// Mask of the value.
     pub masked: String,
-    /// For people.
+    /// Description for people.
     pub description: Option<String>,
-    /// Whether it may be used.
+    /// Whether the key may be used.
     pub enabled: bool,
-    /// Ids of the groups it may use. Empty: all.
+    /// Ids of the groups that the key may use. An empty list means all.
     pub allowed_groups: Vec<String>,
-    /// Models it may use, as clients name them. Empty: all.
+    /// Models that the key may use, as clients name them. An empty list means all.
     pub allowed_models: Vec<String>,
     /// How the key picks among groups that serve the model. Not in force yet: each acts as `failover`.
     pub group_policy: &'static str,
     /// Group id → weight, for `weighted`. Not in force yet.
     pub group_weights: BTreeMap<String, u32>,
-    /// Requests a minute; 0 is no limit. Not in force yet.
+    /// Requests a minute; 0 means no limit. Not in force yet.
     pub rpm_limit: u32,
-    /// Tokens a minute; 0 is no limit. Not in force yet.
+    /// Tokens a minute; 0 means no limit. Not in force yet.
     pub tpm_limit: u64,
-    /// Requests in flight; 0 is no limit. Not in force yet.
+    /// Requests in flight; 0 means no limit. Not in force yet.
     pub concurrency_limit: u32,
-    /// When it stops to be valid, epoch milliseconds.
+    /// When the key stops being valid, in epoch milliseconds.
     pub expires_at: Option<i64>,
-    /// Requests so far.
+    /// Number of requests with this key so far.
     pub usage_count: i64,
-    /// When it was last used, epoch milliseconds.
+    /// When the key was last used, in epoch milliseconds.
     pub last_used_at: Option<i64>,
-    /// When it was made, epoch milliseconds.
+    /// When the key was made, in epoch milliseconds.
     pub created_at: i64,
-    /// When it was last changed, epoch milliseconds. Sent back in a write, it must still be the present one.
+    /// When the key was last changed, in epoch milliseconds. A write that sends it back is refused when the key has
+    /// changed since.
     pub updated_at: i64,
 }
 
 impl ProxyKeyView {
-    /// What of `stored` may be shown.
+    /// The view of a stored proxy key, without its value.
     pub fn of(stored: &StoredProxyKey) -> Self {
         let key = &stored.key;
         Self {

@@ -53,7 +53,7 @@ async fn a_node_that_comes_back_gets_what_changed() {
     assert_eq!(config, *plane.publisher.snapshot());
     assert!(config.groups.contains_key(&kept));
 
-    // One that has everything hears of the next change only.
+    // A node that has everything hears of the next change only.
     let mut current = plane.node("n2", &config).await;
     plane.view("n2", |view| view.connected).await;
     plane.add_group("later").await;
@@ -68,7 +68,7 @@ async fn config_of_another_history_is_replaced() {
     let newest = plane.publisher.snapshot();
     let elsewhere = Snapshot { epoch: "another".into(), ..newest.as_ref().clone() };
     assert_eq!(plane.node("n1", &elsewhere).await.snapshot().await, *newest);
-    // Ahead of a database that was put back: the database is right.
+    // A node that is ahead of a database which was restored from a backup gets what the database has.
     let ahead = Snapshot { version: newest.version + 100, ..newest.as_ref().clone() };
     assert_eq!(plane.node("n1", &ahead).await.snapshot().await, *newest);
 }
@@ -132,7 +132,7 @@ async fn refused_config_shows_why_and_the_next_one_comes_whole() {
     assert_eq!((nack.version, nack.reason.as_str()), (refused, "groups[x].base_url: is not a URL"));
     assert_eq!(view.applied_version, good);
 
-    // The refused version does not come again; what comes next is whole.
+    // The refused version is not sent again, and the next one is sent as a whole.
     plane.add_group("good").await;
     let next = node.snapshot().await;
     assert!(next.version > refused);
@@ -179,7 +179,7 @@ async fn key_states_reach_the_other_nodes() {
     let expected = pb::KeyState { node_id: "n1".to_owned(), ..state };
     assert_eq!(second.key_state().await, expected);
 
-    // One that connects later hears of it after its config, and the one that observed it not at all.
+    // A node that connects later hears of the state after its config. The node that observed it does not hear of it.
     let mut third = plane.node("n3", &Snapshot::default()).await;
     third.apply().await;
     assert_eq!(third.key_state().await, expected);

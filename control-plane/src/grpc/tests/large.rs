@@ -5,8 +5,8 @@ use shared::snapshot::Snapshot;
 
 use super::support::{Plane, TestNode};
 
-/// Prints how long a change takes to be in force on all nodes when there is much config. A figure, not a promise: run
-/// it with `--ignored --nocapture`.
+/// Prints how long a change takes to be in force on all nodes when there is much config. It measures and promises
+/// nothing: run it with `--ignored --nocapture`.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a measurement"]
 #[expect(clippy::print_stdout, reason = "the figure is for who runs it")]

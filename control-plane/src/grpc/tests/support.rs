@@ -1,4 +1,4 @@
-//! A control plane without its HTTP side, and a node that is only a stream.
+//! A control plane without its HTTP side, and a node that consists of a stream alone.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -38,7 +38,7 @@ use crate::store::proxy_keys::{self, StoredProxyKey};
 use crate::store::{Actor, Scope, Store};
 
 pub(super) const TOKEN: &str = "a-node-token-of-the-tests-0123456789";
-/// Longer than anything here takes on a busy machine.
+/// How long a test waits, which is longer than anything here takes on a busy machine.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(super) struct Plane {
@@ -98,7 +98,7 @@ impl Plane {
         Ok(TestNode { up, down, config: Snapshot::default() })
     }
 
-    /// A node that says hello with the config it has.
+    /// A node that has said hello, with the config that it has.
     pub(super) async fn node(&self, id: &str, has: &Snapshot) -> TestNode {
         let mut node = self.stream(TOKEN).await.unwrap();
         node.config = has.clone();

@@ -35,7 +35,7 @@ async fn a_batch_is_acked_when_it_is_stored_and_counts_once() {
     assert_eq!(ack(&mut acks).await.unwrap(), Some(1));
     assert_eq!(usage::count(&plane.store, &Scope::Everything).await.unwrap(), 1_200);
 
-    // A node that did not see the ack sends it again, with what came after.
+    // A node that did not see the ack sends the batch again, with what came after it.
     let (batches, mut acks) = plane.report().await;
     let mut again = ids[1_000..].to_vec();
     again.extend([new_id(), new_id()]);
@@ -89,7 +89,7 @@ async fn a_failing_database_ends_the_stream_without_an_ack() {
     assert!(plane.metrics.encode().unwrap().contains("ledger_records_total 0"));
 }
 
-/// Takes the ledger's table away.
+/// Drops the table of the ledger, so that nothing can be written to it.
 fn break_usage(plane: &Plane) {
     use diesel::connection::SimpleConnection as _;
     use diesel::{Connection as _, SqliteConnection};

@@ -127,7 +127,7 @@ async fn a_proxy_key_names_only_groups_that_exist() {
         plane.call(Method::POST, "/admin/proxy-keys", &token, &json!({"name": "k", "allowedGroups": [id]})).await;
     assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
 
-    // The group goes; the key still names it, and may still be changed otherwise.
+    // When the group is deleted, the key still names it, and other fields of the key can still be changed.
     let group_path = format!("/admin/groups/{}", id.as_str().unwrap());
     plane.call(Method::DELETE, &group_path, &token, &Value::Null).await;
     let path = format!("/admin/proxy-keys/{}", made.json()["id"].as_str().unwrap());

@@ -137,7 +137,7 @@ pub async fn replace(
     Ok(next)
 }
 
-/// Deletes a group. Says whether it was there.
+/// Deletes a group. Returns whether it was there.
 ///
 /// # Errors
 /// [`StoreError`].

@@ -1,4 +1,4 @@
-//! Groups and upstream keys as they stand in their tables, secrets sealed.
+//! Groups and upstream keys as they stand in their tables, with secrets sealed.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -21,18 +21,18 @@ use crate::store::schema::{provider_groups, upstream_keys};
 /// A group as it is stored.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredGroup {
-    /// Its config. The outbound proxy is kept even when it is switched off.
+    /// Config of the group. It holds the outbound proxy even when that is switched off.
     pub group: Group,
     /// Whether requests leave through the outbound proxy.
     pub proxy_enabled: bool,
-    /// Epoch milliseconds.
+    /// When the group was made, in epoch milliseconds.
     pub created_at: i64,
-    /// Epoch milliseconds; grows with each change.
+    /// When the group was last changed, in epoch milliseconds. It grows with each change.
     pub updated_at: i64,
 }
 
 impl StoredGroup {
-    /// As nodes are told of it.
+    /// The config of the group as nodes are told it.
     pub(in crate::store) fn for_nodes(self) -> Group {
         let outbound_proxy = self.group.outbound_proxy.filter(|_| self.proxy_enabled);
         Group { outbound_proxy, ..self.group }
@@ -63,7 +63,7 @@ pub(in crate::store) struct Row {
     proxy_enabled: bool,
     proxy_config_sealed: Option<String>,
     unsupported_parameters: String,
-    /// None in a row of before there was the column: see `fake_streaming`.
+    /// `None` in a row from before the column existed. `fake_streaming` counts there.
     upstream_stream: Option<String>,
     model_facts: Option<String>,
     api_version: Option<String>,

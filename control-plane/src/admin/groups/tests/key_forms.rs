@@ -1,4 +1,4 @@
-//! Upstream keys that are more than a text to be sent.
+//! Upstream keys that have a form of their own.
 
 use serde_json::{Value, json};
 
