@@ -50,8 +50,8 @@ pub(super) struct Sender {
     teller: Teller,
 }
 
-/// One attempt. It owns its record, and leaves it with the meter when it ends, or when it is dropped before that because
-/// the client has left. Several may run at once. A span of the attempt would begin and end with it.
+/// One attempt. It owns its record, and leaves it with the meter when it ends, or when it is dropped before that
+/// because the client has left. Several may run at once. A span of the attempt would begin and end with it.
 struct Attempt<'m> {
     meter: &'m Meter,
     /// None when it has been left.
@@ -297,8 +297,8 @@ fn causes(error: &dyn Error) -> String {
     words
 }
 
-/// What the provider says in an error answer, and where it was asked. A body that does not come, or is too long, is left
-/// out: the status stands.
+/// What the provider says in an error answer, and where it was asked. A body that does not come, or is too long, is
+/// left out: the status stands.
 async fn said(refusal: Refusal) -> (Box<ProviderAnswer>, Uri) {
     let Refusal { head, body, candidate, format, uri } = refusal;
     let collected = collect(body, LONGEST_ERROR, Patience::within(ERROR_BODY_TIMEOUT)).await;

@@ -79,5 +79,6 @@ pub(crate) fn snapshot(groups: impl IntoIterator<Item = Group>, keys: impl IntoI
 pub(crate) fn candidate() -> Candidate {
     let key = key("k", "sk");
     let table = RouteTable::compile(Arc::new(snapshot([group("g", &["m"])], [key.clone()])), None);
-    Plan::make(&table, table.client(&key.digest).unwrap(), "m").next().unwrap()
+    let client = table.client(&key.digest).expect("a client with the key");
+    Plan::make(&table, client, "m").next().expect("a candidate")
 }

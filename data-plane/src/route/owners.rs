@@ -2,10 +2,10 @@
 //!
 //! Such an object lives in the provider's account, so a request about it must go where it was made. A node remembers
 //! here, up to a bound, the ids that it has seen made. Ids stay as the provider made them, so that an application can
-//! move between this gateway, another node of it and the provider itself. A node does not know an id after a restart, or
-//! when another node served the request that made it. It then asks the groups that the proxy key may use, one after the
-//! other, which of them knows the id. An id that holds its owner would spare that question, but every id in every body
-//! and stream would have to be rewritten both ways, and an id from before the gateway would open nothing.
+//! move between this gateway, another node of it and the provider itself. A node does not know an id after a restart,
+//! or when another node served the request that made it. It then asks the groups that the proxy key may use, one after
+//! the other, which of them knows the id. An id that holds its owner would spare that question, but every id in every
+//! body and stream would have to be rewritten both ways, and an id from before the gateway would open nothing.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

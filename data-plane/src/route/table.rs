@@ -183,8 +183,8 @@ impl RoutedGroup {
     }
 }
 
-/// What is known of models, with the group's own changes. The control plane has refused changes that cannot be read; one
-/// that is here nevertheless is left out.
+/// What is known of models, with the group's own changes. The control plane has refused changes that cannot be read;
+/// one that is here nevertheless is left out.
 fn facts_of(group: &Group) -> Cow<'static, Facts> {
     if group.model_facts.is_empty() {
         return Cow::Borrowed(Facts::built_in());

@@ -1,9 +1,9 @@
 //! Counts tokens where a provider did not: because an answer was cut, or because the vendor reports no usage.
 //!
-//! Tokens are counted with `o200k_base`, the vocabulary of OpenAI's models since GPT-4o, whatever the model is. For those
-//! models the count is exact, but for what the vendor wraps around messages and tools. Other families cut text into
-//! other pieces: Claude into more, Gemini and most open models into about as many, and scripts other than Latin differ
-//! more than English does. So an estimate tells what a request was worth, and not what a bill will say.
+//! Tokens are counted with `o200k_base`, the vocabulary of OpenAI's models since GPT-4o, whatever the model is. For
+//! those models the count is exact, but for what the vendor wraps around messages and tools. Other families cut text
+//! into other pieces: Claude into more, Gemini and most open models into about as many, and scripts other than Latin
+//! differ more than English does. So an estimate tells what a request was worth, and not what a bill will say.
 //!
 //! The vocabulary is 0.8 MB of the program. It is unpacked at the first estimate, which takes about 60 ms once and 36
 //! MB from then on: a node that never estimates never pays.

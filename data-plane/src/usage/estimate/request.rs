@@ -48,8 +48,8 @@ impl HeldRequest {
     }
 }
 
-/// About the tokens of the prompt in `body`: messages, system prompt, tools and schemas. A body that is no JSON counts up
-/// to where it can be read.
+/// About the tokens of the prompt in `body`: messages, system prompt, tools and schemas. A body that is no JSON counts
+/// up to where it can be read.
 pub fn tokens_of_request(body: &[u8]) -> u64 {
     let mut prompt = Prompt::default();
     let mut deserializer = serde_json::Deserializer::from_slice(body);
