@@ -69,6 +69,28 @@ pub struct CallIdField {
     pub in_part: bool,
 }
 
+/// Paths of an endpoint below the base URL. `{model}` is the place of the model's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Path {
+    /// For an answer in one piece.
+    pub whole: &'static str,
+    /// For a stream.
+    pub stream: &'static str,
+}
+
+/// Errors of one shape. Where the client's format and the provider's share it, an error document passes as it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorShape {
+    /// OpenAI's, of both of its APIs.
+    OpenAi,
+    /// Anthropic's.
+    Anthropic,
+    /// Google's.
+    Google,
+    /// Amazon's.
+    Amazon,
+}
+
 /// Which URLs of media a provider fetches by itself.
 #[derive(Clone, Copy, Debug)]
 pub struct MediaUrls {
@@ -116,6 +138,18 @@ pub struct FormatFacts {
     /// Whether its clients are shown thoughts that they did not ask for.
     pub unasked_thoughts: UnaskedThoughts,
 
+    /// Where the owner of the format serves it.
+    pub path: Path,
+    /// What the path ends in: the other endpoints of the API stand beside it. None where there are none.
+    pub endpoint: Option<&'static str>,
+    /// The formats beside whose endpoint the others of this API stand, the preferred one first.
+    pub beside: &'static [Format],
+    /// The other endpoints may answer with what is not JSON, such as sound.
+    pub any_answer_beside: bool,
+    /// The field of a body that names the version of the API, where a vendor wants it there.
+    pub version_field: Option<&'static str>,
+    /// What its errors look like.
+    pub error_shape: ErrorShape,
     /// The provider keeps answers under their ids, and later requests refer to them.
     pub keeps_answers: bool,
     /// A stream ends with a count of tokens only where `stream_options` asks for it.
@@ -146,6 +180,13 @@ const OPENAI_CHAT: FormatFacts = FormatFacts {
     effort_starts_thinking: true,
     thoughts_in_place: false,
     unasked_thoughts: UnaskedThoughts::Shown,
+    path: Path::one("/chat/completions"),
+    endpoint: Some("/chat/completions"),
+    // What stands beside chat at OpenAI does not depend on which of its chat formats a vendor has.
+    beside: &[Format::OpenAiChat, Format::OpenAiResponses],
+    any_answer_beside: true,
+    version_field: None,
+    error_shape: ErrorShape::OpenAi,
     keeps_answers: false,
     usage_if_asked: true,
     stream_type: "text/event-stream",
@@ -161,6 +202,10 @@ const OPENAI_RESPONSES: FormatFacts = FormatFacts {
     stateful_fields: &["previous_response_id", "conversation", "prompt", "background"],
     reference_item: Some("item_reference"),
     decisive_fields: &[],
+    path: Path::one("/responses"),
+    endpoint: Some("/responses"),
+    beside: &[Format::OpenAiResponses],
+    any_answer_beside: false,
     keeps_answers: true,
     usage_if_asked: false,
     ..OPENAI_CHAT
@@ -178,6 +223,12 @@ const ANTHROPIC_MESSAGES: FormatFacts = FormatFacts {
     effort_starts_thinking: false,
     thoughts_in_place: true,
     unasked_thoughts: UnaskedThoughts::LeftToModel,
+    path: Path::one("/v1/messages"),
+    endpoint: Some("/messages"),
+    beside: &[Format::AnthropicMessages],
+    any_answer_beside: false,
+    version_field: Some("anthropic_version"),
+    error_shape: ErrorShape::Anthropic,
     usage_if_asked: false,
     request_headers: &["anthropic-version", "anthropic-beta"],
     // Claude API documentation, "Errors".
@@ -199,6 +250,14 @@ const GEMINI_GENERATE: FormatFacts = FormatFacts {
     own_answer_shape: Some("generationConfig.responseMimeType"),
     decisive_fields: &[],
     unasked_thoughts: UnaskedThoughts::Hidden,
+    path: Path {
+        whole: "/v1beta/models/{model}:generateContent",
+        stream: "/v1beta/models/{model}:streamGenerateContent?alt=sse",
+    },
+    endpoint: Some(":generateContent"),
+    beside: &[Format::GeminiGenerate],
+    any_answer_beside: false,
+    error_shape: ErrorShape::Google,
     usage_if_asked: false,
     request_headers: &[],
     media_urls: MediaUrls {
@@ -223,6 +282,11 @@ const BEDROCK_CONVERSE: FormatFacts = FormatFacts {
     fields: FieldNames::BEDROCK_CONVERSE,
     call_id: CallIdField { name: "tool_use_id", in_part: true },
     decisive_fields: &[],
+    path: Path { whole: "/model/{model}/converse", stream: "/model/{model}/converse-stream" },
+    endpoint: None,
+    beside: &[],
+    any_answer_beside: false,
+    error_shape: ErrorShape::Amazon,
     usage_if_asked: false,
     stream_type: "application/vnd.amazon.eventstream",
     request_headers: &[],
@@ -260,6 +324,13 @@ impl Format {
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+impl Path {
+    /// The same path for an answer in one piece and for a stream.
+    pub const fn one(path: &'static str) -> Self {
+        Self { whole: path, stream: path }
     }
 }
 

@@ -15,15 +15,6 @@ use crate::auth;
 const FORWARDED: [HeaderName; 3] =
     [HeaderName::from_static("idempotency-key"), HeaderName::from_static("x-client-request-id"), TRACESTATE];
 
-/// Headers that go to a provider of the client's own format, here OpenAI's.
-const OPENAIS: [HeaderName; 3] = [
-    HeaderName::from_static("openai-organization"),
-    HeaderName::from_static("openai-project"),
-    HeaderName::from_static("openai-beta"),
-];
-const ANTHROPICS: [HeaderName; 2] =
-    [HeaderName::from_static("anthropic-version"), HeaderName::from_static("anthropic-beta")];
-
 /// The header that counts how many gateways like this one a request has passed.
 pub const HOPS: HeaderName = HeaderName::from_static("x-orchestration-hops");
 
@@ -32,8 +23,6 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 const OURS: HeaderValue = HeaderValue::from_static(concat!("orchestration-api/", env!("CARGO_PKG_VERSION")));
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
-const AWS_STREAM: HeaderValue = HeaderValue::from_static("application/vnd.amazon.eventstream");
 const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 
 /// The headers of a client's request that may go upstream.
@@ -113,24 +102,16 @@ impl<'r> ClientHeaders<'r> {
     pub fn for_upstream(&self, format: Format, streamed: bool) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(16);
         headers.insert(CONTENT_TYPE, JSON);
-        let accepted = match format {
-            Format::BedrockConverse if streamed => AWS_STREAM,
-            _ if streamed => STREAM,
-            _ => JSON,
-        };
+        let accepted = if streamed { HeaderValue::from_static(format.facts().stream_type) } else { JSON };
         headers.insert(ACCEPT, accepted);
         headers.insert(ACCEPT_ENCODING, IDENTITY);
         headers.insert(USER_AGENT, OURS);
         headers.insert(HOPS, HeaderValue::from(self.hops.saturating_add(1)));
-        let own: &[HeaderName] = match format {
-            Format::OpenAiChat | Format::OpenAiResponses => &OPENAIS,
-            Format::AnthropicMessages => &ANTHROPICS,
-            Format::GeminiGenerate | Format::BedrockConverse => &[],
-        };
-        let own = if format == self.format { own } else { &[] };
-        for name in FORWARDED.iter().chain(own).filter(|name| !self.is_hop_by_hop(name)) {
-            for value in self.headers.get_all(name).into_iter().filter(|value| !self.holds_key(value)) {
-                headers.append(name, value.clone());
+        let own = if format == self.format { format.facts().request_headers } else { &[] };
+        let own = own.iter().map(|name| HeaderName::from_static(name));
+        for name in FORWARDED.iter().cloned().chain(own).filter(|name| !self.is_hop_by_hop(name)) {
+            for value in self.headers.get_all(&name).into_iter().filter(|value| !self.holds_key(value)) {
+                headers.append(&name, value.clone());
             }
         }
         if let Some(traceparent) = self.trace.as_ref().and_then(TraceContext::child) {

@@ -8,33 +8,11 @@ use http::request::Parts;
 use shared::crypto::sha256;
 use shared::time::now_ms;
 use translation::Format;
+use translation::format::CredentialPlace;
 
 use crate::error::GatewayError;
 use crate::route::client::Client;
 use crate::route::table::RouteTable;
-
-/// A place where clients put their credential.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// `Authorization: Bearer`.
-    Bearer,
-    /// `x-api-key`.
-    XApiKey,
-    /// `x-goog-api-key`.
-    GoogApiKey,
-    /// `?key=`.
-    Query,
-}
-
-/// Where clients of `format` put their credential. The first place that holds one counts. The SDKs of Anthropic know
-/// two places, those of Google three.
-pub fn places(format: Format) -> &'static [Place] {
-    match format {
-        Format::AnthropicMessages => &[Place::XApiKey, Place::Bearer],
-        Format::GeminiGenerate => &[Place::GoogApiKey, Place::Query, Place::Bearer],
-        Format::OpenAiChat | Format::OpenAiResponses | Format::BedrockConverse => &[Place::Bearer],
-    }
-}
 
 /// Finds whose key the request carries. The key is digested whole before it is looked up, so that the time it takes
 /// tells nothing about the keys that exist.
@@ -49,11 +27,7 @@ pub fn client<'t>(table: &'t RouteTable, parts: &Parts, format: Format) -> Resul
 }
 
 fn missing(parts: &Parts, format: Format) -> GatewayError {
-    let wanted = match format {
-        Format::AnthropicMessages => "x-api-key: <key>",
-        Format::GeminiGenerate => "x-goog-api-key: <key>",
-        Format::OpenAiChat | Format::OpenAiResponses | Format::BedrockConverse => "Authorization: Bearer <key>",
-    };
+    let wanted = format.facts().credentials.first().map_or("", |place| place.example());
     let others = ["authorization", "x-api-key", "x-goog-api-key", "api-key"];
     let found = others.into_iter().find(|name| header(&parts.headers, name).is_some());
     GatewayError::MissingKey { wanted, found }
@@ -61,11 +35,11 @@ fn missing(parts: &Parts, format: Format) -> GatewayError {
 
 /// The credential that a request of a client of `format` carries.
 pub fn credential(parts: &Parts, format: Format) -> Option<Cow<'_, [u8]>> {
-    places(format).iter().find_map(|place| match place {
-        Place::Bearer => bearer(&parts.headers).map(Cow::Borrowed),
-        Place::XApiKey => header(&parts.headers, "x-api-key"),
-        Place::GoogApiKey => header(&parts.headers, "x-goog-api-key"),
-        Place::Query => in_query(parts),
+    format.facts().credentials.iter().find_map(|place| match place {
+        CredentialPlace::Bearer => bearer(&parts.headers).map(Cow::Borrowed),
+        CredentialPlace::XApiKey => header(&parts.headers, "x-api-key"),
+        CredentialPlace::GoogApiKey => header(&parts.headers, "x-goog-api-key"),
+        CredentialPlace::Query => in_query(parts),
     })
 }
 

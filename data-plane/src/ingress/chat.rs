@@ -63,10 +63,11 @@ async fn ask(
 ) -> Result<(Answer, Delivery), Failure> {
     let (admitted, body) = arrival.admit_with(body, meter).await?;
     let (gateway, format, proxy_key) = (admitted.gateway, admitted.format, &admitted.client.key.id);
+    let facts = format.facts();
     let body = admitted.read(body).await?;
     let sent = body.len() as u64;
-    let conversation = (format == Format::OpenAiResponses)
-        .then(|| Conversation { kept: gateway.conversations.of(proxy_key), asked: body.clone() });
+    let conversation =
+        facts.keeps_answers.then(|| Conversation { kept: gateway.conversations.of(proxy_key), asked: body.clone() });
     let body = conversation.as_ref().and_then(Conversation::resolved).unwrap_or(body);
     // Tokens are estimated from what a provider gets to read, which includes what the client only refers to.
     meter.asked(&body);
@@ -84,7 +85,7 @@ async fn ask(
     let mut plan = Plan::serving(admitted.table, admitted.client, &request.model)?;
     sticky::follow(&admitted, &mut plan, &body, meter).await;
     let mut answer = admitted.walk(plan, &request, meter).await?;
-    let learns = format == Format::OpenAiResponses && answer.conversion.is_none();
+    let learns = facts.keeps_answers && answer.conversion.is_none();
     let learn = learns.then(|| Learn::new(&gateway.owners, &answer.candidate));
     let streams = is_stream(&answer.head.headers);
     if answer.conversion.is_none() && streams != request.stream && request.neutral().is_ok() {
@@ -101,7 +102,7 @@ async fn ask(
         }
         None => None,
     };
-    let hide_usage = format == Format::OpenAiChat && request.stream && !request.include_usage;
+    let hide_usage = facts.usage_if_asked && request.stream && !request.include_usage;
     Ok((answer, Delivery { format, learn, hide_usage, array, wish }))
 }
 

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::{Method, StatusCode};
 use tokio::time::Instant;
 use translation::Format;
+use translation::format::Family;
 
 use super::admit::Admitted;
 use crate::answer::{Answer, Failure};
@@ -33,12 +34,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// request that names no such object, or one that nobody knows, goes where it would go without.
 pub(super) async fn follow(admitted: &Admitted<'_>, plan: &mut Plan<'_>, body: &Bytes, meter: &mut Meter) {
     let (format, owners) = (admitted.format, &admitted.gateway.owners);
-    let openais = matches!(format, Format::OpenAiChat | Format::OpenAiResponses);
+    let openais = format.family() == Family::OpenAi;
     if !openais || !plan.has_choice() {
         return;
     }
-    let previous = if format == Format::OpenAiResponses { first_string(body, "previous_response_id") } else { None };
-    let named = previous.map(|id| (Format::OpenAiResponses, "/responses", id));
+    let previous = if format.facts().keeps_answers { first_string(body, "previous_response_id") } else { None };
+    let named = previous.map(|id| (format, "/responses", id));
     let file = || first_string(body, "file_id").filter(|id| id.starts_with("file"));
     let named = named.or_else(|| file().map(|id| (Format::OpenAiChat, "/files", id)));
     let Some((format, collection, id)) = named.filter(|(_, _, id)| is_id(id)) else { return };

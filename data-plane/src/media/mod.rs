@@ -53,22 +53,11 @@ impl Wanted {
 
     /// Whether the provider wants what is at `url` as data.
     fn as_data(self, url: &str) -> bool {
-        /// What Gemini reaches by itself: its files, and videos ("Video understanding").
-        const GEMINIS: [&str; 5] = [
-            "https://generativelanguage.googleapis.com/",
-            "https://www.youtube.com/",
-            "https://youtube.com/",
-            "https://youtu.be/",
-            "https://m.youtube.com/",
-        ];
         let begins = |with: &str| url.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));
-        let (http, https) = (begins("http://"), begins("https://"));
-        match self.format {
-            Format::GeminiGenerate => (http || https) && !GEMINIS.iter().any(|own| begins(own)),
-            Format::BedrockConverse => http || https,
-            Format::AnthropicMessages => http || (https && !self.fetches),
-            Format::OpenAiChat | Format::OpenAiResponses => (http || https) && !self.fetches,
-        }
+        let urls = &self.format.facts().media_urls;
+        let fetched = |by_format: bool| by_format && self.fetches;
+        let wanted = (begins("https://") && !fetched(urls.https)) || (begins("http://") && !fetched(urls.http));
+        wanted && !urls.at_hand.iter().any(|own| begins(own))
     }
 }
 

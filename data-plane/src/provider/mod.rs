@@ -97,20 +97,9 @@ impl Endpoint {
     pub fn call(&self, call: Call<'_>) -> Result<Uri, GatewayError> {
         let missing = || GatewayError::NoEndpoint { vendor: self.vendor.title };
         let served = self.formats(call.model);
-        // The endpoints of OpenAI's beside chat do not depend on which of its chat formats a vendor has.
-        let openai = [Format::OpenAiChat, Format::OpenAiResponses];
-        let format = match call.format {
-            Format::OpenAiChat => openai.into_iter().find(|format| served.contains(format)).ok_or_else(missing)?,
-            format if served.contains(&format) => format,
-            _ => return Err(missing()),
-        };
-        let end = match format {
-            Format::OpenAiChat => "/chat/completions",
-            Format::OpenAiResponses => "/responses",
-            Format::AnthropicMessages => "/messages",
-            Format::GeminiGenerate => ":generateContent",
-            Format::BedrockConverse => return Err(missing()),
-        };
+        let beside = call.format.facts().beside;
+        let format = *beside.iter().find(|format| served.contains(format)).ok_or_else(missing)?;
+        let end = format.facts().endpoint.ok_or_else(missing)?;
         let mut chat = self.chat_url(format, call.model, false);
         if call.model.is_empty() {
             // In Azure's older API, endpoints without a model stand beside the deployments.

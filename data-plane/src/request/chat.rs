@@ -12,7 +12,7 @@ use translation::ir;
 use translation::ir::TranslateError;
 use translation::object::Object;
 use translation::protocol::contract::Target;
-use translation::protocol::{anthropic_messages, openai_chat, openai_responses};
+use translation::protocol::{anthropic_messages, openai_responses};
 
 use super::model::{check_model, missing_model};
 use super::outgoing::{Conversion, Outbound, Outgoing, Preparation};
@@ -20,7 +20,7 @@ use crate::error::GatewayError;
 use crate::media::{FetchedMedia, MediaFetcher, Wanted};
 use crate::route::candidate::Candidate;
 use crate::route::table::RoutedGroup;
-use crate::signatures::{ClientSignatures, family_of};
+use crate::signatures::ClientSignatures;
 use crate::upstream::Upstream;
 
 /// Fields that no body may hold twice: which one counts differs between JSON parsers, so that the gateway could allow
@@ -95,7 +95,7 @@ impl<'b> ChatRequest<'b> {
             None => object.flag("stream").map_err(GatewayError::field)?,
         };
         let include_usage = match object.non_null("stream_options") {
-            Some(value) if format == Format::OpenAiChat => serde_json::from_str::<StreamOptions>(value)
+            Some(value) if format.facts().usage_if_asked => serde_json::from_str::<StreamOptions>(value)
                 .map_err(|error| {
                     let problem = format!("the field 'stream_options' is wrong: {error}");
                     GatewayError::field(TranslateError::invalid("stream_options", problem))
@@ -160,20 +160,18 @@ impl<'b> ChatRequest<'b> {
             edits.set_string("model", &candidate.upstream_model);
         }
         configure(&mut edits, &candidate.group);
-        if let Some(version) = candidate.endpoint()?.vendor.anthropic_body_version
-            && self.format == Format::AnthropicMessages
-        {
-            edits.set_string("anthropic_version", version);
+        if let Some((field, version)) = candidate.endpoint()?.vendor.body_version(self.format) {
+            edits.set_string(field, version);
             edits.remove("model");
         }
         let quirks = candidate.endpoint()?.quirks();
         // This is OpenAI itself. Vendors that are compatible with it may know such fields.
-        if self.format == Format::OpenAiChat
-            && quirks.developer_role
+        let (field, protocol) = (self.format.facts().fields.messages, self.format.protocol());
+        if quirks.developer_role
             && quirks.max_completion_tokens
-            && let Some(messages) = self.object.get("messages").and_then(openai_chat::without_foreign)
+            && let Some(messages) = self.object.get(field).and_then(|messages| protocol.without_foreign(messages))
         {
-            edits.set("messages", messages);
+            edits.set(field, messages);
         }
         let ask = asks_for_usage && self.stream && !self.include_usage;
         if ask {
@@ -197,7 +195,7 @@ impl<'b> ChatRequest<'b> {
             Target { model: &candidate.upstream_model, facts: &candidate.facts, quirks: endpoint.quirks(), stream };
         let request = self.neutral().map_err(GatewayError::Translate)?;
         if let Some(field) = openai_responses::stateful_field(request)
-            && format != Format::OpenAiResponses
+            && !format.facts().keeps_answers
         {
             let problem = format!(
                 "'{field}' refers to something that the provider of another API keeps and this one ({format}) does not have: send the whole conversation in 'input'"
@@ -210,7 +208,7 @@ impl<'b> ChatRequest<'b> {
             return Err(GatewayError::Translate(refusal));
         }
         let mut request = self.fetched.put_into(request, Wanted::by(format, endpoint.quirks()));
-        if let (Some(signatures), Some(family)) = (&self.signatures, family_of(format)) {
+        if let (Some(signatures), Some(family)) = (&self.signatures, format.facts().reads_signatures) {
             request = signatures.attach(family, &request);
         }
         let encoded = format.protocol().encode_request(&request, &target).map_err(GatewayError::Translate)?;
@@ -220,7 +218,7 @@ impl<'b> ChatRequest<'b> {
             return Err(GatewayError::Unsupported { field: field.to_string(), format });
         }
         let group = &candidate.group;
-        let version = endpoint.vendor.anthropic_body_version.filter(|_| format == Format::AnthropicMessages);
+        let version = endpoint.vendor.body_version(format);
         let body = if group.overrides.is_empty() && group.defaults.is_empty() && version.is_none() {
             encoded.body
         } else {
@@ -228,8 +226,8 @@ impl<'b> ChatRequest<'b> {
             let object = Object::read(&encoded.body)?;
             let mut edits = object.edit();
             configure(&mut edits, group);
-            if let Some(version) = version {
-                edits.set_string("anthropic_version", version);
+            if let Some((field, version)) = version {
+                edits.set_string(field, version);
                 edits.remove("model");
             }
             edits.apply()
@@ -277,7 +275,7 @@ impl Outbound for ChatRequest<'_> {
             return self.translated(candidate, format, stream);
         }
         let endpoint = candidate.endpoint()?;
-        let asks = self.format == Format::OpenAiChat && endpoint.quirks().stream_usage;
+        let asks = self.format.facts().usage_if_asked && endpoint.quirks().stream_usage;
         let body = self.edited(candidate, asks)?;
         let mut uri = endpoint.uri(self.format, &candidate.upstream_model, self.stream)?;
         if self.beta {

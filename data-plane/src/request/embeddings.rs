@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use translation::Format;
 use translation::ir::TranslateError;
-use translation::protocol::embeddings::{Request, gemini, openai};
+use translation::protocol::embeddings::{EmbeddingsInput, EmbeddingsProtocol};
 
 use super::json::{JsonEndpoint, JsonRequest};
 use super::outgoing::{Outbound, Outgoing};
@@ -22,11 +22,11 @@ pub struct EmbeddingsRequest<'b> {
     pub json: JsonRequest<'b>,
     body: &'b Bytes,
     format: Format,
-    single: bool,
+    protocol: &'static dyn EmbeddingsProtocol,
     /// The first text that the next attempt asks for, where the provider does not take all at once.
     first: usize,
     /// The neutral form, read when the first candidate needs it.
-    neutral: OnceLock<Result<Request, TranslateError>>,
+    neutral: OnceLock<Result<EmbeddingsInput, TranslateError>>,
 }
 
 impl<'b> EmbeddingsRequest<'b> {
@@ -35,21 +35,19 @@ impl<'b> EmbeddingsRequest<'b> {
     /// # Errors
     /// As [`JsonRequest::read`].
     pub fn read(asked: JsonEndpoint<'b>, body: &'b Bytes) -> Result<Self, GatewayError> {
-        let (format, single) = (asked.format, asked.path == ":embedContent");
+        let format = asked.format;
+        let protocol =
+            format.embeddings().ok_or(GatewayError::Internal("clients of this API ask for no embeddings"))?;
         let json = JsonRequest::read(asked, body)?;
-        Ok(Self { json, body, format, single, first: 0, neutral: OnceLock::new() })
+        Ok(Self { json, body, format, protocol, first: 0, neutral: OnceLock::new() })
     }
 
     /// The request in the neutral form.
     ///
     /// # Errors
     /// [`GatewayError::Translate`] when the request is malformed, or cannot be translated.
-    pub fn neutral(&self) -> Result<&Request, GatewayError> {
-        let read = || match (self.format, self.single) {
-            (Format::GeminiGenerate, true) => gemini::decode_request(self.body),
-            (Format::GeminiGenerate, false) => gemini::decode_batch(self.body),
-            _ => openai::decode_request(self.body),
-        };
+    pub fn neutral(&self) -> Result<&EmbeddingsInput, GatewayError> {
+        let read = || self.protocol.decode_request(&self.json.asked.path, self.body);
         self.neutral.get_or_init(read).as_ref().map_err(|error| GatewayError::Translate(error.clone()))
     }
 
@@ -58,8 +56,10 @@ impl<'b> EmbeddingsRequest<'b> {
         self.first = first;
     }
 
-    fn batch(&self, request: &Request) -> Range<usize> {
-        self.first..request.texts.len().min(self.first + gemini::BATCH)
+    /// The texts of `input` that the next attempt asks a provider for that speaks `protocol`.
+    fn texts(&self, input: &EmbeddingsInput, protocol: &dyn EmbeddingsProtocol) -> Range<usize> {
+        let all = input.texts.len();
+        self.first..protocol.most_texts().map_or(all, |most| all.min(self.first + most))
     }
 }
 
@@ -71,17 +71,14 @@ impl Outbound for EmbeddingsRequest<'_> {
         };
         let endpoint = candidate.endpoint()?;
         let model = &*candidate.upstream_model;
-        let (format, path) = match self.format {
-            Format::OpenAiChat => (Format::GeminiGenerate, ":batchEmbedContents"),
-            _ => (Format::OpenAiChat, "/embeddings"),
-        };
-        let Ok(uri) = endpoint.call(Call { format, model, path, query: None }) else { return Err(elsewhere) };
-        let request = self.neutral()?;
-        let body = if format == Format::GeminiGenerate {
-            gemini::encode_batch(request, self.batch(request), model)
-        } else {
-            openai::encode_request(request, model)
-        };
+        let others = Format::ALL.into_iter().filter(|format| *format != self.format);
+        let served = others.filter_map(|format| Some((format, format.embeddings()?))).find_map(|(format, protocol)| {
+            let uri = endpoint.call(Call { format, model, path: protocol.path(), query: None }).ok()?;
+            Some((format, protocol, uri))
+        });
+        let Some((format, protocol, uri)) = served else { return Err(elsewhere) };
+        let input = self.neutral()?;
+        let body = protocol.encode_request(input, self.texts(input, protocol), model);
         Ok(Outgoing { beside_chat: true, ..Outgoing::json(uri, body.into(), format) })
     }
 }

@@ -35,7 +35,7 @@ pub struct JsonEndpoint<'p> {
 /// A JSON request to an endpoint that is no chat.
 #[derive(Debug)]
 pub struct JsonRequest<'b> {
-    asked: JsonEndpoint<'b>,
+    pub(super) asked: JsonEndpoint<'b>,
     object: Object<'b>,
     /// The model, as the client named it.
     pub model: Cow<'b, str>,
@@ -119,7 +119,7 @@ impl Outbound for JsonRequest<'_> {
         let call = Call { format: *format, model: &candidate.upstream_model, path, query: query.as_deref() };
         let endpoint = candidate.endpoint()?;
         let uri = endpoint.call(call)?;
-        let any_answer = *format == Format::OpenAiChat;
+        let any_answer = format.facts().any_answer_beside;
         let outgoing = Outgoing::json(uri, self.edited(candidate), *format);
         Ok(Outgoing { stream: self.stream, any_answer, beside_chat: true, ..outgoing })
     }

@@ -8,7 +8,6 @@ use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use translation::Format;
 use translation::ir::{ErrorKind, ProviderError};
-use translation::protocol::openai_error;
 
 use super::headers::forward;
 use super::own::json_response;
@@ -43,10 +42,10 @@ pub fn refused(error: &GatewayError, format: Format, mut meter: Meter) -> Respon
 /// Answers a client of `format` with the provider's own status and words, in the client's shape.
 fn passed_on(said: &ProviderAnswer, format: Format, mut meter: Meter) -> Response {
     let key = &said.candidate.key;
-    let same_shape = error_shape(said.format) == error_shape(format);
+    let same_shape = said.format.facts().error_shape == format.facts().error_shape;
     let mut error = said.error.clone();
     error.message = key.leak.redact_text(error.message);
-    let mut response = if same_shape && is_document(format, &said.body) {
+    let mut response = if same_shape && format.protocol().is_error_document(&said.body) {
         json_response(said.status, key.leak.redact(said.body.clone()))
     } else {
         if same_shape {
@@ -121,19 +120,4 @@ fn tell_pause(response: &mut Response, pause: Option<Duration>) {
 /// `pause` in whole seconds, rounded up.
 fn whole_seconds(pause: Duration) -> u64 {
     pause.as_secs() + u64::from(pause.subsec_nanos() > 0)
-}
-
-/// Whether `body` is an error document of `format`, to be passed on as it stands. Gemini's may stand in an array, which
-/// its own packages read.
-fn is_document(format: Format, body: &[u8]) -> bool {
-    let in_array = || {
-        let documents = serde_json::from_slice::<[serde_json::Value; 1]>(body);
-        documents.is_ok_and(|[document]| document["error"]["message"].is_string())
-    };
-    openai_error::is_document(body) || (format == Format::GeminiGenerate && in_array())
-}
-
-/// A format that stands for all with the same shape of errors.
-fn error_shape(format: Format) -> Format {
-    if format == Format::OpenAiResponses { Format::OpenAiChat } else { format }
 }

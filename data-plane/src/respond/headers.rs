@@ -6,6 +6,7 @@ use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName,
 use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
 use translation::Format;
+use translation::format::Family;
 
 use crate::route::table::RoutedKey;
 
@@ -52,7 +53,7 @@ pub fn forward(upstream: &HeaderMap, client: &mut HeaderMap, key: &RoutedKey, fo
             (UPSTREAM_REQUEST_ID, value.clone())
         } else if let Some(limit) = name.as_str().strip_prefix(ANTHROPIC_RATE_LIMITS) {
             // Clients of other gateways look for OpenAI's names, whatever the API.
-            let own = format == Format::AnthropicMessages;
+            let own = format.family() == Family::Anthropic;
             match if own { Some(copy()) } else { openai_rate_limit(limit, value) } {
                 Some(limit) => limit,
                 None => continue,

@@ -34,8 +34,8 @@ pub fn id_header(id: &str) -> HeaderValue {
 /// `response` with the id where a client of `format` looks for it: Anthropic's SDKs read `request-id` (Claude API
 /// documentation, "Errors").
 pub fn identified_to(format: Format, mut response: Response, id: &HeaderValue) -> Response {
-    if format == Format::AnthropicMessages {
-        response.headers_mut().insert("request-id", id.clone());
+    if let Some(name) = format.facts().request_id_header {
+        response.headers_mut().insert(name, id.clone());
     }
     identified(response, id)
 }

@@ -18,7 +18,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use shared::ids::Id;
-use translation::Format;
 use translation::format::Family;
 use translation::ir::{Part, Signature};
 
@@ -48,16 +47,6 @@ pub struct Signed {
     thoughts: Vec<Part>,
     /// The signature of the call itself.
     signature: Option<Signature>,
-}
-
-/// Whose signatures a provider of `format` can read. None where the format takes none, or has a place of its own for
-/// them.
-pub fn family_of(format: Format) -> Option<Family> {
-    match format {
-        Format::AnthropicMessages | Format::BedrockConverse => Some(Family::Anthropic),
-        Format::GeminiGenerate => Some(Family::Gemini),
-        Format::OpenAiChat | Format::OpenAiResponses => None,
-    }
 }
 
 /// Whose model signed `part`.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::openai_error;
 use crate::back::Back;
 use crate::facts::ModelFacts;
 use crate::format::Format;
@@ -36,6 +37,12 @@ pub trait Protocol: Debug + Send + Sync {
         None
     }
 
+    /// `messages`, the field of a client's request of that name, without what other families signed: for the owner of
+    /// the format, which refuses it. None where there is none, or where the owner takes it.
+    fn without_foreign(&self, _messages: &str) -> Option<String> {
+        None
+    }
+
     /// Writes a request for a provider.
     ///
     /// # Errors
@@ -58,6 +65,11 @@ pub trait Protocol: Debug + Send + Sync {
     /// Writes an error for a client: its status in this format, and its document.
     fn encode_error(&self, error: &ProviderError, request_id: &str) -> (u16, Vec<u8>);
 
+    /// Whether `body` is an error document of this format, to be passed on as it stands.
+    fn is_error_document(&self, body: &[u8]) -> bool {
+        openai_error::is_document(body)
+    }
+
     /// Writes an error as the last of a client's stream that passes through and has begun.
     fn error_event(&self, error: &ProviderError, request_id: &str) -> Vec<u8> {
         let (_, document) = self.encode_error(error, request_id);
@@ -76,6 +88,17 @@ pub trait Protocol: Debug + Send + Sync {
     /// Writes a stream for a client.
     fn encoder(&self, asked: Asked) -> Box<dyn StreamEncoder>;
 
+    /// Writes the list of the models that a client may ask for.
+    fn encode_models(&self, models: &[ListedModel<'_>]) -> Vec<u8>;
+
+    /// Writes what a client may know of one model.
+    fn encode_model(&self, model: &ListedModel<'_>) -> Vec<u8>;
+
+    /// Writes how many tokens a request holds, for a client that asks for nothing else.
+    fn encode_count(&self, tokens: u64) -> Vec<u8> {
+        format!(r#"{{"input_tokens":{tokens}}}"#).into_bytes()
+    }
+
     /// Reads what metering needs of a stream that passes through as it is.
     fn watcher(&self) -> Box<dyn StreamWatcher>;
 
@@ -87,6 +110,17 @@ pub trait Protocol: Debug + Send + Sync {
 
     /// The usage in the tail of an answer too large to hold: the last object that is a field of that name.
     fn usage_in_tail(&self, tail: &[u8]) -> Option<Usage>;
+}
+
+/// A model that a client may ask for.
+#[derive(Clone, Copy, Debug)]
+pub struct ListedModel<'m> {
+    /// The name that the client asks for.
+    pub id: &'m str,
+    /// Who serves it.
+    pub owner: &'m str,
+    /// The longest answer, in tokens.
+    pub output_limit: Option<u64>,
 }
 
 /// What a request is written for.

@@ -11,7 +11,8 @@
 //! Several formats share these:
 //!
 //! - `claude`: what Anthropic's API and Bedrock have in common.
-//! - [`openai_error`]: the errors of OpenAI's APIs; `openai_limits`: what they refuse of other formats' values.
+//! - [`openai_error`], `openai_models`: errors and lists of models of OpenAI's APIs; `openai_limits`: what they refuse
+//!   of other formats' values.
 //! - [`sse`]: server-sent events, whatever they carry.
 //! - `state`: requests for what only the provider of their own format has.
 //! - `unserved`: refuses what a format cannot do here.
@@ -29,12 +30,14 @@ pub mod gemini_generate;
 pub mod openai_chat;
 pub mod openai_error;
 mod openai_limits;
+mod openai_models;
 pub mod openai_responses;
 pub mod sse;
 mod state;
 mod unserved;
 
 use contract::Protocol;
+use embeddings::EmbeddingsProtocol;
 
 impl Format {
     /// The format's implementation.
@@ -45,6 +48,15 @@ impl Format {
             Self::AnthropicMessages => &anthropic_messages::AnthropicMessages,
             Self::GeminiGenerate => &gemini_generate::GeminiGenerate,
             Self::BedrockConverse => &bedrock_converse::BedrockConverse,
+        }
+    }
+
+    /// How embeddings are asked for by clients of the format. None where it has none of its own.
+    pub fn embeddings(self) -> Option<&'static dyn EmbeddingsProtocol> {
+        match self {
+            Self::OpenAiChat => Some(&embeddings::openai::OpenAiEmbeddings),
+            Self::GeminiGenerate => Some(&embeddings::gemini::GeminiEmbeddings),
+            Self::OpenAiResponses | Self::AnthropicMessages | Self::BedrockConverse => None,
         }
     }
 }

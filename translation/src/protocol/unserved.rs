@@ -4,7 +4,9 @@ use bytes::Bytes;
 
 use crate::format::Format;
 use crate::ir::{self, ErrorKind, Event, ProviderError, TranslateError, Usage};
-use crate::protocol::contract::{Asked, Encoded, Protocol, Seen, StreamDecoder, StreamEncoder, StreamWatcher, Target};
+use crate::protocol::contract::{
+    Asked, Encoded, ListedModel, Protocol, Seen, StreamDecoder, StreamEncoder, StreamWatcher, Target,
+};
 
 /// Refuses whatever is asked of it.
 #[derive(Debug)]
@@ -55,6 +57,14 @@ impl Protocol for Unserved {
 
     fn encoder(&self, _asked: Asked) -> Box<dyn StreamEncoder> {
         Box::new(Refusing(self.failure()))
+    }
+
+    fn encode_models(&self, _models: &[ListedModel<'_>]) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn encode_model(&self, _model: &ListedModel<'_>) -> Vec<u8> {
+        Vec::new()
     }
 
     fn watcher(&self) -> Box<dyn StreamWatcher> {

@@ -3,7 +3,7 @@
 //! The version is the one whose rules the translation is written for (`docs/TRANSLATION.md` section 1.1): later ones
 //! refuse sampling parameters of models that take them.
 
-use super::{ApiVersion, Auth, Paths, Vendor};
+use super::{ApiVersion, Auth, Vendor};
 use crate::format::Format;
 use crate::protocol::contract::Quirks;
 
@@ -12,7 +12,7 @@ pub(super) const VENDOR: Vendor = Vendor {
     title: "Anthropic",
     base_url: Some("https://api.anthropic.com"),
     formats: &[Format::AnthropicMessages],
-    paths: Paths::OWN,
+    paths: &[],
     models_path: Some("/v1/models"),
     auth: Auth::XApiKey,
     api_version: ApiVersion::Header { name: "anthropic-version", default: "2023-06-01" },

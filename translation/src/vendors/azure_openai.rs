@@ -5,8 +5,8 @@
 //! stands in the path (<https://learn.microsoft.com/azure/ai-foundry/openai/reference>); responses are in previews of
 //! it only, so they are not counted on. The list of models names those that can be deployed, not the deployments.
 
-use super::{ApiVersion, Auth, Dated, Paths, Vendor};
-use crate::format::Format;
+use super::{ApiVersion, Auth, Dated, Vendor};
+use crate::format::{Format, Path};
 use crate::protocol::contract::Quirks;
 
 pub(super) const VENDOR: Vendor = Vendor {
@@ -14,14 +14,16 @@ pub(super) const VENDOR: Vendor = Vendor {
     title: "Azure OpenAI",
     base_url_example: Some("https://RESOURCE.openai.azure.com"),
     formats: &[Format::OpenAiChat, Format::OpenAiResponses],
-    paths: Paths { chat: "/openai/v1/chat/completions", responses: "/openai/v1/responses", ..Paths::OPENAI },
+    paths: &[
+        (Format::OpenAiChat, Path::one("/openai/v1/chat/completions")),
+        (Format::OpenAiResponses, Path::one("/openai/v1/responses")),
+    ],
     dated: Some(Dated {
         formats: &[Format::OpenAiChat],
-        paths: Paths {
-            chat: "/openai/deployments/{model}/chat/completions",
-            responses: "/openai/responses",
-            ..Paths::OPENAI
-        },
+        paths: &[
+            (Format::OpenAiChat, Path::one("/openai/deployments/{model}/chat/completions")),
+            (Format::OpenAiResponses, Path::one("/openai/responses")),
+        ],
     }),
     models_path: Some("/openai/v1/models"),
     auth: Auth::AzureApiKey,

@@ -3,7 +3,7 @@
 //! Models are listed at another host (`bedrock.REGION.amazonaws.com`). Images and documents are given as bytes or lie
 //! in S3.
 
-use super::{Auth, Paths, Vendor};
+use super::{Auth, Vendor};
 use crate::format::Format;
 use crate::protocol::contract::Quirks;
 
@@ -12,7 +12,7 @@ pub(super) const VENDOR: Vendor = Vendor {
     title: "Amazon Bedrock",
     base_url_example: Some("https://bedrock-runtime.us-east-1.amazonaws.com"),
     formats: &[Format::BedrockConverse],
-    paths: Paths::OWN,
+    paths: &[],
     models_path: None,
     auth: Auth::AwsSigV4,
     quirks: Quirks { media_urls: false, ..Quirks::NONE },

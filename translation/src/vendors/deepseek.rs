@@ -6,8 +6,8 @@
 //! (<https://api-docs.deepseek.com/guides/thinking_mode>). `parallel_tool_calls` and `max_completion_tokens` are not in
 //! its reference.
 
-use super::{Paths, Vendor};
-use crate::format::Format;
+use super::Vendor;
+use crate::format::{Format, Path};
 use crate::protocol::contract::Quirks;
 
 pub(super) const VENDOR: Vendor = Vendor {
@@ -15,7 +15,7 @@ pub(super) const VENDOR: Vendor = Vendor {
     title: "DeepSeek",
     base_url: Some("https://api.deepseek.com"),
     formats: &[Format::OpenAiChat, Format::OpenAiResponses, Format::AnthropicMessages],
-    paths: Paths { messages: "/anthropic/v1/messages", messages_stream: "/anthropic/v1/messages", ..Paths::OPENAI },
+    paths: &[(Format::AnthropicMessages, Path::one("/anthropic/v1/messages"))],
     quirks: Quirks { json_schema: false, parallel_tool_calls: false, reasoning_history: true, ..Quirks::COMPATIBLE },
     docs: "https://api-docs.deepseek.com/api/create-chat-completion",
     ..Vendor::COMPATIBLE

@@ -1,7 +1,7 @@
 //! Google's Gemini API (AI Studio): <https://ai.google.dev/api/generate-content>. Models are listed by
 //! <https://ai.google.dev/api/models>, a page at a time.
 
-use super::{Auth, Paths, Vendor};
+use super::{Auth, Vendor};
 use crate::format::Format;
 use crate::protocol::contract::Quirks;
 
@@ -10,7 +10,7 @@ pub(super) const VENDOR: Vendor = Vendor {
     title: "Google Gemini",
     base_url: Some("https://generativelanguage.googleapis.com"),
     formats: &[Format::GeminiGenerate],
-    paths: Paths::OWN,
+    paths: &[],
     models_path: Some("/v1beta/models"),
     auth: Auth::GoogApiKey,
     quirks: Quirks::NONE,

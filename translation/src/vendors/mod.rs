@@ -7,7 +7,7 @@
 
 use std::fmt::Write as _;
 
-use crate::format::Format;
+use crate::format::{Format, Path};
 use crate::protocol::contract::Quirks;
 
 mod errors;
@@ -68,8 +68,8 @@ pub struct Vendor {
     pub formats: &'static [Format],
     /// Models that are served in other formats than those: the beginning of the name → formats. The first match counts.
     pub model_formats: &'static [(&'static str, &'static [Format])],
-    /// Where below the base URL each format is served.
-    pub paths: Paths,
+    /// Where below the base URL a format is served, if not where its owner serves it.
+    pub paths: &'static [(Format, Path)],
     /// What a group gets instead whose `apiVersion` is a date: Azure's API before it had the version `v1`.
     pub dated: Option<Dated>,
     /// Where below the base URL its models are listed.
@@ -88,34 +88,13 @@ pub struct Vendor {
     pub docs: &'static str,
 }
 
-/// Paths below the base URL. `{model}` is the place of the model's name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Paths {
-    /// [`Format::OpenAiChat`].
-    pub chat: &'static str,
-    /// [`Format::OpenAiResponses`].
-    pub responses: &'static str,
-    /// [`Format::AnthropicMessages`].
-    pub messages: &'static str,
-    /// The same, streamed.
-    pub messages_stream: &'static str,
-    /// [`Format::GeminiGenerate`].
-    pub generate: &'static str,
-    /// The same, streamed.
-    pub generate_stream: &'static str,
-    /// [`Format::BedrockConverse`].
-    pub converse: &'static str,
-    /// The same, streamed.
-    pub converse_stream: &'static str,
-}
-
 /// What a vendor serves under an `apiVersion` that is a date.
 #[derive(Clone, Copy, Debug)]
 pub struct Dated {
     /// As [`Vendor::formats`].
     pub formats: &'static [Format],
     /// As [`Vendor::paths`].
-    pub paths: Paths,
+    pub paths: &'static [(Format, Path)],
 }
 
 /// How a request proves who sends it.
@@ -154,37 +133,6 @@ pub enum ApiVersion {
     },
 }
 
-impl Paths {
-    /// As each format's owner has them, but Anthropic's below a base URL that ends in `/v1`, as that of OpenAI and
-    /// those compatible with it.
-    pub const OPENAI: Self = Self { messages: "/messages", messages_stream: "/messages", ..Self::OWN };
-
-    /// As each format's owner has them.
-    pub const OWN: Self = Self {
-        chat: "/chat/completions",
-        responses: "/responses",
-        messages: "/v1/messages",
-        messages_stream: "/v1/messages",
-        generate: "/v1beta/models/{model}:generateContent",
-        generate_stream: "/v1beta/models/{model}:streamGenerateContent?alt=sse",
-        converse: "/model/{model}/converse",
-        converse_stream: "/model/{model}/converse-stream",
-    };
-
-    fn of(&self, format: Format, stream: bool) -> &'static str {
-        match (format, stream) {
-            (Format::OpenAiChat, _) => self.chat,
-            (Format::OpenAiResponses, _) => self.responses,
-            (Format::AnthropicMessages, false) => self.messages,
-            (Format::AnthropicMessages, true) => self.messages_stream,
-            (Format::GeminiGenerate, false) => self.generate,
-            (Format::GeminiGenerate, true) => self.generate_stream,
-            (Format::BedrockConverse, false) => self.converse,
-            (Format::BedrockConverse, true) => self.converse_stream,
-        }
-    }
-}
-
 impl Vendor {
     /// Compatible with OpenAI, and nothing else is known: what a file starts from.
     const COMPATIBLE: Self = Self {
@@ -194,7 +142,8 @@ impl Vendor {
         base_url_example: None,
         formats: &[Format::OpenAiChat],
         model_formats: &[],
-        paths: Paths::OPENAI,
+        // Below a base URL that ends in `/v1`, as OpenAI's.
+        paths: &[(Format::AnthropicMessages, Path::one("/messages"))],
         dated: None,
         models_path: Some("/models"),
         auth: Auth::Bearer,
@@ -217,10 +166,12 @@ impl Vendor {
 
     /// Path and query below the base URL of a chat request for `model`, to a group with this `apiVersion`.
     pub fn path(&self, format: Format, model: &str, stream: bool, api_version: Option<&str>) -> String {
-        let paths = self.dated_api(api_version).map_or(&self.paths, |dated| &dated.paths);
-        let mut path = match paths.of(format, stream).split_once("{model}") {
+        let paths = self.dated_api(api_version).map_or(self.paths, |dated| dated.paths);
+        let path = paths.iter().find(|(known, _)| *known == format).map_or(format.facts().path, |(_, path)| *path);
+        let path = if stream { path.stream } else { path.whole };
+        let mut path = match path.split_once("{model}") {
             Some((before, after)) => format!("{before}{}{after}", segment(model)),
-            None => paths.of(format, stream).to_owned(),
+            None => path.to_owned(),
         };
         if let Some((name, value)) = self.version_query(api_version) {
             let joint = if path.contains('?') { '&' } else { '?' };
@@ -244,6 +195,12 @@ impl Vendor {
             ApiVersion::Header { name, default } => Some((name, api_version.unwrap_or(default))),
             ApiVersion::Query { .. } | ApiVersion::None => None,
         }
+    }
+
+    /// The field of a body in `format` that names the version of the API, and the version: for vendors that want it in
+    /// place of the model, which stands in the URL.
+    pub fn body_version(&self, format: Format) -> Option<(&'static str, &'static str)> {
+        format.facts().version_field.zip(self.anthropic_body_version)
     }
 
     /// Whether a group of it may set `apiVersion`.

@@ -5,8 +5,8 @@
 //! It lists no models below a project. Links in media are refused for Claude, and for Gemini where the other side
 //! forbids robots.
 
-use super::{Auth, Paths, Vendor};
-use crate::format::Format;
+use super::{Auth, Vendor};
+use crate::format::{Format, Path};
 use crate::protocol::contract::Quirks;
 
 pub(super) const VENDOR: Vendor = Vendor {
@@ -15,13 +15,22 @@ pub(super) const VENDOR: Vendor = Vendor {
     base_url_example: Some("https://us-central1-aiplatform.googleapis.com/v1/projects/PROJECT/locations/us-central1"),
     formats: &[Format::GeminiGenerate],
     model_formats: &[("claude-", &[Format::AnthropicMessages])],
-    paths: Paths {
-        messages: "/publishers/anthropic/models/{model}:rawPredict",
-        messages_stream: "/publishers/anthropic/models/{model}:streamRawPredict",
-        generate: "/publishers/google/models/{model}:generateContent",
-        generate_stream: "/publishers/google/models/{model}:streamGenerateContent?alt=sse",
-        ..Paths::OWN
-    },
+    paths: &[
+        (
+            Format::AnthropicMessages,
+            Path {
+                whole: "/publishers/anthropic/models/{model}:rawPredict",
+                stream: "/publishers/anthropic/models/{model}:streamRawPredict",
+            },
+        ),
+        (
+            Format::GeminiGenerate,
+            Path {
+                whole: "/publishers/google/models/{model}:generateContent",
+                stream: "/publishers/google/models/{model}:streamGenerateContent?alt=sse",
+            },
+        ),
+    ],
     models_path: None,
     auth: Auth::GoogleServiceAccount,
     anthropic_body_version: Some("vertex-2023-10-16"),

@@ -4,7 +4,6 @@
 
 use axum::body::Body;
 use bytes::Bytes;
-use serde_json::json;
 use translation::Format;
 
 use super::reply::Reply;
@@ -44,12 +43,7 @@ fn counts_nothing(failure: &Failure) -> bool {
 
 async fn estimate(format: Format, body: Bytes) -> Result<Bytes, GatewayError> {
     let tokens = counted(body).await?;
-    let answer = match format {
-        Format::GeminiGenerate => json!({ "totalTokens": tokens }),
-        Format::OpenAiResponses => json!({ "object": "response.input_tokens", "input_tokens": tokens }),
-        _ => json!({ "input_tokens": tokens }),
-    };
-    Ok(answer.to_string().into())
+    Ok(format.protocol().encode_count(tokens).into())
 }
 
 /// Estimates how many tokens a request holds. Counting takes some milliseconds, and longer at the first time, so it is

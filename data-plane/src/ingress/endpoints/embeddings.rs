@@ -2,9 +2,8 @@
 //! (`docs/TRANSLATION.md` section 12).
 
 use axum::body::Body;
-use translation::Format;
 use translation::ir::Usage;
-use translation::protocol::embeddings::{Embedded, Shape, gemini, openai};
+use translation::protocol::embeddings::{Embedded, EmbeddingsProtocol, Shape, gemini, openai};
 
 use super::count::counted;
 use super::reply::Reply;
@@ -36,8 +35,8 @@ pub(super) async fn ask(
     let group = answer.candidate.group.group.id.clone();
     let mut embedded = Embedded::default();
     loop {
-        let expected = if answer.format == Format::GeminiGenerate { gemini::BATCH } else { texts };
-        let expected = expected.min(texts - embedded.vectors.len());
+        let most = answer.format.embeddings().and_then(EmbeddingsProtocol::most_texts).unwrap_or(texts);
+        let expected = most.min(texts - embedded.vectors.len());
         let further = read(admitted, answer).await?;
         if further.vectors.len() != expected {
             return Err(GatewayError::Unusable("it holds another number of embeddings than were asked for").into());
@@ -68,7 +67,6 @@ async fn read(admitted: &Admitted<'_>, answer: Answer) -> Result<Embedded, Gatew
     let format = answer.format;
     let patience = admitted.patience(&answer);
     let body = whole::take(answer, patience).await?;
-    let embedded =
-        if format == Format::GeminiGenerate { gemini::decode_response(&body) } else { openai::decode_response(&body) };
-    embedded.map_err(GatewayError::from)
+    let protocol = format.embeddings().ok_or(GatewayError::Internal("no embeddings were asked for in this format"))?;
+    protocol.decode_response(&body).map_err(GatewayError::from)
 }

@@ -1,7 +1,6 @@
 //! Passes on a JSON body that names a model.
 
 use axum::body::Body;
-use translation::Format;
 
 use super::reply::Reply;
 use crate::answer::Failure;
@@ -24,7 +23,7 @@ pub(super) async fn ask(
     meter.model = Some(request.model.to_string());
     meter.streamed = request.stream;
     let mut plan = Plan::serving(admitted.table, admitted.client, &request.model)?;
-    let responses = admitted.format == Format::OpenAiResponses;
+    let responses = admitted.format.facts().keeps_answers;
     if responses {
         sticky::follow(admitted, &mut plan, &body, meter).await;
     }

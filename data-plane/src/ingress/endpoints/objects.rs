@@ -182,6 +182,6 @@ fn learning(admitted: &Admitted<'_>, answer: Answer) -> Reply {
 
 /// Passes on the answer of a provider. Providers keep responses with their events, so a response may be a stream.
 fn reply(answer: Answer, learn: Option<Learn>) -> Reply {
-    let events = answer.format == Format::OpenAiResponses;
+    let events = answer.format.facts().keeps_answers;
     Reply::Provider { answer: Box::new(answer), learn, events, hide_usage: false }
 }

@@ -29,7 +29,6 @@ use crate::body::collect::Patience;
 use crate::error::GatewayError;
 use crate::request::Conversion;
 use crate::route::table::RoutedKey;
-use crate::signatures::family_of;
 use crate::usage::estimate::heard::Heard;
 use crate::usage::estimate::tokens_of_response;
 use crate::usage::meter::Meter;
@@ -55,7 +54,7 @@ pub async fn respond(
     let Conversion { back, dropped } = conversion;
     let (key, client) = (&candidate.key, wish.format);
     // Signatures are kept under the ids of tool calls, so a request without tools has none to keep.
-    let family = family_of(format).filter(|_| !wish.asked.request.tools.is_empty());
+    let family = format.facts().reads_signatures.filter(|_| !wish.asked.request.tools.is_empty());
     let mut response = if is_stream(&head.headers) && wish.stream {
         let first = match first_portion(&head, &mut body, patience).await {
             Ok(first) => first,

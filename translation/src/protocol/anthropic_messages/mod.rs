@@ -17,6 +17,7 @@ mod answer;
 mod blocks;
 mod error;
 mod lenient;
+mod models;
 mod prompt;
 mod request;
 mod schema;
@@ -28,7 +29,9 @@ mod watch;
 
 use crate::format::Format;
 use crate::ir::{self, ErrorCode, ProviderError, TranslateError, Usage};
-use crate::protocol::contract::{Asked, Encoded, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target};
+use crate::protocol::contract::{
+    Asked, Encoded, ListedModel, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target,
+};
 
 /// Anthropic's Messages API.
 #[derive(Clone, Copy, Debug)]
@@ -82,6 +85,14 @@ impl Protocol for AnthropicMessages {
 
     fn encoder(&self, asked: Asked) -> Box<dyn StreamEncoder> {
         Box::new(stream::Encoder::new(asked))
+    }
+
+    fn encode_models(&self, models: &[ListedModel<'_>]) -> Vec<u8> {
+        models::list(models)
+    }
+
+    fn encode_model(&self, model: &ListedModel<'_>) -> Vec<u8> {
+        models::one(model)
     }
 
     fn watcher(&self) -> Box<dyn StreamWatcher> {

@@ -21,7 +21,9 @@ mod usage;
 use super::unserved::Unserved;
 use crate::format::Format;
 use crate::ir::{self, ProviderError, TranslateError, Usage};
-use crate::protocol::contract::{Asked, Encoded, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target};
+use crate::protocol::contract::{
+    Asked, Encoded, ListedModel, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target,
+};
 
 /// Amazon Bedrock's Converse API, as a provider speaks it.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +68,14 @@ impl Protocol for BedrockConverse {
 
     fn encoder(&self, asked: Asked) -> Box<dyn StreamEncoder> {
         CLIENTS.encoder(asked)
+    }
+
+    fn encode_models(&self, models: &[ListedModel<'_>]) -> Vec<u8> {
+        CLIENTS.encode_models(models)
+    }
+
+    fn encode_model(&self, model: &ListedModel<'_>) -> Vec<u8> {
+        CLIENTS.encode_model(model)
     }
 
     fn watcher(&self) -> Box<dyn StreamWatcher> {

@@ -4,12 +4,41 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Embedded, Request, Shape, dimensions, numbers, unusable};
+use super::{Embedded, EmbeddingsInput, EmbeddingsProtocol, Shape, dimensions, numbers, unusable};
 use crate::ir::{ProviderError, TranslateError};
 use crate::json::Json;
 
 /// The most texts that Gemini takes at once.
 pub const BATCH: usize = 100;
+
+/// The endpoint for one text.
+const SINGLE: &str = ":embedContent";
+
+/// Gemini's embeddings.
+#[derive(Clone, Copy, Debug)]
+pub struct GeminiEmbeddings;
+
+impl EmbeddingsProtocol for GeminiEmbeddings {
+    fn path(&self) -> &'static str {
+        ":batchEmbedContents"
+    }
+
+    fn most_texts(&self) -> Option<usize> {
+        Some(BATCH)
+    }
+
+    fn decode_request(&self, path: &str, body: &[u8]) -> Result<EmbeddingsInput, TranslateError> {
+        if path == SINGLE { decode_request(body) } else { decode_batch(body) }
+    }
+
+    fn encode_request(&self, request: &EmbeddingsInput, texts: Range<usize>, model: &str) -> Vec<u8> {
+        encode_batch(request, texts, model)
+    }
+
+    fn decode_response(&self, body: &[u8]) -> Result<Embedded, ProviderError> {
+        decode_response(body)
+    }
+}
 
 #[derive(Deserialize)]
 struct WireRequest {
@@ -37,17 +66,17 @@ fn malformed(error: &serde_json::Error) -> TranslateError {
 ///
 /// # Errors
 /// [`TranslateError`]: it is malformed, or holds more than text.
-pub fn decode_request(body: &[u8]) -> Result<Request, TranslateError> {
+pub fn decode_request(body: &[u8]) -> Result<EmbeddingsInput, TranslateError> {
     let wire: WireRequest = serde_json::from_slice(body).map_err(|error| malformed(&error))?;
     let (text, dimensions) = one(wire, "content")?;
-    Ok(Request { texts: vec![text], dimensions, shape: Shape::Single })
+    Ok(EmbeddingsInput { texts: vec![text], dimensions, shape: Shape::Single })
 }
 
 /// Reads the request of a client of `:batchEmbedContents`.
 ///
 /// # Errors
 /// [`TranslateError`]: it is malformed, holds more than text, or wants vectors of several lengths at once.
-pub fn decode_batch(body: &[u8]) -> Result<Request, TranslateError> {
+pub fn decode_batch(body: &[u8]) -> Result<EmbeddingsInput, TranslateError> {
     #[derive(Deserialize)]
     struct Wire {
         requests: Vec<WireRequest>,
@@ -66,7 +95,7 @@ pub fn decode_batch(body: &[u8]) -> Result<Request, TranslateError> {
     if texts.is_empty() {
         return Err(TranslateError::invalid("requests", "the field 'requests' is empty"));
     }
-    Ok(Request { texts, dimensions: all.flatten(), shape: Shape::Batch })
+    Ok(EmbeddingsInput { texts, dimensions: all.flatten(), shape: Shape::Batch })
 }
 
 fn one(request: WireRequest, place: &str) -> Result<(String, Option<u64>), TranslateError> {
@@ -86,7 +115,7 @@ fn one(request: WireRequest, place: &str) -> Result<(String, Option<u64>), Trans
 }
 
 /// Writes the texts of `batch` as a request for `:batchEmbedContents`, for the model of the vendor's name `model`.
-pub fn encode_batch(request: &Request, batch: Range<usize>, model: &str) -> Vec<u8> {
+pub fn encode_batch(request: &EmbeddingsInput, batch: Range<usize>, model: &str) -> Vec<u8> {
     #[derive(Serialize)]
     struct Wire<'r> {
         requests: Vec<One<'r>>,

@@ -4,15 +4,44 @@
 //! - [`openai`]: `POST /v1/embeddings`.
 //! - [`gemini`]: `:embedContent` and `:batchEmbedContents`.
 
+use std::fmt::Debug;
+use std::ops::Range;
+
 use crate::ir::{ErrorKind, ProviderError, TranslateError};
 use crate::json::Json;
 
 pub mod gemini;
 pub mod openai;
 
+/// A wire format for embeddings.
+pub trait EmbeddingsProtocol: Debug + Send + Sync {
+    /// Where several texts are asked for, beside the chat endpoint of the format.
+    fn path(&self) -> &'static str;
+
+    /// The most texts that a provider takes in one request. None: as many as a client may give.
+    fn most_texts(&self) -> Option<usize> {
+        None
+    }
+
+    /// Reads the request of a client, which came to `path`.
+    ///
+    /// # Errors
+    /// [`TranslateError`]: it is malformed, or cannot be said in another format.
+    fn decode_request(&self, path: &str, body: &[u8]) -> Result<EmbeddingsInput, TranslateError>;
+
+    /// Writes a request for the `texts` of `request`, for the model that the vendor calls `model`.
+    fn encode_request(&self, request: &EmbeddingsInput, texts: Range<usize>, model: &str) -> Vec<u8>;
+
+    /// Reads a provider's answer to several texts.
+    ///
+    /// # Errors
+    /// [`ProviderError`]: it is no answer.
+    fn decode_response(&self, body: &[u8]) -> Result<Embedded, ProviderError>;
+}
+
 /// What is to be embedded.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
+pub struct EmbeddingsInput {
     /// The texts, in their order.
     pub texts: Vec<String>,
     /// How many numbers a vector is to have.

@@ -1,16 +1,40 @@
 //! `POST /v1/embeddings` (OpenAI API reference, "Create embeddings").
 
+use std::ops::Range;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-use super::{Embedded, Request, Shape, dimensions, numbers, unusable};
+use super::{Embedded, EmbeddingsInput, EmbeddingsProtocol, Shape, dimensions, numbers, unusable};
 use crate::ir::{ProviderError, TranslateError};
 use crate::json::{Json, quoted};
 use crate::object::kind;
 
 /// The most texts of one request (API reference, "Create embeddings": `input`).
 pub const MOST_TEXTS: usize = 2048;
+
+/// OpenAI's embeddings.
+#[derive(Clone, Copy, Debug)]
+pub struct OpenAiEmbeddings;
+
+impl EmbeddingsProtocol for OpenAiEmbeddings {
+    fn path(&self) -> &'static str {
+        "/embeddings"
+    }
+
+    fn decode_request(&self, _path: &str, body: &[u8]) -> Result<EmbeddingsInput, TranslateError> {
+        decode_request(body)
+    }
+
+    fn encode_request(&self, request: &EmbeddingsInput, _texts: Range<usize>, model: &str) -> Vec<u8> {
+        encode_request(request, model)
+    }
+
+    fn decode_response(&self, body: &[u8]) -> Result<Embedded, ProviderError> {
+        decode_response(body)
+    }
+}
 
 #[derive(Deserialize)]
 struct Wire {
@@ -23,7 +47,7 @@ struct Wire {
 ///
 /// # Errors
 /// [`TranslateError`]: it is malformed, or holds tokens, which mean something to OpenAI's models only.
-pub fn decode_request(body: &[u8]) -> Result<Request, TranslateError> {
+pub fn decode_request(body: &[u8]) -> Result<EmbeddingsInput, TranslateError> {
     let wire: Wire = serde_json::from_slice(body)
         .map_err(|error| TranslateError::invalid("body", format!("the request cannot be read: {error}")))?;
     let shape = match wire.encoding_format.and_then(Json::non_null) {
@@ -40,7 +64,7 @@ pub fn decode_request(body: &[u8]) -> Result<Request, TranslateError> {
     let Some(input) = wire.input.and_then(Json::non_null) else {
         return Err(TranslateError::invalid("input", "the field 'input' is missing: it holds the text to embed"));
     };
-    Ok(Request { texts: texts(&input)?, dimensions: dimensions(wire.dimensions, "dimensions")?, shape })
+    Ok(EmbeddingsInput { texts: texts(&input)?, dimensions: dimensions(wire.dimensions, "dimensions")?, shape })
 }
 
 fn texts(input: &Json) -> Result<Vec<String>, TranslateError> {
@@ -68,7 +92,7 @@ fn texts(input: &Json) -> Result<Vec<String>, TranslateError> {
 }
 
 /// Writes a request for a provider.
-pub fn encode_request(request: &Request, model: &str) -> Vec<u8> {
+pub fn encode_request(request: &EmbeddingsInput, model: &str) -> Vec<u8> {
     #[derive(Serialize)]
     struct Wire<'r> {
         model: &'r str,

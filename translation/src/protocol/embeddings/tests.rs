@@ -4,11 +4,11 @@ use proptest::prelude::{Strategy as _, any, prop, proptest};
 use proptest::prop_assert_eq;
 use serde_json::{Value, json};
 
-use super::{Embedded, Request, Shape, gemini, openai};
+use super::{Embedded, EmbeddingsInput, Shape, gemini, openai};
 use crate::ir::ErrorCode;
 use crate::json::Json;
 
-fn read(body: &Value) -> Request {
+fn read(body: &Value) -> EmbeddingsInput {
     openai::decode_request(body.to_string().as_bytes()).unwrap()
 }
 
@@ -119,7 +119,7 @@ fn rule_12_what_gemini_answers() {
 fn a_client_of_geminis_reaches_openais_models() {
     let body = br#"{"model":"models/m","content":{"parts":[{"text":"a"},{"text":"b"}]},"output_dimensionality":8}"#;
     let request = gemini::decode_request(body).unwrap();
-    assert_eq!(request, Request { texts: vec!["ab".to_owned()], dimensions: Some(8), shape: Shape::Single });
+    assert_eq!(request, EmbeddingsInput { texts: vec!["ab".to_owned()], dimensions: Some(8), shape: Shape::Single });
     assert_eq!(
         parsed(&openai::encode_request(&request, "n")),
         json!({ "model": "n", "input": ["ab"], "encoding_format": "float", "dimensions": 8 })

@@ -210,3 +210,12 @@ fn seconds(text: &str) -> Option<Duration> {
     let seconds = text.trim().parse::<f64>().ok()?.ceil();
     Duration::try_from_secs_f64(seconds).ok()
 }
+
+/// Whether `body` is an error document. It may stand in an array, which Gemini's own packages read.
+pub(super) fn is_document(body: &[u8]) -> bool {
+    let in_array = || {
+        let documents = serde_json::from_slice::<[Value; 1]>(body);
+        documents.is_ok_and(|[document]| document["error"]["message"].is_string())
+    };
+    openai_error::is_document(body) || in_array()
+}

@@ -22,6 +22,7 @@ mod finish;
 mod frames;
 mod lenient;
 mod logprobs;
+mod models;
 mod part;
 mod partial;
 mod read;
@@ -32,7 +33,9 @@ mod write;
 
 use crate::format::Format;
 use crate::ir::{self, ProviderError, TranslateError, Usage};
-use crate::protocol::contract::{Asked, Encoded, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target};
+use crate::protocol::contract::{
+    Asked, Encoded, ListedModel, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target,
+};
 
 /// Gemini's format.
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +75,10 @@ impl Protocol for GeminiGenerate {
         error::decode(status, body)
     }
 
+    fn is_error_document(&self, body: &[u8]) -> bool {
+        error::is_document(body)
+    }
+
     fn encode_error(&self, error: &ProviderError, request_id: &str) -> (u16, Vec<u8>) {
         error::encode(error, request_id)
     }
@@ -88,6 +95,18 @@ impl Protocol for GeminiGenerate {
 
     fn encoder(&self, asked: Asked) -> Box<dyn StreamEncoder> {
         Box::new(encoder::Encoder::new(encoder::Framing::Events, asked))
+    }
+
+    fn encode_models(&self, models: &[ListedModel<'_>]) -> Vec<u8> {
+        models::list(models)
+    }
+
+    fn encode_model(&self, model: &ListedModel<'_>) -> Vec<u8> {
+        models::one(model)
+    }
+
+    fn encode_count(&self, tokens: u64) -> Vec<u8> {
+        format!(r#"{{"totalTokens":{tokens}}}"#).into_bytes()
     }
 
     fn watcher(&self) -> Box<dyn StreamWatcher> {

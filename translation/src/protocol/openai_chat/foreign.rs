@@ -9,7 +9,7 @@ const IN_ID: &str = "__thought__";
 
 /// `messages`, the text of that field, without signatures and thoughts of other families. None where there are none, as
 /// is usual: that costs a search.
-pub fn without_foreign(messages: &str) -> Option<String> {
+pub(super) fn without_foreign(messages: &str) -> Option<String> {
     let holds = |name: &str| memmem::find(messages.as_bytes(), name.as_bytes()).is_some();
     if !["\"thinking_blocks\"", "\"extra_content\"", IN_ID].into_iter().any(holds) {
         return None;

@@ -17,12 +17,12 @@ mod stream;
 mod target;
 mod thoughts;
 
-pub use foreign::without_foreign;
-
-use super::openai_error;
+use super::{openai_error, openai_models};
 use crate::format::Format;
 use crate::ir::{self, ProviderError, TranslateError, Usage};
-use crate::protocol::contract::{Asked, Encoded, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target};
+use crate::protocol::contract::{
+    Asked, Encoded, ListedModel, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target,
+};
 
 /// OpenAI chat completions.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,6 +35,10 @@ impl Protocol for OpenAiChat {
 
     fn decode_request(&self, body: &[u8]) -> Result<ir::Request, TranslateError> {
         request::decode(body)
+    }
+
+    fn without_foreign(&self, messages: &str) -> Option<String> {
+        foreign::without_foreign(messages)
     }
 
     fn encode_request(&self, request: &ir::Request, target: &Target<'_>) -> Result<Encoded, TranslateError> {
@@ -68,6 +72,14 @@ impl Protocol for OpenAiChat {
 
     fn encoder(&self, asked: Asked) -> Box<dyn StreamEncoder> {
         Box::new(stream::encoder::Encoder::new(asked))
+    }
+
+    fn encode_models(&self, models: &[ListedModel<'_>]) -> Vec<u8> {
+        openai_models::list(models)
+    }
+
+    fn encode_model(&self, model: &ListedModel<'_>) -> Vec<u8> {
+        openai_models::one(model)
     }
 
     fn watcher(&self) -> Box<dyn StreamWatcher> {

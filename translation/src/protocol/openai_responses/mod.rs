@@ -14,10 +14,12 @@
 
 use memchr::memmem;
 
-use super::{openai_error, state};
+use super::{openai_error, openai_models, state};
 use crate::format::Format;
 use crate::ir::{self, Part, ProviderError, Start, TranslateError, Usage};
-use crate::protocol::contract::{Asked, Encoded, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target};
+use crate::protocol::contract::{
+    Asked, Encoded, ListedModel, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target,
+};
 
 mod answer;
 mod decoder;
@@ -114,6 +116,18 @@ impl Protocol for OpenAiResponses {
 
     fn encoder(&self, asked: Asked) -> Box<dyn StreamEncoder> {
         Box::new(encoder::Encoder::new(asked, false))
+    }
+
+    fn encode_models(&self, models: &[ListedModel<'_>]) -> Vec<u8> {
+        openai_models::list(models)
+    }
+
+    fn encode_model(&self, model: &ListedModel<'_>) -> Vec<u8> {
+        openai_models::one(model)
+    }
+
+    fn encode_count(&self, tokens: u64) -> Vec<u8> {
+        format!(r#"{{"object":"response.input_tokens","input_tokens":{tokens}}}"#).into_bytes()
     }
 
     fn watcher(&self) -> Box<dyn StreamWatcher> {
