@@ -74,8 +74,8 @@ impl ControlPlane {
         Ok(Self { state, ledger, node_token: secrets.node_token, initial_admin, streams: tasks.part() })
     }
 
-    /// `/auth/*`, `/admin/*`, `/openapi.json`, `/swagger` and the page at `/`. It has neither the probes nor a fallback,
-    /// so that other routers can be merged with it.
+    /// `/auth/*`, `/admin/*`, `/openapi.json`, `/swagger` and the page at `/`. It has neither the probes nor a
+    /// fallback, so that other routers can be merged with it.
     pub fn router(&self) -> Router {
         router::router(self.state.clone())
     }

@@ -59,8 +59,8 @@ pub(crate) fn cookie(headers: &HeaderMap) -> Option<&str> {
         .map(|(_, value)| value)
 }
 
-/// Whether a browser sent the request from a page of ours. The browser sets `sec-fetch-site` and `origin` itself; a page
-/// cannot.
+/// Whether a browser sent the request from a page of ours. The browser sets `sec-fetch-site` and `origin` itself; a
+/// page cannot.
 pub(crate) fn same_origin(headers: &HeaderMap, uri: &Uri) -> bool {
     if let Some(site) = headers.get("sec-fetch-site") {
         return site == "same-origin";

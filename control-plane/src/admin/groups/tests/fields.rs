@@ -67,8 +67,8 @@ fn each_field_of_a_group_is_shown_as_it_was_written() {
         same("apiVersion", json!("2024-10-21")),
         same("healthCheckEnabled", json!(false)),
     ];
-    // `upstreamKeys` and `updatedAt` are about what is stored already, and `proxyEnabled` goes with `proxyConfig`: other
-    // tests change them.
+    // `upstreamKeys` and `updatedAt` are about what is stored already, and `proxyEnabled` goes with `proxyConfig`:
+    // other tests change them.
     fields().check_each_is_kept(&samples, &["upstreamKeys", "updatedAt", "proxyEnabled"], |name, value| {
         view(&replacement(body(name, value), None).unwrap())
     });
