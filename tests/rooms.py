@@ -55,6 +55,13 @@ ORDER = {
         "limits metrics",
         "data_dir error node",
     ],
+    "translation": [
+        "vendors",
+        "protocol",
+        "back facts object",
+        "ir",
+        "format json names",
+    ],
     "fake-provider": [
         "wire",
         "handle",

@@ -12,7 +12,7 @@ use serde_json::json;
 use translation::Format;
 use translation::facts::Facts;
 use translation::ir::Event;
-use translation::protocol::contract::{Asked, Quirks, Target};
+use translation::protocol::contract::{AnswerContext, Quirks, Target};
 
 const FORMATS: [(Format, &str); 4] = [
     (Format::OpenAiChat, "gpt-4o"),
@@ -55,7 +55,7 @@ fn chat(bytes: usize) -> String {
 }
 
 /// A stream of `format` with so many pieces of text.
-fn stream(format: Format, pieces: usize, asked: &Asked) -> Bytes {
+fn stream(format: Format, pieces: usize, asked: &AnswerContext) -> Bytes {
     let mut encoder = format.protocol().encoder(asked.clone());
     let mut bytes = Vec::new();
     encoder.event(&Event::Start(translation::ir::Start::default()), &mut bytes);
@@ -83,7 +83,7 @@ fn main() {
         }
     }
     let request = Format::OpenAiChat.protocol().decode_request(chat(1_000).as_bytes()).unwrap();
-    let asked = Asked { id: "0".repeat(24), created: 1_700_000_000, request: Arc::new(request) };
+    let asked = AnswerContext { id: "0".repeat(24), created: 1_700_000_000, request: Arc::new(request) };
     println!("one event of a stream from the format to OpenAI chat, read and written; and watched, where it passes");
     for (format, _) in FORMATS {
         const PIECES: u16 = 1_000;

@@ -14,7 +14,7 @@ use translation::Format;
 use translation::back::Back;
 use translation::facts::Facts;
 use translation::ir::{Event, Request};
-use translation::protocol::contract::{Asked, Quirks, Target};
+use translation::protocol::contract::{AnswerContext, Quirks, Target};
 
 /// Whom each request is written for: an older and a newer model where they differ in what they take.
 const TARGETS: &[(Format, &str)] = &[
@@ -84,7 +84,7 @@ fn undone(back: &Back) -> String {
 }
 
 fn answers(format: Format, exchange: &Value, request: Request, golden: &mut String) {
-    let asked = Asked { id: "0000000000000000".to_owned(), created: 1_700_000_000, request: Arc::new(request) };
+    let asked = AnswerContext { id: "0000000000000000".to_owned(), created: 1_700_000_000, request: Arc::new(request) };
     let others = CLIENTS.into_iter().filter(|client| *client != format);
     if let Some(status) = exchange["status"].as_u64() {
         let body = exchange["response"].as_str().map_or_else(|| exchange["response"].to_string(), str::to_owned);

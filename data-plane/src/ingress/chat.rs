@@ -10,7 +10,7 @@ use axum::response::Response;
 use shared::time::now_ms;
 use translation::Format;
 use translation::names;
-use translation::protocol::contract::Asked;
+use translation::protocol::contract::AnswerContext;
 
 use super::admit::{Arrival, unless_closing};
 use super::gateway::Gateway;
@@ -97,7 +97,7 @@ async fn ask(
         Some(_) => {
             let neutral = request.neutral().map_err(GatewayError::Translate)?;
             let created = u64::try_from(now_ms() / 1000).unwrap_or_default();
-            let asked = Asked { id: names::random(24), created, request: Arc::clone(neutral) };
+            let asked = AnswerContext { id: names::random(24), created, request: Arc::clone(neutral) };
             Some(Wish { format, stream: request.stream, array, asked, signatures, conversation })
         }
         None => None,

@@ -18,7 +18,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use translation::Format;
 use translation::ir::media::kind_of;
-use translation::ir::{Media, MediaKind, Part, Request, Source, TranslateError};
+use translation::ir::{Media, MediaKind, MediaSource, Part, Request, TranslateError};
 use translation::protocol::contract::Quirks;
 
 use crate::limits::MediaPolicy;
@@ -100,13 +100,13 @@ impl FetchedMedia {
         }
         let mut request = Request::clone(request);
         let place = |media: &mut Media| {
-            let Source::Url(url) = &media.source else { return };
+            let MediaSource::Url(url) = &media.source else { return };
             if wanted.as_data(url)
                 && let Some(Ok(fetched)) = known.get(url)
             {
                 media.kind = kind_of(&fetched.mime).unwrap_or(media.kind);
                 media.mime = Some(fetched.mime.clone());
-                media.source = Source::Base64(fetched.base64.clone());
+                media.source = MediaSource::Base64(fetched.base64.clone());
             }
         };
         for part in request.messages.iter_mut().flat_map(|message| &mut message.parts) {
@@ -133,7 +133,7 @@ fn urls(request: &Request) -> impl Iterator<Item = (impl Fn() -> String, &str, &
                 other => std::slice::from_ref(other),
             };
             parts.iter().filter_map(move |part| match part {
-                Part::Media(media @ Media { source: Source::Url(url), .. }) => {
+                Part::Media(media @ Media { source: MediaSource::Url(url), .. }) => {
                     Some((move || request.path(message, Some(at)), url.as_str(), media))
                 }
                 _ => None,

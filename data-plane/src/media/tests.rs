@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use translation::Format;
-use translation::ir::{Media, MediaKind, Message, Part, Request, Role, Source, ToolResult, TranslateError};
+use translation::ir::{Media, MediaKind, MediaSource, Message, Part, Request, Role, ToolResult, TranslateError};
 use translation::protocol::contract::Quirks;
 
 use self::fixtures::{Server, answer};
@@ -19,7 +19,7 @@ const GEMINI: Wanted = Wanted { format: Format::GeminiGenerate, fetches: true };
 const OPEN: MediaPolicy = MediaPolicy { fetch: true, private_networks: true };
 
 fn image(url: &str) -> Part {
-    Part::Media(Media::new(MediaKind::Image, Source::Url(url.to_owned()), None))
+    Part::Media(Media::new(MediaKind::Image, MediaSource::Url(url.to_owned()), None))
 }
 
 fn request(parts: Vec<Part>) -> Arc<Request> {
@@ -108,11 +108,14 @@ async fn point_22_a_picture_at_a_url_becomes_data() {
     let written = bench.fetched.put_into(&asked, GEMINI);
     let parts = &written.messages[1].parts;
     let Part::Media(first) = &parts[1] else { panic!("{parts:?}") };
-    assert_eq!((&first.source, first.mime.as_deref()), (&Source::Base64("L2EucG5n".to_owned()), Some("image/png")));
+    assert_eq!(
+        (&first.source, first.mime.as_deref()),
+        (&MediaSource::Base64("L2EucG5n".to_owned()), Some("image/png"))
+    );
     assert_eq!(parts[1], parts[2]);
     assert_eq!(parts[3], image("gs://bucket/c.png"));
     let Part::ToolResult(result) = &parts[4] else { panic!("{parts:?}") };
-    assert!(matches!(&result.content[0], Part::Media(media) if matches!(media.source, Source::Base64(_))));
+    assert!(matches!(&result.content[0], Part::Media(media) if matches!(media.source, MediaSource::Base64(_))));
     assert_ne!(*asked, *written);
 
     let openai = Wanted::by(Format::OpenAiChat, &Quirks::NONE);

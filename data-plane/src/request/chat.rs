@@ -202,7 +202,7 @@ impl<'b> ChatRequest<'b> {
             );
             return Err(GatewayError::Translate(TranslateError::unsupported(field, problem)));
         }
-        if format != Format::AnthropicMessages
+        if format != self.format
             && let Some(refusal) = anthropic_messages::refused_thread(request)
         {
             return Err(GatewayError::Translate(refusal));

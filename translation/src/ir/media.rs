@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::part::{Media, MediaKind, Source};
+use super::part::{Media, MediaKind, MediaSource};
 
 /// What a `data:` URL (RFC 2397) holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,9 +47,9 @@ impl Media {
         match DataUrl::read(url) {
             Some(data) => {
                 let kind = kind_of(&data.mime).unwrap_or(kind);
-                Self::new(kind, Source::Base64(data.base64), Some(data.mime))
+                Self::new(kind, MediaSource::Base64(data.base64), Some(data.mime))
             }
-            None => Self::new(kind, Source::Url(url.to_owned()), None),
+            None => Self::new(kind, MediaSource::Url(url.to_owned()), None),
         }
     }
 }

@@ -21,7 +21,9 @@ pub mod response;
 pub use collect::Collector;
 pub use error::{Dropped, ErrorCode, ErrorKind, ProviderError, TranslateError};
 pub use event::{Event, Start};
-pub use part::{CacheControl, CallKind, Citation, Media, MediaKind, Part, Signature, Source, ToolCall, ToolResult};
+pub use part::{
+    CacheControl, CallKind, Citation, Media, MediaKind, MediaSource, Part, Signature, ToolCall, ToolResult,
+};
 pub use reasoning::{Effort, Reasoning, Summary, Thinking};
 pub use request::{Field, Message, Output, Request, Role, Schema, ServiceTier, Tool, ToolChoice, ToolKind};
 pub use response::{Choice, DECLINED, Finish, Response, Usage};

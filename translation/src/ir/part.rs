@@ -96,7 +96,7 @@ pub struct Media {
     /// What kind.
     pub kind: MediaKind,
     /// Where it is.
-    pub source: Source,
+    pub source: MediaSource,
     /// Media type, such as `image/png`: lower case, without parameters. None where the client did not say.
     pub mime: Option<String>,
     /// File name or title.
@@ -111,7 +111,7 @@ pub struct Media {
 
 /// Where a medium is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum MediaSource {
     /// Here, as base64 (standard alphabet, without white space).
     Base64(String),
     /// At a URL: `https://`, `http://`, `gs://` …
@@ -124,7 +124,7 @@ pub enum Source {
 
 impl Media {
     /// A medium of which nothing but its source is known.
-    pub fn new(kind: MediaKind, source: Source, mime: Option<String>) -> Self {
+    pub fn new(kind: MediaKind, source: MediaSource, mime: Option<String>) -> Self {
         Self { kind, source, mime, name: None, detail: None, cache: None, transcript: None }
     }
 

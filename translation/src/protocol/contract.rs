@@ -56,7 +56,7 @@ pub trait Protocol: Debug + Send + Sync {
     fn decode_response(&self, body: &[u8]) -> Result<ir::Response, ProviderError>;
 
     /// Writes an answer for a client.
-    fn encode_response(&self, response: &ir::Response, asked: &Asked) -> Vec<u8>;
+    fn encode_response(&self, response: &ir::Response, asked: &AnswerContext) -> Vec<u8>;
 
     /// Reads a provider's error answer: any status, any body, also HTML or none. `retry_after` is read from the body
     /// only.
@@ -86,7 +86,7 @@ pub trait Protocol: Debug + Send + Sync {
     fn decoder(&self) -> Box<dyn StreamDecoder>;
 
     /// Writes a stream for a client.
-    fn encoder(&self, asked: Asked) -> Box<dyn StreamEncoder>;
+    fn encoder(&self, asked: AnswerContext) -> Box<dyn StreamEncoder>;
 
     /// Writes the list of the models that a client may ask for.
     fn encode_models(&self, models: &[ListedModel<'_>]) -> Vec<u8>;
@@ -201,7 +201,7 @@ pub struct Encoded {
 
 /// What the client asked for, as far as its answer depends on it.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct AnswerContext {
     /// The gateway's own id for the answer, without a prefix: letters and digits.
     pub id: String,
     /// Epoch seconds.

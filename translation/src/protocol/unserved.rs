@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::format::Format;
 use crate::ir::{self, ErrorKind, Event, ProviderError, TranslateError, Usage};
 use crate::protocol::contract::{
-    Asked, Encoded, ListedModel, Protocol, Seen, StreamDecoder, StreamEncoder, StreamWatcher, Target,
+    AnswerContext, Encoded, ListedModel, Protocol, Seen, StreamDecoder, StreamEncoder, StreamWatcher, Target,
 };
 
 /// Refuses whatever is asked of it.
@@ -39,7 +39,7 @@ impl Protocol for Unserved {
         Err(self.failure())
     }
 
-    fn encode_response(&self, _response: &ir::Response, _asked: &Asked) -> Vec<u8> {
+    fn encode_response(&self, _response: &ir::Response, _asked: &AnswerContext) -> Vec<u8> {
         Vec::new()
     }
 
@@ -55,7 +55,7 @@ impl Protocol for Unserved {
         Box::new(Refusing(self.failure()))
     }
 
-    fn encoder(&self, _asked: Asked) -> Box<dyn StreamEncoder> {
+    fn encoder(&self, _asked: AnswerContext) -> Box<dyn StreamEncoder> {
         Box::new(Refusing(self.failure()))
     }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use translation::Format;
 use translation::ir::{Event, Request};
-use translation::protocol::contract::Asked;
+use translation::protocol::contract::AnswerContext;
 
 /// An answer.
 #[derive(Clone, Debug, Default)]
@@ -265,7 +265,7 @@ pub(crate) fn usage(provider: Format) -> Value {
     }
 }
 
-fn asked(client: Format, include_usage: bool) -> Asked {
+fn asked(client: Format, include_usage: bool) -> AnswerContext {
     let mut request = Request::new(client, "the-clients-name");
     request.include_usage = include_usage;
     if client == Format::GeminiGenerate {
@@ -274,7 +274,7 @@ fn asked(client: Format, include_usage: bool) -> Asked {
         request = client.protocol().decode_request(config.to_string().as_bytes()).unwrap();
         "the-clients-name".clone_into(&mut request.model);
     }
-    Asked { id: "0123456789abcdef".to_owned(), created: 1_700_000_000, request: Arc::new(request) }
+    AnswerContext { id: "0123456789abcdef".to_owned(), created: 1_700_000_000, request: Arc::new(request) }
 }
 
 /// What a client gets of a provider's whole answer.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use translation::Format;
 use translation::ir::{Event, Request};
-use translation::protocol::contract::{Asked, StreamEncoder};
+use translation::protocol::contract::{AnswerContext, StreamEncoder};
 use translation::protocol::gemini_generate::array_encoder;
 
 pub(crate) const FORMATS: [Format; 4] =
@@ -70,8 +70,8 @@ pub(crate) fn told_as_array(events: &[Event]) -> Vec<u8> {
     written(array_encoder(asked(request)), events)
 }
 
-fn asked(request: Request) -> Asked {
-    Asked { id: "0123456789abcdef".to_owned(), created: 1_700_000_000, request: Arc::new(request) }
+fn asked(request: Request) -> AnswerContext {
+    AnswerContext { id: "0123456789abcdef".to_owned(), created: 1_700_000_000, request: Arc::new(request) }
 }
 
 fn written(mut encoder: Box<dyn StreamEncoder>, events: &[Event]) -> Vec<u8> {

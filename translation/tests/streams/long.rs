@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use translation::Format;
 use translation::ir::{Event, Request};
-use translation::protocol::contract::{Asked, StreamDecoder, StreamEncoder};
+use translation::protocol::contract::{AnswerContext, StreamDecoder, StreamEncoder};
 
 use super::contract::checked;
 use super::fixtures::FORMATS;
@@ -173,7 +173,7 @@ impl Long {
     fn new(format: Format) -> Self {
         let encoder = |client: Format| {
             let request = Arc::new(Request::new(client, "m"));
-            let asked = Asked { id: "a".to_owned(), created: 1, request };
+            let asked = AnswerContext { id: "a".to_owned(), created: 1, request };
             (client, client.protocol().encoder(asked), 0)
         };
         let encoders = FORMATS.into_iter().map(encoder).collect();

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use memchr::memmem;
 use translation::Format;
-use translation::protocol::contract::{Asked, StreamEncoder};
+use translation::protocol::contract::{AnswerContext, StreamEncoder};
 use translation::protocol::gemini_generate;
 use translation::protocol::openai_responses::resolve::resolve;
 
@@ -20,7 +20,7 @@ pub struct Wish {
     /// Whether the stream is to be a JSON array (Gemini without `alt=sse`).
     pub array: bool,
     /// What the client asked for.
-    pub asked: Asked,
+    pub asked: AnswerContext,
     /// Keeps the signatures in the answer.
     pub signatures: ClientSignatures,
     /// Keeps the answer itself, where the client's API refers to earlier answers.

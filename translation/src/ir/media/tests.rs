@@ -2,7 +2,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{DataUrl, mime_of_name, mime_of_start};
-use crate::ir::{Media, MediaKind, Source};
+use crate::ir::{Media, MediaKind, MediaSource};
 
 #[test]
 fn data_urls_of_all_forms_are_read() {
@@ -19,8 +19,8 @@ fn data_urls_of_all_forms_are_read() {
 #[test]
 fn a_pdf_in_an_images_place_is_a_document() {
     let media = Media::at(MediaKind::Image, "data:application/pdf;base64,AA==");
-    assert_eq!((media.kind, media.source), (MediaKind::Document, Source::Base64("AA==".to_owned())));
-    assert_eq!(Media::at(MediaKind::Image, "https://x/y").source, Source::Url("https://x/y".to_owned()));
+    assert_eq!((media.kind, media.source), (MediaKind::Document, MediaSource::Base64("AA==".to_owned())));
+    assert_eq!(Media::at(MediaKind::Image, "https://x/y").source, MediaSource::Url("https://x/y".to_owned()));
 }
 
 #[test]

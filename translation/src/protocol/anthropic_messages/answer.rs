@@ -16,7 +16,7 @@ use crate::ir::{
 };
 use crate::json::Json;
 use crate::names::new_call_id;
-use crate::protocol::contract::Asked;
+use crate::protocol::contract::AnswerContext;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -170,7 +170,7 @@ struct Out<'r> {
 }
 
 /// Writes an answer.
-pub(super) fn encode(response: &Response, asked: &Asked) -> Vec<u8> {
+pub(super) fn encode(response: &Response, asked: &AnswerContext) -> Vec<u8> {
     let nothing = Choice::default();
     let choice = response.choices.first().unwrap_or(&nothing);
     let mut content = Vec::with_capacity(choice.parts.len());
@@ -195,7 +195,7 @@ pub(super) fn encode(response: &Response, asked: &Asked) -> Vec<u8> {
 }
 
 /// The id of an answer.
-pub(super) fn message_id(asked: &Asked) -> String {
+pub(super) fn message_id(asked: &AnswerContext) -> String {
     format!("msg_{}", asked.id)
 }
 

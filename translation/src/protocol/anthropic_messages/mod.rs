@@ -30,7 +30,7 @@ mod watch;
 use crate::format::Format;
 use crate::ir::{self, ErrorCode, ProviderError, TranslateError, Usage};
 use crate::protocol::contract::{
-    Asked, Encoded, ListedModel, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target,
+    AnswerContext, Encoded, ListedModel, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target,
 };
 
 /// Anthropic's Messages API.
@@ -59,7 +59,7 @@ impl Protocol for AnthropicMessages {
         answer::decode(body)
     }
 
-    fn encode_response(&self, response: &ir::Response, asked: &Asked) -> Vec<u8> {
+    fn encode_response(&self, response: &ir::Response, asked: &AnswerContext) -> Vec<u8> {
         answer::encode(response, asked)
     }
 
@@ -83,7 +83,7 @@ impl Protocol for AnthropicMessages {
         Box::new(stream::Decoder::new())
     }
 
-    fn encoder(&self, asked: Asked) -> Box<dyn StreamEncoder> {
+    fn encoder(&self, asked: AnswerContext) -> Box<dyn StreamEncoder> {
         Box::new(stream::Encoder::new(asked))
     }
 

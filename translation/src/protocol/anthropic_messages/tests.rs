@@ -9,7 +9,7 @@ use super::AnthropicMessages;
 use crate::facts::Facts;
 use crate::format::Format;
 use crate::ir::{Event, Message, Part, Request, Response, Role, TranslateError};
-use crate::protocol::contract::{Asked, Encoded, Protocol, Quirks, Target};
+use crate::protocol::contract::{AnswerContext, Encoded, Protocol, Quirks, Target};
 
 mod answers;
 mod errors;
@@ -71,8 +71,8 @@ fn decoded(body: &Value) -> Request {
     AnthropicMessages.decode_request(body.to_string().as_bytes()).unwrap()
 }
 
-fn asked(request: Request) -> Asked {
-    Asked { id: "1a2b3c".to_owned(), created: 1_790_000_000, request: Arc::new(request) }
+fn asked(request: Request) -> AnswerContext {
+    AnswerContext { id: "1a2b3c".to_owned(), created: 1_790_000_000, request: Arc::new(request) }
 }
 
 /// The answer as a client of this format gets it.

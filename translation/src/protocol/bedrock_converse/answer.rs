@@ -10,7 +10,7 @@ use super::signature::{redacted, signature};
 use super::stop::{REFUSAL, finish_of, is_malformed};
 use super::{error, usage};
 use crate::ir::{
-    CallKind, Choice, Citation, Finish, Media, MediaKind, Part, ProviderError, Response, Source, ToolCall,
+    CallKind, Choice, Citation, Finish, Media, MediaKind, MediaSource, Part, ProviderError, Response, ToolCall,
 };
 use crate::json::Json;
 use crate::names::new_call_id;
@@ -156,7 +156,7 @@ impl Image {
     pub(super) fn media(self) -> Option<Media> {
         let bytes = self.source?.bytes.filter(|bytes| !bytes.is_empty())?;
         let format = self.format.as_deref().unwrap_or("png");
-        Some(Media::new(MediaKind::Image, Source::Base64(bytes), Some(format!("image/{format}"))))
+        Some(Media::new(MediaKind::Image, MediaSource::Base64(bytes), Some(format!("image/{format}"))))
     }
 }
 

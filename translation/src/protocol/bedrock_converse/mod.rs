@@ -22,7 +22,7 @@ use super::unserved::Unserved;
 use crate::format::Format;
 use crate::ir::{self, ProviderError, TranslateError, Usage};
 use crate::protocol::contract::{
-    Asked, Encoded, ListedModel, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target,
+    AnswerContext, Encoded, ListedModel, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target,
 };
 
 /// Amazon Bedrock's Converse API, as a provider speaks it.
@@ -50,7 +50,7 @@ impl Protocol for BedrockConverse {
         answer::decode(body)
     }
 
-    fn encode_response(&self, response: &ir::Response, asked: &Asked) -> Vec<u8> {
+    fn encode_response(&self, response: &ir::Response, asked: &AnswerContext) -> Vec<u8> {
         CLIENTS.encode_response(response, asked)
     }
 
@@ -66,7 +66,7 @@ impl Protocol for BedrockConverse {
         Box::new(stream::Decoder::default())
     }
 
-    fn encoder(&self, asked: Asked) -> Box<dyn StreamEncoder> {
+    fn encoder(&self, asked: AnswerContext) -> Box<dyn StreamEncoder> {
         CLIENTS.encoder(asked)
     }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::lenient::{self, Word};
-use crate::ir::{Source, Usage};
+use crate::ir::{MediaSource, Usage};
 
 /// A whole answer, or a chunk of one.
 #[derive(Debug, Default, Deserialize)]
@@ -341,6 +341,6 @@ pub(super) fn standard_base64(mut data: String) -> String {
 }
 
 /// Where base64 data stand.
-pub(super) fn base64_source(data: String) -> Source {
-    Source::Base64(standard_base64(data))
+pub(super) fn base64_source(data: String) -> MediaSource {
+    MediaSource::Base64(standard_base64(data))
 }

@@ -9,7 +9,8 @@ use super::{citations, error, logprobs};
 use crate::format::Family;
 use crate::ir::media::{kind_of, normal_mime};
 use crate::ir::{
-    CallKind, Choice, ErrorKind, Finish, Media, MediaKind, Part, ProviderError, Response, Signature, Source, ToolCall,
+    CallKind, Choice, ErrorKind, Finish, Media, MediaKind, MediaSource, Part, ProviderError, Response, Signature,
+    ToolCall,
 };
 use crate::json::Json;
 use crate::names::new_call_id;
@@ -189,7 +190,7 @@ pub(super) fn media(part: &mut AnswerPart<'_>) -> Option<Media> {
         (base64_source(blob.data?), blob.mime_type)
     } else {
         let file = part.file_data.take()?;
-        (Source::Url(file.file_uri?), file.mime_type)
+        (MediaSource::Url(file.file_uri?), file.mime_type)
     };
     // A type may have parameters, such as a sampling rate that is needed to play the sound.
     let mime = mime.map(|mime| if mime.contains(';') { mime } else { normal_mime(&mime) });

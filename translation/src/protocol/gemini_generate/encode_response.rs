@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::part::{Written, for_client};
 use super::{finish, logprobs};
 use crate::ir::{Choice, Citation, Finish, Part, Response, Usage};
-use crate::protocol::contract::Asked;
+use crate::protocol::contract::AnswerContext;
 
 /// `GenerateContentResponse`.
 #[derive(Serialize)]
@@ -168,7 +168,7 @@ fn byte(text: &str, character: u64) -> Option<u64> {
 }
 
 /// Writes a whole answer.
-pub(super) fn encode(response: &Response, asked: &Asked) -> Vec<u8> {
+pub(super) fn encode(response: &Response, asked: &AnswerContext) -> Vec<u8> {
     let document = Document {
         candidates: response.choices.iter().enumerate().map(|(index, choice)| candidate(index, choice)).collect(),
         usage_metadata: Some(UsageMetadata::of(&response.usage.unwrap_or_default(), response.service_tier.as_deref())),

@@ -11,7 +11,7 @@ use super::part::{Fields, Written, for_client, mime};
 use super::signature::{self, Of};
 use super::{error, logprobs};
 use crate::ir::{Citation, Event, Finish, Part, Signature, Start, ToolCall, Usage};
-use crate::protocol::contract::{Asked, StreamEncoder};
+use crate::protocol::contract::{AnswerContext, StreamEncoder};
 
 /// What stands between the chunks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub(super) enum Framing {
 #[derive(Debug)]
 pub(super) struct Encoder {
     framing: Framing,
-    asked: Asked,
+    asked: AnswerContext,
     start: Start,
     /// Whether a chunk was written.
     begun: bool,
@@ -82,7 +82,7 @@ impl Offsets {
 }
 
 impl Encoder {
-    pub(super) fn new(framing: Framing, asked: Asked) -> Self {
+    pub(super) fn new(framing: Framing, asked: AnswerContext) -> Self {
         Self {
             framing,
             asked,

@@ -34,7 +34,7 @@ mod write;
 use crate::format::Format;
 use crate::ir::{self, ProviderError, TranslateError, Usage};
 use crate::protocol::contract::{
-    Asked, Encoded, ListedModel, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target,
+    AnswerContext, Encoded, ListedModel, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target,
 };
 
 /// Gemini's format.
@@ -67,7 +67,7 @@ impl Protocol for GeminiGenerate {
         decode_response::decode(body)
     }
 
-    fn encode_response(&self, response: &ir::Response, asked: &Asked) -> Vec<u8> {
+    fn encode_response(&self, response: &ir::Response, asked: &AnswerContext) -> Vec<u8> {
         encode_response::encode(response, asked)
     }
 
@@ -93,7 +93,7 @@ impl Protocol for GeminiGenerate {
         Box::new(decoder::Decoder::new())
     }
 
-    fn encoder(&self, asked: Asked) -> Box<dyn StreamEncoder> {
+    fn encoder(&self, asked: AnswerContext) -> Box<dyn StreamEncoder> {
         Box::new(encoder::Encoder::new(encoder::Framing::Events, asked))
     }
 
@@ -123,7 +123,7 @@ impl Protocol for GeminiGenerate {
 }
 
 /// Writes a stream for a client that did not ask for `alt=sse`: one JSON array of chunks.
-pub fn array_encoder(asked: Asked) -> Box<dyn StreamEncoder> {
+pub fn array_encoder(asked: AnswerContext) -> Box<dyn StreamEncoder> {
     Box::new(encoder::Encoder::new(encoder::Framing::Array, asked))
 }
 

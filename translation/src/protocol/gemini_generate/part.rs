@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::signature::{self, Of};
 use crate::back::CUSTOM_INPUT;
 use crate::format::Family;
-use crate::ir::{CallKind, Media, Part, Signature, Source, ToolCall};
+use crate::ir::{CallKind, Media, MediaSource, Part, Signature, ToolCall};
 use crate::json::Json;
 
 /// A part that is written.
@@ -147,13 +147,15 @@ impl<'a> Fields<'a> {
     pub(super) fn medium(media: &'a Media, mime: Cow<'a, str>) -> Option<Self> {
         let inline = |data| Some(InlineData { mime_type: mime.clone(), data });
         Some(match &media.source {
-            Source::Base64(data) => Self { inline_data: inline(Cow::Borrowed(data.as_str())), ..Self::default() },
-            Source::Text(text) => Self { inline_data: inline(Cow::Owned(STANDARD.encode(text))), ..Self::default() },
-            Source::Url(url) => {
+            MediaSource::Base64(data) => Self { inline_data: inline(Cow::Borrowed(data.as_str())), ..Self::default() },
+            MediaSource::Text(text) => {
+                Self { inline_data: inline(Cow::Owned(STANDARD.encode(text))), ..Self::default() }
+            }
+            MediaSource::Url(url) => {
                 let file_uri = Cow::Borrowed(url.as_str());
                 Self { file_data: Some(FileData { mime_type: mime, file_uri }), ..Self::default() }
             }
-            Source::FileId(_) => return None,
+            MediaSource::FileId(_) => return None,
         })
     }
 }
@@ -165,14 +167,14 @@ pub(super) fn mime(media: &Media) -> Cow<'_, str> {
         return Cow::Borrowed(mime);
     }
     let of_url = match &media.source {
-        Source::Url(url) => crate::ir::media::mime_of_name(url),
+        MediaSource::Url(url) => crate::ir::media::mime_of_name(url),
         // Of a sound that a model spoke, chat completions do not say it.
-        Source::Base64(data) => crate::ir::media::mime_of_start(data),
+        MediaSource::Base64(data) => crate::ir::media::mime_of_start(data),
         _ => None,
     };
     let of_name = || media.name.as_deref().and_then(crate::ir::media::mime_of_name);
     Cow::Borrowed(of_url.or_else(of_name).unwrap_or(match (&media.source, media.kind) {
-        (Source::Text(_), _) => "text/plain",
+        (MediaSource::Text(_), _) => "text/plain",
         (_, Image) => "image/jpeg",
         (_, Audio) => "audio/mpeg",
         (_, Video) => "video/mp4",

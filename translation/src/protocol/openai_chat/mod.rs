@@ -21,7 +21,7 @@ use super::{openai_error, openai_models};
 use crate::format::Format;
 use crate::ir::{self, ProviderError, TranslateError, Usage};
 use crate::protocol::contract::{
-    Asked, Encoded, ListedModel, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target,
+    AnswerContext, Encoded, ListedModel, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target,
 };
 
 /// OpenAI chat completions.
@@ -50,7 +50,7 @@ impl Protocol for OpenAiChat {
         answer::decode::response(body)
     }
 
-    fn encode_response(&self, response: &ir::Response, asked: &Asked) -> Vec<u8> {
+    fn encode_response(&self, response: &ir::Response, asked: &AnswerContext) -> Vec<u8> {
         answer::encode::response(response, asked)
     }
 
@@ -70,7 +70,7 @@ impl Protocol for OpenAiChat {
         Box::new(stream::decoder::Decoder::new())
     }
 
-    fn encoder(&self, asked: Asked) -> Box<dyn StreamEncoder> {
+    fn encoder(&self, asked: AnswerContext) -> Box<dyn StreamEncoder> {
         Box::new(stream::encoder::Encoder::new(asked))
     }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::shape::{Shape, summary_word, tier_word};
 use super::tools::{Written, WrittenChoice};
 use crate::ir::{Finish, ProviderError, Reasoning, Request, Role, ToolChoice, Usage};
-use crate::protocol::contract::Asked;
+use crate::protocol::contract::AnswerContext;
 use crate::protocol::openai_error;
 
 /// What does not change while an answer grows, as members of the object.
@@ -42,7 +42,7 @@ fn member<T: Serialize + ?Sized>(out: &mut Vec<u8>, name: &str, value: &T) {
 }
 
 impl Frame {
-    pub(super) fn new(asked: &Asked) -> Self {
+    pub(super) fn new(asked: &AnswerContext) -> Self {
         let request = &*asked.request;
         let mut head = Vec::with_capacity(128);
         let _ =

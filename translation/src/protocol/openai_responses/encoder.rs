@@ -10,16 +10,16 @@ use serde_json::value::RawValue;
 use super::document::{Frame, State, StreamError, push, service_tier, status};
 use super::output::{Call, Message, Piece, Thought, annotation};
 use super::signature::Signs;
-use crate::ir::{Citation, Event, Finish, Media, MediaKind, ProviderError, Source, Start, Usage};
+use crate::ir::{Citation, Event, Finish, Media, MediaKind, MediaSource, ProviderError, Start, Usage};
 use crate::json::Json;
-use crate::protocol::contract::{Asked, StreamEncoder};
+use crate::protocol::contract::{AnswerContext, StreamEncoder};
 
 mod calls;
 mod thoughts;
 
 /// Writes an answer.
 pub(super) struct Encoder {
-    asked: Asked,
+    asked: AnswerContext,
     frame: Frame,
     /// Nothing is told but the end.
     whole: bool,
@@ -54,7 +54,7 @@ impl fmt::Debug for Encoder {
 
 impl Encoder {
     /// Of a stream; or of a `whole` answer, of which only [`end`](Self::document) is wanted.
-    pub(super) fn new(asked: Asked, whole: bool) -> Self {
+    pub(super) fn new(asked: AnswerContext, whole: bool) -> Self {
         Self {
             frame: Frame::new(&asked),
             asked,
@@ -287,7 +287,7 @@ impl Encoder {
 
     /// A picture is an item; a sound is not, so its words are told.
     pub(super) fn media(&mut self, media: &Media, out: &mut Vec<u8>) {
-        let (MediaKind::Image, Source::Base64(data)) = (media.kind, &media.source) else {
+        let (MediaKind::Image, MediaSource::Base64(data)) = (media.kind, &media.source) else {
             if let Some(words) = &media.transcript {
                 self.text(words, false, out);
             }
@@ -396,6 +396,6 @@ pub(super) fn failure(error: &ProviderError, request_id: &str) -> Vec<u8> {
     let id = request_id.chars().filter(char::is_ascii_alphanumeric).collect();
     let request = std::sync::Arc::new(crate::ir::Request::new(crate::format::Format::OpenAiResponses, ""));
     let mut out = Vec::new();
-    Encoder::new(Asked { id, created: 0, request }, false).failed(error, &mut out);
+    Encoder::new(AnswerContext { id, created: 0, request }, false).failed(error, &mut out);
     out
 }

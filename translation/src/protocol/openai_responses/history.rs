@@ -12,7 +12,7 @@ use super::signature;
 use crate::format::Family;
 use crate::format::Format;
 use crate::ir::{
-    CallKind, Dropped, Field, Media, MediaKind, Message, Part, Request, Role, Source, ToolCall, ToolResult,
+    CallKind, Dropped, Field, Media, MediaKind, MediaSource, Message, Part, Request, Role, ToolCall, ToolResult,
     TranslateError,
 };
 use crate::json::Json;
@@ -324,11 +324,11 @@ impl<'a, 'n> Writer<'a, 'n> {
             |what: &str| TranslateError::unsupported(path, format!("OpenAI's Responses API takes no {what}"));
         let own_files = is_own(self.request);
         let file_id = match &media.source {
-            Source::FileId(id) if own_files => Some(id.as_str()),
-            Source::FileId(_) => return Err(unsupported("file ids of other providers")),
+            MediaSource::FileId(id) if own_files => Some(id.as_str()),
+            MediaSource::FileId(_) => return Err(unsupported("file ids of other providers")),
             _ => None,
         };
-        if let Source::Url(url) = &media.source
+        if let MediaSource::Url(url) = &media.source
             && !(url.starts_with("https://") || url.starts_with("http://"))
         {
             return Err(unsupported("URL of this kind"));
@@ -338,9 +338,9 @@ impl<'a, 'n> Writer<'a, 'n> {
             MediaKind::Image => Ok(Piece::Image {
                 r#type: "input_image",
                 image_url: match &media.source {
-                    Source::Url(url) => Some(url.clone()),
-                    Source::Base64(data) => Some(data_url(mime.unwrap_or("image/png"), data)),
-                    Source::FileId(_) | Source::Text(_) => None,
+                    MediaSource::Url(url) => Some(url.clone()),
+                    MediaSource::Base64(data) => Some(data_url(mime.unwrap_or("image/png"), data)),
+                    MediaSource::FileId(_) | MediaSource::Text(_) => None,
                 },
                 file_id,
                 detail: media.detail.as_deref().unwrap_or("auto"),
@@ -353,7 +353,7 @@ impl<'a, 'n> Writer<'a, 'n> {
                     Some(_) => return Err(unsupported("sound of this format")),
                 };
                 match &media.source {
-                    Source::Base64(data) => {
+                    MediaSource::Base64(data) => {
                         Ok(Piece::Audio { r#type: "input_audio", input_audio: Audio { data, format } })
                     }
                     _ => Err(unsupported("sound that is not given as data")),
@@ -367,17 +367,19 @@ impl<'a, 'n> Writer<'a, 'n> {
 fn document<'a>(media: &'a Media, file_id: Option<&'a str>) -> Piece<'a> {
     let mime = media.mime.as_deref().unwrap_or("application/pdf");
     match &media.source {
-        Source::Text(text) => Piece::OwnedText { r#type: "input_text", text: media.titled(text).into_owned() },
-        Source::Base64(data) if mime.starts_with("text/") => {
+        MediaSource::Text(text) => Piece::OwnedText { r#type: "input_text", text: media.titled(text).into_owned() },
+        MediaSource::Base64(data) if mime.starts_with("text/") => {
             let text = STANDARD.decode(data).ok().and_then(|bytes| String::from_utf8(bytes).ok());
             match text {
                 Some(text) => Piece::OwnedText { r#type: "input_text", text: media.titled(&text).into_owned() },
                 None => file(Some(openai_limits::file_name(media)), Some(data_url(mime, data)), None, None),
             }
         }
-        Source::Base64(data) => file(Some(openai_limits::file_name(media)), Some(data_url(mime, data)), None, None),
-        Source::Url(url) => file(None, None, Some(url), None),
-        Source::FileId(_) => file(None, None, None, file_id),
+        MediaSource::Base64(data) => {
+            file(Some(openai_limits::file_name(media)), Some(data_url(mime, data)), None, None)
+        }
+        MediaSource::Url(url) => file(None, None, Some(url), None),
+        MediaSource::FileId(_) => file(None, None, None, file_id),
     }
 }
 

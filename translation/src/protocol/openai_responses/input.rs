@@ -7,7 +7,7 @@ use super::fields::{list, read};
 use super::item::{Annotation, Item, Kind, Piece, Thought, call_kind, opaque};
 use super::lenient::{Content, Text, maybe};
 use crate::ir::media::{mime_of_name, normal_mime, without_space};
-use crate::ir::{Media, MediaKind, Message, Part, Role, Signature, Source, ToolResult, TranslateError};
+use crate::ir::{Media, MediaKind, MediaSource, Message, Part, Role, Signature, ToolResult, TranslateError};
 
 /// Reads `input` into messages behind those that are there.
 pub(super) fn decode(input: &RawValue, messages: &mut Vec<Message>) -> Result<(), TranslateError> {
@@ -170,7 +170,7 @@ fn image(path: &str, piece: &Piece<'_>) -> Result<Media, TranslateError> {
         .and_then(|raw| maybe::<String>(raw).or_else(|| maybe::<Wrapped>(raw).map(|wrapped| wrapped.url)));
     let mut media = match (url, piece.file_id.given()) {
         (Some(url), _) if !url.is_empty() => Media::at(MediaKind::Image, &url),
-        (_, Some(id)) => Media::new(MediaKind::Image, Source::FileId(id.to_owned()), None),
+        (_, Some(id)) => Media::new(MediaKind::Image, MediaSource::FileId(id.to_owned()), None),
         _ => {
             let message = "an image must have an image_url or a file_id";
             return Err(TranslateError::invalid(format!("{path}.image_url"), message));
@@ -185,9 +185,9 @@ fn file(path: &str, piece: &Piece<'_>) -> Result<Media, TranslateError> {
     let mut media = if let Some(data) = piece.file_data.given() {
         // A data URL, or bare base64 (`docs/TRANSLATION.md` section 2.1.7).
         match Media::at(MediaKind::Document, data) {
-            Media { source: Source::Url(_), .. } => {
+            Media { source: MediaSource::Url(_), .. } => {
                 let mime = name.and_then(mime_of_name).unwrap_or("application/pdf");
-                let source = Source::Base64(without_space(data).into_owned());
+                let source = MediaSource::Base64(without_space(data).into_owned());
                 Media::new(MediaKind::Document, source, Some(mime.to_owned()))
             }
             media => media,
@@ -197,7 +197,7 @@ fn file(path: &str, piece: &Piece<'_>) -> Result<Media, TranslateError> {
         media.mime = media.mime.or_else(|| mime_of_name(name.unwrap_or(url)).map(str::to_owned));
         media
     } else if let Some(id) = piece.file_id.given() {
-        Media::new(MediaKind::Document, Source::FileId(id.to_owned()), None)
+        Media::new(MediaKind::Document, MediaSource::FileId(id.to_owned()), None)
     } else {
         let message = "a file must have file_data, a file_url or a file_id";
         return Err(TranslateError::invalid(format!("{path}.file_data"), message));
@@ -221,5 +221,5 @@ fn audio(path: &str, raw: Option<&RawValue>) -> Result<Media, TranslateError> {
         return Err(TranslateError::invalid(format!("{path}.input_audio.data"), "a sound must have its data"));
     };
     let mime = normal_mime(&format!("audio/{}", audio.format.given().unwrap_or("wav")));
-    Ok(Media::new(MediaKind::Audio, Source::Base64(without_space(data).into_owned()), Some(mime)))
+    Ok(Media::new(MediaKind::Audio, MediaSource::Base64(without_space(data).into_owned()), Some(mime)))
 }

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::lenient::{Content, Count, Text, maybe};
 use super::signature::{self, Signs};
 use crate::format::Family;
-use crate::ir::{CallKind, Citation, Media, MediaKind, Part, Signature, Source, ToolCall};
+use crate::ir::{CallKind, Citation, Media, MediaKind, MediaSource, Part, Signature, ToolCall};
 use crate::json::Json;
 use crate::names::new_call_id;
 
@@ -150,7 +150,7 @@ impl Item<'_> {
     pub(super) fn picture(&self) -> Option<Media> {
         let data = self.result.given()?.to_owned();
         let format = self.output_format.given().unwrap_or("png");
-        Some(Media::new(MediaKind::Image, Source::Base64(data), Some(format!("image/{format}"))))
+        Some(Media::new(MediaKind::Image, MediaSource::Base64(data), Some(format!("image/{format}"))))
     }
 }
 

@@ -18,7 +18,7 @@ use super::{openai_error, openai_models, state};
 use crate::format::Format;
 use crate::ir::{self, Part, ProviderError, Start, TranslateError, Usage};
 use crate::protocol::contract::{
-    Asked, Encoded, ListedModel, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target,
+    AnswerContext, Encoded, ListedModel, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target,
 };
 
 mod answer;
@@ -79,7 +79,7 @@ impl Protocol for OpenAiResponses {
         answer::decode(body)
     }
 
-    fn encode_response(&self, response: &ir::Response, asked: &Asked) -> Vec<u8> {
+    fn encode_response(&self, response: &ir::Response, asked: &AnswerContext) -> Vec<u8> {
         let mut out = Vec::with_capacity(2_048);
         let mut encoder = encoder::Encoder::new(asked.clone(), true);
         let service_tier = response.service_tier.clone();
@@ -114,7 +114,7 @@ impl Protocol for OpenAiResponses {
         Box::new(decoder::Decoder::new())
     }
 
-    fn encoder(&self, asked: Asked) -> Box<dyn StreamEncoder> {
+    fn encoder(&self, asked: AnswerContext) -> Box<dyn StreamEncoder> {
         Box::new(encoder::Encoder::new(asked, false))
     }
 

@@ -45,7 +45,7 @@ pub(super) fn block<'r>(
     let citations = rules.citations.then_some(Enabled { enabled: true });
     let document = |source| Block::Document { source, title, citations, cache_control };
     match &media.source {
-        ir::Source::Base64(data) => {
+        ir::MediaSource::Base64(data) => {
             let mime = mime(media, data).ok_or_else(|| {
                 let words = "The media type of this file is not given, and cannot be told from its content.";
                 TranslateError::unsupported(path(), words)
@@ -71,8 +71,10 @@ pub(super) fn block<'r>(
             let words = format!("Files of type {mime} are not supported: use PDF or text.");
             Err(TranslateError::unsupported(path(), words))
         }
-        ir::Source::Text(text) => Ok(document(Source::Text { media_type: "text/plain", data: Cow::Borrowed(text) })),
-        ir::Source::Url(url) => {
+        ir::MediaSource::Text(text) => {
+            Ok(document(Source::Text { media_type: "text/plain", data: Cow::Borrowed(text) }))
+        }
+        ir::MediaSource::Url(url) => {
             // Anthropic itself takes no other scheme, and some places that host its models take no URL at all. The
             // gateway has put what it could fetch in the place of the URL before.
             if !rules.urls || !url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")) {
@@ -82,7 +84,7 @@ pub(super) fn block<'r>(
             let source = Source::Url { url };
             Ok(if what == MediaKind::Image { Block::Image { source, cache_control } } else { document(source) })
         }
-        ir::Source::FileId(id) => {
+        ir::MediaSource::FileId(id) => {
             if rules.request.origin != Format::AnthropicMessages {
                 let words = "A file id is of use only at the provider that gave it: give the file's content.";
                 return Err(TranslateError::unsupported(path(), words));

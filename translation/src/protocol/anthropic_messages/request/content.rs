@@ -11,7 +11,7 @@ use super::value::{cache, read, required};
 use crate::format::Family;
 use crate::ir::media::{kind_of, normal_mime, without_space};
 use crate::ir::{
-    CallKind, Citation, Media, MediaKind, Message, Part, Request, Role, Signature, Source, ToolCall, ToolResult,
+    CallKind, Citation, Media, MediaKind, MediaSource, Message, Part, Request, Role, Signature, ToolCall, ToolResult,
     TranslateError,
 };
 use crate::json::Json;
@@ -236,20 +236,20 @@ fn media(path: &str, kind: MediaKind, source: Option<&RawValue>) -> Result<Media
         "base64" => {
             let data = source.data.ok_or_else(|| missing("data"))?;
             let kind = mime.as_deref().and_then(kind_of).unwrap_or(kind);
-            Media::new(kind, Source::Base64(without_space(&data).into_owned()), mime)
+            Media::new(kind, MediaSource::Base64(without_space(&data).into_owned()), mime)
         }
-        "url" => Media::new(kind, Source::Url(source.url.ok_or_else(|| missing("url"))?), mime),
-        "file" => Media::new(kind, Source::FileId(source.file_id.ok_or_else(|| missing("file_id"))?), mime),
+        "url" => Media::new(kind, MediaSource::Url(source.url.ok_or_else(|| missing("url"))?), mime),
+        "file" => Media::new(kind, MediaSource::FileId(source.file_id.ok_or_else(|| missing("file_id"))?), mime),
         "text" => {
             let text = source.data.ok_or_else(|| missing("data"))?.into_owned();
-            Media::new(kind, Source::Text(text), mime.or_else(|| Some("text/plain".to_owned())))
+            Media::new(kind, MediaSource::Text(text), mime.or_else(|| Some("text/plain".to_owned())))
         }
         "content" => {
             let text = match source.content.ok_or_else(|| missing("content"))? {
                 Content::Text(text) => text.into_owned(),
                 Content::Blocks(blocks) => texts(&blocks),
             };
-            Media::new(kind, Source::Text(text), Some("text/plain".to_owned()))
+            Media::new(kind, MediaSource::Text(text), Some("text/plain".to_owned()))
         }
         "" => return Err(missing("type")),
         other => {

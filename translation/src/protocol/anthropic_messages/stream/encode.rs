@@ -15,12 +15,12 @@ use super::super::stop::stop_reason_of;
 use super::super::{error, signature, usage};
 use super::held::Held;
 use crate::ir::{CallKind, Event, Finish, Media, Start, Usage};
-use crate::protocol::contract::{Asked, StreamEncoder};
+use crate::protocol::contract::{AnswerContext, StreamEncoder};
 
 /// Writes a client's stream.
 #[derive(Debug)]
 pub(in super::super) struct Encoder {
-    asked: Asked,
+    asked: AnswerContext,
     started: bool,
     /// The block of text or thought that is under way.
     open: Option<Open>,
@@ -137,7 +137,7 @@ impl Frame<'_> {
 }
 
 impl Encoder {
-    pub(in super::super) fn new(asked: Asked) -> Self {
+    pub(in super::super) fn new(asked: AnswerContext) -> Self {
         Self {
             asked,
             started: false,

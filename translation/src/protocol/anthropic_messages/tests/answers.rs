@@ -6,7 +6,7 @@ use super::history::call;
 use super::{AnthropicMessages, answered};
 use crate::format::Family;
 use crate::ir::{
-    CallKind, Choice, Citation, Finish, Media, MediaKind, Part, Response, Signature, Source, ToolCall, Usage,
+    CallKind, Choice, Citation, Finish, Media, MediaKind, MediaSource, Part, Response, Signature, ToolCall, Usage,
 };
 use crate::protocol::contract::Protocol;
 
@@ -229,10 +229,10 @@ fn web_pages_are_cited_and_what_has_no_block_is_left_out() {
         citations: vec![citation, Citation { title: Some("no page".to_owned()), ..Citation::default() }],
         signature: None,
     };
-    let picture = Part::Media(Media::new(MediaKind::Image, Source::Base64("aGk=".to_owned()), None));
+    let picture = Part::Media(Media::new(MediaKind::Image, MediaSource::Base64("aGk=".to_owned()), None));
     let sound = Media {
         transcript: Some("Hello".to_owned()),
-        ..Media::new(MediaKind::Audio, Source::Base64("aGk=".to_owned()), None)
+        ..Media::new(MediaKind::Audio, MediaSource::Base64("aGk=".to_owned()), None)
     };
     let answer = written(vec![text, picture, Part::Media(sound), Part::text("")], Some(Finish::Stop));
     let cited = json!([{"type": "web_search_result_location", "url": "https://example.org", "title": null, "cited_text": "", "encrypted_index": ""}]);

@@ -7,7 +7,8 @@ use crate::facts::Facts;
 use crate::format::Family;
 use crate::format::Format;
 use crate::ir::{
-    CacheControl, CallKind, ErrorCode, Media, MediaKind, Part, Request, Role, Signature, Source, ToolCall, ToolResult,
+    CacheControl, CallKind, ErrorCode, Media, MediaKind, MediaSource, Part, Request, Role, Signature, ToolCall,
+    ToolResult,
 };
 use crate::json::Json;
 use crate::protocol::contract::{Protocol, Quirks, Target};
@@ -293,7 +294,7 @@ fn point_22_places_that_fetch_nothing_get_no_url() {
 #[test]
 fn point_22_files_are_pdf_or_text() {
     let file = |mime: Option<&str>, name: Option<&str>, data: &str| {
-        let source = Source::Base64(data.to_owned());
+        let source = MediaSource::Base64(data.to_owned());
         media(Media {
             name: name.map(str::to_owned),
             ..Media::new(MediaKind::Document, source, mime.map(str::to_owned))
@@ -309,8 +310,8 @@ fn point_22_files_are_pdf_or_text() {
     assert_eq!(file(None, Some("notes.md"), "aGk=").unwrap()["source"], text);
     assert!(file(Some("application/zip"), None, "aGk=").is_err());
     assert!(file(Some("text/plain"), None, "//8=").is_err(), "it is not UTF-8");
-    assert!(media(Media::new(MediaKind::Audio, Source::Base64("aGk=".to_owned()), None)).is_err());
-    let id = Media::new(MediaKind::Document, Source::FileId("file-1".to_owned()), None);
+    assert!(media(Media::new(MediaKind::Audio, MediaSource::Base64("aGk=".to_owned()), None)).is_err());
+    let id = Media::new(MediaKind::Document, MediaSource::FileId("file-1".to_owned()), None);
     assert!(media(id.clone()).is_err());
     let mut request = chat([(Role::User, vec![Part::Media(id)])]);
     request.origin = Format::AnthropicMessages;

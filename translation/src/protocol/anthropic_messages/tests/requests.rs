@@ -6,8 +6,8 @@ use super::{AnthropicMessages, decoded};
 use crate::format::Family;
 use crate::format::Format;
 use crate::ir::{
-    CacheControl, Effort, MediaKind, Output, Part, Request, Role, ServiceTier, Source, Summary, Thinking, ToolChoice,
-    ToolKind,
+    CacheControl, Effort, MediaKind, MediaSource, Output, Part, Request, Role, ServiceTier, Summary, Thinking,
+    ToolChoice, ToolKind,
 };
 use crate::protocol::contract::Protocol;
 
@@ -126,17 +126,17 @@ fn media_of_all_sources_are_read() {
         Part::Media(media) => (media.kind, media.source, media.mime),
         other => panic!("{other:?}"),
     };
-    let text = |text: &str| Source::Text(text.to_owned());
+    let text = |text: &str| MediaSource::Text(text.to_owned());
     let plain = Some("text/plain".to_owned());
     assert_eq!(
         media("image", json!({"type": "base64", "media_type": "image/JPG", "data": "aGk\n="})),
-        (MediaKind::Image, Source::Base64("aGk=".to_owned()), Some("image/jpeg".to_owned()))
+        (MediaKind::Image, MediaSource::Base64("aGk=".to_owned()), Some("image/jpeg".to_owned()))
     );
     assert_eq!(
         media("image", json!({"type": "url", "url": "https://example.org/a.png"})).1,
-        Source::Url("https://example.org/a.png".to_owned())
+        MediaSource::Url("https://example.org/a.png".to_owned())
     );
-    assert_eq!(media("document", json!({"type": "file", "file_id": "f"})).1, Source::FileId("f".to_owned()));
+    assert_eq!(media("document", json!({"type": "file", "file_id": "f"})).1, MediaSource::FileId("f".to_owned()));
     assert_eq!(
         media("document", json!({"type": "base64", "media_type": "application/pdf", "data": "aGk="})).0,
         MediaKind::Document

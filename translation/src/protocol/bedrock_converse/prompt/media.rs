@@ -36,18 +36,18 @@ impl Writer {
             unsupported("The media type of this file is not given, and cannot be told from its name or content.")
         })?;
         let source = match &media.source {
-            ir::Source::Base64(data) if data.is_empty() => {
+            ir::MediaSource::Base64(data) if data.is_empty() => {
                 return Err(TranslateError::invalid(path(), "This file is empty."));
             }
-            ir::Source::Base64(data) => Source::Bytes(Cow::Borrowed(data)),
-            ir::Source::Text(text) => Source::Bytes(Cow::Owned(STANDARD.encode(text))),
-            ir::Source::Url(uri) if uri.starts_with("s3://") => Source::S3Location { uri },
-            ir::Source::Url(_) => {
+            ir::MediaSource::Base64(data) => Source::Bytes(Cow::Borrowed(data)),
+            ir::MediaSource::Text(text) => Source::Bytes(Cow::Owned(STANDARD.encode(text))),
+            ir::MediaSource::Url(uri) if uri.starts_with("s3://") => Source::S3Location { uri },
+            ir::MediaSource::Url(_) => {
                 return Err(unsupported(
                     "The provider does not fetch this URL, and the gateway could not fetch it either: give the content as a data URL.",
                 ));
             }
-            ir::Source::FileId(_) => {
+            ir::MediaSource::FileId(_) => {
                 return Err(unsupported(
                     "A file id is of use only at the provider that gave it: give the file's content.",
                 ));
@@ -113,14 +113,14 @@ fn mime(media: &Media) -> Option<Cow<'_, str>> {
         return Some(Cow::Owned(normal_mime(given)));
     }
     let place = match &media.source {
-        ir::Source::Url(url) => Some(url.as_str()),
+        ir::MediaSource::Url(url) => Some(url.as_str()),
         _ => media.name.as_deref(),
     };
     let named = place.and_then(|name| mime_of_name(name).or_else(|| office(name)));
     named.or_else(|| begins(&media.source)).map(Cow::Borrowed)
 }
 
-fn begins(source: &ir::Source) -> Option<&'static str> {
+fn begins(source: &ir::MediaSource) -> Option<&'static str> {
     let known = [
         ("JVBERi", "application/pdf"),
         ("iVBORw", "image/png"),
@@ -129,9 +129,11 @@ fn begins(source: &ir::Source) -> Option<&'static str> {
         ("UklGR", "image/webp"),
     ];
     match source {
-        ir::Source::Base64(data) => known.into_iter().find(|(start, _)| data.starts_with(start)).map(|(_, mime)| mime),
-        ir::Source::Text(_) => Some("text/plain"),
-        ir::Source::Url(_) | ir::Source::FileId(_) => None,
+        ir::MediaSource::Base64(data) => {
+            known.into_iter().find(|(start, _)| data.starts_with(start)).map(|(_, mime)| mime)
+        }
+        ir::MediaSource::Text(_) => Some("text/plain"),
+        ir::MediaSource::Url(_) | ir::MediaSource::FileId(_) => None,
     }
 }
 

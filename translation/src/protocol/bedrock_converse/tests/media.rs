@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{NOVA, SONNET, body, dropped, encode, encoded, request};
-use crate::ir::{ErrorCode, Media, MediaKind, Part, Request, Source};
+use crate::ir::{ErrorCode, Media, MediaKind, MediaSource, Part, Request};
 
 fn with(parts: Vec<Part>) -> Request {
     let mut request = request();
@@ -12,7 +12,7 @@ fn with(parts: Vec<Part>) -> Request {
 }
 
 fn base64(kind: MediaKind, data: &str, mime: Option<&str>) -> Media {
-    Media::new(kind, Source::Base64(data.to_owned()), mime.map(str::to_owned))
+    Media::new(kind, MediaSource::Base64(data.to_owned()), mime.map(str::to_owned))
 }
 
 fn content(request: &Request, model: &str) -> Value {
@@ -56,7 +56,7 @@ fn point_22_documents_have_names_and_words_beside_them() {
 
 #[test]
 fn point_22_text_files_are_bytes_too() {
-    let text = Media::new(MediaKind::Document, Source::Text("héllo".to_owned()), Some("text/plain".to_owned()));
+    let text = Media::new(MediaKind::Document, MediaSource::Text("héllo".to_owned()), Some("text/plain".to_owned()));
     let written = content(&with(vec![Part::Media(text)]), SONNET);
     assert_eq!(written[0]["document"]["format"], "txt");
     assert_eq!(written[0]["document"]["source"], json!({"bytes": "aMOpbGxv"}));
@@ -78,7 +78,8 @@ fn point_22_objects_in_s3_are_named_and_other_urls_refused() {
     );
     let error = encode(&at("https://example.com/cat.png"), SONNET).unwrap_err();
     assert_eq!(error.param.as_deref(), Some("messages[0].content[0]"));
-    let file = Media::new(MediaKind::Document, Source::FileId("file-1".to_owned()), Some("application/pdf".to_owned()));
+    let file =
+        Media::new(MediaKind::Document, MediaSource::FileId("file-1".to_owned()), Some("application/pdf".to_owned()));
     assert!(encode(&with(vec![Part::Media(file)]), SONNET).unwrap_err().message.contains("file id"));
     let empty = base64(MediaKind::Image, "", Some("image/png"));
     assert_eq!(encode(&with(vec![Part::Media(empty)]), SONNET).unwrap_err().code, ErrorCode::InvalidValue);

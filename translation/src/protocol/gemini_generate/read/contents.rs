@@ -12,7 +12,7 @@ use super::fields::Body;
 use crate::format::Family;
 use crate::ir::media::{kind_of, normal_mime};
 use crate::ir::{
-    CallKind, Media, MediaKind, Message, Part, Role, Signature, Source, ToolCall, ToolResult, TranslateError,
+    CallKind, Media, MediaKind, MediaSource, Message, Part, Role, Signature, ToolCall, ToolResult, TranslateError,
 };
 use crate::protocol::gemini_generate::answer::standard_base64;
 use crate::protocol::gemini_generate::decode_response::{arguments, named_block};
@@ -302,17 +302,17 @@ fn media(blob: Option<Blob>, file: Option<FileData>, path: &dyn Fn() -> String) 
         (Some(blob), _) => {
             let data = blob.data.ok_or_else(|| missing("inlineData.data"))?;
             let mime = blob.mime_type.ok_or_else(|| missing("inlineData.mimeType"))?;
-            (Source::Base64(standard_base64(data)), Some(mime), blob.display_name)
+            (MediaSource::Base64(standard_base64(data)), Some(mime), blob.display_name)
         }
         (None, file) => {
             let file = file.unwrap_or_default();
             let uri = file.file_uri.ok_or_else(|| missing("fileData.fileUri"))?;
-            (Source::Url(uri), file.mime_type, file.display_name)
+            (MediaSource::Url(uri), file.mime_type, file.display_name)
         }
     };
     let mime = mime.filter(|mime| !mime.is_empty()).map(|mime| normal_mime(mime.split(';').next().unwrap_or(&mime)));
     let named = mime.as_deref().or(match &source {
-        Source::Url(url) => crate::ir::media::mime_of_name(url),
+        MediaSource::Url(url) => crate::ir::media::mime_of_name(url),
         _ => None,
     });
     let kind = named.and_then(kind_of).unwrap_or(MediaKind::Document);

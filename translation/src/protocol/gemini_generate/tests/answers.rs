@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::scenes::asked;
 use crate::format::Family;
 use crate::ir::{
-    Choice, Citation, ErrorKind, Finish, Media, MediaKind, Part, ProviderError, Response, Signature, Source, ToolCall,
-    Usage,
+    Choice, Citation, ErrorKind, Finish, Media, MediaKind, MediaSource, Part, ProviderError, Response, Signature,
+    ToolCall, Usage,
 };
 use crate::json::Json;
 use crate::protocol::contract::Protocol as _;
@@ -242,8 +242,8 @@ fn pictures_are_media() {
     let parts = json!([{"inlineData": {"mimeType": "image/png", "data": "-_8"}}, {"fileData": {"mimeType": "video/mp4", "fileUri": "gs://b/f"}}]);
     let media = |kind, source, mime: &str| Part::Media(Media::new(kind, source, Some(mime.to_owned())));
     let wanted = [
-        media(MediaKind::Image, Source::Base64("+/8=".to_owned()), "image/png"),
-        media(MediaKind::Video, Source::Url("gs://b/f".to_owned()), "video/mp4"),
+        media(MediaKind::Image, MediaSource::Base64("+/8=".to_owned()), "image/png"),
+        media(MediaKind::Video, MediaSource::Url("gs://b/f".to_owned()), "video/mp4"),
     ];
     assert_eq!(read(&answer(parts, "STOP".into())).choices[0].parts, wanted);
 }

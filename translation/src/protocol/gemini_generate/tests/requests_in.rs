@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::scenes::{decode_failure, decoded};
 use crate::format::Family;
 use crate::ir::{
-    Effort, Media, MediaKind, Output, Part, Reasoning, Request, Role, ServiceTier, Signature, Source, Summary,
+    Effort, Media, MediaKind, MediaSource, Output, Part, Reasoning, Request, Role, ServiceTier, Signature, Summary,
     Thinking, ToolChoice, ToolKind,
 };
 use crate::protocol::contract::Protocol as _;
@@ -110,11 +110,11 @@ fn parts_have_their_neutral_forms() {
     let media = |kind, source, mime: &str| Part::Media(Media::new(kind, source, Some(mime.to_owned())));
     assert_eq!(
         part(json!({"inlineData": {"mimeType": "image/jpg", "data": "-_8"}})),
-        media(MediaKind::Image, Source::Base64("+/8=".to_owned()), "image/jpeg")
+        media(MediaKind::Image, MediaSource::Base64("+/8=".to_owned()), "image/jpeg")
     );
     assert_eq!(
         part(json!({"fileData": {"mimeType": "audio/mp3", "fileUri": "https://x/a.mp3"}})),
-        media(MediaKind::Audio, Source::Url("https://x/a.mp3".to_owned()), "audio/mpeg")
+        media(MediaKind::Audio, MediaSource::Url("https://x/a.mp3".to_owned()), "audio/mpeg")
     );
     let Part::Opaque { family: Family::Gemini, block } = part(json!({"executable_code": {"code": "1"}})) else {
         panic!()

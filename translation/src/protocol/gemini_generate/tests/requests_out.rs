@@ -6,8 +6,8 @@ use super::scenes::{body, dropped, encoded, encoded_for};
 use crate::format::Family;
 use crate::format::Format;
 use crate::ir::{
-    CacheControl, CallKind, ErrorCode, Media, MediaKind, Message, Part, Request, Role, Signature, Source, ToolCall,
-    ToolResult, TranslateError,
+    CacheControl, CallKind, ErrorCode, Media, MediaKind, MediaSource, Message, Part, Request, Role, Signature,
+    ToolCall, ToolResult, TranslateError,
 };
 use crate::json::Json;
 use crate::protocol::contract::{Protocol as _, Quirks};
@@ -61,7 +61,7 @@ fn point_15_all_system_messages_are_the_instruction() {
     assert_eq!(body["systemInstruction"], json!({"parts": [{"text": "One."}, {"text": "Two."}]}));
     assert_eq!(body["contents"], json!([{"role": "user", "parts": [{"text": "a"}, {"text": "b"}]}]));
     assert!(body["model"].is_null());
-    let picture = Part::Media(Media::new(MediaKind::Image, Source::Base64(String::new()), None));
+    let picture = Part::Media(Media::new(MediaKind::Image, MediaSource::Base64(String::new()), None));
     let error = refused(&chat(vec![(Role::System, vec![picture]), user("a")]), OLD);
     assert_eq!(error.param.as_deref(), Some("messages[0].content[0]"));
 }
@@ -162,7 +162,7 @@ fn point_18_responses_are_objects() {
 #[test]
 fn media_of_results_stand_within_or_behind() {
     let picture =
-        Part::Media(Media::new(MediaKind::Image, Source::Base64("AAAA".to_owned()), Some("image/png".to_owned())));
+        Part::Media(Media::new(MediaKind::Image, MediaSource::Base64("AAAA".to_owned()), Some("image/png".to_owned())));
     let request =
         chat(vec![user("?"), calls(vec![call("1", "f", "{}")]), result("1", vec![Part::text("see"), picture])]);
     let inline = json!({"inlineData": {"mimeType": "image/png", "data": "AAAA"}});
@@ -260,7 +260,7 @@ fn point_21_thoughts_go_back_to_their_own_family_only() {
 #[test]
 fn what_only_another_provider_knows_is_left_out_and_named() {
     let block = Part::Opaque { family: Family::Anthropic, block: Json::parse("{}").unwrap() };
-    let said = Part::Media(Media::new(MediaKind::Audio, Source::FileId("audio_1".to_owned()), None));
+    let said = Part::Media(Media::new(MediaKind::Audio, MediaSource::FileId("audio_1".to_owned()), None));
     let request = chat(vec![
         user("?"),
         (Role::Assistant, vec![block, Part::text("x")]),
@@ -293,9 +293,9 @@ fn point_22_media_are_inline_or_where_gemini_can_reach_them() {
     let inline = |mime: &str| json!({"inlineData": {"mimeType": mime, "data": "AAAA"}});
     assert_eq!(medium(at("data:image/jpg;charset=x;base64,AA\nAA"), OLD, &none).unwrap(), inline("image/jpeg"));
     assert_eq!(medium(at("data:application/pdf;base64,AAAA"), OLD, &none).unwrap(), inline("application/pdf"));
-    let audio = Media::new(MediaKind::Audio, Source::Base64("AAAA".to_owned()), Some("audio/wav".to_owned()));
+    let audio = Media::new(MediaKind::Audio, MediaSource::Base64("AAAA".to_owned()), Some("audio/wav".to_owned()));
     assert_eq!(medium(audio, OLD, &none).unwrap(), inline("audio/wav"));
-    let text = Media::new(MediaKind::Document, Source::Text("hi".to_owned()), None);
+    let text = Media::new(MediaKind::Document, MediaSource::Text("hi".to_owned()), None);
     assert_eq!(medium(text, OLD, &none).unwrap(), json!({"inlineData": {"mimeType": "text/plain", "data": "aGk="}}));
     let file = |mime: &str, uri: &str| json!({"fileData": {"mimeType": mime, "fileUri": uri}});
     for (url, mime) in [
@@ -307,8 +307,11 @@ fn point_22_media_are_inline_or_where_gemini_can_reach_them() {
     ] {
         assert_eq!(medium(at(url), OLD, &none).unwrap(), file(mime, url));
     }
-    let id =
-        Media::new(MediaKind::Document, Source::FileId("files/abc".to_owned()), Some("application/pdf".to_owned()));
+    let id = Media::new(
+        MediaKind::Document,
+        MediaSource::FileId("files/abc".to_owned()),
+        Some("application/pdf".to_owned()),
+    );
     let uri = "https://generativelanguage.googleapis.com/v1beta/files/abc";
     assert_eq!(medium(id, OLD, &none).unwrap(), file("application/pdf", uri));
 }
@@ -321,7 +324,7 @@ fn point_22_what_gemini_does_not_fetch_is_refused() {
         medium(at("https://example.com/a.png"), OLD, &vertex),
         medium(at("https://example.com/a.png"), "gemini-2.0-flash", &Quirks::NONE),
         medium(at("http://example.com/a.png"), OLD, &Quirks::NONE),
-        medium(Media::new(MediaKind::Document, Source::FileId("file-abc".to_owned()), None), OLD, &Quirks::NONE),
+        medium(Media::new(MediaKind::Document, MediaSource::FileId("file-abc".to_owned()), None), OLD, &Quirks::NONE),
     ];
     for refusal in refusals {
         let error = refusal.unwrap_err();
@@ -334,7 +337,7 @@ fn point_22_what_gemini_does_not_fetch_is_refused() {
 fn detail_is_a_resolution_on_newer_models() {
     let media = |detail: &str| Media {
         detail: Some(detail.to_owned()),
-        ..Media::new(MediaKind::Image, Source::Base64("AAAA".to_owned()), Some("image/png".to_owned()))
+        ..Media::new(MediaKind::Image, MediaSource::Base64("AAAA".to_owned()), Some("image/png".to_owned()))
     };
     let new = medium(media("low"), NEW, &Quirks::NONE).unwrap();
     assert_eq!(new["mediaResolution"], json!({"level": "MEDIA_RESOLUTION_LOW"}));

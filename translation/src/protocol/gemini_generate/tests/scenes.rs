@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::facts::Facts;
 use crate::ir::{Choice, Event, Part, Request, Response, ToolCall, TranslateError};
-use crate::protocol::contract::{Asked, Encoded, Protocol as _, Quirks, StreamEncoder, Target};
+use crate::protocol::contract::{AnswerContext, Encoded, Protocol as _, Quirks, StreamEncoder, Target};
 use crate::protocol::gemini_generate::GeminiGenerate;
 
 pub(super) const SSE: &str = "\r\n\r\n";
@@ -43,9 +43,9 @@ pub(super) fn dropped(request: &Request, model: &str) -> Vec<String> {
     encoded(request, model).unwrap().dropped.names().iter().map(ToString::to_string).collect()
 }
 
-pub(super) fn asked(model: &str) -> Asked {
+pub(super) fn asked(model: &str) -> AnswerContext {
     let request = Request::new(crate::format::Format::GeminiGenerate, model);
-    Asked { id: "gateway-id".to_owned(), created: 1_700_000_000, request: Arc::new(request) }
+    AnswerContext { id: "gateway-id".to_owned(), created: 1_700_000_000, request: Arc::new(request) }
 }
 
 /// The events of `stream`, cut at `cuts`.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::scenes::{chunk, collected, events, events_cut, finish, sse};
 use crate::format::Family;
-use crate::ir::{ErrorKind, Event, Finish, Media, MediaKind, Part, ProviderError, Signature, Source, Usage};
+use crate::ir::{ErrorKind, Event, Finish, Media, MediaKind, MediaSource, Part, ProviderError, Signature, Usage};
 use crate::protocol::sse::LARGEST_EVENT;
 
 fn error(stream: &str) -> ProviderError {
@@ -182,7 +182,7 @@ fn point_20_signatures_come_with_what_they_sign() {
 #[test]
 fn pictures_have_an_event() {
     let stream = sse(&[chunk(json!([{"inlineData": {"mimeType": "image/png", "data": "AAAA"}}])), finish("STOP")]);
-    let media = Media::new(MediaKind::Image, Source::Base64("AAAA".to_owned()), Some("image/png".to_owned()));
+    let media = Media::new(MediaKind::Image, MediaSource::Base64("AAAA".to_owned()), Some("image/png".to_owned()));
     assert_eq!(events(&stream)[1], Event::Media(media));
 }
 

@@ -8,7 +8,7 @@ use super::writer::{Writer, is_system};
 use super::{media, results};
 use crate::format::Family;
 use crate::format::Format;
-use crate::ir::{Field, Media, Message, Part, Role, Signature, Source, ToolCall, TranslateError};
+use crate::ir::{Field, Media, MediaSource, Message, Part, Role, Signature, ToolCall, TranslateError};
 use crate::protocol::gemini_generate::part::{Fields, Written};
 use crate::protocol::gemini_generate::signature;
 
@@ -86,7 +86,7 @@ fn other<'r>(
         }
         Part::Refusal(text) => (!text.is_empty()).then(|| Fields::text(text).into()),
         // What the model said once is known by that id to another provider only.
-        Part::Media(Media { source: Source::FileId(_), .. })
+        Part::Media(Media { source: MediaSource::FileId(_), .. })
             if message.role == Role::Assistant && request.origin != Format::GeminiGenerate =>
         {
             writer.dropped.named(request.path(message, Some(at)));

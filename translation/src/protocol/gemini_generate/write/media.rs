@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::writer::Writer;
 use crate::facts::ThinkingForm;
-use crate::ir::{Field, Media, Source, TranslateError};
+use crate::ir::{Field, Media, MediaSource, TranslateError};
 use crate::protocol::gemini_generate::part::{Fields, FileData, MediaResolution, mime};
 
 /// Where Gemini's file API keeps files.
@@ -17,7 +17,7 @@ const FILMS: [&str; 4] =
 pub(super) fn write<'r>(writer: &mut Writer<'r>, media: &'r Media, path: &str) -> Result<Fields<'r>, TranslateError> {
     let facts = writer.target.facts;
     let written = match &media.source {
-        Source::FileId(id) => {
+        MediaSource::FileId(id) => {
             let file = id.strip_prefix("files/").map(|_| format!("{FILES}v1beta/{id}"));
             let file = file.or_else(|| id.starts_with(FILES).then(|| id.clone()));
             let Some(uri) = file else {
@@ -27,11 +27,13 @@ pub(super) fn write<'r>(writer: &mut Writer<'r>, media: &'r Media, path: &str) -
             let file_data = Some(FileData { mime_type: mime(media), file_uri: Cow::Owned(uri) });
             Some(Fields { file_data, ..Fields::default() })
         }
-        Source::Url(url) if !is_own(url) && !is_fetched(writer, url) => {
+        MediaSource::Url(url) if !is_own(url) && !is_fetched(writer, url) => {
             let words = "this model does not fetch the URL: the gateway must inline the content, or send it as data";
             return Err(TranslateError::unsupported(path, words));
         }
-        Source::Url(url) if media.mime.is_none() && is_film(url) => Fields::medium(media, Cow::Borrowed("video/mp4")),
+        MediaSource::Url(url) if media.mime.is_none() && is_film(url) => {
+            Fields::medium(media, Cow::Borrowed("video/mp4"))
+        }
         _ => Fields::medium(media, mime(media)),
     };
     let mut written = written.unwrap_or_default();

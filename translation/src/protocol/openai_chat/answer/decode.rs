@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::wire::{Answer, Audio, Call, Choice, Content, Function, Image, Message, UrlCitation};
 use crate::ir::{
-    self, CallKind, Citation, ErrorKind, Finish, Media, MediaKind, Part, ProviderError, Response, Source, ToolCall,
+    self, CallKind, Citation, ErrorKind, Finish, Media, MediaKind, MediaSource, Part, ProviderError, Response, ToolCall,
 };
 use crate::json::Json;
 use crate::names::new_call_id;
@@ -230,7 +230,7 @@ impl Audio {
         if data.is_none() && transcript.is_none() {
             return None;
         }
-        let source = Source::Base64(data.unwrap_or_default());
+        let source = MediaSource::Base64(data.unwrap_or_default());
         Some(Media { name: self.id.filled(), transcript, ..Media::new(MediaKind::Audio, source, None) })
     }
 }

@@ -9,11 +9,11 @@ use super::decode::settled;
 use super::usage::CountsOut;
 use crate::format::Family;
 use crate::ir::{
-    CallKind, Choice, Citation, DECLINED, Finish, Media, MediaKind, Part, Request, Response, Signature, Source,
+    CallKind, Choice, Citation, DECLINED, Finish, Media, MediaKind, MediaSource, Part, Request, Response, Signature,
     ToolCall,
 };
 use crate::json::Json;
-use crate::protocol::contract::Asked;
+use crate::protocol::contract::AnswerContext;
 
 #[derive(Serialize)]
 struct AnswerOut<'a> {
@@ -127,7 +127,7 @@ struct PageOut<'a> {
 }
 
 /// Writes `response`.
-pub(in super::super) fn response(response: &Response, asked: &Asked) -> Vec<u8> {
+pub(in super::super) fn response(response: &Response, asked: &AnswerContext) -> Vec<u8> {
     let nothing = [Choice::default()];
     // No client takes an answer without a choice.
     let choices = if response.choices.is_empty() { &nothing[..] } else { &response.choices };
@@ -145,7 +145,7 @@ pub(in super::super) fn response(response: &Response, asked: &Asked) -> Vec<u8> 
 }
 
 /// The provider's id where it is of OpenAI's form, else the gateway's own.
-pub(in super::super) fn id<'a>(upstream: Option<&'a str>, asked: &Asked) -> Cow<'a, str> {
+pub(in super::super) fn id<'a>(upstream: Option<&'a str>, asked: &AnswerContext) -> Cow<'a, str> {
     match upstream {
         Some(id) if id.starts_with("chatcmpl-") => Cow::Borrowed(id),
         _ => Cow::Owned(format!("chatcmpl-{}", asked.id)),
@@ -263,7 +263,7 @@ pub(in super::super) fn annotation(citation: &Citation, before: u64) -> Option<A
 /// `audio`.
 pub(in super::super) fn audio_out(media: &Media) -> Value {
     let data = match &media.source {
-        Source::Base64(data) => data.as_str(),
+        MediaSource::Base64(data) => data.as_str(),
         _ => "",
     };
     json!({
@@ -277,9 +277,9 @@ pub(in super::super) fn audio_out(media: &Media) -> Value {
 /// One of `images`, in OpenRouter's shape.
 pub(in super::super) fn image_out(media: &Media) -> Option<Value> {
     let url = match &media.source {
-        Source::Base64(data) => format!("data:{};base64,{data}", media.mime.as_deref().unwrap_or("image/png")),
-        Source::Url(url) => url.clone(),
-        Source::FileId(_) | Source::Text(_) => return None,
+        MediaSource::Base64(data) => format!("data:{};base64,{data}", media.mime.as_deref().unwrap_or("image/png")),
+        MediaSource::Url(url) => url.clone(),
+        MediaSource::FileId(_) | MediaSource::Text(_) => return None,
     };
     Some(json!({"type": "image_url", "image_url": {"url": url}}))
 }

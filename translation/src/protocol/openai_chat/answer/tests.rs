@@ -8,7 +8,7 @@ use crate::format::Format;
 use crate::ir::{
     CallKind, Choice, Citation, ErrorKind, Finish, Part, ProviderError, Request, Response, Signature, ToolCall, Usage,
 };
-use crate::protocol::contract::Asked;
+use crate::protocol::contract::AnswerContext;
 
 fn read(body: &Value) -> Result<Response, ProviderError> {
     decode::response(body.to_string().as_bytes())
@@ -18,10 +18,10 @@ fn answer(message: Value, finish: Value) -> Choice {
     read(&json!({"choices": [{"index": 0, "message": message, "finish_reason": finish}]})).unwrap().choices.remove(0)
 }
 
-fn asked(change: impl FnOnce(&mut Request)) -> Asked {
+fn asked(change: impl FnOnce(&mut Request)) -> AnswerContext {
     let mut request = Request::new(Format::OpenAiChat, "fast");
     change(&mut request);
-    Asked { id: "abc".to_owned(), created: 1_700_000_000, request: Arc::new(request) }
+    AnswerContext { id: "abc".to_owned(), created: 1_700_000_000, request: Arc::new(request) }
 }
 
 fn written(response: &Response) -> Value {

@@ -10,7 +10,7 @@ use super::super::thoughts::{self, Words};
 use super::value::required;
 use crate::format::Family;
 use crate::ir::media::{kind_of, mime_of_name, normal_mime, without_space};
-use crate::ir::{CacheControl, Media, MediaKind, Part, Signature, Source, TranslateError};
+use crate::ir::{CacheControl, Media, MediaKind, MediaSource, Part, Signature, TranslateError};
 
 /// `content`: a text, or parts.
 pub(super) enum Content {
@@ -168,8 +168,8 @@ impl PartIn {
                 let data = data.filter(|data| !data.is_empty()).ok_or_else(|| missing("input_audio.data"))?;
                 let format = format.ok_or_else(|| missing("input_audio.format"))?;
                 let mut audio = Media::at(MediaKind::Audio, &data);
-                if matches!(audio.source, Source::Url(_)) {
-                    audio.source = Source::Base64(without_space(&data).into_owned());
+                if matches!(audio.source, MediaSource::Url(_)) {
+                    audio.source = MediaSource::Base64(without_space(&data).into_owned());
                     audio.mime = Some(normal_mime(&format!("audio/{format}")));
                 }
                 media(audio)
@@ -205,15 +205,15 @@ impl FileIn {
         let mut media = match (self.file_data, self.file_id, self.file_url) {
             (Some(data), _, _) if !data.is_empty() => {
                 let mut media = Media::at(MediaKind::Document, &data);
-                if matches!(media.source, Source::Url(_)) {
+                if matches!(media.source, MediaSource::Url(_)) {
                     // Without the scheme it is the base64 itself (`docs/TRANSLATION.md` section 2.1.7).
-                    media.source = Source::Base64(without_space(&data).into_owned());
+                    media.source = MediaSource::Base64(without_space(&data).into_owned());
                     media.mime = named.map(str::to_owned);
                 }
                 media
             }
             (_, Some(id), _) if !id.is_empty() => {
-                Media::new(MediaKind::Document, Source::FileId(id), named.map(str::to_owned))
+                Media::new(MediaKind::Document, MediaSource::FileId(id), named.map(str::to_owned))
             }
             (_, _, Some(url)) if !url.is_empty() => Media::at(MediaKind::Document, &url),
             _ => return Err(missing()),

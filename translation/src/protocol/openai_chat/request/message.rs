@@ -11,7 +11,7 @@ use super::content::{self, CacheIn, Content};
 use super::value::required;
 use crate::format::Family;
 use crate::ir::{
-    CacheControl, CallKind, Media, MediaKind, Message, Part, Role, Signature, Source, ToolCall, ToolResult,
+    CacheControl, CallKind, Media, MediaKind, MediaSource, Message, Part, Role, Signature, ToolCall, ToolResult,
     TranslateError,
 };
 
@@ -165,7 +165,7 @@ impl MessageIn<'_> {
         said.extend(self.refusal.filter(|refusal| !refusal.is_empty()).map(Part::Refusal));
         mark(&mut said, cache);
         if let Some(id) = self.audio.and_then(|audio| audio.id).filter(|id| !id.is_empty()) {
-            said.push(Part::Media(Media::new(MediaKind::Audio, Source::FileId(id), None)));
+            said.push(Part::Media(Media::new(MediaKind::Audio, MediaSource::FileId(id), None)));
         }
         let mut calls = Vec::new();
         for (index, call) in self.tool_calls.unwrap_or_default().into_iter().enumerate() {

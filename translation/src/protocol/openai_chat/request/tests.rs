@@ -3,8 +3,8 @@ use serde_json::{Value, json};
 use super::decode;
 use crate::format::Family;
 use crate::ir::{
-    CacheControl, CallKind, Effort, MediaKind, Output, Part, Request, Role, ServiceTier, Signature, Source, Summary,
-    Thinking, ToolCall, ToolChoice, ToolKind, TranslateError,
+    CacheControl, CallKind, Effort, MediaKind, MediaSource, Output, Part, Request, Role, ServiceTier, Signature,
+    Summary, Thinking, ToolCall, ToolChoice, ToolKind, TranslateError,
 };
 
 fn read(body: &Value) -> Result<Request, TranslateError> {
@@ -169,10 +169,10 @@ fn point_22_media_in_all_their_forms() {
     );
     assert_eq!(
         (image.source, image.mime.as_deref(), image.detail.as_deref()),
-        (Source::Base64("QUJD".into()), Some("image/jpeg"), Some("low"))
+        (MediaSource::Base64("QUJD".into()), Some("image/jpeg"), Some("low"))
     );
     let bare = media(json!({"type": "image_url", "image_url": "https://x/y.png"}));
-    assert_eq!((bare.kind, bare.source), (MediaKind::Image, Source::Url("https://x/y.png".into())));
+    assert_eq!((bare.kind, bare.source), (MediaKind::Image, MediaSource::Url("https://x/y.png".into())));
     let pdf = media(json!({"type": "image_url", "image_url": {"url": "data:application/pdf;base64,QQ=="}}));
     assert_eq!(pdf.kind, MediaKind::Document);
     let audio = media(json!({"type": "input_audio", "input_audio": {"data": "QQ==", "format": "mp3"}}));
@@ -180,12 +180,12 @@ fn point_22_media_in_all_their_forms() {
     let file = media(json!({"type": "file", "file": {"file_data": "JVBERi0=", "filename": "a.pdf"}}));
     assert_eq!(
         (file.source, file.mime.as_deref(), file.name.as_deref()),
-        (Source::Base64("JVBERi0=".into()), Some("application/pdf"), Some("a.pdf"))
+        (MediaSource::Base64("JVBERi0=".into()), Some("application/pdf"), Some("a.pdf"))
     );
     let file = media(json!({"type": "file", "file": {"file_data": "data:text/plain;base64,aGk="}}));
     assert_eq!((file.kind, file.mime.as_deref()), (MediaKind::Document, Some("text/plain")));
     let file = media(json!({"type": "file", "file": {"file_id": "file-1"}}));
-    assert_eq!(file.source, Source::FileId("file-1".into()));
+    assert_eq!(file.source, MediaSource::FileId("file-1".into()));
     for part in [
         json!({"type": "image_url"}),
         json!({"type": "image_url", "image_url": {"url": ""}}),

@@ -12,13 +12,13 @@ use super::super::answer::encode::{
 use super::super::answer::usage::CountsOut;
 use crate::ir::{CallKind, Citation, DECLINED, Event, Finish, ProviderError, Signature, Start, Usage};
 use crate::json::Json;
-use crate::protocol::contract::{Asked, StreamEncoder};
+use crate::protocol::contract::{AnswerContext, StreamEncoder};
 use crate::protocol::openai_error;
 
 /// Writes a stream.
 #[derive(Debug)]
 pub(in super::super) struct Encoder {
-    asked: Asked,
+    asked: AnswerContext,
     /// What every chunk begins with, up to its choices.
     head: Vec<u8>,
     /// What every chunk with a choice ends with.
@@ -135,7 +135,7 @@ struct CustomDelta<'a> {
 
 impl Encoder {
     /// For the answer to `asked`.
-    pub(in super::super) fn new(asked: Asked) -> Self {
+    pub(in super::super) fn new(asked: AnswerContext) -> Self {
         let tail: &[u8] = if asked.request.include_usage { b"}],\"usage\":null}\n\n" } else { b"}]}\n\n" };
         Self {
             asked,

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::Writer;
 use super::wire::{CacheOut, FileOut, PartOut, SoundOut, UrlOut};
 use crate::format::Family;
-use crate::ir::{CacheControl, Field, Media, MediaKind, Source, TranslateError};
+use crate::ir::{CacheControl, Field, Media, MediaKind, MediaSource, TranslateError};
 use crate::protocol::openai_limits;
 
 impl<'r> Writer<'r> {
@@ -28,13 +28,13 @@ impl<'r> Writer<'r> {
         };
         let cache_control = self.cache(media.cache.as_ref());
         match (media.kind, &media.source) {
-            (_, Source::Text(text)) => Ok(text_part(media.titled(text), cache_control)),
-            (MediaKind::Image, Source::FileId(_)) => refused("images can be given by URL or as data only"),
+            (_, MediaSource::Text(text)) => Ok(text_part(media.titled(text), cache_control)),
+            (MediaKind::Image, MediaSource::FileId(_)) => refused("images can be given by URL or as data only"),
             (MediaKind::Image, source) => {
                 let image_url = UrlOut { url: url(media, source, "image/png"), detail: media.detail.as_deref() };
                 Ok(PartOut::ImageUrl { image_url, cache_control })
             }
-            (MediaKind::Audio, Source::Base64(data)) => {
+            (MediaKind::Audio, MediaSource::Base64(data)) => {
                 let format = match media.mime.as_deref() {
                     None | Some("audio/wav") => "wav",
                     Some("audio/mpeg") => "mp3",
@@ -43,14 +43,14 @@ impl<'r> Writer<'r> {
                 Ok(PartOut::InputAudio { input_audio: SoundOut { data, format } })
             }
             (MediaKind::Audio, _) => refused("audio can be given as data only"),
-            (MediaKind::Video, Source::Base64(_) | Source::Url(_)) if self.own => Ok(PartOut::VideoUrl {
+            (MediaKind::Video, MediaSource::Base64(_) | MediaSource::Url(_)) if self.own => Ok(PartOut::VideoUrl {
                 video_url: UrlOut { url: url(media, &media.source, "video/mp4"), detail: None },
             }),
             (MediaKind::Video, _) => refused("this model does not take video"),
             (MediaKind::Document, source) => {
                 let filename = media.name.as_deref().map(Cow::Borrowed);
                 let file = match source {
-                    Source::Base64(data) => match plain_text(media, data) {
+                    MediaSource::Base64(data) => match plain_text(media, data) {
                         // Its file parts hold PDF only (file inputs guide).
                         Some(text) if !self.own => {
                             return Ok(text_part(media.titled(&text).into_owned(), cache_control));
@@ -61,10 +61,12 @@ impl<'r> Writer<'r> {
                             FileOut { filename, file_data: Some(data), ..FileOut::default() }
                         }
                     },
-                    Source::FileId(id) if self.request.origin.family() == Family::OpenAi => {
+                    MediaSource::FileId(id) if self.request.origin.family() == Family::OpenAi => {
                         FileOut { filename, file_id: Some(id), ..FileOut::default() }
                     }
-                    Source::Url(url) if self.own => FileOut { filename, file_url: Some(url), ..FileOut::default() },
+                    MediaSource::Url(url) if self.own => {
+                        FileOut { filename, file_url: Some(url), ..FileOut::default() }
+                    }
                     _ => return refused("documents can be given as data only"),
                 };
                 Ok(PartOut::File { file, cache_control })
@@ -86,9 +88,11 @@ fn plain_text(media: &Media, data: &str) -> Option<String> {
     String::from_utf8(base64::engine::general_purpose::STANDARD.decode(data).ok()?).ok()
 }
 
-fn url<'a>(media: &Media, source: &'a Source, mime: &str) -> Cow<'a, str> {
+fn url<'a>(media: &Media, source: &'a MediaSource, mime: &str) -> Cow<'a, str> {
     match source {
-        Source::Base64(data) => Cow::Owned(format!("data:{};base64,{data}", media.mime.as_deref().unwrap_or(mime))),
-        Source::Url(text) | Source::FileId(text) | Source::Text(text) => Cow::Borrowed(text),
+        MediaSource::Base64(data) => {
+            Cow::Owned(format!("data:{};base64,{data}", media.mime.as_deref().unwrap_or(mime)))
+        }
+        MediaSource::Url(text) | MediaSource::FileId(text) | MediaSource::Text(text) => Cow::Borrowed(text),
     }
 }

@@ -6,7 +6,9 @@ use super::Writer;
 use super::media::text_part;
 use super::wire::{AudioRef, BodyOut, CallOut, ContentOut, CustomCallOut, FunctionCallOut, MessageOut, PartOut};
 use crate::back::CUSTOM_INPUT;
-use crate::ir::{CallKind, Field, Media, MediaKind, Message, Part, Role, Source, ToolCall, ToolResult, TranslateError};
+use crate::ir::{
+    CallKind, Field, Media, MediaKind, MediaSource, Message, Part, Role, ToolCall, ToolResult, TranslateError,
+};
 use crate::json::quoted;
 use crate::protocol::openai_chat::answer::encode::extra;
 
@@ -115,7 +117,7 @@ impl<'r> Writer<'r> {
                     let call = self.call(call);
                     out.tool_calls.push(call);
                 }
-                Part::Media(Media { kind: MediaKind::Audio, source: Source::FileId(id), .. }) if self.own => {
+                Part::Media(Media { kind: MediaKind::Audio, source: MediaSource::FileId(id), .. }) if self.own => {
                     out.audio = Some(AudioRef { id });
                 }
                 Part::Refusal(words) | Part::Media(Media { transcript: Some(words), .. }) => {

@@ -6,8 +6,8 @@ use crate::facts::{ForcedTools, ModelFacts, Sampling, ThinkingForm};
 use crate::format::Family;
 use crate::format::Format;
 use crate::ir::{
-    CacheControl, CallKind, Effort, Media, MediaKind, Message, Output, Part, Reasoning, Request, Role, Schema,
-    ServiceTier, Signature, Source, Thinking, Tool, ToolCall, ToolChoice, ToolKind, ToolResult,
+    CacheControl, CallKind, Effort, Media, MediaKind, MediaSource, Message, Output, Part, Reasoning, Request, Role,
+    Schema, ServiceTier, Signature, Thinking, Tool, ToolCall, ToolChoice, ToolKind, ToolResult,
 };
 use crate::json::Json;
 use crate::protocol::contract::{Encoded, Quirks, Target};
@@ -55,7 +55,7 @@ fn tool(name: &str) -> Tool {
 }
 
 fn image() -> Part {
-    Part::Media(Media::new(MediaKind::Image, Source::Base64("QQ==".into()), Some("image/png".into())))
+    Part::Media(Media::new(MediaKind::Image, MediaSource::Base64("QQ==".into()), Some("image/png".into())))
 }
 
 #[test]
@@ -260,17 +260,17 @@ fn point_22_media_in_the_forms_that_there_are() {
     let tell = |media: Media| {
         body(|request| request.messages[0].parts = vec![Part::Media(media)])["messages"][0]["content"][0].take()
     };
-    let base64 = |kind, mime: &str| Media::new(kind, Source::Base64("aGk=".into()), Some(mime.into()));
+    let base64 = |kind, mime: &str| Media::new(kind, MediaSource::Base64("aGk=".into()), Some(mime.into()));
     assert_eq!(tell(base64(MediaKind::Audio, "audio/mpeg"))["input_audio"], json!({"data": "aGk=", "format": "mp3"}));
     let pdf = tell(Media { name: Some("a.pdf".into()), ..base64(MediaKind::Document, "application/pdf") });
     assert_eq!(pdf["file"], json!({"filename": "a.pdf", "file_data": "data:application/pdf;base64,aGk="}));
     let told = body(|request| request.messages[0].parts = vec![Part::Media(base64(MediaKind::Document, "text/plain"))]);
     assert_eq!(told["messages"][0]["content"], "hi");
     for media in [
-        Media::new(MediaKind::Image, Source::FileId("f".into()), None),
-        Media::new(MediaKind::Document, Source::Url("https://x/a.pdf".into()), None),
-        Media::new(MediaKind::Video, Source::Url("https://x/a.mp4".into()), None),
-        Media::new(MediaKind::Audio, Source::Url("https://x/a.mp3".into()), None),
+        Media::new(MediaKind::Image, MediaSource::FileId("f".into()), None),
+        Media::new(MediaKind::Document, MediaSource::Url("https://x/a.pdf".into()), None),
+        Media::new(MediaKind::Video, MediaSource::Url("https://x/a.mp4".into()), None),
+        Media::new(MediaKind::Audio, MediaSource::Url("https://x/a.mp3".into()), None),
     ] {
         assert_eq!(refused(|request| request.messages[0].parts.push(Part::Media(media))), "messages[0].content[1]");
     }

@@ -11,14 +11,14 @@ use crate::format::Family;
 use crate::format::Format;
 use crate::ir::DECLINED;
 use crate::ir::{Collector, ErrorKind, Event, Part, Request, Response};
-use crate::protocol::contract::{Asked, Protocol as _, Quirks, Target};
+use crate::protocol::contract::{AnswerContext, Protocol as _, Quirks, Target};
 
 /// Checks all of an exchange that there is.
 pub(super) fn check(name: &str, request: &Value, status: u64, response: &Value, sse: Option<&str>) {
     let request = (!request.is_null()).then(|| check_request(name, request, status)).flatten();
     let mut request = request.unwrap_or_else(|| Request::new(Format::OpenAiChat, "m"));
     request.include_usage = true;
-    let asked = Asked { id: "abc".to_owned(), created: 5, request: Arc::new(request) };
+    let asked = AnswerContext { id: "abc".to_owned(), created: 5, request: Arc::new(request) };
     match sse {
         Some(stream) if status == 200 => check_stream(name, stream, &asked),
         _ if status == 200 => check_response(name, response, &asked),
@@ -108,7 +108,7 @@ fn told(mut response: Response, source: &str) -> Response {
     response
 }
 
-fn check_response(name: &str, body: &Value, asked: &Asked) {
+fn check_response(name: &str, body: &Value, asked: &AnswerContext) {
     let body = body.to_string();
     let read = match OpenAiChat.decode_response(body.as_bytes()) {
         Ok(read) => read,
@@ -166,7 +166,7 @@ fn collected(events: Vec<Event>) -> Result<Response, String> {
     collector.finish().map_err(|error| error.message)
 }
 
-fn check_stream(name: &str, stream: &str, asked: &Asked) {
+fn check_stream(name: &str, stream: &str, asked: &AnswerContext) {
     let whole = events(stream.as_bytes(), usize::MAX);
     for portions in [1, 7, 100, 1_000] {
         assert_eq!(events(stream.as_bytes(), portions), whole, "{name}");

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{OpenAiResponses, asked, decoded};
 use crate::format::Family;
 use crate::ir::{
-    CallKind, Choice, Citation, ErrorKind, Finish, MediaKind, Part, ProviderError, Response, Signature, Source,
+    CallKind, Choice, Citation, ErrorKind, Finish, MediaKind, MediaSource, Part, ProviderError, Response, Signature,
     ToolCall, Usage,
 };
 use crate::protocol::contract::{Protocol as _, Seen};
@@ -71,7 +71,7 @@ fn items_of_all_kinds_are_parts_in_order() {
     assert_eq!(*citations, [Citation { url, title, start: Some(0), end: Some(2), quote: None }]);
     assert_eq!(second.as_text(), Some("cd"));
     assert_eq!((picture.kind, picture.mime.as_deref()), (MediaKind::Image, Some("image/webp")));
-    assert_eq!(picture.source, Source::Base64("AAAA".to_owned()));
+    assert_eq!(picture.source, MediaSource::Base64("AAAA".to_owned()));
     assert_eq!((f.arguments.as_str(), g.arguments.as_str(), g.kind), ("{}", "4 + 4", CallKind::Custom));
 }
 

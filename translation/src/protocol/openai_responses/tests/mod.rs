@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::OpenAiResponses;
 use crate::facts::Facts;
 use crate::ir::{CallKind, Choice, Event, Part, Request, Response, ToolCall};
-use crate::protocol::contract::{Asked, Encoded, Protocol as _, Quirks, Target};
+use crate::protocol::contract::{AnswerContext, Encoded, Protocol as _, Quirks, Target};
 
 mod decode;
 mod fixtures;
@@ -35,8 +35,8 @@ fn encoded(request: &Request, model: &str) -> (Value, Encoded) {
     (serde_json::from_slice(&encoded.body).unwrap(), encoded)
 }
 
-fn asked(request: Request) -> Asked {
-    Asked { id: "abc".to_owned(), created: 1_790_000_000, request: Arc::new(request) }
+fn asked(request: Request) -> AnswerContext {
+    AnswerContext { id: "abc".to_owned(), created: 1_790_000_000, request: Arc::new(request) }
 }
 
 /// The events of `sse` when it comes in portions that end at `cuts`.

@@ -7,7 +7,7 @@ use super::{OpenAiResponses, decoded};
 use crate::format::Family;
 use crate::format::Format;
 use crate::ir::{
-    CallKind, Effort, MediaKind, Output, Part, Role, ServiceTier, Signature, Source, Summary, ToolChoice, ToolKind,
+    CallKind, Effort, MediaKind, MediaSource, Output, Part, Role, ServiceTier, Signature, Summary, ToolChoice, ToolKind,
 };
 use crate::protocol::contract::Protocol as _;
 use crate::protocol::openai_responses::stateful_field;
@@ -82,8 +82,8 @@ fn point_22_media_come_in_all_their_forms() {
             other => panic!("{other:?}"),
         })
         .collect();
-    let (url, id) = (|url: &str| Source::Url(url.to_owned()), |id: &str| Source::FileId(id.to_owned()));
-    let data = |data: &str| Source::Base64(data.to_owned());
+    let (url, id) = (|url: &str| MediaSource::Url(url.to_owned()), |id: &str| MediaSource::FileId(id.to_owned()));
+    let data = |data: &str| MediaSource::Base64(data.to_owned());
     let expected = [
         (MediaKind::Image, url("https://x/y.png"), ""),
         (MediaKind::Image, id("file-1"), ""),

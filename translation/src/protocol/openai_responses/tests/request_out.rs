@@ -6,8 +6,8 @@ use super::{OpenAiResponses, decoded, encoded, target};
 use crate::format::Family;
 use crate::format::Format;
 use crate::ir::{
-    CacheControl, CallKind, Effort, Media, MediaKind, Message, Output, Part, Reasoning, Request, Role, Schema,
-    ServiceTier, Signature, Source, Summary, Thinking, Tool, ToolCall, ToolChoice, ToolKind, ToolResult,
+    CacheControl, CallKind, Effort, Media, MediaKind, MediaSource, Message, Output, Part, Reasoning, Request, Role,
+    Schema, ServiceTier, Signature, Summary, Thinking, Tool, ToolCall, ToolChoice, ToolKind, ToolResult,
 };
 use crate::json::Json;
 use crate::protocol::contract::Protocol as _;
@@ -63,7 +63,7 @@ fn point_15_one_leading_system_message_is_instructions_and_others_stay_in_place(
     assert_eq!(roles, ["system", "user", "developer"]);
     request.messages[0].parts.push(Part::Media(Media::new(
         MediaKind::Image,
-        Source::Url("https://x".to_owned()),
+        MediaSource::Url("https://x".to_owned()),
         None,
     )));
     assert_eq!(refused(&request), "messages[0].content[2]");
@@ -86,7 +86,7 @@ fn a_tool_loop_is_items_in_order() {
         call("c2", "free", "4 + 4", CallKind::Custom),
     ];
     request.messages.push(Message::new(Role::Assistant, assistant, 1));
-    let picture = Media::new(MediaKind::Image, Source::Base64("AAAA".to_owned()), Some("image/png".to_owned()));
+    let picture = Media::new(MediaKind::Image, MediaSource::Base64("AAAA".to_owned()), Some("image/png".to_owned()));
     let results = vec![result("a:1", vec![Part::text("1"), Part::Media(picture)]), result("c2", Vec::new())];
     request.messages.push(Message::new(Role::Tool, results, 2));
     let written = body(&request);
@@ -263,13 +263,17 @@ fn point_22_media_are_said_or_refused() {
     };
     let request = chat(vec![
         Part::text("see"),
-        Part::Media(Media::new(MediaKind::Image, Source::Url("https://x/y".to_owned()), None)),
-        document(Source::Base64("AAAA".to_owned()), "application/pdf", Some("a.pdf")),
-        document(Source::Text("words".to_owned()), "text/plain", None),
-        document(Source::Base64("aGk=".to_owned()), "text/plain", None),
-        document(Source::Url("https://x/a.pdf".to_owned()), "application/pdf", None),
-        document(Source::FileId("file-1".to_owned()), "application/pdf", None),
-        Part::Media(Media::new(MediaKind::Audio, Source::Base64("AAAA".to_owned()), Some("audio/mpeg".to_owned()))),
+        Part::Media(Media::new(MediaKind::Image, MediaSource::Url("https://x/y".to_owned()), None)),
+        document(MediaSource::Base64("AAAA".to_owned()), "application/pdf", Some("a.pdf")),
+        document(MediaSource::Text("words".to_owned()), "text/plain", None),
+        document(MediaSource::Base64("aGk=".to_owned()), "text/plain", None),
+        document(MediaSource::Url("https://x/a.pdf".to_owned()), "application/pdf", None),
+        document(MediaSource::FileId("file-1".to_owned()), "application/pdf", None),
+        Part::Media(Media::new(
+            MediaKind::Audio,
+            MediaSource::Base64("AAAA".to_owned()),
+            Some("audio/mpeg".to_owned()),
+        )),
     ]);
     assert_eq!(
         body(&request)["input"][0]["content"],
@@ -284,9 +288,9 @@ fn point_22_media_are_said_or_refused() {
             {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "mp3"}},
         ])
     );
-    let video = Media::new(MediaKind::Video, Source::Base64("AAAA".to_owned()), Some("video/mp4".to_owned()));
+    let video = Media::new(MediaKind::Video, MediaSource::Base64("AAAA".to_owned()), Some("video/mp4".to_owned()));
     assert_eq!(refused(&chat(vec![Part::text("see"), Part::Media(video)])), "messages[0].content[1]");
-    let mut foreign = chat(vec![document(Source::FileId("file_1".to_owned()), "application/pdf", None)]);
+    let mut foreign = chat(vec![document(MediaSource::FileId("file_1".to_owned()), "application/pdf", None)]);
     foreign.origin = Format::AnthropicMessages;
     assert_eq!(refused(&foreign), "messages[0].content[0]");
 }

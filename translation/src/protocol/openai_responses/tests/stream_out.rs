@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{collected, decoded, stream, wire};
 use crate::format::Family;
 use crate::ir::{
-    CallKind, Citation, ErrorKind, Event, Finish, Media, MediaKind, Part, ProviderError, Signature, Source, Start,
+    CallKind, Citation, ErrorKind, Event, Finish, Media, MediaKind, MediaSource, Part, ProviderError, Signature, Start,
     Usage,
 };
 use crate::protocol::contract::Protocol as _;
@@ -240,7 +240,7 @@ fn citations_and_pictures_have_their_events() {
         quote: None,
     };
     let without_place = Citation { start: None, ..citation.clone() };
-    let picture = Media::new(MediaKind::Image, Source::Base64("AAAA".to_owned()), Some("image/webp".to_owned()));
+    let picture = Media::new(MediaKind::Image, MediaSource::Base64("AAAA".to_owned()), Some("image/webp".to_owned()));
     let mut told =
         vec![started(), Event::Text("öäü".to_owned()), Event::Citation(citation), Event::Citation(without_place)];
     told.push(Event::Media(picture));

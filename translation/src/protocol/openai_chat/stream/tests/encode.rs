@@ -6,12 +6,12 @@ use super::super::encoder::Encoder;
 use crate::format::Family;
 use crate::format::Format;
 use crate::ir::{CallKind, Citation, ErrorKind, Event, Finish, ProviderError, Request, Signature, Start, Usage};
-use crate::protocol::contract::{Asked, StreamEncoder as _};
+use crate::protocol::contract::{AnswerContext, StreamEncoder as _};
 
 fn text(change: impl FnOnce(&mut Request), events: &[Event]) -> String {
     let mut request = Request::new(Format::OpenAiChat, "fast");
     change(&mut request);
-    let asked = Asked { id: "abc".to_owned(), created: 5, request: Arc::new(request) };
+    let asked = AnswerContext { id: "abc".to_owned(), created: 5, request: Arc::new(request) };
     let (mut encoder, mut bytes) = (Encoder::new(asked), Vec::new());
     for event in events {
         encoder.event(event, &mut bytes);
