@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 use shared::ids::Id;
-use translation::protocol::openai_responses::resolve::{Kept, Turn, input_items, response_in};
+use translation::protocol::openai_responses::resolve::{KeptTurns, Turn, input_items, response_in};
 
 use crate::shelf::{Shelf, Weigh, name};
 
@@ -125,7 +125,7 @@ impl ClientConversations {
     }
 }
 
-impl Kept for ClientConversations {
+impl KeptTurns for ClientConversations {
     fn item(&self, id: &str) -> Option<Value> {
         match &*self.thing(id)? {
             Thing::Item(item) => serde_json::from_str(item).ok(),

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use translation::protocol::openai_responses::resolve::Kept as _;
+use translation::protocol::openai_responses::resolve::KeptTurns as _;
 
 use super::{ClientConversations, Conversations};
 

@@ -213,8 +213,8 @@ pub struct AnswerContext {
 /// Reads a provider's stream, in whatever portions it comes.
 ///
 /// Any split of the same bytes gives the same events. No byte sequence panics or hangs it, and it holds no more than
-/// one wire event of at most [`sse::LARGEST_EVENT`](super::sse::LARGEST_EVENT) bytes, and what its format demands of the tool calls that are under
-/// way.
+/// one wire event of at most [`sse::LARGEST_EVENT`](super::sse::LARGEST_EVENT) bytes, and what its format demands of
+/// the tool calls that are under way.
 pub trait StreamDecoder: Debug + Send {
     /// Takes the next portion, and appends the events that are complete now.
     fn push(&mut self, portion: Bytes, events: &mut Vec<Event>);

@@ -15,8 +15,8 @@ pub struct ErrorRules {
 }
 
 impl ErrorRules {
-    /// The rules of every vendor so far. Many stand in front of others and pass on what those say, so what one vendor has
-    /// is looked for at all.
+    /// The rules of every vendor so far. Many stand in front of others and pass on what those say, so what one vendor
+    /// has is looked for at all.
     pub const USUAL: Self = Self {
         // OpenAI and Azure.
         pause_ms: "retry-after-ms",

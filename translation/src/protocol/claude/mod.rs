@@ -3,7 +3,8 @@
 //! - `conversation`: writes the messages as turns of content blocks, whatever the type of the blocks; `turns`: those.
 //! - `limits`: the length of the answer, sampling, stop texts, and what neither API has.
 //! - `thinking`: how much to think.
-//! - `tools`: tools, and what is said of their use; `schema`: JSON schemas; `room`: how much of them a request may hold.
+//! - `tools`: tools, and what is said of their use; `schema`: JSON schemas; `room`: how much of them a request may
+//!   hold.
 
 pub(super) mod conversation;
 pub(super) mod limits;

@@ -6,7 +6,7 @@ use memchr::memmem;
 use serde_json::{Map, Value};
 
 /// What is kept of earlier answers.
-pub trait Kept {
+pub trait KeptTurns {
     /// An item of output, by its id.
     fn item(&self, id: &str) -> Option<Value>;
     /// A turn, by the id of its response.
@@ -39,7 +39,7 @@ pub fn previous_response(body: &[u8]) -> Option<String> {
 
 /// `body` with the conversation in `input` and nothing by reference, if all that it refers to is in `kept`. None where
 /// it refers to nothing, or to something that is not kept: it stays as it is.
-pub fn resolve(body: &[u8], kept: &dyn Kept) -> Option<Vec<u8>> {
+pub fn resolve(body: &[u8], kept: &dyn KeptTurns) -> Option<Vec<u8>> {
     let refers = |name: &[u8]| memmem::find(body, name).is_some();
     if !refers(br#""previous_response_id""#) && !refers(br#""item_reference""#) {
         return None;

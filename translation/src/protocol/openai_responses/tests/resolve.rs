@@ -1,10 +1,10 @@
 use serde_json::{Value, json};
 
-use crate::protocol::openai_responses::resolve::{Kept, Turn, previous_response, resolve, response_in};
+use crate::protocol::openai_responses::resolve::{KeptTurns, Turn, previous_response, resolve, response_in};
 
 struct Known;
 
-impl Kept for Known {
+impl KeptTurns for Known {
     fn item(&self, id: &str) -> Option<Value> {
         (id == "fc_1")
             .then(|| json!({ "type": "function_call", "id": "fc_1", "call_id": "c", "name": "f", "arguments": "{}" }))
