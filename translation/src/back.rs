@@ -1,4 +1,4 @@
-//! Undoes on an answer what was done to its request so that the target could take it.
+//! Undoes on an answer what was done to its request for the target to take it.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,28 +6,29 @@ use serde::Deserialize;
 
 use crate::ir::{CallKind, Choice, Event, Finish, Part, Response};
 
-/// The name of the one property of a function that stands in for a tool of free text.
+/// The one property of a function that stands in for a tool of free text.
 pub const CUSTOM_INPUT: &str = "input";
 
-/// What was done to a request. Names are the target's unless said otherwise.
+/// What was done to a request. Names are the target's, unless a field says otherwise.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Back {
-    /// Names of tools that were changed: target's → client's.
+    /// The names of tools that were changed: the target's name → the client's.
     pub tool_names: HashMap<String, String>,
-    /// A tool that was added for the model to answer through: its arguments are the text of the answer.
+    /// A tool that was added for the model to answer through. The arguments of its call are the text of the answer.
     pub answer_tool: Option<String>,
     /// Tools of free text that were declared as functions with one string, [`CUSTOM_INPUT`].
     pub custom_tools: HashSet<String>,
-    /// The beginning of the answer, which was put into the model's mouth and which it does not repeat.
+    /// The beginning of the answer that the request gave as the model's own words. The model goes on from it and does
+    /// not repeat it.
     pub prefill: Option<String>,
-    /// The answer is to be JSON: if it is nothing but one fenced block, the fences are taken off.
+    /// The answer is to be JSON. If it is nothing but one fenced block, the fences are taken off.
     pub unfence: bool,
     /// The client wanted one tool call at most, and the target has no switch for that.
     pub first_call_only: bool,
 }
 
 impl Back {
-    /// Undoes it on a whole answer.
+    /// Undoes on a whole answer what was done to its request.
     pub fn response(&self, response: &mut Response) {
         for choice in &mut response.choices {
             self.choice(choice);
@@ -58,7 +59,7 @@ impl Back {
         });
         choice.parts = parts.collect();
         if let Some(answer) = answer {
-            // What is said around it would spoil its shape.
+            // Words around the answer would spoil its shape.
             choice.parts.retain(|part| !matches!(part, Part::Text { .. }));
             choice.parts.push(Part::text(answer));
             if !seen_call && choice.finish == Some(Finish::ToolCalls) {
@@ -84,7 +85,7 @@ impl Back {
         }
     }
 
-    /// Undoes it on a stream, event by event.
+    /// Begins to undo on a stream what was done to its request.
     pub fn stream(self) -> Undo {
         Undo {
             unfence: self.unfence.then(Unfence::default),
@@ -102,15 +103,15 @@ impl Back {
     }
 }
 
-/// The text within one pair of fences that is all of `text`.
+/// What stands within the fences, if `text` is one fenced block and nothing else.
 fn fenced(text: &str) -> Option<&str> {
     let inner = text.trim().strip_prefix("```")?.strip_suffix("```")?;
     let (language, inner) = inner.split_once('\n')?;
     (language.trim().bytes().all(|byte| byte.is_ascii_alphanumeric()) && !inner.contains("\n```")).then(|| inner.trim())
 }
 
-/// The free text in the arguments of a function that stands in for a tool of free text. A model that did not keep to
-/// the schema gives what it gave.
+/// The free text in the arguments of a function that stands in for a tool of free text. Arguments that do not keep to
+/// the schema are returned as they are.
 fn free_text(arguments: String) -> String {
     #[derive(Deserialize)]
     struct Arguments {
@@ -124,31 +125,33 @@ fn free_text(arguments: String) -> String {
 pub struct Undo {
     back: Back,
     calls: Vec<Call>,
-    /// Calls that the client is told of.
+    /// The number of calls that the client is told of.
     told: usize,
     answered: bool,
     unfence: Option<Unfence>,
-    /// Text that waits until it is known whether the answer comes through the tool for it: then it is none of it.
+    /// Text that waits until it is known whether the answer comes through the tool for it. If it does, this text is no
+    /// part of the answer.
     around: String,
 }
 
-/// So much text waits at most.
+/// The most text that waits, in bytes.
 const MOST_AROUND: usize = 1024 * 1024;
 
 #[derive(Debug)]
 enum Call {
-    /// Told under this number.
+    /// The client is told of the call under this number.
     Told(usize),
-    /// Free text: its arguments are kept until they are whole, since they are an escaped string within JSON.
+    /// A call of a tool of free text. Its arguments are an escaped string within JSON, so they are kept until they are
+    /// whole.
     Custom(usize, String),
-    /// Its arguments are the answer.
+    /// A call whose arguments are the answer.
     Answer,
-    /// The client did not want it.
+    /// A call that the client did not want.
     Left,
 }
 
 impl Undo {
-    /// Undoes it on `events`.
+    /// Undoes on `events` what was done to the request.
     pub fn events(&mut self, events: &mut Vec<Event>) {
         for event in std::mem::take(events) {
             self.event(event, events);
@@ -240,8 +243,8 @@ impl Undo {
     }
 }
 
-/// Takes fences off a text that comes in pieces. Holds back the first line until it is no fence, and what may be the
-/// last.
+/// Takes fences off a text that comes in pieces. It holds back the first line until it is known to be no fence, and
+/// what may be the last fence.
 #[derive(Debug, Default)]
 struct Unfence {
     held: String,
@@ -250,16 +253,16 @@ struct Unfence {
 
 #[derive(Debug, Default, PartialEq)]
 enum Fence {
-    /// Nothing but what may be the beginning of a fence has come.
+    /// So far the text may be the beginning of a fence.
     #[default]
     Unknown,
-    /// The text began with one.
+    /// The text began with a fence.
     Fenced,
-    /// It did not.
+    /// The text began with something else.
     Plain,
 }
 
-/// A first line longer than this is no fence.
+/// The longest first line that may be a fence, in bytes.
 const LONGEST_FENCE: usize = 32;
 
 impl Unfence {
@@ -290,7 +293,7 @@ impl Unfence {
                 }
             }
         }
-        // What may belong to the closing fence stays: white space, and the fence itself.
+        // White space and backticks at the end may belong to the closing fence, so they are held.
         let body = self.held.trim_end();
         let body = body.trim_end_matches('`').trim_end();
         let told = self.held[..body.len()].to_owned();

@@ -1,4 +1,4 @@
-//! What is known of models: data with a date (`data/models.json`), which an operator can override, and no code.
+//! What is known of models: data with a date (`data/models.json`) and not code. An operator can override it.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -13,43 +13,43 @@ use crate::ir::Effort;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct ModelFacts {
-    /// Longest answer, in tokens.
+    /// The longest answer, in tokens.
     pub max_output: Option<u64>,
-    /// Which sampling parameters it takes.
+    /// Which sampling parameters the model takes.
     pub sampling: Sampling,
-    /// How its thinking is switched.
+    /// How the model's thinking is switched.
     pub thinking: ThinkingForm,
-    /// Bounds of a thinking budget, in tokens.
+    /// The least and the most tokens of a thinking budget.
     pub budget: Option<(u64, u64)>,
-    /// What turns thinking off; none where nothing does.
+    /// What turns thinking off. None where nothing does.
     pub off: Option<Off>,
-    /// Whether it thinks where nothing is said.
+    /// Whether the model thinks where a request says nothing of it.
     pub thinks_by_default: bool,
-    /// Efforts, or thinking levels, that it knows, in any order.
+    /// The efforts, or thinking levels, that the model knows, in any order.
     pub efforts: Vec<Effort>,
-    /// Whether a tool can be forced on it.
+    /// Whether the model can be forced to call a tool.
     pub forced_tools: ForcedTools,
-    /// Whether the last message may be the model's own, to be continued.
+    /// Whether the last message may be the model's own, for it to go on from.
     pub prefill: bool,
-    /// Whether it can be held to a JSON schema.
+    /// Whether the model can be held to a JSON schema.
     pub json_schema: bool,
-    /// Whether it can be held to a JSON schema while it has tools.
+    /// Whether the model can be held to a JSON schema while it has tools.
     pub json_schema_with_tools: bool,
-    /// Whether texts of the request's end its answer.
+    /// Whether a request can give texts that end the answer.
     pub stop: bool,
-    /// Whether it gives several answers at once.
+    /// Whether the model gives several answers at once.
     pub candidates: bool,
-    /// Whether it takes ids of function calls (Gemini).
+    /// Whether the model takes ids of function calls (Gemini).
     pub call_ids: bool,
-    /// Whether it gives log probabilities.
+    /// Whether the model gives log probabilities.
     pub logprobs: bool,
     /// Whether functions can be declared by JSON schema (Gemini's `parametersJsonSchema`, `responseJsonSchema`).
     pub schema_fields: bool,
-    /// Whether media of other contents may stand beside a function's response, and within it (Gemini 3).
+    /// Whether media may stand beside a function's response, and within it (Gemini 3).
     pub media_in_results: bool,
     /// Whether the first call of a step must carry a signature (Gemini 3).
     pub needs_signatures: bool,
-    /// Whether it takes presence and frequency penalties (Gemini: none since 2.5).
+    /// Whether the model takes presence and frequency penalties (no Gemini since 2.5 does).
     pub penalties: bool,
 }
 
@@ -57,11 +57,11 @@ pub struct ModelFacts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Sampling {
-    /// All.
+    /// All of them.
     All,
-    /// Temperature or top_p, not both.
+    /// Temperature or top_p, but not both.
     OneOf,
-    /// None: it answers 400.
+    /// None: the model answers 400 to any.
     None,
 }
 
@@ -69,7 +69,7 @@ pub enum Sampling {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ThinkingForm {
-    /// It does not think.
+    /// The model does not think.
     None,
     /// By a budget of tokens.
     Budget,
@@ -85,24 +85,24 @@ pub enum ThinkingForm {
 pub enum Off {
     /// `{"type": "disabled"}`, a budget of 0, or the effort `none`.
     Disabled,
-    /// Anthropic's `between_tools`: the least there is.
+    /// Anthropic's `between_tools`: the least that the model can do.
     BetweenTools,
 }
 
-/// Whether a tool can be forced.
+/// Whether a model can be forced to call a tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ForcedTools {
-    /// Yes.
+    /// It can.
     Yes,
-    /// Not while it thinks.
+    /// It can, but not while it thinks.
     NotWithThinking,
-    /// No: it answers 400.
+    /// It cannot: the model answers 400.
     No,
 }
 
 impl Default for ModelFacts {
-    /// Of a model of which nothing is known: it can all that is usual.
+    /// The facts of a model that nothing is known of: it can do all that is usual.
     fn default() -> Self {
         Self {
             max_output: None,
@@ -129,15 +129,16 @@ impl Default for ModelFacts {
 }
 
 impl ModelFacts {
-    /// The nearest effort that the model knows: itself, else the next below, else the least there is. None where it
-    /// knows none.
+    /// The nearest effort that the model knows: the wanted one, else the next below it, else the least. None where the
+    /// model knows none.
     pub fn nearest_effort(&self, wanted: Effort) -> Option<Effort> {
         let real = || self.efforts.iter().copied().filter(|effort| *effort != Effort::None || wanted == Effort::None);
         real().filter(|effort| *effort <= wanted).max().or_else(|| real().min())
     }
 
-    /// What makes a model think whose client leaves it to the model how much: one that is known not to, unless it is
-    /// told (OpenAI's since GPT-5.1). Of a model that is not known, only the client can tell.
+    /// The effort that makes the model think where the client leaves it to the model how much. Only models that are
+    /// known not to think unless they are told need one (OpenAI's since GPT-5.1). Of a model that nothing is known of,
+    /// only the client can tell.
     pub fn effort_to_begin(&self) -> Option<Effort> {
         let known = self.efforts.len() < Effort::ALL.len() && self.efforts.contains(&Effort::None);
         (known && !self.thinks_by_default && self.thinking != ThinkingForm::None)
@@ -145,11 +146,11 @@ impl ModelFacts {
             .flatten()
     }
 
-    /// These facts, with those over them that `changes` names, as `data/models.json` spells them. `null` is a value: of
-    /// `off`, that nothing turns thinking off.
+    /// These facts, overridden by `changes`, which are spelled as in `data/models.json`. `null` is a value: as `off` it
+    /// says that nothing turns thinking off.
     ///
     /// # Errors
-    /// When `changes` is no object of known facts, each of its own kind.
+    /// When `changes` is not an object, or holds a fact that is not known or has a value of another kind.
     pub fn changed(&self, changes: &Value) -> serde_json::Result<Self> {
         let Value::Object(changes) = changes else {
             return Err(serde_json::Error::custom("facts must be an object"));
@@ -166,12 +167,12 @@ impl ModelFacts {
     }
 }
 
-/// All rows.
+/// What is known of all models.
 #[derive(Clone, Debug)]
 pub struct Facts {
-    /// Day of the data, ISO 8601.
+    /// The day of the data, in ISO 8601.
     pub as_of: String,
-    /// Lower-case prefix of the model's name → what is known.
+    /// The beginning of a model's name, in lower case → what is known of such models.
     rows: HashMap<String, ModelFacts>,
     longest: usize,
 }
@@ -209,7 +210,7 @@ impl Facts {
     /// Reads a document like `data/models.json`.
     ///
     /// # Errors
-    /// When it is of another shape.
+    /// When the document has another shape.
     pub fn read(text: &str) -> serde_json::Result<Self> {
         let document: Document = serde_json::from_str(text)?;
         let rows = document
@@ -221,7 +222,7 @@ impl Facts {
         Ok(Self { as_of: document.as_of, rows, longest })
     }
 
-    /// These rows, over those of `below`.
+    /// These rows, and those of `below` for models that these do not name.
     #[must_use]
     pub fn over(mut self, below: &Self) -> Self {
         for (name, facts) in &below.rows {
@@ -231,9 +232,9 @@ impl Facts {
         self
     }
 
-    /// These rows, with an operator's over them: beginning of a model's name → what differs from what is known of that
-    /// name. Gives the rows that cannot be read beside it, by name, each with the reason; what is known stays known of
-    /// them.
+    /// These rows, overridden by an operator's: the beginning of a model's name → what differs from what is known of
+    /// that name. Beside them it returns the rows that cannot be read, by name, each with the reason. What is known of
+    /// those models stays as it is.
     pub fn with_changes(&self, changes: &Map<String, Value>) -> (Self, Vec<(String, serde_json::Error)>) {
         let mut facts = self.clone();
         let mut refused = Vec::new();
@@ -249,9 +250,9 @@ impl Facts {
         (facts, refused)
     }
 
-    /// What is known of `model`: the row with the longest name that the model's begins with. A vendor's or region's
-    /// prefix is skipped (`us.anthropic.claude-…`, `anthropic/claude-…`, `models/gemini-…`). A family has a row for
-    /// models that are newer than the data.
+    /// What is known of `model`: the row with the longest name that the model's name begins with. A prefix of a vendor
+    /// or region is skipped (`us.anthropic.claude-…`, `anthropic/claude-…`, `models/gemini-…`). Each family has a row
+    /// for models that are newer than the data.
     pub fn of(&self, model: &str) -> &ModelFacts {
         let model = model.to_ascii_lowercase();
         let starts = [0].into_iter().chain(model.match_indices(['/', '.', '@', ':']).map(|(at, _)| at + 1));

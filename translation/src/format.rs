@@ -52,9 +52,9 @@ pub enum CredentialPlace {
 /// Whether a client is shown the model's thoughts where its request says nothing of that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnaskedThoughts {
-    /// It is shown them, wherever the target can.
+    /// It is shown them, wherever the target can show them.
     Shown,
-    /// As the model does by itself.
+    /// It is shown what the model shows by itself.
     LeftToModel,
     /// It is shown none.
     Hidden,
@@ -63,9 +63,9 @@ pub enum UnaskedThoughts {
 /// The field that names the tool call to which a result belongs.
 #[derive(Clone, Copy, Debug)]
 pub struct CallIdField {
-    /// Its name.
+    /// The field's name.
     pub name: &'static str,
-    /// It stands in a part of the message, and not in the message itself.
+    /// Whether the field stands in a part of the message, and not in the message itself.
     pub in_part: bool,
 }
 
@@ -94,11 +94,11 @@ pub enum ErrorShape {
 /// Which URLs of media a provider fetches by itself.
 #[derive(Clone, Copy, Debug)]
 pub struct MediaUrls {
-    /// Those that begin with `https://`.
+    /// Whether the provider fetches URLs that begin with `https://`.
     pub https: bool,
-    /// Those that begin with `http://`.
+    /// Whether the provider fetches URLs that begin with `http://`.
     pub http: bool,
-    /// Beginnings of URLs of what the provider has at hand, and so reads in any case.
+    /// How URLs begin of what the provider has at hand, and so reads in any case.
     pub at_hand: &'static [&'static str],
 }
 
@@ -109,10 +109,10 @@ pub struct FormatFacts {
     pub name: &'static str,
     /// Whose models the format was made for.
     pub family: Family,
-    /// Whose signatures a provider of the format reads where it is given them back. None: it takes none, or has a place
-    /// of its own for them.
+    /// Whose signatures a provider reads that is given them back in this format. None where it takes none, or has a
+    /// place of its own for them.
     pub reads_signatures: Option<Family>,
-    /// Where its clients put their credential: the first that is there counts.
+    /// Where its clients put their credential. The first place that holds one counts.
     pub credentials: &'static [CredentialPlace],
 
     /// What its clients call the fields of a request.
@@ -123,38 +123,38 @@ pub struct FormatFacts {
     pub call_id: CallIdField,
     /// Fields without a neutral form that refer to what only a provider of this format keeps.
     pub stateful_fields: &'static [&'static str],
-    /// The type of an item of the conversation that is named and not given: the provider keeps it.
+    /// The type of an item of the conversation that the client names and does not give, because the provider keeps it.
     pub reference_item: Option<&'static str>,
     /// A field without a neutral form that asks for a shape of the answer which no other format has.
     pub own_answer_shape: Option<&'static str>,
     /// Fields without a neutral form that change what the answer is. Where the target has nothing like one of them, the
     /// request is refused.
     pub decisive_fields: &'static [&'static str],
-    /// An effort in words makes the model think. In Anthropic's words, `thinking` alone does.
+    /// Whether an effort in words makes the model think. In Anthropic's words only `thinking` does.
     pub effort_starts_thinking: bool,
-    /// Its clients give the model's thoughts back in their places, between tool calls too. Of others it is known only
-    /// that thoughts come first.
+    /// Whether its clients give the model's thoughts back in their places, between tool calls too. Of other clients it
+    /// is known only that thoughts come first.
     pub thoughts_in_place: bool,
     /// Whether its clients are shown thoughts that they did not ask for.
     pub unasked_thoughts: UnaskedThoughts,
 
-    /// Where the owner of the format serves it.
+    /// The path below the base URL at the owner of the format.
     pub path: Path,
-    /// What the path ends in: the other endpoints of the API stand beside it. None where there are none.
+    /// The end of that path, beside which the other endpoints of the API stand. None where there are none.
     pub endpoint: Option<&'static str>,
-    /// The formats beside whose endpoint the others of this API stand, the preferred one first.
+    /// The formats beside whose endpoint the others of this API may stand, the preferred one first.
     pub beside: &'static [Format],
-    /// The other endpoints may answer with what is not JSON, such as sound.
+    /// Whether the other endpoints may answer with what is not JSON, such as sound.
     pub any_answer_beside: bool,
     /// The field of a body that names the version of the API, where a vendor wants it there.
     pub version_field: Option<&'static str>,
     /// What its errors look like.
     pub error_shape: ErrorShape,
-    /// The provider keeps answers under their ids, and later requests refer to them.
+    /// Whether the provider keeps answers under their ids, so that later requests can refer to them.
     pub keeps_answers: bool,
-    /// A stream ends with a count of tokens only where `stream_options` asks for it.
+    /// Whether a stream ends with a count of tokens only where `stream_options` asks for it.
     pub usage_if_asked: bool,
-    /// `Content-Type` of a provider's stream.
+    /// The `Content-Type` of a provider's stream.
     pub stream_type: &'static str,
     /// Headers of a client's request that mean something to a provider of the same format, in lower case.
     pub request_headers: &'static [&'static str],
@@ -215,7 +215,7 @@ const ANTHROPIC_MESSAGES: FormatFacts = FormatFacts {
     name: "anthropic_messages",
     family: Family::Anthropic,
     reads_signatures: Some(Family::Anthropic),
-    // Anthropic's packages send the one or the other.
+    // Anthropic's SDKs send one of the two.
     credentials: &[CredentialPlace::XApiKey, CredentialPlace::Bearer],
     fields: FieldNames::ANTHROPIC_MESSAGES,
     call_id: CallIdField { name: "tool_use_id", in_part: true },
@@ -241,7 +241,7 @@ const GEMINI_GENERATE: FormatFacts = FormatFacts {
     name: "gemini_generate",
     family: Family::Gemini,
     reads_signatures: Some(Family::Gemini),
-    // Google's packages know three ways.
+    // Google's SDKs know three ways.
     credentials: &[CredentialPlace::GoogApiKey, CredentialPlace::Query, CredentialPlace::Bearer],
     fields: FieldNames::GEMINI_GENERATE,
     parts: "parts",
@@ -263,7 +263,7 @@ const GEMINI_GENERATE: FormatFacts = FormatFacts {
     media_urls: MediaUrls {
         https: false,
         http: false,
-        // Gemini's files, and films that it looks up itself ("Video understanding").
+        // Gemini's files, and videos that it looks up itself ("Video understanding").
         at_hand: &[
             "https://generativelanguage.googleapis.com/",
             "https://www.youtube.com/",

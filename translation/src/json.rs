@@ -1,5 +1,5 @@
-//! JSON texts that pass through unparsed: the arguments of a tool call keep their numbers digit by digit, and a schema
-//! its order.
+//! JSON texts that pass through unparsed. The arguments of a tool call keep their numbers digit by digit, and a schema
+//! keeps its order.
 
 use std::fmt;
 
@@ -18,30 +18,30 @@ impl Json {
         serde_json::from_str(text).ok().map(Self)
     }
 
-    /// `value` as JSON text. What cannot be written as JSON, which no plain data is, becomes `null`.
+    /// `value` as JSON text. A value that cannot be written as JSON, which no plain data is, becomes `null`.
     pub fn of<T: Serialize + ?Sized>(value: &T) -> Self {
         Self(serde_json::value::to_raw_value(value).unwrap_or_else(|_| RawValue::NULL.to_owned()))
     }
 
-    /// The text.
+    /// The JSON text.
     pub fn get(&self) -> &str {
         self.0.get()
     }
 
-    /// Reads it as a `T`.
+    /// Reads the text as a `T`.
     ///
     /// # Errors
-    /// When it is of another shape.
+    /// When the value has another shape.
     pub fn read<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
         serde_json::from_str(self.get())
     }
 
-    /// Whether it is an object.
+    /// Whether the value is an object.
     pub fn is_object(&self) -> bool {
         self.get().starts_with('{')
     }
 
-    /// It, unless it is `null`.
+    /// The value, unless it is `null`.
     pub fn non_null(self) -> Option<Self> {
         (self.get() != "null").then_some(self)
     }
@@ -65,7 +65,7 @@ impl PartialEq for Json {
     }
 }
 
-/// Whether `text` is one whole JSON value. Nothing is built.
+/// Whether `text` is one whole JSON value. The check builds no value.
 pub fn is_json(text: &str) -> bool {
     serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }

@@ -1,13 +1,14 @@
-//! Wire formats of AI APIs, and the one neutral form between them. Pure: no I/O, no clock that a caller does not hand
-//! in, no state that outlives a request.
+//! Wire formats of AI APIs, and the one neutral form between them. The crate is pure: it does no I/O, reads no clock
+//! that a caller does not hand in, and keeps no state that outlives a request.
 //!
+//! - [`format`](mod@format): the formats, and the constant facts of each.
 //! - [`protocol`]: one folder for each wire format. Each reads its requests, answers, streams and errors into the
 //!   neutral form, and writes them from it: N formats in, M formats out, never pairwise converters.
 //! - [`ir`]: the neutral form.
 //! - [`facts`]: what is known of models (limits, thinking, sampling …): data, not code.
 //! - [`vendors`]: what is known of vendors (addresses, formats, quirks): data, one file for each.
 //! - [`json`]: JSON texts that pass through unparsed.
-//! - [`object`]: a JSON object as bytes, and edits to it that leave every other byte.
+//! - [`object`]: a JSON object as bytes, and edits to it that leave every other byte as it is.
 //! - [`names`]: names and ids that one side allows and the other does not.
 //! - [`back`]: undoes on an answer what was done to its request.
 //!

@@ -1,47 +1,47 @@
-//! Names and ids that one side allows and the other does not.
+//! Names and ids that a client uses and a target does not allow.
 //!
-//! Replacing what is not allowed can make two names equal (`a.b` and `a_b`), so a [`Mapping`] is one to one over a
-//! request, and is undone on the answer (`docs/TRANSLATION.md` sections 2.2 and 11).
+//! Replacing letters that are not allowed can make two names equal (`a.b` and `a_b`). A [`Mapping`] is therefore one to
+//! one over a request, and is undone on the answer (`docs/TRANSLATION.md` sections 2.2 and 11).
 
 use std::collections::{HashMap, HashSet};
 
-/// A one-to-one mapping from the client's names to those that the target allows, made as names are met.
+/// A one-to-one mapping from the client's names to those that the target allows. It grows as names are met.
 #[derive(Clone, Debug)]
 pub struct Mapping {
     rule: Rule,
-    /// Client's → target's, of names that differ or that were given to another.
+    /// The client's name → the target's.
     forward: HashMap<String, String>,
-    /// Target's → client's.
+    /// The target's name → the client's.
     backward: HashMap<String, String>,
 }
 
-/// What the target allows.
+/// What a target allows in a name.
 #[derive(Clone, Copy, Debug)]
 pub struct Rule {
-    /// Longest name, in bytes.
+    /// The longest name, in bytes.
     pub longest: usize,
-    /// Whether a byte may stand in a name; the flag says whether it is the first.
+    /// Whether a byte may stand in a name. The flag says whether it is the first.
     pub allows: fn(u8, bool) -> bool,
-    /// Exactly so many letters and digits, whatever `allows` says (Mistral's tool-call ids).
+    /// A name is exactly so many letters and digits, whatever `allows` says (Mistral's tool-call ids).
     pub exact: Option<usize>,
-    /// Whether all that do not fit are marked with their digest, so that what one becomes never depends on the others:
-    /// a call's id must be the same in each turn of a conversation, while tools come and go. Names stay as like as can
-    /// be instead: the model reads them.
+    /// Each name that does not fit is marked with its digest, so that what it becomes does not depend on other names: a
+    /// call's id must be the same in each turn of a conversation, while tools come and go. Without the mark a name
+    /// stays as close to the client's as possible, because the model reads it.
     pub marked: bool,
 }
 
 /// OpenAI's names of tools.
 pub const OPENAI_NAMES: Rule = Rule { longest: 64, allows: |byte, _| is_word(byte), exact: None, marked: false };
-/// OpenAI's ids of tool calls, of chat completions.
+/// OpenAI's ids of tool calls in chat completions.
 pub const OPENAI_IDS: Rule = Rule { longest: 40, allows: |byte, _| byte.is_ascii_graphic(), exact: None, marked: true };
-/// OpenAI's ids of tool calls, of the Responses API.
+/// OpenAI's ids of tool calls in the Responses API.
 pub const RESPONSES_IDS: Rule =
     Rule { longest: 64, allows: |byte, _| byte.is_ascii_graphic(), exact: None, marked: true };
 /// Anthropic's names of tools.
 pub const ANTHROPIC_NAMES: Rule = Rule { longest: 128, allows: |byte, _| is_word(byte), exact: None, marked: false };
 /// Anthropic's ids of tool calls.
 pub const ANTHROPIC_IDS: Rule = Rule { longest: 256, allows: |byte, _| is_word(byte), exact: None, marked: true };
-/// Gemini's names of functions: the first is a letter or an underscore.
+/// Gemini's names of functions. The first byte is a letter or an underscore.
 pub const GEMINI_NAMES: Rule = Rule {
     longest: 64,
     allows: |byte, first| {
@@ -67,7 +67,7 @@ impl Rule {
         }
     }
 
-    /// A name that fits, like `name`.
+    /// A name that fits and is close to `name`.
     fn fitted(&self, name: &str, attempt: u64) -> String {
         let tag = digest(name, attempt);
         if let Some(length) = self.exact {
@@ -94,13 +94,13 @@ impl Rule {
 }
 
 impl Mapping {
-    /// An empty mapping by `rule`.
+    /// An empty mapping that keeps to `rule`.
     pub fn new(rule: Rule) -> Self {
         Self { rule, forward: HashMap::new(), backward: HashMap::new() }
     }
 
-    /// What the target is told for the client's `name`. Names that fit are told as they are, so give all of them before
-    /// others if both may occur: see [`Mapping::reserve`].
+    /// What the target is told for the client's `name`. A name that fits stays as it is unless another was mapped to it
+    /// before; [`Mapping::reserve`] prevents that.
     pub fn map(&mut self, name: &str) -> String {
         if let Some(known) = self.forward.get(name) {
             return known.clone();
@@ -123,7 +123,7 @@ impl Mapping {
         mapped
     }
 
-    /// Keeps the names that fit for themselves, so that none is given to another first.
+    /// Keeps each name that fits for itself, so that no other is mapped to it.
     pub fn reserve<'n>(&mut self, names: impl IntoIterator<Item = &'n str>) {
         for name in names {
             if self.rule.fits(name) {
@@ -132,13 +132,13 @@ impl Mapping {
         }
     }
 
-    /// The client's names of those that were changed: target's → client's.
+    /// The names that were changed: the target's name → the client's.
     pub fn changed(self) -> HashMap<String, String> {
         self.backward.into_iter().filter(|(mapped, name)| mapped != name).collect()
     }
 }
 
-/// FNV-1a: the same name is told alike in every turn of a conversation, on every node.
+/// FNV-1a. A fixed hash maps a name in the same way in every turn of a conversation, on every node.
 fn digest(name: &str, attempt: u64) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for byte in name.bytes().chain(attempt.to_le_bytes()) {
@@ -152,7 +152,7 @@ const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 fn base62(mut number: u64) -> String {
     let mut text = String::with_capacity(11);
     loop {
-        // Below 62, so it indexes.
+        // The remainder is below 62, so it indexes the alphabet.
         text.push(char::from(ALPHABET[usize::try_from(number % 62).unwrap_or_default()]));
         number /= 62;
         if number == 0 {
@@ -166,21 +166,21 @@ pub fn random(length: usize) -> String {
     std::iter::repeat_with(|| char::from(ALPHABET[fastrand::usize(..ALPHABET.len())])).take(length).collect()
 }
 
-/// An id for a tool call of a provider that gave none: unique over every conversation, and short enough for all
+/// An id for a tool call whose provider gave none. It is unique over every conversation, and short enough for all
 /// formats.
 pub fn new_call_id() -> String {
     format!("call_{}", random(24))
 }
 
-/// The ids of the calls of one answer: two of the same could not be told apart when their results come.
+/// The ids of the tool calls of one answer. Results for two calls with one id could not be told apart.
 #[derive(Debug, Default)]
 pub struct CallIds(HashSet<u64>);
 
-/// So many are compared. No answer has more.
+/// The most ids that are compared. No answer has more.
 const MOST_COMPARED: usize = 4_096;
 
 impl CallIds {
-    /// The provider's `id`, or one that is made up where it gives none, or one that it gave before.
+    /// The provider's `id`, or a new one where the provider gives none or has given the same before.
     pub fn unlike_others(&mut self, id: Option<String>) -> String {
         match id.filter(|id| !id.is_empty()) {
             Some(id) if self.0.len() >= MOST_COMPARED || self.0.insert(digest(&id, 0)) => id,

@@ -1,4 +1,5 @@
-//! A JSON object as bytes: which fields it has and where, and edits to some that leave every other byte as it is.
+//! A JSON object as bytes: which fields it has and where, and edits to some fields that leave every other byte as it
+//! is.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -23,16 +24,16 @@ pub struct Object<'b> {
 #[derive(Debug)]
 struct Field<'b> {
     name: Cow<'b, str>,
-    /// Its value, as it stands in the body.
+    /// The field's value, as it stands in the body.
     value: &'b str,
 }
 
-/// The body is no JSON object.
+/// Why a body cannot be read as a JSON object.
 #[derive(Debug)]
 pub enum ReadError {
-    /// It is no JSON; the error tells line and column.
+    /// The body is not JSON. The error tells line and column.
     Json(serde_json::Error),
-    /// It is JSON of another shape.
+    /// The body is JSON, but no object.
     Shape(TranslateError),
 }
 
@@ -53,7 +54,7 @@ impl<'b> Object<'b> {
         Ok(Self { body, fields })
     }
 
-    /// The text of a field's value; the first, where the field stands there twice. `null` is a value.
+    /// The text of a field's value: of the first, where there are two of the name. `null` is a value.
     pub fn get(&self, name: &str) -> Option<&'b str> {
         self.fields.iter().find(|field| field.name == name).map(|field| field.value)
     }
@@ -63,10 +64,10 @@ impl<'b> Object<'b> {
         self.get(name).filter(|value| *value != "null")
     }
 
-    /// A string.
+    /// The value of a field that holds a string.
     ///
     /// # Errors
-    /// When the field is there and no string.
+    /// When the field is there and holds something else.
     pub fn string(&self, name: &'static str) -> Result<Option<Cow<'b, str>>, TranslateError> {
         let Some(value) = self.non_null(name) else { return Ok(None) };
         let text: Result<Text<'b>, _> = serde_json::from_str(value);
@@ -75,10 +76,10 @@ impl<'b> Object<'b> {
         text.map(|text| Some(text.0)).map_err(wrong)
     }
 
-    /// A truth value; absent is false.
+    /// The value of a field that holds a truth value. An absent field is false.
     ///
     /// # Errors
-    /// When the field is there and no truth value.
+    /// When the field is there and holds something else.
     pub fn flag(&self, name: &'static str) -> Result<bool, TranslateError> {
         match self.non_null(name) {
             Some("true") => Ok(true),
@@ -90,7 +91,7 @@ impl<'b> Object<'b> {
         }
     }
 
-    /// Refuses a body in which one of `names` stands twice: which one counts differs between JSON parsers, so that the
+    /// Refuses a body in which one of `names` stands twice. JSON parsers differ in which of the two counts, so the
     /// gateway could allow one model and the provider run the other.
     ///
     /// # Errors
@@ -105,7 +106,7 @@ impl<'b> Object<'b> {
         }
     }
 
-    /// Begins to edit it.
+    /// Begins to edit the object.
     pub fn edit(&self) -> Edits<'_, 'b> {
         Edits { object: self, replaced: Vec::new(), added: Vec::new(), removed: Vec::new() }
     }
@@ -121,7 +122,7 @@ impl<'b> Object<'b> {
     }
 }
 
-/// Edits to an object. Without one, the body is the client's, uncopied.
+/// Edits to an object. Without an edit the result is the client's body, uncopied.
 #[derive(Debug)]
 pub struct Edits<'o, 'b> {
     object: &'o Object<'b>,
@@ -152,7 +153,7 @@ impl<'o> Edits<'o, '_> {
         self.set(name, quoted(value));
     }
 
-    /// Takes a field out.
+    /// Removes a field.
     pub fn remove(&mut self, name: &'o str) {
         if self.object.has(name) {
             self.removed.push(name);
@@ -160,13 +161,13 @@ impl<'o> Edits<'o, '_> {
         self.added.retain(|(added, _)| *added != name);
     }
 
-    /// Whether the field will be there.
+    /// Whether the field is there after the edits.
     pub fn has(&self, name: &str) -> bool {
         let there = self.object.has(name) && !self.removed.contains(&name);
         there || self.added.iter().any(|(added, _)| *added == name)
     }
 
-    /// The body.
+    /// The body after the edits.
     pub fn apply(self) -> Bytes {
         if !self.removed.is_empty() {
             return self.rebuilt();
@@ -187,7 +188,7 @@ impl<'o> Edits<'o, '_> {
             copied = range.end;
         }
         let last = self.object.fields.last().map(|field| self.object.span(field.value).end);
-        // Into an object without a field, behind its brace.
+        // An object without a field gets the new ones behind its opening brace.
         let end = last.or_else(|| source.iter().position(|byte| *byte == b'{').map(|at| at + 1));
         let end = end.unwrap_or(copied).max(copied);
         body.extend_from_slice(&source[copied..end]);
@@ -203,7 +204,7 @@ impl<'o> Edits<'o, '_> {
         body.into()
     }
 
-    /// The fields that are left, written anew.
+    /// The remaining fields, written anew.
     fn rebuilt(self) -> Bytes {
         let mut body = Vec::with_capacity(self.object.body.len());
         let left = self.object.fields.iter().filter(|field| !self.removed.iter().any(|name| field.name == *name));
@@ -226,7 +227,7 @@ impl<'o> Edits<'o, '_> {
     }
 }
 
-/// What a JSON value is, for messages.
+/// What kind of JSON value `value` is, for messages.
 pub fn kind(value: &str) -> &'static str {
     match value.as_bytes().first() {
         Some(b'"') => "a string",
@@ -238,7 +239,7 @@ pub fn kind(value: &str) -> &'static str {
     }
 }
 
-/// A string that borrows where it holds no escapes.
+/// A string, borrowed where it holds no escapes.
 struct Text<'t>(Cow<'t, str>);
 
 impl<'de> Deserialize<'de> for Text<'de> {

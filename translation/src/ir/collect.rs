@@ -11,11 +11,11 @@ use crate::json::Json;
 pub struct Collector {
     response: Response,
     choice: Choice,
-    /// Where in the parts each tool call is.
+    /// The index in the parts of each tool call.
     calls: Vec<usize>,
-    /// Where in the parts each text is, and how many characters of text are before it.
+    /// The index in the parts of each text, and how many characters of text stand before it.
     texts: Vec<(usize, u64)>,
-    /// Characters of all texts.
+    /// The number of characters of all texts.
     characters: u64,
     logprobs: Vec<serde_json::Value>,
 }
@@ -77,7 +77,7 @@ impl Collector {
             }
             Event::ToolEnd { .. } => {}
             Event::Citation(mut citation) => {
-                // One may come when the text after its own has begun.
+                // A citation may come when the text after its own has begun.
                 let start = citation.start.or(citation.end).unwrap_or(u64::MAX);
                 let text = self.texts.partition_point(|(_, before)| *before <= start).saturating_sub(1);
                 if let Some((at, before)) = self.texts.get(text)
@@ -106,7 +106,7 @@ impl Collector {
         Ok(())
     }
 
-    /// The answer.
+    /// The whole answer.
     ///
     /// # Errors
     /// [`ProviderError::truncated`]: the stream did not say why the model stopped.

@@ -1,4 +1,4 @@
-//! What went wrong, at a provider or here, and what of a request a target cannot say.
+//! What went wrong, at a provider or here, and what a target cannot express of a request.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,17 +9,17 @@ use super::request::{Field, Request};
 /// Kinds of errors that every format can tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// The request is malformed or asks for what cannot be.
+    /// The request is malformed, or asks for what cannot be.
     InvalidRequest,
-    /// No credential, or one that opens nothing: the client's.
+    /// The client has sent no credential, or one that opens nothing.
     Authentication,
     /// The client may not do this.
     PermissionDenied,
-    /// No such model, route or object.
+    /// There is no such model, route or object.
     NotFound,
     /// The request is too large.
     TooLarge,
-    /// Too many requests or tokens for now.
+    /// There were too many requests or tokens for now.
     RateLimited,
     /// The account has no money left, or its quota of the day is spent.
     Quota,
@@ -27,7 +27,7 @@ pub enum ErrorKind {
     Overloaded,
     /// Nothing came in time.
     Timeout,
-    /// The provider refused the gateway's own key: the operator's matter.
+    /// The provider refused the gateway's own key, which is the operator's matter.
     UpstreamAuthentication,
     /// Any other failure of the provider or the gateway.
     Server,
@@ -36,20 +36,20 @@ pub enum ErrorKind {
 /// An error of a provider, or of the gateway, in the neutral form.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProviderError {
-    /// What kind.
+    /// What kind of error it is.
     pub kind: ErrorKind,
-    /// HTTP status that the client is to get, were nothing sent yet. A format may have its own for a kind (Anthropic's
-    /// 529).
+    /// The HTTP status that the client gets if nothing has been sent yet. A format may have its own for a kind
+    /// (Anthropic's 529).
     pub status: u16,
-    /// For people; never empty.
+    /// What people are told. It is never empty.
     pub message: String,
     /// OpenAI's `code`, such as `context_length_exceeded`.
     pub code: Option<Cow<'static, str>>,
-    /// Path of the field at fault.
+    /// The path of the field at fault.
     pub param: Option<String>,
     /// The provider's own name of the error type, where it has one.
     pub provider_type: Option<String>,
-    /// How long to wait.
+    /// How long the client is to wait.
     pub retry_after: Option<Duration>,
 }
 
@@ -65,7 +65,7 @@ impl ProviderError {
         Self { kind, status: kind.status(), message, code: None, param: None, provider_type: None, retry_after: None }
     }
 
-    /// With a code.
+    /// The error with this `code`.
     #[must_use]
     pub fn code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
         self.code = Some(code.into());
@@ -80,7 +80,7 @@ impl ProviderError {
 }
 
 impl ErrorKind {
-    /// The status of HTTP that goes with it.
+    /// The HTTP status of an error of this kind.
     pub fn status(self) -> u16 {
         match self {
             Self::InvalidRequest => 400,
@@ -105,15 +105,15 @@ pub enum ErrorCode {
     UnsupportedValue,
     /// The target has nothing like the field.
     UnsupportedParameter,
-    /// A picture of a kind that the target does not read.
+    /// A picture of a type that the target does not read.
     InvalidImageFormat,
-    /// The client counts on Anthropic to keep the conversation ("Message threads"), and the target does not. Its
-    /// clients send all of it again.
+    /// The client counts on Anthropic to keep the conversation ("Message threads"), and the target does not. Told so,
+    /// its clients send the whole conversation again.
     UnsupportedThread,
 }
 
 impl ErrorCode {
-    /// OpenAI's word for it.
+    /// OpenAI's word for the code.
     pub fn word(self) -> &'static str {
         match self {
             Self::InvalidValue => "invalid_value",
@@ -125,14 +125,14 @@ impl ErrorCode {
     }
 }
 
-/// The client's request cannot be read, or cannot be said in the target's format: always a 400.
+/// The client's request cannot be read, or cannot be expressed in the target's format. Its status is always 400.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TranslateError {
-    /// Path of the field at fault, in the client's format.
+    /// The path of the field at fault, in the client's format.
     pub param: Option<String>,
-    /// What is wrong, and what to do.
+    /// What is wrong, and what to do about it.
     pub message: String,
-    /// Machine-readable.
+    /// The code, for programs.
     pub code: ErrorCode,
 }
 
@@ -161,11 +161,12 @@ impl fmt::Display for TranslateError {
 
 impl std::error::Error for TranslateError {}
 
-/// Fields that a target cannot express and that were left out, in the client's own words, each once; the first of many.
+/// The fields that a target cannot express and that were left out, in the client's own words. Each is named once, and
+/// of many only the first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dropped(Vec<Cow<'static, str>>);
 
-/// The most names that are kept: they go into a header of the answer.
+/// The most names that are kept. They go into a header of the answer.
 const MOST_DROPPED: usize = 64;
 
 impl Dropped {

@@ -1,11 +1,11 @@
 //! A piece of a streamed answer.
 //!
-//! A decoder gives, in this order: [`Event::Start`] once; then pieces; [`Event::Usage`] any number of times, each
-//! replacing the one before; [`Event::Finish`] once. Or, at any point, [`Event::Error`], after which nothing follows.
-//! It does not give `Finish` for a stream that broke off: that is an error.
+//! A decoder gives [`Event::Start`] once and first, then pieces, and [`Event::Finish`] once and last. [`Event::Usage`]
+//! may come any number of times, and each replaces the one before. [`Event::Error`] may come at any point, and nothing
+//! follows it. A stream that breaks off ends in an error and not in `Finish`.
 //!
 //! Streams carry one answer. Text, thinking and refusal have no explicit end: one ends where another kind begins. Tool
-//! calls have one, are numbered from 0 without a gap, and may interleave; the ids of one answer differ.
+//! calls have an end, are numbered from 0 without a gap, and may interleave. The ids of one answer differ.
 //! `tests/streams.rs` holds every decoder to this, whatever it reads.
 
 use super::error::ProviderError;
@@ -18,7 +18,7 @@ use crate::json::Json;
 pub enum Event {
     /// The answer begins.
     Start(Start),
-    /// More of its text. Never empty.
+    /// More of the text of the answer. Never empty.
     Text(String),
     /// More of a thought. Never empty.
     Thinking(String),
@@ -30,44 +30,44 @@ pub enum Event {
     Refusal(String),
     /// A tool call begins.
     ToolStart {
-        /// Its number, from 0.
+        /// The number of the call, from 0.
         call: usize,
-        /// Names the call; never empty.
+        /// The id of the call, which is never empty.
         id: String,
-        /// Which tool; never empty.
+        /// The name of the tool, which is never empty.
         name: String,
         /// Whether its arguments are JSON.
         kind: CallKind,
-        /// Gemini signs the first call of a step.
+        /// Gemini's signature of the first call of a step.
         signature: Option<Signature>,
     },
-    /// More of its arguments. Never empty.
+    /// More of the arguments of a call. Never empty.
     ToolArguments {
-        /// Of which call.
+        /// The number of the call.
         call: usize,
-        /// The piece.
+        /// The next piece of the arguments.
         text: String,
     },
-    /// The call is whole. Arguments that never came have been given as `{}` before.
+    /// A call is whole. Arguments that never came have been given as `{}` before.
     ToolEnd {
-        /// Which call.
+        /// The number of the call.
         call: usize,
     },
-    /// Something that the text so far rests on. Offsets are into the whole text.
+    /// Something that the text so far rests on. Offsets count characters of the whole text.
     Citation(Citation),
     /// A picture or a sound that the model made.
     Media(Media),
-    /// Gemini signs the text so far.
+    /// Gemini's signature of the text so far.
     TextSignature(Signature),
     /// Log probabilities of the text before, in OpenAI chat's shape.
     Logprobs(Json),
-    /// Token counts so far: they replace those of before.
+    /// The token counts so far, which replace those before.
     Usage(Usage),
     /// The model stops.
     Finish {
-        /// Why.
+        /// Why the model stops.
         reason: Finish,
-        /// Which text ended it.
+        /// The stop text that ended the answer.
         stop_sequence: Option<String>,
     },
     /// The provider failed, or its stream broke off.
@@ -77,14 +77,14 @@ pub enum Event {
 /// How an answer begins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Start {
-    /// The provider's id of it.
+    /// The provider's id of the answer.
     pub id: Option<String>,
     /// The model as the provider resolved it.
     pub model: Option<String>,
-    /// Epoch seconds.
+    /// When the answer was made, in epoch seconds.
     pub created: Option<u64>,
-    /// OpenAI's word for the tier that serves it.
+    /// OpenAI's word for the tier that serves the request.
     pub service_tier: Option<String>,
-    /// What is known of usage at the start.
+    /// What is known of the token counts at the start.
     pub usage: Option<Usage>,
 }

@@ -10,15 +10,15 @@ use super::part::{Media, MediaKind, MediaSource};
 /// What a `data:` URL (RFC 2397) holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataUrl {
-    /// Lower case, without parameters; `text/plain` where it says none.
+    /// The media type in lower case, without parameters; `text/plain` where the URL names none.
     pub mime: String,
-    /// Base64, standard alphabet, without white space.
+    /// The content as base64: standard alphabet, without white space.
     pub base64: String,
 }
 
 impl DataUrl {
-    /// Reads `url`. None where it is no `data:` URL. Base64 is not decoded to be looked at, only stripped of white
-    /// space; percent-encoded content is encoded anew.
+    /// Reads `url`. None where it is no `data:` URL. Base64 is not decoded but only stripped of white space.
+    /// Percent-encoded content is encoded as base64.
     pub fn read(url: &str) -> Option<Self> {
         let rest = url.get(..5).filter(|scheme| scheme.eq_ignore_ascii_case("data:")).map(|_| &url[5..])?;
         let (head, data) = rest.split_once(',')?;
@@ -32,17 +32,18 @@ impl DataUrl {
         Some(Self { mime: normal_mime(mime), base64 })
     }
 
-    /// Its content.
+    /// The content as bytes.
     ///
     /// # Errors
-    /// When it is not base64.
+    /// When the content is not base64.
     pub fn decoded(&self) -> Result<Vec<u8>, base64::DecodeError> {
         STANDARD.decode(&self.base64)
     }
 }
 
 impl Media {
-    /// A medium at `url`, which may hold it (`data:`). A document in an image's place is a document.
+    /// A medium at `url`, which may hold the content itself (`data:`). A document in an image's place becomes a
+    /// document.
     pub fn at(kind: MediaKind, url: &str) -> Self {
         match DataUrl::read(url) {
             Some(data) => {
@@ -65,7 +66,7 @@ pub fn kind_of(mime: &str) -> Option<MediaKind> {
     }
 }
 
-/// Lower case, and the usual name where a client has another (`image/jpg`).
+/// `mime` in lower case, and under the usual name where a client has another (`image/jpg`).
 pub fn normal_mime(mime: &str) -> String {
     let mime = mime.trim().to_ascii_lowercase();
     match mime.as_str() {
@@ -76,7 +77,7 @@ pub fn normal_mime(mime: &str) -> String {
     }
 }
 
-/// The media type that the name of a file, or the path of a URL, ends in.
+/// The media type for the ending of a file's name, or of the path of a URL.
 pub fn mime_of_name(name: &str) -> Option<&'static str> {
     let path = name.split(['?', '#']).next()?;
     let extension = path.rsplit('/').next()?.rsplit_once('.')?.1.to_ascii_lowercase();
@@ -104,9 +105,9 @@ pub fn mime_of_name(name: &str) -> Option<&'static str> {
     })
 }
 
-/// The media type that the first bytes of base64 `data` tell.
+/// The media type that the first bytes of base64 `data` show.
 pub fn mime_of_start(data: &str) -> Option<&'static str> {
-    // As many as the longest start takes, in whole groups of four letters.
+    // Enough for the longest of these starts, in whole groups of four letters.
     let start = STANDARD.decode(data.get(..data.len().min(16) / 4 * 4)?).ok()?;
     Some(match start.as_slice() {
         [b'%', b'P', b'D', b'F', ..] => "application/pdf",
@@ -123,7 +124,7 @@ pub fn mime_of_start(data: &str) -> Option<&'static str> {
     })
 }
 
-/// `data` without white space, which some encoders break lines with.
+/// `data` without white space, with which some encoders break lines.
 pub fn without_space(data: &str) -> Cow<'_, str> {
     if data.bytes().any(|byte| byte.is_ascii_whitespace()) {
         Cow::Owned(data.split_ascii_whitespace().collect())

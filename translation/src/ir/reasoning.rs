@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 /// How much to think.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reasoning {
-    /// In words.
+    /// How hard, in a word.
     pub effort: Option<Effort>,
-    /// In the manner of a format that switches thinking itself.
+    /// As a format says it that has a switch or a budget for thinking.
     pub thinking: Option<Thinking>,
-    /// Whether, and how fully, the thoughts are to be shown.
+    /// Whether the thoughts are to be shown, and how fully.
     pub summary: Option<Summary>,
 }
 
@@ -27,7 +27,7 @@ pub enum Thinking {
 /// Whether thoughts are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Summary {
-    /// Not.
+    /// They are not shown.
     Omitted,
     /// OpenAI's `auto`, Anthropic's `summarized`, Gemini's `includeThoughts`.
     Auto,
@@ -58,8 +58,9 @@ pub enum Effort {
 }
 
 impl Reasoning {
-    /// The effort that it comes to, for formats that know no other measure. An explicit switch goes before a word, and
-    /// a word before a budget, since it is the target's own measure. None where the client leaves it to the model.
+    /// The effort that this comes to, for formats that know no other measure. An explicit switch goes before a word. A
+    /// word goes before a budget, since a word is the target's own measure. None where the client leaves it to the
+    /// model.
     pub fn in_words(&self) -> Option<Effort> {
         match (self.thinking, self.effort) {
             (Some(Thinking::Off), _) => Some(Effort::None),
@@ -71,8 +72,8 @@ impl Reasoning {
 }
 
 impl Effort {
-    /// The word for as much as a budget of `tokens`: the other way round of what providers spend at each word
-    /// (`docs/TRANSLATION.md` sections 2.5 and 6).
+    /// The word for a budget of `tokens`, chosen so that providers spend about as much at it (`docs/TRANSLATION.md`
+    /// sections 2.5 and 6).
     pub fn of_budget(tokens: u64) -> Self {
         match tokens {
             0 => Self::None,
@@ -84,7 +85,7 @@ impl Effort {
         }
     }
 
-    /// All, from least to most.
+    /// All efforts, from least to most.
     pub const ALL: [Self; 7] = [Self::None, Self::Minimal, Self::Low, Self::Medium, Self::High, Self::XHigh, Self::Max];
 
     /// The word that OpenAI and Anthropic use.
@@ -100,7 +101,7 @@ impl Effort {
         }
     }
 
-    /// The effort of that word, in any case.
+    /// The effort that `word` names, in any case.
     pub fn of(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|effort| effort.word().eq_ignore_ascii_case(word))
     }

@@ -7,70 +7,70 @@ use super::reasoning::Reasoning;
 use crate::format::Format;
 use crate::json::Json;
 
-/// A request in the neutral form. Absent and `null` are the same.
+/// A request in the neutral form. An absent field and a field with `null` are the same.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
-    /// The format it was read from: decides how its fields are called when one is refused or dropped.
+    /// The format that the request was read from. It decides how a field is called when it is refused or dropped.
     pub origin: Format,
-    /// As the client named it.
+    /// The model, as the client named it.
     pub model: String,
-    /// The answer is to be a stream.
+    /// Whether the answer is to be a stream.
     pub stream: bool,
-    /// OpenAI chat: the stream is to end with a count of tokens.
+    /// Whether the stream is to end with a count of tokens (OpenAI chat).
     pub include_usage: bool,
-    /// OpenAI chat: tools came as `functions`, and calls are to be answered as `function_call`.
+    /// Whether tools came as `functions`, so that calls are answered as `function_call` (OpenAI chat).
     pub legacy_functions: bool,
-    /// The conversation, system messages in their places.
+    /// The conversation, with system messages in their places.
     pub messages: Vec<Message>,
-    /// What the model may call.
+    /// The tools that the model may call.
     pub tools: Vec<Tool>,
-    /// Whether it must, and what.
+    /// Whether the model must call a tool, and which.
     pub tool_choice: Option<ToolChoice>,
-    /// Whether it may call several at once.
+    /// Whether the model may call several tools at once.
     pub parallel_tool_calls: Option<bool>,
-    /// Longest answer, in tokens.
+    /// The longest answer, in tokens.
     pub max_output_tokens: Option<u64>,
-    /// 0..2 (OpenAI, Gemini), 0..1 (Anthropic): unclamped here.
+    /// The temperature as the client gave it: 0 to 2 (OpenAI, Gemini), 0 to 1 (Anthropic).
     pub temperature: Option<f64>,
     /// Nucleus sampling.
     pub top_p: Option<f64>,
-    /// Sampling among the first k.
+    /// Sampling among the k most likely tokens.
     pub top_k: Option<u64>,
-    /// For repeatable sampling.
+    /// The seed of repeatable sampling.
     pub seed: Option<i64>,
-    /// -2..2.
+    /// From -2 to 2.
     pub presence_penalty: Option<f64>,
-    /// -2..2.
+    /// From -2 to 2.
     pub frequency_penalty: Option<f64>,
-    /// Texts that end the answer.
+    /// The texts that end the answer.
     pub stop: Vec<String>,
-    /// Answers wanted (`n`, `candidateCount`).
+    /// How many answers are wanted (`n`, `candidateCount`).
     pub candidates: Option<u32>,
-    /// Log probabilities wanted.
+    /// Whether log probabilities are wanted.
     pub logprobs: Option<bool>,
-    /// How many alternatives for each token.
+    /// How many alternatives are wanted for each token.
     pub top_logprobs: Option<u32>,
-    /// Shape of the answer.
+    /// The shape of the answer.
     pub output: Output,
-    /// How much to think.
+    /// How much the model is to think.
     pub reasoning: Option<Reasoning>,
     /// OpenAI's `verbosity`: `low`, `medium`, `high`.
     pub verbosity: Option<String>,
-    /// Kinds of answer wanted, lower case: `text`, `audio`, `image`. Empty: the default.
+    /// The kinds of answer that are wanted, in lower case: `text`, `audio`, `image`. Empty is the default.
     pub modalities: Vec<String>,
-    /// Who the user is, to the provider's abuse detection.
+    /// Who the user is, for the provider's detection of abuse.
     pub user: Option<String>,
-    /// How urgent, in the client's word: see [`ServiceTier`].
+    /// How urgent the request is, in the client's word.
     pub service_tier: Option<ServiceTier>,
     /// A cache breakpoint for the whole prompt (Anthropic's top-level `cache_control`).
     pub cache: Option<CacheControl>,
-    /// Fields that have no neutral form, by the client's name (a dotted path below the top level), with their values.
-    /// An encoder takes those that it knows from [`origin`](Self::origin), and reports the others as dropped.
+    /// Fields that have no neutral form: the client's name (a dotted path below the top level) and the value. An
+    /// encoder takes those that it knows from [`origin`](Self::origin), and reports the others as dropped.
     pub extensions: Vec<(String, Json)>,
 }
 
 impl Request {
-    /// A request without anything in it.
+    /// A request with no more than a model.
     pub fn new(origin: Format, model: impl Into<String>) -> Self {
         Self {
             origin,
@@ -122,32 +122,32 @@ impl Request {
     }
 }
 
-/// Who speaks.
+/// Who speaks in a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// The operator, above the user.
+    /// The operator, whose word goes above the user's.
     System,
-    /// OpenAI's newer word for the same.
+    /// The operator, in OpenAI's newer word.
     Developer,
     /// The user.
     User,
     /// The model.
     Assistant,
-    /// A tool: its message holds [`Part::ToolResult`]s only.
+    /// A tool. Its messages hold only [`Part::ToolResult`]s.
     Tool,
 }
 
 /// One message.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Message {
-    /// Who speaks.
+    /// Who speaks in a message.
     pub role: Role,
-    /// What.
+    /// What is said.
     pub parts: Vec<Part>,
-    /// OpenAI chat: a name for the speaker.
+    /// A name for the speaker (OpenAI chat).
     pub name: Option<String>,
-    /// Index in the client's list of messages, for error texts. Messages that were top-level fields (Anthropic's
-    /// `system`) have 0.
+    /// The index in the client's list of messages, for error texts. A message that was a top-level field (Anthropic's
+    /// `system`) has 0.
     pub origin: usize,
 }
 
@@ -158,66 +158,66 @@ impl Message {
     }
 }
 
-/// What the model may call.
+/// The tools that the model may call.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tool {
-    /// Its name, in the client's alphabet.
+    /// The tool's name, as the client wrote it.
     pub name: String,
     /// What it is for.
     pub description: Option<String>,
-    /// What kind.
+    /// Which kind of tool it is.
     pub kind: ToolKind,
-    /// A cache breakpoint behind it.
+    /// A cache breakpoint behind the tool.
     pub cache: Option<CacheControl>,
 }
 
-/// What kind of tool.
+/// The kind of a tool.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ToolKind {
     /// Called with a JSON object.
     Function {
-        /// JSON schema of the object, as the client wrote it. None: no parameters.
+        /// The JSON schema of the object, as the client wrote it. None: the tool takes no parameters.
         parameters: Option<Json>,
-        /// The arguments must fit the schema.
+        /// Whether the arguments must fit the schema.
         strict: Option<bool>,
     },
     /// Called with free text (OpenAI's custom tools).
     Custom {
-        /// Grammar of the text.
+        /// The grammar of the text.
         format: Option<Json>,
     },
-    /// Runs at the provider (web search …): the client's whole declaration, of use only to a provider that has the
-    /// like.
+    /// Runs at the provider, such as a web search. It holds the client's whole declaration, which only a provider with
+    /// a tool like it can use.
     Builtin(Json),
 }
 
-/// Whether a tool must be called.
+/// Whether the model must call a tool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ToolChoice {
     /// The model decides.
     Auto,
-    /// No tool.
+    /// The model calls no tool.
     None,
-    /// Some tool.
+    /// The model calls some tool.
     Required,
-    /// This one.
+    /// The model calls this tool.
     Named(String),
-    /// One of these, or none unless `required`.
+    /// The model calls one of these tools, or none unless `required`.
     Allowed {
-        /// Some tool of the list must be called.
+        /// Whether some tool of the list must be called.
         required: bool,
-        /// Names.
+        /// The names of the tools.
         names: Vec<String>,
     },
 }
 
-/// Shape of the answer.
+/// The shape of the answer.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Output {
     /// Text.
     #[default]
     Text,
-    /// One JSON object, any.
+    /// One JSON object of any shape.
     JsonObject,
     /// JSON that fits a schema.
     JsonSchema(Schema),
@@ -232,12 +232,13 @@ pub struct Schema {
     pub description: Option<String>,
     /// The schema, as the client wrote it.
     pub schema: Json,
-    /// The answer must fit it exactly.
+    /// Whether the answer must fit the schema exactly.
     pub strict: Option<bool>,
 }
 
 impl Schema {
-    /// Whether it says at its top that the answer is an object: OpenAI takes no other (structured outputs guide).
+    /// Whether the schema says at its top that the answer is an object. OpenAI takes no other (structured outputs
+    /// guide).
     pub fn is_of_object(&self) -> bool {
         #[derive(Deserialize)]
         struct Top {
@@ -247,14 +248,14 @@ impl Schema {
         self.schema.read::<Top>().is_ok_and(|top| top.r#type.as_deref() == Some("object"))
     }
 
-    /// What to say to a model that is not held to the schema.
+    /// What a model is told that is not held to the schema.
     pub fn in_words(&self) -> String {
         let what = if self.is_of_object() { "one JSON object" } else { "JSON" };
         format!("Answer with {what} and nothing else. It must fit this JSON schema:\n{}", self.schema.get())
     }
 }
 
-/// How urgent a request is: what the formats share.
+/// How urgent a request is, in what the formats share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServiceTier {
     /// The provider decides.
@@ -265,11 +266,11 @@ pub enum ServiceTier {
     Priority,
     /// OpenAI's `flex`.
     Flex,
-    /// Any other word of the client's.
+    /// Any other word that the client used.
     Other(String),
 }
 
-/// A field that has a neutral form, for naming it in the client's own words when a target cannot express it.
+/// A field that has a neutral form. It is named in the client's own words when a target cannot express it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "named as the request's fields")]
 pub enum Field {
@@ -302,7 +303,7 @@ pub enum Field {
 }
 
 impl Field {
-    /// What a client of `format` calls it.
+    /// What a client of `format` calls the field.
     pub fn name(self, format: Format) -> &'static str {
         let names = &format.facts().fields;
         match self {

@@ -6,17 +6,17 @@ use crate::json::Json;
 /// A whole answer in the neutral form.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Response {
-    /// The provider's id of it.
+    /// The provider's id of the answer.
     pub id: Option<String>,
     /// The model as the provider resolved it.
     pub model: Option<String>,
-    /// Epoch seconds, where the provider says.
+    /// When the answer was made, in epoch seconds, where the provider says.
     pub created: Option<u64>,
-    /// Answers. A decoder gives at least one, or an error.
+    /// The answers. A decoder gives at least one, or an error.
     pub choices: Vec<Choice>,
-    /// What it cost.
+    /// The tokens that it took.
     pub usage: Option<Usage>,
-    /// OpenAI's word for the tier that served it: `default`, `priority`, `flex`.
+    /// OpenAI's word for the tier that served the request: `default`, `priority`, `flex`.
     pub service_tier: Option<String>,
 }
 
@@ -25,20 +25,20 @@ pub struct Response {
 pub struct Choice {
     /// What the model says, in its order.
     pub parts: Vec<Part>,
-    /// Why it stopped.
+    /// Why the model stopped.
     pub finish: Option<Finish>,
-    /// Which text ended it.
+    /// The stop text that ended the answer.
     pub stop_sequence: Option<String>,
     /// Log probabilities, in OpenAI chat's shape (`{"content": [...]}`).
     pub logprobs: Option<Json>,
 }
 
-/// What a model that gives no words for declining is taken to say.
+/// The words of a refusal for which the model gives none.
 pub const DECLINED: &str = "The request was refused by the model's safety system.";
 
 impl Choice {
-    /// With words, where it was filtered before it had any: clients show what is said, and an answer of nothing would
-    /// be no message.
+    /// Adds words to an answer that was filtered before it had any: clients show what is said, and an answer of nothing
+    /// would be no message.
     #[must_use]
     pub fn with_words(mut self) -> Self {
         let nothing = |part: &Part| match part {
@@ -56,11 +56,11 @@ impl Choice {
 /// Why the model stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finish {
-    /// It had said all, or a stop text came.
+    /// The model had said all, or a stop text came.
     Stop,
-    /// The limit of tokens, or of the context.
+    /// The answer reached the limit of tokens, or of the context.
     Length,
-    /// It wants tools called.
+    /// The model wants tools called.
     ToolCalls,
     /// The provider's safety rules, or the model itself, declined.
     ContentFilter,
@@ -68,29 +68,29 @@ pub enum Finish {
     Pause,
 }
 
-/// Token counts. Every count is a part of its sum, whatever the provider's own way of counting.
+/// Token counts. Every count is a part of its sum, whatever the provider's own way of counting is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Tokens in, those from and to a cache included.
+    /// Tokens in, with those read from and written to a cache.
     pub input: u64,
-    /// Of those, read from the provider's cache.
+    /// The part of `input` that was read from the provider's cache.
     pub cached: u64,
-    /// Of those, written to the provider's cache.
+    /// The part of `input` that was written to the provider's cache.
     pub cache_write: u64,
-    /// Of `cache_write`, those kept for an hour.
+    /// The part of `cache_write` that is kept for an hour.
     pub cache_write_1h: u64,
-    /// Of `input`, sound.
+    /// The part of `input` that is sound.
     pub input_audio: u64,
-    /// Tokens out, reasoning included.
+    /// Tokens out, with reasoning.
     pub output: u64,
-    /// Of those, spent on reasoning.
+    /// The part of `output` that was spent on reasoning.
     pub reasoning: u64,
-    /// Of `output`, sound.
+    /// The part of `output` that is sound.
     pub output_audio: u64,
 }
 
 impl Usage {
-    /// With every count a part of its sum: some vendors' are not, and prices are of the parts.
+    /// The counts, with each at most its sum. Some vendors count otherwise, and the parts have prices of their own.
     #[must_use]
     pub fn fitted(self) -> Self {
         let cached = self.cached.min(self.input);
@@ -106,7 +106,7 @@ impl Usage {
         }
     }
 
-    /// In and out.
+    /// Tokens in and out.
     pub fn total(&self) -> u64 {
         self.input.saturating_add(self.output)
     }
