@@ -11,34 +11,34 @@ use crate::facts::ModelFacts;
 use crate::format::Format;
 use crate::ir::{self, Dropped, Event, ProviderError, TranslateError, Usage};
 
-/// A wire format: pure, no I/O.
+/// A wire format. Its methods are pure: they do no I/O.
 pub trait Protocol: Debug + Send + Sync {
-    /// Which.
+    /// The format that this implements.
     fn format(&self) -> Format;
 
-    /// Reads a client's request. Fields that it does not know are no error. What stands in the URL (Gemini's model,
-    /// whether it streams) is for the caller to set.
+    /// Reads a client's request. Fields that are not known are no error. The caller sets what stands in the URL
+    /// (Gemini's model, and whether it streams).
     ///
     /// # Errors
-    /// [`TranslateError`]: it is malformed.
+    /// [`TranslateError`]: the request is malformed.
     fn decode_request(&self, body: &[u8]) -> Result<ir::Request, TranslateError>;
 
-    /// Whether a client's request holds signatures that this gateway wrapped because they are another family's: a
-    /// provider of this format would refuse them, so the request has to be translated even where its format is the
-    /// provider's own. Cheap: a search.
+    /// Whether a client's request holds signatures of another family that this gateway wrapped. A provider of this
+    /// format would refuse them, so the request is translated even where the provider speaks the client's format. The
+    /// check is a search, and cheap.
     fn holds_foreign_signatures(&self, _body: &[u8]) -> bool {
         false
     }
 
-    /// A provider's request with the word for a signature that is not known in the place of each, for a provider that
-    /// could not read one of them: what another of its keys or places signed may be closed to it. None where there is
-    /// none to replace, or no such word.
+    /// A provider's request with each signature replaced by the word for one that is not known. It is for a provider
+    /// that could not read a signature, such as one that another of its keys or places made. None where there is no
+    /// signature to replace, or the format has no such word.
     fn unsigned(&self, _body: &[u8]) -> Option<Vec<u8>> {
         None
     }
 
-    /// `messages`, the field of a client's request of that name, without what other families signed: for the owner of
-    /// the format, which refuses it. None where there is none, or where the owner takes it.
+    /// The client's field `messages` without what other families signed, which the owner of the format refuses. None
+    /// where nothing has to be left out.
     fn without_foreign(&self, _messages: &str) -> Option<String> {
         None
     }
@@ -46,23 +46,23 @@ pub trait Protocol: Debug + Send + Sync {
     /// Writes a request for a provider.
     ///
     /// # Errors
-    /// [`TranslateError`]: it asks for what the target cannot do, and leaving that out would change what it means.
+    /// [`TranslateError`]: the request asks for what the target cannot do, and would mean something else without it.
     fn encode_request(&self, request: &ir::Request, target: &Target<'_>) -> Result<Encoded, TranslateError>;
 
     /// Reads a provider's whole answer.
     ///
     /// # Errors
-    /// [`ProviderError`]: it is no answer, or an error in the guise of one.
+    /// [`ProviderError`]: the body is no answer, or it is an error that came as one.
     fn decode_response(&self, body: &[u8]) -> Result<ir::Response, ProviderError>;
 
     /// Writes an answer for a client.
     fn encode_response(&self, response: &ir::Response, asked: &AnswerContext) -> Vec<u8>;
 
-    /// Reads a provider's error answer: any status, any body, also HTML or none. `retry_after` is read from the body
-    /// only.
+    /// Reads a provider's error answer. It may have any status and any body, such as HTML or none. `retry_after` is
+    /// read from the body only.
     fn decode_error(&self, status: u16, body: &[u8]) -> ProviderError;
 
-    /// Writes an error for a client: its status in this format, and its document.
+    /// Writes an error for a client: the status that it has in this format, and its document.
     fn encode_error(&self, error: &ProviderError, request_id: &str) -> (u16, Vec<u8>);
 
     /// Whether `body` is an error document of this format, to be passed on as it stands.
@@ -70,14 +70,14 @@ pub trait Protocol: Debug + Send + Sync {
         openai_error::is_document(body)
     }
 
-    /// Writes an error as the last of a client's stream that passes through and has begun.
+    /// Writes an error as the last event of a client's stream that has begun.
     fn error_event(&self, error: &ProviderError, request_id: &str) -> Vec<u8> {
         let (_, document) = self.encode_error(error, request_id);
         [b"data: ", &*document, b"\n\n"].concat()
     }
 
-    /// What a stream that passes through still needs, when the provider closed it after the reason why the model
-    /// stopped and before the format's own end. None where the format has no such place: then the stream is cut.
+    /// What completes a client's stream that passes through, where the provider closed it after the reason why the
+    /// model stopped and before the format's own end. None where the format has no such end: the stream is then cut.
     fn end_marker(&self) -> Option<&'static [u8]> {
         Some(b"")
     }
@@ -85,7 +85,7 @@ pub trait Protocol: Debug + Send + Sync {
     /// Reads a provider's stream.
     fn decoder(&self) -> Box<dyn StreamDecoder>;
 
-    /// Writes a stream for a client.
+    /// Writes a stream for a client, which asked in the context of `asked`.
     fn encoder(&self, asked: AnswerContext) -> Box<dyn StreamEncoder>;
 
     /// Writes the list of the models that a client may ask for.
@@ -105,10 +105,10 @@ pub trait Protocol: Debug + Send + Sync {
     /// Reads what metering needs of a whole answer that passes through as it is.
     ///
     /// # Errors
-    /// When it is not JSON. A usage of another shape counts as none.
+    /// When the body is not JSON. A usage of another shape counts as none.
     fn usage(&self, body: &[u8]) -> Result<Option<Usage>, serde_json::Error>;
 
-    /// The usage in the tail of an answer too large to hold: the last object that is a field of that name.
+    /// The usage in the tail of an answer too large to hold: the last object in a field of that name.
     fn usage_in_tail(&self, tail: &[u8]) -> Option<Usage>;
 }
 
@@ -123,12 +123,12 @@ pub struct ListedModel<'m> {
     pub output_limit: Option<u64>,
 }
 
-/// What a request is written for.
+/// The provider, the model and the manner that a request is written for.
 #[derive(Clone, Copy, Debug)]
 pub struct Target<'t> {
-    /// The vendor's name of the model.
+    /// The model, as the vendor calls it.
     pub model: &'t str,
-    /// What is known of it.
+    /// What is known of the model.
     pub facts: &'t ModelFacts,
     /// Where the vendor differs from the format's owner.
     pub quirks: &'t Quirks,
@@ -136,35 +136,37 @@ pub struct Target<'t> {
     pub stream: bool,
 }
 
-/// Where a vendor differs from the owner of the format it speaks.
+/// Where a vendor differs from the owner of the format that it speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Quirks {
-    /// OpenAI chat: takes `max_completion_tokens`; otherwise the older `max_tokens`.
+    /// OpenAI chat: the vendor takes `max_completion_tokens`; otherwise the older `max_tokens`.
     pub max_completion_tokens: bool,
-    /// OpenAI chat: takes the role `developer`; otherwise `system`.
+    /// OpenAI chat: the vendor takes the role `developer`; otherwise `system`.
     pub developer_role: bool,
-    /// OpenAI chat: takes `response_format` of type `json_schema`; otherwise `json_object` and the schema in words.
+    /// OpenAI chat: the vendor takes `response_format` of type `json_schema`; otherwise it is asked for `json_object`
+    /// and told the schema in words.
     pub json_schema: bool,
-    /// OpenAI chat: takes `reasoning_effort`.
+    /// OpenAI chat: the vendor takes `reasoning_effort`.
     pub reasoning_effort: bool,
-    /// OpenAI chat: ends a stream with usage where `stream_options` asks, and does not mind being asked.
+    /// OpenAI chat: the vendor ends a stream with usage where `stream_options` asks for it; otherwise it is not asked.
     pub stream_usage: bool,
-    /// OpenAI chat: takes `parallel_tool_calls`.
+    /// OpenAI chat: the vendor takes `parallel_tool_calls`.
     pub parallel_tool_calls: bool,
-    /// OpenAI chat: takes `tool_choice` `required`; Mistral says `any`.
+    /// OpenAI chat: the vendor's word for `tool_choice` `required`; Mistral's is `any`.
     pub required_word: &'static str,
-    /// OpenAI chat: wants thoughts of earlier turns back as `reasoning_content` within a tool loop (DeepSeek, Moonshot,
-    /// Zhipu …).
+    /// OpenAI chat: within a tool loop the vendor wants thoughts of earlier turns back as `reasoning_content`
+    /// (DeepSeek, Moonshot, Zhipu …).
     pub reasoning_history: bool,
-    /// Tool-call ids: none, or exactly so many letters and digits (Mistral: 9).
+    /// How many letters and digits an id of a tool call has (Mistral: 9). None where the length is free.
     pub call_id_length: Option<usize>,
-    /// Anthropic and Gemini formats at a place that does not fetch URLs (Bedrock, Vertex): media must be given as data.
+    /// The provider fetches URLs of media. Where Anthropic's or Gemini's models run at another place (Bedrock, Vertex)
+    /// it does not, and media must be given as data.
     pub media_urls: bool,
 }
 
 impl Quirks {
-    /// Those of the owner itself: none.
+    /// No differences: the owner of the format itself.
     pub const NONE: Self = Self {
         max_completion_tokens: true,
         developer_role: true,
@@ -178,7 +180,8 @@ impl Quirks {
         media_urls: true,
     };
 
-    /// Of a vendor that is compatible with OpenAI and of which nothing else is known: the older, wider spread words.
+    /// A vendor that is compatible with OpenAI and of which nothing else is known. It is told the older words, which
+    /// are wider spread.
     pub const COMPATIBLE: Self = Self { max_completion_tokens: false, developer_role: false, ..Self::NONE };
 }
 
@@ -191,38 +194,39 @@ impl Default for Quirks {
 /// A request, written for a provider.
 #[derive(Clone, Debug)]
 pub struct Encoded {
-    /// The body.
+    /// The body of the request.
     pub body: Bytes,
-    /// What was left out.
+    /// The fields that were left out.
     pub dropped: Dropped,
     /// How to undo on the answer what was done to the request.
     pub back: Back,
 }
 
-/// What the client asked for, as far as its answer depends on it.
+/// What the writing of an answer needs to know of the client's request.
 #[derive(Clone, Debug)]
 pub struct AnswerContext {
-    /// The gateway's own id for the answer, without a prefix: letters and digits.
+    /// The gateway's own id for the answer: letters and digits, without a prefix.
     pub id: String,
-    /// Epoch seconds.
+    /// When the answer is made, in epoch seconds.
     pub created: u64,
-    /// The request.
+    /// The client's request.
     pub request: Arc<ir::Request>,
 }
 
 /// Reads a provider's stream, in whatever portions it comes.
 ///
-/// Any split of the same bytes gives the same events. No byte sequence panics or hangs it, and it holds no more than
-/// one wire event of at most [`sse::LARGEST_EVENT`](super::sse::LARGEST_EVENT) bytes, and what its format demands of
-/// the tool calls that are under way.
+/// Any split of the same bytes gives the same events. No byte sequence makes a decoder panic or hang. A decoder holds
+/// no more than one wire event of at most [`LARGEST_EVENT`](super::sse::LARGEST_EVENT) bytes, and what its format
+/// demands of the tool calls that are under way.
 pub trait StreamDecoder: Debug + Send {
     /// Takes the next portion, and appends the events that are complete now.
     fn push(&mut self, portion: Bytes, events: &mut Vec<Event>);
 
-    /// The stream has ended: appends what is missing, an error where it broke off.
+    /// Tells the decoder that the stream has ended. It appends what is missing, such as an error where the stream broke
+    /// off.
     fn end(&mut self, events: &mut Vec<Event>);
 
-    /// Whether the format's own end has come: nothing of use follows, though the connection may stay open.
+    /// Whether the format's own end has come. Nothing of use follows, though the connection may stay open.
     fn done(&self) -> bool {
         false
     }
@@ -233,7 +237,7 @@ pub trait StreamEncoder: Debug + Send {
     /// Appends the bytes that say `event`.
     fn event(&mut self, event: &Event, bytes: &mut Vec<u8>);
 
-    /// The answer is whole: appends the end that the format demands, such as `[DONE]`. Not called after
+    /// Completes the answer: appends the end that the format demands, such as `[DONE]`. It is not called after
     /// [`Event::Error`].
     fn end(&mut self, bytes: &mut Vec<u8>);
 
@@ -242,7 +246,7 @@ pub trait StreamEncoder: Debug + Send {
         "text/event-stream"
     }
 
-    /// Bytes that keep the connection alive and that clients of the format skip; none where there is nothing such.
+    /// Bytes that keep the connection alive and that clients of the format skip. Empty where the format has none.
     fn keep_alive(&self) -> &'static [u8] {
         b""
     }
@@ -250,21 +254,21 @@ pub trait StreamEncoder: Debug + Send {
 
 /// Reads what metering needs of a stream that passes through as it is.
 pub trait StreamWatcher: Debug + Send {
-    /// Reads one wire event, by its data.
+    /// Reads the data of one wire event.
     fn event(&mut self, data: &Bytes) -> Seen;
 }
 
-/// What one wire event of a stream is, as far as the gateway has to know.
+/// What the gateway has to know of one wire event of a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
-    /// The usage so far, where the event says something of it.
+    /// The usage so far, where the event tells it.
     pub usage: Option<Usage>,
-    /// It reports usage and nothing else: the event that a client of OpenAI chat gets only if it asked.
+    /// The event reports usage and nothing else. A client of OpenAI chat gets such an event only if it asked for it.
     pub only_usage: bool,
-    /// It gives the reason why the model stopped.
+    /// The event gives the reason why the model stopped.
     pub finishes: bool,
-    /// Nothing follows.
+    /// Nothing follows the event.
     pub done: bool,
-    /// It is an error in place of the rest.
+    /// The event is an error in place of the rest of the stream.
     pub error: bool,
 }

@@ -51,7 +51,7 @@ impl Format {
         }
     }
 
-    /// How embeddings are asked for by clients of the format. None where it has none of its own.
+    /// How clients of the format ask for embeddings. None where the format has no embeddings of its own.
     pub fn embeddings(self) -> Option<&'static dyn EmbeddingsProtocol> {
         match self {
             Self::OpenAiChat => Some(&embeddings::openai::OpenAiEmbeddings),

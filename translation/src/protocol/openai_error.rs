@@ -21,12 +21,12 @@ struct Inner<'e> {
     code: Option<&'e str>,
 }
 
-/// The longest text that is taken from an error answer which is no JSON.
+/// The longest text that is taken from an error answer that is not JSON, in bytes.
 const LONGEST_WORDS: usize = 300;
 
-/// The status that a client of OpenAI's gets, and the document.
+/// The status that a client of OpenAI's APIs gets, and the document.
 pub fn encode(error: &ProviderError) -> (u16, Vec<u8>) {
-    // 529 is Anthropic's own: no other SDK knows it.
+    // No SDK but Anthropic's knows 529.
     let status = if error.status == 529 { 503 } else { error.status };
     (status, document(&error.message, kind_word(error), error.param.as_deref(), code(error)))
 }
@@ -37,7 +37,7 @@ pub fn document(message: &str, kind: &str, param: Option<&str>, code: Option<&st
     serde_json::to_vec(&Document { error: Inner { message, r#type: kind, param, code } }).unwrap_or_default()
 }
 
-/// OpenAI's error type.
+/// OpenAI's type of the error.
 pub fn kind_word(error: &ProviderError) -> &'static str {
     match error.kind {
         ErrorKind::InvalidRequest
@@ -65,8 +65,8 @@ fn code(error: &ProviderError) -> Option<&str> {
     })
 }
 
-/// The words in an error answer: a document with `error.message`, `error`, `message` or `detail` (FastAPI), bare or in
-/// an array of one, or else its text.
+/// The words in an error answer. They are in `error.message`, `error`, `message` or `detail` (FastAPI) of a document,
+/// bare or in an array of one; an answer that is not JSON is the words itself.
 pub fn message(body: &[u8]) -> Option<String> {
     match serde_json::from_slice::<Value>(body) {
         Ok(document) => message_in(document.get(0).unwrap_or(&document)),
@@ -93,10 +93,10 @@ pub fn decode(status: u16, body: &[u8]) -> ProviderError {
         return ProviderError { provider_type: text("type"), ..key_refused() };
     }
     let message = message.unwrap_or_else(|| format!("the provider answered HTTP {status} without an error message"));
-    // vLLM and others say it in OpenAI's words, without its code.
+    // vLLM and others say this in OpenAI's words, but without its code.
     let too_long = kind == ErrorKind::InvalidRequest && message.contains("maximum context length");
     let code = if too_long { Some("context_length_exceeded".to_owned()) } else { code };
-    // A page of what stands in front of the provider.
+    // The answer is a page of a proxy in front of the provider.
     let unread = document.is_none() && status >= 500;
     ProviderError {
         status: if status == 422 { 400 } else { client_status(kind, status) },
@@ -111,8 +111,8 @@ pub fn decode(status: u16, body: &[u8]) -> ProviderError {
     }
 }
 
-/// The provider refused the gateway's own key. Its words may quote a part of that, and its code would make an SDK blame
-/// the client's key (`docs/TRANSLATION.md` section 5): neither is passed on.
+/// The error of a provider that refused the gateway's own key. The provider's words may quote a part of the key, and
+/// its code would make an SDK blame the client's key (`docs/TRANSLATION.md` section 5), so neither is passed on.
 pub fn key_refused() -> ProviderError {
     ProviderError::new(ErrorKind::UpstreamAuthentication, "the provider refused the gateway's credentials")
         .code("upstream_authentication_failed")
@@ -144,7 +144,7 @@ pub fn is_document(body: &[u8]) -> bool {
     serde_json::from_slice::<Value>(body).is_ok_and(|document| document["error"]["message"].is_string())
 }
 
-/// The kind that a provider's status, and its code and type where it has them, speak of.
+/// The kind of error that a provider's status stands for, together with its code and type where it has them.
 pub fn kind_of(status: u16, code: Option<&str>, kind: Option<&str>) -> ErrorKind {
     if code == Some("insufficient_quota") || kind == Some("insufficient_quota") {
         return ErrorKind::Quota;
@@ -162,19 +162,19 @@ pub fn kind_of(status: u16, code: Option<&str>, kind: Option<&str>) -> ErrorKind
     }
 }
 
-/// The provider's own status, where it is one that a client can make sense of.
+/// The status for the client: the provider's own where a client can make sense of it.
 fn client_status(kind: ErrorKind, status: u16) -> u16 {
     match kind {
         ErrorKind::InvalidRequest | ErrorKind::NotFound | ErrorKind::TooLarge | ErrorKind::RateLimited => status,
         ErrorKind::Server if (500..600).contains(&status) => status,
-        // The operator's account is empty: no limit of the client's was reached.
+        // The operator's account is empty, which is no limit of the client's.
         ErrorKind::Quota if status == 402 => 503,
         _ => kind.status(),
     }
 }
 
-/// The beginning of a text, on one line. A page of HTML comes from a proxy in front of the provider, and says nothing
-/// of use.
+/// The beginning of a text, on one line. Nothing of a page of HTML, which comes from a proxy in front of the provider
+/// and says nothing of use.
 pub fn words(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body.get(..4 * LONGEST_WORDS).unwrap_or(body));
     if text.trim_start().starts_with('<') {

@@ -1,4 +1,4 @@
-//! What OpenAI's APIs refuse of values that other formats take, and how it is put so that they do not.
+//! Values that other formats take and OpenAI's APIs refuse, put so that they are taken.
 
 use std::borrow::Cow;
 
@@ -11,10 +11,10 @@ use crate::ir::media::mime_of_name;
 use crate::json::Json;
 use crate::names::{Mapping, Rule};
 
-/// The longest name of a user.
+/// The longest name of a user, in bytes.
 const LONGEST_USER: usize = 64;
 
-/// The name of a user. A long one keeps its beginning, and stays one of its own.
+/// The name of a user. A long name keeps its beginning and gets a digest, so that it stays unlike others.
 pub(super) fn user(user: &str) -> Cow<'_, str> {
     if user.len() <= LONGEST_USER {
         return Cow::Borrowed(user);
@@ -23,8 +23,8 @@ pub(super) fn user(user: &str) -> Cow<'_, str> {
     Cow::Owned(Mapping::new(rule).map(user))
 }
 
-/// The parameters of a function: an object has to name its properties, if none ("object schema missing properties").
-/// Tools of MCP servers often do not.
+/// The parameters of a function. OpenAI wants an object to name its properties, even if it has none ("object schema
+/// missing properties"). Tools of MCP servers often do not.
 pub(super) fn parameters(schema: &Json) -> Cow<'_, Json> {
     #[derive(Deserialize)]
     struct Top {
@@ -43,8 +43,8 @@ pub(super) fn parameters(schema: &Json) -> Cow<'_, Json> {
     Cow::Owned(Json::of(&fields))
 }
 
-/// The name of a file, which has to tell its type ("Expected context stuffing file type to be a supported format … but
-/// got none"). Titles of documents do not.
+/// The name of a file. OpenAI wants the name to tell the type ("Expected context stuffing file type to be a supported
+/// format … but got none"), which titles of documents do not.
 pub(super) fn file_name(media: &Media) -> Cow<'_, str> {
     let mime = media.mime.as_deref().unwrap_or("application/pdf");
     let ending = if mime.starts_with("text/") { "txt" } else { "pdf" };

@@ -7,15 +7,15 @@ mod large;
 
 pub use large::{LargeEvent, Progress};
 
-/// The largest event, in bytes: so much of a stream is held back until it is whole.
+/// The largest event that is held back until it is whole, in bytes.
 ///
-/// A picture that a model made may be larger. In a stream that passes it goes through as a [`LargeEvent`]. Where it
-/// would have to be read whole, to be converted, it is refused in words that tell the way out (to ask without a stream,
-/// where an answer is collected once and under a limit of its own): whoever sends an endless line must not make each of
-/// many streams hold as much as a picture needs.
+/// A picture that a model made may be larger. In a stream that passes it goes through as a [`LargeEvent`]. In a stream
+/// that is converted, the event would have to be held whole, so it is refused in words that tell the way out: to ask
+/// without a stream, where an answer is collected once and under a limit of its own. Without this limit, whoever sends
+/// an endless line could make each of many streams hold as much as a picture needs.
 pub const LARGEST_EVENT: usize = 1024 * 1024;
 
-/// What is said of a stream that holds a larger one.
+/// What a client is told whose stream holds a larger event.
 pub const EVENT_TOO_LARGE: &str =
     "the provider's stream holds an event of more than 1 MiB, such as a large picture: ask for it without a stream";
 
@@ -25,9 +25,9 @@ pub const EVENT_TOO_LARGE: &str =
 pub struct EventSplitter {
     /// An event that has begun and not ended.
     held: BytesMut,
-    /// What of `held` has been searched.
+    /// How many bytes of `held` have been searched.
     scanned: usize,
-    /// Where in `held` the line that `scanned` stands in begins.
+    /// Where the line begins that `scanned` stands in.
     line: usize,
     limit: usize,
 }
@@ -37,7 +37,7 @@ pub struct EventSplitter {
 pub struct TooLarge {
     /// The whole events before it.
     pub before: Bytes,
-    /// What has come of it, and perhaps of what follows it.
+    /// What has come of the large event, and perhaps of what follows it.
     pub rest: Bytes,
 }
 
@@ -47,7 +47,7 @@ impl EventSplitter {
         Self { held: BytesMut::new(), scanned: 0, line: 0, limit }
     }
 
-    /// Takes the next portion. Gives the events that are whole now, as one piece of bytes, and keeps the rest. Bytes
+    /// Takes the next portion. Returns the events that are whole now as one piece of bytes, and keeps the rest. Bytes
     /// are copied only where an event spans two portions.
     ///
     /// # Errors
@@ -69,7 +69,7 @@ impl EventSplitter {
         self.hold(whole, rest, end)
     }
 
-    /// What is held back: an event without its end.
+    /// Takes what is held back: an event without its end.
     pub fn take_rest(&mut self) -> Bytes {
         (self.scanned, self.line) = (0, 0);
         std::mem::take(&mut self.held).freeze()
@@ -86,7 +86,7 @@ impl EventSplitter {
     }
 }
 
-/// Where a search goes on.
+/// Where a search for the end of an event goes on.
 #[derive(Clone, Copy, Default)]
 struct Search {
     scanned: usize,
@@ -94,16 +94,16 @@ struct Search {
     line: usize,
 }
 
-/// Where a search has come to.
+/// How far a search for the ends of events has come.
 #[derive(Clone, Copy)]
 struct End {
-    /// Behind the last whole event.
+    /// The place behind the last whole event.
     events: usize,
-    /// Where to go on.
+    /// The place where the search goes on.
     scanned: usize,
-    /// Where the line begins that is not at its end.
+    /// Where the line begins that has not ended yet.
     line: usize,
-    /// What follows the whole events is larger than allowed.
+    /// Whether what follows the whole events is larger than allowed.
     too_large: bool,
 }
 
@@ -113,7 +113,7 @@ fn last_end(bytes: &[u8], Search { scanned, line }: Search, limit: usize) -> End
         let at = end.scanned + found;
         let next = match (bytes[at], bytes.get(at + 1)) {
             (b'\r', Some(b'\n')) => at + 2,
-            // Whether a line feed belongs to it is not known yet.
+            // It is not known yet whether a line feed follows and belongs to this line end.
             (b'\r', None) => {
                 end.scanned = at;
                 end.too_large = bytes.len() - end.events > limit;
@@ -143,7 +143,7 @@ pub fn events(mut bytes: Bytes) -> impl Iterator<Item = Bytes> {
     })
 }
 
-/// Behind the first event, or behind all bytes.
+/// The place behind the first event, or behind all bytes.
 fn first_end(bytes: &[u8]) -> usize {
     let (mut line, mut at) = (0, 0);
     while let Some(found) = memchr2(b'\n', b'\r', &bytes[at..]) {
@@ -160,7 +160,7 @@ fn first_end(bytes: &[u8]) -> usize {
     bytes.len()
 }
 
-/// The data of `event`: the one line of it where there is one, as is usual, else its lines joined.
+/// The data of `event`. One line of data, which is usual, is not copied; several are joined.
 pub fn data(event: &Bytes) -> Option<Bytes> {
     let mut rest = event.clone();
     let mut data: Option<Bytes> = None;

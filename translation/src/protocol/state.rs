@@ -3,8 +3,8 @@
 use crate::format::{Format, FormatFacts};
 use crate::ir::{Message, Part, Request, TranslateError};
 
-/// Refuses `request` where it refers to what a provider that is spoken to in `format` does not have. Without it, it
-/// would be another conversation.
+/// Refuses `request` where it refers to what a provider of the target's `format` does not keep. Without that the
+/// request would be another conversation.
 ///
 /// # Errors
 /// Names the field.
@@ -29,7 +29,7 @@ pub(super) fn field_of(request: &Request, facts: &'static FormatFacts) -> Option
     field.or_else(|| facts.reference_item.filter(|kind| refers(kind)).map(|_| facts.fields.messages))
 }
 
-/// Whether `message` holds an item of this `kind`, which names what it does not give.
+/// Whether `message` holds an item of this `kind`, which stands for something that the client does not give.
 fn refers(message: &Message, kind: &str) -> bool {
     message.parts.iter().any(|part| match part {
         Part::Opaque { block, .. } => {

@@ -1,4 +1,4 @@
-//! A format that this build does not serve yet.
+//! The methods of a format that no client speaks.
 
 use bytes::Bytes;
 

@@ -48,7 +48,7 @@ pub(super) struct StopDetails<'a> {
     pub(super) explanation: Text<'a>,
 }
 
-/// A block of any type, as an answer or the start of one in a stream has it.
+/// A block of any type, as it stands in an answer or begins in a stream.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct WireBlock<'a> {
@@ -72,7 +72,7 @@ pub(super) struct WireBlock<'a> {
     pub(super) input: Option<&'a RawValue>,
 }
 
-/// A signature of Anthropic's own; none where there is no text of one.
+/// A signature of Anthropic's. None where there is no text.
 pub(super) fn ours(text: Text<'_>) -> Option<Signature> {
     text.filled().map(|data| Signature { family: Family::Anthropic, data })
 }
@@ -109,7 +109,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Response, ProviderError> {
     })
 }
 
-/// A part; none for one that says nothing.
+/// A part of the answer. None for a block that says nothing.
 fn part(raw: &RawValue) -> Option<Part> {
     let block: WireBlock<'_> = serde_json::from_str(raw.get()).ok()?;
     Some(match block.r#type.as_str() {
@@ -134,7 +134,7 @@ fn part(raw: &RawValue) -> Option<Part> {
             signature: None,
             cache: None,
         }),
-        // What ran at the provider, and what is newer than this gateway.
+        // A block of what ran at the provider, or one that is newer than this gateway.
         _ => Part::Opaque { family: Family::Anthropic, block: Json::of(raw) },
     })
 }
@@ -144,7 +144,7 @@ pub(super) fn arguments(input: &RawValue) -> &str {
     if input.get() == "null" { "{}" } else { input.get() }
 }
 
-/// Anthropic cuts a text where its sources change: each block rests on its citations as a whole.
+/// The citations of a block, each of the whole `text`: Anthropic cuts a text where its sources change.
 fn cited(citations: &RawValue, text: &str) -> Vec<Citation> {
     let wire: Vec<Object<WireCitation<'_>>> = serde_json::from_str(citations.get()).unwrap_or_default();
     if wire.is_empty() {
@@ -210,7 +210,7 @@ fn blocks<'r>(part: &'r Part, content: &mut Vec<Block<'r>>) {
             content.push(Block::Text { text: Cow::Borrowed(text), citations: Vec::new(), cache_control: None });
         }
         Part::Thinking { text, signature } if !text.is_empty() || signature.is_some() => {
-            // Readers of Anthropic's answers count on a signature being there, be it empty.
+            // Clients of Anthropic's API count on a signature being there, even an empty one.
             let signature = signature.as_ref().map(signature::thought).unwrap_or_default();
             content.push(Block::Thinking { thinking: text, signature: Cow::Owned(signature) });
         }
@@ -229,7 +229,7 @@ fn blocks<'r>(part: &'r Part, content: &mut Vec<Block<'r>>) {
             });
         }
         Part::Opaque { family: Family::Anthropic, block } => content.push(Block::Opaque(block)),
-        // There is no block for what other families make besides.
+        // The format has no block for other parts.
         Part::Text { .. }
         | Part::Refusal(_)
         | Part::Media(_)

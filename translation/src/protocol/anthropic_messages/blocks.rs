@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use crate::ir::{CacheControl, CallKind, ToolCall};
 use crate::json::Json;
 
-/// A block.
+/// A content block.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum Block<'r> {
@@ -56,7 +56,7 @@ pub(super) enum Block<'r> {
         #[serde(skip_serializing_if = "Option::is_none")]
         cache_control: Option<Cache<'r>>,
     },
-    /// As its family wrote it.
+    /// A block as its family wrote it.
     #[serde(untagged)]
     Opaque(&'r Json),
 }
@@ -94,13 +94,13 @@ pub(super) struct Cache<'r> {
 }
 
 impl<'r> Cache<'r> {
-    /// As the client wrote it, with its time to live.
+    /// The breakpoint as the client wrote it, with its time to live.
     pub(super) fn of(cache: Option<&'r CacheControl>) -> Option<Self> {
         cache.map(|cache| Self { r#type: "ephemeral", ttl: cache.ttl.as_deref() })
     }
 }
 
-/// A citation of a web page: of the kinds that Anthropic has, the one that other families have too.
+/// A citation of a web page. Of the kinds of citation that Anthropic has, it is the one that other families have too.
 #[derive(Debug, Serialize)]
 pub(super) struct WebCitation<'r> {
     pub(super) r#type: &'static str,
@@ -111,7 +111,7 @@ pub(super) struct WebCitation<'r> {
 }
 
 impl<'r> WebCitation<'r> {
-    /// None where it is not of a web page.
+    /// None where the citation is not of a web page.
     pub(super) fn of(citation: &'r crate::ir::Citation) -> Option<Self> {
         Some(Self {
             r#type: "web_search_result_location",
@@ -123,15 +123,15 @@ impl<'r> WebCitation<'r> {
     }
 }
 
-/// The arguments of a tool call: always an object.
+/// The arguments of a tool call, which are always an object.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(super) enum Input<'r> {
-    /// As the model wrote them, digit by digit.
+    /// The arguments as the model wrote them, digit by digit.
     Json(&'r RawValue),
-    /// Free text.
+    /// The free text of a custom tool.
     Custom { input: &'r str },
-    /// What a model wrote that is no object, in the form that Anthropic advises ("Fine-grained tool streaming").
+    /// Arguments that are no object, in the form that Anthropic advises ("Fine-grained tool streaming").
     Broken {
         #[serde(rename = "INVALID_JSON")]
         text: &'r str,

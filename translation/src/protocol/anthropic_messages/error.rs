@@ -25,7 +25,7 @@ struct Inner<'e> {
     details: Option<Details>,
 }
 
-/// What clients of threads go by (Claude documentation, "Message threads").
+/// Details by which clients of threads tell what went wrong (Claude documentation, "Message threads").
 #[derive(Serialize)]
 struct Details {
     error_code: &'static str,
@@ -45,7 +45,7 @@ fn document(error: &ProviderError, request_id: Option<&str>) -> Vec<u8> {
     serde_json::to_vec(&Document { r#type: "error", error: inner, request_id }).unwrap_or_default()
 }
 
-/// The last event of a stream that fails. Clients read no error that has no `event:` line (measured with Anthropic's
+/// The last event of a stream that fails. Clients read no error without an `event:` line (measured with Anthropic's
 /// SDKs).
 pub(super) fn event(error: &ProviderError, request_id: Option<&str>) -> Vec<u8> {
     [b"event: error\ndata: ", &*document(error, request_id), b"\n\n"].concat()
@@ -65,7 +65,7 @@ fn word(kind: ErrorKind) -> &'static str {
     }
 }
 
-/// Anthropic has no field for the path of the field at fault: it leads the message.
+/// The message for a client. It begins with the path of the field at fault, for which Anthropic has no field.
 fn message(error: &ProviderError) -> Cow<'_, str> {
     let Some(param) = error.param.as_deref().filter(|param| !param.is_empty()) else {
         return Cow::Borrowed(&error.message);
@@ -77,7 +77,7 @@ fn message(error: &ProviderError) -> Cow<'_, str> {
     Cow::Owned(format!("{path}: {}", error.message))
 }
 
-/// `error` as it comes.
+/// `error` as a provider sends it.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Wire<'a> {
@@ -99,12 +99,13 @@ pub(super) fn decode(status: u16, body: &[u8]) -> ProviderError {
     let wire = serde_json::from_slice::<Body<'_>>(body).ok().and_then(|body| body.error.0);
     match wire {
         Some(wire) if !wire.message.as_str().is_empty() || !wire.r#type.as_str().is_empty() => of(status, &wire),
-        // A proxy in front of the provider, or a vendor that only speaks this format where all is well.
+        // The answer is that of a proxy in front of the provider, or of a vendor that speaks this format only where all
+        // is well.
         _ => refined(openai_error::decode(status, body)),
     }
 }
 
-/// Reads `error` of an answer with `status`; 200 where it came in the guise of an answer.
+/// Reads `error` of an answer with `status`, which is 200 where the error came as an answer.
 pub(super) fn of(status: u16, wire: &Wire<'_>) -> ProviderError {
     let kind = match wire.r#type.as_str() {
         "invalid_request_error" if status == 413 => ErrorKind::TooLarge,
@@ -116,7 +117,7 @@ pub(super) fn of(status: u16, wire: &Wire<'_>) -> ProviderError {
         "rate_limit_error" => ErrorKind::RateLimited,
         "overloaded_error" => ErrorKind::Overloaded,
         "timeout_error" => ErrorKind::Timeout,
-        // Of the provider's own failures, the status tells more than the type.
+        // For the provider's own failures the status says more than the type.
         "api_error" if !(500..600).contains(&status) => ErrorKind::Server,
         other => openai_error::kind_of(status, None, Some(other)),
     };
@@ -130,7 +131,7 @@ pub(super) fn of(status: u16, wire: &Wire<'_>) -> ProviderError {
     refined(error)
 }
 
-/// What the kind and the message say beyond each other.
+/// The error with what its message says beyond its kind.
 fn refined(mut error: ProviderError) -> ProviderError {
     match error.kind {
         ErrorKind::UpstreamAuthentication => {
@@ -148,7 +149,7 @@ fn refined(mut error: ProviderError) -> ProviderError {
             error.param = error.param.take().or_else(|| leading_path(&error.message));
         }
         ErrorKind::Quota => {
-            // The operator's account, not the client's: no limit of its own was reached.
+            // The operator's account is empty, which is no limit of the client's.
             error.code = Some(Cow::Borrowed("insufficient_quota"));
             error.status = 503;
         }
@@ -171,7 +172,7 @@ fn too_long(message: &str) -> bool {
     message.contains("prompt is too long") || (message.contains("exceed") && message.contains("context"))
 }
 
-/// `messages.0.content: …` speaks of `messages[0].content`.
+/// The field that a message begins with: `messages.0.content: …` speaks of `messages[0].content`.
 fn leading_path(message: &str) -> Option<String> {
     let (path, _) = message.split_once(": ")?;
     let word =
@@ -194,7 +195,7 @@ fn leading_path(message: &str) -> Option<String> {
     Some(converted)
 }
 
-/// An answer that is none.
+/// The error of a provider whose answer cannot be read.
 pub(super) fn bad_answer(message: &str) -> ProviderError {
     ProviderError::new(ErrorKind::Server, message).code("bad_upstream_response")
 }

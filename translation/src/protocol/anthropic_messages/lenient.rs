@@ -10,10 +10,10 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, de};
 use serde_json::value::RawValue;
 
-/// What `type` says where something is expected that may be of another shape.
+/// What a visitor is told of a value that may be of any shape.
 struct Anything<F>(F);
 
-/// A text; none where there is something else. Borrowed where the JSON holds it without escapes.
+/// A text, or none where there is something else. It is borrowed where the JSON holds it without escapes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Text<'a>(pub(super) Option<Cow<'a, str>>);
 
@@ -22,17 +22,17 @@ impl Text<'_> {
         self.0.as_deref().unwrap_or_default()
     }
 
-    /// It, unless it is empty.
+    /// The text, unless it is empty.
     pub(super) fn filled(self) -> Option<String> {
         self.0.filter(|text| !text.is_empty()).map(Cow::into_owned)
     }
 }
 
-/// A count; none where there is something else.
+/// A count, or none where there is something else.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Count(pub(super) Option<u64>);
 
-/// An object; none where there is something else. Its fields have to be lenient themselves.
+/// An object, or none where there is something else. Its fields have to be lenient themselves.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Object<T>(pub(super) Option<T>);
 
@@ -42,7 +42,7 @@ impl<T> Default for Object<T> {
     }
 }
 
-/// A list; none where there is something else.
+/// A list, or none where there is something else.
 #[derive(Clone, Debug)]
 pub(super) struct List<T>(pub(super) Option<Vec<T>>);
 

@@ -108,10 +108,10 @@ impl Protocol for AnthropicMessages {
     }
 }
 
-/// The refusal of a request that has Anthropic keep the conversation (Claude documentation, "Message threads"), for
-/// where another provider is to answer it. A thread that goes on sends nothing but its last messages, so an answer to
-/// them would be one to another question. Clients, those in Anthropic's packages and Claude Code among them, answer
-/// this refusal with the whole conversation and make no more threads.
+/// The refusal of a request that has Anthropic keep the conversation (Claude documentation, "Message threads"), where
+/// another provider is to answer it. A request that goes on with a thread holds only its last messages, so their answer
+/// would be one to another question. Clients, Anthropic's SDKs and Claude Code among them, then send the whole
+/// conversation and make no more threads.
 pub fn refused_thread(request: &ir::Request) -> Option<TranslateError> {
     let named = |(name, _): &(String, _)| name == "thread";
     (request.origin == Format::AnthropicMessages && request.extensions.iter().any(named)).then(|| {

@@ -17,7 +17,7 @@ struct Model<'m> {
     r#type: &'static str,
     id: &'m str,
     display_name: &'m str,
-    /// When it was released, which config does not say.
+    /// When the model was released, which config does not say.
     created_at: &'static str,
 }
 

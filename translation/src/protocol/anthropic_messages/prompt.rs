@@ -113,8 +113,8 @@ struct Extensions<'r> {
     citations: bool,
 }
 
-/// Fields without a neutral form: those of Anthropic's own pass, the others are named, or refused where the answer
-/// would be another without them.
+/// Sorts the fields without a neutral form. Those of Anthropic's own clients pass. Others are named, or refused where
+/// the answer would be another one without them.
 fn extensions<'r>(request: &'r Request, dropped: &mut Dropped) -> Result<Extensions<'r>, TranslateError> {
     let mut found = Extensions::default();
     let own = request.origin == Format::AnthropicMessages;
@@ -126,7 +126,7 @@ fn extensions<'r>(request: &'r Request, dropped: &mut Dropped) -> Result<Extensi
                 Some(("output_config", name)) => found.output_config.push((name, value)),
                 Some(_) => dropped.named(name.to_owned()),
             },
-            // Read by `user`.
+            // `user` reads these.
             "metadata.user_id" | "safety_identifier" => {}
             "metadata" => {
                 if let Ok(serde_json::Value::Object(fields)) = value.read()
@@ -144,16 +144,16 @@ fn extensions<'r>(request: &'r Request, dropped: &mut Dropped) -> Result<Extensi
     Ok(found)
 }
 
-/// Longest answer of a model of which no limit is known.
+/// The longest answer of a model of which no limit is known, in tokens.
 const USUAL_OUTPUT: u64 = 16_384;
-/// Thoughts are asked of Anthropic's own API in these ways.
+/// How Anthropic's own API is asked for thoughts.
 const THINKING: Differences =
     Differences { switches_unknown_off: true, caps_between_tools: true, hides_unasked: true, keeps_answer: true };
 
-/// Longest name of a user.
+/// The longest name of a user, in characters.
 const LONGEST_USER: usize = 256;
 
-/// Who the user is. Anthropic forbids what identifies a person.
+/// Who the user is. Anthropic forbids names that identify a person.
 fn user<'r>(request: &'r Request, dropped: &mut Dropped) -> Option<Cow<'r, str>> {
     let extension = |wanted: &str| request.extensions.iter().find(|(name, _)| name == wanted).map(|(_, value)| value);
     let text = |value: &crate::json::Json| value.read::<String>().ok().map(Cow::Owned);
@@ -180,7 +180,7 @@ fn user<'r>(request: &'r Request, dropped: &mut Dropped) -> Option<Cow<'r, str>>
     })
 }
 
-/// An e-mail address or a telephone number.
+/// Whether `user` is an e-mail address or a telephone number.
 fn is_personal(user: &str) -> bool {
     let mail = user.split_once('@').is_some_and(|(name, domain)| !name.is_empty() && domain.contains('.'));
     let digits = user.bytes().filter(u8::is_ascii_digit).count();
@@ -203,7 +203,7 @@ fn service_tier(request: &Request, dropped: &mut Dropped) -> Option<&'static str
     }
 }
 
-/// One text where no block has a breakpoint of its own.
+/// The system message: one text where no block has a breakpoint of its own.
 fn joined(blocks: Vec<Block<'_>>) -> Option<System<'_>> {
     let marked = |block: &Block<'_>| matches!(block, Block::Text { cache_control: Some(_), .. });
     if blocks.is_empty() {

@@ -25,7 +25,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Request, TranslateError> {
     let mut has_model = false;
     let mut has_messages = false;
     for (name, value) in fields {
-        // Null is as good as absent.
+        // `null` counts as absent.
         if value.get() == "null" {
             continue;
         }

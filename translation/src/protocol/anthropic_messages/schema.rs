@@ -1,8 +1,8 @@
 //! Fits a JSON schema to what Anthropic's structured outputs and strict tools take ("Structured outputs", section "JSON
 //! Schema limitations"; `docs/TRANSLATION.md` section 2.4).
 //!
-//! What constrains a value beyond its shape is left to the model, in words: it goes into the `description`. What would
-//! change the shape cannot be said, and the schema is refused.
+//! What constrains a value beyond its shape is told to the model in words: it goes into the `description`. A schema
+//! whose shape would change is refused.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use super::lenient::Text;
 use crate::protocol::claude::schema::{Inexpressible, describe, each};
 
-/// `schema`, closed and without what is not taken.
+/// `schema`, with its objects closed and without the keywords that are not taken.
 pub(super) fn sanitised(schema: &str) -> Result<Value, Inexpressible> {
     let schema: Value = serde_json::from_str(schema).map_err(|_| Inexpressible)?;
     let schema = node(schema)?;
@@ -25,7 +25,7 @@ const KEPT: [&str; 7] = ["type", "enum", "const", "required", "title", "descript
 /// Keywords that say nothing of the value.
 const IDLE: [&str; 9] =
     ["$schema", "$id", "$anchor", "$comment", "$vocabulary", "strict", "deprecated", "readOnly", "writeOnly"];
-/// Formats that are held to.
+/// Formats that the model is held to.
 const FORMATS: [&str; 9] = ["date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6"];
 
 fn node(schema: Value) -> Result<Value, Inexpressible> {
@@ -56,7 +56,7 @@ fn node(schema: Value) -> Result<Value, Inexpressible> {
             }
             "additionalProperties" => match value {
                 Value::Bool(false) => closed = true,
-                // Closing an object that names its properties keeps its meaning near enough.
+                // An object that names its properties means nearly the same when it is closed.
                 Value::Bool(true) if has_properties => {}
                 Value::Object(of) if of.is_empty() && has_properties => {}
                 _ => return Err(Inexpressible),
@@ -77,7 +77,7 @@ fn node(schema: Value) -> Result<Value, Inexpressible> {
                 fitted.insert(keyword, value);
             }
             idle if IDLE.contains(&idle) => {}
-            // OpenAPI's way of a union with null, which would be lost in words.
+            // `nullable` is OpenAPI's union with null, which would be lost in words.
             "nullable" if value == Value::Bool(true) => nullable(&mut fitted, &mut words),
             "nullable" => {}
             _ => words.push(format!("{keyword}: {value}")),
@@ -87,7 +87,7 @@ fn node(schema: Value) -> Result<Value, Inexpressible> {
         let objects = |keyword: &str| {
             fitted.get(keyword).and_then(Value::as_array).is_some_and(|of| of.iter().any(may_be_object))
         };
-        // Each would be closed to the properties of the other, and nothing would fit both.
+        // Each of the two would be closed to the properties of the other, and nothing would fit both.
         if (!has_properties && !closed) || objects("anyOf") || objects("allOf") {
             return Err(Inexpressible);
         }
@@ -108,7 +108,7 @@ fn is_object(schema: &Map<String, Value>) -> bool {
 
 fn alternatives(fitted: &mut Map<String, Value>, keyword: &str, schemas: Value) -> Result<(), Inexpressible> {
     let Value::Array(schemas) = schemas else { return Err(Inexpressible) };
-    // Both `anyOf` and `oneOf`: a value has to fit each of them, and there is room for one.
+    // With both `anyOf` and `oneOf` a value has to fit each of them, and there is a place for one.
     if fitted.contains_key(keyword) {
         return Err(Inexpressible);
     }
@@ -117,8 +117,8 @@ fn alternatives(fitted: &mut Map<String, Value>, keyword: &str, schemas: Value) 
     Ok(())
 }
 
-/// One schema is as good as a choice of one, which takes references. Several are taken of plain values only: of
-/// objects, each would be closed to the properties of the others.
+/// One schema is written as a choice of one, which takes references. Several are taken only of plain values: objects
+/// would each be closed to the properties of the others.
 fn all_of(fitted: &mut Map<String, Value>, schemas: Value) -> Result<(), Inexpressible> {
     match schemas.as_array() {
         Some(one) if one.len() == 1 => alternatives(fitted, "anyOf", schemas),
@@ -146,16 +146,16 @@ fn nullable(fitted: &mut Map<String, Value>, words: &mut Vec<String>) {
     }
 }
 
-/// A reference within the schema. Draft 7 keeps definitions under another name.
+/// A reference within the schema. Draft 7 has definitions under another name.
 fn reference(value: &Value) -> Result<Value, Inexpressible> {
     let target = value.as_str().filter(|target| target.starts_with("#/")).ok_or(Inexpressible)?;
     Ok(Value::String(target.replacen("#/definitions/", "#/$defs/", 1)))
 }
 
-/// More definitions than this are taken for too complex, as Anthropic takes them.
+/// The most definitions. Anthropic takes a schema with more for too complex.
 const MOST_DEFINITIONS: usize = 500;
 
-/// Whether a definition comes back to itself.
+/// Whether a definition refers to itself, also by way of others.
 fn recurses(schema: &Value) -> bool {
     let Some(definitions) = schema.get("$defs").and_then(Value::as_object) else {
         return !references(schema).is_empty();
@@ -189,14 +189,14 @@ fn visits_itself<'s>(
     found
 }
 
-/// What a schema refers to.
+/// The references in a schema.
 fn references(schema: &Value) -> Vec<&str> {
     let mut found = Vec::new();
     let mut rest = vec![schema];
     while let Some(value) = rest.pop() {
         match value {
             Value::Object(fields) => {
-                // A property may be called `$ref`; it is an object then.
+                // A property may be called `$ref`. Its value is an object, then.
                 found.extend(fields.get("$ref").and_then(Value::as_str));
                 rest.extend(
                     fields
@@ -212,18 +212,18 @@ fn references(schema: &Value) -> Vec<&str> {
     found
 }
 
-/// Why a tool's parameters cannot be declared.
+/// What becomes of a tool's parameters.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Parameters {
-    /// As they are.
+    /// They stay as they are.
     AsTheyAre,
-    /// Written anew: an object, as a tool's parameters have to be.
+    /// They are written anew, as an object.
     Anew(Value),
-    /// They are no object, or not only one.
+    /// They are no object, or may be something else. The text says why they are refused.
     Refused(&'static str),
 }
 
-/// The parameters of a tool (`docs/TRANSLATION.md` section 2.2): all keywords stay, but the top level has to be an
+/// The parameters of a tool (`docs/TRANSLATION.md` section 2.2). All keywords stay, but the top level has to be an
 /// object.
 pub(super) fn parameters(schema: &str) -> Parameters {
     let mut fields: Map<String, Value> = match top_level(schema) {
@@ -239,7 +239,7 @@ pub(super) fn parameters(schema: &str) -> Parameters {
     Parameters::Anew(Value::Object(fields))
 }
 
-/// Whether a schema says at its top level that it is an object. Nothing below is built.
+/// Whether a schema says at its top level that it is an object. What lies deeper is not built.
 fn top_level(schema: &str) -> Result<bool, &'static str> {
     #[derive(Deserialize)]
     struct Top<'s> {

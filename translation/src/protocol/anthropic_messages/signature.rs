@@ -1,8 +1,8 @@
 //! Signatures of other families on their way through a client of Anthropic's.
 //!
 //! Such a client gives every `thinking` and `redacted_thinking` block back as it came, and nothing else that it does
-//! not know. So a signature of another family travels in those, under a prefix that no signature of Anthropic's has
-//! (those are bare base64), and is read again in the next request.
+//! not know. A signature of another family therefore travels in those blocks and is read again in the next request. It
+//! stands behind a prefix that no signature of Anthropic's has, since those are bare base64.
 
 use std::sync::LazyLock;
 
@@ -13,17 +13,17 @@ use memchr::memmem;
 use crate::format::Family;
 use crate::ir::Signature;
 
-/// Before a thought's signature: then the family, a dot, and the signature in base64.
+/// Stands before a thought's signature, which is the family, a dot, and the signature in base64.
 const THOUGHT: &str = "gateway-signature-1:";
-/// Before the signature of the tool call that follows.
+/// Stands before the signature of the tool call that follows.
 const CALL: &str = "gateway-call-signature-1:";
 
-/// What the `data` of a `redacted_thinking` block is.
+/// What the `data` of a `redacted_thinking` block stands for.
 #[derive(Debug, PartialEq)]
 pub(super) enum Redacted {
-    /// A thought.
+    /// It is a thought.
     Thought(Signature),
-    /// Not a thought: it belongs to the tool call that follows.
+    /// It is not a thought but the signature of the tool call that follows.
     OfCall(Signature),
 }
 
@@ -61,7 +61,7 @@ fn uncarried(text: &str) -> Option<Signature> {
     Some(Signature { family, data })
 }
 
-/// The `signature` of a `thinking` block that a client gives back. An empty one is none.
+/// The signature in a `thinking` block that a client gives back. None where it is empty.
 pub(super) fn of_thought(text: String) -> Option<Signature> {
     match text.strip_prefix(THOUGHT) {
         Some(carried) => uncarried(carried),
@@ -80,9 +80,8 @@ pub(super) fn of_redacted(text: String) -> Option<Redacted> {
 static FOREIGN: LazyLock<[memmem::Finder<'static>; 4]> =
     LazyLock::new(|| [THOUGHT, CALL, r#""signature":"""#, r#""signature": """#].map(memmem::Finder::new));
 
-/// Whether a request may hold thoughts that only this gateway can read, since another family's model had them.
-/// Anthropic answers 400 to those: such a request has to be read and written anew, even where the client's format is
-/// the provider's.
+/// Whether a request may hold thoughts of another family's model, which only this gateway can read. Anthropic answers
+/// 400 to those, so such a request has to be read and written anew even where the provider speaks the client's format.
 pub(super) fn holds_foreign(body: &[u8]) -> bool {
     FOREIGN.iter().any(|finder| finder.find(body).is_some())
 }

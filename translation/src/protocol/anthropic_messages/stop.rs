@@ -3,7 +3,7 @@
 use crate::ir::Finish;
 
 /// Why the model stopped, by Anthropic's `stop_reason` (`docs/TRANSLATION.md` section 3). A reason that is not known
-/// says nothing but that it did.
+/// says only that the model stopped.
 pub(super) fn finish_of(stop_reason: &str, called: bool) -> Finish {
     match stop_reason {
         "end_turn" | "stop_sequence" => Finish::Stop,
@@ -16,8 +16,8 @@ pub(super) fn finish_of(stop_reason: &str, called: bool) -> Finish {
     }
 }
 
-/// `stop_reason` for a client. Some vendors say that the model just stopped where it wants tools called; a client of
-/// Anthropic's would not call them.
+/// The `stop_reason` for a client. Some vendors say that the model just stopped where it wants tools called. A client
+/// of Anthropic's API would then not call them.
 pub(super) fn stop_reason_of(finish: Option<Finish>, stop_sequence: bool, called: bool, refused: bool) -> &'static str {
     match finish {
         Some(Finish::ToolCalls) => "tool_use",

@@ -2,7 +2,7 @@
 //!
 //! - [`decode`]: reads a provider's.
 //! - [`encode`]: writes a client's.
-//! - [`held`]: what waits until a block of it is told.
+//! - [`held`]: events that wait until a tool call has been told.
 //! - [`wire`]: events as they come.
 
 mod decode;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::lenient::{Count, List, Object, Text};
 use crate::ir::Usage;
 
-/// `usage` as it comes, whole or in pieces.
+/// `usage` as a provider sends it, whole or in pieces.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Wire<'a> {
@@ -38,7 +38,7 @@ struct OutputDetails {
     thinking_tokens: Count,
 }
 
-/// One of the requests that the provider made of this one: compaction, an advisor, a model to fall back on.
+/// One of the requests that the provider made of this one: for a compaction, an advisor, or a model to fall back on.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct Iteration<'a> {
@@ -61,7 +61,7 @@ impl Wire<'_> {
     }
 }
 
-/// Counts that are merged over a stream: a later one replaces an earlier one, and is never added to it
+/// Counts that are merged over a stream. A later one replaces an earlier one and is never added to it
 /// (`docs/TRANSLATION.md` section 4.6).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
@@ -89,7 +89,7 @@ impl Counts {
         self.iterations(usage.iterations.0.as_deref().unwrap_or_default());
     }
 
-    /// With iterations, the top level speaks of the last one only, unless another model took over.
+    /// Where there are iterations, the top level counts the last one only, unless another model took over.
     fn iterations(&mut self, iterations: &[Object<Iteration<'_>>]) {
         let iterations = || iterations.iter().filter_map(|iteration| iteration.0.as_ref());
         if iterations().any(|iteration| iteration.r#type.as_str() == "fallback_message") {
@@ -108,7 +108,7 @@ impl Counts {
         self.cache_write = sum(|one| one.cache_creation_input_tokens).or(self.cache_write);
     }
 
-    /// What they come to; none where neither side was counted.
+    /// The usage that the counts come to. None where neither side was counted.
     pub(super) fn usage(&self) -> Option<Usage> {
         if self.input.is_none() && self.output.is_none() {
             return None;
@@ -116,7 +116,7 @@ impl Counts {
         let cached = self.cache_read.unwrap_or_default();
         let cache_write = self.cache_write.unwrap_or_default();
         let usage = Usage {
-            // The three are apart at Anthropic.
+            // Anthropic counts the three apart.
             input: self.input.unwrap_or_default().saturating_add(cached).saturating_add(cache_write),
             cached,
             cache_write,
@@ -130,7 +130,7 @@ impl Counts {
     }
 }
 
-/// The usage that `usage` alone speaks of.
+/// The usage that a single `usage` tells.
 pub(super) fn of(usage: &Wire<'_>) -> Option<Usage> {
     let mut counts = Counts::default();
     counts.merge(usage);
@@ -147,7 +147,7 @@ struct Answer<'a> {
 /// The usage that a whole answer reports. An answer of `count_tokens` is a count, and costs nothing.
 ///
 /// # Errors
-/// When it is not JSON.
+/// When the body is not JSON.
 pub(super) fn of_answer(body: &[u8]) -> Result<Option<Usage>, serde_json::Error> {
     match serde_json::from_slice::<Answer<'_>>(body) {
         Ok(answer) => Ok(answer.usage.0.as_ref().and_then(of)),
@@ -158,7 +158,7 @@ pub(super) fn of_answer(body: &[u8]) -> Result<Option<Usage>, serde_json::Error>
 
 static LAST_USAGE: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new(br#""usage""#));
 
-/// The usage in the tail of an answer: the last object that is a field of that name.
+/// The usage in the tail of an answer: the last object in a field of that name.
 pub(super) fn in_tail(tail: &[u8]) -> Option<Usage> {
     let at = LAST_USAGE.rfind(tail)?;
     let rest = tail[at + br#""usage""#.len()..].trim_ascii_start().strip_prefix(b":")?;
@@ -192,7 +192,7 @@ struct OutDetails {
 }
 
 impl Out {
-    /// `usage`, in Anthropic's way of counting. Clients want integers, and all of them: what is not known is 0.
+    /// `usage` in Anthropic's way of counting. Clients want all fields to be integers, so what is not known is 0.
     pub(super) fn new(usage: Option<&Usage>, tier: Option<&str>) -> Self {
         let usage = usage.copied().unwrap_or_default();
         let an_hour = usage.cache_write_1h.min(usage.cache_write);

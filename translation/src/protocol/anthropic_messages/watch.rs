@@ -8,7 +8,7 @@ use super::lenient::{Object, Text};
 use super::usage::{Counts, Wire};
 use crate::protocol::contract::{Seen, StreamWatcher};
 
-/// Merges usage over the stream.
+/// The usage, merged over the stream.
 #[derive(Debug, Default)]
 pub(super) struct Watcher(Counts);
 
@@ -49,7 +49,7 @@ struct IgnoredObject {
 impl StreamWatcher for Watcher {
     fn event(&mut self, data: &Bytes) -> Seen {
         let mut seen = Seen::default();
-        // Nearly all events are of these, and say nothing to metering.
+        // Nearly all events are of these types and say nothing to metering.
         if leading_type(data).is_some_and(|kind| kind.starts_with(b"content_block_") || kind == b"ping") {
             return seen;
         }
@@ -78,7 +78,7 @@ impl Watcher {
     }
 }
 
-/// The value of `type`, where that is the first field, as it is in all of Anthropic's events.
+/// The value of `type` where that is the first field, as in all of Anthropic's events.
 pub(super) fn leading_type(data: &[u8]) -> Option<&[u8]> {
     let rest = data.trim_ascii_start().strip_prefix(b"{")?.trim_ascii_start().strip_prefix(br#""type""#)?;
     let rest = rest.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start().strip_prefix(b"\"")?;

@@ -1,7 +1,7 @@
 //! Whole answers (Bedrock API Reference, "Converse", section "Response Syntax").
 //!
-//! What has another shape than expected is left out: an answer is still good whose provider changed the shape of what
-//! the gateway does not need.
+//! A field of an unexpected shape is left out. The provider may change the shape of what the gateway does not need, and
+//! its answer is still good.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -42,7 +42,7 @@ struct Message<'a> {
     content: Vec<&'a RawValue>,
 }
 
-/// A content block: one of these is there.
+/// A content block, of which one field is there.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Block {
@@ -131,7 +131,7 @@ struct Tier {
 }
 
 impl WireCitation {
-    /// It, of the text from character `start` to `end`.
+    /// The citation of the text from character `start` to `end`.
     pub(super) fn of(self, start: u64, end: u64) -> Citation {
         let quote: String =
             self.source_content.unwrap_or_default().into_iter().filter_map(|words| words.text).collect();
@@ -146,13 +146,13 @@ impl WireCitation {
 }
 
 impl Image {
-    /// It, as the start of its block called it.
+    /// The medium, of the format that the start of its block named.
     pub(super) fn begun_as(mut self, start: Option<&Self>) -> Self {
         self.format = self.format.or_else(|| start?.format.clone());
         self
     }
 
-    /// It. None without its bytes.
+    /// The medium. None without its bytes.
     pub(super) fn media(self) -> Option<Media> {
         let bytes = self.source?.bytes.filter(|bytes| !bytes.is_empty())?;
         let format = self.format.as_deref().unwrap_or("png");
@@ -160,7 +160,7 @@ impl Image {
     }
 }
 
-/// The text that ended the answer, where it was asked for (`additionalModelResponseFieldPaths`).
+/// The text that ended the answer, where the request asked for it (`additionalModelResponseFieldPaths`).
 pub(super) fn stop_sequence(fields: Option<&RawValue>) -> Option<String> {
     let fields: serde_json::Value = serde_json::from_str(fields?.get()).ok()?;
     let places = [&fields["stop_sequence"], &fields["delta"]["stop_sequence"]];
@@ -201,7 +201,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Response, ProviderError> {
     })
 }
 
-/// A part; none for one that says nothing, or nothing to a client.
+/// A part of the answer. None for a block that says nothing to a client.
 fn part(raw: &RawValue) -> Option<Part> {
     let block: Block = serde_json::from_str(raw.get()).ok()?;
     if let Some(text) = block.text {
@@ -222,7 +222,7 @@ fn part(raw: &RawValue) -> Option<Part> {
     block.image.and_then(Image::media).map(Part::Media)
 }
 
-/// A call; none of a tool that ran at the provider.
+/// A call of a tool. None where the tool ran at the provider.
 fn tool_call(call: ToolUse) -> Option<ToolCall> {
     if is_server_side(call.r#type.as_deref()) {
         return None;
@@ -238,7 +238,7 @@ fn tool_call(call: ToolUse) -> Option<ToolCall> {
     })
 }
 
-/// Whether a tool of this type runs at the provider. The client's own come without a type, or with `tool_use`.
+/// Whether a tool of this type runs at the provider. Calls of the client's own tools have no type, or `tool_use`.
 pub(super) fn is_server_side(kind: Option<&str>) -> bool {
     kind == Some("server_tool_use")
 }

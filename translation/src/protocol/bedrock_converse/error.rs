@@ -1,5 +1,5 @@
-//! Errors (Bedrock API Reference, "Converse", section "Errors"): `{"message": "..."}`. Their name stands in a header,
-//! or in the `__type` of those that do not come from Bedrock itself.
+//! Errors (Bedrock API Reference, "Converse", section "Errors"): `{"message": "..."}`. The name of an error stands in a
+//! header, or in `__type` where the error does not come from Bedrock itself.
 
 use std::borrow::Cow;
 
@@ -24,10 +24,10 @@ pub(super) fn decode(status: u16, body: &[u8]) -> ProviderError {
     let Ok(document) = serde_json::from_slice::<Document>(body) else {
         return refined(openai_error::decode(status, body));
     };
-    // `com.amazon.coral.service#UnrecognizedClientException`, or the name alone.
+    // The name may have a prefix, as in `com.amazon.coral.service#UnrecognizedClientException`.
     let name = document.name.as_deref().map(|name| name.rsplit('#').next().unwrap_or(name));
     let kind = name.and_then(kind_of).unwrap_or_else(|| match status {
-        // `ModelErrorException`: the model, not the request, is at fault.
+        // `ModelErrorException`: the model is at fault, and not the request.
         424 => ErrorKind::Server,
         _ => openai_error::kind_of(status, None, None),
     });
@@ -54,12 +54,12 @@ pub(super) fn exception(name: &str, payload: &[u8]) -> ProviderError {
     refined(error)
 }
 
-/// An answer that is none.
+/// The error of a provider whose answer cannot be read.
 pub(super) fn bad_answer(message: &str) -> ProviderError {
     ProviderError::new(ErrorKind::Server, message).code("bad_upstream_response")
 }
 
-/// The model wrote what Bedrock could not read.
+/// The error of a model that wrote what Bedrock could not read.
 pub(super) fn malformed() -> ProviderError {
     ProviderError::new(ErrorKind::Server, "the model's output was malformed, and the provider could not read it")
         .code("malformed_model_output")
@@ -90,7 +90,7 @@ fn kind_of(name: &str) -> Option<ErrorKind> {
     })
 }
 
-/// What the status and the words say beyond each other.
+/// The error with what its message says beyond its kind.
 fn refined(mut error: ProviderError) -> ProviderError {
     let says = |words: &str| error.message.to_ascii_lowercase().contains(words);
     match error.kind {

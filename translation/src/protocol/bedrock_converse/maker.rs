@@ -1,8 +1,8 @@
-//! Whose model it is.
+//! Who made a model.
 
 use crate::facts::{ModelFacts, ThinkingForm};
 
-/// Whose model it is, as far as what it takes beyond the common fields depends on that.
+/// The maker of a model, as far as what the model takes beyond the common fields depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Maker {
     /// Anthropic's Claude.
@@ -11,19 +11,19 @@ pub(super) enum Maker {
     Nova,
     /// Amazon's Nova 2, which reasons.
     Nova2,
-    /// OpenAI's, and those that take OpenAI's `reasoning_effort`.
+    /// OpenAI, and makers whose models take OpenAI's `reasoning_effort`.
     OpenAi,
-    /// Mistral's.
+    /// Mistral.
     Mistral,
-    /// Cohere's.
+    /// Cohere.
     Cohere,
-    /// Another's.
+    /// Another maker.
     Other,
 }
 
 impl Maker {
     /// The maker of the model that Bedrock calls `name`: an id, that of an inference profile, or an ARN. The ARN of an
-    /// application's inference profile does not tell the model; then the operator's facts do.
+    /// application's inference profile does not tell the model, so the operator's facts decide.
     pub(super) fn of(name: &str, facts: &ModelFacts) -> Self {
         let name = name.to_ascii_lowercase();
         let has = |part: &str| name.contains(part);
@@ -46,13 +46,13 @@ impl Maker {
         }
     }
 
-    /// Whether it is one of Amazon's.
+    /// Whether the model is one of Amazon's.
     pub(super) fn is_nova(self) -> bool {
         matches!(self, Self::Nova | Self::Nova2)
     }
 
-    /// Whether the model that Bedrock calls `name` is a Claude of 4.5 or later: they are held to schemas, all but the
-    /// one before them.
+    /// Whether the model that Bedrock calls `name` is a Claude of 4.5 or later. Those are held to schemas, and of the
+    /// earlier ones only Opus 4.1 is.
     pub(super) fn is_claude_since_4_5(self, name: &str, facts: &ModelFacts) -> bool {
         self == Self::Claude && facts.json_schema && !name.contains("opus-4-1")
     }

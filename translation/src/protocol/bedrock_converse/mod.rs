@@ -1,13 +1,13 @@
 //! Amazon Bedrock's Converse API, `POST /model/{model}/converse` and `/converse-stream` (Amazon Bedrock API Reference,
-//! "Converse" and "ConverseStream"). It is spoken to providers only: no client asks in it.
+//! "Converse" and "ConverseStream"). Only providers are spoken to in it; no client asks in it.
 //!
 //! - `prompt`: writes a request.
 //! - `answer`: reads whole answers.
 //! - `stream`: reads streams, which are AWS event streams.
 //! - `error`: reads errors.
-//! - `stop`: why the model stopped; `signature`: what signs its thoughts.
+//! - `stop`: why the model stopped; `signature`: what signs the model's thoughts.
 //! - `usage`: token counts.
-//! - `maker`: whose model it is: each maker's takes other things.
+//! - `maker`: who made the model, since each maker's models take other things.
 
 mod answer;
 mod error;
@@ -29,7 +29,7 @@ use crate::protocol::contract::{
 #[derive(Clone, Copy, Debug)]
 pub struct BedrockConverse;
 
-/// What no client asks for.
+/// The methods that only a client's format needs.
 const CLIENTS: Unserved = Unserved(Format::BedrockConverse);
 
 impl Protocol for BedrockConverse {

@@ -33,7 +33,7 @@ fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
 }
 
-/// Names of tools, and ids of calls: of those that Bedrock takes the ones that Claude takes too.
+/// Names of tools and ids of calls that both Bedrock and Claude take.
 const NAMES: Rule = Rule { longest: 64, allows: |byte, _| is_word(byte), exact: None, marked: false };
 
 /// Writes `request` for `target`.
@@ -88,7 +88,7 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     } else if request.cache.is_some() {
         dropped.field(request, Field::Cache);
     }
-    // Asked for only where there can be one: other makers' models have other fields.
+    // The stop text is asked for only where the model may tell it. Other makers' models have other fields.
     let ours = (maker == Maker::Claude && !stop_sequences.is_empty()).then_some(Paths::Ours([if target.stream {
         "/delta/stop_sequence"
     } else {
@@ -115,8 +115,8 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     Ok(Encoded { body, dropped, back })
 }
 
-/// Claude has a prompt cache since 3.5, with a choice of how long since 4.5; Nova has one (Amazon Bedrock User Guide,
-/// "Prompt caching").
+/// Where cache breakpoints go. Claude has a prompt cache since 3.5, with a choice of how long since 4.5, and Nova has
+/// one (Amazon Bedrock User Guide, "Prompt caching").
 fn caching(maker: Maker, target: &Target<'_>) -> Caching {
     match maker {
         Maker::Claude => Caching {
@@ -127,7 +127,7 @@ fn caching(maker: Maker, target: &Target<'_>) -> Caching {
     }
 }
 
-/// Fields of the Converse API itself, which a client gives beside those of its own.
+/// Fields of the Converse API itself, which a client gives beside the fields of its own API.
 #[derive(Default)]
 struct Passed<'r> {
     fields: Map<String, Value>,
@@ -160,7 +160,8 @@ impl<'r> Passed<'r> {
     }
 }
 
-/// The limit of the answer. Bedrock sets its own where there is none; that of older Claude models cuts answers short.
+/// The limit of the answer. Bedrock sets its own where there is none, and that of older Claude models cuts answers
+/// short.
 fn max_tokens(request: &Request, maker: Maker, target: &Target<'_>) -> Result<Option<u64>, TranslateError> {
     Ok(match limits::asked_limit(request, target.facts)? {
         None if maker == Maker::Claude => {
@@ -170,8 +171,8 @@ fn max_tokens(request: &Request, maker: Maker, target: &Target<'_>) -> Result<Op
     })
 }
 
-/// What of sampling the model takes. The Converse API has no field for the number of tokens to sample among, so that
-/// goes into `fields`, under the name that each maker has for it.
+/// The sampling parameters that the model takes. The Converse API has no field for the number of tokens to sample
+/// among, so that goes into `fields`, under the name that the maker has for it.
 fn sampling<'r>(
     request: &Request,
     maker: Maker,
@@ -198,7 +199,7 @@ fn sampling<'r>(
 /// Models that answer 400 to any stop text: "This model doesn't support the stopSequences field".
 const WITHOUT_STOPS: [&str; 3] = ["openai.gpt-oss", "qwen.", "deepseek.v3"];
 
-/// Tiers are for models other than Claude (Amazon Bedrock User Guide, "Service tiers").
+/// The service tier. Tiers are for models other than Claude (Amazon Bedrock User Guide, "Service tiers").
 fn service_tier<'r>(request: &'r Request, maker: Maker, dropped: &mut Dropped) -> Option<Tier<'r>> {
     let wanted = match request.service_tier.as_ref()? {
         ServiceTier::Auto | ServiceTier::Standard => return None,

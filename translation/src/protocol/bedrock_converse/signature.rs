@@ -3,17 +3,16 @@
 use crate::format::Family;
 use crate::ir::Signature;
 
-/// Reasoning of OpenAI's models begins so, in base64 (`rsn_`). It carries an id of Bedrock's own that opens it nowhere
-/// else.
+/// How the reasoning of OpenAI's models begins in base64 (`rsn_`). It carries an id of Bedrock's own, which is of no
+/// use elsewhere.
 const OPENAIS: &str = "cnNuX";
 
-/// A thought that cannot be read, in the manner in which it has to be given back. Only that of Claude is of use to
-/// anybody.
+/// The signature that stands for a thought that cannot be read. Only a thought of Claude's is of use to a client.
 pub(super) fn redacted(content: String) -> Option<Signature> {
     (!content.is_empty() && !content.starts_with(OPENAIS)).then(|| signature(content))
 }
 
-/// A signature. Only Claude signs its thoughts.
+/// A signature of a thought. Only Claude signs its thoughts.
 pub(super) fn signature(data: String) -> Signature {
     Signature { family: Family::Anthropic, data }
 }

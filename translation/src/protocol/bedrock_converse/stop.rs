@@ -2,7 +2,7 @@
 
 use crate::ir::Finish;
 
-/// Why the model stopped, by `stopReason`. A reason that is not known says nothing but that it did; and some makers'
+/// Why the model stopped, by `stopReason`. A reason that is not known says only that the model stopped. Some makers'
 /// models say that they just stopped where they want tools called.
 pub(super) fn finish_of(stop_reason: &str, called: bool) -> Finish {
     match stop_reason {
@@ -19,5 +19,5 @@ pub(super) fn is_malformed(stop_reason: &str) -> bool {
     matches!(stop_reason, "malformed_model_output" | "malformed_tool_use")
 }
 
-/// What a model that gives no reason for declining is taken to say.
+/// The words of a refusal for which the model gives none.
 pub(super) const REFUSAL: &str = "The answer was withheld by the provider's safety system.";

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use crate::ir::Usage;
 
-/// `usage` as it comes.
+/// `usage` as the provider sends it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Wire {
@@ -35,7 +35,7 @@ pub(super) fn of(raw: &RawValue) -> Option<Usage> {
     let (cached, cache_write) =
         (wire.cache_read_input_tokens.unwrap_or_default(), wire.cache_write_input_tokens.unwrap_or_default());
     let in_cache = cached.saturating_add(cache_write);
-    // `inputTokens` are those beside the cache's, as Anthropic counts; the total tells where a maker counts otherwise.
+    // Anthropic counts the tokens of the cache beside `inputTokens`. The total shows where a maker counts otherwise.
     let counted = in_cache <= input && wire.total_tokens == Some(input.saturating_add(output));
     let hour = wire.cache_details.unwrap_or_default().into_iter().filter(|detail| detail.ttl.as_deref() == Some("1h"));
     let hour = hour.filter_map(|detail| detail.input_tokens).fold(0, u64::saturating_add);

@@ -33,13 +33,13 @@ pub(in crate::protocol) trait Api<'w, 'r> {
     /// Its content blocks.
     type Block: Block<'r>;
 
-    /// Whether a block that only its family knows is named where it is left out.
+    /// Whether a block that only its family knows is named to the client where it is left out.
     const NAMES_OPAQUE: bool;
 
     /// The request, and what of it is left out.
     fn notes(&mut self) -> &mut Notes<'w, 'r>;
 
-    /// Appends a text of the system's or of the model's, and a cache breakpoint behind it.
+    /// Appends a text of the operator's or of the model's, and a cache breakpoint behind it.
     fn text(&mut self, text: &'r str, cache: Option<&'r CacheControl>, blocks: &mut Vec<Self::Block>);
 
     /// Appends what a user gives, or the result of a tool. `path` is where it stands in the client's request.
@@ -64,10 +64,10 @@ pub(in crate::protocol) trait Api<'w, 'r> {
         None
     }
 
-    /// The id of a call whose own `id` has been that of another call before: it is the call number `times` with it.
+    /// The id of a call whose own `id` an earlier call had as well. It is the call number `times` with that id.
     fn next_id(id: &str, times: usize, message: &Message) -> String;
 
-    /// Appends a call of a tool, which the API knows by these names.
+    /// Appends a call of a tool. The API is told this `id` and `name`.
     fn call(&mut self, id: String, name: String, call: &'r ToolCall, blocks: &mut Vec<Self::Block>);
 
     /// The result of a tool call, and a cache breakpoint behind it.
@@ -84,9 +84,9 @@ pub(in crate::protocol) trait Api<'w, 'r> {
 
 /// The conversation as it is written.
 pub(in crate::protocol) struct Conversation<B> {
-    /// All system and developer messages, wherever they stood.
+    /// The texts of all system and developer messages, wherever they stood.
     pub(in crate::protocol) system: Vec<B>,
-    /// What user and model said in turn. There is at least one.
+    /// What the user and the model said in turn. There is at least one turn.
     pub(in crate::protocol) turns: Vec<Turn<B>>,
 }
 
@@ -101,11 +101,11 @@ struct Writer<'w, 'r, A, B> {
     turns: Vec<Turn<B>>,
     /// The calls that wait for a result, in their order.
     pending: Vec<Pending<'r, B>>,
-    /// Where in `pending` a call is.
+    /// The index in `pending` of a call that waits, by the client's id.
     waiting: HashMap<&'r str, usize>,
-    /// How often each id has been a call's so far.
+    /// How often each id has been that of a call so far.
     used: HashMap<&'r str, usize>,
-    /// The blocks of the user's turn that is under way, behind the results.
+    /// The blocks of the user's turn that is under way. They stand behind the results.
     user: Vec<B>,
 }
 
@@ -118,7 +118,8 @@ struct Pending<'r, B> {
     result: Option<(B, Option<B>)>,
 }
 
-/// Writes the messages of `request` in the manner of `api`. `thinks`: the model may be given its thoughts back.
+/// Writes the messages of `request` in the manner of `api`. `thinks` says whether the model may be given its thoughts
+/// back.
 ///
 /// # Errors
 /// Names the message at fault.
@@ -198,11 +199,11 @@ impl<'w, 'r, A: Api<'w, 'r>> Writer<'_, 'r, A, A::Block> {
     }
 
     fn assistant(&mut self, message: &'r Message) -> Result<(), TranslateError> {
-        // Calls that no result has come for may be joined by more text or calls of the same turn.
+        // More text or calls of the same turn may follow calls that no result has come for.
         if !self.user.is_empty() || self.pending.iter().any(|pending| pending.result.is_some()) {
             self.finish_user()?;
         }
-        // Of clients that do not give thoughts in their places, only that thoughts come first is known.
+        // Of other clients it is known only that thoughts come first.
         let in_place = self.request.origin.facts().thoughts_in_place;
         let mut thoughts = Vec::new();
         let mut blocks = Vec::with_capacity(message.parts.len());
@@ -224,7 +225,7 @@ impl<'w, 'r, A: Api<'w, 'r>> Writer<'_, 'r, A, A::Block> {
                     self.call(message, call, &mut blocks);
                     None
                 }
-                // The model cannot be shown what it made, in its own turn.
+                // The model cannot be shown a medium in its own turn.
                 Part::Media(_) => {
                     self.api.notes().part(message, index);
                     None
@@ -253,7 +254,7 @@ impl<'w, 'r, A: Api<'w, 'r>> Writer<'_, 'r, A, A::Block> {
     }
 
     fn call(&mut self, message: &'r Message, call: &'r ToolCall, blocks: &mut Vec<A::Block>) {
-        // Some vendors count their calls from 0 in every turn; ids have to be unique over the conversation.
+        // Some vendors count their calls from 0 in every turn, but ids have to be unique over the conversation.
         let times = self.used.entry(&call.id).or_default();
         *times += 1;
         let told = match *times {
@@ -299,7 +300,7 @@ impl<'w, 'r, A: Api<'w, 'r>> Writer<'_, 'r, A, A::Block> {
         Ok(())
     }
 
-    /// Appends `turn`. Neighbours of the same role are one turn: the roles have to alternate.
+    /// Appends `turn`. Two turns of the same role become one, since the roles have to alternate.
     fn append(&mut self, mut turn: Turn<A::Block>) {
         if turn.content.is_empty() {
             return;
@@ -313,8 +314,8 @@ impl<'w, 'r, A: Api<'w, 'r>> Writer<'_, 'r, A, A::Block> {
         }
     }
 
-    /// Thoughts that nothing came of, since the model was cut off or had nothing to say, are no turn: Anthropic answers
-    /// 400 to one that ends in them.
+    /// Takes off thoughts that nothing came of, since the model was cut off or had nothing to say: Anthropic answers
+    /// 400 to a turn that ends in them.
     fn end_turn(&mut self) {
         let Some(turn) = self.turns.last_mut() else { return };
         while turn.content.pop_if(|block| block.is_thought()).is_some() {}

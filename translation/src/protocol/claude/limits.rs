@@ -4,7 +4,7 @@ use crate::facts::{ModelFacts, Sampling};
 use crate::ir::{Dropped, ErrorCode, Field, Part, Request, TranslateError};
 use crate::names::{Mapping, Rule};
 
-/// Refuses what would mean something else without the field that asks for it.
+/// Refuses a request that would mean something else without a field that is not served.
 ///
 /// # Errors
 /// Names the field.
@@ -31,7 +31,7 @@ pub(in crate::protocol) fn refuse_decisive(request: &Request, name: &str) -> Res
     Ok(())
 }
 
-/// The names of tools and the ids of calls, by these rules. Those that fit stay as they are.
+/// The names of tools and the ids of calls, by these rules. Names and ids that fit stay as they are.
 pub(in crate::protocol) fn mappings(request: &Request, names: Rule, ids: Rule) -> (Mapping, Mapping) {
     let (mut names, mut ids) = (Mapping::new(names), Mapping::new(ids));
     names.reserve(request.tools.iter().map(|tool| &*tool.name));
@@ -44,10 +44,11 @@ pub(in crate::protocol) fn mappings(request: &Request, names: Rule, ids: Rule) -
     (names, ids)
 }
 
-/// The limit of the answer that the client asks for, as far as the model goes. None where it asks for none.
+/// The limit of the answer that the client asks for, or the model's own if that is lower. None where the client asks
+/// for none.
 ///
 /// # Errors
-/// When the client asks for nothing at all.
+/// When the client asks for no token at all.
 pub(in crate::protocol) fn asked_limit(request: &Request, facts: &ModelFacts) -> Result<Option<u64>, TranslateError> {
     if request.max_output_tokens == Some(0) {
         let field = Field::MaxOutputTokens.name(request.origin);
@@ -56,15 +57,15 @@ pub(in crate::protocol) fn asked_limit(request: &Request, facts: &ModelFacts) ->
     Ok(request.max_output_tokens.map(|tokens| tokens.min(facts.max_output.unwrap_or(u64::MAX))))
 }
 
-/// The longest answer that fits in the ten minutes that clients wait for an answer in one piece, in tokens.
+/// The longest answer in one piece, in tokens: what fits in the ten minutes that clients wait for it.
 const LONGEST_UNSTREAMED: u64 = 21_333;
 
-/// The limit of an answer that no limit was asked for, of a model that gives at most `most` tokens.
+/// The limit of an answer where the client asks for none, of a model that gives at most `most` tokens.
 pub(in crate::protocol) fn unasked_limit(most: u64, stream: bool) -> u64 {
     if stream { most } else { most.min(LONGEST_UNSTREAMED) }
 }
 
-/// What of sampling the model takes (`docs/TRANSLATION.md` section 13, point 14).
+/// The sampling parameters that the model takes (`docs/TRANSLATION.md` section 13, point 14).
 pub(in crate::protocol) struct Sampled {
     pub(in crate::protocol) temperature: Option<f64>,
     pub(in crate::protocol) top_p: Option<f64>,
@@ -72,7 +73,7 @@ pub(in crate::protocol) struct Sampled {
 }
 
 impl Sampled {
-    /// What of `request` the model takes. Nothing is ever added.
+    /// The sampling parameters of `request` that the model takes. Nothing is ever added.
     pub(in crate::protocol) fn of(request: &Request, facts: &ModelFacts, thinks: bool) -> Self {
         let none = facts.sampling == Sampling::None;
         let temperature = request.temperature.map(|wanted| wanted.clamp(0.0, 1.0));
@@ -83,7 +84,7 @@ impl Sampled {
         Self { temperature, top_p, top_k }
     }
 
-    /// Notes what of `request` is left out.
+    /// Notes the parameters of `request` that are left out.
     pub(in crate::protocol) fn note(&self, request: &Request, dropped: &mut Dropped) {
         let left_out = [
             (request.temperature.is_some() && self.temperature.is_none(), Field::Temperature),
@@ -111,7 +112,7 @@ pub(in crate::protocol) fn note_unsupported(request: &Request, dropped: &mut Dro
     }
 }
 
-/// The stop texts, of a model that `takes` some. Claude answers 400 to one of nothing but white space
+/// The stop texts. `takes` says whether the model takes any. Claude answers 400 to one of nothing but white space
 /// (`docs/TRANSLATION.md` section 13, point 16).
 pub(in crate::protocol) fn stops<'r>(request: &'r Request, takes: bool, dropped: &mut Dropped) -> Vec<&'r str> {
     let kept = request.stop.iter().map(String::as_str).filter(|stop| takes && !stop.trim().is_empty());
@@ -125,8 +126,8 @@ pub(in crate::protocol) fn stops<'r>(request: &'r Request, takes: bool, dropped:
 /// The most cache breakpoints that a request may have.
 const MOST_BREAKPOINTS: usize = 4;
 
-/// How many of the request's `breakpoints` are too many. The first of them go: the last are of the newest content
-/// (`docs/TRANSLATION.md` section 2.6).
+/// How many of the request's `breakpoints` are too many. The first ones are left out, since the last are of the newest
+/// content (`docs/TRANSLATION.md` section 2.6).
 pub(in crate::protocol) fn excess_breakpoints(breakpoints: usize, request: &Request, dropped: &mut Dropped) -> usize {
     let excess = breakpoints.saturating_sub(MOST_BREAKPOINTS);
     if excess > 0 {

@@ -1,9 +1,9 @@
 //! What Anthropic's own API and Amazon Bedrock share where they write a request for Claude.
 //!
-//! - `conversation`: writes the messages as turns of content blocks, whatever the type of the blocks; `turns`: those.
+//! - `conversation`: writes the messages as turns of content blocks, for either type of block; `turns`: those turns.
 //! - `limits`: the length of the answer, sampling, stop texts, and what neither API has.
 //! - `thinking`: how much to think.
-//! - `tools`: tools, and what is said of their use; `schema`: JSON schemas; `room`: how much of them a request may
+//! - `tools`: tools, and what is said of their use; `schema`: JSON schemas; `room`: how many of them a request may
 //!   hold.
 
 pub(super) mod conversation;

@@ -1,5 +1,5 @@
-//! How much the schemas of a request may hold together that Claude is held to: those of strict tools, and that of the
-//! answer ("Structured outputs", section "Schema complexity limits"). Anthropic answers 400 to more.
+//! How much the schemas of one request may hold together: those of strict tools, and that of the answer ("Structured
+//! outputs", section "Schema complexity limits"). Anthropic answers 400 to more.
 
 use serde_json::{Map, Value};
 
@@ -18,12 +18,12 @@ impl Default for Room {
 }
 
 impl Room {
-    /// Takes the room that the answer's `schema` needs. Nothing is taken where there is not as much.
+    /// Takes the room that the `schema` of the answer needs. Takes nothing where there is not that much.
     pub(in crate::protocol) fn take(&mut self, schema: &Value) -> bool {
         self.less(0, schema)
     }
 
-    /// The same, for a tool with parameters of `schema`.
+    /// Takes the room that a tool with parameters of `schema` needs.
     pub(in crate::protocol) fn take_tool(&mut self, schema: &Value) -> bool {
         self.less(1, schema)
     }

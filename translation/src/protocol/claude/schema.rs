@@ -11,12 +11,12 @@ use crate::json::Json;
 pub(in crate::protocol) enum Written<'r> {
     /// As the client gave it.
     AsItIs(&'r Json),
-    /// Made here.
+    /// Written by the gateway.
     Anew(Value),
 }
 
-/// The schema says what structured outputs cannot hold a model to: a map with free keys, a recursion, a reference to
-/// elsewhere, a value of any kind.
+/// The schema asks for what structured outputs cannot hold a model to: a map with free keys, a recursion, a reference
+/// to elsewhere, or a value of any kind.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::protocol) struct Inexpressible;
 
@@ -34,7 +34,7 @@ pub(in crate::protocol) fn each(
     fitted.map(Value::Object)
 }
 
-/// Adds `words` to the description of a schema: what the model is not held to, it is told.
+/// Adds `words` to the description of a schema, which tells the model what it is not held to.
 pub(in crate::protocol) fn describe(schema: &mut Map<String, Value>, words: &[String]) {
     if words.is_empty() {
         return;

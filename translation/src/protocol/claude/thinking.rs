@@ -33,34 +33,34 @@ pub(in crate::protocol) enum Mode {
     BetweenTools,
 }
 
-/// What else bears on it.
+/// What else of the request bears on thinking.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::protocol) struct Situation {
     /// A tool is forced.
     pub(in crate::protocol) forced: bool,
     /// The last turn is the model's, to be continued.
     pub(in crate::protocol) prefilled: bool,
-    /// A tool loop is under way, and the thoughts that began it are not at hand.
+    /// A tool loop is under way, and the thoughts that began it were lost on the way.
     pub(in crate::protocol) thoughtless_loop: bool,
 }
 
-/// In what the two APIs differ.
+/// How the two APIs differ.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::protocol) struct Differences {
-    /// The thinking of a model that is not known is switched off in so many words.
+    /// The thinking of a model that nothing is known of is switched off explicitly.
     pub(in crate::protocol) switches_unknown_off: bool,
     /// `between_tools` is sent with the effort `high` at most.
     pub(in crate::protocol) caps_between_tools: bool,
     /// Thoughts are hidden from clients that see them only if they ask.
     pub(in crate::protocol) hides_unasked: bool,
-    /// As long an answer as was asked for still fits behind the thoughts, where both can.
+    /// The answer keeps the length that was asked for behind the thoughts, where both can have theirs.
     pub(in crate::protocol) keeps_answer: bool,
 }
 
 /// The least budget that Claude takes, in tokens.
 const LEAST_BUDGET: u64 = 1024;
 
-/// Decides. The limit of the answer, `max_tokens`, is raised where a budget needs it.
+/// Decides how the model thinks. `max_tokens`, the limit of the answer, is raised where a budget needs it.
 pub(in crate::protocol) fn plan(
     request: &Request,
     facts: &ModelFacts,
@@ -90,7 +90,7 @@ pub(in crate::protocol) fn plan(
     wish.fit(plan, max_tokens, dropped)
 }
 
-/// The effort that a model is told that is given a budget as well: none but the first of those that know efforts.
+/// The effort of a model that is given a budget as well. None but the first models with efforts take both.
 pub(in crate::protocol) fn effort_beside_budget(reasoning: &Reasoning, facts: &ModelFacts) -> Option<Effort> {
     effort_of(reasoning).filter(|_| facts.thinking == ThinkingForm::Budget).and_then(|effort| nearest(facts, effort))
 }
@@ -99,7 +99,7 @@ fn effort_of(reasoning: &Reasoning) -> Option<Effort> {
     reasoning.effort.filter(|effort| *effort != Effort::None)
 }
 
-/// What the client wants, of which model.
+/// What the client wants, and of which model.
 struct Wish<'p> {
     request: &'p Request,
     reasoning: &'p Reasoning,
@@ -108,7 +108,7 @@ struct Wish<'p> {
 }
 
 impl Wish<'_> {
-    /// What the client wants. Its own `thinking` goes before an effort.
+    /// How the client wants the model to think. Its own `thinking` goes before an effort.
     fn wanted(&self) -> Option<Thinking> {
         let reasoning = self.reasoning;
         if reasoning.thinking.is_some() {
@@ -130,21 +130,21 @@ impl Wish<'_> {
             Some(Thinking::Adaptive) => on(native),
             Some(Thinking::Budget(tokens)) => on(native.or_else(|| nearest(facts, Effort::of_budget(tokens)))),
             Some(Thinking::Off) => self.off(native),
-            // It thinks anyway, and the client asks to be shown.
+            // The model thinks anyway, and the client asks to be shown its thoughts.
             None if facts.thinks_by_default && self.reasoning.summary.is_some() => on(native),
             None => Plan { thinking: None, effort: native, on: facts.thinks_by_default },
         }
     }
 
-    /// As little as the model can.
+    /// The least thinking that the model can do.
     fn off(&self, effort: Option<Effort>) -> Plan {
         let facts = self.facts;
         let least = || nearest(facts, Effort::Low);
         let capped = |effort: Option<Effort>| effort.map(|effort| effort.min(Effort::High));
         match facts.off {
-            // Nothing said is off already.
+            // A model that does not think by itself is told nothing.
             _ if !facts.thinks_by_default => Plan { thinking: None, effort, on: false },
-            // Models take it up to the effort `high`, and answer 400 above it.
+            // Models take `disabled` up to the effort `high`, and answer 400 above it.
             Some(Off::Disabled) => Plan { thinking: Some(Mode::Disabled), effort: capped(effort), on: false },
             Some(Off::BetweenTools) => {
                 let effort = if self.differences.caps_between_tools { capped(effort) } else { effort };
@@ -154,13 +154,13 @@ impl Wish<'_> {
         }
     }
 
-    /// The models before 4.6 are given so many tokens.
+    /// The models before 4.6 are given a budget of tokens.
     fn budget(&self, wanted: Option<Thinking>) -> Plan {
         let (facts, reasoning) = (self.facts, self.reasoning);
         let tokens = match wanted {
             Some(Thinking::Budget(tokens)) => tokens,
             Some(Thinking::Adaptive) => budget_of(effort_of(reasoning).unwrap_or(Effort::High)),
-            // Of a model that is not known it is not known either what it does where nothing is said.
+            // It is not known what a model does that nothing is known of, where a request says nothing.
             Some(Thinking::Off) if facts.thinking == ThinkingForm::Level && self.differences.switches_unknown_off => {
                 return Plan { thinking: Some(Mode::Disabled), ..Plan::default() };
             }
@@ -191,8 +191,8 @@ impl Wish<'_> {
         self.off(plan.effort)
     }
 
-    /// A budget has to leave room for the answer: `max_tokens` is raised by it, and if that does not do, it is made
-    /// smaller (`docs/TRANSLATION.md` section 13, point 13).
+    /// A budget has to leave room for the answer. `max_tokens` is raised by the budget. Where that is not enough, the
+    /// budget is made smaller (`docs/TRANSLATION.md` section 13, point 13).
     fn fit(&self, plan: Plan, max_tokens: Option<&mut u64>, dropped: &mut Dropped) -> Plan {
         let (Some(Mode::Enabled { mut budget_tokens, display }), Some(max_tokens)) = (plan.thinking, max_tokens) else {
             return plan;
@@ -231,14 +231,14 @@ impl Wish<'_> {
     }
 }
 
-/// The nearest effort that the model knows. More than `high` stays more than that where there is a word for it.
+/// The nearest effort that the model knows. More than `high` stays more than `high` where the model has a word for it.
 pub(in crate::protocol) fn nearest(facts: &ModelFacts, effort: Effort) -> Option<Effort> {
     let more =
         effort == Effort::XHigh && !facts.efforts.contains(&Effort::XHigh) && facts.efforts.contains(&Effort::Max);
     if more { Some(Effort::Max) } else { facts.nearest_effort(effort) }
 }
 
-/// Tokens to think with where the model knows no efforts.
+/// The budget that an effort stands for, in tokens, where the model knows no efforts.
 fn budget_of(effort: Effort) -> u64 {
     match effort {
         Effort::None | Effort::Minimal => 1024,

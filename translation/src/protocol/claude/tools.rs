@@ -23,7 +23,7 @@ pub(in crate::protocol) fn allowed(request: &Request) -> Option<HashSet<&str>> {
     }
 }
 
-/// Gives `write` each tool that is `allowed`, with its place in the client's list.
+/// Gives `write` each tool that is `allowed`, with its index in the client's list.
 ///
 /// # Errors
 /// When two tools have one name, and what `write` fails with.

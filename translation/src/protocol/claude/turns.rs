@@ -1,4 +1,4 @@
-//! A conversation as turns of content blocks, and what its end asks for.
+//! The turns of a conversation, and what follows from the last of them.
 
 use std::borrow::Cow;
 
@@ -49,8 +49,8 @@ pub(in crate::protocol) trait Block<'r> {
     /// Whether it holds the result of a tool call.
     fn is_result(&self) -> bool;
 
-    /// Whether the model goes on from it by itself: a step at the provider that was paused is continued by giving it
-    /// back.
+    /// Whether the model goes on from the block by itself. A step at the provider that was paused is continued by
+    /// giving it back.
     fn is_paused(&self) -> bool {
         false
     }
@@ -73,7 +73,7 @@ pub(in crate::protocol) fn trim_last<'r, B: Block<'r>>(turns: &mut [Turn<B>]) {
     }
 }
 
-/// Whether the last turn is words of the model's, to be continued.
+/// Whether the last turn is the model's own words, for it to go on from.
 ///
 /// # Errors
 /// When the model does not continue a turn of its own.
@@ -93,8 +93,8 @@ pub(in crate::protocol) fn prefilled<'r, B: Block<'r>>(
     Err(TranslateError::unsupported(Field::Messages.name(request.origin), words))
 }
 
-/// Whether results are given to calls of a turn in which, since the user last spoke, the model did not think: its
-/// thoughts were lost on the way.
+/// Whether results are given to calls of a turn in which the model has not thought since the user last spoke, so that
+/// its thoughts were lost on the way.
 pub(in crate::protocol) fn is_thoughtless_loop<'r, B: Block<'r>>(turns: &[Turn<B>]) -> bool {
     let gives_results = |turn: &Turn<B>| turn.content.iter().any(Block::is_result);
     if !turns.last().is_some_and(gives_results) {

@@ -61,11 +61,11 @@ fn malformed(error: &serde_json::Error) -> TranslateError {
     TranslateError::invalid("body", format!("the request cannot be read: {error}"))
 }
 
-/// Reads the request of a client of `:embedContent`. What other formats cannot say of a text, its title and for which
-/// task it is embedded, is left out.
+/// Reads the request of a client of `:embedContent`. The title of a text, and the task for which it is embedded, have
+/// no place in other formats and are left out.
 ///
 /// # Errors
-/// [`TranslateError`]: it is malformed, or holds more than text.
+/// [`TranslateError`]: the request is malformed, or holds more than text.
 pub fn decode_request(body: &[u8]) -> Result<EmbeddingsInput, TranslateError> {
     let wire: WireRequest = serde_json::from_slice(body).map_err(|error| malformed(&error))?;
     let (text, dimensions) = one(wire, "content")?;
@@ -75,7 +75,7 @@ pub fn decode_request(body: &[u8]) -> Result<EmbeddingsInput, TranslateError> {
 /// Reads the request of a client of `:batchEmbedContents`.
 ///
 /// # Errors
-/// [`TranslateError`]: it is malformed, holds more than text, or wants vectors of several lengths at once.
+/// [`TranslateError`]: the request is malformed, holds more than text, or wants vectors of several lengths at once.
 pub fn decode_batch(body: &[u8]) -> Result<EmbeddingsInput, TranslateError> {
     #[derive(Deserialize)]
     struct Wire {
@@ -114,7 +114,7 @@ fn one(request: WireRequest, place: &str) -> Result<(String, Option<u64>), Trans
     Ok((text, dimensions(request.output_dimensionality, "outputDimensionality")?))
 }
 
-/// Writes the texts of `batch` as a request for `:batchEmbedContents`, for the model of the vendor's name `model`.
+/// Writes a request to `:batchEmbedContents` for the texts of `batch`, for the model that the vendor calls `model`.
 pub fn encode_batch(request: &EmbeddingsInput, batch: Range<usize>, model: &str) -> Vec<u8> {
     #[derive(Serialize)]
     struct Wire<'r> {
@@ -150,7 +150,7 @@ pub fn encode_batch(request: &EmbeddingsInput, batch: Range<usize>, model: &str)
 /// Reads a provider's answer to `:batchEmbedContents`.
 ///
 /// # Errors
-/// [`ProviderError`]: it is no answer.
+/// [`ProviderError`]: the body is no answer.
 pub fn decode_response(body: &[u8]) -> Result<Embedded, ProviderError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]

@@ -1,5 +1,5 @@
-//! Embeddings, OpenAI's (API reference, "Create embeddings") and Gemini's (<https://ai.google.dev/api/embeddings>),
-//! through one neutral form (`docs/TRANSLATION.md` section 12).
+//! Embeddings in OpenAI's format (API reference, "Create embeddings") and in Gemini's
+//! (<https://ai.google.dev/api/embeddings>), through one neutral form (`docs/TRANSLATION.md` section 12).
 //!
 //! - [`openai`]: `POST /v1/embeddings`.
 //! - [`gemini`]: `:embedContent` and `:batchEmbedContents`.
@@ -15,7 +15,7 @@ pub mod openai;
 
 /// A wire format for embeddings.
 pub trait EmbeddingsProtocol: Debug + Send + Sync {
-    /// Where several texts are asked for, beside the chat endpoint of the format.
+    /// The endpoint for several texts, which stands beside the chat endpoint of the format.
     fn path(&self) -> &'static str;
 
     /// The most texts that a provider takes in one request. None: as many as a client may give.
@@ -26,16 +26,16 @@ pub trait EmbeddingsProtocol: Debug + Send + Sync {
     /// Reads the request of a client, which came to `path`.
     ///
     /// # Errors
-    /// [`TranslateError`]: it is malformed, or cannot be said in another format.
+    /// [`TranslateError`]: the request is malformed, or cannot be expressed in another format.
     fn decode_request(&self, path: &str, body: &[u8]) -> Result<EmbeddingsInput, TranslateError>;
 
     /// Writes a request for the `texts` of `request`, for the model that the vendor calls `model`.
     fn encode_request(&self, request: &EmbeddingsInput, texts: Range<usize>, model: &str) -> Vec<u8>;
 
-    /// Reads a provider's answer to several texts.
+    /// Reads a provider's answer to a request for several texts.
     ///
     /// # Errors
-    /// [`ProviderError`]: it is no answer.
+    /// [`ProviderError`]: the body is no answer.
     fn decode_response(&self, body: &[u8]) -> Result<Embedded, ProviderError>;
 }
 
@@ -46,7 +46,7 @@ pub struct EmbeddingsInput {
     pub texts: Vec<String>,
     /// How many numbers a vector is to have.
     pub dimensions: Option<u64>,
-    /// How the client wants them written.
+    /// How the client wants the vectors written.
     pub shape: Shape,
 }
 
@@ -55,8 +55,8 @@ pub struct EmbeddingsInput {
 pub enum Shape {
     /// OpenAI: a list of numbers.
     Numbers,
-    /// OpenAI: base64 of little-endian floats of four bytes. The SDKs of Python and Node ask for it by themselves; a
-    /// list in its place is an empty vector to the one of Node.
+    /// OpenAI: base64 of little-endian floats of four bytes. The SDKs of Python and Node ask for it by themselves, and
+    /// Node's reads a list in its place as an empty vector.
     Base64,
     /// Gemini's `:embedContent`: one vector.
     Single,
@@ -67,14 +67,14 @@ pub enum Shape {
 /// Vectors, in the order of the texts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Embedded {
-    /// Each a list of numbers, as the provider wrote it.
+    /// The vectors, each a list of numbers as the provider wrote it.
     pub vectors: Vec<Json>,
-    /// Tokens in, where the provider tells.
+    /// The tokens in, where the provider tells them.
     pub tokens: Option<u64>,
 }
 
 impl Embedded {
-    /// Puts those of a further batch behind these.
+    /// Appends the vectors of a further batch.
     pub fn append(&mut self, other: Self) {
         self.vectors.extend(other.vectors);
         self.tokens = match (self.tokens, other.tokens) {
@@ -95,12 +95,12 @@ fn numbers(vectors: Vec<Json>) -> Option<Vec<Json>> {
     vectors.iter().all(flat).then_some(vectors)
 }
 
-/// What a provider answers instead of embeddings.
+/// The error of a provider whose answer holds no embeddings.
 fn unusable() -> ProviderError {
     ProviderError::new(ErrorKind::Server, "the provider's answer holds no embeddings").code("upstream_invalid_response")
 }
 
-/// A count of dimensions, by the client's name for it.
+/// A number of dimensions, from the field `name` of the client's request.
 fn dimensions(value: Option<Json>, name: &'static str) -> Result<Option<u64>, TranslateError> {
     let Some(value) = value.and_then(Json::non_null) else { return Ok(None) };
     match value.read::<u64>() {

@@ -46,7 +46,7 @@ struct Wire {
 /// Reads a client's request for a provider of another format.
 ///
 /// # Errors
-/// [`TranslateError`]: it is malformed, or holds tokens, which mean something to OpenAI's models only.
+/// [`TranslateError`]: the request is malformed, or holds tokens, which only OpenAI's models understand.
 pub fn decode_request(body: &[u8]) -> Result<EmbeddingsInput, TranslateError> {
     let wire: Wire = serde_json::from_slice(body)
         .map_err(|error| TranslateError::invalid("body", format!("the request cannot be read: {error}")))?;
@@ -109,7 +109,7 @@ pub fn encode_request(request: &EmbeddingsInput, model: &str) -> Vec<u8> {
 /// Reads a provider's answer, whose vectors are lists.
 ///
 /// # Errors
-/// [`ProviderError`]: it is no answer.
+/// [`ProviderError`]: the body is no answer.
 pub fn decode_response(body: &[u8]) -> Result<Embedded, ProviderError> {
     #[derive(Deserialize)]
     struct Wire {
@@ -135,11 +135,11 @@ pub fn decode_response(body: &[u8]) -> Result<Embedded, ProviderError> {
     })
 }
 
-/// Writes an answer for a client that named the model `model`. `tokens` is what stands for the usage where the provider
-/// tells none.
+/// Writes an answer for a client that named the model `model`. `tokens` is an estimate that stands for the usage where
+/// the provider tells none.
 ///
 /// # Errors
-/// [`ProviderError`]: a vector is none.
+/// [`ProviderError`]: a vector is no list of numbers.
 pub fn encode_response(embedded: &Embedded, shape: Shape, model: &str, tokens: u64) -> Result<Vec<u8>, ProviderError> {
     let size: usize = embedded.vectors.iter().map(|vector| vector.get().len() + 64).sum();
     let mut body = Vec::with_capacity(size + 128);
@@ -165,7 +165,7 @@ pub fn encode_response(embedded: &Embedded, shape: Shape, model: &str, tokens: u
     Ok(body)
 }
 
-/// Little-endian floats of four bytes.
+/// The numbers as little-endian floats of four bytes, in base64.
 fn base64(vector: &Json) -> Result<String, ProviderError> {
     let numbers: Vec<f32> = vector.read().map_err(|_| unusable())?;
     let mut bytes = Vec::with_capacity(4 * numbers.len());

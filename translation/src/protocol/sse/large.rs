@@ -2,23 +2,23 @@
 
 use memchr::{memchr, memchr2};
 
-/// Texts of an event that are longer are left out of its outline.
+/// The longest text of an event that its outline keeps, in bytes.
 const LONGEST_TEXT: usize = 1024;
 
-/// The largest outline.
+/// The largest outline, in bytes.
 const LARGEST_OUTLINE: usize = 64 * 1024;
 
 /// The largest event that passes, in bytes: several times the largest picture that a model makes.
 const LARGEST_PASSED: u64 = 64 * 1024 * 1024;
 
-/// An event too large to be held, whose bytes pass as they come. Finds its end, and keeps its outline: the event with
-/// its long texts empty. What the gateway has to know of an event stands in short ones.
+/// An event too large to be held, whose bytes pass as they come. It finds the end of the event and keeps its outline,
+/// which is the event with its long texts empty. What the gateway has to know of an event stands in short texts.
 #[derive(Debug)]
 pub struct LargeEvent {
     outline: Outline,
-    /// At the start of a line.
+    /// Whether the next byte begins a line.
     fresh: bool,
-    /// The last byte was a carriage return: a line feed that follows belongs to it.
+    /// Whether the last byte was a carriage return. A line feed that follows belongs to it.
     returned: bool,
     size: u64,
 }
@@ -26,17 +26,17 @@ pub struct LargeEvent {
 /// How far a [`LargeEvent`] has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// All of the portion is the event's, and more follows.
+    /// The whole portion belongs to the event, and more follows.
     Goes,
-    /// So much of the portion is the event's, and it is whole.
+    /// So many bytes of the portion belong to the event, and it is whole.
     Ends(usize),
-    /// It is larger than any event should be.
+    /// The event is larger than any event may be.
     TooLarge,
 }
 
 impl LargeEvent {
-    /// The event that `beginning` is the beginning of, which is yet to be pushed. None where it is large for another
-    /// reason than long texts: then there is no telling what it is.
+    /// The event that begins with `beginning`, which is still to be pushed. None where it is large for another reason
+    /// than long texts: nothing could then be known of it.
     pub fn new(beginning: &[u8]) -> Option<Self> {
         let mut outline = Outline::default();
         outline.push(beginning);
@@ -56,12 +56,12 @@ impl LargeEvent {
         }
     }
 
-    /// The event with its long texts empty; nothing, where that is still too much.
+    /// The event with its long texts empty. Empty where even that is too large.
     pub fn outline(&self) -> &[u8] {
         &self.outline.kept
     }
 
-    /// Behind the empty line that ends the event.
+    /// The place behind the empty line that ends the event.
     fn end(&mut self, portion: &[u8]) -> Option<usize> {
         let mut from = usize::from(self.returned && portion.starts_with(b"\n"));
         self.returned &= portion.is_empty();
@@ -87,13 +87,13 @@ impl LargeEvent {
 #[derive(Debug, Default)]
 struct Outline {
     kept: Vec<u8>,
-    /// Within a string, which begins there in `kept`.
+    /// Where in `kept` the string begins that the outline is in.
     string: Option<usize>,
-    /// The string is long: the rest of it is not kept.
+    /// Whether the string is long, so that the rest of it is not kept.
     long: bool,
-    /// The last byte of the string was a backslash that escapes the next.
+    /// Whether the last byte of the string was a backslash that escapes the next.
     escaped: bool,
-    /// There is more than [`LARGEST_OUTLINE`].
+    /// Whether there is more than [`LARGEST_OUTLINE`].
     full: bool,
 }
 
@@ -114,7 +114,7 @@ impl Outline {
     fn outside<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
         let quote = memchr(b'"', bytes).map(|at| at + 1);
         let (own, rest) = bytes.split_at(quote.unwrap_or(bytes.len()));
-        // Not more than what makes it full.
+        // No more is kept than fills the outline.
         self.kept.extend_from_slice(&own[..own.len().min(LARGEST_OUTLINE + 1)]);
         self.string = quote.map(|_| self.kept.len());
         rest

@@ -17,21 +17,21 @@ pub(super) struct Rules<'r> {
     pub(super) request: &'r Request,
     /// Whether the target fetches URLs.
     pub(super) urls: bool,
-    /// Documents are to be cited.
+    /// Whether documents are to be cited.
     pub(super) citations: bool,
 }
 
 const IMAGES: [&str; 4] = ["image/jpeg", "image/png", "image/gif", "image/webp"];
 const PDF: &str = "application/pdf";
 
-/// Writes `media`, which stands at `path`.
+/// Writes `media`, which stands at `path` in the client's request.
 pub(super) fn block<'r>(
     media: &'r Media,
     path: &dyn Fn() -> String,
     rules: Rules<'r>,
     dropped: &mut ir::Dropped,
 ) -> Result<Block<'r>, TranslateError> {
-    // That the model decides is all it ever does.
+    // `auto` leaves the detail to the model, which always decides it anyway.
     if media.detail.as_deref().is_some_and(|detail| detail != "auto") {
         dropped.field(rules.request, Field::Detail);
     }
@@ -76,7 +76,7 @@ pub(super) fn block<'r>(
         }
         ir::MediaSource::Url(url) => {
             // Anthropic itself takes no other scheme, and some places that host its models take no URL at all. The
-            // gateway has put what it could fetch in the place of the URL before.
+            // gateway has already put what it could fetch in the place of the URL.
             if !rules.urls || !url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")) {
                 let words = "The provider does not fetch this URL, and the gateway could not fetch it either: give the content as a data URL.";
                 return Err(TranslateError::unsupported(path(), words));
@@ -95,7 +95,7 @@ pub(super) fn block<'r>(
     }
 }
 
-/// The media type: as given, else by the name, else by the first bytes.
+/// The media type: the given one, else that of the name, else that of the first bytes.
 fn mime<'r>(media: &'r Media, data: &str) -> Option<Cow<'r, str>> {
     let given = media.mime.as_deref().filter(|mime| !mime.is_empty() && *mime != "application/octet-stream");
     let given = given.map(|mime| if mime == "image/jpg" { "image/jpeg" } else { mime });
@@ -103,7 +103,7 @@ fn mime<'r>(media: &'r Media, data: &str) -> Option<Cow<'r, str>> {
     given.or_else(named).or_else(|| mime_of_start(data)).map(Cow::Borrowed)
 }
 
-/// Whether a part that other families would not understand may be written.
+/// Whether a block of this family may be written. Those of other families mean nothing to Anthropic's models.
 pub(super) fn is_ours(family: Family) -> bool {
     family == Family::Anthropic
 }

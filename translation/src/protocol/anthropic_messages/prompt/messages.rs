@@ -17,7 +17,7 @@ struct Writer<'w, 'r> {
     rules: Rules<'r>,
 }
 
-/// Writes the messages of `request`. `citations`: documents are to be cited.
+/// Writes the messages of `request`. `citations` says whether documents are to be cited.
 pub(super) fn write<'r>(
     request: &'r Request,
     target: &Target<'_>,
@@ -126,7 +126,7 @@ impl<'r> turns::Block<'r> for Block<'r> {
     }
 }
 
-/// A block of a user, or of a tool's result. None for what says nothing to the model.
+/// A block of a user, or of a tool's result. None for a part that says nothing to the model.
 fn content<'r>(
     part: &'r Part,
     path: &dyn Fn() -> String,

@@ -22,7 +22,7 @@ pub(super) struct Plan<'r> {
     pub(super) format: Option<OutputFormat>,
     /// Lines for the system message, in place of what the model cannot be held to.
     pub(super) lines: Vec<Cow<'static, str>>,
-    /// One JSON object is wanted, of any shape.
+    /// Whether one JSON object of any shape is wanted.
     pub(super) any_object: bool,
 }
 
@@ -36,7 +36,7 @@ impl Plan<'_> {
 pub(super) struct Writer<'w, 'r> {
     pub(super) request: &'r Request,
     pub(super) facts: &'w ModelFacts,
-    /// What is left for schemas that the model is held to.
+    /// The room that is left for schemas that the model is held to.
     pub(super) room: Room,
     pub(super) names: &'w mut Mapping,
     pub(super) back: &'w mut Back,
@@ -45,7 +45,7 @@ pub(super) struct Writer<'w, 'r> {
 
 impl<'r> Writer<'_, 'r> {
     pub(super) fn write(mut self) -> Result<Plan<'r>, TranslateError> {
-        // The answer's shape goes before the tools': it is all that its client reads.
+        // The answer's shape comes before those of tools: the answer is all that its client reads.
         let format = self.held();
         let mut plan = Plan { tools: self.tools()?, format, ..Plan::default() };
         plan.choice = self.choice(&plan)?;
@@ -110,7 +110,7 @@ impl<'r> Writer<'_, 'r> {
             return Ok((Written::Anew(tools::no_parameters()), false));
         };
         if strict {
-            // A strict schema is closed and plain, or it is not held to.
+            // A schema that is not closed and plain is not held to.
             if self.facts.json_schema
                 && let Ok(schema) = schema::sanitised(parameters.get())
                 && schema["type"] == "object"
@@ -130,7 +130,7 @@ impl<'r> Writer<'_, 'r> {
     fn choice(&mut self, plan: &Plan<'_>) -> Result<Option<Choice>, TranslateError> {
         let disable_parallel_tool_use = match self.request.parallel_tool_calls {
             Some(false) => Some(true),
-            // Said as it was.
+            // A client of Anthropic's API has said so explicitly.
             Some(true) if self.request.origin == Format::AnthropicMessages => Some(false),
             _ => None,
         };
@@ -139,7 +139,7 @@ impl<'r> Writer<'_, 'r> {
             return Ok(one.then_some(Choice::Auto { disable_parallel_tool_use }));
         };
         if plan.tools.is_empty() {
-            // Some clients say this of no tools: nothing that could not be done.
+            // Some clients say this where there are no tools. There is nothing in it that cannot be done.
             if matches!(choice, ToolChoice::Auto | ToolChoice::None | ToolChoice::Allowed { required: false, .. }) {
                 return Ok(None);
             }
@@ -152,7 +152,7 @@ impl<'r> Writer<'_, 'r> {
             ToolChoice::Required | ToolChoice::Allowed { required: true, .. } => {
                 Choice::Any { disable_parallel_tool_use }
             }
-            // The tools stay: the conversation may speak of them.
+            // The tools stay, since the conversation may speak of them.
             ToolChoice::None => Choice::None,
             ToolChoice::Named(name) => {
                 tools::check_chosen(self.request, name)?;
@@ -161,7 +161,7 @@ impl<'r> Writer<'_, 'r> {
         }))
     }
 
-    /// The schema that the model is held to, if it can be.
+    /// The schema that the model is held to. None where it cannot be.
     fn held(&mut self) -> Option<OutputFormat> {
         let Output::JsonSchema(wanted) = &self.request.output else { return None };
         let can = self.facts.json_schema && (self.request.tools.is_empty() || self.facts.json_schema_with_tools);
@@ -169,7 +169,7 @@ impl<'r> Writer<'_, 'r> {
         self.room.take(&schema).then_some(OutputFormat { r#type: "json_schema", schema })
     }
 
-    /// Has the model answer through a tool, where it cannot be held to the schema otherwise.
+    /// Has the model answer through a tool, for a model that cannot be held to the schema otherwise.
     fn schema(&mut self, wanted: &'r ir::Schema, plan: &mut Plan<'r>) -> Result<(), TranslateError> {
         let input_schema = match schema::parameters(wanted.schema.get()) {
             Parameters::AsTheyAre => Written::AsItIs(&wanted.schema),
@@ -179,7 +179,7 @@ impl<'r> Writer<'_, 'r> {
         let name = self.names.map(&tools::answer_tool(self.request));
         let disable_parallel_tool_use = Some(true);
         plan.choice = Some(match plan.choice.take() {
-            // The client wants this call first, and its answer after the result.
+            // The client wants this call first, and the answer after its result.
             Some(choice @ Choice::Tool { .. }) => choice,
             None | Some(Choice::Auto { .. } | Choice::Any { .. }) if !plan.tools.is_empty() => {
                 Choice::Any { disable_parallel_tool_use }
@@ -197,7 +197,7 @@ impl<'r> Writer<'_, 'r> {
         Ok(())
     }
 
-    /// The model answers 400 to a forced tool: it is asked in words.
+    /// Asks in words for a call of a tool, of a model that answers 400 where it is forced.
     fn unforce(&mut self, plan: &mut Plan<'_>) {
         let (line, disable_parallel_tool_use) = match plan.choice.take() {
             Some(Choice::Tool { name, disable_parallel_tool_use }) => {
@@ -211,7 +211,7 @@ impl<'r> Writer<'_, 'r> {
                 return;
             }
         };
-        // It may give the answer in its own words all the same.
+        // The model may still give the answer in its own words.
         self.back.unfence |= self.back.answer_tool.is_some();
         plan.lines.push(line);
         plan.choice = Some(Choice::Auto { disable_parallel_tool_use });

@@ -61,7 +61,7 @@ pub(super) fn messages(value: &RawValue, request: &mut Request) -> Result<(), Tr
         Ok(turns) => turns,
         Err(_) => return Err(what_is_wrong(value)),
     };
-    // Of a field that is there twice, the last counts.
+    // Where a field is there twice, the last one counts.
     request.messages = Vec::with_capacity(turns.len() + 1);
     for (index, turn) in turns.into_iter().enumerate() {
         let path = format!("messages.{index}.content");
@@ -203,7 +203,7 @@ fn read_block(
                 cache: cached,
             }));
         }
-        // What runs at the provider, and what is newer than this gateway.
+        // A block of what runs at the provider, or one that is newer than this gateway.
         _ => {
             if let Some(block) = Json::parse(raw.get()) {
                 parts.push(Part::Opaque { family: Family::Anthropic, block });
@@ -213,7 +213,7 @@ fn read_block(
     Ok(())
 }
 
-/// Documents are to be cited: a switch that is on for all of a request or for none.
+/// The switch that says that documents are to be cited. It is on for all documents of a request or for none.
 pub(in super::super) const DOCUMENT_CITATIONS: &str = "messages.content.citations";
 
 fn media(path: &str, kind: MediaKind, source: Option<&RawValue>) -> Result<Media, TranslateError> {
@@ -259,7 +259,7 @@ fn media(path: &str, kind: MediaKind, source: Option<&RawValue>) -> Result<Media
     })
 }
 
-/// The texts among `blocks`, a line each.
+/// The texts among `blocks`, each on a line.
 fn texts(blocks: &[&RawValue]) -> String {
     #[derive(Deserialize)]
     struct Wire<'a> {
@@ -285,7 +285,7 @@ fn search_result(path: &str, block: &Block<'_>) -> Result<String, TranslateError
     Ok(lines.into_iter().filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n"))
 }
 
-/// What a text rests on, as far as there is a neutral form.
+/// The citations of a text, as far as they have a neutral form.
 pub(in super::super) fn citations(value: &RawValue) -> Vec<Citation> {
     let citations: Vec<Object<WireCitation<'_>>> = serde_json::from_str(value.get()).unwrap_or_default();
     citations.into_iter().filter_map(|citation| citation.0).map(Citation::from).collect()

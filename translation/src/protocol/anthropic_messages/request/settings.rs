@@ -103,7 +103,7 @@ pub(super) fn thinking(value: &RawValue, request: &mut Request) -> Result<(), Tr
         Some("enabled") => {
             Thinking::Budget(wire.budget_tokens.ok_or_else(|| required("thinking.enabled.budget_tokens"))?)
         }
-        // The least that some models do.
+        // The least thinking that some models do.
         Some("disabled" | "between_tools") => Thinking::Off,
         Some("adaptive") => Thinking::Adaptive,
         Some(other) => {
@@ -115,7 +115,7 @@ pub(super) fn thinking(value: &RawValue, request: &mut Request) -> Result<(), Tr
     reasoning.summary = match wire.display.as_deref() {
         Some("omitted") => Some(Summary::Omitted),
         Some(_) => Some(Summary::Auto),
-        // What thinks by a budget shows its thoughts where nothing is said ("Extended thinking").
+        // A model that thinks by a budget shows its thoughts where nothing is said ("Extended thinking").
         None => matches!(reasoning.thinking, Some(Thinking::Budget(_))).then_some(Summary::Auto),
     };
     Ok(())

@@ -15,7 +15,7 @@ pub(super) fn extension(request: &mut Request, name: String, value: &RawValue) {
     }
 }
 
-/// `cache_control`, at `path`.
+/// Reads `cache_control`, which stands at `path`.
 pub(super) fn cache(path: &str, value: Option<&RawValue>) -> Result<Option<CacheControl>, TranslateError> {
     #[derive(Deserialize)]
     struct Wire {
@@ -30,7 +30,7 @@ pub(super) fn cache(path: &str, value: Option<&RawValue>) -> Result<Option<Cache
 pub(super) fn read<'v, T: Deserialize<'v>>(path: &str, value: &'v RawValue) -> Result<T, TranslateError> {
     serde_json::from_str(value.get()).map_err(|error| {
         let mut words = error.to_string();
-        // The position is one within the value, and of no use.
+        // The position is one within the value, so it is of no use to the client.
         if let Some(at) = words.rfind(" at line ") {
             words.truncate(at);
         }

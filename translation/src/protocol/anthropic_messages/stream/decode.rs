@@ -16,14 +16,14 @@ use crate::names::CallIds;
 use crate::protocol::contract::StreamDecoder;
 use crate::protocol::sse::{self, EVENT_TOO_LARGE, EventSplitter, LARGEST_EVENT};
 
-/// Most blocks that may be open at once: a stream with more is none of Anthropic's.
+/// The most blocks that may be open at once. No stream of Anthropic's has more.
 const MOST_OPEN: usize = 4096;
 
 /// An open block.
 #[derive(Debug)]
 enum Open {
     Text {
-        /// Characters of all text before it.
+        /// How many characters of text stand before the block.
         start: u64,
         citations: Vec<Citation>,
     },
@@ -32,10 +32,10 @@ enum Open {
     },
     Tool {
         call: usize,
-        /// What came of its arguments.
+        /// The arguments that have come.
         arguments: Arguments,
     },
-    /// Runs at the provider, or is newer than this gateway.
+    /// A block of what runs at the provider, or one that is newer than this gateway.
     Skipped,
 }
 
@@ -43,11 +43,11 @@ enum Open {
 enum Arguments {
     None,
     Pieces,
-    /// They were whole at the start.
+    /// The arguments were whole at the start.
     Whole,
 }
 
-/// Most citations that are kept until the text that rests on them ends.
+/// The most citations that are kept until the text that rests on them ends.
 const MOST_CITATIONS: usize = 1024;
 
 /// Reads a provider's stream.
@@ -63,14 +63,14 @@ struct State {
     /// The id of the message.
     id: Option<String>,
     open: HashMap<u64, Open>,
-    /// Calls so far: they are numbered without a gap, whatever blocks stand between them.
+    /// The number of calls so far. They are numbered without a gap, whatever blocks stand between them.
     calls: usize,
     ids: CallIds,
-    /// Characters of text so far.
+    /// The number of characters of text so far.
     characters: u64,
-    /// Bytes of signatures and citations that wait for the end of their blocks.
+    /// The size of signatures and citations that wait for the end of their blocks, in bytes.
     held: usize,
-    /// Something of the answer was given.
+    /// Whether something of the answer was told.
     told: bool,
     counts: Counts,
     stop: Option<Stop>,
@@ -107,7 +107,7 @@ impl StreamDecoder for Decoder {
 
     fn end(&mut self, events: &mut Vec<Event>) {
         let rest = self.splitter.take_rest();
-        // The last event may lack the empty line behind it. If it was cut, it is no JSON.
+        // The last event may lack the empty line behind it. An event that was cut is not JSON.
         if !self.state.finished && is_whole(&rest) {
             self.state.wire_event(&rest, events);
         }
@@ -126,7 +126,7 @@ impl StreamDecoder for Decoder {
     }
 }
 
-/// What it takes to keep `citation`.
+/// The memory that `citation` takes, in bytes.
 fn size(citation: &Citation) -> usize {
     let texts = [&citation.url, &citation.title, &citation.quote];
     texts.into_iter().flatten().map(String::len).sum()
@@ -175,12 +175,12 @@ impl State {
                     self.fail(error::of(200, &wire), events);
                 }
             }
-            // `ping`, and what is newer than this gateway.
+            // An event such as `ping`, or one that is newer than this gateway.
             _ => {}
         }
     }
 
-    /// Once, whatever comes first.
+    /// Tells the start of the answer, once, whatever comes first.
     fn begin(&mut self, message: Message<'_>, events: &mut Vec<Event>) {
         let usage = message.usage.0.as_ref();
         if let Some(usage) = usage {
@@ -233,7 +233,7 @@ impl State {
     }
 
     fn block_start(&mut self, index: u64, block: WireBlock<'_>, events: &mut Vec<Event>) {
-        // A block that was not ended before its place is taken.
+        // The block before at this index was not ended.
         self.block_stop(index, events);
         if self.open.len() >= MOST_OPEN {
             return self.fail(error::bad_answer("the provider's stream has too many open blocks"), events);
@@ -267,7 +267,7 @@ impl State {
     }
 
     fn tool_start(&mut self, block: WireBlock<'_>, events: &mut Vec<Event>) -> Open {
-        // Nobody can answer a call of nothing.
+        // A call without a name cannot be answered.
         let Some(name) = block.name.filled() else { return Open::Skipped };
         let call = self.calls;
         self.calls += 1;
@@ -287,9 +287,9 @@ impl State {
 
     fn delta(&mut self, index: u64, delta: Delta<'_>, events: &mut Vec<Event>) {
         let kind = delta.r#type.as_str();
-        // The block is found by its index, not as the one that began last.
+        // The block is found by its index, since others may have begun after it.
         let Some(open) = self.open.get_mut(&index) else {
-            // Some vendors leave the start of a text out.
+            // Some vendors leave out the start of a text.
             if kind == "text_delta"
                 && let Some(text) = delta.text.filled()
             {
@@ -370,7 +370,7 @@ impl State {
                 explanation: delta.stop_details.0.and_then(|details| details.explanation.filled()),
             });
         }
-        // A start without content, of an answer that declines at once, still is one.
+        // An answer that declines at once has a start without content, and still is an answer.
         if !self.started {
             self.begin(Message::default(), events);
         }

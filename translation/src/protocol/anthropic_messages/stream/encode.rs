@@ -1,9 +1,8 @@
 //! Writes a client's stream.
 //!
-//! Clients build the message from it by the index of each block, which therefore count up from 0 without a gap; and
-//! they read nothing that has no `event:` line (measured with Anthropic's SDKs). Blocks follow each other, as
-//! Anthropic's do: not every client expects that two are open. Of calls that interleave, the later ones wait for the
-//! end of the first.
+//! Clients build the message by the index of each block, so indexes count up from 0 without a gap. They read no event
+//! without an `event:` line (measured with Anthropic's SDKs). One block is open at a time, as in Anthropic's streams,
+//! because not every client expects two. Of calls that interleave, the later ones wait for the end of the first.
 
 use std::collections::VecDeque;
 
@@ -24,17 +23,17 @@ pub(in super::super) struct Encoder {
     started: bool,
     /// The block of text or thought that is under way.
     open: Option<Open>,
-    /// Index of the next block.
+    /// The index of the next block.
     next: usize,
-    /// By the number of the call.
+    /// The calls, by their number.
     calls: Vec<Call>,
     /// The call whose block is open.
     calling: Option<usize>,
-    /// What waits for its end.
+    /// The events that wait for the end of that block.
     held: Held,
-    /// What waited, and may be told now.
+    /// The events that have waited and may be told now.
     ready: VecDeque<Event>,
-    /// More came than can be held: blocks are told as they come.
+    /// Whether more came than can be held. Blocks are then told as they come.
     overflown: bool,
     refused: bool,
     tier: Option<String>,
@@ -182,7 +181,7 @@ impl Encoder {
         index
     }
 
-    /// The open block, if it is of `kind`; else a new one.
+    /// Continues the open block if it is of `kind`, and begins a new one otherwise.
     fn of_kind(&mut self, kind: Kind, bytes: &mut Vec<u8>) -> usize {
         if let Some(open) = self.open.filter(|open| open.kind == kind) {
             return open.index;
@@ -197,14 +196,14 @@ impl Encoder {
         index
     }
 
-    /// Ends the block of text or thought that is under way. Those of tool calls have an end of their own.
+    /// Ends the block of text or thought that is under way. Blocks of tool calls have an end of their own.
     fn close(&mut self, bytes: &mut Vec<u8>) {
         if let Some(open) = self.open.take() {
             Frame::ContentBlockStop { index: open.index }.write(bytes);
         }
     }
 
-    /// A block that is whole at its start.
+    /// Tells a block that is whole at its start.
     fn redacted(&mut self, data: String, bytes: &mut Vec<u8>) {
         self.close(bytes);
         let index = self.new_block(Block::RedactedThinking { data }, bytes);
@@ -256,14 +255,14 @@ impl Encoder {
         }
     }
 
-    /// What waited comes before what was to be told after it.
+    /// Makes ready what has waited. It comes before what is ready already.
     fn release(&mut self) {
         for event in self.held.take().into_iter().rev() {
             self.ready.push_front(event);
         }
     }
 
-    /// Tells what waited. Each may begin a call that the others wait for again.
+    /// Tells what has waited. Each event may begin a call that the others wait for again.
     fn tell_ready(&mut self, bytes: &mut Vec<u8>) {
         while let Some(event) = self.ready.pop_front() {
             if self.waits(&event) {
@@ -336,7 +335,7 @@ impl Encoder {
                 self.ended = Some((*reason, stop_sequence.clone()));
             }
             Event::Error(error) => bytes.extend(error::event(error, None)),
-            // There is nothing for these in the format.
+            // The format has nothing for these.
             Event::Media(_) | Event::TextSignature(_) | Event::Logprobs(_) => {}
         }
     }

@@ -1,16 +1,16 @@
-//! What comes of other blocks while one of a call is open.
+//! Events of other blocks that come while the block of a tool call is open.
 
 use crate::ir::Event;
 use crate::protocol::sse::LARGEST_EVENT;
 
-/// Most events that are held.
+/// The most events that are held.
 const MOST_EVENTS: usize = 4_096;
 
 /// Events that wait for the end of a block.
 #[derive(Debug, Default)]
 pub(super) struct Held {
     events: Vec<Event>,
-    /// Bytes of their texts.
+    /// The size of their texts, in bytes.
     size: usize,
 }
 
@@ -20,7 +20,7 @@ impl Held {
         self.events.len() < MOST_EVENTS && self.size + size(event) <= LARGEST_EVENT
     }
 
-    /// Holds `event`. Pieces of one thing become one.
+    /// Holds `event`. Neighbouring pieces of one thing become one.
     pub(super) fn hold(&mut self, event: &Event) {
         self.size += size(event);
         if !self.joined(event) {
@@ -28,7 +28,7 @@ impl Held {
         }
     }
 
-    /// Holds `event`, which was held before.
+    /// Holds `event` again, which was held before.
     pub(super) fn again(&mut self, event: Event) {
         self.size += size(&event);
         self.events.push(event);
@@ -55,7 +55,7 @@ impl Held {
         })
     }
 
-    /// Gives back all, in their order.
+    /// Takes all events, in their order.
     pub(super) fn take(&mut self) -> Vec<Event> {
         self.size = 0;
         std::mem::take(&mut self.events)

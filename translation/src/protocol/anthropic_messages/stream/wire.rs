@@ -1,4 +1,4 @@
-//! The events of a stream as they come.
+//! The events of a stream as a provider sends them.
 
 use serde::Deserialize;
 

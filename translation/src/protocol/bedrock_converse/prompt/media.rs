@@ -16,7 +16,7 @@ use crate::ir::{self, ErrorCode, Media, MediaKind, TranslateError};
 #[derive(Debug)]
 pub(super) struct Writer {
     pub(super) maker: Maker,
-    /// Documents have names, each its own.
+    /// The names of the documents so far. Each document has a name of its own.
     names: HashSet<String>,
 }
 
@@ -25,7 +25,7 @@ impl Writer {
         Self { maker, names: HashSet::new() }
     }
 
-    /// Writes `media`, which stands at `path`.
+    /// Writes `media`, which stands at `path` in the client's request.
     pub(super) fn block<'r>(
         &mut self,
         media: &'r Media,
@@ -61,7 +61,7 @@ impl Writer {
                 format!("Images of type {mime} are not supported: use image/jpeg, image/png, image/gif or image/webp.");
             return Err(TranslateError::new(ErrorCode::InvalidImageFormat, path(), words));
         }
-        // Claude hears and sees no films; of the others each model has its own mind.
+        // Claude takes neither sound nor video. Of the other makers' models, some do.
         let plays = self.maker != Maker::Claude;
         if let Some(format) = video(&mime).filter(|_| plays) {
             return Ok(Block::Video(Medium { format, name: None, source }));
@@ -82,11 +82,11 @@ impl Writer {
         Ok(Block::Document(Medium { format, name, source }))
     }
 
-    /// A name that Bedrock takes: letters, digits, single spaces, hyphens, parentheses and brackets, and no other
-    /// document's.
+    /// A name that Bedrock takes and that no other document has: letters, digits, single spaces, hyphens, parentheses
+    /// and brackets.
     fn name(&mut self, given: Option<&str>) -> String {
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '(' | ')' | '[' | ']');
-        // The format says what the ending would.
+        // The format says what the ending of the name would say.
         let given = given.unwrap_or_default();
         let stem = given.rsplit_once('.').map_or(given, |(stem, _)| stem);
         let words = stem.split(|c: char| !allowed(c)).filter(|word| !word.is_empty());
@@ -103,10 +103,10 @@ impl Writer {
     }
 }
 
-/// With room for a number behind it, of the 200 that Bedrock takes.
+/// The longest name, in characters. It leaves room for a number, of the 200 that Bedrock takes.
 const LONGEST_NAME: usize = 180;
 
-/// The media type: as given, else by the name, else by the first bytes.
+/// The media type: the given one, else that of the name, else that of the first bytes.
 fn mime(media: &Media) -> Option<Cow<'_, str>> {
     let given = media.mime.as_deref().filter(|mime| !mime.is_empty() && *mime != "application/octet-stream");
     if let Some(given) = given {

@@ -21,9 +21,9 @@ use crate::protocol::contract::Target;
 /// Where cache breakpoints go.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Caching {
-    /// The model has a prompt cache.
+    /// Whether the model has a prompt cache.
     pub(super) on: bool,
-    /// The cache can keep what is in it for an hour.
+    /// Whether the cache can keep what is in it for an hour.
     pub(super) hour: bool,
 }
 
@@ -156,7 +156,7 @@ impl<'w, 'r> Api<'w, 'r> for Writer<'w, 'r> {
             _ => None,
         });
         let point = self.cache_point(result.cache.as_ref().or(within));
-        // Other makers' models do not take it.
+        // Other makers' models do not take a status.
         let says = self.maker == Maker::Claude || self.maker.is_nova();
         let status = (says && result.is_error == Some(true)).then_some("error");
         Ok((Block::ToolResult { tool_use_id: id, content, status }, point))

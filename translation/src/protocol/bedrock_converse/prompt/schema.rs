@@ -6,11 +6,11 @@ use serde_json::{Map, Value, json};
 use crate::json::Json;
 use crate::protocol::claude::schema::{Inexpressible, Written, describe, each};
 
-/// Keywords that structured output takes beside those that [`node`] goes into.
+/// Keywords that structured output takes, beside those that [`node`] handles one by one.
 const KEPT: [&str; 6] = ["type", "enum", "const", "required", "title", "description"];
 /// Keywords that say nothing of the value.
 const IDLE: [&str; 8] = ["$schema", "$id", "$comment", "default", "examples", "deprecated", "readOnly", "writeOnly"];
-/// Keywords that narrow a value. Structured output does not take them; the model is told in words.
+/// Keywords that narrow a value. Structured output does not take them, so the model is told in words.
 const NARROWING: [&str; 13] = [
     "minimum",
     "maximum",
@@ -28,7 +28,7 @@ const NARROWING: [&str; 13] = [
 ];
 
 /// `schema` with every object closed. None where structured output cannot hold a model to it: a map with free keys,
-/// references, which may recurse, and whatever else is not plain.
+/// references (which may recurse), and whatever else is not plain.
 pub(super) fn closed(schema: &str) -> Option<Value> {
     let schema = node(serde_json::from_str(schema).ok()?).ok()?;
     (schema["type"] == "object").then_some(schema)
@@ -56,7 +56,7 @@ fn node(schema: Value) -> Result<Value, Inexpressible> {
                 fitted.insert("anyOf".to_owned(), Value::Array(schemas));
             }
             "additionalProperties" if value == Value::Bool(false) => {}
-            // Closing an object that names its properties keeps its meaning near enough.
+            // An object that names its properties means nearly the same when it is closed.
             "additionalProperties" if value == Value::Bool(true) && fitted.contains_key("properties") => {}
             kept if KEPT.contains(&kept) => {
                 fitted.insert(keyword, value);
@@ -77,11 +77,11 @@ fn node(schema: Value) -> Result<Value, Inexpressible> {
     Ok(Value::Object(fitted))
 }
 
-/// The parameters of a tool (`docs/TRANSLATION.md` section 2.2): all keywords stay, but the top level has to be an
+/// The parameters of a tool (`docs/TRANSLATION.md` section 2.2). All keywords stay, but the top level has to be an
 /// object.
 ///
 /// # Errors
-/// Why they cannot be declared.
+/// Why the parameters cannot be declared.
 pub(super) fn parameters(schema: &Json) -> Result<Written<'_>, &'static str> {
     let Ok(Value::Object(mut fields)) = schema.read::<Value>() else { return Err("must be a JSON object") };
     if ["anyOf", "oneOf", "allOf"].iter().any(|keyword| fields.contains_key(*keyword)) {

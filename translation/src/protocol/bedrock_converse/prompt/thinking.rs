@@ -12,20 +12,21 @@ use crate::protocol::claude::thinking::{self as claude, Differences, Situation, 
 /// What the request says of thinking.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Plan {
-    /// What Claude is told; of another maker's model only the effort counts.
+    /// What Claude is told. Of another maker's model only the effort counts.
     pub(super) said: claude::Plan,
-    /// Takes an effort only as a beta: Opus 4.5.
+    /// Whether the model takes an effort only as a beta.
     beta: bool,
 }
 
-/// Opus 4.5 takes an effort only with it (Anthropic's "Effort"); later models without.
+/// The beta with which alone Opus 4.5 takes an effort (Anthropic's "Effort"). Later models do not need it.
 const EFFORT: &str = "effort-2025-11-24";
 
-/// Thoughts are asked of Claude on Bedrock in these ways.
+/// How Claude on Bedrock is asked for thoughts.
 const CLAUDE: Differences =
     Differences { switches_unknown_off: false, caps_between_tools: false, hides_unasked: false, keeps_answer: false };
 
-/// Decides. `limited`: sampling or the length of the answer is limited. `max_tokens` is raised where a budget needs it.
+/// Decides how the model thinks. `limited` says whether sampling or the length of the answer is limited. `max_tokens`
+/// is raised where a budget needs it.
 pub(super) fn plan(
     request: &Request,
     maker: Maker,
@@ -47,7 +48,7 @@ pub(super) fn plan(
 }
 
 impl Plan {
-    /// Writes it, in the maker's words.
+    /// Writes the plan into `fields`, in the maker's words.
     pub(super) fn write(&self, maker: Maker, fields: &mut Map<String, Value>) {
         if let Some(mode) = self.said.thinking {
             // Texts and numbers always serialise.
@@ -76,7 +77,7 @@ impl Plan {
     }
 }
 
-/// Makers that know efforts only, or nothing of the kind.
+/// The plan for makers that know only efforts, or nothing of the kind.
 fn others(
     request: &Request,
     reasoning: &Reasoning,
@@ -95,7 +96,7 @@ fn others(
     let Some(wanted) = wanted else { return Plan::default() };
     let effort = match maker {
         Maker::Nova2 if wanted == Effort::None => Some(wanted),
-        // With the effort `high`, Nova takes neither limits nor sampling.
+        // With the effort `high`, Nova takes no limits and no sampling.
         Maker::Nova2 if limited => nearest(facts, wanted.min(Effort::Medium)),
         Maker::Nova2 | Maker::OpenAi => nearest(facts, wanted),
         _ => None,

@@ -28,7 +28,7 @@ pub(super) struct Plan<'r> {
     pub(super) output: Option<OutputConfig<'r>>,
     /// Lines for the system message, in place of what the model cannot be held to.
     pub(super) lines: Vec<Cow<'static, str>>,
-    /// Claude's own words, for what the Converse API has none.
+    /// What Claude is told in its own words, since the Converse API has none for it.
     pub(super) tool_choice: Option<Value>,
 }
 
@@ -38,7 +38,7 @@ impl<'r> Plan<'r> {
         matches!(self.choice, Some(Choice::Any {} | Choice::Tool { .. }))
     }
 
-    /// As it is written; none without a tool.
+    /// The field as it is written. None where there is no tool.
     pub(super) fn config(self) -> Option<ToolConfig<'r>> {
         let specs = self.tools.iter().any(|tool| matches!(tool, Tool::ToolSpec(_)));
         specs.then_some(ToolConfig { tools: self.tools, tool_choice: self.choice })
@@ -46,7 +46,8 @@ impl<'r> Plan<'r> {
 }
 
 /// The Claude models that can be held to a schema on Bedrock (Amazon Bedrock User Guide, "Get validated JSON results
-/// from models"): it checks requests by its own copy of Anthropic's API, in which newer models have no such field yet.
+/// from models"). Bedrock checks requests by its own copy of Anthropic's API, in which newer models have no such field
+/// yet.
 const HELD_TO_SCHEMAS: [&str; 5] =
     ["claude-haiku-4-5", "claude-sonnet-4-5", "claude-opus-4-5", "claude-sonnet-4-6", "claude-opus-4-6"];
 
@@ -55,7 +56,7 @@ pub(super) struct Writer<'w, 'r> {
     pub(super) model: &'w str,
     pub(super) maker: Maker,
     pub(super) facts: &'w ModelFacts,
-    /// What is left for schemas that Claude is held to.
+    /// The room that is left for schemas that Claude is held to.
     pub(super) room: Room,
     pub(super) caching: Caching,
     pub(super) names: &'w mut Mapping,
@@ -90,7 +91,7 @@ impl<'r> Writer<'_, 'r> {
     fn tools(&mut self) -> Result<Vec<Tool<'r>>, TranslateError> {
         let request = self.request;
         let allowed = match &request.tool_choice {
-            // Of others than these, a tool can be forced only by being the only one.
+            // Another maker's model can be forced to call a tool only where it has no other.
             Some(ToolChoice::Named(name)) if self.maker != Maker::Claude && !self.maker.is_nova() => {
                 Some(HashSet::from([&**name]))
             }
@@ -115,7 +116,7 @@ impl<'r> Writer<'_, 'r> {
         Ok(written)
     }
 
-    /// Bedrock refuses a conversation with calls where no tool is declared.
+    /// The tools that the conversation calls. Bedrock refuses a conversation with calls where no tool is declared.
     fn tools_of_history(&mut self) -> Vec<Tool<'r>> {
         let mut seen = HashSet::new();
         let parts = self.request.messages.iter().flat_map(|message| &message.parts);
@@ -188,8 +189,8 @@ impl<'r> Writer<'_, 'r> {
             ToolChoice::Auto | ToolChoice::Allowed { required: false, .. } => None,
             ToolChoice::Required | ToolChoice::Allowed { required: true, .. } => Some(Choice::Any {}),
             ToolChoice::None => {
-                // There is no such choice. Without calls in the conversation no tool need be declared; with them one
-                // has to be, and the model is asked not to call it.
+                // The API has no such choice. Without calls in the conversation no tool need be declared. With calls a
+                // tool has to be declared, and the model is asked not to call it.
                 plan.tools = self.tools_of_history();
                 if !plan.tools.is_empty() {
                     plan.lines.push(Cow::Borrowed(NO_TOOLS));
@@ -227,7 +228,7 @@ impl<'r> Writer<'_, 'r> {
         let description = tools::answer_description(wanted);
         let named = self.maker == Maker::Claude || self.maker.is_nova();
         plan.choice = Some(match plan.choice.take() {
-            // The client wants this call first, and its answer after the result.
+            // The client wants this call first, and the answer after its result.
             Some(choice @ Choice::Tool { .. }) => choice,
             _ if named && !has_tools => Choice::Tool { name: name.clone() },
             _ => Choice::Any {},
@@ -238,7 +239,7 @@ impl<'r> Writer<'_, 'r> {
         Ok(())
     }
 
-    /// The model answers 400 to a forced tool: it is asked in words.
+    /// Asks in words for a call of a tool, of a model that answers 400 where it is forced.
     fn unforce(&mut self, plan: &mut Plan<'_>) {
         let line = match (plan.choice.take(), &self.back.answer_tool) {
             (Some(Choice::Tool { name }), _) => tools::call_now(&name),
@@ -251,15 +252,15 @@ impl<'r> Writer<'_, 'r> {
         }
     }
 
-    /// The Converse API has no word for it. Claude is told in its own since 4.5; of others all calls but the first are
-    /// left out of the answer.
+    /// Limits the answer to one call, for which the Converse API has no word. Claude is told in its own words since
+    /// 4.5. Of another model's answer all calls but the first are left out.
     fn one_call_at_most(&mut self, plan: &mut Plan<'_>) {
         let answers = self.back.answer_tool.is_some();
         if plan.tools.is_empty() || !(answers || self.request.parallel_tool_calls == Some(false)) {
             return;
         }
         if self.maker.is_claude_since_4_5(self.model, self.facts) {
-            // The type may stand in one of the two places only.
+            // Only one of the two places may name the type.
             plan.tool_choice = Some(if plan.choice.is_some() {
                 json!({"disable_parallel_tool_use": true})
             } else {
@@ -271,7 +272,7 @@ impl<'r> Writer<'_, 'r> {
     }
 }
 
-/// In place of a choice that the Converse API does not have.
+/// What a model is told in place of a choice that the Converse API does not have.
 const NO_TOOLS: &str = "Do not call any tool now: answer in words.";
 
 fn spec<'r>(name: String, description: Option<Cow<'r, str>>, json: Written<'r>) -> Spec<'r> {

@@ -71,7 +71,7 @@ pub(super) struct Tier<'r> {
     pub(super) r#type: &'r str,
 }
 
-/// A content block, of a message, of the system's or of a tool's result.
+/// A content block of a message, of the system message or of a tool's result.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum Block<'r> {
@@ -128,20 +128,20 @@ pub(super) struct CachePoint<'r> {
 }
 
 impl<'r> CachePoint<'r> {
-    /// With the client's time to live, where the model has a choice of them.
+    /// A cache breakpoint, with the client's time to live if `choice` says that the model has several.
     pub(super) fn of(cache: &'r CacheControl, choice: bool) -> Self {
         let ttl = cache.ttl.as_deref().filter(|ttl| choice && matches!(*ttl, "5m" | "1h"));
         Self { r#type: "default", ttl }
     }
 }
 
-/// The arguments of a tool call: always an object.
+/// The arguments of a tool call, which are always an object.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(super) enum Input<'r> {
-    /// As the model wrote them, digit by digit.
+    /// The arguments as the model wrote them, digit by digit.
     Json(&'r RawValue),
-    /// Free text, or what is no object.
+    /// Free text, or arguments that are no object.
     Text { input: &'r str },
 }
 
@@ -186,7 +186,7 @@ pub(super) struct InputSchema<'r> {
     pub(super) json: Written<'r>,
 }
 
-/// What has to be called; where nothing has to, nothing is said.
+/// Which tool has to be called. Where none has to, nothing is said.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum Choice {
@@ -214,7 +214,7 @@ pub(super) enum Structure<'r> {
 
 #[derive(Debug, Serialize)]
 pub(super) struct JsonSchema<'r> {
-    /// As text.
+    /// The schema as text.
     pub(super) schema: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) name: Option<&'r str>,

@@ -93,22 +93,22 @@ struct Metadata<'a> {
     usage: Option<&'a RawValue>,
 }
 
-/// Most blocks that may be open at once: a stream with more is none of Bedrock's.
+/// The most blocks that may be open at once. No stream of Bedrock's has more.
 const MOST_OPEN: usize = 4096;
 
 /// A block that is under way.
 #[derive(Debug, Default)]
 struct Open {
     call: Option<Call>,
-    /// Of a thought, in whatever pieces.
+    /// The signature of a thought, which may come in pieces.
     signature: String,
-    /// What its text rests on; which text is not known before it is whole.
+    /// The citations of the block's text. Which text they are of is not known before it is whole.
     citations: Vec<WireCitation>,
-    /// Where its text begins, in characters.
+    /// The character at which the block's text begins.
     from: u64,
-    /// What the picture in it is.
+    /// The format of the picture in the block.
     format: Option<Image>,
-    /// Bytes of what waits for its end.
+    /// The size of what waits for the end of the block, in bytes.
     held: usize,
 }
 
@@ -123,19 +123,19 @@ struct Call {
 pub(in super::super) struct Decoder {
     frames: Frames,
     started: bool,
-    /// By index. Blocks usually follow one another; nothing says that they must.
+    /// The open blocks, by their index. They usually follow one another, but nothing says that they must.
     open: HashMap<u64, Open>,
     calls: usize,
     ids: CallIds,
-    /// Bytes that wait for the end of their blocks: signatures, and the events that citations came in.
+    /// The size of what waits for the end of its block: signatures, and the events that citations came in.
     held: usize,
-    /// Something has been said.
+    /// Whether something has been told.
     said: bool,
-    /// Characters of text so far.
+    /// The number of characters of text so far.
     characters: u64,
     finish: Option<(Finish, Option<String>)>,
     metered: bool,
-    /// Nothing more is told.
+    /// Whether the stream has ended, so that nothing more is told.
     ended: bool,
 }
 
@@ -195,7 +195,7 @@ impl Decoder {
     }
 
     fn event(&mut self, name: &str, payload: &[u8], events: &mut Vec<Event>) {
-        // What is said behind the end would never be whole.
+        // Content behind the end would never be whole.
         if self.finish.is_some() && name != "metadata" {
             return;
         }
@@ -211,10 +211,10 @@ impl Decoder {
             }
             "messageStop" => read(payload).map(|stop| self.stop(stop, events)),
             "metadata" => read(payload).map(|metadata| self.metadata(&metadata, events)),
-            // Of a later version of the API.
+            // An event of a later version of the API.
             _ => Ok(()),
         };
-        // What is JSON of another shape is left out.
+        // An event that is JSON of another shape is left out.
         if read.is_err_and(|error| !error.is_data()) {
             self.fail(error::bad_answer("an event of the provider's stream is not JSON"), events);
         }
@@ -232,7 +232,7 @@ impl Decoder {
         self.block_stop(start.content_block_index, events);
         let begun = start.start.unwrap_or_default();
         let mut open = Open { from: self.characters, format: begun.image, ..Open::default() };
-        // Nobody can answer a call of nothing.
+        // A call without a name cannot be answered.
         let client_side = |tool: &ToolUse| !is_server_side(tool.r#type.as_deref()) && !tool.name.is_empty();
         if let Some(tool) = begun.tool_use.filter(client_side) {
             let call = Call { number: self.calls, has_arguments: false };
@@ -251,7 +251,7 @@ impl Decoder {
         self.check_size(events);
     }
 
-    /// What waits for the end of blocks is limited, over all of them.
+    /// Limits what waits for the end of all blocks together.
     fn check_size(&mut self, events: &mut Vec<Event>) {
         if self.held > LARGEST_EVENT || self.open.len() > MOST_OPEN {
             let words =
@@ -260,7 +260,7 @@ impl Decoder {
         }
     }
 
-    /// `size` is that of the whole event.
+    /// Reads a delta. `size` is that of the whole event, in bytes.
     fn delta(&mut self, delta: BlockDelta, size: usize, events: &mut Vec<Event>) {
         self.start(events);
         let Some(said) = delta.delta else { return };
@@ -344,7 +344,7 @@ impl Decoder {
         }
     }
 
-    /// The last event on the wire, which says what the answer cost.
+    /// Reads the last event of a stream, which tells the usage.
     fn metadata(&mut self, metadata: &Metadata<'_>, events: &mut Vec<Event>) {
         self.start(events);
         self.metered = true;
@@ -354,7 +354,7 @@ impl Decoder {
         }
     }
 
-    /// All is told.
+    /// Tells the end of the answer: everything else has been told.
     fn told(&mut self, events: &mut Vec<Event>) {
         self.ended = true;
         if let Some((reason, stop_sequence)) = self.finish.take() {

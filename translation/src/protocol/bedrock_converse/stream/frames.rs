@@ -11,7 +11,7 @@ use crate::protocol::sse::LARGEST_EVENT;
 /// The largest frame that is held until it is whole, in bytes.
 pub(in super::super) const LARGEST_FRAME: usize = LARGEST_EVENT;
 
-/// The prelude and the checksum at the end.
+/// The size of a frame without headers and payload: the prelude and the checksum at the end, in bytes.
 const SMALLEST_FRAME: usize = 16;
 
 /// Cuts bytes into frames, in time linear to their length.
@@ -20,7 +20,7 @@ pub(super) struct Frames {
     held: BytesMut,
 }
 
-/// The bytes are no frames, or one is larger than allowed.
+/// The bytes are no frames, or a frame is larger than allowed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Broken;
 
