@@ -1,7 +1,7 @@
 //! What a provider answers: `GenerateContentResponse` (Gemini API reference, "Generating content"), whole or a chunk of
 //! a stream.
 //!
-//! Every field may be missing, and one of an unexpected type counts as missing.
+//! Every field may be missing, and a field of an unexpected type counts as missing.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -80,7 +80,7 @@ pub(super) struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
-    /// The block of the provider's own tools that it is, by its name.
+    /// The block of the provider's own tools that the part holds, and its name.
     pub(super) fn own_block(&self) -> Option<(&'static str, &'a RawValue)> {
         [
             ("executableCode", self.executable_code),
@@ -180,8 +180,8 @@ struct ModalityCount<'a> {
 }
 
 impl UsageMetadata<'_> {
-    /// The counts (`docs/TRANSLATION.md` section 7). None where it counts nothing: the first chunks of a stream may
-    /// name a traffic type only.
+    /// The usage (`docs/TRANSLATION.md` section 7). None where nothing is counted: the first chunks of a stream may
+    /// name only a traffic type.
     pub(super) fn usage(&self) -> Option<Usage> {
         let counts = [
             self.prompt_token_count,
@@ -210,7 +210,7 @@ impl UsageMetadata<'_> {
         Some(usage.fitted())
     }
 
-    /// OpenAI's word for the tier that served it.
+    /// OpenAI's word for the tier that served the answer.
     pub(super) fn service_tier(&self) -> Option<String> {
         match &self.service_tier {
             Some(Word::Name(name)) => Some(match name.to_ascii_lowercase().as_str() {
@@ -231,7 +231,7 @@ fn audio(details: &[ModalityCount<'_>]) -> u64 {
     details.iter().filter(is_audio).filter_map(|count| count.token_count).fold(0, u64::saturating_add)
 }
 
-/// Recited sources. AI Studio calls the list `citationSources`, Vertex `citations`.
+/// Sources that were recited. AI Studio calls the list `citationSources`, Vertex `citations`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct CitationMetadata {
@@ -325,8 +325,8 @@ pub(super) struct TokenLogprob {
     pub(super) log_probability: Option<f64>,
 }
 
-/// Base64 in the standard alphabet, padded: JSON of protocol buffers allows that of URLs as well, and Google's Python
-/// SDK writes it.
+/// Base64 in the standard alphabet, padded. JSON of protocol buffers allows the alphabet of URLs as well, and Google's
+/// Python SDK writes it.
 pub(super) fn standard_base64(mut data: String) -> String {
     if memchr::memchr2(b'-', b'_', data.as_bytes()).is_some() {
         data = data.replace('-', "+").replace('_', "/");
@@ -340,7 +340,7 @@ pub(super) fn standard_base64(mut data: String) -> String {
     data
 }
 
-/// Where base64 data stand.
+/// A source of base64 data.
 pub(super) fn base64_source(data: String) -> MediaSource {
     MediaSource::Base64(standard_base64(data))
 }

@@ -34,7 +34,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Response, ProviderError> {
     whole.end()
 }
 
-/// The answer is not one.
+/// The error of a provider whose answer cannot be read.
 pub(super) fn no_answer(body: &[u8]) -> ProviderError {
     let words = words(body);
     let message = if words.is_empty() {
@@ -45,7 +45,7 @@ pub(super) fn no_answer(body: &[u8]) -> ProviderError {
     ProviderError::new(ErrorKind::Server, message).code("bad_upstream_response")
 }
 
-/// There is no answer in the answer.
+/// The error of a provider whose answer holds no candidate.
 pub(super) fn no_candidates() -> ProviderError {
     ProviderError::new(ErrorKind::Server, "the provider gave no candidates").code("bad_upstream_response")
 }
@@ -54,7 +54,7 @@ pub(super) fn no_candidates() -> ProviderError {
 struct Whole {
     response: Response,
     refusal: Option<String>,
-    /// One of the answers came to nothing.
+    /// Why one of the answers came to nothing.
     failure: Option<ProviderError>,
 }
 
@@ -72,7 +72,7 @@ impl Whole {
         }
         for (position, candidate) in answer.candidates.into_iter().enumerate() {
             let index = candidate.index.and_then(|index| usize::try_from(index).ok()).unwrap_or(position);
-            // No provider gives more: a larger number is a mistake, and its place is its position.
+            // No provider gives more answers. A larger number is a mistake, and the position counts instead.
             let index = if index < 64 { index } else { position };
             while response.choices.len() <= index {
                 response.choices.push(Choice::default());
@@ -84,7 +84,7 @@ impl Whole {
     }
 
     fn end(mut self) -> Result<Response, ProviderError> {
-        // What another answer says is not lost for it.
+        // An answer that failed does not spoil the others.
         if let Some(failure) = self.failure.filter(|_| !self.response.choices.iter().any(says_something)) {
             return Err(failure);
         }
@@ -95,7 +95,7 @@ impl Whole {
         }
         for choice in &mut self.response.choices {
             let calls = choice.parts.iter().any(|part| matches!(part, Part::ToolCall(_)));
-            // A reason is not always given.
+            // Not every answer tells a reason.
             choice.finish.get_or_insert(if calls { Finish::ToolCalls } else { Finish::Stop });
         }
         Ok(self.response)
@@ -107,7 +107,7 @@ fn choice(choice: &mut Choice, candidate: Candidate<'_>) -> Result<(), ProviderE
     if let Some(result) = &candidate.logprobs_result {
         choice.logprobs = logprobs::read(result).or(choice.logprobs.take());
     }
-    // Where each part of the provider's came to stand.
+    // Where each of the provider's parts stands in the neutral form.
     let mut places = Vec::new();
     for part in candidate.content.map(|content| content.parts).unwrap_or_default() {
         places.push(choice.parts.len());
@@ -133,12 +133,12 @@ fn choice(choice: &mut Choice, candidate: Candidate<'_>) -> Result<(), ProviderE
     Ok(())
 }
 
-/// Whether there is more in it than thoughts.
+/// Whether the answer holds more than thoughts.
 fn says_something(choice: &Choice) -> bool {
     choice.parts.iter().any(|part| !matches!(part, Part::Thinking { .. }))
 }
 
-/// Appends what `part` says. Empty texts say nothing but their signature, which belongs to what stands before.
+/// Appends what `part` says. An empty text says only its signature, which belongs to what stands before.
 fn push(parts: &mut Vec<Part>, mut part: AnswerPart<'_>) {
     let signature = part.thought_signature.take().map(signature);
     if let Some(call) = part.function_call.take() {
@@ -174,7 +174,7 @@ pub(super) fn own_block(part: &AnswerPart<'_>, signature: Option<&Signature>) ->
     Some(Part::Opaque { family: Family::Gemini, block: named_block(name, block, signature) })
 }
 
-/// `{name: block}`, with its signature.
+/// The block `{name: block}`, with its signature.
 pub(super) fn named_block(name: &str, block: &RawValue, signature: Option<&Signature>) -> Json {
     let block = compact(block.get());
     let text = match signature {
@@ -184,7 +184,7 @@ pub(super) fn named_block(name: &str, block: &RawValue, signature: Option<&Signa
     Json::parse(&text).unwrap_or_else(|| Json::of(&Value::Null))
 }
 
-/// What the model made, if it made a medium.
+/// The medium that the model made, if the part holds one.
 pub(super) fn media(part: &mut AnswerPart<'_>) -> Option<Media> {
     let (source, mime) = if let Some(blob) = part.inline_data.take() {
         (base64_source(blob.data?), blob.mime_type)
@@ -203,8 +203,8 @@ pub(super) fn signature(data: String) -> Signature {
     Signature { family: Family::Gemini, data }
 }
 
-/// The arguments of a call: compact, in their order, their numbers as they are. A provider that writes JSON within a
-/// text is understood.
+/// The arguments of a call: compact, in their order, and with their numbers as they are. Arguments that a provider
+/// writes as JSON within a text are read too.
 pub(super) fn arguments(args: Option<&RawValue>) -> String {
     match args.map(RawValue::get) {
         None | Some("null" | "") => "{}".to_owned(),
@@ -232,7 +232,7 @@ pub(super) fn compact(json: &str) -> String {
     compact
 }
 
-/// Behind the text that `json` begins with.
+/// The place behind the text that `json` begins with.
 fn end_of_text(json: &str) -> usize {
     let mut escaped = false;
     for (at, byte) in json.bytes().enumerate().skip(1) {

@@ -25,18 +25,18 @@ pub(super) struct Decoder {
 #[derive(Debug, Default)]
 struct State {
     started: bool,
-    /// An error has been told, or the end.
+    /// Whether an error or the end has been told.
     over: bool,
-    /// Calls so far: their numbers are dense over the whole stream, whatever chunk they come in.
+    /// The number of calls so far. Calls are numbered over the whole stream, whatever chunk they come in.
     calls: usize,
     ids: CallIds,
-    /// A call whose arguments come in pieces.
+    /// The call whose arguments are coming in pieces.
     open: Option<OpenCall>,
-    /// Something besides thoughts has come.
+    /// Whether something besides thoughts has come.
     content: bool,
     text: Counter,
     usage: Option<Usage>,
-    /// The reason may come before, with or after the last part: it is told at the end.
+    /// Why the model stopped. A chunk may tell it before, with or after the last part, so it is told at the end.
     reason: Option<Reason>,
     message: Option<String>,
     blocked: bool,
@@ -111,7 +111,7 @@ impl State {
             }
             return;
         }
-        // One, as a rule. Several where the empty lines between events are missing.
+        // There are several chunks where the empty lines between events are missing.
         for chunk in serde_json::Deserializer::from_slice(&json).into_iter::<Answer<'_>>() {
             match chunk {
                 Ok(chunk) => self.chunk(chunk, events),
@@ -121,7 +121,7 @@ impl State {
     }
 
     fn unreadable(&mut self, json: &[u8], rest: bool, events: &mut Vec<Event>) {
-        // Half of something, at the end: the stream broke off.
+        // The stream ended within something, so it broke off.
         self.fail(if rest { ProviderError::truncated() } else { no_answer(json) }, events);
     }
 
@@ -149,7 +149,7 @@ impl State {
             self.blocked = true;
             events.push(Event::Refusal(finish::blocked(&reason)));
         }
-        // Running totals, in every chunk.
+        // Every chunk tells the totals so far.
         if let Some(usage) = usage
             && !self.over
             && self.usage.replace(usage) != Some(usage)
@@ -178,14 +178,14 @@ impl State {
         }
     }
 
-    /// What `part` says. A chunk may mix all kinds.
+    /// Tells what `part` says. A chunk may mix all kinds of parts.
     fn part(&mut self, mut part: AnswerPart<'_>, events: &mut Vec<Event>) {
         let signature = part.thought_signature.take().map(signature);
         if let Some(call) = part.function_call.take() {
             return self.call(call, signature, events);
         }
         if part.own_block().is_some() {
-            // Blocks of the provider's own tools have no event; the text that they lead to has.
+            // Blocks of the provider's own tools have no event. The text that they lead to has.
             self.content = true;
         } else if let Some(media) = media(&mut part) {
             self.content = true;
@@ -203,7 +203,7 @@ impl State {
         }
     }
 
-    /// A call, or a piece of one: a name begins a call, and the piece that does not announce another ends it.
+    /// Tells a call, or a piece of one. A name begins a call, and the piece that announces no other ends it.
     fn call(&mut self, call: FunctionCall<'_>, signature: Option<Signature>, events: &mut Vec<Event>) {
         if let Some(name) = call.name.filter(|name| !name.is_empty()) {
             self.close(events);
@@ -230,7 +230,7 @@ impl State {
         }
     }
 
-    /// The call whose arguments came in pieces is whole.
+    /// Ends the call whose arguments came in pieces.
     fn close(&mut self, events: &mut Vec<Event>) {
         if let Some(open) = self.open.take() {
             self.whole_call(open.id, open.name, open.signature, open.arguments.text(), events);

@@ -1,7 +1,7 @@
 //! A stream for a client: server-sent events, or one JSON array where it did not ask for `alt=sse`.
 //!
-//! Google's own SDKs take no line but `data: {...}` and an empty one, ended by CR LF: no comments, no event names, no
-//! `[DONE]`.
+//! Google's own SDKs take only lines of `data: {...}` and empty ones, ended by CR LF: no comments, no event names, and
+//! no `[DONE]`.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -29,29 +29,29 @@ pub(super) struct Encoder {
     /// Whether a chunk was written.
     begun: bool,
     usage: Option<Usage>,
-    /// Calls that are not told yet, with whether they are whole: a client takes arguments only whole, and the calls in
-    /// their order, of which the first is signed.
+    /// The calls that are not told yet, with whether they are whole. A client takes arguments only whole, and the calls
+    /// in their order, of which the first is signed.
     calls: VecDeque<(ToolCall, bool)>,
-    /// Calls that are told.
+    /// The number of calls that are told.
     told: usize,
-    /// A model's refusal so far: it has no place but beside the reason to stop.
+    /// The words of the model's refusal so far. They have no place but beside the reason to stop.
     refusal: String,
     citations: Vec<Citation>,
-    /// The byte at which each character of the text begins counts only if something cites it, which comes late: kept as
-    /// runs.
+    /// Where each character of the text begins, in bytes, kept as runs. It counts only if something cites the text,
+    /// which comes late.
     offsets: Offsets,
 }
 
-/// Finds the byte at which a character of a text that came in pieces begins, without the text.
+/// Finds the byte at which a character begins, of a text that came in pieces and is not kept.
 #[derive(Debug, Default)]
 struct Offsets {
     characters: u64,
     bytes: u64,
-    /// (first character, first byte, bytes of each character of the run)
+    /// The first character, the first byte, and the bytes of each character of a run.
     runs: Vec<(u64, u64, u64)>,
 }
 
-/// Beyond so many runs, offsets are not kept any more.
+/// The most runs. Offsets in a longer text are not kept.
 const MOST_RUNS: usize = 10_000;
 
 impl Offsets {
@@ -246,9 +246,9 @@ impl StreamEncoder for Encoder {
 
     fn keep_alive(&self) -> &'static [u8] {
         match self.framing {
-            // No line but data is taken.
+            // The SDKs take no line but data.
             Framing::Events => b"",
-            // White space between the elements.
+            // White space may stand between the elements.
             Framing::Array => b"\r\n",
         }
     }

@@ -69,7 +69,7 @@ fn document(error: &ProviderError, details: Vec<Detail<'_>>) -> Vec<u8> {
 }
 
 fn code(error: &ProviderError) -> u16 {
-    // 529 is Anthropic's own.
+    // No SDK but Anthropic's knows 529.
     if error.status == 529 { 503 } else { error.status }
 }
 
@@ -87,7 +87,7 @@ fn word(error: &ProviderError) -> &'static str {
     }
 }
 
-/// An error that stands where an answer is expected: its own code is its status.
+/// Reads an error that stands where an answer is expected. Its own code is its status.
 pub(super) fn in_answer(error: &RawValue) -> ProviderError {
     decode(502, format!(r#"{{"error":{error}}}"#).as_bytes())
 }
@@ -111,7 +111,7 @@ pub(super) fn decode(http: u16, body: &[u8]) -> ProviderError {
         message
     };
     let told = read(http, status, message, details);
-    // Whatever word Google has for it: the words may quote the key.
+    // Google has several words for a refused key, and they may quote the key.
     let refused = told.kind == ErrorKind::UpstreamAuthentication;
     let told = if refused { openai_error::key_refused() } else { told };
     ProviderError { provider_type: (!status.is_empty()).then(|| status.to_owned()), ..told }
@@ -145,7 +145,7 @@ fn read(http: u16, status: &str, message: String, details: &[Value]) -> Provider
         "CANCELLED" => ProviderError::new(ErrorKind::Server, message),
         _ => {
             let kind = openai_error::kind_of(http, None, None);
-            // 409 (ABORTED, ALREADY_EXISTS) is what clients try again by themselves.
+            // Clients try again by themselves after 409 (ABORTED, ALREADY_EXISTS).
             let own = http == 409 || matches!(kind, ErrorKind::Server) && (500..600).contains(&http);
             let status = if own { http } else { kind.status() };
             ProviderError { status, ..ProviderError::new(kind, message) }
@@ -153,7 +153,8 @@ fn read(http: u16, status: &str, message: String, details: &[Value]) -> Provider
     }
 }
 
-/// The key that the gateway holds is no good, which is told with status 400. The words may quote it.
+/// Whether `message` says that the gateway's own key is no good, which Google answers with status 400. It may quote the
+/// key.
 fn is_key_refused(message: &str, details: &[Value]) -> bool {
     let reason = details.iter().filter_map(|detail| detail["reason"].as_str());
     let by_reason =
@@ -182,7 +183,7 @@ fn not_found(message: String, lower: &str) -> ProviderError {
     if of_model { error.code("model_not_found") } else { error }
 }
 
-/// Too much for now, or for the day: then waiting a little does not help.
+/// The error of too many requests, for now or for the day. Waiting a little does not help with the latter.
 fn exhausted(message: String, lower: &str, details: &[Value]) -> ProviderError {
     let violations = details.iter().filter_map(|detail| detail["violations"].as_array()).flatten();
     let of_day = violations.filter_map(|violation| violation["quotaId"].as_str()).any(|id| id.contains("PerDay"));
@@ -196,7 +197,7 @@ fn exhausted(message: String, lower: &str, details: &[Value]) -> ProviderError {
     }
 }
 
-/// `"34.4s"`, up to the next second.
+/// A delay such as `"34.4s"`, rounded up to a second.
 fn delay(value: &Value) -> Option<Duration> {
     seconds(value.as_str()?.strip_suffix('s')?)
 }

@@ -3,7 +3,7 @@
 use super::lenient::Word;
 use crate::ir::{ErrorKind, Finish, ProviderError};
 
-/// What a reason says, before it is known whether tools were called.
+/// What a reason means, before it is known whether tools were called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Meaning {
     Stop,
@@ -20,7 +20,7 @@ pub(super) struct Reason {
     name: String,
 }
 
-/// Names by number, as Vertex AI's protocol numbers them: a client may ask it for numbers.
+/// The names by their number in Vertex AI's protocol: a client of it may ask for numbers.
 const NAMES: [&str; 17] = [
     "FINISH_REASON_UNSPECIFIED",
     "STOP",
@@ -41,7 +41,7 @@ const NAMES: [&str; 17] = [
     "NO_IMAGE",
 ];
 
-/// `BlockedReason` by number.
+/// The names of `BlockedReason` by their number.
 const BLOCKS: [&str; 7] =
     ["BLOCK_REASON_UNSPECIFIED", "SAFETY", "OTHER", "BLOCKLIST", "PROHIBITED_CONTENT", "MODEL_ARMOR", "IMAGE_SAFETY"];
 
@@ -53,7 +53,7 @@ fn name<'w>(word: &'w Word<'_>, names: &'w [&'w str]) -> &'w str {
 }
 
 impl Reason {
-    /// Reads a reason. None where it says that it is none.
+    /// Reads a reason. None where it says that there is none.
     pub(super) fn of(word: &Word<'_>) -> Option<Self> {
         let name = name(word, &NAMES);
         let meaning = match name {
@@ -80,11 +80,11 @@ impl Reason {
         Some(Self { meaning, name: name.to_owned() })
     }
 
-    /// What it comes to (`docs/TRANSLATION.md` section 7): calls count, whatever the reason is, unless the limit of
-    /// tokens cut the answer.
+    /// Why the model stopped (`docs/TRANSLATION.md` section 7). Calls of tools count, whatever the reason is, unless
+    /// the limit of tokens cut the answer.
     ///
     /// # Errors
-    /// A call came to nothing, and there is nothing else in the answer.
+    /// The error of an answer in which a call came to nothing and nothing else stands.
     pub(super) fn finish(&self, calls: bool, content: bool, message: Option<&str>) -> Result<Finish, ProviderError> {
         Ok(match self.meaning {
             Meaning::Length => Finish::Length,
@@ -101,7 +101,7 @@ impl Reason {
         })
     }
 
-    /// The words with which the answer is declined, where the provider's rules left nothing of it.
+    /// The words of a refusal, where the provider's rules left nothing of the answer.
     pub(super) fn refusal(&self, message: Option<&str>) -> Option<String> {
         (self.meaning == Meaning::Filter).then(|| match message.filter(|message| !message.is_empty()) {
             Some(message) => message.to_owned(),
@@ -110,12 +110,12 @@ impl Reason {
     }
 }
 
-/// The words with which a prompt is declined.
+/// The words of a refusal of the prompt.
 pub(super) fn blocked(reason: &Word<'_>) -> String {
     format!("Blocked by Gemini: {}", name(reason, &BLOCKS))
 }
 
-/// The provider's word for why the model stopped. Calls of tools are an ordinary stop here.
+/// The provider's word for why the model stopped. Calls of tools count as an ordinary stop.
 pub(super) fn word(finish: Option<Finish>) -> &'static str {
     match finish {
         Some(Finish::Length) => "MAX_TOKENS",

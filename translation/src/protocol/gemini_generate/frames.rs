@@ -9,11 +9,11 @@ use crate::protocol::sse::{self, EventSplitter, LARGEST_EVENT};
 /// A piece of a stream.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Frame {
-    /// What should be JSON.
+    /// A text that should be JSON.
     Json(Bytes),
-    /// What the stream ended in, without an end of its own: it may be half of something.
+    /// What the stream ended in without an end of its own. It may be half of something.
     Rest(Bytes),
-    /// Neither an event nor JSON.
+    /// Bytes that are neither an event nor JSON.
     Junk(Bytes),
     /// One chunk is larger than allowed.
     TooLarge,
@@ -22,7 +22,7 @@ pub(super) enum Frame {
 /// Cuts a stream into its frames, in time linear to its length.
 #[derive(Debug)]
 pub(super) enum Frames {
-    /// Nothing but white space has come.
+    /// Only white space has come.
     Unknown,
     Events(EventSplitter),
     Objects(Objects),
@@ -33,7 +33,7 @@ impl Frames {
     pub(super) fn push(&mut self, portion: Bytes, frames: &mut Vec<Frame>) {
         match self {
             Self::Unknown => {
-                // White space and a byte order mark say nothing of what comes.
+                // White space and a byte order mark do not show what the stream is.
                 let blank = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, 0xEF | 0xBB | 0xBF);
                 let Some(start) = portion.iter().position(|byte| !blank(byte)) else { return };
                 *self = if matches!(portion[start], b'[' | b'{') {
@@ -55,7 +55,7 @@ impl Frames {
         }
     }
 
-    /// The stream has ended: what is left of it.
+    /// Ends the stream, and returns the frames that are left.
     pub(super) fn end(&mut self) -> Option<Frame> {
         match self {
             Self::Unknown => None,
@@ -74,7 +74,7 @@ impl Frames {
     }
 }
 
-/// What an event, or what stands between events, holds.
+/// The frame of an event, or of what stands between events.
 fn of_event(event: &Bytes) -> Option<Frame> {
     let data = sse::data(event);
     let content = data.as_ref().unwrap_or(event);
@@ -125,7 +125,7 @@ impl Objects {
                     _ if byte.is_ascii_whitespace() => {}
                     _ => {
                         self.junk = true;
-                        // One byte of it, however much has come.
+                        // One byte is enough to tell that it is junk.
                         frames.push(Frame::Junk(portion.slice(at..=at)));
                         return;
                     }
@@ -135,7 +135,7 @@ impl Objects {
                 b'}' | b']' => {
                     self.depth -= 1;
                     if self.depth == 0 {
-                        // The same limit, in whatever portions it came.
+                        // The limit is the same in whatever portions the object came.
                         if self.held.len() + at + 1 - start > LARGEST_EVENT {
                             return self.too_large(frames);
                         }
@@ -160,7 +160,7 @@ impl Objects {
         frames.push(Frame::TooLarge);
     }
 
-    /// Goes on in a text, and gives where it ends, or the portion does.
+    /// Goes on in a text. Returns the place where the text ends, or the portion.
     fn text(&mut self, portion: &[u8], at: usize) -> usize {
         if self.escaped {
             self.escaped = false;

@@ -1,5 +1,4 @@
-//! Reads a provider's answer without failing on a field of an unexpected type: what cannot be made sense of counts as
-//! absent.
+//! Reads a provider's answer without failing on a field of an unexpected type, which counts as absent.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -64,7 +63,7 @@ impl<'de> Visitor<'de> for AnyScalar {
     }
 }
 
-/// `number`, if it counts something.
+/// `number` as a count. None where it counts nothing.
 fn whole(number: f64) -> Option<u64> {
     // Within this range every whole number has a `f64` of its own.
     let counts = number.fract() == 0.0 && (0.0..9_007_199_254_740_992.0).contains(&number);
@@ -99,7 +98,7 @@ pub(super) fn real<'de, D: Deserializer<'de>>(value: D) -> Result<Option<f64>, D
     })
 }
 
-/// Counts, without what is none.
+/// The counts in a list. Other elements are left out.
 pub(super) fn counts<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<u64>, D::Error> {
     #[derive(serde::Deserialize)]
     struct Count(#[serde(deserialize_with = "count")] Option<u64>);
@@ -107,7 +106,7 @@ pub(super) fn counts<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<u64>, D:
     Ok(counts.unwrap_or_default().into_iter().filter_map(|count| count.0).collect())
 }
 
-/// A flag: absent is false.
+/// A flag. An absent one is false.
 pub(super) fn flag<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
     Ok(matches!(value.deserialize_any(AnyScalar)?, Scalar::Flag(true)))
 }
@@ -133,7 +132,7 @@ pub(super) fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(value: D) -
     Loose::deserialize(value).map(|loose| loose.0)
 }
 
-/// A list, without the elements that are no objects.
+/// A list. Elements that are no objects are left out.
 pub(super) fn list<'de, T: Deserialize<'de>, D: Deserializer<'de>>(value: D) -> Result<Vec<T>, D::Error> {
     value.deserialize_any(AnyList(PhantomData))
 }

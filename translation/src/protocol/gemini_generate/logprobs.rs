@@ -17,7 +17,7 @@ struct Token {
     #[serde(rename = "token")]
     text: String,
     logprob: f64,
-    /// UTF-8.
+    /// The token's bytes in UTF-8.
     bytes: Option<Vec<u8>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     top_logprobs: Option<Vec<Token>>,
@@ -29,7 +29,7 @@ fn token(of: &TokenLogprob) -> Token {
     Token { text: token, logprob: of.log_probability.unwrap_or_default(), bytes, top_logprobs: None }
 }
 
-/// In the neutral shape; `top_logprobs` is always a list (`docs/TRANSLATION.md` section 7).
+/// Log probabilities in the neutral shape. `top_logprobs` is always a list (`docs/TRANSLATION.md` section 7).
 pub(super) fn read(result: &LogprobsResult) -> Option<Json> {
     if result.chosen_candidates.is_empty() {
         return None;
@@ -60,7 +60,7 @@ struct Chosen {
     log_probability: f64,
 }
 
-/// In Gemini's shape.
+/// Log probabilities in Gemini's shape.
 pub(super) fn write(logprobs: &Json) -> Option<Result> {
     let tokens = logprobs.read::<Document>().ok()?.content;
     let chosen = |token: Token| Chosen { token: token.text, log_probability: token.logprob };

@@ -85,7 +85,7 @@ impl Protocol for GeminiGenerate {
 
     fn error_event(&self, error: &ProviderError, request_id: &str) -> Vec<u8> {
         let (_, document) = error::encode(error, request_id);
-        // Ended as Google ends its own.
+        // Google ends its own events like this.
         [b"data: ", &*document, b"\r\n\r\n"].concat()
     }
 

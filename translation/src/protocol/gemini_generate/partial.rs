@@ -6,13 +6,13 @@ use serde_json::value::RawValue;
 use super::answer::PartialArg;
 use crate::json::quoted;
 
-/// Arguments so far.
+/// The arguments so far.
 #[derive(Debug, Default)]
 pub(super) struct Arguments(Option<Node>);
 
 #[derive(Debug)]
 enum Node {
-    /// In the order in which they were met.
+    /// The fields, in the order in which they were met.
     Object(Vec<(String, Node)>),
     Array(Vec<Node>),
     Text(String),
@@ -20,10 +20,10 @@ enum Node {
     Json(String),
 }
 
-/// Paths are not deeper, and arrays not longer, than any model has a reason for.
+/// The deepest path. No model has a reason for a deeper one.
 const DEEPEST: usize = 64;
 const LONGEST_ARRAY: usize = 100_000;
-/// A place in an array may come before those in front of it, but not by more.
+/// The largest gap in an array. An element may come before those in front of it, but not by more.
 const LARGEST_GAP: usize = 1_000;
 
 enum Step {
@@ -39,13 +39,13 @@ impl Arguments {
         }
     }
 
-    /// Puts a piece in its place. One whose path makes no sense is left out.
+    /// Puts a piece in its place. A piece whose path makes no sense is left out.
     pub(super) fn add(&mut self, piece: PartialArg<'_>) {
         let Some(steps) = piece.json_path.as_deref().and_then(steps) else { return };
         let place = find(self.0.get_or_insert_with(|| Node::Object(Vec::new())), steps);
         let Some(place) = place else { return };
         match (place, piece.string_value) {
-            // A text comes in pieces, the last of which may be empty.
+            // A text comes in pieces, of which the last may be empty.
             (Node::Text(text), Some(more)) => text.push_str(&more),
             (place, Some(text)) => *place = Node::Text(text),
             (place, None) => {
@@ -108,7 +108,7 @@ fn of_value(value: serde_json::Value) -> Node {
     }
 }
 
-/// The place that `steps` lead to; what is missing on the way is made.
+/// The place that `steps` lead to. What is missing on the way is made.
 fn find(root: &mut Node, steps: Vec<Step>) -> Option<&mut Node> {
     let mut node = root;
     for step in steps {
@@ -120,7 +120,7 @@ fn find(root: &mut Node, steps: Vec<Step>) -> Option<&mut Node> {
                     *node = Node::Object(Vec::new());
                 }
                 let Node::Object(fields) = node else { return None };
-                // The last one met is the likeliest.
+                // The field that was met last is the likeliest.
                 let known = fields.iter().rposition(|(name, _)| *name == key);
                 let at = known.unwrap_or_else(|| {
                     fields.push((key, nothing()));

@@ -1,4 +1,4 @@
-//! JSON schema in the words of the subset.
+//! Puts a JSON schema into the words of the subset.
 
 use serde_json::{Map, Value, json};
 
@@ -25,7 +25,7 @@ pub(in super::super) fn to_openapi(schema: &Value) -> Value {
     convert(&mut Resolver::new(schema), schema)
 }
 
-/// A schema for `parameters`. None where there are none to give: an object without properties is refused there.
+/// A schema for `parameters`. None where it would be an object without properties, which is refused there.
 pub(in super::super) fn to_parameters(schema: &Value) -> Option<Value> {
     let converted = to_openapi(schema);
     let has_properties = converted["properties"].as_object().is_some_and(|properties| !properties.is_empty());
@@ -36,11 +36,11 @@ fn convert(resolver: &mut Resolver<'_>, schema: &Value) -> Value {
     resolver.resolved(schema, |resolver, flat| Value::Object(Node::of(flat).converted(resolver)))
 }
 
-/// A schema without references, on its way.
+/// A schema without references while it is put into the subset.
 struct Node {
     from: Map<String, Value>,
     to: Map<String, Value>,
-    /// What has no keyword there, in words.
+    /// What the subset has no keyword for, in words.
     words: Vec<String>,
 }
 
@@ -70,7 +70,7 @@ impl Node {
         }
     }
 
-    /// Gives one type, without null. Where there are several, gives a schema for each.
+    /// Leaves one type, without null. Returns a schema for each type where there are several.
     fn types(&mut self) -> Option<Vec<Value>> {
         let Some(Value::Array(types)) = self.from.get("type") else { return None };
         let mut types = types.clone();
@@ -109,7 +109,7 @@ impl Node {
         Some(types.into_iter().map(of).collect())
     }
 
-    /// One of several schemas. Null among them is a flag, and a single other one takes the union's place.
+    /// Makes the schema one of several. Null among them becomes a flag, and a single other one takes the union's place.
     fn any_of(mut self, members: Vec<Value>, resolver: &mut Resolver<'_>) -> Map<String, Value> {
         let mut kept = Vec::with_capacity(members.len());
         let mut nullable = self.from.get("nullable") == Some(&Value::Bool(true));
@@ -128,8 +128,8 @@ impl Node {
             let only = kept.pop().unwrap_or_default();
             return resolver.resolved(&only, |resolver, mut flat| {
                 for (key, value) in self.from {
-                    // Types and properties of the member are the ones that count; what the union says of itself comes
-                    // first.
+                    // Types and properties are those of the member. Titles and descriptions are the union's, if it has
+                    // any.
                     if matches!(key.as_str(), "description" | "title" | "nullable") || !flat.contains_key(&key) {
                         flat.insert(key, value);
                     }
@@ -172,7 +172,7 @@ impl Node {
         self.describe();
     }
 
-    /// What the schema is of: what it says, or what it looks like.
+    /// The type that the schema names, or that it looks like.
     fn type_name(&self) -> String {
         if let Some(name) = self.from.get("type").and_then(Value::as_str) {
             return name.to_ascii_lowercase();
@@ -189,7 +189,7 @@ impl Node {
         }
     }
 
-    /// Enumerations are of strings only: other values are told in words.
+    /// Keeps an enumeration of strings. Other values are told in words, since the subset has none.
     fn enumeration(&mut self) {
         let Some(Value::Array(mut values)) = self.from.shift_remove("enum") else { return };
         let all = values.len();
@@ -245,7 +245,7 @@ impl Node {
         if properties.is_empty() {
             return;
         }
-        // Below here, keys are names and no keywords.
+        // The keys are names and not keywords.
         let converted: Map<String, Value> =
             properties.iter().map(|(name, schema)| (name.clone(), convert(resolver, schema))).collect();
         if let Some(Value::Array(required)) = self.from.shift_remove("required") {

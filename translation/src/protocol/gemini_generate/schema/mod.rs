@@ -2,8 +2,8 @@
 //! (Gemini API reference, "Schema"; `docs/TRANSLATION.md` section 6.5).
 //!
 //! - [`resolve`]: takes references and `allOf` apart.
-//! - [`down`]: what is left, in the subset's words.
-//! - [`up`]: the other way.
+//! - [`down`]: puts what is left into the subset's words.
+//! - [`up`]: puts the subset into the words of JSON schema.
 //!
 //! Nothing here changes its input: the same request may be written for another target.
 

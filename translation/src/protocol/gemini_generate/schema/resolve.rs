@@ -4,22 +4,22 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value, json};
 
-/// More nodes than this are no schema that a model could make sense of: references that refer to each other can grow
-/// without end.
+/// The most nodes of a schema that is looked into. References that refer to each other can grow without end, and no
+/// model could make sense of more.
 const MOST_NODES: usize = 10_000;
-/// Deeper is as unlikely, and every level takes stack.
+/// The deepest level that is looked into. A deeper schema is as unlikely, and every level takes stack.
 const DEEPEST: usize = 60;
 
 /// Looks up references in a schema.
 pub(super) struct Resolver<'s> {
     root: &'s Value,
-    /// References that are being looked up, outermost first.
+    /// The references that are being looked up, the outermost first.
     open: Vec<String>,
     nodes: usize,
     depth: usize,
 }
 
-/// What stands in place of what cannot be said.
+/// What stands in place of a schema that cannot be written.
 pub(super) fn some_object(words: &str) -> Map<String, Value> {
     match json!({"type": "object", "description": words}) {
         Value::Object(object) => object,
@@ -32,7 +32,7 @@ impl<'s> Resolver<'s> {
         Self { root, open: Vec::new(), nodes: 0, depth: 0 }
     }
 
-    /// `schema` without references and `allOf` at its top, for `go_on`, which may come back for what is below.
+    /// Gives `go_on` the `schema` without references and `allOf` at its top. `go_on` may come back for what is below.
     pub(super) fn resolved<T>(&mut self, schema: &Value, go_on: impl FnOnce(&mut Self, Map<String, Value>) -> T) -> T {
         self.nodes += 1;
         self.depth += 1;
@@ -50,7 +50,7 @@ impl<'s> Resolver<'s> {
 
     fn flat(&mut self, object: &Map<String, Value>) -> Map<String, Value> {
         let mut flat = object.clone();
-        // A reference may lead to a reference, so this ends where one leads back.
+        // A reference may lead to a reference, so the loop ends where one leads back.
         while let Some(Value::String(reference)) = flat.shift_remove("$ref") {
             let target = match self.look_up(&reference) {
                 Ok(target) => target,
@@ -68,7 +68,7 @@ impl<'s> Resolver<'s> {
                 && self.nodes <= MOST_NODES
                 && self.depth <= DEEPEST
             {
-                // What members refer to is open only while they are looked up: a sibling may refer to the same.
+                // What a member refers to is open only while the member is looked up: a sibling may refer to the same.
                 let opened = self.open.len();
                 self.depth += 1;
                 let member = self.flat(member);
@@ -96,7 +96,7 @@ impl<'s> Resolver<'s> {
     }
 }
 
-/// Adds what `member` asks for: properties and required names together, of all else the first.
+/// Adds what `member` asks for: its properties and required names, and of everything else what is not there yet.
 fn merge(into: &mut Map<String, Value>, member: Map<String, Value>) {
     for (key, value) in member {
         match (into.get_mut(&key), value) {

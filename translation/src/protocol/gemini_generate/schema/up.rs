@@ -1,4 +1,4 @@
-//! The subset in the words of JSON schema.
+//! Puts a schema of the subset into the words of JSON schema.
 
 use std::borrow::Cow;
 
@@ -27,10 +27,10 @@ fn converted(object: &Map<String, Value>) -> Map<String, Value> {
                 }
             }
             ("nullable", value) => nullable = value == &Value::Bool(true),
-            // An order of properties is not of JSON schema, and that an enumeration is one needs no format.
+            // JSON schema knows no order of properties, and an enumeration needs no format.
             ("propertyOrdering", _) => {}
             ("format", Value::String(format)) if format == "enum" => {}
-            // Names, not keywords.
+            // The keys are names and not keywords.
             ("properties" | "$defs" | "defs" | "definitions" | "patternProperties", Value::Object(schemas)) => {
                 let schemas = schemas.iter().map(|(name, schema)| (name.clone(), to_json_schema(schema))).collect();
                 let key = if key == "defs" { "$defs" } else { &*key };
@@ -49,7 +49,7 @@ fn converted(object: &Map<String, Value>) -> Map<String, Value> {
                 "minItems" | "maxItems" | "minLength" | "maxLength" | "minProperties" | "maxProperties",
                 Value::String(digits),
             ) => {
-                // int64 in JSON of protocol buffers.
+                // A count may be a text: that is how JSON of protocol buffers has int64.
                 let count = digits.parse::<u64>().map_or_else(|_| value.clone(), Value::from);
                 to.insert(key.into_owned(), count);
             }

@@ -1,4 +1,4 @@
-//! `generationConfig`: what has a range is brought into it, and what the model refuses is left out
+//! `generationConfig`. Values are brought into their range, and fields that the model refuses are left out
 //! (`docs/TRANSLATION.md` section 6).
 
 use super::extensions::Extensions;
@@ -7,12 +7,12 @@ use super::{output, thinking};
 use crate::facts::Sampling;
 use crate::ir::{Field, TranslateError};
 
-/// Most texts that end an answer.
+/// The most texts that end an answer.
 const MOST_STOPS: usize = 5;
-/// Most alternatives for a token.
+/// The most alternatives for a token.
 const MOST_LOGPROBS: u32 = 20;
 
-/// Writes it. `answered` says that the answer comes through a function.
+/// Writes `generationConfig`. `answered` says that the answer comes through a function.
 pub(super) fn write(
     writer: &mut Writer<'_>,
     extensions: &Extensions,
@@ -59,10 +59,10 @@ fn sampling(writer: &mut Writer<'_>, config: &mut Settings) {
     let request = writer.request;
     let takes = writer.target.facts.sampling != Sampling::None;
     let both = writer.target.facts.sampling == Sampling::OneOf && request.temperature.is_some();
-    // Models since 2.5 answer 400 to penalties ("Penalty is not enabled for this model"), but for 0, which asks for
+    // Models since 2.5 answer 400 to penalties ("Penalty is not enabled for this model"), except to 0, which asks for
     // nothing.
     let penalises = takes && writer.target.facts.penalties;
-    // Penalties are below 2.
+    // Penalties have to be below 2.
     let penalty = |value: Option<f64>| {
         let value = value.filter(|value| penalises || *value != 0.0)?;
         Some(value.clamp(-2.0, 1.999))
@@ -85,7 +85,7 @@ fn sampling(writer: &mut Writer<'_>, config: &mut Settings) {
         Some(_) => writer.dropped.field(request, Field::TopK),
         None => {}
     }
-    // An int32, and not a negative one.
+    // The seed has to be an int32, and not a negative one.
     if let Some(seed) = request.seed {
         config.set("seed", &seed.rem_euclid(1 << 31));
     }

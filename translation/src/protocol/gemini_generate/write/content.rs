@@ -23,7 +23,7 @@ pub(super) struct Content<'a> {
 pub(super) enum Kind {
     User,
     Model,
-    /// Results of tools, and nothing else: newer models refuse other parts beside them.
+    /// Results of tools and nothing else: newer models refuse other parts beside them.
     Results,
 }
 
@@ -32,13 +32,13 @@ pub(super) type Calls<'r> = HashMap<&'r str, Call<'r>>;
 
 /// A call that results refer to.
 pub(super) struct Call<'r> {
-    /// The function's name, in the client's alphabet.
+    /// The function's name, as the client wrote it.
     pub(super) name: &'r str,
     /// Its place among all calls.
     pub(super) place: usize,
 }
 
-/// Appends `part`, to the last content if that is of the same kind.
+/// Appends `part`: to the last content if that is of the same kind, or else to a new one.
 pub(super) fn push<'r>(contents: &mut Vec<Content<'r>>, kind: Kind, part: Written<'r>) {
     match contents.last_mut() {
         Some(last) if last.kind == kind => last.parts.push(part),
@@ -49,7 +49,7 @@ pub(super) fn push<'r>(contents: &mut Vec<Content<'r>>, kind: Kind, part: Writte
     }
 }
 
-/// A call's id, where the model takes them. One that this gateway made up for want of one is not sent.
+/// A call's id, where the model takes ids. An id that this gateway made up is not sent.
 pub(super) fn id<'r>(writer: &Writer<'r>, id: &'r str) -> Option<&'r str> {
     (writer.target.facts.call_ids && !id.starts_with(MADE_UP)).then_some(id)
 }

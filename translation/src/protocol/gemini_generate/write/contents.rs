@@ -17,7 +17,7 @@ pub(super) fn write<'r>(writer: &mut Writer<'r>) -> Result<Vec<Content<'r>>, Tra
     let request = writer.request;
     let mut contents: Vec<Content<'r>> = Vec::with_capacity(request.messages.len());
     let mut calls = Calls::new();
-    // Some vendors number their calls anew in each turn, so ids do not tell how many there were.
+    // Some vendors number their calls anew in each turn, so ids do not tell which call of all it is.
     let mut places = 0..;
     let mut results = results::Group::default();
     for message in request.messages.iter().filter(|message| !is_system(message)) {
@@ -57,8 +57,8 @@ pub(super) fn write<'r>(writer: &mut Writer<'r>) -> Result<Vec<Content<'r>>, Tra
     }
 }
 
-/// A call. The first of a content carries a signature, where the model looks for one: the call's own, or else the one
-/// that says that it is not known (`docs/TRANSLATION.md` section 10).
+/// A call. Where the model looks for it, the first call of a content carries a signature: its own, or else the one that
+/// says that it is not known (`docs/TRANSLATION.md` section 10).
 fn call_part<'r>(writer: &mut Writer<'r>, call: &'r ToolCall, first: bool) -> Written<'r> {
     let name = Cow::Owned(writer.names.map(&call.name));
     let unknown = (first && writer.target.facts.needs_signatures).then_some(Cow::Borrowed(signature::UNKNOWN));
@@ -66,7 +66,7 @@ fn call_part<'r>(writer: &mut Writer<'r>, call: &'r ToolCall, first: bool) -> Wr
     Fields::call(call, id(writer, &call.id), name).signed(signature).into()
 }
 
-/// A signature of Gemini's. Those of others it would refuse.
+/// The signature, if it is Gemini's. Gemini would refuse that of another family.
 fn own(signature: Option<&Signature>) -> Option<Cow<'_, str>> {
     signature.filter(|signature| signature.family == Family::Gemini).map(|signature| Cow::Borrowed(&*signature.data))
 }
@@ -85,7 +85,7 @@ fn other<'r>(
             (!text.is_empty() || signature.is_some()).then(|| Fields::text(text).signed(signature).into())
         }
         Part::Refusal(text) => (!text.is_empty()).then(|| Fields::text(text).into()),
-        // What the model said once is known by that id to another provider only.
+        // Only another provider knows by that id what the model said.
         Part::Media(Media { source: MediaSource::FileId(_), .. })
             if message.role == Role::Assistant && request.origin != Format::GeminiGenerate =>
         {
@@ -95,7 +95,7 @@ fn other<'r>(
         Part::Media(media) => Some(media::write(writer, media, &request.path(message, Some(at)))?.into()),
         Part::Thinking { text, signature } => {
             let signature = own(signature.as_ref());
-            // Thoughts of other families, and those that a client tells as plain text, are not the model's own.
+            // Thoughts of other families, and those that a client gives as plain text, are not the model's own.
             let is_own = signature.is_some() || (request.origin == Format::GeminiGenerate && !text.is_empty());
             let foreign = matches!(part, Part::Thinking { signature: Some(s), .. } if s.family != Family::Gemini);
             (is_own && !foreign).then(|| Fields::thought(text).signed(signature).into())

@@ -11,7 +11,7 @@ use crate::ir::{Dropped, TranslateError};
 use crate::json::Json;
 use crate::protocol::gemini_generate::read::camel;
 
-/// Those that are sent.
+/// The fields that are sent.
 #[derive(Default)]
 pub(super) struct Extensions {
     pub(super) safety_settings: Option<Json>,
@@ -34,7 +34,7 @@ const GENERATION: [&str; 9] = [
     "responseMimeType",
     "responseSchema",
 ];
-/// The same, of `toolConfig`.
+/// Fields of `toolConfig` that Gemini is known to have.
 const TOOLS: [&str; 2] = ["retrievalConfig", "includeServerSideToolInvocations"];
 
 /// Gemini's name of a field that may be written in snake_case.
@@ -42,7 +42,7 @@ pub(super) fn name(name: &str) -> Cow<'_, str> {
     camel(Cow::Borrowed(name))
 }
 
-/// Reads those of the request, and names those that are of no use here.
+/// Reads the fields of the request, and notes those that are of no use here.
 pub(super) fn read(writer: &mut Writer<'_>) -> Result<Extensions, TranslateError> {
     let mut extensions = Extensions::default();
     let native = writer.request.origin == Format::GeminiGenerate;
@@ -67,14 +67,14 @@ pub(super) fn read(writer: &mut Writer<'_>) -> Result<Extensions, TranslateError
 }
 
 impl Extensions {
-    /// Takes a field that stands at `path`, with what it holds, if it is one of Gemini's.
+    /// Takes a field that stands at `path`, and what it holds, if it is one of Gemini's.
     fn take(&mut self, path: &str, name: &str, value: &Json, dropped: &mut Dropped) {
         let place = match &*self::name(name) {
             "safetySettings" => &mut self.safety_settings,
             "cachedContent" => &mut self.cached_content,
             "thinkingConfig" => &mut self.thinking_config,
             "labels" => &mut self.labels,
-            // One in the other, or not.
+            // Clients put one in the other, or leave out one of them.
             "google" | "extraBody" if value.is_object() => {
                 for (name, value) in value.read::<Map<String, Value>>().unwrap_or_default() {
                     self.take(&format!("{path}.{name}"), &name, &Json::of(&value), dropped);

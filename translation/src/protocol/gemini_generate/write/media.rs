@@ -1,4 +1,4 @@
-//! Images, sounds, films and documents (`docs/TRANSLATION.md` sections 6.1.6 and 6.1.7).
+//! Images, sounds, videos and documents (`docs/TRANSLATION.md` sections 6.1.6 and 6.1.7).
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use crate::protocol::gemini_generate::part::{Fields, FileData, MediaResolution, 
 
 /// Where Gemini's file API keeps files.
 const FILES: &str = "https://generativelanguage.googleapis.com/";
-/// Films that Gemini looks up itself.
+/// Where videos stand that Gemini looks up itself.
 const FILMS: [&str; 4] =
     ["https://www.youtube.com/", "https://youtube.com/", "https://youtu.be/", "https://m.youtube.com/"];
 
@@ -38,7 +38,7 @@ pub(super) fn write<'r>(writer: &mut Writer<'r>, media: &'r Media, path: &str) -
     };
     let mut written = written.unwrap_or_default();
     match media.detail.as_deref() {
-        // Newer models take it for each part.
+        // Newer models take the resolution for each part.
         Some("low") if facts.media_in_results => {
             written.media_resolution = Some(MediaResolution { level: "MEDIA_RESOLUTION_LOW" });
         }
@@ -51,7 +51,7 @@ pub(super) fn write<'r>(writer: &mut Writer<'r>, media: &'r Media, path: &str) -
     Ok(written)
 }
 
-/// What Gemini has at hand, everywhere.
+/// Whether Gemini has what is at `url` at hand, at any provider.
 fn is_own(url: &str) -> bool {
     url.starts_with("gs://") || url.starts_with(FILES) || is_film(url)
 }
@@ -60,7 +60,8 @@ fn is_film(url: &str) -> bool {
     FILMS.iter().any(|films| url.starts_with(films))
 }
 
-/// AI Studio fetches public pages for models that are newer than 2.0, of which none thinks.
+/// Whether the provider fetches `url`. AI Studio fetches public pages for models that are newer than 2.0, which all
+/// think.
 fn is_fetched(writer: &Writer<'_>, url: &str) -> bool {
     let newer = writer.target.facts.thinking != ThinkingForm::None;
     writer.target.quirks.media_urls && newer && url.starts_with("https://")

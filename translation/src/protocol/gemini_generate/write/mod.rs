@@ -3,7 +3,7 @@
 //! - [`contents`]: the conversation, with [`media`] and [`results`] of tools.
 //! - [`tools`]: functions, and whether one must be called.
 //! - [`config`]: `generationConfig`, with [`thinking`] and [`output`].
-//! - [`writer`]: what they write with.
+//! - [`writer`]: what all of them write with; [`content`]: a piece of the conversation.
 //! - [`extensions`]: fields that have no neutral form.
 
 mod config;
@@ -70,7 +70,7 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     tool_config.0.extend(extensions.tool_config);
     writer.report_rest();
     if extensions.cached_content.is_some() {
-        // They are part of what is cached, and refused beside it.
+        // System message and tools are part of what is cached, and refused beside it.
         if system_instruction.take().is_some() {
             writer.dropped.field(request, Field::System);
         }
@@ -99,7 +99,7 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
 }
 
 impl<'r> Writer<'r> {
-    /// Names that fit stay as they are, whatever comes first.
+    /// Keeps the names that fit, so that no other name is mapped to one of them.
     fn reserve_names(&mut self) {
         let request = self.request;
         self.names.reserve(request.tools.iter().map(|tool| &*tool.name));
@@ -110,8 +110,8 @@ impl<'r> Writer<'r> {
         }
     }
 
-    /// All system and developer messages, wherever they stand, a part for each text (`docs/TRANSLATION.md` section 13,
-    /// point 15).
+    /// All system and developer messages, wherever they stand, with a part for each text (`docs/TRANSLATION.md` section
+    /// 13, point 15).
     fn system(&mut self, words: Option<&'static str>) -> Result<Option<Instruction<'r>>, TranslateError> {
         let request = self.request;
         let mut parts = Vec::new();
@@ -134,7 +134,7 @@ impl<'r> Writer<'r> {
     fn service_tier(&mut self) -> Option<&'static str> {
         let word = match self.request.service_tier.as_ref()? {
             ServiceTier::Auto | ServiceTier::Standard => return None,
-            // Vertex AI takes it as a header, where it does.
+            // Vertex AI takes the tier as a header, if at all.
             ServiceTier::Priority if self.target.quirks.media_urls => Some("priority"),
             ServiceTier::Flex if self.target.quirks.media_urls => Some("flex"),
             ServiceTier::Priority | ServiceTier::Flex | ServiceTier::Other(_) => None,

@@ -10,17 +10,17 @@ use crate::protocol::gemini_generate::schema::to_openapi;
 
 /// A function through which the answer is to be given.
 pub(super) struct AnswerTool {
-    /// Under a name that no other function has.
+    /// The function's name, which no other function has.
     pub(super) name: String,
     pub(super) description: String,
     pub(super) schema: Json,
 }
 
-/// What older models, which take no shape beside functions, are told instead.
+/// What models are told that take no shape beside functions.
 const ONE_OBJECT: &str = "Answer with one JSON object and nothing else, unless you call a function.";
 
-/// How the answer gets its shape where the model does not take one beside functions: through a function, or by words to
-/// be said to it.
+/// How the answer gets its shape where the model takes none beside functions: through a function, or by words that the
+/// model is told.
 pub(super) fn plan(writer: &mut Writer<'_>) -> Result<(Option<AnswerTool>, Option<&'static str>), TranslateError> {
     let request = writer.request;
     let functions = request.tools.iter().any(|tool| !matches!(tool.kind, ToolKind::Builtin(_)));
@@ -55,7 +55,7 @@ fn answer_tool(writer: &mut Writer<'_>, schema: &Schema) -> Result<AnswerTool, T
     while taken(&name) && name.len() < OPENAI_NAMES.longest {
         name.push('_');
     }
-    // No other name is told as this one.
+    // The name is kept from the client's functions.
     let name = writer.names.map(&name);
     let told = schema.description.as_deref().filter(|description| !description.is_empty());
     let description = match told {

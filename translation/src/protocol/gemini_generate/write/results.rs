@@ -13,7 +13,7 @@ use crate::protocol::gemini_generate::part::{Fields, FunctionResponse, Object, W
 /// Results of messages that follow each other.
 #[derive(Default)]
 pub(super) struct Group<'r> {
-    /// With the place of their calls.
+    /// The results, each with the place of its call.
     responses: Vec<(usize, FunctionResponse<'r>)>,
     /// Media that the model takes only beside the results.
     media: Vec<Written<'r>>,
@@ -60,7 +60,7 @@ impl<'r> Group<'r> {
         Ok(())
     }
 
-    /// Writes them in the order of their calls, in a content of their own.
+    /// Writes the results in the order of their calls, as a content of their own.
     pub(super) fn close(&mut self, contents: &mut Vec<Content<'r>>) {
         self.responses.sort_by_key(|(place, _)| *place);
         for (_, response) in self.responses.drain(..) {

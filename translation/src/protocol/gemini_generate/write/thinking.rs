@@ -19,10 +19,10 @@ pub(super) struct Config {
     include_thoughts: Option<bool>,
 }
 
-/// Answers shorter than this leave no room for thoughts, which count against them.
+/// The longest answer that leaves no room for thoughts, which count against the same limit, in tokens.
 const SHORT: u64 = 1024;
 
-/// What to send, if anything.
+/// What to send. None where nothing is to be said.
 pub(super) fn plan(writer: &mut Writer<'_>) -> Option<Config> {
     let (request, facts) = (writer.request, writer.target.facts);
     let wish = request.reasoning.as_ref().filter(|reasoning| reasoning.effort.or(as_effort(reasoning)).is_some());
@@ -46,7 +46,7 @@ pub(super) fn plan(writer: &mut Writer<'_>) -> Option<Config> {
         (Some(Summary::Omitted), _) => (request.origin == Format::GeminiGenerate).then_some(false),
         (_, Some(Wanted::Off)) => None,
         (Some(_), _) => Some(true),
-        // Its own clients say so if they want to see thoughts.
+        // Gemini's own clients say so if they want to see thoughts.
         (None, Some(_)) if request.origin != Format::GeminiGenerate => Some(true),
         (None, _) => None,
     };
@@ -56,14 +56,14 @@ pub(super) fn plan(writer: &mut Writer<'_>) -> Option<Config> {
 
 #[derive(Debug, PartialEq, Eq)]
 enum Wanted {
-    /// As little as there is.
+    /// As little as the model can.
     Off,
     AsItLikes,
     Effort(Effort),
     Budget(u64),
 }
 
-/// An explicit switch counts for more than an effort in words.
+/// How the client wants the model to think. An explicit switch counts for more than an effort in words.
 fn wanted(reasoning: &Reasoning) -> Wanted {
     match (reasoning.thinking, reasoning.effort) {
         (Some(Thinking::Off), _) | (None | Some(Thinking::Adaptive), Some(Effort::None)) => Wanted::Off,
@@ -73,7 +73,7 @@ fn wanted(reasoning: &Reasoning) -> Wanted {
     }
 }
 
-/// Some effort, if the switch is set: a wish is there.
+/// Some effort, if the switch is set: it shows that the client has a wish.
 fn as_effort(reasoning: &Reasoning) -> Option<Effort> {
     reasoning.thinking.map(|_| Effort::Medium)
 }

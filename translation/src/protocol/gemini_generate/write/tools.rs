@@ -57,7 +57,7 @@ const BUILTIN: [&str; 9] = [
     "retrieval",
 ];
 
-/// Writes both.
+/// Writes `tools` and `toolConfig`.
 pub(super) fn write<'r>(
     writer: &mut Writer<'r>,
     answer: Option<&AnswerTool>,
@@ -67,7 +67,7 @@ pub(super) fn write<'r>(
     let mut functions = Vec::new();
     let mut builtin = Vec::new();
     let mut known = HashSet::new();
-    // A list of those that may be called, none of which must, is told by leaving the others out.
+    // Where the client allows only some tools and none must be called, the others are left out.
     let listed = match &request.tool_choice {
         Some(ToolChoice::Allowed { required: false, names }) => Some(names),
         _ => None,
@@ -107,7 +107,7 @@ pub(super) fn write<'r>(
     Ok((entries, config))
 }
 
-/// Whether it is a tool of Gemini's, told as Gemini wants it.
+/// Whether `block` is a tool of Gemini's, written as Gemini wants it.
 fn is_own(block: &Json) -> bool {
     block.read::<Map<String, Value>>().is_ok_and(|fields| {
         !fields.is_empty() && fields.keys().all(|name| BUILTIN.contains(&&*super::extensions::name(name)))
@@ -133,7 +133,7 @@ fn declaration<'r>(writer: &mut Writer<'r>, tool: &'r Tool) -> Declaration<'r> {
     declared(writer, name, description, schema)
 }
 
-/// With the schema as it is, or in the subset that older models take.
+/// A declaration with the schema as it is, or in the subset that older models take.
 fn declared<'r>(
     writer: &Writer<'_>,
     name: String,
@@ -147,12 +147,12 @@ fn declared<'r>(
     Declaration { name, description, parameters_json_schema: None, parameters }
 }
 
-/// The one string of a function that stands in for a tool of free text.
+/// The parameters of a function that stands in for a tool of free text: one string.
 fn free_text(format: Option<&Json>) -> Value {
     let mut input = json!({"type": "string"});
     let format = format.and_then(|format| format.read::<Value>().ok()).filter(|format| format["type"] == "grammar");
     if let Some(format) = format {
-        // Custom tools of either of OpenAI's APIs.
+        // The grammar of a custom tool, of either of OpenAI's APIs.
         let grammar = if format["grammar"].is_object() { &format["grammar"] } else { &format };
         let (syntax, text) = (&grammar["syntax"], grammar["definition"].as_str().unwrap_or_default());
         let syntax = syntax.as_str().unwrap_or("a");
@@ -166,7 +166,7 @@ fn answer_declaration<'r>(writer: &Writer<'r>, answer: &AnswerTool) -> Declarati
     declared(writer, answer.name.clone(), description, Some(Cow::Owned(answer.schema.clone())))
 }
 
-/// Whether a function must be called. One through which the answer comes must be, unless another is.
+/// Whether a function must be called. A function through which the answer comes must be, unless another is.
 fn choice(
     writer: &mut Writer<'_>,
     known: &HashSet<&str>,
@@ -182,7 +182,7 @@ fn choice(
         }
         Ok(names.iter().map(|name| writer.names.map(name)).collect::<Vec<_>>())
     };
-    // The client's own functions, where the one for the answer stands beside them.
+    // The client's own functions, where the function for the answer stands beside them.
     let own = request.tools.iter().filter(|tool| answer.is_some() && known.contains(&*tool.name));
     let all: Vec<String> = own.map(|tool| tool.name.clone()).collect();
     Ok(match (&request.tool_choice, answer) {

@@ -8,7 +8,7 @@ use crate::json::Json;
 use crate::names::Mapping;
 use crate::protocol::contract::Target;
 
-/// What is being written.
+/// The request while it is written.
 pub(super) struct Writer<'r> {
     pub(super) request: &'r Request,
     pub(super) target: &'r Target<'r>,
@@ -17,7 +17,7 @@ pub(super) struct Writer<'r> {
     pub(super) names: Mapping,
 }
 
-/// Fields in their order.
+/// Fields, in the order in which they are written.
 #[derive(Default)]
 pub(super) struct Settings(pub(super) Vec<(String, Json)>);
 
