@@ -7,14 +7,14 @@ use crate::ir::Citation;
 /// A citation whose offsets are still bytes.
 pub(super) struct Found {
     pub(super) citation: Citation,
-    /// Of which part of the answer, where it says.
+    /// The part of the answer that the citation belongs to, where the provider says it.
     pub(super) part: Option<usize>,
     pub(super) start: usize,
     pub(super) end: usize,
 }
 
-/// The citations of a candidate: of sources it recites, and of pages that a search found. Those without an end are no
-/// use to anyone.
+/// The citations of a candidate: sources that it recites, and pages that a search found. Citations without an end are
+/// left out, since nobody can use them.
 pub(super) fn found(candidate: &Candidate<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     if let Some(metadata) = &candidate.citation_metadata {
@@ -52,7 +52,7 @@ fn part(segment: &Segment) -> Option<usize> {
     segment.part_index.and_then(|part| usize::try_from(part).ok())
 }
 
-/// A start that is 0 is left out in JSON of protocol buffers.
+/// JSON of protocol buffers leaves out a start that is 0.
 fn range(start: Option<u64>, end: Option<u64>) -> Option<(usize, usize)> {
     let start = usize::try_from(start.unwrap_or_default()).ok()?;
     let end = usize::try_from(end?).ok()?;
@@ -60,7 +60,7 @@ fn range(start: Option<u64>, end: Option<u64>) -> Option<(usize, usize)> {
 }
 
 impl Found {
-    /// With offsets in characters, if `characters` knows them.
+    /// The citation with offsets in characters, if `characters` knows them.
     pub(super) fn counted(self, characters: impl Fn(usize) -> Option<u64>) -> Option<Citation> {
         let (start, end) = (characters(self.start)?, characters(self.end)?);
         Some(Citation { start: Some(start), end: Some(end), ..self.citation })
@@ -78,15 +78,16 @@ pub(super) fn characters(text: &str, offset: usize) -> Option<u64> {
 #[derive(Debug, Default)]
 pub(super) struct Counter {
     bytes: usize,
-    /// Bit n of word m: byte 64m + n goes on with a character. Words at the end that are all zero may be missing.
+    /// Bit n of word m says that byte 64m + n goes on with a character. Words at the end that are all zero may be
+    /// missing.
     inner: Vec<u64>,
 }
 
-/// Beyond so many bytes of text, offsets are not counted any more.
+/// The longest text whose offsets are counted, in bytes.
 const LONGEST: usize = 8 * 1024 * 1024;
 
 impl Counter {
-    /// More of the text.
+    /// Counts more of the text.
     pub(super) fn push(&mut self, text: &str) {
         if !text.is_ascii() && self.bytes + text.len() <= LONGEST {
             for (at, byte) in text.bytes().enumerate() {

@@ -137,7 +137,7 @@ struct Segment<'a> {
 }
 
 impl<'a> Grounding<'a> {
-    /// Adds what part number `part` rests on. `bytes` gives the byte at which a character begins.
+    /// Adds what part number `part` rests on. `bytes` returns the byte at which a character begins.
     pub(super) fn add(&mut self, part: usize, citation: &'a Citation, bytes: impl Fn(u64) -> Option<u64>) {
         let (uri, title) = (citation.url.as_deref(), citation.title.as_deref());
         if uri.is_none() {
@@ -160,7 +160,7 @@ impl<'a> Grounding<'a> {
     }
 }
 
-/// Where character number `character` of `text` begins, in bytes.
+/// The byte at which character number `character` of `text` begins.
 fn byte(text: &str, character: u64) -> Option<u64> {
     let character = usize::try_from(character).ok()?;
     let ends = text.char_indices().map(|(at, _)| at).chain([text.len()]);
@@ -208,7 +208,8 @@ fn candidate(index: usize, choice: &Choice) -> Candidate<'_> {
     }
 }
 
-/// A model that declines is, to a Gemini client, one that was stopped for safety: the words stand beside the reason.
+/// The provider's word for why the model stopped, and words beside it. A client of Gemini's API reads a refusal as an
+/// answer that was stopped for safety.
 pub(super) fn reason(finish: Option<Finish>, declined: bool) -> &'static str {
     if declined { "SAFETY" } else { finish::word(finish) }
 }

@@ -1,4 +1,4 @@
-//! `Part` (Gemini API reference, "Caching: Content"), as it is written: to a provider and to a client alike.
+//! `Part` (Gemini API reference, "Caching: Content") as it is written, to a provider or to a client.
 
 use std::borrow::Cow;
 
@@ -22,7 +22,7 @@ pub(super) enum Written<'a> {
     Own(&'a Json),
 }
 
-/// One of these and a signature.
+/// The fields of a part, of which one is there, and a signature.
 #[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Fields<'a> {
@@ -81,7 +81,7 @@ pub(super) struct FunctionResponse<'a> {
     pub(super) parts: Vec<Written<'a>>,
 }
 
-/// A JSON object: a text that is one, or one that was made.
+/// A JSON object: a text that is one, or one that the gateway made.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum Object<'a> {
@@ -103,7 +103,7 @@ impl<'a> Object<'a> {
         Self::Made(Json::of(&std::collections::HashMap::from([(name, value)])))
     }
 
-    /// The arguments of a call. Those that are no object, which a model that broke off may have left, become one.
+    /// The arguments of a call. Arguments that are no object, which a model that broke off may have left, become one.
     fn arguments(call: &'a ToolCall) -> Self {
         let free = || Self::field(CUSTOM_INPUT, &Json::of(call.arguments.as_str()));
         match call.kind {
@@ -138,12 +138,12 @@ impl<'a> Fields<'a> {
         Self { function_call: Some(FunctionCall { id, name, args: Object::arguments(call) }), ..Self::default() }
     }
 
-    /// With a signature, if there is one.
+    /// The part with a signature, if there is one.
     pub(super) fn signed(self, signature: Option<Cow<'a, str>>) -> Self {
         Self { thought_signature: signature, ..self }
     }
 
-    /// A medium that is here, or at a URL.
+    /// A medium that is given in the part or at a URL.
     pub(super) fn medium(media: &'a Media, mime: Cow<'a, str>) -> Option<Self> {
         let inline = |data| Some(InlineData { mime_type: mime.clone(), data });
         Some(match &media.source {
@@ -168,7 +168,7 @@ pub(super) fn mime(media: &Media) -> Cow<'_, str> {
     }
     let of_url = match &media.source {
         MediaSource::Url(url) => crate::ir::media::mime_of_name(url),
-        // Of a sound that a model spoke, chat completions do not say it.
+        // Chat completions do not say the type of a sound that a model spoke.
         MediaSource::Base64(data) => crate::ir::media::mime_of_start(data),
         _ => None,
     };
@@ -197,7 +197,7 @@ pub(super) fn for_client(part: &Part) -> Option<Written<'_>> {
             Fields::call(call, Some(&call.id), Cow::Borrowed(&call.name)).signed(shown(&call.signature)).into()
         }
         Part::Media(media) => {
-            // The words of a sound are what a reader of text has of it.
+            // A reader of text gets the words of a sound.
             match Fields::medium(media, mime(media)) {
                 Some(fields) => fields.into(),
                 None => Fields::text(media.transcript.as_deref()?).into(),

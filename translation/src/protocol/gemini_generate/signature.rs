@@ -10,20 +10,20 @@ use super::answer::standard_base64;
 use crate::format::Family;
 use crate::ir::Signature;
 
-/// What a call carries whose signature is not known: base64 of `skip_thought_signature_validator` (documented there for
-/// calls that come from elsewhere).
+/// The signature of a call whose own is not known: base64 of `skip_thought_signature_validator`, which Google documents
+/// for calls that come from elsewhere.
 pub(super) const UNKNOWN: &str = "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I=";
 
-/// Stands before a signature of another family. A multiple of three bytes, so that its base64 is the beginning of the
-/// whole's.
+/// Stands before a signature of another family. Its length is a multiple of three bytes, so that its base64 is the
+/// beginning of the base64 of the whole.
 const FOREIGN: &[u8; 18] = b"foreign-signature:";
-/// That in base64.
+/// [`FOREIGN`] in base64.
 const FOREIGN_BASE64: &str = "Zm9yZWlnbi1zaWduYXR1cmU6";
 
 /// What a signature proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Of {
-    /// A thought, a text or a call that is shown.
+    /// A thought, text or call that is shown.
     Shown,
     /// A thought that only its family can read.
     Redacted,
@@ -60,7 +60,7 @@ pub(super) fn holds_foreign(body: &[u8]) -> bool {
 
 /// `body` with [`UNKNOWN`] in the place of each signature. None where nothing would change.
 pub(super) fn unsigned(body: &[u8]) -> Option<Vec<u8>> {
-    // Within a text the quotes would be escaped, so these stand for themselves.
+    // Within a text the quotes would be escaped, so these are names of fields.
     let names: [&[u8]; 2] = [br#""thoughtSignature""#, br#""thought_signature""#];
     let mut places: Vec<(usize, usize)> = Vec::new();
     for name in names {
@@ -82,8 +82,8 @@ pub(super) fn unsigned(body: &[u8]) -> Option<Vec<u8>> {
     Some(unsigned)
 }
 
-/// Where the text stands, without its quotes, that is the value of the name that ends before `at`. Signatures are
-/// base64, which needs no escapes.
+/// Where the value of the name that ends before `at` stands, without its quotes. Signatures are base64, which needs no
+/// escapes.
 fn value(body: &[u8], at: usize) -> Option<(usize, usize)> {
     let rest = body.get(at..)?.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start().strip_prefix(b"\"")?;
     let start = body.len() - rest.len();

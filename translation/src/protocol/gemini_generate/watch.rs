@@ -14,7 +14,7 @@ use super::lenient::{self, Word};
 use crate::ir::Usage;
 use crate::protocol::contract::{Seen, StreamWatcher};
 
-/// As little of an answer as counts.
+/// The fields of an answer that metering reads.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Skeleton<'a> {
@@ -72,7 +72,7 @@ impl StreamWatcher for Watcher {
 /// The usage that a whole answer, or an array of chunks, reports.
 ///
 /// # Errors
-/// When it is not JSON.
+/// When the body is not JSON.
 pub(super) fn usage(body: &[u8]) -> Result<Option<Usage>, serde_json::Error> {
     #[derive(Default, Deserialize)]
     #[serde(rename_all = "camelCase", default)]

@@ -1,5 +1,5 @@
-//! What other families signed, in the history that a client sends to OpenAI itself: OpenAI knows none of it, and limits
-//! the length of ids (`docs/TRANSLATION.md` sections 10 and 11).
+//! Removes what other families signed from the history that a client sends to OpenAI itself. OpenAI knows nothing of
+//! it, and limits the length of ids (`docs/TRANSLATION.md` sections 10 and 11).
 
 use memchr::memmem;
 use serde_json::Value;
@@ -7,8 +7,8 @@ use serde_json::Value;
 /// Stands in an id of a tool call before a signature of Gemini's, by the convention of some gateways.
 const IN_ID: &str = "__thought__";
 
-/// `messages`, the text of that field, without signatures and thoughts of other families. None where there are none, as
-/// is usual: that costs a search.
+/// The text `messages` without signatures and thoughts of other families. None where there are none, which is usual and
+/// costs a search.
 pub(super) fn without_foreign(messages: &str) -> Option<String> {
     let holds = |name: &str| memmem::find(messages.as_bytes(), name.as_bytes()).is_some();
     if !["\"thinking_blocks\"", "\"extra_content\"", IN_ID].into_iter().any(holds) {

@@ -6,7 +6,7 @@
 //! - `answer`: whole answers and errors, both ways.
 //! - `stream`: streams, both ways.
 //! - `thoughts`: thoughts and signatures, in all places where they are found.
-//! - `soft`: values that may be of another type than documented; `path`: where a reader stumbled.
+//! - `soft`: values that may be of another type than documented; `path`: where a reader failed.
 
 mod answer;
 mod foreign;

@@ -1,15 +1,15 @@
-//! Where in a document a reader stumbled.
+//! Where in a document a reader failed.
 
 use crate::ir::TranslateError;
 
-/// What a client is told when `body` cannot be read: the field at fault under `prefix`, or that it is no JSON.
+/// What a client is told when `body` cannot be read: the field at fault below `prefix`, or that the body is not JSON.
 pub(super) fn refusal(body: &[u8], prefix: &str, error: &serde_json::Error) -> TranslateError {
     let said = error.to_string();
     if !error.is_data() {
         let message = format!("the request body is not valid JSON: {said}");
         return TranslateError { param: None, ..TranslateError::invalid("", message) };
     }
-    // Serde names a line and a column, which a path makes up for.
+    // Serde names a line and a column, in whose place the path stands.
     let said = said.split(" at line ").next().unwrap_or_default();
     let path = path_at(body, offset(body, error.line(), error.column()));
     let param = match (prefix, path.as_str()) {
@@ -58,7 +58,7 @@ fn path_at(body: &[u8], end: usize) -> String {
                 }
                 at = close;
             }
-            // The value itself is at fault, not its first part.
+            // The value itself is at fault, and not its first part.
             b'{' | b'[' if last => {}
             b'{' => {
                 steps.push(Step::Key(String::new()));

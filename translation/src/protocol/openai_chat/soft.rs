@@ -1,5 +1,5 @@
-//! Values of a provider's answer, or of an echo of one, that may be of another type than documented: what cannot be
-//! used counts as absent, and does not cost the answer.
+//! Values of a provider's answer, or of an echo of one, that may be of another type than documented. A value that
+//! cannot be used counts as absent, and the answer is still read.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// A value of type `T`; none where it is absent, null or of another type.
+/// A value of type `T`. None where it is absent, null or of another type.
 #[derive(Debug)]
 pub(super) struct Soft<T>(pub(super) Option<T>);
 
@@ -78,7 +78,7 @@ impl FromJson<'_> for u64 {
 
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within bounds, and rounded")]
     fn number(number: f64) -> Option<Self> {
-        // Up to 2^53, where numbers of this type are still whole.
+        // The largest number up to which each whole number has a value of this type: 2^53.
         (0.0..=9_007_199_254_740_992.0).contains(&number).then(|| number.round() as Self)
     }
 
@@ -192,7 +192,7 @@ impl<'a> Soft<Cow<'a, str>> {
         self.0.filter(|text| !text.is_empty())
     }
 
-    /// The text; empty where there is none.
+    /// The text. Empty where there is none.
     pub(super) fn as_str(&self) -> &str {
         self.0.as_deref().unwrap_or_default()
     }

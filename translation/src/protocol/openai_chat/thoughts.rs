@@ -1,5 +1,5 @@
-//! Thoughts and signatures, which OpenAI's own format has no fields for: what compatible vendors, gateways and Google
-//! made of that.
+//! Thoughts and signatures. OpenAI's own format has no fields for them, so compatible vendors, gateways and Google have
+//! their own:
 //!
 //! - `reasoning_content` (DeepSeek and many), `reasoning` (OpenRouter, Groq): text.
 //! - `reasoning_details` (OpenRouter): text with signatures.
@@ -76,19 +76,19 @@ impl<'de> FromJson<'de> for Words {
 }
 
 impl Extra {
-    /// Gemini's signature in it.
+    /// Gemini's signature.
     pub(super) fn signature(self) -> Option<Signature> {
         let data = self.google.0.and_then(|google| google.thought_signature.filled())?;
         Some(Signature { family: Family::Gemini, data })
     }
 }
 
-/// A thought, unless there is nothing of it.
+/// A thought, unless it is empty.
 pub(super) fn thought(text: String, signature: Option<Signature>) -> Option<Part> {
     (!text.is_empty() || signature.is_some()).then_some(Part::Thinking { text, signature })
 }
 
-/// Whose signatures OpenRouter's name of a format speaks of.
+/// The family whose signatures go with OpenRouter's name of a format.
 fn family(format: Option<String>) -> Option<Family> {
     let format = format?;
     [("anthropic", Family::Anthropic), ("google", Family::Gemini), ("openai", Family::OpenAi)]
@@ -97,7 +97,7 @@ fn family(format: Option<String>) -> Option<Family> {
 }
 
 impl Detail {
-    /// What it says. A signature of an unknown maker is of no use to anyone.
+    /// The part of the message. None where the maker of a signature is not known, since nobody can use that.
     pub(super) fn part(self) -> Option<Part> {
         let family = family(self.format.0);
         let signed = |data: Option<String>| Some(Signature { family: family?, data: data? });
@@ -110,7 +110,7 @@ impl Detail {
 }
 
 impl Block {
-    /// What it says.
+    /// The part of the message.
     pub(super) fn part(self) -> Option<Part> {
         let signed = |data| Signature { family: Family::Anthropic, data };
         if self.r#type.0.as_deref() == Some("redacted_thinking") {
@@ -120,7 +120,7 @@ impl Block {
     }
 }
 
-/// All thoughts of a message, from the place that says most of them.
+/// All thoughts of a message, from the place that holds most of them.
 pub(super) fn all(
     blocks: Soft<Vec<Soft<Block>>>,
     details: Soft<Vec<Soft<Detail>>>,

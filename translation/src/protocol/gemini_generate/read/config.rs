@@ -9,7 +9,7 @@ use crate::ir::{Effort, Output, Reasoning, Request, Schema, Summary, Thinking, T
 use crate::json::Json;
 use crate::protocol::gemini_generate::schema;
 
-/// Reads it into `request`. What has no neutral form becomes an extension.
+/// Reads `generationConfig` into `request`. A field without a neutral form becomes an extension.
 pub(super) fn read<'a>(body: &Body<'a>, value: &'a RawValue, request: &mut Request) -> Result<(), TranslateError> {
     let mut mime: Option<&RawValue> = None;
     let (mut response_schema, mut json_schema) = (None, None);
@@ -50,7 +50,7 @@ fn count(body: &Body<'_>, value: &RawValue, least: i64) -> Result<u64, Translate
     })
 }
 
-/// Vertex AI has it as a real number.
+/// Reads `topK`, which Vertex AI has as a real number.
 fn top_k(body: &Body<'_>, value: &RawValue) -> Result<u64, TranslateError> {
     let number = body.read::<Real>(value)?.0.round();
     if !(0.0..1e9).contains(&number) {
@@ -72,7 +72,7 @@ fn output(
         Some("" | "text/plain") => return Ok(()),
         None | Some("application/json") => {}
         Some(_) => {
-            // `text/x.enum` and whatever comes: only Gemini itself can do it.
+            // Only Gemini itself can give `text/x.enum`, and other types that may come.
             let kept = [("responseMimeType", mime), ("responseSchema", response_schema)];
             for (name, value) in kept {
                 let value = value.map(|value| (format!("generationConfig.{name}"), json(value)));
@@ -117,7 +117,7 @@ fn reasoning<'a>(body: &Body<'a>, value: &'a RawValue) -> Result<Option<Reasonin
     let thinking = config.thinking_budget.map(|budget| match u64::try_from(budget.0) {
         Ok(0) => Thinking::Off,
         Ok(budget) => Thinking::Budget(budget),
-        // -1: as the model likes.
+        // -1 leaves the budget to the model.
         Err(_) => Thinking::Adaptive,
     });
     let effort = match config.thinking_level {

@@ -18,7 +18,7 @@ use crate::protocol::gemini_generate::answer::standard_base64;
 use crate::protocol::gemini_generate::decode_response::{arguments, named_block};
 use crate::protocol::gemini_generate::signature::{self, Of};
 
-/// One value, or a list of them, each of which may be a bare text: what Google's SDKs let a developer write.
+/// One value, or a list of values, each of which may be a bare text. Google's SDKs let a developer write all of these.
 struct Many<T>(Vec<T>);
 
 impl<T> Default for Many<T> {
@@ -190,7 +190,7 @@ struct Waiting {
 /// Reads `contents`, and appends its messages.
 pub(super) fn read(body: &Body<'_>, value: &RawValue, messages: &mut Vec<Message>) -> Result<(), TranslateError> {
     let Many(contents) = body.read::<Many<Content<'_>>>(value)?;
-    // Calls and results match by id where there is one, else by name and order.
+    // Calls and results match by id where there is one, and otherwise by name and order.
     let mut waiting: Vec<Waiting> = Vec::new();
     for (at, content) in contents.into_iter().enumerate() {
         let parts = content.parts.unwrap_or_default().0;
@@ -212,7 +212,7 @@ pub(super) fn read(body: &Body<'_>, value: &RawValue, messages: &mut Vec<Message
                 join_thought(&mut part, messages);
             }
             match messages.last_mut() {
-                // What stands in one content stays together, but for the results of calls.
+                // What stands in one content stays together, except for the results of calls.
                 Some(last) if last.origin == at && last.role == role && place > 0 => last.parts.push(part),
                 _ => messages.push(Message::new(role, vec![part], at)),
             }
@@ -221,9 +221,9 @@ pub(super) fn read(body: &Body<'_>, value: &RawValue, messages: &mut Vec<Message
     Ok(())
 }
 
-/// A stream tells a thought in pieces and then, with no more text, what signs it; SDKs keep each as a part or a content
-/// of its own. Families other than Gemini want the thought back as one, so the pieces before `part` go into it, if it
-/// is the end of such a thought.
+/// Completes a thought that came in pieces. A stream tells a thought in pieces and then, without more text, its
+/// signature, and SDKs keep each as a part or a content of its own. Families other than Gemini want the thought back as
+/// one. If `part` ends such a thought, the pieces before it go into it.
 fn join_thought(part: &mut Part, messages: &mut Vec<Message>) {
     let Part::Thinking { text: whole, signature: Some(Signature { family, .. }) } = part else { return };
     if *family == Family::Gemini || !whole.is_empty() {
@@ -288,10 +288,10 @@ fn read_part(part: WirePart<'_>, place: (usize, usize), path: &dyn Fn() -> Strin
     }
 }
 
-/// The beginning of ids that calls without one get.
+/// The beginning of ids that the gateway gives to calls without one.
 pub(in super::super) const MADE_UP: &str = "gemini_call_";
 
-/// The same call gets the same id in every turn of the conversation.
+/// An id for a call without one. The same call gets the same id in every turn of the conversation.
 fn made_up_id((content, part): (usize, usize)) -> String {
     format!("{MADE_UP}{content}_{part}")
 }

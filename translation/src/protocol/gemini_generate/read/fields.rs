@@ -14,12 +14,12 @@ use crate::json::Json;
 pub(super) struct Body<'a>(pub(super) &'a [u8]);
 
 impl<'a> Body<'a> {
-    /// Its fields.
+    /// The fields of the body.
     pub(super) fn top(&self) -> Result<Fields<'a>, TranslateError> {
         serde_json::from_slice(self.0).map_err(|error| self.fault(0, &error))
     }
 
-    /// Reads a value that stands in it.
+    /// Reads a value that stands in the body.
     pub(super) fn read<'v, T: Deserialize<'v>>(&self, value: &'v RawValue) -> Result<T, TranslateError> {
         serde_json::from_str(value.get()).map_err(|error| self.fault(self.place(value), &error))
     }
@@ -30,7 +30,7 @@ impl<'a> Body<'a> {
         TranslateError::invalid(path.clone(), format!("Invalid value at '{path}': {message}"))
     }
 
-    /// The value is a piece of the body, so their distance is its place.
+    /// The value is a piece of the body, so the distance between their beginnings is its place.
     fn place(&self, value: &RawValue) -> usize {
         value.get().as_ptr().addr().saturating_sub(self.0.as_ptr().addr())
     }
@@ -117,7 +117,7 @@ fn text_length(json: &[u8]) -> usize {
     json.len()
 }
 
-/// The fields of an object by their camelCase names, without those that are null.
+/// The fields of an object by their camelCase names. Those that are null are left out.
 pub(super) struct Fields<'a>(pub(super) Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Fields<'de> {
@@ -172,7 +172,7 @@ pub(super) struct Text(pub(super) String);
 /// A word of an enumeration.
 pub(super) type Word = Text;
 
-/// A number, or a text that is one.
+/// Reads a number, or a text that is one.
 struct Number;
 
 impl Visitor<'_> for Number {
@@ -254,7 +254,7 @@ pub(super) fn json(value: &RawValue) -> Json {
     Json::of(value)
 }
 
-/// The fields of an object that is one.
+/// The fields of `value`, which has to be an object.
 pub(super) fn fields<'a>(body: &Body<'a>, value: &'a RawValue) -> Result<Fields<'a>, TranslateError> {
     body.read(value)
 }

@@ -29,7 +29,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Request, TranslateError> {
             "tools" => tools::read(&body, value, &mut request)?,
             "toolConfig" => tools::read_config(&body, value, &mut request)?,
             "serviceTier" => request.service_tier = Some(service_tier(&body.read::<Word>(value)?)),
-            // It stands in the URL.
+            // The model stands in the URL.
             "model" => {}
             _ => request.extensions.push((name.into_owned(), json(value))),
         }

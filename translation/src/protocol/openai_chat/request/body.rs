@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::message::MessageIn;
 use crate::json::Json;
 
-/// The fields that have a neutral form, and the rest as it is.
+/// The fields that have a neutral form. Others are kept as they are.
 #[derive(Default)]
 #[expect(clippy::struct_field_names, reason = "named as the documentation names them")]
 pub(super) struct Body<'a> {
@@ -47,7 +47,7 @@ pub(super) struct Body<'a> {
     pub(super) service_tier: Option<String>,
     pub(super) cache_control: Option<super::content::CacheIn>,
     pub(super) extra_body: Option<Json>,
-    /// Other fields, `null` ones left out.
+    /// Other fields. Those with `null` are left out.
     pub(super) rest: Vec<(String, Json)>,
 }
 
@@ -81,7 +81,7 @@ impl<'de> Deserialize<'de> for Fields {
 }
 
 impl Fields {
-    /// Takes the field of that name out.
+    /// Takes out the field of that name.
     pub(super) fn take(&mut self, name: &str) -> Option<Json> {
         let at = self.0.iter().position(|(field, _)| field == name)?;
         Some(self.0.remove(at).1)

@@ -152,7 +152,7 @@ impl PartIn {
         let Some(kind) = self.r#type else { return Err(required(format!("{}.type", path()))) };
         let missing = |field: &str| required(format!("{}.{field}", path()));
         let cache = self.cache_control.map(CacheControl::from);
-        // OpenAI's own mark of the same (prompt caching guide).
+        // OpenAI's own mark of a breakpoint (prompt caching guide).
         let cache = cache.or(self.prompt_cache_breakpoint.map(|_| CacheControl::default()));
         let media = |media: Media| Some(Part::Media(Media { cache: cache.clone(), ..media }));
         Ok(match kind.as_str() {
@@ -206,7 +206,7 @@ impl FileIn {
             (Some(data), _, _) if !data.is_empty() => {
                 let mut media = Media::at(MediaKind::Document, &data);
                 if matches!(media.source, MediaSource::Url(_)) {
-                    // Without the scheme it is the base64 itself (`docs/TRANSLATION.md` section 2.1.7).
+                    // Without a scheme the field is the base64 itself (`docs/TRANSLATION.md` section 2.1.7).
                     media.source = MediaSource::Base64(without_space(&data).into_owned());
                     media.mime = named.map(str::to_owned);
                 }

@@ -15,8 +15,8 @@ use crate::ir::{
     TranslateError,
 };
 
-/// A message of any role. What SDKs echo of an answer beside what counts is read without insisting on its type
-/// (`docs/TRANSLATION.md` section 0.2).
+/// A message of any role. SDKs echo fields of an answer that do not count, and these are read without insisting on
+/// their type (`docs/TRANSLATION.md` section 0.2).
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct MessageIn<'a> {
@@ -72,12 +72,12 @@ struct AudioIn {
     id: Option<String>,
 }
 
-/// Calls of before that results may belong to without naming them.
+/// Earlier calls that a result may belong to without naming one.
 #[derive(Default)]
 struct Pending {
-    /// Ids made up for calls that came without one, in their order.
+    /// The ids that were made up for calls without one, in their order.
     nameless: VecDeque<String>,
-    /// Name and id of calls of the form `function_call`.
+    /// The name and id of each call of the form `function_call`.
     functions: VecDeque<(String, String)>,
 }
 
@@ -148,7 +148,8 @@ impl MessageIn<'_> {
         }
     }
 
-    /// Thoughts, text, calls: the order in which they came about (`docs/TRANSLATION.md` section 2.1.3).
+    /// The parts of a message of the model's, in the order in which they came about: thoughts, text, calls
+    /// (`docs/TRANSLATION.md` section 2.1.3).
     fn assistant(
         self,
         content: Vec<Part>,
@@ -171,7 +172,7 @@ impl MessageIn<'_> {
         for (index, call) in self.tool_calls.unwrap_or_default().into_iter().enumerate() {
             calls.push(call.read(at, index, pending)?);
         }
-        // Stream helpers echo an empty one beside `tool_calls`.
+        // Stream helpers echo an empty `function_call` beside `tool_calls`.
         if calls.is_empty()
             && let Some(function) = self.function_call
             && function.name.as_deref().is_some_and(|name| !name.is_empty())
@@ -180,7 +181,8 @@ impl MessageIn<'_> {
             pending.functions.push_back((call.name.clone(), call.id.clone()));
             calls.push(call);
         }
-        // Of the whole message: Gemini's compatible endpoint signed messages before it signed calls.
+        // The signature is that of the whole message: Gemini's compatible endpoint signed messages before it signed
+        // calls.
         if let Some(signature) = self.extra_content.0.and_then(Extra::signature) {
             match calls.first_mut() {
                 Some(call) if call.signature.is_none() => call.signature = Some(signature),
@@ -219,7 +221,7 @@ impl CallIn<'_> {
         let (id, in_id) = if let Some(id) = self.id.filter(|id| !id.is_empty()) {
             split_id(id)
         } else {
-            // The same in every turn, so that a provider's prompt cache still fits.
+            // The id is the same in every turn, so that a provider's prompt cache still fits.
             let id = format!("call_{at}_{index}");
             pending.nameless.push_back(id.clone());
             (id, None)
@@ -242,7 +244,7 @@ impl CallIn<'_> {
                 _ => return Err(required(format!("{path}.function"))),
             },
         };
-        // What the client keeps in the field for it is what it was given; the id is where others put it
+        // The signature stands in its own field where the client keeps that, and otherwise in the id
         // (`docs/TRANSLATION.md` section 10).
         let told = self.extra_content.0.and_then(Extra::signature);
         call.signature = told.or(call.signature).or(in_id);
@@ -256,7 +258,7 @@ impl FunctionIn<'_> {
         let name = self.name.filter(|name| !name.is_empty()).ok_or_else(|| required(format!("{path}.name")))?;
         let arguments = match self.arguments.map(RawValue::get) {
             Some(text) if text.starts_with('"') => serde_json::from_str(text).unwrap_or_default(),
-            // The object itself, as some clients keep it.
+            // Some clients keep the object itself.
             Some(text) if text.starts_with('{') => text.to_owned(),
             None => String::new(),
             Some(_) => {

@@ -8,8 +8,8 @@ use super::value::read;
 use crate::ir::{self, Effort, Output, Schema, ServiceTier, Summary, TranslateError};
 use crate::json::Json;
 
-/// All that is said of reasoning; none where nothing is. `reasoning_effort` is OpenAI's own, so it wins over other
-/// places of an effort.
+/// What the client says of reasoning. None where it says nothing. `reasoning_effort` is OpenAI's own, so it goes before
+/// an effort that stands elsewhere.
 pub(super) fn reasoning(body: &mut Body<'_>) -> Result<Option<ir::Reasoning>, TranslateError> {
     let mut said = ir::Reasoning::default();
     let output_config = body.output_config.as_mut().and_then(|config| config.take("effort"));
@@ -27,7 +27,7 @@ pub(super) fn reasoning(body: &mut Body<'_>) -> Result<Option<ir::Reasoning>, Tr
         let Some(word) = word else { continue };
         let effort = match Effort::of(&word) {
             Some(effort) => Some(effort),
-            // Vendors' word for what is the case without the field.
+            // Vendors' word for what holds without the field.
             None if word.is_empty() || word == "default" || word == "auto" => None,
             None => {
                 let message =
@@ -77,7 +77,7 @@ pub(super) fn output(format: Option<&RawValue>) -> Result<Output, TranslateError
     struct Format {
         r#type: Option<String>,
         json_schema: Option<Named>,
-        /// Together, Fireworks: the schema beside `json_object`.
+        /// Together and Fireworks have the schema beside `json_object`.
         schema: Option<Json>,
     }
     #[derive(Default, Deserialize)]
@@ -109,7 +109,7 @@ pub(super) fn output(format: Option<&RawValue>) -> Result<Output, TranslateError
                     let path = "response_format.json_schema.schema";
                     Err(TranslateError::invalid(path, format!("{path}: expected an object")))
                 }
-                // Without a schema it promises no more than JSON.
+                // Without a schema the field promises no more than JSON.
                 None => Ok(Output::JsonObject),
             }
         }
@@ -133,15 +133,15 @@ pub(super) fn service_tier(word: String) -> Option<ServiceTier> {
     })
 }
 
-/// Who the user is: the first of `metadata.user_id`, `user` and `safety_identifier` that says it. What is left over
-/// stays an extension.
+/// Who the user is: the first of `metadata.user_id`, `user` and `safety_identifier` that says it. The others stay
+/// extensions.
 pub(super) fn user(body: &mut Body<'_>) -> Result<Option<String>, TranslateError> {
     let mut of_metadata = None;
     if let Some(Fields(fields)) = &body.metadata
         && let Some((_, id)) = fields.iter().find(|(name, _)| name == "user_id")
     {
         of_metadata = read::<String>(id, "metadata.user_id")?;
-        // Metadata of the user's id alone are all said by it.
+        // Metadata with nothing but the user's id have no more to say.
         if fields.len() == 1 {
             body.metadata = None;
         }

@@ -1,4 +1,4 @@
-//! Tools, and the choice among them, in their forms of today and of before (`functions`, `function_call`).
+//! Tools, and the choice among them, in the forms of today and in the older ones (`functions`, `function_call`).
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -16,7 +16,7 @@ struct ToolIn {
     function: Option<FunctionIn>,
     custom: Option<CustomIn>,
     cache_control: Option<CacheIn>,
-    // The flat form of the Responses API, which some clients send here too.
+    // The flat form of the Responses API, which some clients use here too.
     name: Option<String>,
     description: Option<String>,
     parameters: Option<Json>,
@@ -66,7 +66,7 @@ struct AllowedIn {
     tools: Option<Vec<ChoiceIn>>,
 }
 
-/// Reads tools and what is said of their use into `request`.
+/// Reads the tools, and what is said of their use, into `request`.
 pub(super) fn read(body: &mut Body<'_>, request: &mut Request) -> Result<(), TranslateError> {
     let tools = body.tools.take().unwrap_or_default();
     let functions = body.functions.take().unwrap_or_default();
@@ -189,7 +189,7 @@ fn word(word: &str) -> Option<ToolChoice> {
     match word {
         "auto" => Some(ToolChoice::Auto),
         "none" => Some(ToolChoice::None),
-        // Mistral's word, which its clients send.
+        // Mistral's clients say `any`.
         "required" | "any" => Some(ToolChoice::Required),
         _ => None,
     }

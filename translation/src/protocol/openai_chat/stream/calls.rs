@@ -1,4 +1,4 @@
-//! The tool calls of a stream: which piece belongs to which, however a vendor tells that, and when one is whole.
+//! The tool calls of a stream: which pieces belong together, however a vendor tells that, and when a call is whole.
 
 use std::borrow::Cow;
 
@@ -8,16 +8,16 @@ use crate::ir::{CallKind, Event, Signature};
 use crate::names::new_call_id;
 use crate::protocol::sse::LARGEST_EVENT;
 
-/// Most calls of one answer. A piece is looked for among all, so that work grows with their number.
+/// The most calls of one answer. A piece is looked for among all, so the work grows with their number.
 const MOST_CALLS: usize = 1_024;
 
 /// The calls of one answer.
 #[derive(Debug, Default)]
 pub(super) struct Calls {
     known: Vec<Known>,
-    /// Calls that events have been given of: the next number.
+    /// The number of calls that have been told, which is the number of the next.
     told: usize,
-    /// There are more than are kept.
+    /// Whether there are more calls than are kept.
     too_many: bool,
 }
 
@@ -30,9 +30,9 @@ struct Known {
     name: String,
     kind: CallKind,
     signature: Option<Signature>,
-    /// Arguments that came before the name.
+    /// The arguments that came before the name.
     held: String,
-    /// Its number in events, from its name on.
+    /// The number of the call in events. It has none before its name has come.
     number: Option<usize>,
     arguments: Document,
     ended: bool,
@@ -49,17 +49,17 @@ struct Piece<'a> {
 }
 
 impl Calls {
-    /// Whether there were any.
+    /// Whether there were any calls.
     pub(super) fn any(&self) -> bool {
         self.told > 0
     }
 
-    /// Whether there are more, or more of one without a name, than an answer may make us keep.
+    /// Whether there are more calls than are kept, or a call without a name holds more than is kept.
     pub(super) fn too_many(&self) -> bool {
         self.too_many
     }
 
-    /// Takes a piece of one. `signed`, if it has no signature of its own.
+    /// Takes a piece of a call. `signed` is its signature, if it has none of its own.
     pub(super) fn push(&mut self, call: Call<'_>, signed: &mut Option<Signature>, events: &mut Vec<Event>) {
         let (name, arguments, kind) = match (call.custom.0, call.function.0) {
             (Some(custom), _) => {
@@ -76,11 +76,11 @@ impl Calls {
         self.piece(Piece { index: call.index.0, id, name, arguments, kind, signature }, events);
     }
 
-    /// Takes a piece of the one call of an answer in the form of before.
+    /// Takes a piece of a call in the older form, of which an answer has one.
     pub(super) fn push_function(&mut self, function: Function<'_>, events: &mut Vec<Event>) {
         let arguments = function.arguments();
         let (id, name) = (Cow::Borrowed(""), function.name.0.unwrap_or_default());
-        // Some vendors write an empty one beside text.
+        // Some vendors write an empty call beside text.
         if self.known.is_empty() && name.is_empty() {
             return;
         }
@@ -88,17 +88,17 @@ impl Calls {
         self.piece(Piece { index, id, name, arguments, kind, signature }, events);
     }
 
-    /// Ends those that are whole: something else of the answer follows them.
+    /// Ends the calls that are whole, when something else of the answer follows them.
     pub(super) fn end_whole(&mut self, events: &mut Vec<Event>) {
         for call in &mut self.known {
-            // Brackets in free text tell nothing.
+            // Brackets in free text mean nothing.
             if call.kind == CallKind::Function && call.arguments.complete() {
                 call.end(events);
             }
         }
     }
 
-    /// Ends all that are open.
+    /// Ends all calls that are open.
     pub(super) fn end(&mut self, events: &mut Vec<Event>) {
         for call in &mut self.known {
             call.end(events);
@@ -133,7 +133,7 @@ impl Calls {
         let call = &mut self.known[at];
         if call.number.is_none() {
             if call.id.is_empty() {
-                // Ids of one answer differ, or results could not be told apart.
+                // The ids of one answer have to differ, or results could not be told apart.
                 call.id = if taken { new_call_id() } else { piece.id.into_owned() };
             }
             call.kind = piece.kind;
@@ -171,13 +171,13 @@ impl Calls {
         }
     }
 
-    /// The call that a piece continues; none where it begins one.
+    /// The call that a piece continues. None where it begins one.
     fn find(&self, piece: &Piece<'_>) -> Option<usize> {
         let last = self.known.len().checked_sub(1);
         if piece.index.is_some() {
             let at = self.known.iter().rposition(|call| call.index == piece.index)?;
             let call = &self.known[at];
-            // Some vendors number every call 0: another id with a name, or a second name behind whole arguments, is
+            // Some vendors number every call 0. Another id with a name, or a second name behind whole arguments, begins
             // another call.
             let other_id = !piece.id.is_empty() && !call.id.is_empty() && piece.id != call.id;
             let again = piece.id.is_empty() && call.arguments.complete() && !piece.arguments.is_empty();
@@ -186,7 +186,7 @@ impl Calls {
         }
         if !piece.id.is_empty() {
             let same = self.known.iter().rposition(|call| call.id == piece.id);
-            // Without a name it cannot begin a call, whatever its id says.
+            // A piece without a name cannot begin a call, whatever its id is.
             return same.or(last.filter(|_| piece.name.is_empty()));
         }
         let at = last?;
@@ -203,7 +203,7 @@ impl Known {
         if text.is_empty() || self.ended {
             return;
         }
-        // "Nothing", as some vendors write it.
+        // Some vendors write this for nothing.
         if self.kind == CallKind::Function && !self.arguments.begun && text.trim() == "null" {
             return;
         }
@@ -235,7 +235,7 @@ struct Document {
 }
 
 impl Document {
-    /// Whether it is one whole object or array. Free text never is.
+    /// Whether the document is one whole object or array. Free text never is.
     fn complete(&self) -> bool {
         self.closed
     }

@@ -14,8 +14,8 @@ use crate::ir::{DECLINED, ErrorKind, Event, Finish, Part, ProviderError, Start};
 use crate::protocol::contract::StreamDecoder;
 use crate::protocol::sse::{self, EVENT_TOO_LARGE, EventSplitter, LARGEST_EVENT};
 
-/// Reads a stream. The end of the answer is held back until nothing can follow but `[DONE]`: usage comes after the
-/// reason to stop.
+/// Reads a stream. The end of the answer is held back until nothing but `[DONE]` can follow, since usage comes after
+/// the reason to stop.
 #[derive(Debug)]
 pub(in super::super) struct Decoder {
     splitter: EventSplitter,
@@ -24,15 +24,15 @@ pub(in super::super) struct Decoder {
 
 #[derive(Debug, Default)]
 struct State {
-    /// An event has been seen.
+    /// Whether an event has been seen.
     begun: bool,
-    /// `Start` has been given.
+    /// Whether `Start` has been given.
     started: bool,
-    /// Something of the answer has been given.
+    /// Whether something of the answer has been given.
     said: bool,
-    /// Of that, something besides thoughts.
+    /// Whether something besides thoughts has been given.
     spoken: bool,
-    /// A thought has been given, and no signature after it.
+    /// Whether a thought has been given and no signature after it.
     thinking: bool,
     calls: Calls,
     finish: Option<Finish>,

@@ -1,4 +1,4 @@
-//! What metering needs of answers that pass through as they are: found by search, and parsed only where there is
+//! What metering needs of answers that pass through as they are. It is found by search, and parsed only where there is
 //! something to read.
 
 use std::sync::LazyLock;
@@ -26,7 +26,7 @@ soft_object!(Counted);
 /// The usage that a whole answer reports.
 ///
 /// # Errors
-/// When it is not JSON. A usage of another shape counts as none.
+/// When the body is not JSON. A usage of another shape counts as none.
 pub(in super::super) fn usage(body: &[u8]) -> Result<Option<Usage>, serde_json::Error> {
     match serde_json::from_slice::<Soft<Counted>>(body) {
         Ok(answer) => Ok(answer.0.and_then(|answer| answer.usage.0).map(Into::into)),
@@ -39,7 +39,7 @@ static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""usag
 static LAST_USAGE: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new(br#""usage""#));
 static FINISH_REASON: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""finish_reason""#));
 
-/// The usage in the tail of an answer too large to hold: the last object that is a field of that name.
+/// The usage in the tail of an answer too large to hold: the last object in a field of that name.
 pub(in super::super) fn usage_in_tail(tail: &[u8]) -> Option<Usage> {
     let at = LAST_USAGE.rfind(tail)?;
     let value = value_of(&tail[at + br#""usage""#.len()..])?;
@@ -71,7 +71,7 @@ impl StreamWatcher for Watcher {
     }
 }
 
-/// Whether a field is there with a value other than null. A quote within a string is escaped, so text of the model is
+/// Whether a field is there with a value other than null. A quote within a string is escaped, so words of the model are
 /// not found.
 fn has_value(name: &Finder<'_>, data: &[u8]) -> bool {
     name.find_iter(data)

@@ -9,7 +9,7 @@ use crate::ir::{CacheControl, Field, Media, MediaKind, MediaSource, TranslateErr
 use crate::protocol::openai_limits;
 
 impl<'r> Writer<'r> {
-    /// A breakpoint, where the client wrote it for this format; others report it as left out.
+    /// A breakpoint, if a client of this format wrote it. Otherwise it is noted as left out.
     pub(super) fn cache(&mut self, cache: Option<&'r CacheControl>) -> Option<CacheOut<'r>> {
         let cache = cache?;
         if !self.own {
@@ -51,7 +51,7 @@ impl<'r> Writer<'r> {
                 let filename = media.name.as_deref().map(Cow::Borrowed);
                 let file = match source {
                     MediaSource::Base64(data) => match plain_text(media, data) {
-                        // Its file parts hold PDF only (file inputs guide).
+                        // OpenAI's file parts hold only PDF (file inputs guide).
                         Some(text) if !self.own => {
                             return Ok(text_part(media.titled(&text).into_owned(), cache_control));
                         }

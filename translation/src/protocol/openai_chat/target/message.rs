@@ -17,9 +17,10 @@ impl<'r> Writer<'r> {
     pub(super) fn messages(&mut self, body: &mut BodyOut<'r>) -> Result<(), TranslateError> {
         let request = self.request;
         let asks = |message: &Message| message.role == Role::User;
-        // The loop under way begins behind the last words of the user.
+        // The loop that is under way begins behind the last words of the user.
         let in_loop = request.messages.iter().rposition(asks).map_or(0, |at| at + 1);
-        // What tools showed: their messages hold text only, and must follow each other.
+        // Media that tools have shown. Messages of tools hold only text and must follow each other, so the media come
+        // behind them.
         let mut shown: Vec<PartOut<'r>> = Vec::new();
         for (at, message) in request.messages.iter().enumerate() {
             if !shown.is_empty() && !matches!(message.role, Role::Tool | Role::User) {
@@ -111,7 +112,7 @@ impl<'r> Writer<'r> {
                 Part::Text { text, cache, .. } => parts.push(text_part(text.as_str(), self.cache(cache.as_ref()))),
                 Part::Refusal(words) if self.own && out.refusal.is_none() => out.refusal = Some(words),
                 Part::Thinking { text, .. } if !text.is_empty() => thoughts.push(text.as_str()),
-                // Signatures are another family's: it alone can read them (11).
+                // Only the family that made a signature can read it (`docs/TRANSLATION.md` section 11).
                 Part::Thinking { .. } | Part::RedactedThinking(_) => {}
                 Part::ToolCall(call) => {
                     let call = self.call(call);
@@ -137,7 +138,7 @@ impl<'r> Writer<'r> {
 
     fn call(&mut self, call: &'r ToolCall) -> CallOut<'r> {
         let (id, name) = (self.ids.map(&call.id), self.names.map(&call.name));
-        // A model that checks signatures is Gemini's, behind Google's compatible endpoint.
+        // Of the models behind this format, those that check signatures are Gemini's, at Google's compatible endpoint.
         let signature = call.signature.as_ref().filter(|_| self.target.facts.needs_signatures);
         let extra_content = signature.and_then(extra);
         if call.kind == CallKind::Custom && self.custom_tools {
@@ -153,7 +154,7 @@ impl<'r> Writer<'r> {
         CallOut { id, r#type: "function", function, custom: None, extra_content }
     }
 
-    /// A result. What it shows goes to `shown`.
+    /// Writes the result of a tool. Media in it go to `shown`.
     fn tool_result(
         &mut self,
         message: &'r Message,
@@ -196,8 +197,8 @@ impl<'r> Writer<'r> {
         Ok(MessageOut { role: "tool", content: Some(content), tool_call_id, ..MessageOut::default() })
     }
 
-    /// Content of nothing but text. Many vendors take no parts but the user's, so only a client of the same format gets
-    /// what it wrote.
+    /// Content of nothing but text. Many vendors take parts only of users, so other messages are one text unless a
+    /// client of the same format wrote the parts.
     fn content(&self, parts: Vec<PartOut<'r>>, between: &str) -> Option<ContentOut<'r>> {
         if parts.is_empty() {
             return None;
@@ -236,7 +237,7 @@ fn user(parts: Vec<PartOut<'_>>) -> MessageOut<'_> {
     MessageOut { role: "user", content: Some(ContentOut::Parts(parts)), ..MessageOut::default() }
 }
 
-/// The one text that `parts` are, if they are that and nothing else.
+/// The text of `parts`, if they are one text and nothing else.
 fn single_text(mut parts: Vec<PartOut<'_>>) -> Result<Cow<'_, str>, Vec<PartOut<'_>>> {
     match (parts.pop(), parts.is_empty()) {
         (Some(PartOut::Text { text, cache_control: None }), true) => Ok(text),

@@ -5,8 +5,9 @@
 //! - [`settings`]: the rest.
 //! - [`wire`]: the body.
 //!
-//! "Own" is a request that a client of this format wrote: its extensions are meant for the provider. "Owner" is OpenAI
-//! itself and who keeps up with it; other vendors refuse fields that they do not know, or the newer of OpenAI's.
+//! A request is "own" if a client of this format wrote it: its extensions are meant for the provider. The "owner" is
+//! OpenAI itself or a vendor that keeps up with it. Other vendors refuse fields that they do not know, or OpenAI's
+//! newer ones.
 
 mod media;
 mod message;
@@ -25,7 +26,7 @@ use crate::json::{Json, quoted};
 use crate::names::{Mapping, OPENAI_IDS, OPENAI_NAMES, Rule};
 use crate::protocol::contract::{Encoded, Target};
 
-/// What is known while a request is written.
+/// The request while it is written.
 struct Writer<'r> {
     request: &'r Request,
     target: &'r Target<'r>,
@@ -35,7 +36,7 @@ struct Writer<'r> {
     back: Back,
     own: bool,
     owner: bool,
-    /// Tools of free text are declared as such.
+    /// Whether tools of free text are declared as such.
     custom_tools: bool,
 }
 
@@ -72,7 +73,7 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
 }
 
 impl<'r> Writer<'r> {
-    /// Keeps names and ids that may stand as they are for themselves.
+    /// Keeps the names and ids that fit, so that no other is mapped to one of them.
     fn reserve(&mut self) {
         let parts = || self.request.messages.iter().flat_map(|message| &message.parts);
         let tools = self.request.tools.iter().map(|tool| tool.name.as_str());
@@ -84,7 +85,7 @@ impl<'r> Writer<'r> {
         self.ids.reserve(called.map(|call| call.id.as_str()));
     }
 
-    /// Fields without a neutral form that the provider is to get, nested ones in their objects.
+    /// The fields without a neutral form that the provider is to get. Nested ones stand in their objects.
     fn extensions(&mut self) -> Vec<(&'r str, Json)> {
         let mut plain: Vec<(&str, Json)> = Vec::new();
         let mut nested: Vec<(&str, Map<String, Value>)> = Vec::new();
@@ -99,7 +100,7 @@ impl<'r> Writer<'r> {
             }
             match name.split_once('.') {
                 None => plain.push((name, value.clone())),
-                // Where the provider is not asked for a stream, there is nothing to say of it.
+                // Nothing is said of a stream where none is asked for.
                 Some(("stream_options", _)) if !self.target.stream => {}
                 Some((object, field)) => {
                     let value = value.read().unwrap_or(Value::Null);

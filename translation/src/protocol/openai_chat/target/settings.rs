@@ -16,7 +16,7 @@ use crate::protocol::openai_limits;
 const MOST_STOPS: usize = 4;
 
 impl<'r> Writer<'r> {
-    /// Writes all that is neither a message nor a tool.
+    /// Writes everything that is neither a message nor a tool.
     pub(super) fn settings(&mut self, body: &mut BodyOut<'r>) -> Result<(), TranslateError> {
         let (request, facts, quirks) = (self.request, self.target.facts, self.target.quirks);
         body.stream = self.target.stream.then_some(true);
@@ -32,7 +32,7 @@ impl<'r> Writer<'r> {
             self.dropped.field(request, Field::Logprobs);
         } else {
             body.logprobs = request.logprobs;
-            // Only allowed with the other.
+            // The field is allowed only beside `logprobs`.
             body.top_logprobs = request.top_logprobs.filter(|_| request.logprobs == Some(true));
         }
         self.output(body);
@@ -90,7 +90,7 @@ impl<'r> Writer<'r> {
             }
         }
         if request.top_k.is_some() {
-            // Not OpenAI's; a client of this format that asks for it knows a vendor that has it.
+            // OpenAI has no such field. A client of this format that asks for it knows a vendor that has it.
             if self.own {
                 body.top_k = request.top_k;
             } else {
@@ -137,7 +137,7 @@ impl<'r> Writer<'r> {
             }
             Output::JsonSchema(schema) => {
                 let with_tools = body.tools.is_empty() || facts.json_schema_with_tools;
-                // Other formats take schemas of lists and of alternatives, which OpenAI refuses.
+                // OpenAI refuses schemas of lists and of alternatives, which other formats take.
                 let own = request.origin.family() == Family::OpenAi;
                 let taken = own || schema.is_of_object();
                 if self.target.quirks.json_schema && facts.json_schema && with_tools && taken {
@@ -164,7 +164,7 @@ impl<'r> Writer<'r> {
             body.thinking = said.thinking.map(thinking);
         }
         let facts = self.target.facts;
-        // What switches thinking itself is passed on as it is, beside an effort.
+        // A switch of thinking is passed on as it is, beside an effort.
         let begin = || facts.effort_to_begin().filter(|_| said.thinking == Some(Thinking::Adaptive));
         let wanted = if self.own { said.effort } else { said.in_words().or_else(begin) };
         let Some(wanted) = wanted else { return };
@@ -216,7 +216,7 @@ fn named(schema: &Schema) -> SchemaOut<'_> {
     SchemaOut { name, description: schema.description.as_deref(), schema: &schema.schema, strict: schema.strict }
 }
 
-/// Says `words` to the model, behind what the operator says first.
+/// Tells the model `words`, behind what the operator says first.
 fn instruct(body: &mut BodyOut<'_>, words: String) {
     let first = body.messages.first_mut().filter(|message| matches!(message.role, "system" | "developer"));
     if let Some(MessageOut { content: Some(ContentOut::Text(text)), .. }) = first {

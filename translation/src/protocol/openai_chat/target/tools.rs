@@ -14,11 +14,11 @@ use crate::json::Json;
 use crate::protocol::openai_limits;
 
 impl<'r> Writer<'r> {
-    /// Writes tools and what is said of their use.
+    /// Writes the tools and what is said of their use.
     pub(super) fn tools(&mut self, body: &mut BodyOut<'r>) -> Result<(), TranslateError> {
         let request = self.request;
         let allowed = match &request.tool_choice {
-            // Only the owner knows the choice; for others, the tools that may not be called are not there.
+            // Only the owner knows this choice. For other vendors the tools that may not be called are left out.
             Some(ToolChoice::Allowed { names, .. }) if !self.owner => Some(names),
             _ => None,
         };
@@ -59,8 +59,8 @@ impl<'r> Writer<'r> {
                     .as_ref()
                     .map(|schema| if own { Cow::Borrowed(schema) } else { openai_limits::parameters(schema) });
                 let description = description.map(Cow::Borrowed);
-                // Another format's strictness asks less of a schema than OpenAI's, which refuses what it cannot hold
-                // to.
+                // Another format's strict tools ask less of a schema than OpenAI's, which refuses a schema that it
+                // cannot hold the model to.
                 let same = self.request.origin.family() == Family::OpenAi;
                 if *strict == Some(true) && !same {
                     self.dropped.field(self.request, Field::StrictTools);
@@ -140,7 +140,7 @@ impl<'r> Writer<'r> {
         })
     }
 
-    /// Whether a tool is forced on a model that cannot think then (2.3).
+    /// Whether a tool is forced on a model that cannot think then (`docs/TRANSLATION.md` section 2.3).
     pub(super) fn too_forced_to_think(&self) -> bool {
         let forced = match &self.request.tool_choice {
             Some(ToolChoice::Required | ToolChoice::Named(_)) => true,
@@ -152,7 +152,7 @@ impl<'r> Writer<'r> {
     }
 }
 
-/// A grammar in the form of chat completions; the Responses API has it without the inner object.
+/// A grammar in the form of chat completions. The Responses API has it without the inner object.
 fn grammar(format: &Json) -> Cow<'_, Json> {
     let flat = format.read::<Value>().ok().filter(|format| format["grammar"].is_null() && format["syntax"].is_string());
     match flat {
