@@ -12,7 +12,7 @@ use crate::ir::{Choice, ErrorKind, Finish, Part, ProviderError, Response, Signat
 use crate::json::Json;
 use crate::protocol::openai_error;
 
-/// The top level of an answer, as it stands alone and in the events of a stream.
+/// The top level of an answer, which stands alone or in the events of a stream.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Answer<'a> {
@@ -53,12 +53,12 @@ impl<'a> Answer<'a> {
         }
     }
 
-    /// Who served it. At the beginning of a stream, this is no more than what was asked for: the tier is open yet.
+    /// The tier that served the answer. At the beginning of a stream it is only the one that was asked for.
     pub(super) fn served_by(&self) -> Option<String> {
         self.service_tier.given().filter(|tier| *tier != "auto").map(str::to_owned)
     }
 
-    /// Why it is no answer.
+    /// Why the answer is none.
     pub(super) fn failure(&self) -> Option<ProviderError> {
         if let Some(error) = self.error {
             return Some(failure(error));
@@ -70,7 +70,7 @@ impl<'a> Answer<'a> {
         }
     }
 
-    /// Why the model stopped. None while it has not.
+    /// Why the model stopped. None while it has not stopped.
     pub(super) fn finish(&self, said: Said) -> Option<Finish> {
         match self.status.or_empty() {
             "queued" | "in_progress" => None,
@@ -81,18 +81,18 @@ impl<'a> Answer<'a> {
                     _ => Finish::Length,
                 })
             }
-            // A vendor that says no status has said all it has to say.
+            // A vendor that gives no status has said all that it has to say.
             _ => Some(said.finish()),
         }
     }
 }
 
-/// What an answer held, as far as it tells why the model stopped.
+/// What an answer held, as far as it shows why the model stopped.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Said {
-    /// A call that the client is to make.
+    /// Whether it held a call that the client is to make.
     pub(super) call: bool,
-    /// A refusal.
+    /// Whether it held a refusal.
     pub(super) refusal: bool,
 }
 
@@ -113,7 +113,7 @@ impl Said {
     }
 }
 
-/// An error within an answer, whose status of HTTP said that all is well.
+/// An error within an answer whose HTTP status said that all is well.
 pub(super) fn failure(error: &RawValue) -> ProviderError {
     #[derive(Default, Deserialize)]
     #[serde(default)]
@@ -176,16 +176,16 @@ pub(super) fn decode(body: &[u8]) -> Result<Response, ProviderError> {
 struct LogProbability<'a> {
     #[serde(borrow)]
     token: Cow<'a, str>,
-    /// As it was written.
+    /// The number, as it was written.
     #[serde(borrow)]
     logprob: &'a RawValue,
     bytes: Option<Vec<u8>>,
-    /// None within such a list.
+    /// The alternatives. There are none within a list of them.
     #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
     top_logprobs: Option<Vec<LogProbability<'a>>>,
 }
 
-/// Log probabilities in the shape of chat completions, where bytes and alternatives are always there; streams leave the
+/// Log probabilities in the shape of chat completions, where bytes and alternatives are always there. Streams leave the
 /// bytes out.
 pub(super) fn logprobs(tokens: &[&RawValue]) -> Json {
     #[derive(Serialize)]
@@ -208,7 +208,7 @@ pub(super) fn logprobs(tokens: &[&RawValue]) -> Json {
 #[derive(Default)]
 struct Reader<'a> {
     parts: Vec<Part>,
-    /// Of the call that comes next.
+    /// The signature of the call that comes next.
     signature: Option<Signature>,
     logprobs: Vec<&'a RawValue>,
 }
@@ -242,7 +242,7 @@ impl<'a> Reader<'a> {
         let Some(piece) = maybe::<Piece<'a>>(raw) else { return };
         match piece.r#type.or_empty() {
             "refusal" => self.parts.extend(piece.refusal.given().map(|words| Part::Refusal(words.to_owned()))),
-            // A piece of no type is a text with some vendors.
+            // Some vendors give no type to a text.
             "output_text" | "text" | "" if piece.text.given().is_some() => {
                 let annotations = piece.annotations.items().iter().filter_map(|raw| maybe::<Annotation<'_>>(raw));
                 let citations = annotations.filter_map(|annotation| annotation.citation(0)).collect();

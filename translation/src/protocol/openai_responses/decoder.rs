@@ -18,11 +18,11 @@ pub(super) struct Decoder {
     splitter: EventSplitter,
     items: Items,
     started: bool,
-    /// Nothing more is told.
+    /// Whether nothing more is told.
     over: bool,
 }
 
-/// Any event: each has some of these.
+/// An event of any type, which has some of these fields.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Wire<'a> {
@@ -76,7 +76,7 @@ impl Decoder {
 
     fn data(&mut self, data: &[u8], events: &mut Vec<Event>) {
         let Ok(wire) = serde_json::from_slice::<Wire<'_>>(data) else {
-            // No format of this API is like that, so what follows cannot be relied on.
+            // No event of this API looks like that, so what follows cannot be relied on.
             if serde_json::from_slice::<serde::de::IgnoredAny>(data).is_err() {
                 self.fail(bad("the provider's stream holds an event that is no JSON"), events);
             }
@@ -208,7 +208,8 @@ fn bad(message: &str) -> ProviderError {
     ProviderError::new(ErrorKind::Server, message).code("bad_upstream_response")
 }
 
-/// An error event as documented: `{"type":"error","code","message","param"}`. Its type says nothing.
+/// An error event as documented: `{"type":"error","code","message","param"}`. Its type is the event's, and tells
+/// nothing of the error.
 fn flat_failure(flat: &RawValue) -> ProviderError {
     let mut error: serde_json::Value = maybe(flat).unwrap_or_default();
     if let Some(fields) = error.as_object_mut() {
@@ -234,7 +235,7 @@ impl StreamDecoder for Decoder {
 
     fn end(&mut self, events: &mut Vec<Event>) {
         let rest = self.splitter.take_rest();
-        // An event whose end was lost counts if it is whole otherwise.
+        // An event that lost its end counts if it is whole otherwise.
         let whole = sse::data(&rest).is_some_and(|data| serde_json::from_slice::<&RawValue>(&data).is_ok())
             || serde_json::from_slice::<&RawValue>(&rest).is_ok();
         if whole {

@@ -1,5 +1,5 @@
-//! The response object that a client gets (API reference, "The response object"): what it asked for, said back, around
-//! the output.
+//! The response object that a client gets (API reference, "The response object"): the output, within what the client
+//! has asked for.
 
 use std::io::Write as _;
 
@@ -12,16 +12,16 @@ use crate::ir::{Finish, ProviderError, Reasoning, Request, Role, ToolChoice, Usa
 use crate::protocol::contract::AnswerContext;
 use crate::protocol::openai_error;
 
-/// What does not change while an answer grows, as members of the object.
+/// The members of the object that stay the same while an answer grows.
 pub(super) struct Frame {
     head: Vec<u8>,
     tail: Vec<u8>,
 }
 
-/// What does.
+/// The members that change.
 pub(super) struct State<'s> {
     pub(super) status: &'static str,
-    /// JSON of each item that is whole; empty of one that is not.
+    /// The JSON of each item, empty until the item is whole.
     pub(super) output: &'s [Vec<u8>],
     pub(super) usage: Option<Usage>,
     pub(super) service_tier: Option<&'s str>,
@@ -29,7 +29,7 @@ pub(super) struct State<'s> {
     pub(super) error: Option<&'s ProviderError>,
 }
 
-/// Appends `value` as JSON. Texts and plain data always can be written.
+/// Appends `value` as JSON. Texts and plain data always serialise.
 pub(super) fn push<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
     let _ = serde_json::to_writer(out, value);
 }
@@ -147,17 +147,17 @@ impl Counted {
     }
 }
 
-/// The status of an answer that ended so, and why it is incomplete.
+/// The status of an answer that ended for this reason, and why it is incomplete.
 pub(super) fn status(finish: Option<Finish>, refused: bool) -> (&'static str, Option<&'static str>) {
     match finish {
         Some(Finish::Length) => ("incomplete", Some("max_output_tokens")),
-        // A refusal in words is a complete answer.
+        // An answer that refuses in words is complete.
         Some(Finish::ContentFilter) if !refused => ("incomplete", Some("content_filter")),
         _ => ("completed", None),
     }
 }
 
-/// The client's request, said back.
+/// The members that repeat the client's request.
 fn tail(request: &Request) -> Vec<u8> {
     let mut tail = Vec::with_capacity(512);
     let out = &mut tail;
@@ -181,7 +181,7 @@ fn tail(request: &Request) -> Vec<u8> {
     raw(out, "prompt_cache_key", extension("prompt_cache_key"));
     member(out, "reasoning", &reasoning(request.reasoning.as_ref()));
     raw(out, "safety_identifier", extension("safety_identifier"));
-    // Nothing is kept here, whatever the default of the API.
+    // The gateway keeps nothing, whatever the default of the API is.
     raw(out, "store", if extension("store") == "true" { "true" } else { "false" });
     member(out, "temperature", &request.temperature.unwrap_or(1.0));
     member(out, "text", &Shape::of(request, true));

@@ -1,5 +1,5 @@
-//! Writes an answer for a client, as a stream or whole (API reference, "Streaming"). The whole answer is what the
-//! stream's last event carries, so the two cannot differ.
+//! Writes an answer for a client, as a stream or whole (API reference, "Streaming"). The whole answer is also what the
+//! last event of a stream carries, so the two cannot differ.
 
 use std::fmt;
 use std::io::Write as _;
@@ -21,15 +21,15 @@ mod thoughts;
 pub(super) struct Encoder {
     asked: AnswerContext,
     frame: Frame,
-    /// Nothing is told but the end.
+    /// Whether the answer is written whole, so that no events are told.
     whole: bool,
     sequence: u64,
     started: bool,
-    /// JSON of the items, each once it is whole.
+    /// The JSON of each item that is whole.
     items: Vec<Vec<u8>>,
     open: Open,
     calls: Vec<Call>,
-    /// Characters of text so far.
+    /// The number of characters of text so far.
     characters: u64,
     refused: bool,
     usage: Option<Usage>,
@@ -37,7 +37,7 @@ pub(super) struct Encoder {
     finish: Option<Finish>,
 }
 
-/// What grows, besides calls.
+/// What is growing, besides calls.
 #[derive(Debug, Default)]
 enum Open {
     #[default]
@@ -53,7 +53,7 @@ impl fmt::Debug for Encoder {
 }
 
 impl Encoder {
-    /// Of a stream; or of a `whole` answer, of which only [`end`](Self::document) is wanted.
+    /// An encoder for a stream, or for a `whole` answer, which [`document`](Self::document) writes.
     pub(super) fn new(asked: AnswerContext, whole: bool) -> Self {
         Self {
             frame: Frame::new(&asked),
@@ -91,14 +91,14 @@ impl Encoder {
         });
     }
 
-    /// The next item's index and id. The id is made of that of the answer.
+    /// The next item's index and id. The id is made from that of the answer.
     fn next(&mut self, prefix: &str) -> (usize, String) {
         let index = self.items.len();
         self.items.push(Vec::new());
         (index, format!("{prefix}_{}_{index}", self.asked.id))
     }
 
-    /// An item that is all there is of it, at once.
+    /// Tells an item that is whole at once.
     fn at_once(&mut self, out: &mut Vec<u8>, begun: &[u8], index: usize, item: Vec<u8>) {
         self.item_event(out, "response.output_item.added", index, begun);
         self.item_event(out, "response.output_item.done", index, &item);
@@ -169,7 +169,7 @@ impl Encoder {
         });
     }
 
-    /// Appends where the open piece stands.
+    /// Appends the place of the open piece.
     fn place(&self, out: &mut Vec<u8>) {
         if let Open::Message(message) = &self.open {
             let Message { id, index, pieces, .. } = message;
@@ -235,7 +235,7 @@ impl Encoder {
         }
     }
 
-    /// Ends what is open, but for calls.
+    /// Ends what is open, except calls.
     fn close(&mut self, out: &mut Vec<u8>) {
         self.close_piece(out);
         match std::mem::take(&mut self.open) {
@@ -267,7 +267,7 @@ impl Encoder {
         });
     }
 
-    /// Log probabilities, in chat's shape, of the text before.
+    /// Takes the log probabilities of the text before, in the shape of chat completions.
     pub(super) fn logprobs(&mut self, logprobs: &Json) {
         #[derive(Deserialize)]
         struct Tokens<'a> {
@@ -285,7 +285,7 @@ impl Encoder {
         }
     }
 
-    /// A picture is an item; a sound is not, so its words are told.
+    /// Tells a medium. A picture is an item of its own. A sound has no item here, so its words are told.
     pub(super) fn media(&mut self, media: &Media, out: &mut Vec<u8>) {
         let (MediaKind::Image, MediaSource::Base64(data)) = (media.kind, &media.source) else {
             if let Some(words) = &media.transcript {
@@ -311,14 +311,14 @@ impl Encoder {
         self.at_once(out, begun.as_bytes(), index, item);
     }
 
-    /// An item of OpenAI's own, as it is.
+    /// Tells an item of OpenAI's own as it is.
     pub(super) fn opaque(&mut self, block: &Json, out: &mut Vec<u8>) {
         self.close(out);
         let (index, _) = self.next("");
         self.items[index] = block.get().as_bytes().to_vec();
     }
 
-    /// Characters of text so far.
+    /// The number of characters of text so far.
     pub(super) fn characters(&self) -> u64 {
         self.characters
     }
@@ -351,7 +351,7 @@ impl StreamEncoder for Encoder {
             Event::ToolEnd { call } => self.call_ended(*call, bytes),
             Event::Citation(citation) => self.citation(citation, bytes),
             Event::Media(media) => self.media(media, bytes),
-            // The signature of a text may be left out, and has no place that clients send back with it.
+            // The signature of a text may be left out. The format has no place for it that clients would send back.
             Event::TextSignature(_) => {}
             Event::Logprobs(logprobs) => self.logprobs(logprobs),
             Event::Usage(usage) => self.usage(Some(*usage)),
@@ -378,7 +378,7 @@ impl StreamEncoder for Encoder {
 }
 
 impl Encoder {
-    /// The pair of events that makes every client raise (`docs/CONFORMANCE.md` section 5).
+    /// Tells the pair of events that makes every client raise an error (`docs/CONFORMANCE.md` section 5).
     fn failed(&mut self, error: &ProviderError, out: &mut Vec<u8>) {
         self.tell(out, "error", |_, out| {
             out.extend_from_slice(b"\"error\":");
@@ -391,7 +391,7 @@ impl Encoder {
     }
 }
 
-/// The same pair for a stream that passes through, of which nothing is known here.
+/// That pair of events for a stream that passes through, of which nothing is known here.
 pub(super) fn failure(error: &ProviderError, request_id: &str) -> Vec<u8> {
     let id = request_id.chars().filter(char::is_ascii_alphanumeric).collect();
     let request = std::sync::Arc::new(crate::ir::Request::new(crate::format::Format::OpenAiResponses, ""));

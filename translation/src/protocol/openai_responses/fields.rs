@@ -9,7 +9,7 @@ use crate::ir::TranslateError;
 /// Reads the value of a field, or names the field at fault.
 pub(super) fn read<'a, T: Deserialize<'a>>(name: &str, value: &'a RawValue) -> Result<T, TranslateError> {
     serde_json::from_str(value.get()).map_err(|error| {
-        // The position is within the value, and of no use to the client.
+        // The position is one within the value, so it is of no use to the client.
         let error = error.to_string();
         let what = error.split(" at line ").next().unwrap_or_default();
         TranslateError::invalid(name, format!("`{name}` cannot be read: {what}"))

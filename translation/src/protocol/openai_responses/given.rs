@@ -1,4 +1,4 @@
-//! The tools of a request, as this provider is given them.
+//! The tools of a request, as the provider is given them.
 
 use serde_json::{Map, Value, json};
 
@@ -11,14 +11,14 @@ use crate::names::Mapping;
 /// Chat completions' field that asks for a search of the web.
 pub(super) const WEB_SEARCH: &str = "web_search_options";
 
-/// A tool, and the name it goes by at the provider.
+/// A tool, and the name that the provider knows it by.
 pub(super) enum Given<'a> {
     Client(&'a Tool, String),
     Own(Json),
 }
 
 impl<'a> Given<'a> {
-    /// As it is written, be it a client's `own` format or another.
+    /// The tool as it is written. `own` says whether the client's API is one of OpenAI's.
     pub(super) fn written(&'a self, own: bool) -> Written<'a> {
         match self {
             Self::Client(tool, name) => Written::of(tool, name, own),
@@ -32,7 +32,7 @@ pub(super) fn is_own(request: &Request) -> bool {
     request.origin.family() == Family::OpenAi
 }
 
-/// The tools of `request`, and of the provider's own those that it asks for.
+/// The tools of `request`, with those of the provider's own that it asks for.
 pub(super) fn tools<'a>(
     request: &'a Request,
     names: &mut Mapping,
@@ -72,7 +72,7 @@ pub(super) fn tools<'a>(
     Ok(given)
 }
 
-/// The options of another family's search of the web; none of what is no such search.
+/// The options of another family's search of the web. None where `declaration` is no such search.
 fn search_options(declaration: &Json) -> Option<Map<String, Value>> {
     let mut declared: Map<String, Value> = declaration.read().ok()?;
     for name in ["googleSearch", "google_search"] {
@@ -86,17 +86,17 @@ fn search_options(declaration: &Json) -> Option<Map<String, Value>> {
     kind.as_str()?.starts_with("web_search").then_some(declared)
 }
 
-/// OpenAI's search of the web, with those of `options` that it has the like of. Others are named below `path`.
+/// OpenAI's search of the web, with the `options` that it knows. Others are noted below `path`.
 fn web_search(options: Map<String, Value>, path: &str, dropped: &mut Dropped) -> Json {
     let mut tool = json!({"type": "web_search"});
     for (name, value) in options {
         match (name.as_str(), value) {
-            // A breakpoint is named as all are.
+            // A breakpoint is noted where all breakpoints are.
             (_, Value::Null) | ("cache_control", _) => {}
             ("search_context_size" | "filters", value) => tool[name] = value,
             ("allowed_domains", value) => tool["filters"] = json!({"allowed_domains": value}),
             ("user_location", Value::Object(mut place)) => {
-                // Chat completions have the place itself one level below its kind.
+                // Chat completions have the place one level below its kind.
                 if let Some(Value::Object(inner)) = place.remove("approximate") {
                     place.extend(inner);
                 }
@@ -108,7 +108,7 @@ fn web_search(options: Map<String, Value>, path: &str, dropped: &mut Dropped) ->
     Json::of(&tool)
 }
 
-/// The choice among them.
+/// The choice among the tools.
 pub(super) fn choice(request: &Request) -> Result<Option<&ToolChoice>, TranslateError> {
     let param = Field::ToolChoice.name(request.origin);
     let known = |name: &String| request.tools.iter().any(|tool| tool.name == *name);

@@ -19,7 +19,7 @@ use crate::json::Json;
 use crate::names::{Mapping, RESPONSES_IDS};
 use crate::protocol::openai_limits;
 
-/// What stands for a tool's result that says nothing but that it failed.
+/// What stands for a tool's result that says only that the tool failed.
 const FAILED: &str = "The tool failed.";
 
 /// An item of input.
@@ -59,7 +59,7 @@ pub(super) enum Item<'a> {
     Opaque(&'a Json),
 }
 
-/// What a message or a tool says.
+/// The content of a message, or what a tool gave.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum Content<'a> {
@@ -68,7 +68,7 @@ pub(super) enum Content<'a> {
     Pieces(Vec<Piece<'a>>),
 }
 
-/// A piece of it.
+/// A piece of the content.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum Piece<'a> {
@@ -122,7 +122,7 @@ pub(super) struct Writer<'a, 'n> {
     names: &'n mut Mapping,
     dropped: &'n mut Dropped,
     ids: Mapping,
-    /// Calls of tools of free text, whose results are items of another type.
+    /// The ids of calls of tools of free text, whose results are items of another type.
     custom: HashSet<&'a str>,
     items: Vec<Item<'a>>,
 }
@@ -163,7 +163,7 @@ impl<'a, 'n> Writer<'a, 'n> {
         Ok(())
     }
 
-    /// Results and foreign items stand alone; what is between them is a message.
+    /// Results and foreign items stand alone, and what is between them is a message.
     fn user(&mut self, message: &'a Message) -> Result<(), TranslateError> {
         let alone = |part: &Part| matches!(part, Part::ToolResult(_) | Part::Opaque { .. });
         if message.parts.iter().any(alone) {
@@ -208,7 +208,7 @@ impl<'a, 'n> Writer<'a, 'n> {
         Ok(())
     }
 
-    /// One text as it is; else pieces.
+    /// The content of a message: one text as it is, or else pieces.
     fn content(
         &mut self,
         message: &Message,
@@ -231,7 +231,7 @@ impl<'a, 'n> Writer<'a, 'n> {
                 }
                 Part::Refusal(text) => pieces.push(Piece::Text { r#type: "input_text", text }),
                 Part::Media(media) => pieces.push(self.media(&self.request.path(message, Some(at)), media)?),
-                // What a user or a tool does not say.
+                // Users and tools say none of these.
                 Part::Thinking { .. } | Part::RedactedThinking(_) | Part::ToolCall(_) | Part::ToolResult(_) => {}
                 Part::Opaque { .. } => self.dropped.named(self.request.path(message, Some(at))),
             }
@@ -256,7 +256,7 @@ impl<'a, 'n> Writer<'a, 'n> {
                     spoken.push(Piece::Refusal { r#type: "refusal", refusal });
                     continue;
                 }
-                // The provider takes its own pictures by the id of its item only.
+                // The provider takes its own pictures only by the ids of their items.
                 Part::Media(_) => {
                     self.dropped.named(self.request.path(message, Some(at)));
                     continue;
@@ -275,14 +275,15 @@ impl<'a, 'n> Writer<'a, 'n> {
                     }
                 }
                 Part::Opaque { .. } => self.opaque(message, at, part),
-                // Thoughts without OpenAI's own proof, and what only others know (`docs/TRANSLATION.md` section 11).
+                // Thoughts without OpenAI's own proof, and what only other families know, are left out
+                // (`docs/TRANSLATION.md` section 11).
                 _ => {}
             }
         }
         self.flush(&mut spoken);
     }
 
-    /// An item that only OpenAI knows, of its own client.
+    /// Writes an item that only OpenAI knows, if OpenAI's own client gives it.
     fn opaque(&mut self, message: &Message, at: usize, part: &'a Part) {
         match part {
             Part::Opaque { family: Family::OpenAi, block } if self.request.origin == Format::OpenAiResponses => {
@@ -292,8 +293,8 @@ impl<'a, 'n> Writer<'a, 'n> {
         }
     }
 
-    /// A thought is sent back where it says something to the provider: encrypted, or by the id under which the provider
-    /// stored it for this very client.
+    /// Whether a thought is sent back. It has to say something to the provider: encrypted, or by the id under which the
+    /// provider stored it for this very client.
     fn replays(&self, encrypted: &str) -> bool {
         !encrypted.is_empty() || self.request.origin == Format::OpenAiResponses
     }

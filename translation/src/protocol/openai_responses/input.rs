@@ -27,9 +27,9 @@ pub(super) fn decode(input: &RawValue, messages: &mut Vec<Message>) -> Result<()
 
 struct Reader<'m> {
     messages: &'m mut Vec<Message>,
-    /// Messages that were there before, and that nothing joins.
+    /// How many messages were there before. Nothing is joined to them.
     fixed: usize,
-    /// Of the call that comes next.
+    /// The signature of the call that comes next.
     signature: Option<Signature>,
 }
 
@@ -75,7 +75,7 @@ impl Reader<'_> {
                 self.push(Role::Tool, Part::ToolResult(result), at);
                 Ok(())
             }
-            // What the client gives back to tools that run elsewhere.
+            // The result of a tool that runs elsewhere, which the client gives back.
             r#type if r#type.ends_with("_output") || r#type.ends_with("_response") => {
                 self.push(Role::User, opaque(raw), at);
                 Ok(())
@@ -87,8 +87,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Appends to the message before where that is of the same turn: what the model gave at once is one message, and so
-    /// are the results of its calls.
+    /// Appends to the last message if that is of the same turn: what the model gave at once is one message, and so are
+    /// the results of its calls.
     fn push(&mut self, role: Role, part: Part, at: usize) {
         let joins = matches!(role, Role::Assistant | Role::Tool);
         match self.messages[self.fixed..].last_mut() {
@@ -159,7 +159,7 @@ fn piece(path: &str, raw: &RawValue) -> Result<Part, TranslateError> {
 }
 
 fn image(path: &str, piece: &Piece<'_>) -> Result<Media, TranslateError> {
-    /// As clients of chat completions write it.
+    /// A file as clients of chat completions write it.
     #[derive(Deserialize)]
     struct Wrapped {
         url: String,
@@ -183,7 +183,7 @@ fn image(path: &str, piece: &Piece<'_>) -> Result<Media, TranslateError> {
 fn file(path: &str, piece: &Piece<'_>) -> Result<Media, TranslateError> {
     let name = piece.filename.given();
     let mut media = if let Some(data) = piece.file_data.given() {
-        // A data URL, or bare base64 (`docs/TRANSLATION.md` section 2.1.7).
+        // The file is a data URL, or bare base64 (`docs/TRANSLATION.md` section 2.1.7).
         match Media::at(MediaKind::Document, data) {
             Media { source: MediaSource::Url(_), .. } => {
                 let mime = name.and_then(mime_of_name).unwrap_or("application/pdf");

@@ -1,4 +1,4 @@
-//! Items, as both requests and answers hold them, and what they say in the neutral form (API reference, "Responses":
+//! Items as both requests and answers hold them, and what they mean in the neutral form (API reference, "Responses":
 //! input and output items).
 
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use crate::ir::{CallKind, Citation, Media, MediaKind, MediaSource, Part, Signatu
 use crate::json::Json;
 use crate::names::new_call_id;
 
-/// What sort of item it is.
+/// The type of an item.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Kind<'a> {
@@ -37,14 +37,14 @@ pub(super) struct Item<'a> {
     pub(super) call_id: Text<'a>,
     #[serde(borrow)]
     pub(super) name: Text<'a>,
-    /// A text; an object where a client or vendor forgot to write it as one.
+    /// The arguments as a text, or as an object where a client or vendor did not write a text.
     #[serde(borrow)]
     arguments: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(super) input: Text<'a>,
     #[serde(borrow)]
     pub(super) output: Content<'a>,
-    /// Of a picture that the model made: base64, and the ending of its media type.
+    /// The picture that the model made, in base64. The ending of its media type stands beside it.
     #[serde(borrow)]
     result: Text<'a>,
     #[serde(borrow)]
@@ -98,7 +98,7 @@ pub(super) struct Annotation<'a> {
 }
 
 impl Annotation<'_> {
-    /// What it says, with offsets moved by `base` characters. None for kinds without a neutral form.
+    /// The citation, with offsets moved by `base` characters. None for kinds without a neutral form.
     pub(super) fn citation(&self, base: u64) -> Option<Citation> {
         let text = |text: &Text<'_>| text.given().map(str::to_owned);
         match self.r#type.or_empty() {
@@ -117,7 +117,7 @@ impl Annotation<'_> {
     }
 }
 
-/// Which kind of call an item's type is.
+/// The kind of call that items of this type are.
 pub(super) fn call_kind(r#type: &str) -> Option<CallKind> {
     match r#type {
         "function_call" => Some(CallKind::Function),
@@ -127,7 +127,7 @@ pub(super) fn call_kind(r#type: &str) -> Option<CallKind> {
 }
 
 impl Item<'_> {
-    /// The call that it is. `{}` where a function has no arguments (`docs/TRANSLATION.md` section 3).
+    /// The call that the item is. A function without arguments has `{}` (`docs/TRANSLATION.md` section 3).
     pub(super) fn call(self, kind: CallKind) -> ToolCall {
         let id = self.call_id.given().or(self.id.given()).map_or_else(new_call_id, str::to_owned);
         let arguments = match kind {
@@ -140,7 +140,7 @@ impl Item<'_> {
         ToolCall { id, name: self.name.or_empty().to_owned(), arguments, kind, signature: None, cache: None }
     }
 
-    /// The words of a reasoning item: its summary, else the thought itself (open models).
+    /// The words of a reasoning item: its summary, or else the thought itself (open models).
     pub(super) fn thought(&self) -> String {
         let summary = joined(&self.summary);
         if summary.is_empty() { joined(&self.content) } else { summary }
@@ -156,16 +156,17 @@ impl Item<'_> {
 
 /// What a reasoning item says.
 pub(super) enum Thought {
-    /// A thought, possibly of no words.
+    /// It is a thought, possibly without words.
     Part(Part),
-    /// The signature of the call behind it.
+    /// It is the signature of the call that follows.
     ForCall(Signature),
-    /// Nothing.
+    /// It says nothing.
     Nothing,
 }
 
 impl Thought {
-    /// Reads a reasoning item. Its id alone is of use to a provider that stored it, which is for `by_id` to say.
+    /// Reads a reasoning item. `by_id` says whether the id alone counts: it is of use to a provider that stored the
+    /// item.
     pub(super) fn of(item: &Item<'_>, by_id: bool) -> Self {
         let text = item.thought();
         let encrypted = item.encrypted_content.or_empty();
@@ -176,7 +177,7 @@ impl Thought {
                 Signs::Call => Self::ForCall(signature),
             };
         }
-        // One that the gateway made and that is damaged helps nobody.
+        // A signature that the gateway made and that is damaged is of no use.
         let encrypted = if encrypted.starts_with(signature::PREFIX) { "" } else { encrypted };
         let id = item.id.given();
         let signed = !encrypted.is_empty() || (by_id && id.is_some());

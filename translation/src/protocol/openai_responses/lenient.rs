@@ -1,5 +1,5 @@
-//! Readers of JSON that need not be of the type it should: what does not fit is as good as absent, and is never copied
-//! where it can be borrowed.
+//! Readers of JSON that need not be of the documented type. A value that does not fit counts as absent. Nothing is
+//! copied that can be borrowed.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -37,7 +37,7 @@ impl<'de> Deserialize<'de> for Fields<'de> {
     }
 }
 
-/// What a lenient reader takes of a value; the rest is skipped.
+/// What a lenient reader takes of a value. Other values are skipped.
 trait Take<'a>: Default {
     fn text(self, _text: Cow<'a, str>) -> Self {
         self
@@ -49,7 +49,7 @@ trait Take<'a>: Default {
 
     fn item(&mut self, _item: &'a RawValue) {}
 
-    /// Whether items of a list are wanted.
+    /// Whether the reader wants the items of a list.
     const LISTS: bool = false;
 }
 
@@ -121,17 +121,17 @@ impl<'de, T: Take<'de>> Visitor<'de> for Taker<T> {
 pub(super) struct Text<'a>(Option<Cow<'a, str>>);
 
 impl<'a> Text<'a> {
-    /// It, if it is there and not empty.
+    /// The text, if it is there and not empty.
     pub(super) fn given(&self) -> Option<&str> {
         self.0.as_deref().filter(|text| !text.is_empty())
     }
 
-    /// It, or the empty text.
+    /// The text, or an empty one.
     pub(super) fn or_empty(&self) -> &str {
         self.0.as_deref().unwrap_or_default()
     }
 
-    /// It, also if empty.
+    /// The text, also if it is empty.
     pub(super) fn take(self) -> Option<Cow<'a, str>> {
         self.0
     }
@@ -149,7 +149,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
-/// A whole number of at least 0, or nothing. Some vendors write them as floats.
+/// A whole number of at least 0, or nothing. Some vendors write it with a fraction of 0.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Count(pub(super) Option<u64>);
 
@@ -165,7 +165,7 @@ impl<'de> Deserialize<'de> for Count {
     }
 }
 
-/// A text, or a list of what is read later, or nothing.
+/// A text, or a list whose items are read later, or nothing.
 #[derive(Default)]
 pub(super) enum Content<'a> {
     #[default]
@@ -175,7 +175,7 @@ pub(super) enum Content<'a> {
 }
 
 impl<'a> Content<'a> {
-    /// The items, none where it is no list.
+    /// The items. None where it is no list.
     pub(super) fn items(&self) -> &[&'a RawValue] {
         match self {
             Self::List(items) => items,
@@ -205,7 +205,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
     }
 }
 
-/// Reads `raw` as a `T`, or not.
+/// Reads `raw` as a `T`. None where it is something else.
 pub(super) fn maybe<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Option<T> {
     serde_json::from_str(raw.get()).ok()
 }

@@ -1,4 +1,4 @@
-//! What metering, and routing of later requests, need of answers that pass through as they are.
+//! What metering, and the routing of later requests, need of answers that pass through as they are.
 
 use bytes::Bytes;
 use memchr::memmem;
@@ -35,7 +35,7 @@ struct Details {
 }
 
 impl Counts<'_> {
-    /// The counts in `raw`, if it is an object with any.
+    /// The counts in `raw`, if it is an object that holds any.
     pub(super) fn read(raw: &RawValue) -> Option<Usage> {
         let counts: Counts<'_> = maybe(raw)?;
         if counts.input_tokens.0.is_none() && counts.output_tokens.0.is_none() {
@@ -67,12 +67,12 @@ pub(super) fn usage(body: &[u8]) -> Result<Option<Usage>, serde_json::Error> {
         usage: Option<&'a RawValue>,
     }
 
-    // An array, a number … is JSON without a usage.
+    // A list or a number is JSON without a usage.
     let whole: &RawValue = serde_json::from_slice(body)?;
     Ok(maybe::<Whole<'_>>(whole).and_then(|whole| whole.usage).and_then(Counts::read))
 }
 
-/// The usage in the tail of an answer: the last object that is a field of that name.
+/// The usage in the tail of an answer: the last object in a field of that name.
 pub(super) fn usage_in_tail(tail: &[u8]) -> Option<Usage> {
     memmem::rfind_iter(tail, b"\"usage\"").find_map(|at| {
         let value = tail[at + b"\"usage\"".len()..].trim_ascii_start().strip_prefix(b":")?;
@@ -81,8 +81,8 @@ pub(super) fn usage_in_tail(tail: &[u8]) -> Option<Usage> {
     })
 }
 
-/// The id of an answer: of a whole one, or of the data of `response.created` and the like. Later requests name it as
-/// `previous_response_id`, and have to go to the group that made it.
+/// The id of an answer, from a whole one or from the data of an event such as `response.created`. Later requests name
+/// it as `previous_response_id`, and have to go to the group that made it.
 pub fn response_id(json: &[u8]) -> Option<String> {
     #[derive(Default, Deserialize)]
     #[serde(default)]
@@ -118,7 +118,7 @@ struct Watched<'a> {
 
 impl StreamWatcher for Watcher {
     fn event(&mut self, data: &Bytes) -> Seen {
-        // Only events of the answer as a whole, and errors, have these; the many small ones are not parsed.
+        // Only errors and events of the answer as a whole have these. The many small events are not parsed.
         let of_interest = memmem::find(data, b"\"response\"").is_some() || memmem::find(data, b"\"error\"").is_some();
         if !of_interest {
             return Seen::default();

@@ -1,16 +1,16 @@
-//! OpenAI's Responses API (`POST /v1/responses`, API reference, "Responses"), as clients speak it and as providers do.
+//! OpenAI's Responses API (`POST /v1/responses`, API reference, "Responses"), as clients and providers speak it.
 //!
 //! - `request_in`, `input`: a client's request, and its items of input.
 //! - `request_out`, `history`: a request for a provider, and the conversation as items.
-//! - `given`: its tools; `fields`: the values of its fields.
+//! - `given`: the tools of such a request; `fields`: the values of a client's fields.
 //! - `tools`, `shape`: what requests and answers share.
-//! - `item`: items, which requests and answers share too.
+//! - `item`: items, which requests and answers share as well.
 //! - `answer`: a provider's whole answer.
 //! - `decoder`, `streamed`: a provider's stream, and the items in it.
 //! - `encoder`, `output`, `document`: an answer for a client, whole or as a stream.
-//! - `signature`: where proofs of thoughts travel.
-//! - `meter`: what passes through as it is.
-//! - `lenient`: JSON that need not be as it should.
+//! - `signature`: how signatures of thoughts travel.
+//! - `meter`: what metering needs of answers that pass through.
+//! - `lenient`: reads JSON that need not be of the documented type.
 
 use memchr::memmem;
 
@@ -51,8 +51,8 @@ pub use meter::response_id;
 pub struct OpenAiResponses;
 
 /// The first field of `request` that refers to state which the provider keeps: `previous_response_id`, `conversation`,
-/// `prompt`, `background`, or an item of `input` that is named and not given. Such a request cannot be said in another
-/// format, nor to another account.
+/// `prompt`, `background`, or an item of `input` that the client names and does not give. Such a request cannot be
+/// expressed in another format, and means nothing to another account.
 pub fn stateful_field(request: &ir::Request) -> Option<&'static str> {
     state::field_of(request, Format::OpenAiResponses.facts())
 }
@@ -147,7 +147,7 @@ impl Protocol for OpenAiResponses {
 fn encode_part(encoder: &mut encoder::Encoder, part: &Part, out: &mut Vec<u8>) {
     match part {
         Part::Text { text, citations, .. } => {
-            // Each text stays a piece of its own, for its citations to count in.
+            // Each text stays a piece of its own, in which its citations count.
             encoder.close_piece(out);
             let base = encoder.characters();
             encoder.text(text, false, out);

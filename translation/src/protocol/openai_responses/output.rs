@@ -12,12 +12,12 @@ use crate::ir::{CallKind, Citation};
 pub(super) struct Piece {
     pub(super) refusal: bool,
     pub(super) text: String,
-    /// Characters of text in the answer before it.
+    /// How many characters of text the answer holds before the piece.
     pub(super) base: u64,
-    /// JSON of annotations, with commas between.
+    /// The JSON of the annotations, with commas between them.
     pub(super) annotations: Vec<u8>,
     pub(super) annotated: usize,
-    /// JSON of log probabilities, with commas between.
+    /// The JSON of the log probabilities, with commas between them.
     pub(super) logprobs: Vec<u8>,
 }
 
@@ -26,7 +26,7 @@ pub(super) struct Piece {
 pub(super) struct Message {
     pub(super) index: usize,
     pub(super) id: String,
-    /// JSON of the pieces that are whole, with commas between.
+    /// The JSON of the pieces that are whole, with commas between them.
     pub(super) whole: Vec<u8>,
     pub(super) pieces: usize,
     pub(super) open: Option<Piece>,
@@ -45,7 +45,7 @@ pub(super) struct Thought {
 pub(super) struct Call {
     pub(super) index: usize,
     pub(super) id: String,
-    /// What the client calls it by; `id` is that of the item.
+    /// The id that the client calls it by. `id` is that of the item.
     pub(super) known_as: String,
     pub(super) name: String,
     pub(super) kind: CallKind,
@@ -62,7 +62,7 @@ struct UrlCitation<'c> {
     end_index: u64,
 }
 
-/// The annotation that a citation is. All of its fields have to be there, or clients refuse the whole answer
+/// The annotation for a citation. All of its fields have to be there, or clients refuse the whole answer
 /// (`docs/TRANSLATION.md` section 3).
 pub(super) fn annotation(citation: &Citation, base: u64) -> Option<Vec<u8>> {
     let url = citation.url.as_deref()?;
@@ -106,7 +106,7 @@ impl Message {
 }
 
 impl Thought {
-    /// Appends the item. Its `summary` is empty where it has no words.
+    /// Appends the item. Its `summary` is empty where the thought has no words.
     pub(super) fn write(&self, out: &mut Vec<u8>, encrypted: Option<&str>) {
         out.extend_from_slice(b"{\"id\":");
         push(out, &self.id);
@@ -147,7 +147,7 @@ impl Call {
         out.push(b'}');
     }
 
-    /// The name of its events, before `.delta` and `.done`.
+    /// The name of the call's events, before `.delta` and `.done`.
     pub(super) fn events(&self) -> &'static str {
         match self.kind {
             CallKind::Function => "response.function_call_arguments",

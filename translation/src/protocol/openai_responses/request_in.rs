@@ -28,7 +28,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Request, TranslateError> {
     let mut request = Request::new(Format::OpenAiResponses, String::new());
     let mut input: Option<&RawValue> = None;
     for (name, value) in &fields.0 {
-        // An explicit null is as good as absent (`docs/TRANSLATION.md` section 0.3).
+        // `null` counts as absent (`docs/TRANSLATION.md` section 0.3).
         match (name.as_ref(), value.get()) {
             (_, "null") => {}
             ("input", _) => input = Some(value),
@@ -69,7 +69,7 @@ fn field(request: &mut Request, name: &str, value: &RawValue) -> Result<(), Tran
         "text" => text(request, value)?,
         "reasoning" => request.reasoning = Some(reasoning(value)?),
         "user" => request.user = Some(read(name, value)?),
-        // The newer name for the same.
+        // The newer name for the same field.
         "safety_identifier" if request.user.is_none() => request.user = Some(read(name, value)?),
         "service_tier" => {
             let tier: String = read(name, value)?;
@@ -82,7 +82,7 @@ fn field(request: &mut Request, name: &str, value: &RawValue) -> Result<(), Tran
             });
         }
         "include" => include(request, value)?,
-        // As good as absent, and so nothing that a target would have to leave out.
+        // These count as absent, so that no target has to leave them out.
         "background" if value.get() == "false" => {}
         "truncation" if value.get() == "\"disabled\"" => {}
         "metadata" if value.get().trim_matches(['{', '}', ' ']).is_empty() => {}
@@ -156,7 +156,7 @@ fn reasoning(value: &RawValue) -> Result<Reasoning, TranslateError> {
         effort: Text<'a>,
         #[serde(borrow)]
         summary: Text<'a>,
-        /// The older name.
+        /// The older name of the field.
         #[serde(borrow)]
         generate_summary: Text<'a>,
     }

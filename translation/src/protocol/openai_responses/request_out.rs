@@ -22,7 +22,7 @@ use crate::names::{Mapping, OPENAI_NAMES};
 use crate::protocol::contract::{Encoded, Target};
 use crate::protocol::{openai_limits, state};
 
-/// The API refuses a smaller limit.
+/// The least limit of the answer that the API takes, in tokens.
 const LEAST_OUTPUT: u64 = 16;
 
 /// Fields without a neutral form that chat completions and responses share.
@@ -55,7 +55,7 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     Ok(Encoded { body: Bytes::from(body), dropped, back })
 }
 
-/// What cannot be left out without changing what the request means.
+/// Refuses what cannot be left out without changing what the request means.
 fn refuse(request: &Request) -> Result<(), TranslateError> {
     if request.candidates.is_some_and(|count| count != 1) {
         let param = Field::Candidates.name(request.origin);
@@ -71,7 +71,7 @@ fn refuse(request: &Request) -> Result<(), TranslateError> {
     Ok(())
 }
 
-/// Whether OpenAI has that tier: a word of another family's it has not.
+/// Whether OpenAI knows the tier. It does not know other families' words.
 fn knows_tier(request: &Request, tier: &ServiceTier) -> bool {
     !matches!(tier, ServiceTier::Other(_)) || is_own(request)
 }
@@ -94,13 +94,14 @@ fn left_out(request: &Request, dropped: &mut Dropped) {
     }
 }
 
-/// Whether a field without a neutral form is known here.
+/// Whether the provider is given a field without a neutral form.
 fn passes(request: &Request, name: &str) -> bool {
     let shared = || SHARED.contains(&name) || name == WEB_SEARCH;
     request.origin == Format::OpenAiResponses || (is_own(request) && shared())
 }
 
-/// One leading system message is `instructions`; any other stays in its place (`docs/TRANSLATION.md` section 2.1.1).
+/// The instructions, and the messages that are left. A single system message at the beginning becomes `instructions`;
+/// others stay in their places (`docs/TRANSLATION.md` section 2.1.1).
 fn instructions<'a>(
     request: &'a Request,
     dropped: &mut Dropped,
@@ -130,14 +131,14 @@ fn instructions<'a>(
     }
 }
 
-/// Whether the shape of the answer can only be asked for: other formats take schemas of lists and of alternatives,
-/// which OpenAI refuses.
+/// Whether the shape of the answer can only be asked for in words. Other formats take schemas of lists and of
+/// alternatives, which OpenAI refuses.
 fn said_in_words(request: &Request) -> bool {
     matches!(&request.output, Output::JsonSchema(schema) if !is_own(request) && !schema.is_of_object())
 }
 
-/// What is to be said of the shape of the answer. OpenAI gives JSON objects only where the word stands in the input;
-/// other families do not ask for that.
+/// What the model is told of the shape of the answer. OpenAI gives JSON objects only where the input speaks of JSON,
+/// which other families do not demand.
 fn shape_in_words(request: &Request) -> Option<String> {
     match &request.output {
         Output::JsonObject if !is_own(request) => Some("Answer with one JSON object only.".to_owned()),
@@ -163,7 +164,7 @@ struct Body<'a> {
     choice: Option<&'a ToolChoice>,
 }
 
-/// What depends on the model.
+/// The settings that depend on the model.
 struct Settings {
     temperature: Option<f64>,
     top_p: Option<f64>,
@@ -200,8 +201,8 @@ impl Settings {
         let wants_logprobs = request.logprobs == Some(true) || request.top_logprobs.is_some_and(|count| count > 0);
         gone(wants_logprobs && !facts.logprobs, Field::Logprobs);
         let summary = reasoning.and_then(|reasoning| reasoning.summary).and_then(summary_word);
-        // Models that do not think refuse to be asked for their thoughts; of one that is not known, only the client can
-        // tell.
+        // Models that do not think refuse to be asked for their thoughts. Of a model that nothing is known of, only the
+        // client can tell.
         let asked = effort.is_some_and(|effort| effort != Effort::None) || summary.is_some();
         let known = facts.thinks_by_default || facts.effort_to_begin().is_some();
         let encrypted = thinks && (known || asked || holds_thoughts(request));
@@ -279,8 +280,8 @@ struct Reasoning {
 }
 
 impl Whole<'_> {
-    /// What is kept and given besides the answer. A client of another format expects nothing to be kept, so its
-    /// thoughts travel with it, encrypted.
+    /// Writes what the provider keeps, and what it gives besides the answer. A client of another format expects nothing
+    /// to be kept, so its thoughts travel with it, encrypted.
     fn stored<M: serde::ser::SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         let request = self.body.request;
         let mut include: Vec<String> = Vec::new();
@@ -290,7 +291,7 @@ impl Whole<'_> {
                 "include" if request.origin == Format::OpenAiResponses => {
                     include = value.read().unwrap_or_default();
                 }
-                // Asked for as a tool.
+                // The search is asked for as a tool.
                 WEB_SEARCH => {}
                 name if passes(request, name) => {
                     store |= name == "store";

@@ -1,44 +1,44 @@
 //! Puts a conversation together that a client sends by reference: `previous_response_id`, and `item_reference`s to
-//! earlier output (API reference, "Conversation state"). The provider of another format keeps nothing, so what its
-//! answers were is kept here, by whoever calls this.
+//! earlier output (API reference, "Conversation state"). The provider of another format keeps nothing, so the caller
+//! keeps its answers.
 
 use memchr::memmem;
 use serde_json::{Map, Value};
 
 /// What is kept of earlier answers.
 pub trait KeptTurns {
-    /// An item of output, by its id.
+    /// The item of output with this id.
     fn item(&self, id: &str) -> Option<Value>;
-    /// A turn, by the id of its response.
+    /// The turn whose response has this id.
     fn turn(&self, id: &str) -> Option<Turn>;
 }
 
 /// One turn of a conversation.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Turn {
-    /// Id of the response before it.
+    /// The id of the response before it.
     pub previous: Option<String>,
-    /// What the client said: items.
+    /// The items of what the client said.
     pub input: Vec<Value>,
-    /// What was answered: items.
+    /// The items of what was answered.
     pub output: Vec<Value>,
 }
 
-/// More turns than a conversation has.
+/// The most turns of a conversation.
 const MOST_TURNS: usize = 4096;
 
-/// The events that a whole response comes with at the end of a stream.
+/// The events that bring a whole response at the end of a stream.
 const ENDS: [&str; 2] = ["response.completed", "response.incomplete"];
 
-/// Id of the response that `body` continues, where it does. Cheap where it does not.
+/// The id of the response that `body` continues. None, and cheap, where it continues none.
 pub fn previous_response(body: &[u8]) -> Option<String> {
     memmem::find(body, br#""previous_response_id""#)?;
     let body: Map<String, Value> = serde_json::from_slice(body).ok()?;
     body.get("previous_response_id")?.as_str().map(str::to_owned)
 }
 
-/// `body` with the conversation in `input` and nothing by reference, if all that it refers to is in `kept`. None where
-/// it refers to nothing, or to something that is not kept: it stays as it is.
+/// `body` with the whole conversation in `input` and nothing by reference, if everything that it refers to is in
+/// `kept`. None where it refers to nothing, or to something that is not kept.
 pub fn resolve(body: &[u8], kept: &dyn KeptTurns) -> Option<Vec<u8>> {
     let refers = |name: &[u8]| memmem::find(body, name).is_some();
     if !refers(br#""previous_response_id""#) && !refers(br#""item_reference""#) {
@@ -66,7 +66,7 @@ pub fn resolve(body: &[u8], kept: &dyn KeptTurns) -> Option<Vec<u8>> {
     serde_json::to_vec(&body).ok()
 }
 
-/// `input` as items: a text is a message of the user's.
+/// `input` as items. A text is a message of the user's.
 pub fn input_items(input: Value) -> Vec<Value> {
     match input {
         Value::Array(items) => items,
@@ -83,7 +83,7 @@ pub fn response_in(written: &[u8]) -> Option<Value> {
     let text = std::str::from_utf8(written).ok()?;
     let data = text.rsplit("\n\n").flat_map(str::lines).filter_map(|line| line.strip_prefix("data: "));
     let speaks_of_an_end = |data: &&str| ENDS.iter().any(|end| data.contains(end));
-    // An answer, and a request that is repeated in it, may speak of these events, too.
+    // Answers, and requests that are repeated in them, may speak of these events too.
     let is_end = |event: &Value| ENDS.iter().any(|end| event["type"] == *end);
     let mut events = data.filter(speaks_of_an_end).filter_map(|data| serde_json::from_str::<Value>(data).ok());
     events.find(is_end).map(|mut event| event["response"].take()).filter(Value::is_object)

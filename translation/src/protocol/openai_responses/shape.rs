@@ -28,7 +28,7 @@ struct Format<'a> {
 }
 
 impl<'a> Shape<'a> {
-    /// What `request` asks for; nothing where that is the default, unless `whole`.
+    /// The shape that `request` asks for. None where that is the default, unless `whole`.
     pub(super) fn of(request: &'a Request, whole: bool) -> Option<Self> {
         let plain = |r#type| Format { r#type, name: None, description: None, schema: None, strict: None };
         let format = match &request.output {
@@ -49,7 +49,7 @@ impl<'a> Shape<'a> {
 }
 
 impl Shape<'_> {
-    /// All but the format; nothing where that is all.
+    /// The shape without its format. None where there is no more to it.
     pub(super) fn without_format(self) -> Option<Self> {
         self.verbosity.is_some().then_some(Self { format: None, ..self })
     }

@@ -1,8 +1,8 @@
-//! Where signatures of thoughts live in this format: in the `encrypted_content` of reasoning items.
+//! How signatures of thoughts travel in this format: in the `encrypted_content` of reasoning items.
 //!
-//! OpenAI's own is bound to the id of its item, so the two travel as one [`Signature`]: `id:encrypted content`.
-//! Signatures of other families are wrapped for the client behind a prefix that no provider uses, and are found again
-//! when the client sends the item back.
+//! OpenAI's own signature is bound to the id of its item, so the two travel as one [`Signature`]: `id:encrypted
+//! content`. A signature of another family is wrapped for the client behind a prefix that no provider uses, and is
+//! found again when the client sends the item back.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -20,13 +20,13 @@ pub(super) enum Signs {
     Thought,
     /// A thought that only the family can read.
     Redacted,
-    /// The tool call behind it (Gemini).
+    /// The tool call that follows (Gemini).
     Call,
 }
 
 /// The signature that stands for an OpenAI reasoning item.
 pub(super) fn native(id: Option<&str>, encrypted: &str) -> Signature {
-    // The first colon divides, so an id with one would not come back.
+    // The first colon divides the two, so an id with a colon would not come back.
     let id = id.filter(|id| !id.contains(':')).unwrap_or_default();
     Signature { family: Family::OpenAi, data: format!("{id}:{encrypted}") }
 }

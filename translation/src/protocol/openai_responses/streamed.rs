@@ -1,5 +1,5 @@
-//! The items of a streamed answer. Each is told by its deltas; what those left out is told from the events that hold it
-//! whole, once.
+//! The items of a streamed answer. Each is told by its deltas. What the deltas left out is told once, from the events
+//! that hold the item whole.
 
 use serde_json::value::RawValue;
 
@@ -16,22 +16,22 @@ pub(super) struct Items {
     all: Vec<Streamed>,
     calls: usize,
     ids: CallIds,
-    /// Characters of text told, over all items.
+    /// The number of characters of text told, over all items.
     characters: u64,
-    /// Of the call that comes next.
+    /// The signature of the call that comes next.
     signature: Option<Signature>,
     pub(super) said: Said,
-    /// There is more than an answer may make us keep: nothing is right from then on.
+    /// Whether there is more than an answer may make the gateway keep. Nothing can be told rightly from then on.
     pub(super) too_many: bool,
 }
 
-/// Which item, and which piece of it, an event is about.
+/// The item that an event is about, and the piece of it.
 #[derive(Clone, Copy)]
 pub(super) struct Where<'e> {
     pub(super) index: Option<u64>,
     pub(super) id: &'e str,
     pub(super) piece: u64,
-    /// The item itself, once it is found: what finds it may be of another by then.
+    /// The index of the item, once it is found.
     known: Option<usize>,
 }
 
@@ -41,9 +41,9 @@ impl<'e> Where<'e> {
     }
 }
 
-/// More items no answer has. Beyond that, the last message stands for all, but calls would be taken for each other.
+/// The most items of an answer. Beyond that the last message stands for all, but calls would be taken for each other.
 const MOST_ITEMS: usize = 1_024;
-/// More pieces of one neither: beyond that, the last stands for all. Wild ids and indices must not fill the memory.
+/// The most pieces of an item. Beyond that the last stands for all: wild ids and indices must not fill the memory.
 const MOST_PIECES: usize = 256;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,28 +69,28 @@ struct Streamed {
     sort: Sort,
     index: Option<u64>,
     id: String,
-    /// What is told of each piece of content or summary.
+    /// How much has been told of each piece of content or summary.
     pieces: Vec<Told>,
-    /// Reasoning: whether its summary is told, or the thought itself.
+    /// For reasoning, whether the summary is told or the thought itself.
     summary: Option<bool>,
-    /// Call: its number, once it is told.
+    /// For a call, its number, once it is told.
     call: Option<usize>,
-    /// Call: arguments that came before its name.
+    /// For a call, the arguments that came before its name.
     held: String,
     done: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Told {
-    /// Bytes of its text.
+    /// The size of the text that was told, in bytes.
     bytes: usize,
-    /// Characters that were told of the answer before it.
+    /// How many characters of the answer were told before it.
     base: Option<u64>,
     annotations: usize,
     logprobs: bool,
 }
 
-/// What of `whole` is not told yet.
+/// The part of `whole` that is not told yet.
 fn rest(whole: &str, told: usize) -> &str {
     whole.get(told..).unwrap_or_default()
 }
@@ -106,13 +106,13 @@ impl Streamed {
 }
 
 impl Items {
-    /// The item that an event is about, made where the event that should have announced it is missing.
+    /// The item that an event is about. It is made where the event that should have announced it is missing.
     fn find(&mut self, at: Where<'_>, sort: Sort) -> &mut Streamed {
         let found = self.known(at, sort).unwrap_or_else(|| self.make(at, sort));
         &mut self.all[found]
     }
 
-    /// Some vendors give the same item another id in every event, others give all items the same index.
+    /// Some vendors give the same item another id in every event, and others give all items the same index.
     fn known(&self, at: Where<'_>, sort: Sort) -> Option<usize> {
         if at.known.is_some() {
             return at.known;
@@ -194,7 +194,7 @@ impl Items {
             return;
         }
         let item = self.find(at, Sort::Reasoning);
-        // A vendor that gives both gives the same twice.
+        // A vendor that gives both a summary and the thought itself gives the same twice.
         if *item.summary.get_or_insert(summary) != summary {
             return;
         }
@@ -238,7 +238,7 @@ impl Items {
         self.arguments(at, rest(whole, told), events);
     }
 
-    /// The call that an event about arguments means: of either kind.
+    /// The call that an event about arguments is for. It may be of either kind.
     fn call_at(&mut self, at: Where<'_>) -> &mut Streamed {
         if let Some(known) = at.known {
             return &mut self.all[known];
@@ -270,7 +270,7 @@ impl Items {
         }
     }
 
-    /// Tells of a call, once its name is known.
+    /// Tells the call, once its name is known.
     fn open(&mut self, at: Where<'_>, kind: CallKind, item: &Item<'_>, events: &mut Vec<Event>) {
         let (Some(name), calls) = (item.name.given(), self.calls) else { return };
         let streamed = self.find(at, Sort::Call(kind));
@@ -290,7 +290,7 @@ impl Items {
         self.said.call = true;
     }
 
-    /// Tells what of a whole item was not told.
+    /// Tells the part of a whole item that was not told before.
     pub(super) fn done(&mut self, at: Where<'_>, raw: &RawValue, events: &mut Vec<Event>) {
         let (Some(kind), Some(item)) = (maybe::<Kind<'_>>(raw), maybe::<Item<'_>>(raw)) else { return };
         let id = item.id.or_empty().to_owned();
@@ -367,7 +367,7 @@ impl Items {
         }
     }
 
-    /// Whether the model said nothing but thoughts.
+    /// Whether the model said nothing, or only thoughts.
     pub(super) fn told_nothing(&self) -> bool {
         let said = self.said.call || self.said.refusal || self.characters > 0;
         !said && self.all.iter().all(|item| item.sort != Sort::Other)
@@ -381,7 +381,7 @@ impl Items {
             let sort = Sort::of(kind.r#type.or_empty());
             let nth = met.iter().filter(|other| **other == sort).count();
             met.push(sort);
-            // Some vendors give items new ids, or other indices, in the end.
+            // Some vendors give items new ids or other indices at the end.
             let at = Where::new(Some(index as u64), item.id.or_empty(), 0);
             let same = |(_, item): &(usize, &Streamed)| item.sort == sort;
             let by_order = || self.all.iter().enumerate().filter(same).nth(nth).map(|(known, _)| known);

@@ -27,7 +27,7 @@ struct Declared<'a> {
     strict: Option<bool>,
     #[serde(borrow)]
     format: Option<&'a RawValue>,
-    /// Where a client wrote the tool as for chat completions.
+    /// The inner object of a client that wrote the tool as for chat completions.
     #[serde(borrow)]
     function: Option<&'a RawValue>,
 }
@@ -129,7 +129,7 @@ static NO_PARAMETERS: LazyLock<Json> =
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum Written<'a> {
-    /// A function. `strict` is always said: OpenAI's default here is true, and would refuse schemas that a client of
+    /// A function. `strict` is always written: OpenAI's default here is true, and would refuse schemas that a client of
     /// another format may send.
     Function {
         r#type: &'static str,
@@ -148,12 +148,12 @@ pub(super) enum Written<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         format: Option<Cow<'a, Json>>,
     },
-    /// One that runs at the provider.
+    /// A tool that runs at the provider.
     Builtin(&'a Json),
 }
 
 impl<'a> Written<'a> {
-    /// `tool` under `name`: as a client of OpenAI's wrote it where it is its `own`, else as OpenAI takes it.
+    /// `tool` under `name`: as the client wrote it if the client's API is OpenAI's (`own`), or else as OpenAI takes it.
     pub(super) fn of(tool: &'a Tool, name: &'a str, own: bool) -> Self {
         let description = tool.description.as_deref().filter(|text| !text.is_empty());
         match &tool.kind {
@@ -164,8 +164,8 @@ impl<'a> Written<'a> {
                     name,
                     description,
                     parameters: if own { Cow::Borrowed(schema) } else { openai_limits::parameters(schema) },
-                    // Another format's strictness asks less of a schema than OpenAI's, which refuses what it cannot
-                    // hold to.
+                    // Another format's strict tools ask less of a schema than OpenAI's, which refuses a schema that it
+                    // cannot hold the model to.
                     strict: own && strict.unwrap_or(false),
                 }
             }
@@ -239,7 +239,7 @@ impl<F: Fn(&str) -> String> Serialize for WrittenChoice<'_, F> {
     }
 }
 
-/// A grammar in this API's form: chat completions have it in an inner object.
+/// A grammar in this API's form. Chat completions have it in an inner object.
 fn grammar(format: &Json) -> Cow<'_, Json> {
     let inner = format.read::<Map<String, Value>>().ok().and_then(|mut format| match format.remove("grammar") {
         Some(Value::Object(inner)) => Some(inner),

@@ -32,7 +32,7 @@ pub(in super::super) fn response(body: &[u8]) -> Result<Response, ProviderError>
     if choices.is_empty() {
         return Err(failure(body));
     }
-    // They stand in order with every vendor that is known; the index is what counts.
+    // Every vendor that is known gives them in order, but the index is what counts.
     if choices.iter().all(|(index, _)| index.is_some()) {
         choices.sort_by_key(|(index, _)| *index);
     }
@@ -46,7 +46,7 @@ pub(in super::super) fn response(body: &[u8]) -> Result<Response, ProviderError>
     })
 }
 
-/// Reads an error that came with the status of success. Where it names a status of its own, that one counts.
+/// Reads an error that came with the status of success. A status that the error names itself counts.
 pub(in super::super) fn failure(body: &[u8]) -> ProviderError {
     #[derive(Default, serde::Deserialize)]
     #[serde(default)]
@@ -79,7 +79,7 @@ pub(in super::super) fn failure(body: &[u8]) -> ProviderError {
     error
 }
 
-/// Why the model stopped, in the words of OpenAI and of what is compatible. None where nothing is said.
+/// Why the model stopped, by the words of OpenAI and of vendors compatible with it. None where nothing is said.
 pub(in super::super) fn finish(word: &str) -> Option<Finish> {
     Some(match word {
         "" => return None,
@@ -90,7 +90,8 @@ pub(in super::super) fn finish(word: &str) -> Option<Finish> {
     })
 }
 
-/// With tools called, a plain end is one that wants them run, whatever the vendor says (3, 7).
+/// Why the model stopped, where it has called tools. A plain end then wants them run, whatever the vendor says
+/// (`docs/TRANSLATION.md` sections 3 and 7).
 pub(in super::super) fn settled(finish: Option<Finish>, called: bool) -> Finish {
     match finish {
         None | Some(Finish::Stop) if called => Finish::ToolCalls,
@@ -99,7 +100,7 @@ pub(in super::super) fn settled(finish: Option<Finish>, called: bool) -> Finish 
 }
 
 impl Choice<'_> {
-    /// The failure that it reports.
+    /// The failure that the choice reports.
     pub(in super::super) fn failure(&self) -> Option<ProviderError> {
         let error = match self.finish_reason.as_str() {
             // Zhipu and DeepSeek end answers that they could not finish with a reason of their own.
@@ -131,7 +132,7 @@ impl Choice<'_> {
     }
 }
 
-/// Log probabilities, unless there are none in it.
+/// The log probabilities. None where the object holds none.
 pub(in super::super) fn logprobs(raw: Option<&RawValue>) -> Option<Json> {
     #[derive(Default, serde::Deserialize)]
     #[serde(default)]
@@ -162,7 +163,7 @@ impl Message<'_> {
         parts.extend(self.images.items().filter_map(Image::media).map(Part::Media));
         let mut calls: Vec<ToolCall> = Vec::new();
         for call in self.tool_calls.items().filter_map(Call::read) {
-            // Ids of one answer differ, or results could not be told apart.
+            // The ids of one answer have to differ, or results could not be told apart.
             let taken = calls.iter().any(|before| before.id == call.id);
             calls.push(if taken { ToolCall { id: new_call_id(), ..call } } else { call });
         }
@@ -183,7 +184,7 @@ impl Message<'_> {
     }
 }
 
-/// The thoughts in `content`, and the rest of it. Texts that follow each other are one.
+/// The thoughts in `content`, and the rest of it. Neighbouring texts become one.
 pub(in super::super) fn content(content: Option<Content>) -> (Vec<Part>, Vec<Part>) {
     let (mut thoughts, mut said) = (Vec::new(), Vec::new());
     match content {
@@ -256,7 +257,7 @@ impl Call<'_> {
 }
 
 impl Function<'_> {
-    /// A call of it; none where it has no name.
+    /// The call under this `id`. None where it has no name.
     fn read(self, id: String) -> Option<ToolCall> {
         let arguments = self.arguments();
         let arguments = if matches!(arguments.trim(), "" | "null") { "{}".to_owned() } else { arguments };

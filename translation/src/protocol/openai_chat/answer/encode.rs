@@ -64,12 +64,12 @@ struct MessageOut<'a> {
 pub(in super::super) enum BlockOut<'a> {
     /// A thought.
     Thinking {
-        /// Its words.
+        /// The words of the thought.
         thinking: &'a str,
-        /// Proves it.
+        /// The signature of the thought.
         signature: &'a str,
     },
-    /// One that only its family can read.
+    /// A thought that only its family can read.
     RedactedThinking {
         /// The thought.
         data: &'a str,
@@ -144,7 +144,7 @@ pub(in super::super) fn response(response: &Response, asked: &AnswerContext) -> 
     serde_json::to_vec(&answer).unwrap_or_default()
 }
 
-/// The provider's id where it is of OpenAI's form, else the gateway's own.
+/// The id of the answer: the provider's where it has OpenAI's form, or else the gateway's own.
 pub(in super::super) fn id<'a>(upstream: Option<&'a str>, asked: &AnswerContext) -> Cow<'a, str> {
     match upstream {
         Some(id) if id.starts_with("chatcmpl-") => Cow::Borrowed(id),
@@ -152,7 +152,7 @@ pub(in super::super) fn id<'a>(upstream: Option<&'a str>, asked: &AnswerContext)
     }
 }
 
-/// One of OpenAI's five words.
+/// Why the model stopped, as one of OpenAI's five words.
 pub(in super::super) fn finish_word(finish: Option<Finish>, called: bool, legacy: bool) -> &'static str {
     match settled(finish, called) {
         Finish::ToolCalls if !called => "stop",
@@ -172,7 +172,7 @@ fn choice_out<'a>(index: usize, choice: &'a Choice, request: &Request) -> Choice
     let mut calls: Vec<&ToolCall> = Vec::new();
     let mut annotations = Vec::new();
     let (mut audio, mut images, mut signed) = (None, Vec::new(), None);
-    // Offsets count from the beginning of the whole text; it is measured only where there are any.
+    // Offsets count from the beginning of the whole text, which is measured only where there are any.
     let cited = choice.parts.iter().any(|part| matches!(part, Part::Text { citations, .. } if !citations.is_empty()));
     let mut before = 0;
     for part in &choice.parts {
@@ -229,25 +229,25 @@ fn characters(text: &str) -> u64 {
     u64::try_from(text.chars().count()).unwrap_or_default()
 }
 
-/// A block of `thinking_blocks`: only signed ones are of use to whoever gets them back.
+/// A block of `thinking_blocks`. Only a signed one is of use when it comes back.
 pub(in super::super) fn block<'a>(thinking: &'a str, signature: Option<&'a Signature>) -> Option<BlockOut<'a>> {
     let Signature { family: Family::Anthropic, data } = signature? else { return None };
     Some(BlockOut::Thinking { thinking, signature: data })
 }
 
-/// A block that is not readable.
+/// A block of a thought that cannot be read.
 pub(in super::super) fn redacted(signature: &Signature) -> Option<BlockOut<'_>> {
     (signature.family == Family::Anthropic).then_some(BlockOut::RedactedThinking { data: &signature.data })
 }
 
-/// Where Google's clients keep a signature.
+/// The object in which Google's clients keep a signature.
 pub(in super::super) fn extra(signature: &Signature) -> Option<ExtraOut<'_>> {
     let google = GoogleOut { thought_signature: &signature.data };
     (signature.family == Family::Gemini).then_some(ExtraOut { google })
 }
 
-/// A citation, if all is known of it that clients insist on (`docs/TRANSLATION.md` section 13, point 25). `before`
-/// characters stand before its text.
+/// The annotation of a citation, if all that clients insist on is known of it (`docs/TRANSLATION.md` section 13, point
+/// 25). `before` characters stand before its text.
 pub(in super::super) fn annotation(citation: &Citation, before: u64) -> Option<AnnotationOut<'_>> {
     Some(AnnotationOut {
         r#type: "url_citation",

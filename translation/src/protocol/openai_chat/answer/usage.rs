@@ -1,4 +1,4 @@
-//! Token counts, as OpenAI and what is compatible write them.
+//! Token counts, as OpenAI and vendors compatible with it write them.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,5 @@
-//! An answer of a provider, and a piece of a streamed one: the two differ in the name of one field. Whatever is not of
-//! the documented type counts as absent.
+//! An answer of a provider, or a piece of a streamed one. The two differ in the name of one field. A field that is not
+//! of the documented type counts as absent.
 
 use std::borrow::Cow;
 
@@ -169,7 +169,7 @@ pub(in super::super) struct Image {
     pub(in super::super) image_url: Soft<Url>,
 }
 
-/// Where it is.
+/// Where the picture is.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(in super::super) struct UrlObject {
@@ -204,7 +204,7 @@ impl<'de> FromJson<'de> for Url {
 }
 
 impl Answer<'_> {
-    /// Whether it is an error in an answer's place.
+    /// Whether an error stands in the answer's place.
     pub(in super::super) fn fails(&self) -> bool {
         is_some(self.error)
             || self.object.as_str() == "error"
@@ -213,7 +213,7 @@ impl Answer<'_> {
                 && (self.message.0.is_some() || self.detail.is_some()))
     }
 
-    /// The counts, wherever they stand.
+    /// The token counts, wherever they stand.
     pub(in super::super) fn counts(&mut self) -> Option<Counts> {
         let of_choices = || {
             let choices = self.choices.0.iter_mut().flatten();
@@ -224,13 +224,13 @@ impl Answer<'_> {
 }
 
 impl Choice<'_> {
-    /// Whether it says that the provider failed.
+    /// Whether the choice says that the provider failed.
     pub(in super::super) fn fails(&self) -> bool {
         is_some(self.error) || self.finish_reason.as_str() == "error"
     }
 }
 
-/// Whether a field says something; some vendors write `""` or `{}` where nothing is the matter.
+/// Whether a field says something. Some vendors write `""` or `{}` where there is no error.
 fn is_some(field: Option<&RawValue>) -> bool {
     field.is_some_and(|field| !matches!(field.get(), "\"\"" | "{}" | "false" | "0" | "[]"))
 }

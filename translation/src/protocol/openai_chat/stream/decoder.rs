@@ -36,12 +36,12 @@ struct State {
     thinking: bool,
     calls: Calls,
     finish: Option<Finish>,
-    /// Nothing more is given.
+    /// Whether nothing more is given.
     over: bool,
 }
 
 impl Decoder {
-    /// For a stream from its beginning.
+    /// A decoder for a stream from its beginning.
     pub(in super::super) fn new() -> Self {
         Self { splitter: EventSplitter::new(LARGEST_EVENT), state: State::default() }
     }
@@ -124,7 +124,7 @@ impl State {
                 self.answer(answer, data, events);
             }
             Ok(Soft(None)) if data.starts_with(b"[") => self.fail(decode::failure(data), events),
-            // A number, a text: someone's sign of life.
+            // A number or a text is a sign of life.
             Ok(Soft(None)) => {}
             Err(_) if sse::name(event).is_some_and(|name| name == "ping") => {}
             Err(_) => self.fail(decode::failure(data), events),
@@ -133,7 +133,7 @@ impl State {
 
     fn answer(&mut self, mut answer: Answer<'_>, text: &[u8], events: &mut Vec<Event>) {
         let usage = answer.counts();
-        // Azure's first event says nothing, of no answer.
+        // Azure's first event belongs to no answer and says nothing.
         let names =
             !answer.id.as_str().is_empty() || answer.choices.0.as_ref().is_some_and(|choices| !choices.is_empty());
         if names && !self.started {
@@ -157,7 +157,7 @@ impl State {
                 let error = choice.failure().unwrap_or_else(|| decode::failure(text));
                 return self.fail(error, events);
             }
-            // Streams carry one answer: of several that were asked for, the first.
+            // Streams carry one answer. Of several that were asked for, it is the first.
             if choice.index.0.unwrap_or_default() == 0 {
                 self.choice(choice, events);
                 if self.over {
@@ -243,7 +243,7 @@ impl State {
         events.push(Event::Thinking(words));
     }
 
-    /// `told`: its words have been given before.
+    /// Gives a thought. `told` says that its words have been given before.
     fn thought(&mut self, thought: Part, told: bool, events: &mut Vec<Event>) {
         match thought {
             Part::Thinking { text, signature } => {
@@ -267,7 +267,7 @@ impl State {
         }
     }
 
-    /// The stream says that it is complete.
+    /// Ends a stream that says that it is complete.
     fn done(&mut self, events: &mut Vec<Event>) {
         if self.over {
             return;
@@ -286,12 +286,12 @@ impl State {
         events.push(Event::Finish { reason, stop_sequence: None });
     }
 
-    /// The connection ends, with `rest` behind the last whole event.
+    /// Ends a stream whose connection ended with `rest` behind the last whole event.
     fn last(&mut self, rest: &Bytes, events: &mut Vec<Event>) {
         if self.over {
             return;
         }
-        // The last line end may be missing; half an event may not.
+        // The last line end may be missing, but not half an event.
         let whole = sse::data(rest).is_none_or(|data| {
             let data = data.trim_ascii();
             data == b"[DONE]" || crate::json::is_json(&String::from_utf8_lossy(data))

@@ -19,23 +19,24 @@ use crate::protocol::openai_error;
 #[derive(Debug)]
 pub(in super::super) struct Encoder {
     asked: AnswerContext,
-    /// What every chunk begins with, up to its choices.
+    /// The beginning of every chunk, up to its choices.
     head: Vec<u8>,
-    /// What every chunk with a choice ends with.
+    /// The end of every chunk with a choice.
     tail: &'static [u8],
     usage: Option<Usage>,
     calls: Vec<Told>,
-    /// The thought under way: its signature comes with all of it.
+    /// The thought that is under way. Its signature is told together with all of it.
     thought: String,
     thoughts: Thoughts,
     /// How many thoughts and images the client has: official SDKs add lists up by an `index` in each entry.
     blocks: usize,
     images: usize,
-    /// They come in one chunk before the reason, as OpenAI sends them: entries of theirs have no `index`.
+    /// The citations. They come in one chunk before the reason, as OpenAI sends them, since their entries have no
+    /// `index`.
     citations: Vec<Citation>,
-    /// The last one: a second would be appended to it by clients that add texts up.
+    /// The last signature of a text. Clients that add texts up would append a second one to it.
     text_signature: Option<Signature>,
-    /// Text or a refusal has been told.
+    /// Whether text or a refusal has been told.
     said: bool,
     closed: bool,
 }
@@ -43,7 +44,7 @@ pub(in super::super) struct Encoder {
 /// A call that the client was told of.
 #[derive(Debug)]
 struct Told {
-    /// Its number in events.
+    /// The number of the call in events.
     call: usize,
     kind: CallKind,
     arguments: bool,
@@ -53,9 +54,9 @@ struct Told {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Thoughts {
     None,
-    /// Last.
+    /// They were told last.
     Now,
-    /// Before something else.
+    /// They were told before something else.
     Past,
 }
 
@@ -134,7 +135,7 @@ struct CustomDelta<'a> {
 }
 
 impl Encoder {
-    /// For the answer to `asked`.
+    /// An encoder for the answer in the context of `asked`.
     pub(in super::super) fn new(asked: AnswerContext) -> Self {
         let tail: &[u8] = if asked.request.include_usage { b"}],\"usage\":null}\n\n" } else { b"}]}\n\n" };
         Self {
@@ -203,7 +204,7 @@ impl Encoder {
         let index = self.calls.len();
         self.calls.push(Told { call, kind, arguments: false });
         if self.asked.request.legacy_functions {
-            // The form of before holds one call.
+            // The older form holds one call.
             if index == 0 {
                 let function_call = Some(FunctionDelta { name: Some(name), arguments: "" });
                 self.delta(Delta { function_call, ..Delta::default() }, bytes);
@@ -252,7 +253,7 @@ impl Encoder {
         self.delta(Delta { reasoning_content: Some(&words), ..Delta::default() }, bytes);
     }
 
-    /// Tells a thought with what proves it.
+    /// Tells a thought together with its signature.
     fn block(&mut self, entry: BlockOut<'_>, bytes: &mut Vec<u8>) {
         let index = self.blocks;
         self.blocks += 1;
@@ -326,7 +327,7 @@ impl StreamEncoder for Encoder {
                 if let Some(block) = block(&thought, Some(signature)) {
                     self.block(block, bytes);
                 }
-                // Kept for its room.
+                // The buffer is used again.
                 thought.clear();
                 self.thought = thought;
             }

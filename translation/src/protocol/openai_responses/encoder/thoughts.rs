@@ -62,9 +62,9 @@ impl Encoder {
         }
     }
 
-    /// Ends the open thought, or one of no words, with a signature.
+    /// Ends the open thought with a signature. Where none is open, a thought without words is signed.
     pub(in super::super) fn signed(&mut self, signature: &Signature, signs: Signs, out: &mut Vec<u8>) {
-        // An answer as a whole can give OpenAI's own item back as it was; a stream has named it already.
+        // A whole answer can give OpenAI's own item back as it was. A stream has named the item already.
         let native = signature::native_parts(signature).filter(|(id, _)| self.whole && !id.is_empty());
         let encrypted = native.map_or_else(|| signature::wrap(signature, signs), |(_, content)| content.to_owned());
         if signs == Signs::Thought
