@@ -1,4 +1,4 @@
-//! The forms of an upstream key: what an operator pastes, by how the vendor wants to be shown it.
+//! The forms of an upstream key: what an operator pastes, by how the vendor wants to see it.
 
 use std::fmt;
 
@@ -9,13 +9,13 @@ use serde::Deserialize;
 use super::Auth;
 use crate::ir::media::without_space;
 
-/// An upstream key, read.
+/// An upstream key that has been read.
 pub enum Key<'k> {
-    /// It is shown as it is.
+    /// A key that is sent as it is.
     Plain(&'k str),
-    /// An access key of AWS, which signs.
+    /// An access key of AWS, which signs requests.
     Aws(AwsKey<'k>),
-    /// An API key of Amazon Bedrock, which is shown as a bearer token.
+    /// An API key of Amazon Bedrock, which is sent as a bearer token.
     BedrockApiKey(&'k str),
     /// The key file of a Google service account, which gets access tokens.
     ServiceAccount(ServiceAccount),
@@ -24,28 +24,29 @@ pub enum Key<'k> {
 /// An access key of AWS: `ACCESS_KEY_ID:SECRET_ACCESS_KEY`, then `:SESSION_TOKEN` where it is a temporary one, then
 /// `@REGION` where the base URL does not tell the region.
 pub struct AwsKey<'k> {
-    /// Names the key.
+    /// The id, which names the key.
     pub access_key_id: &'k str,
-    /// Signs.
+    /// The secret, which signs.
     pub secret_access_key: &'k str,
-    /// Of a temporary key.
+    /// The token of a temporary key.
     pub session_token: Option<&'k str>,
-    /// Where the service is.
+    /// The region of the service.
     pub region: &'k str,
 }
 
-/// What counts of the key file of a Google service account (Google Cloud, "Create and delete service account keys").
+/// The fields of a Google service account's key file that count (Google Cloud, "Create and delete service account
+/// keys").
 #[derive(Deserialize)]
 pub struct ServiceAccount {
     r#type: String,
-    /// Who it is.
+    /// The account's name.
     pub client_email: String,
-    /// PKCS #8, as PEM.
+    /// The private key: PKCS #8, as PEM.
     pub private_key: String,
-    /// Names the key.
+    /// The id of the key.
     #[serde(default)]
     pub private_key_id: Option<String>,
-    /// Where access tokens are to be had: `https`, or `http` at this machine.
+    /// The URL that gives access tokens: `https`, or `http` on this machine.
     #[serde(default = "google")]
     pub token_uri: String,
 }
@@ -54,7 +55,7 @@ fn google() -> String {
     "https://oauth2.googleapis.com/token".to_owned()
 }
 
-// By hand, lest a secret be printed.
+// Written by hand, so that no secret is printed.
 impl fmt::Debug for Key<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -70,7 +71,7 @@ impl Auth {
     /// Reads the upstream key `text` of a group with this base URL.
     ///
     /// # Errors
-    /// What is wrong with its form, for the operator. Says nothing of the key itself.
+    /// When the key has a wrong form. The text tells the operator what is wrong, and nothing of the key itself.
     pub fn key<'k>(self, text: &'k str, base_url: &'k str) -> Result<Key<'k>, &'static str> {
         match self {
             Self::Bearer | Self::XApiKey | Self::GoogApiKey | Self::AzureApiKey => Ok(Key::Plain(text)),
@@ -156,7 +157,7 @@ impl ServiceAccount {
     }
 }
 
-/// Whether a signed assertion may be sent there: it must not be read on the way.
+/// Whether a signed assertion may be sent to `url`, where nobody on the way may read it.
 fn is_safe(url: &str) -> bool {
     let authority = |scheme| {
         let rest: &str = url.strip_prefix(scheme)?;

@@ -1,7 +1,7 @@
-//! Whom a group calls: for each vendor its addresses, its wire formats and where it differs from the owner of the
-//! format. Data, one file for each vendor, and the list below.
+//! What is known of the vendors that groups call: addresses, wire formats, and where a vendor differs from the owner of
+//! the format. It is data, in one file for each vendor, and the list below.
 //!
-//! What a file says, the vendor's documentation says; where that is silent or differs by model, the file takes what no
+//! A file says what the vendor's documentation says. Where that is silent or differs by model, the file takes what no
 //! model of the vendor refuses. Where the client's format is one of the vendor's own the bytes pass through, so quirks
 //! count for translated requests only.
 
@@ -15,12 +15,12 @@ pub mod key;
 
 pub use errors::ErrorRules;
 
-/// Declares the file of each vendor and lists it.
+/// Declares the file of each vendor, and lists the vendors.
 macro_rules! vendors {
     ($($name:ident,)+) => {
         $(mod $name;)+
 
-        /// In the order in which they are shown.
+        /// All vendors, in the order in which they are shown.
         static ALL: &[Vendor] = &[$($name::VENDOR,)+];
     };
 }
@@ -55,24 +55,24 @@ vendors! {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Vendor {
-    /// What config calls it, in a group's `providerType`.
+    /// The name in config, as a group's `providerType`.
     pub name: &'static str,
-    /// What people call it.
+    /// The name for people.
     pub title: &'static str,
-    /// Where it is, as its own SDK takes it, without a trailing slash. None where only the operator knows.
+    /// The base URL, as the vendor's own SDK takes it, without a trailing slash. None where only the operator knows it.
     pub base_url: Option<&'static str>,
-    /// What the operator's base URL looks like, where there is no default and it has a form.
+    /// An example of the operator's base URL, where there is no default and it has a form.
     pub base_url_example: Option<&'static str>,
-    /// The chat formats that it serves below its base URL, the preferred one first: what a client of another format is
-    /// translated into.
+    /// The chat formats that the vendor serves below its base URL. The first is preferred: requests of clients of other
+    /// formats are translated into it.
     pub formats: &'static [Format],
-    /// Models that are served in other formats than those: the beginning of the name → formats. The first match counts.
+    /// Models that the vendor serves in other formats: the beginning of the name → formats. The first match counts.
     pub model_formats: &'static [(&'static str, &'static [Format])],
-    /// Where below the base URL a format is served, if not where its owner serves it.
+    /// Where below the base URL a format is served, if not where the format's owner serves it.
     pub paths: &'static [(Format, Path)],
-    /// What a group gets instead whose `apiVersion` is a date: Azure's API before it had the version `v1`.
+    /// What the vendor serves to a group whose `apiVersion` is a date: Azure's API before it had the version `v1`.
     pub dated: Option<Dated>,
-    /// Where below the base URL its models are listed.
+    /// Where below the base URL the vendor lists its models.
     pub models_path: Option<&'static str>,
     /// How a request proves who sends it.
     pub auth: Auth,
@@ -80,20 +80,20 @@ pub struct Vendor {
     pub api_version: ApiVersion,
     /// Bodies of the Anthropic format carry this `anthropic_version` and no `model`, which stands in the URL (Vertex).
     pub anthropic_body_version: Option<&'static str>,
-    /// Where it differs from the owner of the format.
+    /// Where the vendor differs from the owner of the format.
     pub quirks: Quirks,
-    /// How its error answers are read, beside the format of their bodies.
+    /// How the vendor's error answers are read, beside the format of their bodies.
     pub errors: ErrorRules,
-    /// Its API reference.
+    /// The vendor's API reference.
     pub docs: &'static str,
 }
 
 /// What a vendor serves under an `apiVersion` that is a date.
 #[derive(Clone, Copy, Debug)]
 pub struct Dated {
-    /// As [`Vendor::formats`].
+    /// The formats, as [`Vendor::formats`].
     pub formats: &'static [Format],
-    /// As [`Vendor::paths`].
+    /// The paths, as [`Vendor::paths`].
     pub paths: &'static [(Format, Path)],
 }
 
@@ -110,31 +110,31 @@ pub enum Auth {
     AzureApiKey,
     /// A signature made with an AWS access key (Signature Version 4).
     AwsSigV4,
-    /// An access token got with the JSON key of a Google service account.
+    /// An access token that is got with the JSON key of a Google service account.
     GoogleServiceAccount,
 }
 
 /// How a request says for which version of the API it is written. A group's `apiVersion` sets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ApiVersion {
-    /// It does not: `apiVersion` has no meaning.
+    /// A request does not say it: `apiVersion` has no meaning.
     None,
     /// In this header, which must be there.
     Header {
-        /// Name of the header.
+        /// The name of the header.
         name: &'static str,
-        /// Its value where the group sets none.
+        /// The header's value where the group sets none.
         default: &'static str,
     },
     /// In this parameter of the query, where the group sets one.
     Query {
-        /// Name of the parameter.
+        /// The name of the parameter.
         name: &'static str,
     },
 }
 
 impl Vendor {
-    /// Compatible with OpenAI, and nothing else is known: what a file starts from.
+    /// A vendor that is compatible with OpenAI and of which nothing else is known. Files of vendors start from it.
     const COMPATIBLE: Self = Self {
         name: "",
         title: "",
@@ -142,7 +142,7 @@ impl Vendor {
         base_url_example: None,
         formats: &[Format::OpenAiChat],
         model_formats: &[],
-        // Below a base URL that ends in `/v1`, as OpenAI's.
+        // The base URL ends in `/v1`, like OpenAI's.
         paths: &[(Format::AnthropicMessages, Path::one("/messages"))],
         dated: None,
         models_path: Some("/models"),
@@ -154,7 +154,7 @@ impl Vendor {
         docs: "",
     };
 
-    /// The chat formats in which it serves `model`, the preferred one first, to a group with this `apiVersion`.
+    /// The chat formats in which the vendor serves `model` to a group with this `apiVersion`, the preferred one first.
     pub fn formats_of(&self, model: &str, api_version: Option<&str>) -> &'static [Format] {
         let special = self.model_formats.iter().find(|(prefix, _)| model.starts_with(prefix));
         match (special, self.dated_api(api_version)) {
@@ -164,7 +164,7 @@ impl Vendor {
         }
     }
 
-    /// Path and query below the base URL of a chat request for `model`, to a group with this `apiVersion`.
+    /// Path and query below the base URL of a chat request for `model`, for a group with this `apiVersion`.
     pub fn path(&self, format: Format, model: &str, stream: bool, api_version: Option<&str>) -> String {
         let paths = self.dated_api(api_version).map_or(self.paths, |dated| dated.paths);
         let path = paths.iter().find(|(known, _)| *known == format).map_or(format.facts().path, |(_, path)| *path);
@@ -181,15 +181,15 @@ impl Vendor {
         path
     }
 
-    /// Path and query below the base URL of the list of models, to a group with this `apiVersion`.
+    /// Path and query below the base URL of the list of models, for a group with this `apiVersion`.
     pub fn models(&self, api_version: Option<&str>) -> Option<String> {
         let path = self.models_path?;
-        // The list is part of the API of today only.
+        // Only today's API has the list.
         let version = self.version_query(api_version).filter(|_| self.dated_api(api_version).is_none());
         Some(version.map_or_else(|| path.to_owned(), |(name, value)| format!("{path}?{name}={}", segment(value))))
     }
 
-    /// The header that names the version of the API, to a group with this `apiVersion`.
+    /// The header that names the version of the API, for a group with this `apiVersion`.
     pub fn version_header<'v>(&self, api_version: Option<&'v str>) -> Option<(&'static str, &'v str)> {
         match self.api_version {
             ApiVersion::Header { name, default } => Some((name, api_version.unwrap_or(default))),
@@ -203,7 +203,7 @@ impl Vendor {
         format.facts().version_field.zip(self.anthropic_body_version)
     }
 
-    /// Whether a group of it may set `apiVersion`.
+    /// Whether a group of this vendor may set `apiVersion`.
     pub fn takes_api_version(&self) -> bool {
         self.api_version != ApiVersion::None
     }
@@ -222,8 +222,8 @@ impl Vendor {
     }
 }
 
-/// `text` as one segment of a path (RFC 3986, 3.3): the slashes of a resource name and the colons of an Amazon one are
-/// part of it.
+/// `text` as one segment of a path (RFC 3986, section 3.3). The slashes of a resource name and the colons of an Amazon
+/// one are part of the segment.
 fn segment(text: &str) -> String {
     let mut segment = String::with_capacity(text.len());
     for byte in text.bytes() {

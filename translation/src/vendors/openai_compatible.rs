@@ -1,4 +1,4 @@
-//! Any other server that speaks the chat completions of OpenAI. Whether it lists its models is for it to say.
+//! Any other server that speaks OpenAI's chat completions. Such a server may list its models or not.
 
 use super::Vendor;
 
