@@ -64,6 +64,9 @@ impl Program for Arguments {
     const NAME: &str = "data-plane";
     const VERSION: &str = VERSION;
     const PORTS: Ports = PORTS;
+    /// The tokenizer has a cache of 1.2 MB for each thread, which is built on the stack where the compiler does not see
+    /// that it need not be.
+    const WORKER_STACK: usize = 4 * 1024 * 1024;
     type Settings = DataPlaneSettings;
     type Running = RunningDataPlane;
 

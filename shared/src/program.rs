@@ -27,10 +27,6 @@ use crate::health::Readiness;
 use crate::serve::{ConnectionLimits, listen, serve};
 use crate::telemetry::{self, Metrics};
 
-/// Stack size of a worker thread, in bytes. The tokenizer has a cache of 1.2 MB for each thread, which is built on the
-/// stack where the compiler does not see that it need not be.
-const WORKER_STACK: usize = 4 * 1024 * 1024;
-
 /// Usage that is settled at the last moment still gets this long to be reported.
 pub const LAST_REPORT: Duration = Duration::from_millis(500);
 
@@ -42,6 +38,9 @@ pub trait Program: Parser {
     const VERSION: &'static str;
     /// Where the program listens when no setting says otherwise.
     const PORTS: Ports;
+    /// Stack size of a worker thread, in bytes. Memory of a stack that is never used may be resident all the same, in
+    /// huge pages, so a program asks for more only where it needs more.
+    const WORKER_STACK: usize = 2 * 1024 * 1024;
     /// All settings of the program.
     type Settings;
     /// The started program.
@@ -151,7 +150,8 @@ fn run<P: Program>(program: P) -> Result<()> {
         warn!(key, "this setting has no effect");
     }
     rustls::crypto::aws_lc_rs::default_provider().install_default().map_err(|_| anyhow!("TLS is set up twice"))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().thread_stack_size(WORKER_STACK).enable_all().build()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().thread_stack_size(P::WORKER_STACK).enable_all().build()?;
     let metrics = Metrics::new();
     logging.register(&metrics);
     let ended = runtime.block_on(live::<P>(settings, metrics));
