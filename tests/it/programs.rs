@@ -87,6 +87,9 @@ async fn both_planes_answer_probes_and_show_metrics() {
         }
         let text = program.scrape().await.unwrap();
         assert!(text.text().ends_with("# EOF\n"), "OpenMetrics ends so");
+        for sample in text.text().lines().filter(|line| !line.starts_with('#')) {
+            assert!(sample.starts_with("orchestration_"), "{}: {sample}", program.launch.name);
+        }
         assert_eq!(program.get("/metrics").await.unwrap().status, 404, "metrics have a port of their own");
         assert!(!text.text().contains("sk-upstream") && !text.text().contains(&bed.key.value));
     }

@@ -38,7 +38,7 @@ pub struct Logging {
 }
 
 impl Logging {
-    /// Shows the lines that were dropped as the metric `log_lines_dropped_total`.
+    /// Shows the lines that were dropped as the metric `orchestration_log_lines_dropped_total`.
     pub fn register(&self, metrics: &Metrics) {
         let dropped = DroppedLines(self.dropped.clone());
         metrics.register(|registry| registry.register_collector(Box::new(dropped)));

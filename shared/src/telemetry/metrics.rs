@@ -9,15 +9,24 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus_client::registry::Registry;
 
+/// What the name of every metric begins with, followed by an underscore.
+pub const METRICS_PREFIX: &str = "orchestration";
+
 /// All metrics of a process. Clones share them. A metric itself is an atomic that its owner keeps. The lock is taken to
-/// register and to scrape, never by a request.
-#[derive(Clone, Debug, Default)]
+/// register and to scrape, never by a request. Each name is registered without [`METRICS_PREFIX`], and shown with it.
+#[derive(Clone, Debug)]
 pub struct Metrics(Arc<Mutex<Registry>>);
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl Metrics {
     /// An empty set of metrics.
     pub fn new() -> Self {
-        Self::default()
+        Self(Arc::new(Mutex::new(Registry::with_prefix(METRICS_PREFIX))))
     }
 
     /// Lets `register` add its metrics.

@@ -5,4 +5,4 @@ mod logs;
 mod metrics;
 
 pub use logs::{InitError, LogFormat, Logging, announce, init};
-pub use metrics::Metrics;
+pub use metrics::{METRICS_PREFIX, Metrics};

@@ -98,7 +98,8 @@ impl Bench {
 
     fn metric(&self, name: &str) -> String {
         let text = self.metrics.encode().unwrap();
-        let line = text.lines().find(|line| line.split(' ').next() == Some(name)).unwrap();
+        let name = format!("orchestration_{name}");
+        let line = text.lines().find(|line| line.split(' ').next() == Some(name.as_str())).unwrap();
         line.rsplit(' ').next().unwrap().to_owned()
     }
 }
