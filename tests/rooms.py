@@ -38,7 +38,7 @@ ORDER = {
         "config health",
         "serve telemetry",
         "drain snapshot",
-        "crypto ids pb secret time",
+        "crypto hosts ids pb secret time",
     ],
     "data-plane": [
         "app",

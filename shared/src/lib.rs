@@ -7,6 +7,7 @@
 //! - [`health`]: readiness as a set of guards, and the probes that show it.
 //! - [`serve`]: the HTTP/1 and HTTP/2 accept loop with its deadlines.
 //! - [`snapshot`]: the domain model of a config snapshot, its validation, and its conversion to and from the wire.
+//! - [`hosts`]: hosts that nothing may be sent to.
 //! - [`pb`]: generated from `proto/`.
 //! - [`ids`], [`time`], [`secret`], [`crypto`]: identifiers, clock, redacted values, and cryptography.
 
@@ -14,6 +15,7 @@ pub mod config;
 pub mod crypto;
 pub mod drain;
 pub mod health;
+pub mod hosts;
 pub mod ids;
 pub mod pb;
 pub mod program;

@@ -17,7 +17,10 @@ use thiserror::Error;
 use crate::ids::Id;
 use crate::secret::Secret;
 
-pub use validate::{validate_base_url, validate_group, validate_proxy_key};
+pub use validate::{
+    is_reserved_field, is_reserved_header, validate_base_url, validate_destination, validate_group, validate_host,
+    validate_pattern, validate_proxy_key,
+};
 
 /// The highest `min_schema` this build understands. It rises when config gains a meaning that an older node must not
 /// ignore.

@@ -6,9 +6,31 @@ use std::collections::HashSet;
 use http::{HeaderName, HeaderValue, Uri};
 
 use super::{Group, ProxyKey, Snapshot, SnapshotError};
+use crate::hosts::{is_metadata_host, literal};
 
 /// Longest version of a provider's API, in bytes. It goes into a header or a query as it is.
 const API_VERSION_BYTES: usize = 64;
+
+/// Headers that are not an operator's to set: those of the connection or the next hop (RFC 9110, section 7.6.1), and
+/// those that say where a request goes and how long it is.
+const RESERVED_HEADERS: &[&str] = &[
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// What the names of the gateway's own headers begin with.
+const OWN_HEADERS: &str = "x-orchestration-";
 
 type Checked = Result<(), SnapshotError>;
 
@@ -175,4 +197,90 @@ pub fn validate_base_url(base_url: &str) -> Checked {
         return invalid("must not end with a slash");
     }
     Ok(())
+}
+
+/// Checks whether requests may be sent for one group. A node leaves a group out that they may not be sent for, names
+/// it, and serves the others.
+///
+/// # Errors
+/// [`SnapshotError::Invalid`] with the path of the field.
+pub fn validate_destination(group: &Group) -> Checked {
+    validate_host(&group.base_url)?;
+    if let Some(proxy) = &group.outbound_proxy
+        && is_metadata_host(&proxy.host)
+    {
+        return Err(SnapshotError::invalid("outbound_proxy.host", METADATA));
+    }
+    for (index, model) in group.models.iter().enumerate() {
+        validate_pattern(model).map_err(|problem| SnapshotError::invalid(format!("models[{index}]"), problem))?;
+    }
+    for (alias, model) in &group.model_aliases {
+        let place = || format!("model_aliases[{alias}]");
+        validate_pattern(alias).map_err(|problem| SnapshotError::invalid(place(), problem))?;
+        validate_pattern(model).map_err(|problem| SnapshotError::invalid(place(), problem))?;
+        if model.ends_with('*') && !alias.ends_with('*') {
+            return Err(SnapshotError::invalid(
+                place(),
+                "ends in * although the alias does not: there is nothing to put there",
+            ));
+        }
+    }
+    Ok(())
+}
+
+const METADATA: &str = "is where a cloud tells its machines their credentials; nothing is sent there";
+
+/// Checks that a base URL leads to a host that requests may be sent to, at a port that there is.
+///
+/// # Errors
+/// [`SnapshotError::Invalid`] at `base_url`.
+pub fn validate_host(base_url: &str) -> Checked {
+    let invalid = |problem: &str| Err(SnapshotError::invalid("base_url", format!("{base_url:?} {problem}")));
+    let Some((host, port)) = host_and_port(base_url) else { return invalid("has no host") };
+    let is_port = |port: &str| !port.starts_with('+') && port.parse::<u16>().is_ok_and(|port| port > 0);
+    if port.is_some_and(|port| !is_port(port)) {
+        return invalid("must name a port from 1 to 65535, or none");
+    }
+    if host.starts_with('[') && literal(host).is_none() {
+        return invalid("holds an IPv6 address that is none");
+    }
+    if is_metadata_host(host) { invalid(METADATA) } else { Ok(()) }
+}
+
+/// The host of a URL as it stands there, and what stands behind its colon.
+fn host_and_port(url: &str) -> Option<(&str, Option<&str>)> {
+    let authority = url.split_once("://")?.1.split(['/', '?', '#']).next()?;
+    let end = if authority.starts_with('[') {
+        authority.find(']')? + 1
+    } else {
+        authority.find(':').unwrap_or(authority.len())
+    };
+    let (host, rest) = authority.split_at(end);
+    match rest.strip_prefix(':') {
+        Some(port) => Some((host, Some(port))),
+        None if rest.is_empty() => Some((host, None)),
+        None => None,
+    }
+}
+
+/// Checks the name of a model, or a pattern of names: a `*` may stand at the end and means any further characters.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn validate_pattern(name: &str) -> Result<(), &'static str> {
+    if name.find('*').is_some_and(|star| star + 1 != name.len()) {
+        return Err("may hold one * only, and at its end: it stands for any further characters");
+    }
+    Ok(())
+}
+
+/// Whether config cannot set the field `name` of requests, because the gateway's own work depends on it.
+pub fn is_reserved_field(name: &str) -> bool {
+    ["model", "messages", "input", "contents", "stream", "stream_options"].contains(&name)
+}
+
+/// Whether no group may set the header `name`, which is in lower case, for its requests: it belongs to the connection,
+/// to the next hop, or to the gateway.
+pub fn is_reserved_header(name: &str) -> bool {
+    RESERVED_HEADERS.contains(&name) || name.starts_with(OWN_HEADERS)
 }

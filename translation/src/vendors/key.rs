@@ -67,7 +67,34 @@ impl fmt::Debug for Key<'_> {
     }
 }
 
+/// Headers in which a credential can stand, here or at another vendor.
+const CREDENTIAL_HEADERS: &[&str] = &[
+    "api-key",
+    "authorization",
+    "cookie",
+    "proxy-authorization",
+    "x-amz-security-token",
+    "x-api-key",
+    "x-goog-api-key",
+    "x-goog-iam-authorization-token",
+];
+
 impl Auth {
+    /// The header in which requests show the credential.
+    pub const fn header(self) -> &'static str {
+        match self {
+            Self::Bearer | Self::AwsSigV4 | Self::GoogleServiceAccount => "authorization",
+            Self::XApiKey => "x-api-key",
+            Self::GoogApiKey => "x-goog-api-key",
+            Self::AzureApiKey => "api-key",
+        }
+    }
+
+    /// Whether the header `name`, which is in lower case, is the place of a credential, but not of this vendor's.
+    pub fn is_foreign_credential(self, name: &str) -> bool {
+        name != self.header() && CREDENTIAL_HEADERS.contains(&name)
+    }
+
     /// Reads the upstream key `text` of a group with this base URL.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use http::Uri;
 use hyper_util::rt::TokioIo;
+use shared::hosts::is_metadata_address;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tower::Service;
@@ -35,8 +36,7 @@ impl Guard {
     /// Whether `address` may be connected to.
     pub fn allows(self, address: IpAddr) -> bool {
         match embedded(address) {
-            IpAddr::V4(v4) if is_metadata_v4(v4) => false,
-            IpAddr::V6(v6) if is_metadata_v6(v6) => false,
+            address if is_metadata_address(address) => false,
             IpAddr::V4(v4) => is_public_v4(v4) || (self.private_networks && is_private_v4(v4)),
             IpAddr::V6(v6) => is_public_v6(v6) || (self.private_networks && is_private_v6(v6)),
         }
@@ -104,23 +104,6 @@ fn embedded(address: IpAddr) -> IpAddr {
         }
         _ => address,
     }
-}
-
-/// Whether a machine in a cloud learns its credentials at this address, or it lies on a link with such services. Such
-/// addresses are never open.
-fn is_metadata_v4(v4: Ipv4Addr) -> bool {
-    // The addresses of Azure, Alibaba and Oracle lie outside of the link-local range.
-    const SERVICES: [Ipv4Addr; 3] =
-        [Ipv4Addr::new(168, 63, 129, 16), Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(192, 0, 0, 192)];
-    v4.is_link_local() || SERVICES.contains(&v4)
-}
-
-/// The same for IPv6: link-local addresses, and those of Amazon and Google.
-fn is_metadata_v6(v6: Ipv6Addr) -> bool {
-    let segments = v6.segments();
-    v6.is_unicast_link_local()
-        || segments == [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254]
-        || segments == [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254]
 }
 
 /// Whether the address is of a private network (RFC 1918), a carrier's network (RFC 6598), or this machine.
