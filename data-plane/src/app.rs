@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use axum::Router;
+use axum::routing::MethodRouter;
 use shared::drain::Tasks;
 use shared::health::Readiness;
 use shared::telemetry::Metrics;
@@ -18,7 +19,7 @@ use crate::control::apply::{Applier, ControlMetrics};
 use crate::control::last_good::{self, LastGood};
 use crate::control::subscribe::{Subscriber, UsageState};
 use crate::data_dir::DataDir;
-use crate::ingress::{self, Gateway};
+use crate::ingress::{self, AllowedOrigins, Gateway};
 use crate::limits::RequestLimits;
 use crate::link::Link;
 use crate::node::Node;
@@ -40,6 +41,8 @@ const CONTROL_DEADLINE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct DataPlane {
     gateway: Arc<Gateway>,
+    /// The origins whose pages may call.
+    origins: Option<AllowedOrigins>,
     spool: Arc<Spool>,
     control: Tasks,
     writer: Tasks,
@@ -63,6 +66,7 @@ impl DataPlane {
     ) -> Result<Self> {
         let limits = RequestLimits { upload_directory: settings.data_directory(), ..settings.limits()? };
         ensure!(settings.usage.queue_capacity > 0, "Usage:QueueCapacity must be above 0");
+        let origins = AllowedOrigins::of(&settings.server.allowed_origins)?;
         let token = settings.node.token()?;
         let link = Link::new(channel, &settings.node.control_plane_url, &token)
             .context("the node token holds characters that a header cannot carry")?;
@@ -116,17 +120,23 @@ impl DataPlane {
         info!(node_id = &*node.id, version = node.version, "data plane started");
         control.spawn("config stream", Subscriber::new(link, node, applier, learnt, usage, control.clone()).run());
 
-        Ok(Self { gateway, spool, control, writer, reporter, _directory: directory })
+        Ok(Self { gateway, origins, spool, control, writer, reporter, _directory: directory })
     }
 
     /// The APIs that clients speak.
     pub fn router(&self) -> Router {
-        ingress::router(Arc::clone(&self.gateway))
+        ingress::router(Arc::clone(&self.gateway), self.origins.as_ref())
     }
 
     /// The same, for a node that serves nothing else: every other path is an error of OpenAI's shape.
     pub fn only_router(&self) -> Router {
-        ingress::only_router(Arc::clone(&self.gateway))
+        ingress::only_router(Arc::clone(&self.gateway), self.origins.as_ref())
+    }
+
+    /// What answers for paths that have no route, in a process that serves other things too: an error of their API for
+    /// those that are nearly of one, and `others` for the rest.
+    pub fn fallback(&self, others: MethodRouter) -> MethodRouter {
+        ingress::fallback(others, self.origins.as_ref())
     }
 
     /// Ends the node, after its requests have ended: writes all usage records to disk, reports them if the control

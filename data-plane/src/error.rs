@@ -93,12 +93,14 @@ pub enum GatewayError {
     #[error("the content-encoding '{0}' is not served; send gzip, deflate, zstd or none")]
     Encoding(String),
     /// The gateway has no such route.
-    #[error("{method} {path} is not served here{}", advice(path))]
+    #[error("{method} {path} is not served here{advice}")]
     UnknownRoute {
         /// The method of the request.
         method: String,
         /// The path of the request.
         path: String,
+        /// What the client's base URL has to be, as the end of a sentence; empty where that is not known.
+        advice: String,
     },
     /// The route does not take this method.
     #[error("{path} does not take {method}, only {allowed}")]
@@ -300,17 +302,5 @@ impl GatewayError {
     /// The same for the end of a stream that has begun.
     pub fn in_stream(&self) -> ProviderError {
         if matches!(self, Self::Cut) { ProviderError::truncated() } else { self.neutral() }
-    }
-}
-
-/// Advice to a client whose `path` is wrong only at its beginning.
-fn advice(path: &str) -> &'static str {
-    const UNVERSIONED: [&str; 5] = ["/chat/completions", "/completions", "/responses", "/embeddings", "/messages"];
-    if ["/v1/v1", "/v1beta/v1", "/claude/v1/v1"].iter().any(|twice| path.starts_with(twice)) {
-        ": this client adds the version to its base URL, which must not end in it"
-    } else if UNVERSIONED.contains(&path) {
-        ": the base URL of this client has to end in /v1"
-    } else {
-        ""
     }
 }

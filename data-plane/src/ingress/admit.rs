@@ -22,6 +22,7 @@ use crate::request::Outbound;
 use crate::respond::own;
 use crate::route::candidate::Candidate;
 use crate::route::client::Client;
+use crate::route::owners::Owner;
 use crate::route::table::RouteTable;
 use crate::usage::meter::Meter;
 
@@ -139,6 +140,14 @@ impl Admitted<'_> {
     /// The group that the client names for a request without a model.
     pub(super) fn pinned(&self) -> Option<&str> {
         self.parts.headers.get(GROUP)?.to_str().ok().map(str::trim).filter(|name| !name.is_empty())
+    }
+
+    /// Who made the object `id`, as far as this node remembers it and the client may know. The group of another client
+    /// is as unknown to it as one that is gone.
+    pub(super) fn owner_of(&self, id: &str) -> Option<Owner> {
+        let owner = self.gateway.owners.of(id)?;
+        let there = self.table.groups().iter().any(|group| group.group.id == owner.group);
+        (there && self.client.may_use_group(&owner.group)).then_some(owner)
     }
 
     /// Sends `request` to the candidates of `plan` until one answers.

@@ -6,15 +6,19 @@
 //! - `models`: which models the proxy key may ask for.
 //! - `endpoints`: what the APIs have beside chat.
 //! - `sticky`: finds the provider that holds what a request refers to.
-//! - `unserved`: requests that reach no route of an API.
+//! - [`cors`]: pages in browsers that may call; `document`: the OpenAPI document for clients.
+//! - `near`: paths that are nearly those of an API; `unserved`: requests that reach no route of one.
 
 mod admit;
 mod anthropic;
 mod chat;
+pub mod cors;
+mod document;
 mod endpoints;
 pub mod gateway;
 mod gemini;
 mod models;
+mod near;
 mod openai;
 mod query;
 mod sticky;
@@ -23,13 +27,22 @@ mod unserved;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
 
+pub use cors::AllowedOrigins;
+use document::CLIENT_DOCUMENT;
 pub use gateway::Gateway;
+pub use unserved::fallback;
 use unserved::{elsewhere, only_get, only_post, unknown};
 
 /// Serves `/v1/*`, `/v1beta/*` and `/claude/v1/*`. Clients whose base URL lacks its version get an error that says so.
-pub fn router(gateway: Arc<Gateway>) -> Router {
+/// Pages of `origins` may call.
+pub fn router(gateway: Arc<Gateway>, origins: Option<&AllowedOrigins>) -> Router {
+    open_to(origins, routes(gateway))
+}
+
+fn routes(gateway: Arc<Gateway>) -> Router {
     Router::new()
         .route("/v1/chat/completions", post(openai::chat).fallback(only_post))
         .route("/v1/responses", post(openai::responses).fallback(only_post))
@@ -56,8 +69,17 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
 }
 
 /// Serves the same paths, and an error on every other one, for a node that serves nothing else.
-pub fn only_router(gateway: Arc<Gateway>) -> Router {
-    router(gateway).fallback(elsewhere)
+pub fn only_router(gateway: Arc<Gateway>, origins: Option<&AllowedOrigins>) -> Router {
+    let router = routes(gateway).route(CLIENT_DOCUMENT, get(document::document)).fallback(elsewhere);
+    open_to(origins, router)
+}
+
+/// `router`, and pages of `origins` may call it.
+fn open_to(origins: Option<&AllowedOrigins>, router: Router) -> Router {
+    match origins {
+        Some(origins) => router.layer(from_fn_with_state(origins.clone(), cors::layer)),
+        None => router,
+    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use translation::protocol::contract::ListedModel;
 
 use super::admit::Arrival;
 use super::gateway::Gateway;
-use super::unserved::format_of;
+use super::near::format_of;
 use crate::error::GatewayError;
 use crate::metrics::Api;
 use crate::respond::{error, own};
@@ -19,8 +19,14 @@ use crate::route::table::{Route, RouteTable};
 
 pub(super) async fn list(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     answer(&gateway, request, |format, table, client| {
-        let mut models: Vec<_> = table.models().filter_map(|(name, routes)| model(client, name, routes)).collect();
+        // A name that the key is bound to can be listed, though only a pattern of a group fits it.
+        let bound = client.key.allowed_models.iter().filter(|name| !name.ends_with('*'));
+        let bound: Vec<_> = bound.map(|name| (name, table.routes(name))).collect();
+        let named = table.models().filter_map(|(name, routes)| model(client, name, routes));
+        let mut models: Vec<_> =
+            named.chain(bound.iter().filter_map(|(name, routes)| model(client, name, routes))).collect();
         models.sort_by(|left, right| left.id.cmp(right.id));
+        models.dedup_by(|left, right| left.id == right.id);
         Ok(format.protocol().encode_models(&models))
     })
 }
@@ -31,7 +37,8 @@ pub(super) async fn retrieve(
     request: Request,
 ) -> Response {
     answer(&gateway, request, |format, table, client| {
-        let found = model(client, &id, table.routes(&id));
+        let routes = table.routes(&id);
+        let found = model(client, &id, &routes);
         let found = found.ok_or_else(|| GatewayError::ModelNotFound { model: id.clone() })?;
         Ok(format.protocol().encode_model(&found))
     })

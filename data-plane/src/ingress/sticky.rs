@@ -43,7 +43,7 @@ pub(super) async fn follow(admitted: &Admitted<'_>, plan: &mut Plan<'_>, body: &
     let file = || first_string(body, "file_id").filter(|id| id.starts_with("file"));
     let named = named.or_else(|| file().map(|id| (Format::OpenAiChat, "/files", id)));
     let Some((format, collection, id)) = named.filter(|(_, _, id)| is_id(id)) else { return };
-    if let Some(owner) = owners.of(id) {
+    if let Some(owner) = admitted.owner_of(id) {
         plan.narrow(&owner);
         return;
     }

@@ -57,7 +57,7 @@ async fn bench(change: impl FnOnce(&mut Group)) -> Bench {
     let media = MediaPolicy { private_networks: true, ..MediaPolicy::default() };
     let limits = RequestLimits { max_body_bytes: 10_000, media, ..RequestLimits::default() };
     let gateway = Gateway::new(config, sink, Arc::new(Node::new("n")), limits, sender, &Metrics::new()).unwrap();
-    Bench { provider, router: router(gateway), records, key_states }
+    Bench { provider, router: router(gateway, None), records, key_states }
 }
 
 impl Bench {

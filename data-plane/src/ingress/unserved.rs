@@ -4,43 +4,51 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::middleware::from_fn_with_state;
 use axum::response::Response;
+use axum::routing::{MethodRouter, any};
 use http::request;
 use shared::ids::new_id;
+use tower::ServiceExt as _;
 use translation::Format;
 
+use super::cors::{self, AllowedOrigins};
 use super::gateway::Gateway;
-use crate::auth;
+use super::near::{self, format_of};
 use crate::body::receive;
 use crate::error::GatewayError;
 use crate::metrics::Api;
 use crate::respond::{error, own};
 use crate::usage::meter::Meter;
 
-/// The format of a client whose request has no route, or a path that several APIs share. The path decides, and then the
-/// place of the credential (`docs/TRANSLATION.md` section 12).
-pub(super) fn format_of(parts: &request::Parts) -> Format {
-    let path = parts.uri.path();
-    if path.starts_with("/v1beta") || auth::is_geminis(parts) {
-        Format::GeminiGenerate
-    } else if path.starts_with("/claude")
-        || path.starts_with("/v1/messages")
-        || parts.headers.contains_key("anthropic-version")
-    {
-        Format::AnthropicMessages
-    } else {
-        Format::OpenAiChat
-    }
-}
-
 /// Answers a request that belongs to no API. It leaves no usage record, so that whoever scans a node does not fill the
 /// ledger.
 pub(super) async fn elsewhere(request: Request) -> Response {
-    let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
     let id = new_id();
     let (parts, _body) = request.into_parts();
-    let response = error::response(&GatewayError::UnknownRoute { method, path }, format_of(&parts), &id);
-    own::identified(response, &own::id_header(&id))
+    let format = format_of(&parts);
+    let response = error::response(&unknown_route(&parts, format), format, &id);
+    own::identified_to(format, response, &own::id_header(&id))
+}
+
+/// The error of a request of a client of `format` that has no route.
+pub(super) fn unknown_route(parts: &request::Parts, format: Format) -> GatewayError {
+    let (method, path) = (parts.method.to_string(), parts.uri.path().to_owned());
+    GatewayError::UnknownRoute { method, path, advice: near::advice(parts, format) }
+}
+
+/// Serves paths that have no route, in a process that serves other things too: those that are nearly of an API are
+/// answered in the shape of that API, and `others` answers for the rest.
+pub fn fallback(others: MethodRouter, origins: Option<&AllowedOrigins>) -> MethodRouter {
+    let nearly = any(elsewhere);
+    let nearly = match origins {
+        Some(origins) => nearly.layer(from_fn_with_state(origins.clone(), cors::layer)),
+        None => nearly,
+    };
+    any(move |request: Request| {
+        let router = if near::is_near(request.uri().path()) { nearly.clone() } else { others.clone() };
+        async move { router.oneshot(request).await.unwrap_or_else(|never| match never {}) }
+    })
 }
 
 /// Answers a request to a path below that of an API.
@@ -51,8 +59,7 @@ pub(super) async fn unknown(State(gateway): State<Arc<Gateway>>, request: Reques
 
 /// Answers a client of `format` that its API has no such route here.
 pub(super) async fn no_route(gateway: &Gateway, parts: &request::Parts, body: Body, format: Format) -> Response {
-    let (method, path) = (parts.method.to_string(), parts.uri.path().to_owned());
-    refuse(gateway, parts, body, format, &GatewayError::UnknownRoute { method, path }).await
+    refuse(gateway, parts, body, format, &unknown_route(parts, format)).await
 }
 
 /// Answers a method other than POST.

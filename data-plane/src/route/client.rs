@@ -13,23 +13,30 @@ pub struct Client {
     pub key: Arc<ProxyKey>,
     /// The groups that it may use; all where this is empty.
     allowed_groups: HashSet<Id>,
-    /// The models that it may ask for; all where this is empty.
+    /// The models that it may ask for; all where this and the patterns are empty.
     allowed_models: HashSet<Arc<str>>,
+    /// What the names of further models begin with that it may ask for.
+    allowed_beginnings: Vec<Box<str>>,
 }
 
 impl Client {
     /// The client of `key`, compiled for look-ups.
     pub(super) fn compile(key: &Arc<ProxyKey>) -> Self {
+        let (patterns, names): (Vec<_>, Vec<_>) = key.allowed_models.iter().partition(|model| model.ends_with('*'));
         Self {
             key: Arc::clone(key),
             allowed_groups: key.allowed_groups.iter().cloned().collect(),
-            allowed_models: key.allowed_models.iter().cloned().collect(),
+            allowed_models: names.into_iter().cloned().collect(),
+            allowed_beginnings: patterns.into_iter().map(|pattern| pattern.trim_end_matches('*').into()).collect(),
         }
     }
 
     /// Whether the client may ask for `model`.
     pub fn may_use_model(&self, model: &str) -> bool {
-        self.allowed_models.is_empty() || self.allowed_models.contains(model)
+        let unbound = self.allowed_models.is_empty() && self.allowed_beginnings.is_empty();
+        unbound
+            || self.allowed_models.contains(model)
+            || self.allowed_beginnings.iter().any(|beginning| model.starts_with(&**beginning))
     }
 
     /// Whether the client may use the group `id`.

@@ -1,7 +1,7 @@
 //! Client and model → plan: the ordered candidates that a request may try, and why each other one is left out.
 //!
-//! - [`table`]: a snapshot, compiled for look-ups; [`current`]: the one in force; [`client`]: who asks, and what its
-//!   proxy key allows.
+//! - [`table`]: a snapshot, compiled for look-ups; [`current`]: the one in force; `patterns`: names of models that end
+//!   in `*`; [`client`]: who asks, and what its proxy key allows.
 //! - [`kept`]: what is remembered over changes of config; [`health`]: what is known of an upstream key.
 //! - [`order`]: the order in which candidates are tried.
 //! - [`plan`]: the candidates of a request, one after the other; [`candidate`]: one of them.
@@ -14,6 +14,7 @@ pub mod health;
 pub mod kept;
 pub mod order;
 pub mod owners;
+mod patterns;
 pub mod plan;
 pub mod table;
 

@@ -105,7 +105,7 @@ impl<'t> Plan<'t> {
 
     /// The plan of `client` for `model`.
     pub fn make(table: &'t RouteTable, client: &'t Client, model: &str) -> Self {
-        Self::over(client, Cow::Borrowed(table.routes(model)))
+        Self::over(client, table.routes(model))
     }
 
     /// The plan of `client` for a request that names no model: over the groups whose endpoint `serves` it, or the one

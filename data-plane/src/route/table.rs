@@ -1,14 +1,17 @@
 //! A snapshot, compiled for look-ups by the request path.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 use shared::crypto::KEY_LEN;
 use shared::secret::Secret;
-use shared::snapshot::{Group, Snapshot, UnsupportedParameters, UpstreamKey, UpstreamStream};
+use shared::snapshot::{
+    Group, Snapshot, UnsupportedParameters, UpstreamKey, UpstreamStream, is_reserved_field, is_reserved_header,
+    validate_destination,
+};
 use tracing::warn;
 use translation::facts::{Facts, ModelFacts};
 
@@ -16,13 +19,11 @@ use super::client::Client;
 use super::health::KeyHealth;
 use super::kept::{Kept, KeptGroup, KeptKey};
 use super::order;
+use super::patterns::Patterns;
 use crate::provider::Endpoint;
 use crate::provider::credential::Credential;
 use crate::provider::redact::Leak;
 use crate::upstream::Exit;
-
-/// Fields of a request that config may not set: the gateway's own work depends on them.
-const NEVER_SET: &[&str] = &["model", "messages", "input", "contents", "stream", "stream_options"];
 
 /// What the request path reads. It does not change but for what is kept of keys and groups, and is swapped whole when a
 /// new snapshot is applied.
@@ -35,7 +36,10 @@ pub struct RouteTable {
     /// The clients, by the digest of their proxy key.
     clients: HashMap<[u8; KEY_LEN], Client>,
     /// The groups that serve a model, by the name that clients have for it, in the order in which they are tried.
+    /// Groups that serve the name by a pattern are among them.
     routes: HashMap<Arc<str>, Vec<Route>>,
+    /// The groups that serve names by patterns, in the order in which they are tried.
+    patterned: Vec<PatternedGroup>,
     /// All groups that are enabled, in the order in which they are tried.
     groups: Vec<Arc<RoutedGroup>>,
 }
@@ -49,6 +53,14 @@ pub struct Route {
     pub upstream_model: Arc<str>,
     /// What is known of the model.
     pub facts: Arc<ModelFacts>,
+}
+
+/// A group that serves names by patterns.
+#[derive(Debug)]
+struct PatternedGroup {
+    group: Arc<RoutedGroup>,
+    patterns: Patterns,
+    facts: Cow<'static, Facts>,
 }
 
 /// A group as the request path needs it.
@@ -88,24 +100,40 @@ impl RouteTable {
     pub fn compile(snapshot: Arc<Snapshot>, kept: Option<&Kept>) -> Self {
         let mut keeps = Kept::default();
         let mut routes: HashMap<Arc<str>, Vec<Route>> = HashMap::new();
-        let mut groups: Vec<_> = snapshot.groups.values().filter(|group| group.enabled).collect();
+        let usable = |group: &&Arc<Group>| group.enabled && is_usable(group);
+        let mut groups: Vec<_> = snapshot.groups.values().filter(usable).collect();
         groups.sort_by(|left, right| order::failover(left, right));
         let mut ordered = Vec::with_capacity(groups.len());
+        let mut patterned = Vec::new();
+        // Needed only where a group serves names by patterns.
+        let exact: HashSet<&Arc<str>> = if groups.iter().any(|group| Patterns::has_any(group)) {
+            groups.iter().flat_map(|group| names(group)).map(|(name, _)| name).collect()
+        } else {
+            HashSet::new()
+        };
         for group in groups {
             let compiled = Arc::new(RoutedGroup::compile(group, kept, &mut keeps));
             ordered.push(Arc::clone(&compiled));
             let facts = facts_of(group);
-            let names = group.models.iter().map(|model| (model, model)).chain(&group.model_aliases);
+            let patterns = Patterns::of(group);
             // An alias that is also the name of a model of the group: the alias is what the operator meant.
-            let names: BTreeMap<_, _> = names.collect();
-            for (name, upstream_model) in names {
-                let facts = Arc::new(facts.of(upstream_model).clone());
-                let route = Route { group: Arc::clone(&compiled), upstream_model: Arc::clone(upstream_model), facts };
+            let names: BTreeMap<_, _> = names(group).collect();
+            for (&name, &upstream_model) in &names {
+                let route = Route::new(&compiled, Arc::clone(upstream_model), &facts);
                 routes.entry(Arc::clone(name)).or_default().push(route);
+            }
+            if !patterns.is_empty() {
+                for name in exact.iter().filter(|name| !names.contains_key(**name)) {
+                    if let Some(upstream_model) = patterns.find(name) {
+                        let route = Route::new(&compiled, upstream_model, &facts);
+                        routes.entry(Arc::clone(name)).or_default().push(route);
+                    }
+                }
+                patterned.push(PatternedGroup { group: compiled, patterns, facts });
             }
         }
         let clients = snapshot.proxy_keys.values().map(|key| (key.digest, Client::compile(key))).collect();
-        Self { snapshot, kept: keeps, clients, routes, groups: ordered }
+        Self { snapshot, kept: keeps, clients, routes, patterned, groups: ordered }
     }
 
     /// The client whose proxy key has this digest.
@@ -114,8 +142,12 @@ impl RouteTable {
     }
 
     /// The groups that serve `model`, in the order in which they are tried.
-    pub fn routes(&self, model: &str) -> &[Route] {
-        self.routes.get(model).map_or(&[], Vec::as_slice)
+    pub fn routes(&self, model: &str) -> Cow<'_, [Route]> {
+        if let Some(routes) = self.routes.get(model) {
+            return Cow::Borrowed(routes);
+        }
+        let route = |group: &PatternedGroup| Some(Route::new(&group.group, group.patterns.find(model)?, &group.facts));
+        self.patterned.iter().filter_map(route).collect()
     }
 
     /// The groups that are enabled, in the order in which they are tried.
@@ -123,9 +155,17 @@ impl RouteTable {
         &self.groups
     }
 
-    /// All names that clients may ask for, with the groups that serve them.
+    /// All names that stand in the config, with the groups that serve them. Names that only a pattern fits are as many
+    /// as there are texts, and are not listed.
     pub fn models(&self) -> impl Iterator<Item = (&Arc<str>, &[Route])> {
         self.routes.iter().map(|(name, routes)| (name, routes.as_slice()))
+    }
+}
+
+impl Route {
+    fn new(group: &Arc<RoutedGroup>, upstream_model: Arc<str>, facts: &Facts) -> Self {
+        let facts = Arc::new(facts.of(&upstream_model).clone());
+        Self { group: Arc::clone(group), upstream_model, facts }
     }
 }
 
@@ -171,16 +211,31 @@ impl RoutedGroup {
         let known = kept.and_then(|kept| kept.group(&group.id)).map(|known| &known.exit);
         let exit = known.filter(|known| ***known == exit).cloned().unwrap_or_else(|| Arc::new(exit));
         keeps.keep_group(&group.id, KeptGroup { exit: Arc::clone(&exit) });
+        let headers = headers(group, endpoint.as_ref());
         Self {
             endpoint,
             keys,
             defaults: fields(&group.parameter_defaults),
             overrides: fields(&group.parameter_overrides),
-            headers: headers(group),
+            headers,
             exit,
             group: Arc::clone(group),
         }
     }
+}
+
+/// Whether requests may be sent for `group`. The control plane has refused what they may not be sent for; a group that
+/// is here nevertheless is left out, and does not stop the others.
+fn is_usable(group: &Group) -> bool {
+    validate_destination(group)
+        .inspect_err(|problem| warn!(group = &*group.name, %problem, "the group is refused, and the others serve"))
+        .is_ok()
+}
+
+/// The names that clients have for the models of `group`, without patterns: models first, each with the vendor's name.
+fn names(group: &Group) -> impl Iterator<Item = (&Arc<str>, &Arc<str>)> {
+    let all = group.models.iter().map(|model| (model, model)).chain(&group.model_aliases);
+    all.filter(|(name, _)| !name.ends_with('*'))
 }
 
 /// What is known of models, with the group's own changes. The control plane has refused changes that cannot be read;
@@ -198,13 +253,18 @@ fn facts_of(group: &Group) -> Cow<'static, Facts> {
 
 /// Fields of requests as JSON text, without those that config may not set.
 fn fields(object: &Map<String, Value>) -> Vec<(String, String)> {
-    let settable = object.iter().filter(|(name, _)| !NEVER_SET.contains(&name.as_str()));
+    let settable = object.iter().filter(|(name, _)| !is_reserved_field(name));
     settable.map(|(name, value)| (name.clone(), value.to_string())).collect()
 }
 
-/// The group's own headers. They were validated with the snapshot; what is no header nevertheless is left out.
-fn headers(group: &Group) -> HeaderMap {
+/// The group's own headers. The control plane has refused what no group may set; what is here nevertheless is left out.
+fn headers(group: &Group, endpoint: Option<&Endpoint>) -> HeaderMap {
     let header = |(name, value): (&String, &Secret)| {
+        let foreign = |endpoint: &Endpoint| endpoint.vendor.auth.is_foreign_credential(name);
+        if is_reserved_header(name) || endpoint.is_some_and(foreign) {
+            warn!(group = &*group.name, header = &**name, "no group may set this header, and it is left out");
+            return None;
+        }
         let mut value = HeaderValue::from_str(value.expose()).ok()?;
         value.set_sensitive(true);
         Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value))

@@ -53,6 +53,9 @@ pub struct ServerSettings {
     pub header_timeout_seconds: f64,
     /// Connections open at once.
     pub max_connections: usize,
+    /// Origins whose pages may call the APIs that clients speak (CORS), or `*` for all; empty is none. The admin API is
+    /// never open to other origins.
+    pub allowed_origins: Vec<String>,
 }
 
 impl Default for ServerSettings {
@@ -65,6 +68,7 @@ impl Default for ServerSettings {
             drain_deadline_seconds: 30.0,
             header_timeout_seconds: 65.0,
             max_connections: 50_000,
+            allowed_origins: Vec::new(),
         }
     }
 }

@@ -12,7 +12,7 @@ use super::reply::Reply;
 use crate::answer::{Answer, Failure};
 use crate::error::GatewayError;
 use crate::ingress::admit::Admitted;
-use crate::ingress::{query, sticky};
+use crate::ingress::{query, sticky, unserved};
 use crate::request::object::ObjectRequest;
 use crate::respond::learn::Learn;
 use crate::route::candidate::Candidate;
@@ -65,7 +65,7 @@ pub(super) async fn ask(admitted: &Admitted<'_>, body: Body, meter: &mut Meter) 
         return Ok(Reply::Own(own?.into()));
     }
     let (object, id) = (format!("/{collection}/{id}"), id.to_owned());
-    let unknown = request.method == Method::GET && admitted.gateway.owners.of(&id).is_none();
+    let unknown = request.method == Method::GET && admitted.owner_of(&id).is_none();
     let candidates = if unknown { distinct(across(admitted, admitted.pinned(), &request)?) } else { Vec::new() };
     if candidates.len() > 1 {
         // A provider that does not have the object says so, and has done nothing.
@@ -119,7 +119,7 @@ async fn owners_plan<'r>(
     request: &ObjectRequest,
     meter: &mut Meter,
 ) -> Result<Plan<'r>, Failure> {
-    let owner = match (admitted.pinned(), admitted.gateway.owners.of(id)) {
+    let owner = match (admitted.pinned(), admitted.owner_of(id)) {
         (None, Some(owner)) => owner,
         (pinned, _) => {
             let candidates: Vec<_> = across(admitted, pinned, request)?.collect();
@@ -166,8 +166,7 @@ fn request(admitted: &Admitted<'_>, body: Bytes) -> Result<ObjectRequest, Gatewa
     let parts = admitted.parts;
     let path = parts.uri.path().strip_prefix("/v1").unwrap_or_default();
     if !path.split('/').skip(1).all(sticky::is_id) {
-        let (method, path) = (parts.method.to_string(), parts.uri.path().to_owned());
-        return Err(GatewayError::UnknownRoute { method, path });
+        return Err(unserved::unknown_route(parts, admitted.format));
     }
     // The HTTP server leaves out the body of the answer to a HEAD request by itself.
     let method = if parts.method == Method::HEAD { Method::GET } else { parts.method.clone() };

@@ -45,3 +45,105 @@ fn a_key_may_be_bound_to_models_and_groups() {
     assert!(bound.may_use_group("g") && !bound.may_use_group("h"));
     assert!(free.may_use_model("n") && free.may_use_group("h"));
 }
+
+fn upstream(table: &RouteTable, model: &str) -> Vec<(String, String)> {
+    let routes = table.routes(model);
+    routes.iter().map(|route| (route.group.group.id.to_string(), route.upstream_model.to_string())).collect()
+}
+
+fn pair(group: &str, model: &str) -> (String, String) {
+    (group.to_owned(), model.to_owned())
+}
+
+#[test]
+fn a_name_goes_to_the_exact_model_then_the_alias_then_the_longest_pattern() {
+    let mut one = group("g", &["gpt-4o", "gpt-*", "*"]);
+    for (alias, model) in [("fast", "gpt-4o-mini"), ("claude-*", "gpt-4o"), ("claude-opus-*", "o3"), ("gpt-5*", "o4")] {
+        one.model_aliases.insert(alias.into(), model.into());
+    }
+    one.model_aliases.insert("mine/*".into(), "*".into());
+    one.model_aliases.insert("old-*".into(), "new-*".into());
+    let table = RouteTable::compile(Arc::new(snapshot([one], [])), None);
+    for (asked, served) in [
+        ("gpt-4o", "gpt-4o"),
+        ("gpt-4o-2024", "gpt-4o-2024"),
+        ("gpt-5-mini", "o4"),
+        ("fast", "gpt-4o-mini"),
+        ("claude-sonnet-4-5", "gpt-4o"),
+        ("claude-", "gpt-4o"),
+        ("claude-opus-4", "o3"),
+        ("mine/llama", "llama"),
+        ("old-7", "new-7"),
+        ("anything", "anything"),
+    ] {
+        assert_eq!(upstream(&table, asked), [pair("g", served)], "{asked}");
+    }
+    for nothing in ["", "gpt-*", "*"] {
+        assert_eq!(upstream(&table, nothing), [], "{nothing}");
+    }
+    let mut listed: Vec<_> = table.models().map(|(name, _)| name.to_string()).collect();
+    listed.sort();
+    assert_eq!(listed, ["fast", "gpt-4o"], "patterns are not listed");
+}
+
+#[test]
+fn groups_that_serve_by_name_and_by_pattern_stand_in_the_order_of_priority() {
+    let mut high = group("high", &["*"]);
+    high.priority = 9;
+    let low = group("low", &["gpt-4o"]);
+    let mut other = group("other", &["claude-*"]);
+    other.priority = 5;
+    let table = RouteTable::compile(Arc::new(snapshot([low, other, high], [])), None);
+    assert_eq!(upstream(&table, "gpt-4o"), [pair("high", "gpt-4o"), pair("low", "gpt-4o")]);
+    assert_eq!(upstream(&table, "claude-1"), [pair("high", "claude-1"), pair("other", "claude-1")]);
+    assert_eq!(upstream(&table, "gpt-4o-mini"), [pair("high", "gpt-4o-mini")]);
+}
+
+#[test]
+fn a_key_may_be_bound_to_patterns_of_models() {
+    let mut bound = key("bound", "sk-1");
+    bound.allowed_models = vec!["gpt-4*".into(), "m".into()];
+    let mut all = key("all", "sk-2");
+    all.allowed_models = vec!["*".into()];
+    let digests = [bound.digest, all.digest];
+    let table = RouteTable::compile(Arc::new(snapshot([], [bound, all])), None);
+    let [bound, all] = digests.map(|digest| table.client(&digest).unwrap());
+    for (model, may) in [("gpt-4o", true), ("gpt-4", true), ("m", true), ("gpt-5", false), ("mm", false), ("", false)] {
+        assert_eq!(bound.may_use_model(model), may, "{model}");
+    }
+    assert!(all.may_use_model("anything"));
+}
+
+#[test]
+fn p30_a_group_that_nothing_may_be_sent_for_does_not_stop_the_others() {
+    let mut bad =
+        [group("metadata", &["m"]), group("port", &["m"]), group("proxy", &["m"]), group("star", &["a*b", "m"])];
+    bad[0].base_url = "http://2852039166/v1".into();
+    bad[1].base_url = "http://host.test:99999/v1".into();
+    bad[2].outbound_proxy = Some(shared::snapshot::OutboundProxy {
+        scheme: shared::snapshot::ProxyScheme::Http,
+        host: "metadata.google.internal".to_owned(),
+        port: 80,
+        username: String::new(),
+        password: "".into(),
+        bypass_local: false,
+        bypass_domains: Vec::new(),
+    });
+    let snapshot = snapshot(bad.into_iter().chain([group("good", &["m"])]), []);
+    snapshot.validate().unwrap();
+    let table = RouteTable::compile(Arc::new(snapshot), None);
+    assert_eq!(upstream(&table, "m"), [pair("good", "m")]);
+    assert_eq!(table.groups().len(), 1);
+}
+
+#[test]
+fn headers_that_no_group_may_set_are_left_out() {
+    let mut one = group("g", &["m"]);
+    for name in ["x-orchestration-hops", "host", "connection", "x-api-key", "cookie", "x-title", "authorization"] {
+        one.headers.insert(name.to_owned(), "v".into());
+    }
+    let table = RouteTable::compile(Arc::new(snapshot([one], [])), None);
+    let mut names: Vec<_> = table.routes("m")[0].group.headers.keys().map(ToString::to_string).collect();
+    names.sort();
+    assert_eq!(names, ["authorization", "x-title"], "the place of the vendor's own credential stays the operator's");
+}

@@ -42,6 +42,15 @@ struct Bench {
 
 /// Starts a bench with groups of those names and vendors, in that order of priority.
 async fn bench(groups: &[(&str, &str)], change: impl Fn(&mut Group, &mut ProxyKey, &mut RequestLimits)) -> Bench {
+    bench_with(groups, change, []).await
+}
+
+/// The same with `further` proxy keys.
+async fn bench_with(
+    groups: &[(&str, &str)],
+    change: impl Fn(&mut Group, &mut ProxyKey, &mut RequestLimits),
+    further: impl IntoIterator<Item = ProxyKey>,
+) -> Bench {
     let mut providers = Vec::new();
     let mut configured = Vec::new();
     let mut key = key("k", "sk-client");
@@ -59,13 +68,13 @@ async fn bench(groups: &[(&str, &str)], change: impl Fn(&mut Group, &mut ProxyKe
     }
     let (sink, records) = UsageSink::channel(1000, Counter::default());
     let (sender, key_states) = mpsc::channel(10);
-    let snapshot = Arc::new(snapshot(configured, [key]));
+    let snapshot = Arc::new(snapshot(configured, std::iter::once(key).chain(further)));
     let node = |name: &str| {
         let config = ConfigState::default();
         config.replace(RouteTable::compile(Arc::clone(&snapshot), None));
         let node = Arc::new(Node::new(name));
         let (sink, sender) = (sink.clone(), sender.clone());
-        router(Gateway::new(config, sink, node, limits.clone(), sender, &Metrics::new()).unwrap())
+        router(Gateway::new(config, sink, node, limits.clone(), sender, &Metrics::new()).unwrap(), None)
     };
     Bench { providers, nodes: vec![node("n0"), node("n1")], records, _key_states: key_states }
 }

@@ -5,7 +5,8 @@ use http::Method;
 use serde_json::json;
 use shared::pb::usage_record::Outcome;
 
-use super::{Bench, Got, bench, plain, post, request};
+use super::{Bench, Got, bench, bench_with, plain, post, request};
+use crate::route::fixtures::key;
 
 const GROUPS: [(&str, &str); 3] = [("a", "openai"), ("x", "anthropic"), ("b", "openai")];
 
@@ -199,4 +200,33 @@ async fn a_path_leads_nowhere_else() {
     assert_eq!(bench.call(0, Method::POST, "/v1/responses/..").await.status, 404);
     assert_eq!(bench.call(0, Method::PUT, "/v1/files").await.status, 405);
     assert!(bench.asked()[0].is_empty());
+}
+
+/// A group that the key may not use is as unknown to it as one that does not exist.
+#[tokio::test]
+async fn a_404_names_no_group_that_the_key_may_not_use() {
+    let mut stranger = key("stranger", "sk-stranger");
+    stranger.allowed_groups = vec!["a".into()];
+    let bench = bench_with(&[("a", "openai"), ("hidden", "openai")], |_, _, _| {}, [stranger]).await;
+    let id = file(&bench, 0, Some("hidden")).await.id();
+    let ask = async |method: Method, path: &str, group: Option<&str>| {
+        let mut request = http::Request::builder().method(method).uri(path);
+        request = request.header("authorization", "Bearer sk-stranger");
+        if let Some(group) = group {
+            request = request.header("x-orchestration-group", group);
+        }
+        bench.send(0, request.body(Body::empty()).unwrap()).await
+    };
+    for method in [Method::GET, Method::DELETE] {
+        // The node knows whose the file is, and does not tell.
+        let known = ask(method.clone(), &format!("/v1/files/{id}"), None).await;
+        let unknown = ask(method, "/v1/files/file-unknown", None).await;
+        assert_eq!((known.status, unknown.status), (404, 404), "{}", known.text());
+        assert_eq!(known.text().replace(&id, "file-unknown"), unknown.text());
+        assert!(!known.text().contains("hidden"), "{}", known.text());
+    }
+    let hidden = ask(Method::GET, "/v1/files", Some("hidden")).await;
+    let unknown = ask(Method::GET, "/v1/files", Some("nowhere")).await;
+    assert_eq!((hidden.status, hidden.text().replace("hidden", "nowhere")), (unknown.status, unknown.text()));
+    assert_eq!(unknown.status, 404);
 }

@@ -38,7 +38,7 @@ pub(super) fn serving(fake: Fake, group: Group) -> Bench {
     let (sender, key_states) = mpsc::channel(10);
     let node = Arc::new(Node::new("n"));
     let gateway = Gateway::new(config, sink, node, RequestLimits::default(), sender, &Metrics::new()).unwrap();
-    Bench { fake, router: router(gateway), records, key_states }
+    Bench { fake, router: router(gateway, None), records, key_states }
 }
 
 /// A group of Vertex's at a fake that gives tokens, numbered, and answers other requests as `answer` says.
