@@ -154,6 +154,7 @@ fn run<P: Program>(program: P) -> Result<()> {
         tokio::runtime::Builder::new_multi_thread().thread_stack_size(P::WORKER_STACK).enable_all().build()?;
     let metrics = Metrics::new();
     logging.register(&metrics);
+    telemetry::register_process(&metrics, P::NAME, P::VERSION);
     let ended = runtime.block_on(live::<P>(settings, metrics));
     // What still blocks after the drain deadlines is not waited for.
     runtime.shutdown_background();

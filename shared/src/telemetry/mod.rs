@@ -3,6 +3,8 @@
 
 mod logs;
 mod metrics;
+mod process;
 
 pub use logs::{InitError, LogFormat, Logging, announce, init};
 pub use metrics::{METRICS_PREFIX, Metrics};
+pub use process::register_process;
