@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
+use axum::routing::MethodRouter;
 use shared::drain::Tasks;
 use shared::health::Readiness;
 use shared::secret::Secret;
@@ -15,6 +16,7 @@ use crate::auth::{InitialAdmin, Logins, check_settings, first_admin};
 use crate::config::{ControlPlaneSettings, database_place};
 use crate::grpc::registry::NodeRegistry;
 use crate::ledger::Ledger;
+use crate::router::AdminMetrics;
 use crate::secrets::{GivenSecrets, Secrets};
 use crate::snapshot::publish::Publisher;
 use crate::state::AppState;
@@ -32,6 +34,7 @@ pub struct ControlPlane {
     ledger: Arc<Ledger>,
     node_token: Secret,
     initial_admin: Option<InitialAdmin>,
+    admin_metrics: AdminMetrics,
     /// The streams of nodes, which stay open until they are ended.
     streams: Tasks,
 }
@@ -71,13 +74,21 @@ impl ControlPlane {
         tasks.spawn("session purge", purge_sessions(store.clone(), tasks.clone()));
         let state = AppState::new(store, publisher, nodes, logins, database_type(url.expose()));
         drop(starting);
-        Ok(Self { state, ledger, node_token: secrets.node_token, initial_admin, streams: tasks.part() })
+        let admin_metrics = AdminMetrics::register(metrics);
+        let (node_token, streams) = (secrets.node_token, tasks.part());
+        Ok(Self { state, ledger, node_token, initial_admin, admin_metrics, streams })
     }
 
     /// `/auth/*`, `/admin/*`, `/openapi.json`, `/swagger` and the page at `/`. It has neither the probes nor a
     /// fallback, so that other routers can be merged with it.
     pub fn router(&self) -> Router {
-        router::router(self.state.clone())
+        router::router(self.state.clone(), &self.admin_metrics)
+    }
+
+    /// The service for paths that nothing else is served under. It is for `Router::fallback_service`, once all routers
+    /// are merged.
+    pub fn fallback(&self) -> MethodRouter {
+        router::fallback(&self.admin_metrics)
     }
 
     /// The services that nodes connect to.

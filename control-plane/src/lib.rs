@@ -21,7 +21,7 @@ pub mod config;
 pub mod error;
 pub mod grpc;
 pub mod ledger;
-pub mod router;
+mod router;
 pub mod secrets;
 pub mod snapshot;
 pub mod state;

@@ -9,7 +9,7 @@ use axum::Router;
 use clap::Parser;
 use control_plane::auth::InitialAdmin;
 use control_plane::config::{Flags, PORTS};
-use control_plane::{ControlPlane, ControlPlaneSettings, app, grpc, router};
+use control_plane::{ControlPlane, ControlPlaneSettings, app, grpc};
 use shared::config::{Loaded, Ports};
 use shared::program::{self, CommonSettings, Ending, Program, Running, Starting};
 use shared::serve::{listen, reachable, who_else_reaches};
@@ -48,6 +48,11 @@ impl Program for Cli {
     }
 
     async fn start(settings: ControlPlaneSettings, start: &Starting) -> Result<RunningControlPlane> {
+        if !settings.server.allowed_origins.is_empty() {
+            warn!(
+                "Server:AllowedOrigins has no effect here: it is for data planes, and the admin API is never open to it"
+            );
+        }
         let nodes = listen("Grpc:Listen", "--grpc-listen", &settings.grpc.listen).await?;
         let grpc_address = nodes.local_addr()?;
         let (log_format, data_directory) = (settings.log.format, settings.data_directory.clone());
@@ -72,7 +77,7 @@ struct RunningControlPlane(ControlPlane);
 
 impl Running for RunningControlPlane {
     fn router(&self) -> Router {
-        self.0.router().fallback_service(router::fallback())
+        self.0.router().fallback_service(self.0.fallback())
     }
 
     async fn drain(self, ending: Ending) {

@@ -13,7 +13,7 @@ use axum::Router;
 use clap::Parser;
 use control_plane::auth::InitialAdmin;
 use control_plane::config::{Flags, PORTS};
-use control_plane::{ControlPlane, ControlPlaneSettings, router};
+use control_plane::{ControlPlane, ControlPlaneSettings};
 use data_plane::app::DataPlane;
 use data_plane::config::DataPlaneSettings;
 use shared::config::{Loaded, Loader, Ports};
@@ -138,7 +138,8 @@ struct BothPlanes {
 
 impl Running for BothPlanes {
     fn router(&self) -> Router {
-        self.control.router().merge(self.node.router()).fallback_service(router::fallback())
+        let fallback = self.node.fallback(self.control.fallback());
+        self.control.router().merge(self.node.router()).fallback_service(fallback)
     }
 
     async fn drain(self, ending: Ending) {

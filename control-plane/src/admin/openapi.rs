@@ -1,4 +1,7 @@
-//! The OpenAPI 3.1 document, made from the handlers, and Swagger UI to read it with.
+//! The OpenAPI 3.1 document, made from the handlers, and Swagger UI to read it with. `examples` fills in what its error
+//! answers look like.
+
+mod examples;
 
 use std::sync::Arc;
 
@@ -11,7 +14,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::openapi::{Components, OpenApi as Document, SecurityRequirement};
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_swagger_ui::Config;
+use utoipa_swagger_ui::{Config, Url};
 
 use crate::auth::COOKIE;
 use crate::error::ApiError;
@@ -20,6 +23,11 @@ use crate::web::problem::Problem;
 
 /// The path of the document.
 pub const DOCUMENT: &str = "/openapi.json";
+
+/// The path of the document of the APIs that clients speak, which data planes serve too.
+const CLIENT_DOCUMENT: &str = "/openapi-client.json";
+
+const CLIENT_DOCUMENT_TEXT: &str = include_str!("../../../data-plane/openapi-client.json");
 
 /// The content security policy of Swagger UI. It allows what the page needs and no more: its own scripts and styles,
 /// the inline styles that it sets, and the images in them.
@@ -32,7 +40,8 @@ const SWAGGER_POLICY: &str = "default-src 'none'; script-src 'self'; style-src '
         title = "Orchestration API",
         description = "Admin API of the gateway.\n\nNames are camelCase in answers; snake_case is taken too. Times are epoch \
                        milliseconds. Secrets go in and never come out: a read shows a mask, and a write with the mask keeps \
-                       the secret. Errors are problem documents (RFC 9457) that name every bad field at once.",
+                       the secret. Errors are problem documents (RFC 9457) that name every bad field at once. What applications call is in \
+                       a document of its own: [`/openapi-client.json`](/openapi-client.json).",
         license(name = "MIT", identifier = "MIT"),
     ),
     tags(
@@ -66,13 +75,17 @@ impl Modify for Credentials {
 
 /// All documented routes, and the document.
 pub(crate) fn documented() -> (Router<AppState>, Document) {
-    OpenApiRouter::with_openapi(Base::openapi()).merge(crate::auth::router()).merge(super::router()).split_for_parts()
+    let router = OpenApiRouter::with_openapi(Base::openapi()).merge(crate::auth::router()).merge(super::router());
+    let (router, mut document) = router.split_for_parts();
+    examples::fill(&mut document);
+    (router, document)
 }
 
-/// `/openapi.json` and `/swagger`.
+/// `/openapi.json`, `/openapi-client.json` and `/swagger`, which shows both.
 pub(crate) fn router(document: &Document) -> Router<AppState> {
     let json: Arc<str> = document.to_json().unwrap_or_default().into();
-    let config = Arc::new(Config::from(DOCUMENT));
+    let documents = [Url::with_primary("admin", DOCUMENT, true), Url::new("clients", CLIENT_DOCUMENT)];
+    let config = Arc::new(Config::new(documents));
     let page = move |path: String| {
         let config = Arc::clone(&config);
         async move { file(&path, config) }
@@ -80,6 +93,7 @@ pub(crate) fn router(document: &Document) -> Router<AppState> {
     let index = page.clone();
     Router::new()
         .route(DOCUMENT, get(move || async move { ([(header::CONTENT_TYPE, "application/json")], json.to_string()) }))
+        .route(CLIENT_DOCUMENT, get(|| async { ([(header::CONTENT_TYPE, "application/json")], CLIENT_DOCUMENT_TEXT) }))
         .route("/swagger", get(|| async { Redirect::permanent("/swagger/") }))
         .route("/swagger/", get(move || index("index.html".to_owned())))
         .route("/swagger/{*path}", get(move |Path(path): Path<String>| page(path)))

@@ -1,6 +1,7 @@
 //! Tests of the whole REST API against a store of its own, without sockets.
 
 mod auth;
+mod examples;
 mod permissions;
 mod problems;
 mod resources;
@@ -20,10 +21,10 @@ use shared::telemetry::Metrics;
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
+use crate::ControlPlane;
 use crate::auth::passwords::Passwords;
 use crate::config::ControlPlaneSettings;
 use crate::store::users::{self, User, UserRole};
-use crate::{ControlPlane, router};
 
 const PASSWORD: &str = "a password for tests";
 
@@ -64,7 +65,7 @@ impl Plane {
         settings.auth.password = Some(PASSWORD.into());
         let tasks = Tasks::new();
         let control = ControlPlane::start(settings, &Metrics::new(), &Readiness::new("test"), &tasks).await.unwrap();
-        let router = control.router().fallback_service(router::fallback());
+        let router = control.router().fallback_service(control.fallback());
         Self { control, router, tasks, _directory: directory }
     }
 

@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value};
 
+use super::warnings::FieldWarning;
 use crate::error::{ApiError, FieldError};
 
 /// The part of a text that marks it as a mask. A secret that holds it could not be told from a mask.
@@ -40,6 +41,8 @@ pub(crate) struct Fields {
     prefix: String,
     values: Map<String, Value>,
     errors: Vec<FieldError>,
+    /// What was repaired.
+    warnings: Vec<FieldWarning>,
 }
 
 impl Fields {
@@ -53,7 +56,7 @@ impl Fields {
 
     /// The fields of a nested object.
     pub(crate) fn named(prefix: String, given: Map<String, Value>, known: &[Known]) -> Self {
-        let mut fields = Self { prefix, values: Map::new(), errors: Vec::new() };
+        let mut fields = Self { prefix, values: Map::new(), errors: Vec::new(), warnings: Vec::new() };
         for (name, value) in given {
             let camel = camel_case(&name);
             let found = known.iter().find(|known| known.name == camel || known.aliases.contains(&camel.as_str()));
@@ -76,9 +79,21 @@ impl Fields {
         self.errors.push(FieldError::new(field, message));
     }
 
-    /// Adds what was found wrong in a nested object.
+    /// Notes what was repaired in a field.
+    pub(crate) fn warn(&mut self, field: &str, message: impl Into<String>) {
+        let field = format!("{}{field}", self.prefix);
+        self.warnings.push(FieldWarning::new(field, message));
+    }
+
+    /// What has been repaired so far.
+    pub(crate) fn take_warnings(&mut self) -> Vec<FieldWarning> {
+        std::mem::take(&mut self.warnings)
+    }
+
+    /// Adds what was found wrong, or repaired, in a nested object.
     pub(crate) fn absorb(&mut self, nested: Self) {
         self.errors.extend(nested.errors);
+        self.warnings.extend(nested.warnings);
     }
 
     /// Whether nothing is wrong so far.
@@ -207,6 +222,48 @@ impl Fields {
             self.error(&place, "stands in the list already");
         }
         Some(texts.into_iter().map(|(_, text)| text).collect())
+    }
+
+    /// A list of names as people paste it: spaces around names, blank lines and repetitions are taken out, and said. A
+    /// list of nothing but blanks is refused, since it was meant to hold something. `check` says what is wrong with a
+    /// name.
+    pub(crate) fn pasted_names(
+        &mut self,
+        name: &str,
+        longest: usize,
+        check: impl Fn(&str) -> Option<&'static str>,
+    ) -> Option<Vec<String>> {
+        let list = self.list(name)?;
+        let blank = |value: &Value| value.as_str().is_some_and(|text| text.trim().is_empty());
+        let only_blanks = !list.is_empty() && list.iter().all(blank);
+        let mut names: Vec<String> = Vec::with_capacity(list.len());
+        let mut seen = std::collections::HashSet::with_capacity(list.len());
+        for (index, value) in list.into_iter().enumerate() {
+            let place = format!("{name}[{index}]");
+            let text = match into_text(value) {
+                Ok(text) => text,
+                Err(other) => {
+                    self.error(&place, format!("must be a text, not {}", kind(&other)));
+                    continue;
+                }
+            };
+            let trimmed = text.trim();
+            if only_blanks {
+                self.error(&place, "must not be empty");
+            } else if trimmed.is_empty() {
+                self.warn(&place, "was blank and is left out");
+            } else if let Some(problem) = text_problem(trimmed, longest).or_else(|| check(trimmed).map(str::to_owned)) {
+                self.error(&place, problem);
+            } else if seen.insert(trimmed.to_owned()) {
+                if trimmed != text {
+                    self.warn(&place, "had spaces around it, which are taken off");
+                }
+                names.push(trimmed.to_owned());
+            } else {
+                self.warn(&place, format!("{trimmed:?} stands in the list already, and is left out here"));
+            }
+        }
+        Some(names)
     }
 
     /// One name of a closed list of names.

@@ -5,6 +5,7 @@
 //! - `merge_patch`: how a PATCH changes what is stored.
 //! - [`pagination`]: lists go page by page.
 //! - [`problem`]: how an error becomes an answer, and `responses`: which problems an operation may answer with.
+//! - [`warnings`]: what was accepted and has no effect, or another than was written.
 
 pub(crate) mod extract;
 pub(crate) mod fields;
@@ -12,6 +13,7 @@ pub(crate) mod merge_patch;
 pub mod pagination;
 pub mod problem;
 pub(crate) mod responses;
+pub mod warnings;
 
 #[cfg(test)]
 mod tests;

@@ -21,13 +21,10 @@ const UNAVAILABLE_RETRY_AFTER: &str = "1";
 pub struct Problem {
     /// The kind of problem, for programs.
     #[serde(rename = "type")]
-    #[schema(example = "urn:orchestration-api:invalid-fields")]
     pub kind: String,
     /// The kind of problem, in words.
-    #[schema(example = "The request holds invalid fields")]
     pub title: String,
     /// The HTTP status of the answer.
-    #[schema(example = 400)]
     pub status: u16,
     /// What is wrong with this request, and what to do about it.
     pub detail: String,

@@ -8,10 +8,14 @@ use axum::http::{HeaderName, HeaderValue};
 use serde_json::Value;
 use shared::ids::new_id;
 use shared::secret::Secret;
-use shared::snapshot::{BalancePolicy, Group, validate_group};
+use shared::snapshot::{
+    BalancePolicy, Group, is_reserved_header, validate_destination, validate_group, validate_pattern,
+};
+use translation::vendors::Vendor;
 
 use super::endpoint::{read_base_url, read_vendor};
-use super::keys::{check_keys, read_keys};
+use super::keys::{WrittenKeys, check_keys, read_keys};
+use super::moved::{self, KeptSecrets};
 use super::place::place;
 use super::proxy::{PROXY_FIELDS, read_proxy};
 use super::translating::{keep_agreeing, merge_rows, read_translating};
@@ -22,6 +26,7 @@ use crate::store::StoreError;
 use crate::store::groups::StoredGroup;
 use crate::web::fields::{Fields, Known, MASK_MARK, into_text, kind, text_problem};
 use crate::web::merge_patch::merge;
+use crate::web::warnings::FieldWarning;
 
 /// The fields that a group may be written with.
 pub(super) const FIELDS: &[Known] = &[
@@ -53,10 +58,11 @@ pub(super) const FIELDS: &[Known] = &[
     Known::new("updatedAt"),
     Known::new("id"),
     Known::new("createdAt"),
+    Known::new("warnings"),
 ];
 
 /// The fields that a write does not change. They are accepted so that what was read can be sent back.
-pub(super) const READ_ONLY: &[&str] = &["id", "createdAt"];
+pub(super) const READ_ONLY: &[&str] = &["id", "createdAt", "warnings"];
 
 /// Longest value of a header, in bytes.
 const HEADER_BYTES: usize = 8192;
@@ -65,13 +71,16 @@ const DEFAULT_RETRY_COUNT: u32 = 3;
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
 const LONGEST_TIMEOUT_SECONDS: f64 = 3600.0;
 
-/// Headers that belong to the connection, so that an operator cannot set them.
-const RESERVED_HEADERS: &[&str] =
-    &["connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];
+/// A group to be stored, and what was repaired in the body that describes it.
+#[derive(Debug)]
+pub(super) struct WrittenGroup {
+    pub(super) stored: StoredGroup,
+    pub(super) repairs: Vec<FieldWarning>,
+}
 
 /// The group that `body` describes. With `existing`, it is to replace that group: absent fields take their defaults,
 /// but upstream keys, headers and a proxy that are absent stay, and a mask keeps the secret that it stands for.
-pub(super) fn replacement(body: Value, existing: Option<&StoredGroup>) -> Result<StoredGroup, ApiError> {
+pub(super) fn replacement(body: Value, existing: Option<&StoredGroup>) -> Result<WrittenGroup, ApiError> {
     let mut fields = Fields::of(body, FIELDS)?;
     let stale = is_stale(&mut fields, existing);
     let group = existing.map(|stored| &stored.group);
@@ -80,16 +89,19 @@ pub(super) fn replacement(body: Value, existing: Option<&StoredGroup>) -> Result
     let provider_type = fields.required_text("providerType", NAME_BYTES);
     let vendor = read_vendor(&mut fields, &provider_type);
     let base_url = read_base_url(&mut fields, vendor);
-    let upstream_keys = read_keys(&mut fields, group.map_or(&[], |group| group.upstream_keys.as_slice()));
+    let stored_keys = group.map_or(&[][..], |group| group.upstream_keys.as_slice());
+    let WrittenKeys { keys: upstream_keys, keeps: keeps_keys } = read_keys(&mut fields, stored_keys);
     if let Some(vendor) = vendor.filter(|_| fields.is_fine()) {
         check_keys(&mut fields, vendor, &upstream_keys, &base_url);
     }
-    let models = arcs(fields.texts("models", MODEL_BYTES).unwrap_or_default());
+    let models = fields.pasted_names("models", MODEL_BYTES, |name| validate_pattern(name).err());
+    let models = arcs(models.unwrap_or_default());
     let model_aliases = read_aliases(&mut fields);
     let parameter_defaults = fields.object("parameters").unwrap_or_default();
     let parameter_overrides = fields.object("parameterOverrides").unwrap_or_default();
-    let headers = read_headers(&mut fields, group.map(|group| &group.headers));
-    let outbound_proxy = read_proxy(&mut fields, group.and_then(|group| group.outbound_proxy.as_ref()));
+    let (headers, kept_headers) = read_headers(&mut fields, vendor, group.map(|group| &group.headers));
+    let stored_proxy = group.and_then(|group| group.outbound_proxy.as_ref());
+    let (outbound_proxy, keeps_password) = read_proxy(&mut fields, stored_proxy);
     let proxy_enabled = fields.boolean("proxyEnabled", false);
     if proxy_enabled && outbound_proxy.is_none() && fields.is_fine() {
         fields.error("proxyConfig", "is required when proxyEnabled is true");
@@ -125,21 +137,26 @@ pub(super) fn replacement(body: Value, existing: Option<&StoredGroup>) -> Result
         outbound_proxy,
     };
     if fields.is_fine()
-        && let Err(error) = validate_group(&group)
+        && let Err(error) = validate_group(&group).and_then(|()| validate_destination(&group))
     {
         let (field, problem) = place(error);
         fields.error(&field, problem);
     }
+    if let Some(existing) = existing.filter(|_| fields.is_fine()) {
+        let kept = KeptSecrets { keys: keeps_keys, headers: kept_headers, proxy_password: keeps_password };
+        moved::check(&mut fields, existing, &group, proxy_enabled, &kept);
+    }
+    let repairs = fields.take_warnings();
     fields.finish()?;
     if stale {
         return Err(StoreError::Stale.into());
     }
     let (created_at, updated_at) = existing.map_or((0, 0), |stored| (stored.created_at, stored.updated_at));
-    Ok(StoredGroup { group, proxy_enabled, created_at, updated_at })
+    Ok(WrittenGroup { stored: StoredGroup { group, proxy_enabled, created_at, updated_at }, repairs })
 }
 
 /// The group after a merge patch (RFC 7396) over the form in which it is shown.
-pub(super) fn patched(patch: Value, existing: &StoredGroup) -> Result<StoredGroup, ApiError> {
+pub(super) fn patched(patch: Value, existing: &StoredGroup) -> Result<WrittenGroup, ApiError> {
     let mut patch = Fields::of(patch, FIELDS)?.into_values()?;
     if let Some(Value::Object(proxy)) = patch.get_mut("proxyConfig") {
         let mut named = Fields::named("proxyConfig.".to_owned(), std::mem::take(proxy), PROXY_FIELDS).into_values()?;
@@ -185,33 +202,55 @@ fn read_aliases(fields: &mut Fields) -> BTreeMap<Arc<str>, Arc<str>> {
     let mut aliases = BTreeMap::new();
     for (alias, model) in fields.object("modelAliases").unwrap_or_default() {
         let field = format!("modelAliases[{alias}]");
-        let problem = match into_text(model) {
-            Err(other) => Some(format!("must be a text, not {}", kind(&other))),
-            Ok(model) if alias.trim().is_empty() || model.trim().is_empty() => Some("must not be empty".to_owned()),
-            Ok(model) => {
-                text_problem(&alias, MODEL_BYTES).or_else(|| text_problem(&model, MODEL_BYTES)).or_else(|| {
-                    aliases.insert(alias.into(), model.into());
-                    None
-                })
+        let model = match into_text(model) {
+            Ok(model) => model,
+            Err(other) => {
+                fields.error(&field, format!("must be a text, not {}", kind(&other)));
+                continue;
             }
         };
+        let (name, target) = (alias.trim(), model.trim());
+        let blank = (name.is_empty() || target.is_empty()).then(|| "must not be empty".to_owned());
+        let problem = blank.or_else(|| text_problem(name, MODEL_BYTES)).or_else(|| text_problem(target, MODEL_BYTES));
         if let Some(problem) = problem {
             fields.error(&field, problem);
+            continue;
+        }
+        if (name, target) != (alias.as_str(), model.as_str()) {
+            fields.warn(&field, "had spaces around a name, which are taken off");
+        }
+        if aliases.insert(name.into(), target.into()).is_some() {
+            fields.error(&field, "is given twice");
         }
     }
     aliases
 }
 
-fn read_headers(fields: &mut Fields, existing: Option<&BTreeMap<String, Secret>>) -> BTreeMap<String, Secret> {
+/// The headers, and the names of those whose values are stored ones that were not sent.
+fn read_headers(
+    fields: &mut Fields,
+    vendor: Option<&Vendor>,
+    existing: Option<&BTreeMap<String, Secret>>,
+) -> (BTreeMap<String, Secret>, Vec<String>) {
     // The values of headers are secrets, which a write without the field keeps.
     if !fields.has("headers") {
-        return existing.cloned().unwrap_or_default();
+        let headers = existing.cloned().unwrap_or_default();
+        for name in headers.keys() {
+            if let Some(problem) = header_problem(name, vendor) {
+                fields.error(&format!("headers[{name}]"), problem);
+            }
+        }
+        let names = headers.keys().cloned().collect();
+        return (headers, names);
     }
-    let mut headers = BTreeMap::new();
+    let (mut headers, mut kept) = (BTreeMap::new(), Vec::new());
     for (name, value) in fields.object("headers").unwrap_or_default() {
         let field = format!("headers[{name}]");
-        match header(&name, value, existing) {
-            Ok((name, value)) => {
+        match header(&name, value, vendor, existing) {
+            Ok((name, value, stored)) => {
+                if stored {
+                    kept.push(name.clone());
+                }
                 if headers.insert(name, value).is_some() {
                     fields.error(&field, "is given twice");
                 }
@@ -219,24 +258,45 @@ fn read_headers(fields: &mut Fields, existing: Option<&BTreeMap<String, Secret>>
             Err(problem) => fields.error(&field, problem),
         }
     }
-    headers
+    (headers, kept)
 }
 
-fn header(name: &str, value: Value, existing: Option<&BTreeMap<String, Secret>>) -> Result<(String, Secret), String> {
-    let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else { return Err("is not a header name".to_owned()) };
-    if RESERVED_HEADERS.contains(&name.as_str()) {
-        return Err("belongs to the connection and cannot be set".to_owned());
+/// The name and value of a header, and whether the value is a stored one that was not sent.
+fn header(
+    name: &str,
+    value: Value,
+    vendor: Option<&Vendor>,
+    existing: Option<&BTreeMap<String, Secret>>,
+) -> Result<(String, Secret, bool), String> {
+    let Ok(name) = HeaderName::from_bytes(name.trim().as_bytes()) else {
+        return Err("is not a header name".to_owned());
+    };
+    if let Some(problem) = header_problem(name.as_str(), vendor) {
+        return Err(problem);
     }
     let value = into_text(value).map_err(|other| format!("must be a text, not {}", kind(&other)))?;
     if value.contains(MASK_MARK) {
         let kept = existing.and_then(|headers| headers.get(name.as_str())).filter(|stored| stored.mask() == value);
         let kept = kept.ok_or("is a mask, but of no stored value: send the value itself")?;
-        return Ok((name.as_str().to_owned(), kept.clone()));
+        return Ok((name.as_str().to_owned(), kept.clone(), true));
     }
     if value.len() > HEADER_BYTES || HeaderValue::from_str(&value).is_err() {
         return Err("is not a header value".to_owned());
     }
-    Ok((name.as_str().to_owned(), value.into()))
+    Ok((name.as_str().to_owned(), value.into(), false))
+}
+
+/// Why no group of `vendor` may set the header `name`, where none may.
+fn header_problem(name: &str, vendor: Option<&Vendor>) -> Option<String> {
+    if is_reserved_header(name) {
+        return Some("belongs to the connection or to the gateway and cannot be set".to_owned());
+    }
+    let vendor = vendor.filter(|vendor| vendor.auth.is_foreign_credential(name))?;
+    let own = vendor.auth.header();
+    Some(format!(
+        "is the place of a credential, but not of {}'s, which stands in {own}: put the key into apiKeys",
+        vendor.title
+    ))
 }
 
 fn read_timeout(fields: &mut Fields) -> Duration {

@@ -1,6 +1,5 @@
 //! The upstream keys of a group. A new secret is a new key; a mask keeps the key that it stands for.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -12,6 +11,7 @@ use shared::snapshot::UpstreamKey;
 use translation::vendors::Vendor;
 use utoipa::ToSchema;
 
+use super::pasted::{self, Pasted};
 use super::view::masks;
 use crate::admin::bounds::ID_BYTES;
 use crate::web::fields::{Fields, Known, MASK_MARK, kind};
@@ -30,23 +30,40 @@ pub struct UpstreamKeyBody {
     pub enabled: bool,
 }
 
-pub(super) fn read_keys(fields: &mut Fields, existing: &[Arc<UpstreamKey>]) -> Vec<Arc<UpstreamKey>> {
-    let keys = match fields.list("apiKeys") {
-        None => existing.to_vec(),
+/// The keys of a group as it is written.
+pub(super) struct WrittenKeys {
+    pub(super) keys: Vec<Arc<UpstreamKey>>,
+    /// Whether a stored key is among them whose value was not sent.
+    pub(super) keeps: bool,
+}
+
+pub(super) fn read_keys(fields: &mut Fields, existing: &[Arc<UpstreamKey>]) -> WrittenKeys {
+    let (keys, keeps) = match fields.list("apiKeys") {
+        None => (existing.to_vec(), !existing.is_empty()),
         Some(list) => {
-            let mut chosen =
-                Chosen { masks: masks(existing), existing, taken: HashSet::new(), secrets: HashSet::new() };
+            let mut chosen = Chosen {
+                masks: masks(existing),
+                existing,
+                taken: HashSet::new(),
+                secrets: HashSet::new(),
+                keeps: false,
+                said: Vec::new(),
+            };
             let mut keys = Vec::with_capacity(list.len());
             for (index, value) in list.iter().enumerate() {
+                let place = format!("apiKeys[{index}]");
                 match chosen.key(value) {
                     Ok(key) => keys.push(key),
-                    Err(problem) => fields.error(&format!("apiKeys[{index}]"), problem),
+                    Err(problem) => fields.error(&place, problem),
+                }
+                for said in chosen.said.drain(..) {
+                    fields.warn(&place, said);
                 }
             }
-            keys
+            (keys, chosen.keeps)
         }
     };
-    switch(fields, keys, existing)
+    WrittenKeys { keys: switch(fields, keys, existing), keeps }
 }
 
 /// What the list of keys has named so far.
@@ -56,15 +73,27 @@ struct Chosen<'a> {
     /// Positions of stored keys that the list has kept.
     taken: HashSet<usize>,
     secrets: HashSet<String>,
+    /// Whether a mask has kept a stored key.
+    keeps: bool,
+    /// What was repaired in the key that was read last.
+    said: Vec<&'static str>,
 }
 
 impl Chosen<'_> {
     fn key(&mut self, value: &Value) -> Result<Arc<UpstreamKey>, String> {
-        let text = value.as_str().ok_or_else(|| format!("must be a text, not {}", kind(value)))?.trim();
-        if text.is_empty() {
-            return Err("must not be empty".to_owned());
-        }
-        let key = if text.contains(MASK_MARK) { self.masked(text)? } else { self.plain(&on_one_line(text))? };
+        let text = value.as_str().ok_or_else(|| format!("must be a text, not {}", kind(value)))?;
+        let key = if text.contains(MASK_MARK) {
+            self.masked(text.trim())?
+        } else if let Some(file) = on_one_line(text) {
+            self.plain(&file)?
+        } else {
+            let Pasted { key, said } = pasted::read(text)?;
+            self.said = said;
+            if key.is_empty() {
+                return Err("must not be empty".to_owned());
+            }
+            self.plain(&key)?
+        };
         if self.secrets.insert(key.secret.expose().to_owned()) {
             Ok(key)
         } else {
@@ -80,6 +109,7 @@ impl Chosen<'_> {
             .find(|position| self.masks[*position] == text || self.existing[*position].secret.mask() == text)
             .ok_or("is a mask, but of no stored key: send the key itself")?;
         self.taken.insert(position);
+        self.keeps = true;
         Ok(Arc::clone(&self.existing[position]))
     }
 
@@ -113,12 +143,9 @@ pub(super) fn check_keys(fields: &mut Fields, vendor: &Vendor, keys: &[Arc<Upstr
     }
 }
 
-/// Puts the key file of a service account, which is JSON over many lines, on one line. Other keys stay as they are.
-fn on_one_line(text: &str) -> Cow<'_, str> {
-    match serde_json::from_str::<Map<String, Value>>(text) {
-        Ok(file) => Value::Object(file).to_string().into(),
-        Err(_) => text.into(),
-    }
+/// The key file of a service account, which is JSON over many lines, on one line. None for another key.
+fn on_one_line(text: &str) -> Option<String> {
+    serde_json::from_str::<Map<String, Value>>(text).ok().map(|file| Value::Object(file).to_string())
 }
 
 /// Sets `enabled` of the keys as `upstreamKeys` says. An entry may name a key that `apiKeys` of the same body has just

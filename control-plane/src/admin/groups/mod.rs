@@ -3,11 +3,14 @@
 mod body;
 mod endpoint;
 mod keys;
+mod moved;
+mod pasted;
 mod place;
 mod proxy;
 mod schema;
 mod translating;
 mod view;
+mod warnings;
 
 use axum::Json;
 use axum::extract::State;
@@ -26,6 +29,9 @@ use crate::store::{Scope, Store, StoreError};
 use crate::web::extract::{JsonBody, ResourceId, query};
 use crate::web::pagination::{CURSOR, LIMIT, PageOf, PageQuery, page};
 use crate::web::responses::{ChangeProblems, CreateProblems, DeleteProblems, FindProblems, ListProblems};
+use crate::web::warnings::FieldWarning;
+
+use body::WrittenGroup;
 
 pub use keys::UpstreamKeyBody;
 pub use proxy::ProxyConfigBody;
@@ -87,9 +93,9 @@ async fn create(
     permit: Permitted<ChangeGroups>,
     JsonBody(body): JsonBody,
 ) -> Result<Response, ApiError> {
-    let group = body::replacement(body, None)?;
+    let WrittenGroup { stored: group, repairs } = body::replacement(body, None)?;
     let stored = store::create(state.store(), &permit.scope, &group, &permit.actor()).await?;
-    let mut response = (StatusCode::CREATED, Json(GroupView::of(&stored))).into_response();
+    let mut response = (StatusCode::CREATED, Json(shown(&stored, repairs))).into_response();
     if let Ok(location) = HeaderValue::from_str(&format!("/admin/groups/{}", stored.group.id)) {
         response.headers_mut().insert(header::LOCATION, location);
     }
@@ -115,7 +121,8 @@ async fn read(Reading { resource, .. }: Reading<StoredGroup>) -> Json<GroupView>
 /// Replace a group
 ///
 /// Fields that are left out take their defaults. `apiKeys`, `headers` and `proxyConfig` hold secrets, so they stay as
-/// they are when they are left out.
+/// they are when they are left out. Where `baseUrl` comes to lead to another host, keys and headers have to be sent
+/// again: a stored secret is not sent to a host that it was not given for.
 #[utoipa::path(
     put,
     path = "/admin/groups/{id}",
@@ -132,15 +139,16 @@ async fn replace(
     State(state): State<AppState>,
     Editing { permit, resource: existing, body }: Editing<StoredGroup>,
 ) -> Result<Json<GroupView>, ApiError> {
-    let group = body::replacement(body, Some(&existing))?;
+    let WrittenGroup { stored: group, repairs } = body::replacement(body, Some(&existing))?;
     let stored = store::replace(state.store(), &permit.scope, &group, &permit.actor()).await?;
-    Ok(Json(GroupView::of(&stored)))
+    Ok(Json(shown(&stored, repairs)))
 }
 
 /// Change a group
 ///
 /// A JSON merge patch (RFC 7396) over the group as it is read: fields that are left out stay, and null resets a field
-/// to its default.
+/// to its default. Where `baseUrl` comes to lead to another host, keys and headers have to be sent again: a stored
+/// secret is not sent to a host that it was not given for.
 #[utoipa::path(
     patch,
     path = "/admin/groups/{id}",
@@ -157,9 +165,9 @@ async fn patch(
     State(state): State<AppState>,
     Editing { permit, resource: existing, body }: Editing<StoredGroup>,
 ) -> Result<Json<GroupView>, ApiError> {
-    let group = body::patched(body, &existing)?;
+    let WrittenGroup { stored: group, repairs } = body::patched(body, &existing)?;
     let stored = store::replace(state.store(), &permit.scope, &group, &permit.actor()).await?;
-    Ok(Json(GroupView::of(&stored)))
+    Ok(Json(shown(&stored, repairs)))
 }
 
 /// Delete a group
@@ -184,6 +192,13 @@ async fn remove(
     } else {
         Err(StoredGroup::NOT_FOUND)
     }
+}
+
+/// The answer to a write: the group, with what was repaired in the body.
+fn shown(stored: &StoredGroup, repairs: Vec<FieldWarning>) -> GroupView {
+    let mut view = GroupView::of(stored);
+    view.warnings.splice(0..0, repairs);
+    view
 }
 
 #[cfg(test)]

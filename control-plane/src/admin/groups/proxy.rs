@@ -47,39 +47,43 @@ pub struct ProxyConfigBody {
     pub bypass_domains: Option<Vec<String>>,
 }
 
-pub(super) fn read_proxy(group: &mut Fields, existing: Option<&OutboundProxy>) -> Option<OutboundProxy> {
+/// The proxy of a group as it is written, and whether it has a stored password that was not sent.
+pub(super) fn read_proxy(group: &mut Fields, existing: Option<&OutboundProxy>) -> (Option<OutboundProxy>, bool) {
     if !group.has("proxyConfig") {
-        return existing.cloned();
+        return (existing.cloned(), existing.is_some_and(|proxy| !proxy.password.is_empty()));
     }
-    let given = group.object("proxyConfig")?;
+    let Some(given) = group.object("proxyConfig") else { return (None, false) };
     let mut fields = Fields::named("proxyConfig.".to_owned(), given, PROXY_FIELDS);
     let host = fields.required_text("host", HOST_BYTES).trim().to_owned();
     if !host.is_empty() && !is_host(&host) {
         fields.error("host", "must be a host name or an address, without scheme, port or path");
     }
     let port = fields.integer("port", 1, i64::from(u16::MAX)).and_then(|port| u16::try_from(port).ok());
+    let (password, keeps) = read_password(&mut fields, existing);
     let proxy = OutboundProxy {
         scheme: fields.name_of("type", ProxyScheme::NAMES, ProxyScheme::from_name).unwrap_or_default(),
         host,
         port: port.unwrap_or(DEFAULT_PORT),
         username: fields.text("username", CREDENTIAL_BYTES).unwrap_or_default(),
-        password: read_password(&mut fields, existing),
+        password,
         bypass_local: fields.boolean("bypassLocal", true),
         bypass_domains: fields.texts("bypassDomains", HOST_BYTES).unwrap_or_default(),
     };
     group.absorb(fields);
-    Some(proxy)
+    (Some(proxy), keeps)
 }
 
-fn read_password(fields: &mut Fields, existing: Option<&OutboundProxy>) -> Secret {
+/// The password, and whether it is a stored one.
+fn read_password(fields: &mut Fields, existing: Option<&OutboundProxy>) -> (Secret, bool) {
     let stored = existing.map(|proxy| proxy.password.clone()).unwrap_or_default();
+    let keeps = !stored.is_empty();
     match fields.text("password", CREDENTIAL_BYTES) {
-        None => stored,
-        Some(text) if !text.contains(MASK_MARK) => text.into(),
-        Some(text) if !stored.is_empty() && stored.mask() == text => stored,
+        None => (stored, keeps),
+        Some(text) if !text.contains(MASK_MARK) => (text.into(), false),
+        Some(text) if keeps && stored.mask() == text => (stored, true),
         Some(_) => {
             fields.error("password", "is a mask, but of no stored password: send the password itself");
-            Secret::default()
+            (Secret::default(), false)
         }
     }
 }

@@ -1,6 +1,8 @@
 mod endpoint;
 mod fields;
 mod key_forms;
+mod moved;
+mod said;
 mod translating;
 
 use std::sync::Arc;
@@ -9,11 +11,25 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use shared::snapshot::{BalancePolicy, ProxyScheme};
 
-use super::body::{patched, replacement};
+use super::body;
 use super::view::GroupView;
 use crate::error::ApiError;
 use crate::store::StoreError;
 use crate::store::groups::StoredGroup;
+
+fn replacement(body: Value, existing: Option<&StoredGroup>) -> Result<StoredGroup, ApiError> {
+    body::replacement(body, existing).map(|written| written.stored)
+}
+
+fn patched(patch: Value, existing: &StoredGroup) -> Result<StoredGroup, ApiError> {
+    body::patched(patch, existing).map(|written| written.stored)
+}
+
+/// Fields and messages of what was repaired in `body`.
+fn repairs(body: Value) -> Vec<(String, String)> {
+    let repairs = body::replacement(body, None).unwrap().repairs;
+    repairs.into_iter().map(|warning| (warning.field, warning.message)).collect()
+}
 
 fn issue_body() -> Value {
     json!({
@@ -109,21 +125,25 @@ fn what_was_read_can_be_sent_back_unchanged() {
 #[test]
 fn a_put_takes_defaults_but_keeps_secrets_that_are_not_named() {
     let stored = full();
-    let again = replacement(json!({"groupName": "n", "providerType": "anthropic"}), Some(&stored)).unwrap();
+    let same_place = json!({"groupName": "n", "providerType": "openai_compatible", "baseUrl": "http://host:1/v1"});
+    let again = replacement(same_place, Some(&stored)).unwrap();
     assert_eq!(again.group.upstream_keys, stored.group.upstream_keys);
     assert_eq!(again.group.id, stored.group.id);
-    assert_eq!(&*again.group.base_url, "https://api.anthropic.com");
     assert_eq!(again.group.headers, stored.group.headers);
     assert_eq!(again.group.outbound_proxy, stored.group.outbound_proxy);
     assert!(!stored.group.headers.is_empty() && stored.group.outbound_proxy.is_some());
-    let none = json!({"groupName": "n", "providerType": "openai", "headers": null, "proxyEnabled": false, "proxyConfig": null});
+    let none = json!({"groupName": "n", "providerType": "openai", "baseUrl": "http://host:1/v1", "headers": null,
+                      "proxyEnabled": false, "proxyConfig": null});
     for without in [replacement(none.clone(), Some(&stored)).unwrap(), patched(none, &stored).unwrap()] {
         assert!(without.group.headers.is_empty() && without.group.outbound_proxy.is_none());
     }
     assert_eq!((again.group.retry_count, again.group.timeout), (3, Duration::from_mins(1)));
     assert!(again.group.enabled && again.group.health_check_enabled && !again.proxy_enabled);
-    assert_eq!(replacement(issue_body(), Some(&stored)).unwrap().group.upstream_keys.len(), 2);
-    let empty = json!({"groupName": "n", "providerType": "openai", "apiKeys": []});
+    let mut elsewhere = issue_body();
+    elsewhere["headers"] = json!({});
+    let elsewhere = replacement(elsewhere, Some(&stored)).unwrap();
+    assert_eq!((elsewhere.group.upstream_keys.len(), &*elsewhere.group.base_url), (2, "https://api.openai.com/v1"));
+    let empty = json!({"groupName": "n", "providerType": "openai", "apiKeys": [], "headers": null});
     assert_eq!(replacement(empty, Some(&stored)).unwrap().group.upstream_keys.len(), 0);
 }
 

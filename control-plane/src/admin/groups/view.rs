@@ -9,7 +9,9 @@ use shared::secret::mask;
 use shared::snapshot::{OutboundProxy, UpstreamKey, UpstreamStream};
 use utoipa::ToSchema;
 
+use super::warnings;
 use crate::store::groups::StoredGroup;
+use crate::web::warnings::FieldWarning;
 
 /// A group as it is read.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -77,6 +79,8 @@ pub struct GroupView {
     /// When the group was last changed, in epoch milliseconds. A write that sends it back is refused when the group has
     /// changed since.
     pub updated_at: i64,
+    /// What is kept of the group and has no effect, or none yet; in the answer to a write, what was repaired too.
+    pub warnings: Vec<FieldWarning>,
 }
 
 /// An upstream key as it is read.
@@ -158,6 +162,7 @@ impl GroupView {
             health_check_enabled: group.health_check_enabled,
             created_at: stored.created_at,
             updated_at: stored.updated_at,
+            warnings: warnings::of(stored),
         }
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use shared::crypto::{random_token, sha256};
 use shared::ids::{Id, new_id};
 use shared::secret::{Secret, mask};
-use shared::snapshot::{GroupPolicy, ProxyKey, validate_proxy_key};
+use shared::snapshot::{GroupPolicy, ProxyKey, validate_pattern, validate_proxy_key};
 use utoipa::ToSchema;
 
 use super::view::ProxyKeyView;
@@ -17,6 +17,7 @@ use crate::store::proxy_keys::StoredProxyKey;
 use crate::store::{Scope, Store, StoreError, groups};
 use crate::web::fields::{Fields, Known, MASK_MARK, kind};
 use crate::web::merge_patch::merge;
+use crate::web::warnings::FieldWarning;
 
 /// The fields that a proxy key may be written with.
 pub(super) const FIELDS: &[Known] = &[
@@ -38,10 +39,11 @@ pub(super) const FIELDS: &[Known] = &[
     Known::new("usageCount"),
     Known::new("lastUsedAt"),
     Known::new("createdAt"),
+    Known::new("warnings"),
 ];
 
 /// The fields that a write does not change. They are accepted so that what was read can be sent back.
-pub(super) const READ_ONLY: &[&str] = &["id", "masked", "usageCount", "lastUsedAt", "createdAt"];
+pub(super) const READ_ONLY: &[&str] = &["id", "masked", "usageCount", "lastUsedAt", "createdAt", "warnings"];
 
 const WEIGHT_FIELDS: &[Known] = &[Known::new("groupId"), Known::new("weight")];
 
@@ -57,10 +59,11 @@ const KEY_CHARACTERS: std::ops::RangeInclusive<usize> = 16..=512;
 const DESCRIPTION_BYTES: usize = 2000;
 const HEAVIEST: i64 = 1_000_000;
 
-/// A proxy key to be stored, and its value where the value is new.
+/// A proxy key to be stored, its value where the value is new, and what was repaired in the body that describes it.
 pub(super) struct Written {
     pub(super) stored: StoredProxyKey,
     pub(super) value: Option<Secret>,
+    pub(super) repairs: Vec<FieldWarning>,
 }
 
 /// The proxy key that `body` describes. With `existing`, it is to replace that key: absent fields take their defaults,
@@ -81,8 +84,8 @@ pub(super) fn replacement(body: Value, existing: Option<&StoredProxyKey>) -> Res
             (None, None) => [0; 32],
         },
         enabled: fields.boolean("enabled", true),
-        allowed_groups: arcs(fields.texts("allowedGroups", ID_BYTES)),
-        allowed_models: arcs(fields.texts("allowedModels", MODEL_BYTES)),
+        allowed_groups: arcs(fields.pasted_names("allowedGroups", ID_BYTES, |_| None)),
+        allowed_models: arcs(fields.pasted_names("allowedModels", MODEL_BYTES, |name| validate_pattern(name).err())),
         group_policy: fields.name_of("groupPolicy", GroupPolicy::NAMES, GroupPolicy::from_name).unwrap_or_default(),
         group_weights: read_weights(&mut fields),
         rpm_limit: fields.limit("rpmLimit"),
@@ -95,6 +98,7 @@ pub(super) fn replacement(body: Value, existing: Option<&StoredProxyKey>) -> Res
     {
         fields.error("key", error.to_string());
     }
+    let repairs = fields.take_warnings();
     fields.finish()?;
     if stale {
         return Err(StoreError::Stale.into());
@@ -113,7 +117,7 @@ pub(super) fn replacement(body: Value, existing: Option<&StoredProxyKey>) -> Res
         created_at: existing.map_or(0, |stored| stored.created_at),
         updated_at: existing.map_or(0, |stored| stored.updated_at),
     };
-    Ok(Written { stored, value })
+    Ok(Written { stored, value, repairs })
 }
 
 /// The proxy key after a merge patch (RFC 7396) over the form in which it is shown.

@@ -2,6 +2,7 @@
 
 mod body;
 mod view;
+mod warnings;
 
 use axum::Json;
 use axum::extract::State;
@@ -21,6 +22,7 @@ use crate::store::{Scope, Store, StoreError};
 use crate::web::extract::{JsonBody, ResourceId, query};
 use crate::web::pagination::{CURSOR, LIMIT, PageOf, PageQuery, page};
 use crate::web::responses::{ChangeProblems, CreateProblems, DeleteProblems, FindProblems, ListProblems};
+use crate::web::warnings::FieldWarning;
 
 use body::{Written, check_groups};
 
@@ -84,10 +86,10 @@ async fn create(
     permit: Permitted<ChangeProxyKeys>,
     JsonBody(body): JsonBody,
 ) -> Result<Response, ApiError> {
-    let Written { stored: key, value } = body::replacement(body, None)?;
+    let Written { stored: key, value, repairs } = body::replacement(body, None)?;
     check_groups(state.store(), &permit.scope, &key.key, None).await?;
     let stored = store::create(state.store(), &permit.scope, &key, &permit.actor()).await?;
-    let mut response = (StatusCode::CREATED, Json(shown(&stored, value.as_ref()))).into_response();
+    let mut response = (StatusCode::CREATED, Json(shown(&stored, value.as_ref(), repairs))).into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Ok(location) = HeaderValue::from_str(&format!("/admin/proxy-keys/{}", stored.key.id)) {
         response.headers_mut().insert(header::LOCATION, location);
@@ -130,10 +132,10 @@ async fn replace(
     State(state): State<AppState>,
     Editing { permit, resource: existing, body }: Editing<StoredProxyKey>,
 ) -> Result<Json<ProxyKeyView>, ApiError> {
-    let Written { stored: key, value } = body::replacement(body, Some(&existing))?;
+    let Written { stored: key, value, repairs } = body::replacement(body, Some(&existing))?;
     check_groups(state.store(), &permit.scope, &key.key, Some(&existing.key)).await?;
     let stored = store::replace(state.store(), &permit.scope, &key, &permit.actor()).await?;
-    Ok(Json(shown(&stored, value.as_ref())))
+    Ok(Json(shown(&stored, value.as_ref(), repairs)))
 }
 
 /// Change a proxy key
@@ -156,10 +158,10 @@ async fn patch(
     State(state): State<AppState>,
     Editing { permit, resource: existing, body }: Editing<StoredProxyKey>,
 ) -> Result<Json<ProxyKeyView>, ApiError> {
-    let Written { stored: key, value } = body::patched(body, &existing)?;
+    let Written { stored: key, value, repairs } = body::patched(body, &existing)?;
     check_groups(state.store(), &permit.scope, &key.key, Some(&existing.key)).await?;
     let stored = store::replace(state.store(), &permit.scope, &key, &permit.actor()).await?;
-    Ok(Json(shown(&stored, value.as_ref())))
+    Ok(Json(shown(&stored, value.as_ref(), repairs)))
 }
 
 /// Delete a proxy key
@@ -186,8 +188,11 @@ async fn remove(
     }
 }
 
-fn shown(stored: &StoredProxyKey, value: Option<&Secret>) -> ProxyKeyView {
-    ProxyKeyView { key: value.map(|value| value.expose().to_owned()), ..ProxyKeyView::of(stored) }
+/// The answer to a write: the key, with its value where that is new, and with what was repaired in the body.
+fn shown(stored: &StoredProxyKey, value: Option<&Secret>, repairs: Vec<FieldWarning>) -> ProxyKeyView {
+    let mut view = ProxyKeyView { key: value.map(|value| value.expose().to_owned()), ..ProxyKeyView::of(stored) };
+    view.warnings.splice(0..0, repairs);
+    view
 }
 
 #[cfg(test)]

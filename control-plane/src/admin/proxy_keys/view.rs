@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::warnings;
 use crate::store::proxy_keys::StoredProxyKey;
+use crate::web::warnings::FieldWarning;
 
 /// A proxy key as it is read.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -50,6 +52,8 @@ pub struct ProxyKeyView {
     /// When the key was last changed, in epoch milliseconds. A write that sends it back is refused when the key has
     /// changed since.
     pub updated_at: i64,
+    /// What is kept of the key and has no effect, or none yet; in the answer to a write, what was repaired too.
+    pub warnings: Vec<FieldWarning>,
 }
 
 impl ProxyKeyView {
@@ -75,6 +79,7 @@ impl ProxyKeyView {
             last_used_at: stored.last_used_at,
             created_at: stored.created_at,
             updated_at: stored.updated_at,
+            warnings: warnings::of(key),
         }
     }
 }

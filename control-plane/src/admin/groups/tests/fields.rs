@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{bad_fields, full, view};
-use crate::admin::groups::body::{FIELDS, READ_ONLY, replacement};
+use super::{bad_fields, full, replacement, view};
+use crate::admin::groups::body::{FIELDS, READ_ONLY};
 use crate::admin::groups::proxy::PROXY_FIELDS;
 use crate::admin::groups::{
     GroupBody, GroupView, ProxyConfigBody, ProxyConfigView, UpstreamKeyBody, UpstreamKeyView, keys,

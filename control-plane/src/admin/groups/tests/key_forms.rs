@@ -2,8 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{bad, full};
-use crate::admin::groups::body::{patched, replacement};
+use super::{bad, full, patched, replacement};
 use crate::error::ApiError;
 use crate::store::groups::StoredGroup;
 

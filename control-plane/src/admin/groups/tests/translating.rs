@@ -3,8 +3,7 @@
 use serde_json::{Value, json};
 use shared::snapshot::{UnsupportedParameters, UpstreamStream};
 
-use super::{bad, bad_fields, view};
-use crate::admin::groups::body::{patched, replacement};
+use super::{bad, bad_fields, patched, replacement, view};
 use crate::error::ApiError;
 use crate::store::groups::StoredGroup;
 

@@ -17,7 +17,7 @@ fn body(field: &str, value: Value) -> Value {
 /// The answer that shows the value too, which is the one to the write that brought it.
 fn shown(body: Value) -> Value {
     let written = replacement(body, None).unwrap();
-    serde_json::to_value(super::super::shown(&written.stored, written.value.as_ref())).unwrap()
+    serde_json::to_value(super::super::shown(&written.stored, written.value.as_ref(), written.repairs)).unwrap()
 }
 
 fn fields() -> Fields<'static> {

@@ -1,0 +1,91 @@
+//! A stored secret is not sent to a host that it was not given for. Whoever may change a group, but does not know its
+//! keys, could read them there.
+
+use axum::http::Uri;
+use shared::snapshot::{Group, OutboundProxy};
+
+use crate::store::groups::StoredGroup;
+use crate::web::fields::Fields;
+
+/// The stored secrets that a write keeps without sending their values.
+pub(super) struct KeptSecrets {
+    /// Whether an upstream key is among them.
+    pub(super) keys: bool,
+    /// Names of the headers whose values are.
+    pub(super) headers: Vec<String>,
+    /// Whether the password of the outbound proxy is.
+    pub(super) proxy_password: bool,
+}
+
+/// Notes the secrets that have to be sent again, where `after` would send them to another host than `before`.
+pub(super) fn check(fields: &mut Fields, before: &StoredGroup, after: &Group, proxy_enabled: bool, kept: &KeptSecrets) {
+    if let Some(reason) = reason(before, after, proxy_enabled) {
+        if kept.keys {
+            let message = format!(
+                "must be sent again, each key in full, because {reason}; a stored key is not sent to a host that it was \
+                 not given for"
+            );
+            fields.error("apiKeys", message);
+        }
+        for name in &kept.headers {
+            let message = format!("must be sent again in full, or removed (with null in a PATCH), because {reason}");
+            fields.error(&format!("headers[{name}]"), message);
+        }
+    }
+    let place = |proxy: &OutboundProxy| (proxy.scheme, proxy.host.to_ascii_lowercase(), proxy.port);
+    let (old, new) = (before.group.outbound_proxy.as_ref().map(place), after.outbound_proxy.as_ref().map(place));
+    if kept.proxy_password && old != new {
+        fields.error("proxyConfig.password", "must be sent again, because the proxy is another");
+    }
+}
+
+/// Why secrets would go to another host than before, where they would.
+fn reason(before: &StoredGroup, after: &Group, proxy_enabled: bool) -> Option<String> {
+    let (old, new) = (Origin::of(&before.group.base_url), Origin::of(&after.base_url));
+    if old != new && !old.is_upgraded_by(&new) {
+        return Some(format!("baseUrl leads to {new} and led to {old}"));
+    }
+    // A proxy reads what goes to a server without TLS.
+    let reader = |proxy: Option<&OutboundProxy>, enabled: bool| {
+        proxy.filter(|_| enabled).map(|proxy| (proxy.host.to_ascii_lowercase(), proxy.port))
+    };
+    let old = reader(before.group.outbound_proxy.as_ref(), before.proxy_enabled);
+    let new = reader(after.outbound_proxy.as_ref(), proxy_enabled);
+    match new {
+        Some((host, port)) if after.base_url.starts_with("http://") && old.as_ref() != Some(&(host.clone(), port)) => {
+            Some(format!("baseUrl has no TLS and the proxy {host}:{port} would read them"))
+        }
+        _ => None,
+    }
+}
+
+/// Where a base URL leads: scheme, host and port.
+#[derive(PartialEq, Eq)]
+struct Origin {
+    scheme: String,
+    host: String,
+    port: u16,
+}
+
+impl Origin {
+    fn of(base_url: &str) -> Self {
+        let uri = base_url.parse::<Uri>().unwrap_or_default();
+        let scheme = uri.scheme_str().unwrap_or_default().to_ascii_lowercase();
+        let port = uri.port_u16().unwrap_or(if scheme == "https" { 443 } else { 80 });
+        let host = uri.host().unwrap_or_default().to_ascii_lowercase();
+        Self { scheme, host: host.trim_end_matches('.').to_owned(), port }
+    }
+
+    /// Whether `other` is the same server with TLS, at the usual ports.
+    fn is_upgraded_by(&self, other: &Self) -> bool {
+        self.host == other.host
+            && (self.scheme.as_str(), self.port) == ("http", 80)
+            && (other.scheme.as_str(), other.port) == ("https", 443)
+    }
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}://{}:{}", self.scheme, self.host, self.port)
+    }
+}

@@ -1,0 +1,64 @@
+//! What is kept of a group and has no effect, or none yet. What comes into force is taken from here.
+
+use shared::snapshot::{BalancePolicy, UpstreamKey, is_reserved_field, validate_destination};
+use translation::vendors;
+
+use super::endpoint::lacks_version;
+use super::place::place;
+use crate::store::groups::StoredGroup;
+use crate::web::warnings::FieldWarning;
+
+/// What there is to know about the group.
+pub(super) fn of(stored: &StoredGroup) -> Vec<FieldWarning> {
+    let group = &stored.group;
+    let mut warnings = Vec::new();
+    let mut warn = |field: &str, message: &str| warnings.push(FieldWarning::new(field, message));
+    if let Err(error) = validate_destination(group) {
+        let (field, problem) = place(error);
+        warn(&field, &format!("{problem}: nodes leave this group out"));
+    }
+    let enabled = |key: &std::sync::Arc<UpstreamKey>| key.enabled;
+    if group.upstream_keys.is_empty() {
+        warn(
+            "apiKeys",
+            "is empty: the group serves nothing until it has a key; for a server that wants none, any text will do",
+        );
+    } else if !group.upstream_keys.iter().any(enabled) {
+        warn("upstreamKeys", "are all switched off: the group serves nothing");
+    }
+    if group.models.is_empty() && group.model_aliases.is_empty() {
+        warn("models", "is empty, and so is modelAliases: the group serves no model; \"*\" serves every name");
+    }
+    if let Some(vendor) = vendors::by_name(&group.provider_type) {
+        if lacks_version(&group.base_url, vendor) {
+            warn("baseUrl", "names no path: servers of this kind mostly have their API below one, such as /v1");
+        }
+        let own = vendor.auth.header();
+        if group.headers.contains_key(own) {
+            warn(&format!("headers[{own}]"), "is sent in place of every upstream key of the group");
+        }
+    }
+    for (place, fields) in
+        [("parameters", &group.parameter_defaults), ("parameterOverrides", &group.parameter_overrides)]
+    {
+        for name in fields.keys().filter(|name| is_reserved_field(name)) {
+            warn(&format!("{place}[{name}]"), "has no effect: the gateway sets this field by itself");
+        }
+    }
+    if group.outbound_proxy.is_some() && !stored.proxy_enabled {
+        warn("proxyConfig", "has no effect, because proxyEnabled is false");
+    }
+    if group.balance_policy != BalancePolicy::default() || group.upstream_keys.len() > 1 {
+        warn("balancePolicy", "is kept, but not in force yet: the keys are tried in their order");
+    }
+    if group.rpm_limit > 0 {
+        warn("rpmLimit", "is kept, but not in force yet: requests are not limited");
+    }
+    if group.test_model.is_some() {
+        warn("testModel", "is kept, but not in force yet: there are no background probes");
+    }
+    if !group.health_check_enabled {
+        warn("healthCheckEnabled", "is kept, but not in force yet: there are no background probes");
+    }
+    warnings
+}

@@ -1,0 +1,31 @@
+//! What is kept of a proxy key and has no effect, or none yet. What comes into force is taken from here.
+
+use shared::snapshot::{GroupPolicy, ProxyKey};
+use shared::time::now_ms;
+
+use crate::web::warnings::FieldWarning;
+
+/// What there is to know about the key.
+pub(super) fn of(key: &ProxyKey) -> Vec<FieldWarning> {
+    let mut warnings = Vec::new();
+    let mut warn = |field: &str, message: &str| warnings.push(FieldWarning::new(field, message));
+    if key.group_policy != GroupPolicy::default() {
+        warn("groupPolicy", "is kept, but not in force yet: it acts as failover");
+    }
+    if !key.group_weights.is_empty() {
+        warn("groupWeights", "are kept, but not in force yet: groups go by their priority");
+    }
+    if key.rpm_limit > 0 {
+        warn("rpmLimit", "is kept, but not in force yet: requests are not limited");
+    }
+    if key.tpm_limit > 0 {
+        warn("tpmLimit", "is kept, but not in force yet: tokens are not limited");
+    }
+    if key.concurrency_limit > 0 {
+        warn("concurrencyLimit", "is kept, but not in force yet: requests in flight are not limited");
+    }
+    if key.expires_at_ms.is_some_and(|expires_at| expires_at <= now_ms()) {
+        warn("expiresAt", "has passed: the key is refused");
+    }
+    warnings
+}
