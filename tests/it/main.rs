@@ -8,12 +8,14 @@
 
 mod admin;
 mod admin_access;
+mod admin_secrets;
 mod chat;
 mod chat_edits;
 mod chat_errors;
 mod chat_failover;
 mod chat_headers;
 mod chat_slow;
+mod client_paths;
 mod config_stream;
 mod programs;
 mod promises_config;
