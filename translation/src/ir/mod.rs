@@ -3,6 +3,7 @@
 //! - [`request`]: a conversation and how the model is to go on.
 //! - [`reasoning`]: how much a model is to think.
 //! - [`part`]: what messages and answers are made of.
+//! - [`pairing`]: calls of tools and their results, in order.
 //! - [`media`]: media that a client gives in a URL.
 //! - [`response`]: a whole answer.
 //! - [`event`]: a piece of a streamed answer.
@@ -13,6 +14,7 @@ pub mod collect;
 pub mod error;
 pub mod event;
 pub mod media;
+pub mod pairing;
 pub mod part;
 pub mod reasoning;
 pub mod request;

@@ -1,14 +1,31 @@
-//! Requests for what only the provider of their own format has.
+//! What is checked of a request for every format: that it refers to nothing which only the provider of another format
+//! has, and that its calls of tools have their results.
+
+use std::borrow::Cow;
 
 use crate::format::{Format, FormatFacts};
+use crate::ir::pairing::paired;
 use crate::ir::{Message, Part, Request, TranslateError};
+
+/// `request` as it can be written in `format`, with the results of tools behind their calls.
+///
+/// # Errors
+/// Names the field, or the call, at fault.
+pub(super) fn checked(request: &Request, format: Format) -> Result<Cow<'_, Request>, TranslateError> {
+    refuse(request, format)?;
+    // Calls may stand in the part of the conversation that the provider keeps.
+    if field_of(request, request.origin.facts()).is_some() {
+        return Ok(Cow::Borrowed(request));
+    }
+    paired(request)
+}
 
 /// Refuses `request` where it refers to what a provider of the target's `format` does not keep. Without that the
 /// request would be another conversation.
 ///
 /// # Errors
 /// Names the field.
-pub(super) fn refuse(request: &Request, format: Format) -> Result<(), TranslateError> {
+fn refuse(request: &Request, format: Format) -> Result<(), TranslateError> {
     if request.origin == format {
         return Ok(());
     }

@@ -51,8 +51,8 @@ impl Protocol for AnthropicMessages {
     }
 
     fn encode_request(&self, request: &ir::Request, target: &Target<'_>) -> Result<Encoded, TranslateError> {
-        super::state::refuse(request, self.format())?;
-        prompt::encode(request, target)
+        let request = super::state::checked(request, self.format())?;
+        prompt::encode(&request, target)
     }
 
     fn decode_response(&self, body: &[u8]) -> Result<ir::Response, ProviderError> {

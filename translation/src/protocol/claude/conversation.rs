@@ -1,6 +1,7 @@
-//! Writes the messages of a conversation as turns of content blocks (`docs/TRANSLATION.md` section 2.1).
+//! Writes the messages of a conversation, whose calls and results are in order, as turns of content blocks
+//! (`docs/TRANSLATION.md` section 2.1).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use super::turns::{Block, Turn};
 use crate::format::Family;
@@ -99,23 +100,12 @@ struct Writer<'w, 'r, A, B> {
     ids: &'w mut Mapping,
     system: Vec<B>,
     turns: Vec<Turn<B>>,
-    /// The calls that wait for a result, in their order.
-    pending: Vec<Pending<'r, B>>,
-    /// The index in `pending` of a call that waits, by the client's id.
-    waiting: HashMap<&'r str, usize>,
+    /// What the target is told are the ids of the calls that wait for a result. Results come in the order of the calls.
+    waiting: VecDeque<String>,
     /// How often each id has been that of a call so far.
     used: HashMap<&'r str, usize>,
-    /// The blocks of the user's turn that is under way. They stand behind the results.
+    /// The blocks of the user's turn that is under way, the results of calls first.
     user: Vec<B>,
-}
-
-struct Pending<'r, B> {
-    id: &'r str,
-    /// The id that the target is told.
-    told: String,
-    message: &'r Message,
-    /// The call's result, and a cache breakpoint behind it.
-    result: Option<(B, Option<B>)>,
 }
 
 /// Writes the messages of `request` in the manner of `api`. `thinks` says whether the model may be given its thoughts
@@ -138,15 +128,14 @@ pub(in crate::protocol) fn write<'w, 'r, A: Api<'w, 'r>>(
         ids,
         system: Vec::new(),
         turns: Vec::with_capacity(request.messages.len()),
-        pending: Vec::new(),
-        waiting: HashMap::new(),
+        waiting: VecDeque::new(),
         used: HashMap::new(),
         user: Vec::new(),
     };
     for message in &request.messages {
         writer.message(message)?;
     }
-    writer.finish_user()?;
+    writer.finish_user();
     writer.end_turn();
     let Writer { system, turns, .. } = writer;
     if turns.is_empty() {
@@ -174,7 +163,10 @@ impl<'w, 'r, A: Api<'w, 'r>> Writer<'_, 'r, A, A::Block> {
                 Part::ToolResult(result) => self.result(message, result),
                 _ => Ok(()),
             }),
-            Role::Assistant => self.assistant(message),
+            Role::Assistant => {
+                self.assistant(message);
+                Ok(())
+            }
         }
     }
 
@@ -198,11 +190,8 @@ impl<'w, 'r, A: Api<'w, 'r>> Writer<'_, 'r, A, A::Block> {
         }
     }
 
-    fn assistant(&mut self, message: &'r Message) -> Result<(), TranslateError> {
-        // More text or calls of the same turn may follow calls that no result has come for.
-        if !self.user.is_empty() || self.pending.iter().any(|pending| pending.result.is_some()) {
-            self.finish_user()?;
-        }
+    fn assistant(&mut self, message: &'r Message) {
+        self.finish_user();
         // Of other clients it is known only that thoughts come first.
         let in_place = self.request.origin.facts().thoughts_in_place;
         let mut thoughts = Vec::new();
@@ -245,7 +234,6 @@ impl<'w, 'r, A: Api<'w, 'r>> Writer<'_, 'r, A, A::Block> {
         }
         thoughts.extend(blocks);
         self.append(Turn::of_model(thoughts));
-        Ok(())
     }
 
     /// Thoughts of another family would fail the check of their signature (`docs/TRANSLATION.md` section 13, point 21).
@@ -261,43 +249,23 @@ impl<'w, 'r, A: Api<'w, 'r>> Writer<'_, 'r, A, A::Block> {
             1 => self.ids.map(&call.id),
             times => self.ids.map(&A::next_id(&call.id, times, message)),
         };
-        self.waiting.insert(&call.id, self.pending.len());
-        self.pending.push(Pending { id: &call.id, told: told.clone(), message, result: None });
+        self.waiting.push_back(told.clone());
         self.api.call(told, self.names.map(&call.name), call, blocks);
     }
 
     fn result(&mut self, message: &'r Message, result: &'r ToolResult) -> Result<(), TranslateError> {
         let at = || self.request.path(message, None);
-        let Some(&waiting) = self.waiting.get(&*result.call_id) else {
-            let words = format!("There is no tool call `{}` in the message before this result.", result.call_id);
-            return Err(TranslateError::invalid(at(), words));
-        };
-        let pending = &mut self.pending[waiting];
-        if pending.result.is_some() {
-            let words = format!("The tool call `{}` has a result already.", result.call_id);
-            return Err(TranslateError::invalid(at(), words));
-        }
-        pending.result = Some(self.api.result(std::mem::take(&mut pending.told), result, &at)?);
+        let told = self.waiting.pop_front().unwrap_or_else(|| self.ids.map(&result.call_id));
+        let (block, breakpoint) = self.api.result(told, result, &at)?;
+        self.user.push(block);
+        self.user.extend(breakpoint);
         Ok(())
     }
 
-    /// Ends the user's turn: the results of all calls first, in the order of the calls, in one message
-    /// (`docs/TRANSLATION.md` section 13, point 1).
-    fn finish_user(&mut self) -> Result<(), TranslateError> {
-        let mut blocks = Vec::with_capacity(self.pending.len() + self.user.len());
-        for pending in self.pending.drain(..) {
-            let Some((result, breakpoint)) = pending.result else {
-                let path = self.request.path(pending.message, None);
-                let words = format!("The tool call `{}` has no result: each call must be followed by one.", pending.id);
-                return Err(TranslateError::invalid(path, words));
-            };
-            blocks.push(result);
-            blocks.extend(breakpoint);
-        }
-        self.waiting.clear();
-        blocks.append(&mut self.user);
+    /// Ends the user's turn.
+    fn finish_user(&mut self) {
+        let blocks = std::mem::take(&mut self.user);
         self.append(Turn::of_user(blocks));
-        Ok(())
     }
 
     /// Appends `turn`. Two turns of the same role become one, since the roles have to alternate.

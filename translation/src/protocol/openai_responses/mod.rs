@@ -71,8 +71,8 @@ impl Protocol for OpenAiResponses {
     }
 
     fn encode_request(&self, request: &ir::Request, target: &Target<'_>) -> Result<Encoded, TranslateError> {
-        state::refuse(request, self.format())?;
-        request_out::encode(request, target)
+        let request = state::checked(request, self.format())?;
+        request_out::encode(&request, target)
     }
 
     fn decode_response(&self, body: &[u8]) -> Result<ir::Response, ProviderError> {

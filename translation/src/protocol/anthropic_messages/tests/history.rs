@@ -119,7 +119,7 @@ fn point_01_a_call_without_its_result_is_refused_here() {
 #[test]
 fn point_01_a_result_without_its_call_is_refused() {
     let request = chat([user("Hi"), (Role::Tool, vec![result("a", "18")])]);
-    assert_eq!(refused(&request, SONNET_4).param.as_deref(), Some("messages[1]"));
+    assert_eq!(refused(&request, SONNET_4).param.as_deref(), Some("messages[1].tool_call_id"));
     let twice = chat([
         user("Hi"),
         (Role::Assistant, vec![call("a", "weather", "{}")]),

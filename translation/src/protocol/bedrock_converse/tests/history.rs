@@ -86,7 +86,7 @@ fn a_call_without_a_result_and_a_result_without_a_call_are_refused() {
     let without = with(vec![Message::new(Role::Assistant, vec![call("a", "f", "{}")], 1), said(Role::User, "?")]);
     assert_eq!(encode(&without, SONNET).unwrap_err().param.as_deref(), Some("messages[1]"));
     let foreign = with(vec![result("x", vec![])]);
-    assert_eq!(encode(&foreign, SONNET).unwrap_err().param.as_deref(), Some("messages[2]"));
+    assert_eq!(encode(&foreign, SONNET).unwrap_err().param.as_deref(), Some("messages[2].tool_call_id"));
     let twice = with(vec![
         Message::new(Role::Assistant, vec![call("a", "f", "{}")], 1),
         result("a", vec![]),

@@ -135,7 +135,7 @@ fn point_18_a_result_of_no_call_is_refused() {
     let request = chat(vec![user("?"), calls(vec![call("1", "f", "{}")]), given("2", "x")]);
     let error = refused(&request, OLD);
     assert_eq!(error.param.as_deref(), Some("messages[2].tool_call_id"));
-    assert!(error.message.contains("'2'"));
+    assert!(error.message.contains("`2`"));
 }
 
 #[test]

@@ -27,16 +27,9 @@ pub(super) enum Kind {
     Results,
 }
 
-/// The calls of the conversation so far, by their ids.
-pub(super) type Calls<'r> = HashMap<&'r str, Call<'r>>;
-
-/// A call that results refer to.
-pub(super) struct Call<'r> {
-    /// The function's name, as the client wrote it.
-    pub(super) name: &'r str,
-    /// Its place among all calls.
-    pub(super) place: usize,
-}
+/// The names of the functions that the conversation has called so far, by the ids of the calls. Where an id comes
+/// again, the latest call counts.
+pub(super) type Calls<'r> = HashMap<&'r str, &'r str>;
 
 /// Appends `part`: to the last content if that is of the same kind, or else to a new one.
 pub(super) fn push<'r>(contents: &mut Vec<Content<'r>>, kind: Kind, part: Written<'r>) {

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::content::{Call, Calls, Content, Kind, id, push};
+use super::content::{Calls, Content, Kind, id, push};
 use super::writer::{Writer, is_system};
 use super::{media, results};
 use crate::format::Family;
@@ -17,8 +17,6 @@ pub(super) fn write<'r>(writer: &mut Writer<'r>) -> Result<Vec<Content<'r>>, Tra
     let request = writer.request;
     let mut contents: Vec<Content<'r>> = Vec::with_capacity(request.messages.len());
     let mut calls = Calls::new();
-    // Some vendors number their calls anew in each turn, so ids do not tell which call of all it is.
-    let mut places = 0..;
     let mut results = results::Group::default();
     for message in request.messages.iter().filter(|message| !is_system(message)) {
         if message.role == Role::Tool {
@@ -30,8 +28,7 @@ pub(super) fn write<'r>(writer: &mut Writer<'r>) -> Result<Vec<Content<'r>>, Tra
         for (at, part) in message.parts.iter().enumerate() {
             let written = match part {
                 Part::ToolCall(call) => {
-                    let place = places.next().unwrap_or(usize::MAX);
-                    calls.insert(&call.id, Call { name: &call.name, place });
+                    calls.insert(&call.id, &call.name);
                     let first = contents.last().is_none_or(|last| last.kind != kind || !last.called);
                     Some(call_part(writer, call, first))
                 }

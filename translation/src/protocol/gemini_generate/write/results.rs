@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use super::content::{Calls, Content, Kind, id, push};
 use super::media;
 use super::writer::Writer;
-use crate::format::Format;
 use crate::ir::{Message, Part, ToolResult, TranslateError};
 use crate::json::{self, Json};
 use crate::protocol::gemini_generate::part::{Fields, FunctionResponse, Object, Written};
@@ -13,8 +12,7 @@ use crate::protocol::gemini_generate::part::{Fields, FunctionResponse, Object, W
 /// Results of messages that follow each other.
 #[derive(Default)]
 pub(super) struct Group<'r> {
-    /// The results, each with the place of its call.
-    responses: Vec<(usize, FunctionResponse<'r>)>,
+    responses: Vec<FunctionResponse<'r>>,
     /// Media that the model takes only beside the results.
     media: Vec<Written<'r>>,
 }
@@ -32,18 +30,8 @@ impl<'r> Group<'r> {
                 let path = writer.request.path(message, Some(at));
                 return Err(TranslateError::invalid(path, "a message of a tool holds its result and nothing else"));
             };
-            let call = calls.get(&*result.call_id);
-            // Gemini's own clients may name the function instead.
-            let own_name = result.name.as_deref().filter(|_| writer.request.origin == Format::GeminiGenerate);
-            let (name, place) = match (call, own_name) {
-                (Some(call), _) => (call.name, call.place),
-                (None, Some(name)) => (name, usize::MAX),
-                (None, None) => {
-                    let param = writer.request.call_id_path(message, at);
-                    let words = format!("there is no tool call with the id '{}' in an earlier message", result.call_id);
-                    return Err(TranslateError::invalid(param, words));
-                }
-            };
+            // A client that only goes on with what the provider keeps names the function by itself.
+            let name = calls.get(&*result.call_id).copied().or(result.name.as_deref()).unwrap_or(&result.call_id);
             let mut parts = Vec::new();
             for (inner, part) in result.content.iter().enumerate() {
                 if let Part::Media(medium) = part {
@@ -55,15 +43,14 @@ impl<'r> Group<'r> {
             }
             let name = Cow::Owned(writer.names.map(name));
             let id = id(writer, &result.call_id);
-            self.responses.push((place, FunctionResponse { id, name, response: response(result), parts }));
+            self.responses.push(FunctionResponse { id, name, response: response(result), parts });
         }
         Ok(())
     }
 
-    /// Writes the results in the order of their calls, as a content of their own.
+    /// Writes the results as a content of their own.
     pub(super) fn close(&mut self, contents: &mut Vec<Content<'r>>) {
-        self.responses.sort_by_key(|(place, _)| *place);
-        for (_, response) in self.responses.drain(..) {
+        for response in self.responses.drain(..) {
             let fields = Fields { function_response: Some(response), ..Fields::default() };
             push(contents, Kind::Results, fields.into());
         }
