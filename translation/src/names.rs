@@ -51,6 +51,23 @@ pub const GEMINI_NAMES: Rule = Rule {
     marked: false,
 };
 
+/// What stands between a namespace and the name of a tool in it. No format allows it in names, so what a target is told
+/// never holds it.
+const OF_NAMESPACE: char = '\u{1f}';
+
+/// The one name of the tool `name` of `namespace` (OpenAI's Responses API).
+pub fn in_namespace(namespace: &str, name: &str) -> String {
+    format!("{namespace}{OF_NAMESPACE}{name}")
+}
+
+/// The namespace of a tool, where it has one, and its name there.
+pub fn namespace_of(name: &str) -> (Option<&str>, &str) {
+    match name.split_once(OF_NAMESPACE) {
+        Some((namespace, name)) => (Some(namespace), name),
+        None => (None, name),
+    }
+}
+
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
 }

@@ -17,15 +17,19 @@ pub struct DataUrl {
 }
 
 impl DataUrl {
-    /// Reads `url`. None where it is no `data:` URL. Base64 is not decoded but only stripped of white space.
-    /// Percent-encoded content is encoded as base64.
+    /// Reads `url`. None where it is no `data:` URL. Base64 is not decoded but only stripped of white space and of
+    /// percent-encoding. Other content is encoded as base64.
     pub fn read(url: &str) -> Option<Self> {
         let rest = url.get(..5).filter(|scheme| scheme.eq_ignore_ascii_case("data:")).map(|_| &url[5..])?;
         let (head, data) = rest.split_once(',')?;
         let mut head = head.split(';').map(str::trim);
         let mime = head.next().filter(|mime| !mime.is_empty()).unwrap_or("text/plain");
         let base64 = if head.any(|parameter| parameter.eq_ignore_ascii_case("base64")) {
-            without_space(data).into_owned()
+            // Some encoders escape what base64 has besides letters and digits.
+            match data.contains('%') {
+                true => String::from_utf8_lossy(&percent_decoded(data)).split_ascii_whitespace().collect(),
+                false => without_space(data).into_owned(),
+            }
         } else {
             STANDARD.encode(percent_decoded(data))
         };

@@ -10,6 +10,7 @@
 //!
 //! Several formats share these:
 //!
+//! - `builtin`: tools that run at a provider.
 //! - `claude`: what Anthropic's API and Bedrock have in common.
 //! - [`openai_error`], `openai_models`: errors and lists of models of OpenAI's APIs; `openai_limits`: what they refuse
 //!   of other formats' values.
@@ -23,6 +24,7 @@ use crate::format::Format;
 
 pub mod anthropic_messages;
 pub mod bedrock_converse;
+mod builtin;
 mod claude;
 pub mod contract;
 pub mod embeddings;

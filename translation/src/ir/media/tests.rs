@@ -50,3 +50,14 @@ fn the_first_bytes_tell_the_type() {
     }
     assert_eq!(mime_of_start("é".repeat(20).as_str()), None);
 }
+
+#[test]
+fn base64_in_a_data_url_may_be_percent_encoded() {
+    for (url, base64) in [
+        ("data:image/png;base64,a%2Bb%3D", "a+b="),
+        ("data:image/png;base64,a%2fb%3d%0A", "a/b="),
+        ("data:image/png;base64,a+b=", "a+b="),
+    ] {
+        assert_eq!(DataUrl::read(url).map(|url| url.base64).as_deref(), Some(base64), "{url}");
+    }
+}

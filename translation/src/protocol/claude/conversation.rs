@@ -34,9 +34,6 @@ pub(in crate::protocol) trait Api<'w, 'r> {
     /// Its content blocks.
     type Block: Block<'r>;
 
-    /// Whether a block that only its family knows is named to the client where it is left out.
-    const NAMES_OPAQUE: bool;
-
     /// The request, and what of it is left out.
     fn notes(&mut self) -> &mut Notes<'w, 'r>;
 
@@ -174,7 +171,7 @@ impl<'w, 'r, A: Api<'w, 'r>> Writer<'_, 'r, A, A::Block> {
         for (index, part) in message.parts.iter().enumerate() {
             match part {
                 Part::Text { text, cache, .. } => self.api.text(text, cache.as_ref(), &mut self.system),
-                Part::Opaque { .. } => self.leave_opaque_out(message, index),
+                Part::Opaque { .. } => self.api.notes().part(message, index),
                 _ => {
                     let path = self.request.path(message, Some(index));
                     return Err(TranslateError::unsupported(path, "A system message can hold nothing but text."));
@@ -182,12 +179,6 @@ impl<'w, 'r, A: Api<'w, 'r>> Writer<'_, 'r, A, A::Block> {
             }
         }
         Ok(())
-    }
-
-    fn leave_opaque_out(&mut self, message: &Message, index: usize) {
-        if A::NAMES_OPAQUE {
-            self.api.notes().part(message, index);
-        }
     }
 
     fn assistant(&mut self, message: &'r Message) {
@@ -222,7 +213,7 @@ impl<'w, 'r, A: Api<'w, 'r>> Writer<'_, 'r, A, A::Block> {
                 Part::Opaque { family, block } => {
                     match A::opaque(block).filter(|_| *family == Family::Anthropic) {
                         Some(block) => blocks.push(block),
-                        None => self.leave_opaque_out(message, index),
+                        None => self.api.notes().part(message, index),
                     }
                     None
                 }

@@ -60,12 +60,6 @@ pub(in crate::protocol) fn no_parameters() -> Value {
     json!({"type": "object", "properties": {}})
 }
 
-/// The refusal of a tool that runs at a provider.
-pub(in crate::protocol) fn no_builtin(request: &Request, index: usize, tool: &Tool) -> TranslateError {
-    let words = format!("This model's provider has no built-in tool like `{}`.", tool.name);
-    TranslateError::unsupported(path(request, index), words)
-}
-
 /// The refusal of parameters, which `why` tells.
 pub(in crate::protocol) fn no_parameters_like(request: &Request, index: usize, why: &str) -> TranslateError {
     TranslateError::unsupported(path(request, index), format!("The parameters of this tool {why}."))

@@ -1,15 +1,19 @@
 //! `POST /v1/embeddings` (OpenAI API reference, "Create embeddings").
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use memchr::memmem::Finder;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::{Embedded, EmbeddingsInput, EmbeddingsProtocol, Shape, dimensions, numbers, unusable};
 use crate::ir::{ProviderError, TranslateError};
 use crate::json::{Json, quoted};
-use crate::object::kind;
+use crate::object::{Object, kind};
 
 /// The most texts of one request (API reference, "Create embeddings": `input`).
 pub const MOST_TEXTS: usize = 2048;
@@ -163,6 +167,42 @@ pub fn encode_response(embedded: &Embedded, shape: Shape, model: &str, tokens: u
         format!(r#"],"model":{},"usage":{{"prompt_tokens":{tokens},"total_tokens":{tokens}}}}}"#, quoted(model));
     body.extend_from_slice(usage.as_bytes());
     Ok(body)
+}
+
+/// Whether the beginning of an answer shows vectors that are lists of numbers.
+pub fn begins_with_numbers(beginning: &[u8]) -> bool {
+    static EMBEDDING: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""embedding""#));
+    // The name is also the value of `object`, behind which no colon stands.
+    let values = EMBEDDING.find_iter(beginning).filter_map(|at| {
+        let rest = beginning[at + EMBEDDING.needle().len()..].trim_ascii_start();
+        rest.strip_prefix(b":").map(<[u8]>::trim_ascii_start)
+    });
+    values.into_iter().next().is_some_and(|value| value.starts_with(b"["))
+}
+
+/// A provider's answer with its lists of numbers written in base64, for a client that asked for that and would read an
+/// empty vector otherwise (`docs/TRANSLATION.md` section 12). All else stays as it is. None where nothing has to change.
+pub fn in_base64(body: &Bytes) -> Option<Bytes> {
+    if !begins_with_numbers(body) {
+        return None;
+    }
+    let answer = Object::read(body).ok()?;
+    let items: Vec<&RawValue> = serde_json::from_str(answer.get("data")?).ok()?;
+    let mut data = Vec::with_capacity(body.len() / 2);
+    for item in items {
+        data.push(if data.is_empty() { b'[' } else { b',' });
+        let item = body.slice_ref(item.get().as_bytes());
+        let item = Object::read(&item).ok()?;
+        let mut edits = item.edit();
+        if let Some(vector) = item.get("embedding").filter(|vector| vector.starts_with('[')) {
+            edits.set_string("embedding", &base64(&Json::parse(vector)?).ok()?);
+        }
+        data.extend_from_slice(&edits.apply());
+    }
+    data.push(b']');
+    let mut edits = answer.edit();
+    edits.set("data", String::from_utf8(data).ok()?);
+    Some(edits.apply())
 }
 
 /// The numbers as little-endian floats of four bytes, in base64.

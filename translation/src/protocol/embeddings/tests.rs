@@ -168,3 +168,25 @@ proptest! {
         let _ = gemini::decode_response(&bytes);
     }
 }
+
+#[test]
+fn numbers_in_a_passed_answer_become_base64_and_all_else_stays() {
+    let body = r#"{"object":"list","extra":1.0,"data":[{"object":"embedding","index":0,"embedding":[0.1, -0.2]},
+        {"x":"\u00e9","embedding" : [] ,"index":1}],"model":"m","usage":{"prompt_tokens":2}}"#;
+    let body = bytes::Bytes::from(body);
+    let written = parsed(&openai::in_base64(&body).unwrap());
+    let bytes = STANDARD.decode(written["data"][0]["embedding"].as_str().unwrap()).unwrap();
+    assert_eq!(bytes, [0.1_f32.to_le_bytes(), (-0.2_f32).to_le_bytes()].concat());
+    assert_eq!(written["data"][1], json!({"x": "é", "embedding": "", "index": 1}));
+    let mut rest = parsed(&body);
+    rest["data"] = written["data"].clone();
+    assert_eq!(written, rest);
+    // What is base64 already, no vectors, or damaged passes as it is.
+    for other in [
+        r#"{"data":[{"object":"embedding","embedding":"zczMPQ=="}]}"#,
+        r#"{"error":{}}"#,
+        r#"{"data":[{"embedding":[1"#,
+    ] {
+        assert_eq!(openai::in_base64(&bytes::Bytes::from(other)), None, "{other}");
+    }
+}

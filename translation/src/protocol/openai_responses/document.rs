@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::shape::{Shape, summary_word, tier_word};
 use super::tools::{Written, WrittenChoice};
-use crate::ir::{Finish, ProviderError, Reasoning, Request, Role, ToolChoice, Usage};
+use crate::ir::{Finish, ProviderError, Reasoning, Request, Role, Tool, ToolChoice, Usage};
+use crate::names::namespace_of;
 use crate::protocol::contract::AnswerContext;
 use crate::protocol::openai_error;
 
@@ -187,8 +188,7 @@ fn tail(request: &Request) -> Vec<u8> {
     member(out, "text", &Shape::of(request, true));
     let choice = request.tool_choice.as_ref().unwrap_or(&ToolChoice::Auto);
     member(out, "tool_choice", &WrittenChoice { choice, tools: &request.tools, name: str::to_owned });
-    let tools: Vec<_> = request.tools.iter().map(|tool| Written::of(tool, &tool.name, true)).collect();
-    member(out, "tools", &tools);
+    member(out, "tools", &tools(&request.tools));
     member(out, "top_logprobs", &request.top_logprobs.unwrap_or(0));
     member(out, "top_p", &request.top_p.unwrap_or(1.0));
     let truncation = extension("truncation");
@@ -197,6 +197,31 @@ fn tail(request: &Request) -> Vec<u8> {
     let metadata = extension("metadata");
     let _ = write!(out, "\"metadata\":{}}}", if metadata == "null" { "{}" } else { metadata });
     tail
+}
+
+/// A tool of the client's, or a namespace of them.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Echoed<'a> {
+    Tool(Written<'a>),
+    Namespace { r#type: &'static str, name: &'a str, description: &'static str, tools: Vec<Written<'a>> },
+}
+
+/// The tools as the client may read them: those of a namespace in it.
+fn tools(tools: &[Tool]) -> Vec<Echoed<'_>> {
+    let mut echoed: Vec<Echoed<'_>> = Vec::with_capacity(tools.len());
+    for tool in tools {
+        let (namespace, name) = namespace_of(&tool.name);
+        let written = Written::of(tool, name, true);
+        match (namespace, echoed.last_mut()) {
+            (None, _) => echoed.push(Echoed::Tool(written)),
+            (Some(namespace), Some(Echoed::Namespace { name, tools, .. })) if *name == namespace => tools.push(written),
+            (Some(name), _) => {
+                echoed.push(Echoed::Namespace { r#type: "namespace", name, description: "", tools: vec![written] });
+            }
+        }
+    }
+    echoed
 }
 
 fn reasoning(asked: Option<&Reasoning>) -> Value {

@@ -1,12 +1,13 @@
 //! The tools of a request, as the provider is given them.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::tools::Written;
 use crate::format::{Family, Format};
 use crate::ir::{Dropped, Field, Request, Tool, ToolChoice, ToolKind, TranslateError};
 use crate::json::Json;
 use crate::names::Mapping;
+use crate::protocol::builtin;
 
 /// Chat completions' field that asks for a search of the web.
 pub(super) const WEB_SEARCH: &str = "web_search_options";
@@ -44,11 +45,8 @@ pub(super) fn tools<'a>(
         if let ToolKind::Builtin(declaration) = &tool.kind
             && request.origin != Format::OpenAiResponses
         {
-            let Some(options) = search_options(declaration) else {
-                let message = format!("OpenAI's Responses API has nothing like the tool `{}`", tool.name);
-                return Err(TranslateError::unsupported(param(), message));
-            };
-            given.push(Given::Own(web_search(options, &param(), dropped)));
+            let fitted = builtin::fitted(request, (at, tool), declaration, Format::OpenAiResponses, dropped)?;
+            given.extend(fitted.map(|fitted| Given::Own(fitted.into_owned())));
             continue;
         }
         let callable = !matches!(tool.kind, ToolKind::Builtin(_));
@@ -67,45 +65,9 @@ pub(super) fn tools<'a>(
         .find(|(name, _)| request.origin != Format::OpenAiResponses && is_own(request) && name == WEB_SEARCH);
     if let Some((_, options)) = asked {
         let options = options.read::<Map<String, Value>>().unwrap_or_default();
-        given.push(Given::Own(web_search(options, WEB_SEARCH, dropped)));
+        given.push(Given::Own(Json::of(&builtin::openai_search(options, WEB_SEARCH, dropped))));
     }
     Ok(given)
-}
-
-/// The options of another family's search of the web. None where `declaration` is no such search.
-fn search_options(declaration: &Json) -> Option<Map<String, Value>> {
-    let mut declared: Map<String, Value> = declaration.read().ok()?;
-    for name in ["googleSearch", "google_search"] {
-        if let Some(options) = declared.remove(name) {
-            let Value::Object(options) = options else { return Some(Map::new()) };
-            return Some(options);
-        }
-    }
-    let kind = declared.remove("type")?;
-    declared.remove("name");
-    kind.as_str()?.starts_with("web_search").then_some(declared)
-}
-
-/// OpenAI's search of the web, with the `options` that it knows. Others are noted below `path`.
-fn web_search(options: Map<String, Value>, path: &str, dropped: &mut Dropped) -> Json {
-    let mut tool = json!({"type": "web_search"});
-    for (name, value) in options {
-        match (name.as_str(), value) {
-            // A breakpoint is noted where all breakpoints are.
-            (_, Value::Null) | ("cache_control", _) => {}
-            ("search_context_size" | "filters", value) => tool[name] = value,
-            ("allowed_domains", value) => tool["filters"] = json!({"allowed_domains": value}),
-            ("user_location", Value::Object(mut place)) => {
-                // Chat completions have the place one level below its kind.
-                if let Some(Value::Object(inner)) = place.remove("approximate") {
-                    place.extend(inner);
-                }
-                tool["user_location"] = Value::Object(place);
-            }
-            _ => dropped.named(format!("{path}.{name}")),
-        }
-    }
-    Json::of(&tool)
 }
 
 /// The choice among the tools.

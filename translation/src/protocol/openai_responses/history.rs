@@ -17,7 +17,7 @@ use crate::ir::{
 };
 use crate::json::Json;
 use crate::names::{Mapping, RESPONSES_IDS};
-use crate::protocol::openai_limits;
+use crate::protocol::{builtin, openai_limits};
 
 /// What stands for a tool's result that says only that the tool failed.
 const FAILED: &str = "The tool failed.";
@@ -233,7 +233,10 @@ impl<'a, 'n> Writer<'a, 'n> {
                 Part::Media(media) => pieces.push(self.media(&self.request.path(message, Some(at)), media)?),
                 // Users and tools say none of these.
                 Part::Thinking { .. } | Part::RedactedThinking(_) | Part::ToolCall(_) | Part::ToolResult(_) => {}
-                Part::Opaque { .. } => self.dropped.named(self.request.path(message, Some(at))),
+                Part::Opaque { .. } => match builtin::in_words(part) {
+                    Some(text) => pieces.push(Piece::OwnedText { r#type: "input_text", text }),
+                    None => self.dropped.named(self.request.path(message, Some(at))),
+                },
             }
         }
         Ok(first.map_or(Content::Pieces(pieces), Content::Text))

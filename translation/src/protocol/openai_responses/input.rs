@@ -7,26 +7,38 @@ use super::fields::{list, read};
 use super::item::{Annotation, Item, Kind, Piece, Thought, call_kind, opaque};
 use super::lenient::{Content, Text, maybe};
 use crate::ir::media::{mime_of_name, normal_mime, without_space};
-use crate::ir::{Media, MediaKind, MediaSource, Message, Part, Role, Signature, ToolResult, TranslateError};
+use crate::ir::{
+    Media, MediaKind, MediaSource, Message, Part, Request, Role, Signature, Tool, ToolResult, TranslateError,
+};
 
-/// Reads `input` into messages behind those that are there.
-pub(super) fn decode(input: &RawValue, messages: &mut Vec<Message>) -> Result<(), TranslateError> {
+/// Reads `input` into messages behind those that are there, and into tools.
+pub(super) fn decode(input: &RawValue, request: &mut Request) -> Result<(), TranslateError> {
     match list("input", input)? {
         Content::Text(text) => {
-            messages.push(Message::new(Role::User, vec![Part::text(text)], 0));
+            request.messages.push(Message::new(Role::User, vec![Part::text(text)], 0));
             Ok(())
         }
         Content::List(items) => {
-            let mut reader = Reader { messages, fixed: 0, signature: None };
-            reader.fixed = reader.messages.len();
+            let fixed = request.messages.len();
+            let mut reader =
+                Reader { messages: &mut request.messages, tools: &mut request.tools, fixed, signature: None };
             items.into_iter().enumerate().try_for_each(|(at, item)| reader.item(at, item))
         }
         Content::None => Ok(()),
     }
 }
 
+/// An item that brings tools.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Loaded<'a> {
+    #[serde(borrow)]
+    tools: Vec<&'a RawValue>,
+}
+
 struct Reader<'m> {
     messages: &'m mut Vec<Message>,
+    tools: &'m mut Vec<Tool>,
     /// How many messages were there before. Nothing is joined to them.
     fixed: usize,
     /// The signature of the call that comes next.
@@ -73,6 +85,20 @@ impl Reader<'_> {
                 let content = pieces(at, "output", item.output)?;
                 let result = ToolResult { call_id, name: None, content, is_error: None, cache: None };
                 self.push(Role::Tool, Part::ToolResult(result), at);
+                Ok(())
+            }
+            // What a search among deferred tools has found, or what the client adds on the way: every tool is given at
+            // once to a model that does not search.
+            r#type @ ("additional_tools" | "tool_search_output") => {
+                let loaded: Loaded<'_> = read(&path(), raw)?;
+                for tool in super::tools::decode(&format!("input[{at}].tools"), loaded.tools)? {
+                    if self.tools.iter().all(|known| known.name != tool.name) {
+                        self.tools.push(tool);
+                    }
+                }
+                if r#type == "tool_search_output" {
+                    self.push(Role::User, opaque(raw), at);
+                }
                 Ok(())
             }
             // The result of a tool that runs elsewhere, which the client gives back.

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::lenient::{Content, Count, Text, maybe};
 use super::signature::{self, Signs};
+use super::tools::qualified;
 use crate::format::Family;
 use crate::ir::{CallKind, Citation, Media, MediaKind, MediaSource, Part, Signature, ToolCall};
 use crate::json::Json;
@@ -37,6 +38,8 @@ pub(super) struct Item<'a> {
     pub(super) call_id: Text<'a>,
     #[serde(borrow)]
     pub(super) name: Text<'a>,
+    #[serde(borrow)]
+    namespace: Text<'a>,
     /// The arguments as a text, or as an object where a client or vendor did not write a text.
     #[serde(borrow)]
     arguments: Option<&'a RawValue>,
@@ -137,7 +140,8 @@ impl Item<'_> {
             }
             CallKind::Custom => self.input.or_empty().to_owned(),
         };
-        ToolCall { id, name: self.name.or_empty().to_owned(), arguments, kind, signature: None, cache: None }
+        let name = qualified(self.namespace.given(), self.name.or_empty());
+        ToolCall { id, name, arguments, kind, signature: None, cache: None }
     }
 
     /// The words of a reasoning item: its summary, or else the thought itself (open models).

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::document::push;
 use crate::ir::{CallKind, Citation};
+use crate::names::namespace_of;
 
 /// A text or a refusal that grows.
 #[derive(Debug, Default)]
@@ -142,8 +143,13 @@ impl Call {
         push(out, arguments);
         out.extend_from_slice(b",\"call_id\":");
         push(out, &self.known_as);
+        let (namespace, name) = namespace_of(&self.name);
         out.extend_from_slice(b",\"name\":");
-        push(out, &self.name);
+        push(out, name);
+        if let Some(namespace) = namespace {
+            out.extend_from_slice(b",\"namespace\":");
+            push(out, namespace);
+        }
         out.push(b'}');
     }
 

@@ -45,7 +45,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Request, TranslateError> {
         return Err(TranslateError::invalid("model", "the request must name a model"));
     }
     match input {
-        Some(input) => input::decode(input, &mut request.messages)?,
+        Some(input) => input::decode(input, &mut request)?,
         None if state::field_of(&request, request.origin.facts()).is_some() => {}
         None => return Err(TranslateError::invalid("input", "the request has no input")),
     }
@@ -64,7 +64,7 @@ fn field(request: &mut Request, name: &str, value: &RawValue) -> Result<(), Tran
         "top_p" => request.top_p = Some(read(name, value)?),
         "top_logprobs" => request.top_logprobs = Some(read(name, value)?),
         "parallel_tool_calls" => request.parallel_tool_calls = Some(read(name, value)?),
-        "tools" => request.tools = tools::decode(read::<Vec<&RawValue>>(name, value)?)?,
+        "tools" => request.tools = tools::decode(name, read(name, value)?)?,
         "tool_choice" => request.tool_choice = Some(tools::decode_choice(value)?),
         "text" => text(request, value)?,
         "reasoning" => request.reasoning = Some(reasoning(value)?),

@@ -110,7 +110,7 @@ fn instructions<'a>(
     let above = |message: &Message| matches!(message.role, Role::System | Role::Developer);
     for message in messages.iter().filter(|message| above(message)) {
         for (at, part) in message.parts.iter().enumerate() {
-            if !matches!(part, Part::Text { .. }) {
+            if !matches!(part, Part::Text { .. } | Part::Opaque { .. }) {
                 let param = request.path(message, Some(at));
                 return Err(TranslateError::unsupported(param, "a system message can hold text only"));
             }
@@ -123,6 +123,9 @@ fn instructions<'a>(
             }
             if first.name.is_some() {
                 dropped.field(request, Field::Name);
+            }
+            for (at, _) in first.parts.iter().enumerate().filter(|(_, part)| matches!(part, Part::Opaque { .. })) {
+                dropped.named(request.path(first, Some(at)));
             }
             let texts: Vec<_> = first.parts.iter().filter_map(Part::as_text).filter(|text| !text.is_empty()).collect();
             Ok(((!texts.is_empty()).then(|| texts.join("\n\n")), rest))

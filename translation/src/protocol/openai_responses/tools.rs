@@ -11,6 +11,7 @@ use super::fields::read;
 use super::lenient::{Text, maybe};
 use crate::ir::{Tool, ToolChoice, ToolKind, TranslateError};
 use crate::json::Json;
+use crate::names::{in_namespace, namespace_of};
 use crate::protocol::openai_limits;
 
 #[derive(Default, Deserialize)]
@@ -27,37 +28,69 @@ struct Declared<'a> {
     strict: Option<bool>,
     #[serde(borrow)]
     format: Option<&'a RawValue>,
+    /// The tools of a namespace.
+    #[serde(borrow)]
+    tools: Vec<&'a RawValue>,
     /// The inner object of a client that wrote the tool as for chat completions.
     #[serde(borrow)]
     function: Option<&'a RawValue>,
 }
 
-/// Reads the tools of a request.
-pub(super) fn decode(tools: Vec<&RawValue>) -> Result<Vec<Tool>, TranslateError> {
-    tools.into_iter().enumerate().map(|(at, raw)| tool(at, raw)).collect()
+/// Reads the tools that stand in the field `list` of a request. Those of a namespace follow each other in its place.
+pub(super) fn decode(list: &str, tools: Vec<&RawValue>) -> Result<Vec<Tool>, TranslateError> {
+    let mut read = Vec::with_capacity(tools.len());
+    for (at, raw) in tools.into_iter().enumerate() {
+        tool(&format!("{list}[{at}]"), raw, &mut read)?;
+    }
+    Ok(read)
 }
 
-fn tool(at: usize, raw: &RawValue) -> Result<Tool, TranslateError> {
-    let mut declared: Declared<'_> = read(&format!("tools[{at}]"), raw)?;
+fn tool(path: &str, raw: &RawValue, tools: &mut Vec<Tool>) -> Result<(), TranslateError> {
+    let declared: Declared<'_> = read(path, raw)?;
+    if declared.r#type.or_empty() != "namespace" {
+        tools.push(single(path, raw, declared)?);
+        return Ok(());
+    }
+    let Some(namespace) = declared.name.given() else {
+        return Err(TranslateError::invalid(format!("{path}.name"), "a namespace must have a name"));
+    };
+    let first = tools.len();
+    for (at, raw) in declared.tools.into_iter().enumerate() {
+        let path = format!("{path}.tools[{at}]");
+        let tool = single(&path, raw, read(&path, raw)?)?;
+        tools.push(Tool { name: in_namespace(namespace, &tool.name), ..tool });
+    }
+    // No other API has a place for what is said of all of them, so the first says it.
+    if let (Some(words), Some(first)) = (declared.description.given(), tools.get_mut(first)) {
+        let words = format!("All tools of {namespace}: {words}");
+        first.description = Some(match &first.description {
+            Some(own) => format!("{own}\n\n{words}"),
+            None => words,
+        });
+    }
+    Ok(())
+}
+
+fn single<'a>(path: &str, raw: &'a RawValue, mut declared: Declared<'a>) -> Result<Tool, TranslateError> {
     let r#type = declared.r#type.or_empty().to_owned();
     if declared.name.given().is_none()
         && let Some(inner) = declared.function
     {
-        declared = read(&format!("tools[{at}].function"), inner)?;
+        declared = read(&format!("{path}.function"), inner)?;
     }
     let name = match (r#type.as_str(), declared.name.given()) {
         ("function" | "custom", Some(name)) => name.to_owned(),
         ("function" | "custom", None) => {
-            return Err(TranslateError::invalid(format!("tools[{at}].name"), "a tool must have a name"));
+            return Err(TranslateError::invalid(format!("{path}.name"), "a tool must have a name"));
         }
-        ("", _) => return Err(TranslateError::invalid(format!("tools[{at}].type"), "a tool must have a type")),
+        ("", _) => return Err(TranslateError::invalid(format!("{path}.type"), "a tool must have a type")),
         (builtin, _) => builtin.to_owned(),
     };
     let kind = match r#type.as_str() {
         "function" => {
             let parameters = declared.parameters.map(Json::of);
             if parameters.as_ref().is_some_and(|schema| !schema.is_object()) {
-                let param = format!("tools[{at}].parameters");
+                let param = format!("{path}.parameters");
                 return Err(TranslateError::invalid(param, "the parameters of a tool must be a JSON schema"));
             }
             ToolKind::Function { parameters, strict: declared.strict }
@@ -80,6 +113,8 @@ pub(super) fn decode_choice(raw: &RawValue) -> Result<ToolChoice, TranslateError
         #[serde(borrow)]
         name: Text<'a>,
         #[serde(borrow)]
+        namespace: Text<'a>,
+        #[serde(borrow)]
         mode: Text<'a>,
         #[serde(borrow)]
         tools: Vec<&'a RawValue>,
@@ -100,7 +135,7 @@ pub(super) fn decode_choice(raw: &RawValue) -> Result<ToolChoice, TranslateError
     let name_of = |raw: &RawValue| {
         let tool: Choice<'_> = maybe(raw)?;
         match tool.r#type.or_empty() {
-            "function" | "custom" => tool.name.given().map(str::to_owned),
+            "function" | "custom" => tool.name.given().map(|name| qualified(tool.namespace.given(), name)),
             builtin => Some(builtin.to_owned()),
         }
     };
@@ -109,7 +144,7 @@ pub(super) fn decode_choice(raw: &RawValue) -> Result<ToolChoice, TranslateError
             let inner = choice.function.and_then(maybe::<Choice<'_>>);
             let name = choice.name.given().or_else(|| inner.as_ref().and_then(|inner| inner.name.given()));
             match name {
-                Some(name) => Ok(ToolChoice::Named(name.to_owned())),
+                Some(name) => Ok(ToolChoice::Named(qualified(choice.namespace.given(), name))),
                 None => Err(TranslateError::invalid("tool_choice.name", "the tool choice must name its tool")),
             }
         }
@@ -120,6 +155,11 @@ pub(super) fn decode_choice(raw: &RawValue) -> Result<ToolChoice, TranslateError
         "" => Err(unknown("")),
         builtin => Ok(ToolChoice::Named(builtin.to_owned())),
     }
+}
+
+/// The one name of a tool, which may be of a namespace.
+pub(super) fn qualified(namespace: Option<&str>, name: &str) -> String {
+    namespace.map_or_else(|| name.to_owned(), |namespace| in_namespace(namespace, name))
 }
 
 static NO_PARAMETERS: LazyLock<Json> =
@@ -190,10 +230,19 @@ struct Pointer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    namespace: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     server_label: Option<String>,
 }
 
 impl<F: Fn(&str) -> String> WrittenChoice<'_, F> {
+    fn callable(&self, r#type: &'static str, name: &str) -> Pointer<'static> {
+        let told = (self.name)(name);
+        let (namespace, name) = namespace_of(&told);
+        let (name, namespace) = (Some(name.to_owned()), namespace.map(str::to_owned));
+        Pointer { r#type, name, namespace, server_label: None }
+    }
+
     fn pointer(&self, name: &str) -> Pointer<'_> {
         #[derive(Deserialize)]
         struct Server {
@@ -205,12 +254,11 @@ impl<F: Fn(&str) -> String> WrittenChoice<'_, F> {
             Some(ToolKind::Builtin(declaration)) => Pointer {
                 r#type: tool.map_or("function", |tool| &tool.name),
                 name: None,
+                namespace: None,
                 server_label: declaration.read::<Server>().ok().and_then(|server| server.server_label),
             },
-            Some(ToolKind::Custom { .. }) => {
-                Pointer { r#type: "custom", name: Some((self.name)(name)), server_label: None }
-            }
-            _ => Pointer { r#type: "function", name: Some((self.name)(name)), server_label: None },
+            Some(ToolKind::Custom { .. }) => self.callable("custom", name),
+            _ => self.callable("function", name),
         }
     }
 }

@@ -34,8 +34,6 @@ pub(super) fn write<'r>(
 impl<'w, 'r> Api<'w, 'r> for Writer<'w, 'r> {
     type Block = Block<'r>;
 
-    const NAMES_OPAQUE: bool = true;
-
     fn notes(&mut self) -> &mut Notes<'w, 'r> {
         &mut self.notes
     }

@@ -11,6 +11,7 @@ use crate::format::Format;
 use crate::ir::{self, Dropped, Field, Output, Request, ToolChoice, ToolKind, TranslateError};
 use crate::json::Json;
 use crate::names::Mapping;
+use crate::protocol::builtin;
 use crate::protocol::claude::schema::Written;
 use crate::protocol::claude::{Room, tools};
 
@@ -68,13 +69,14 @@ impl<'r> Writer<'_, 'r> {
         let request = self.request;
         let mut written = Vec::with_capacity(request.tools.len());
         tools::each(request, tools::allowed(request).as_ref(), |index, tool| {
-            written.push(self.tool(index, tool)?);
+            written.extend(self.tool(index, tool)?);
             Ok(())
         })?;
         Ok(written)
     }
 
-    fn tool(&mut self, index: usize, tool: &'r ir::Tool) -> Result<Tool<'r>, TranslateError> {
+    /// None where the tool is left out.
+    fn tool(&mut self, index: usize, tool: &'r ir::Tool) -> Result<Option<Tool<'r>>, TranslateError> {
         let mut description = tool.description.as_deref().filter(|text| !text.is_empty()).map(Cow::Borrowed);
         let (input_schema, strict) = match &tool.kind {
             ToolKind::Function { parameters, strict } => {
@@ -91,13 +93,15 @@ impl<'r> Writer<'_, 'r> {
                 }
                 (Written::Anew(tools::free_text()), false)
             }
-            ToolKind::Builtin(declaration) if self.request.origin == Format::AnthropicMessages => {
-                return Ok(Tool::Builtin(declaration));
+            ToolKind::Builtin(declared) => {
+                let format = Format::AnthropicMessages;
+                let fitted = builtin::fitted(self.request, (index, tool), declared, format, self.dropped)?;
+                return Ok(fitted.map(Tool::Builtin));
             }
-            ToolKind::Builtin(_) => return Err(tools::no_builtin(self.request, index, tool)),
         };
         let name = Cow::Owned(self.names.map(&tool.name));
-        Ok(Tool::Custom { name, description, input_schema, strict, cache_control: Cache::of(tool.cache.as_ref()) })
+        let cache_control = Cache::of(tool.cache.as_ref());
+        Ok(Some(Tool::Custom { name, description, input_schema, strict, cache_control }))
     }
 
     fn function(

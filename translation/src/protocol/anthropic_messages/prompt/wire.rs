@@ -81,7 +81,7 @@ pub(super) enum Tool<'r> {
         #[serde(skip_serializing_if = "Option::is_none")]
         cache_control: Option<Cache<'r>>,
     },
-    Builtin(&'r Json),
+    Builtin(Cow<'r, Json>),
 }
 
 #[derive(Debug, PartialEq, Serialize)]

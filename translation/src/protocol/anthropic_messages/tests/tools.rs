@@ -144,9 +144,9 @@ fn a_tool_of_free_text_is_a_function_with_one_string() {
 
 #[test]
 fn built_in_tools_pass_from_anthropics_clients_only() {
-    let declaration = r#"{"type":"web_search_20250305","name":"web_search","max_uses":2}"#;
+    let declaration = r#"{"type":"code_execution_20250522","name":"code_execution"}"#;
     let kind = ToolKind::Builtin(Json::parse(declaration).unwrap());
-    let mut request = with_tools(vec![Tool { kind, ..tool("web_search", "{}") }]);
+    let mut request = with_tools(vec![Tool { kind, ..tool("code_execution", "{}") }]);
     assert_eq!(refused(&request, SONNET_4).param.as_deref(), Some("tools[0]"));
     request.origin = Format::AnthropicMessages;
     assert_eq!(body(&request, SONNET_4)["tools"][0], serde_json::from_str::<Value>(declaration).unwrap());

@@ -14,6 +14,7 @@ use crate::ir::{
     CacheControl, Dropped, Field, Media, Message, Part, Request, Signature, ToolCall, ToolResult, TranslateError,
 };
 use crate::names::Mapping;
+use crate::protocol::builtin;
 use crate::protocol::claude::conversation::{self, Api, Conversation, Notes};
 use crate::protocol::claude::turns::{self, Turn};
 use crate::protocol::contract::Target;
@@ -73,8 +74,6 @@ impl<'r> Writer<'_, 'r> {
 impl<'w, 'r> Api<'w, 'r> for Writer<'w, 'r> {
     type Block = Block<'r>;
 
-    const NAMES_OPAQUE: bool = false;
-
     fn notes(&mut self) -> &mut Notes<'w, 'r> {
         &mut self.notes
     }
@@ -110,7 +109,10 @@ impl<'w, 'r> Api<'w, 'r> for Writer<'w, 'r> {
                 blocks.push(self.media.block(media, path)?);
                 media.cache.as_ref()
             }
-            _ => None,
+            other => {
+                blocks.extend(builtin::in_words(other).map(|words| Block::Text(Cow::Owned(words))));
+                None
+            }
         };
         if blocks.len() > before {
             blocks.extend(self.cache_point(cache));

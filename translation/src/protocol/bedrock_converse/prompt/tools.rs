@@ -17,6 +17,7 @@ use crate::facts::{ForcedTools, ModelFacts};
 use crate::ir::{self, Dropped, Field, Output, Part, Request, ToolChoice, ToolKind, TranslateError};
 use crate::json::Json;
 use crate::names::Mapping;
+use crate::protocol::builtin;
 use crate::protocol::claude::schema::Written;
 use crate::protocol::claude::{Room, tools};
 
@@ -99,7 +100,8 @@ impl<'r> Writer<'_, 'r> {
         };
         let mut written = Vec::with_capacity(request.tools.len());
         tools::each(request, allowed.as_ref(), |index, tool| {
-            written.push(Tool::ToolSpec(self.tool(index, tool)?));
+            let Some(spec) = self.tool(index, tool)? else { return Ok(()) };
+            written.push(Tool::ToolSpec(spec));
             if let Some(cache) = &tool.cache {
                 // Nova caches no tools.
                 if self.caching.on && self.maker == Maker::Claude {
@@ -130,7 +132,8 @@ impl<'r> Writer<'_, 'r> {
             .collect()
     }
 
-    fn tool(&mut self, index: usize, tool: &'r ir::Tool) -> Result<Spec<'r>, TranslateError> {
+    /// None where the tool is left out.
+    fn tool(&mut self, index: usize, tool: &'r ir::Tool) -> Result<Option<Spec<'r>>, TranslateError> {
         let description = tool.description.as_deref().filter(|text| !text.trim().is_empty()).map(Cow::Borrowed);
         let (schema, strict) = match &tool.kind {
             ToolKind::Function { parameters, strict } => {
@@ -142,13 +145,16 @@ impl<'r> Writer<'_, 'r> {
                 }
                 (Written::Anew(tools::free_text()), false)
             }
-            ToolKind::Builtin(_) => return Err(tools::no_builtin(self.request, index, tool)),
+            ToolKind::Builtin(declared) => {
+                builtin::left_out(self.request, (index, tool), declared, self.dropped)?;
+                return Ok(None);
+            }
         };
         let name = self.names.map(&tool.name);
         if matches!(tool.kind, ToolKind::Custom { .. }) {
             self.back.custom_tools.insert(name.clone());
         }
-        Ok(Spec { strict, ..spec(name, description, schema) })
+        Ok(Some(Spec { strict, ..spec(name, description, schema) }))
     }
 
     fn function(

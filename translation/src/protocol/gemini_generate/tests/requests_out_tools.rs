@@ -192,7 +192,9 @@ fn tools_of_geminis_own() {
     assert_eq!(body(&mixed, NEW)["tools"].as_array().unwrap().len(), 2);
     assert_eq!(refused(&mixed, OLD).param.as_deref(), Some("tools"));
     let foreign = with(vec![builtin(json!({"type": "web_search_20250305", "name": "web_search"}))], None);
-    assert_eq!(refused(&foreign, NEW).param.as_deref(), Some("tools[0]"));
+    assert_eq!(body(&foreign, NEW)["tools"], json!([{"googleSearch": {}}]));
+    let unlike = with(vec![builtin(json!({"type": "code_execution_20250522", "name": "code_execution"}))], None);
+    assert_eq!(refused(&unlike, NEW).param.as_deref(), Some("tools[0]"));
 }
 
 fn shaped(schema: Option<Value>, tools: Vec<Tool>, choice: Option<ToolChoice>) -> Request {

@@ -117,10 +117,11 @@ impl<'r> Writer<'r> {
         let mut parts = Vec::new();
         for message in request.messages.iter().filter(|message| is_system(message)) {
             for (at, part) in message.parts.iter().enumerate() {
-                match part.as_text() {
-                    Some("") => {}
-                    Some(text) => parts.push(Fields::text(text).into()),
-                    None => {
+                match (part.as_text(), part) {
+                    (Some(""), _) => {}
+                    (Some(text), _) => parts.push(Fields::text(text).into()),
+                    (None, Part::Opaque { .. }) => self.dropped.named(request.path(message, Some(at))),
+                    (None, _) => {
                         let path = request.path(message, Some(at));
                         return Err(TranslateError::unsupported(path, "Gemini takes only text as a system message"));
                     }

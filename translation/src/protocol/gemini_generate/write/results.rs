@@ -7,6 +7,7 @@ use super::media;
 use super::writer::Writer;
 use crate::ir::{Message, Part, ToolResult, TranslateError};
 use crate::json::{self, Json};
+use crate::protocol::builtin;
 use crate::protocol::gemini_generate::part::{Fields, FunctionResponse, Object, Written};
 
 /// Results of messages that follow each other.
@@ -62,10 +63,11 @@ impl<'r> Group<'r> {
 
 /// What the tool gave, as the object that the field has to be.
 fn response(result: &ToolResult) -> Object<'_> {
-    let mut texts = result.content.iter().filter_map(Part::as_text);
+    let said = |part| Part::as_text(part).map(Cow::Borrowed).or_else(|| builtin::in_words(part).map(Cow::Owned));
+    let mut texts = result.content.iter().filter_map(said);
     let first = texts.next().unwrap_or_default();
-    let more: Vec<&str> = texts.collect();
-    let text = if more.is_empty() { Cow::Borrowed(first) } else { Cow::Owned([first, &more.join("\n")].join("\n")) };
+    let more: Vec<_> = texts.collect();
+    let text = if more.is_empty() { first } else { Cow::Owned([&*first, &more.join("\n")].join("\n")) };
     if result.is_error == Some(true) {
         return Object::field("error", &Json::of(&*text));
     }

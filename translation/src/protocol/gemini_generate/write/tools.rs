@@ -9,8 +9,10 @@ use serde_json::{Map, Value, json};
 use super::output::AnswerTool;
 use super::writer::{Settings, Writer};
 use crate::back::CUSTOM_INPUT;
+use crate::format::Format;
 use crate::ir::{Field, Tool, ToolChoice, ToolKind, TranslateError};
 use crate::json::Json;
+use crate::protocol::builtin;
 use crate::protocol::gemini_generate::schema::to_parameters;
 
 /// An entry of `tools`.
@@ -21,7 +23,7 @@ pub(super) enum Entry<'a> {
     Functions {
         function_declarations: Vec<Declaration<'a>>,
     },
-    Builtin(&'a Json),
+    Builtin(Cow<'a, Json>),
 }
 
 #[derive(Serialize)]
@@ -67,6 +69,9 @@ pub(super) fn write<'r>(
     let mut functions = Vec::new();
     let mut builtin = Vec::new();
     let mut known = HashSet::new();
+    // Older models take functions or tools of their own, not both, and functions are what the client cannot do without.
+    let functions_alone = !writer.target.facts.json_schema_with_tools
+        && request.tools.iter().any(|tool| !matches!(tool.kind, ToolKind::Builtin(_)));
     // Where the client allows only some tools and none must be called, the others are left out.
     let listed = match &request.tool_choice {
         Some(ToolChoice::Allowed { required: false, names }) => Some(names),
@@ -74,11 +79,15 @@ pub(super) fn write<'r>(
     };
     for (at, tool) in request.tools.iter().enumerate() {
         if let ToolKind::Builtin(block) = &tool.kind {
-            if !is_own(block) {
-                let words = format!("'{}' is no tool that this model has", tool.name);
-                return Err(TranslateError::unsupported(format!("{param}[{at}]"), words));
+            let place = (at, tool);
+            if is_own(block) {
+                builtin.push(Entry::Builtin(Cow::Borrowed(block)));
+            } else if functions_alone {
+                builtin::left_out(request, place, block, &mut writer.dropped)?;
+            } else {
+                let fitted = builtin::fitted(request, place, block, Format::GeminiGenerate, &mut writer.dropped)?;
+                builtin.extend(fitted.filter(|fitted| is_own(fitted)).map(Entry::Builtin));
             }
-            builtin.push(Entry::Builtin(block));
             continue;
         }
         if !known.insert(&*tool.name) {
@@ -176,11 +185,15 @@ fn choice(
     let param = Field::ToolChoice.name(request.origin);
     let config = |mode, allowed_function_names| Some(FunctionCallingConfig { mode, allowed_function_names });
     let mut mapped = |names: &[String]| {
+        let runs_there = |name: &String| {
+            request.tools.iter().any(|tool| tool.name == *name && matches!(tool.kind, ToolKind::Builtin(_)))
+        };
+        let names: Vec<_> = names.iter().filter(|name| known.contains(name.as_str()) || !runs_there(name)).collect();
         let unknown = names.iter().find(|name| !known.contains(name.as_str()));
         if let Some(name) = unknown {
             return Err(TranslateError::invalid(param, format!("there is no tool of the name '{name}'")));
         }
-        Ok(names.iter().map(|name| writer.names.map(name)).collect::<Vec<_>>())
+        Ok(names.into_iter().map(|name| writer.names.map(name)).collect::<Vec<_>>())
     };
     // The client's own functions, where the function for the answer stands beside them.
     let own = request.tools.iter().filter(|tool| answer.is_some() && known.contains(&*tool.name));

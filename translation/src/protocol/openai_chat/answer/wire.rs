@@ -40,7 +40,7 @@ pub(in super::super) struct Answer<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(in super::super) struct Groq {
-    usage: Soft<Counts>,
+    pub(in super::super) usage: Soft<Counts>,
 }
 
 /// One of the answers.

@@ -379,7 +379,9 @@ impl StreamEncoder for Encoder {
             return;
         }
         self.begin(&Start::default(), bytes);
-        if let Some(usage) = self.usage.filter(|_| self.asked.request.include_usage) {
+        if self.asked.request.include_usage {
+            // A client that asked waits for the counts, also where the provider has none.
+            let usage = self.usage.unwrap_or_default();
             bytes.extend_from_slice(&self.head);
             bytes.extend_from_slice(b"],\"usage\":");
             json_into(bytes, &CountsOut::from(usage));

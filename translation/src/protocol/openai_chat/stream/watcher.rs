@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::super::answer::usage::Counts;
+use super::super::answer::wire::Groq;
 use super::super::soft::{Soft, soft_object};
 use crate::ir::Usage;
 use crate::protocol::contract::{Seen, StreamWatcher};
@@ -18,10 +19,26 @@ use crate::protocol::contract::{Seen, StreamWatcher};
 #[serde(default)]
 struct Counted {
     usage: Soft<Counts>,
-    choices: Soft<Vec<Soft<bool>>>,
+    choices: Soft<Vec<Soft<CountedChoice>>>,
+    x_groq: Soft<Groq>,
 }
 
-soft_object!(Counted);
+/// A choice, in which Moonshot counts.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct CountedChoice {
+    usage: Soft<Counts>,
+}
+
+soft_object!(Counted, CountedChoice);
+
+impl Counted {
+    /// The token counts, wherever they stand.
+    fn counts(self) -> Option<Counts> {
+        let in_choices = self.choices.0.into_iter().flatten().filter_map(|choice| choice.0).find_map(|c| c.usage.0);
+        self.usage.0.or(in_choices).or_else(|| self.x_groq.0.and_then(|groq| groq.usage.0))
+    }
+}
 
 /// The usage that a whole answer reports.
 ///
@@ -29,7 +46,7 @@ soft_object!(Counted);
 /// When the body is not JSON. A usage of another shape counts as none.
 pub(in super::super) fn usage(body: &[u8]) -> Result<Option<Usage>, serde_json::Error> {
     match serde_json::from_slice::<Soft<Counted>>(body) {
-        Ok(answer) => Ok(answer.0.and_then(|answer| answer.usage.0).map(Into::into)),
+        Ok(answer) => Ok(answer.0.and_then(Counted::counts).map(Into::into)),
         Err(error) if error.is_data() => serde_json::from_slice::<IgnoredAny>(body).map(|_| None),
         Err(error) => Err(error),
     }
@@ -62,10 +79,11 @@ impl StreamWatcher for Watcher {
         seen.finishes = has_value(&FINISH_REASON, data);
         if has_value(&USAGE, data)
             && let Ok(Soft(Some(answer))) = serde_json::from_slice::<Soft<Counted>>(data)
-            && let Some(usage) = answer.usage.0
+            && let chooses = answer.choices.0.as_ref().is_some_and(|choices| !choices.is_empty())
+            && let Some(usage) = answer.counts()
         {
             seen.usage = Some(usage.into());
-            seen.only_usage = answer.choices.0.is_none_or(|choices| choices.is_empty());
+            seen.only_usage = !chooses;
         }
         seen
     }

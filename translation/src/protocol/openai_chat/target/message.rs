@@ -10,6 +10,7 @@ use crate::ir::{
     CallKind, Field, Media, MediaKind, MediaSource, Message, Part, Role, ToolCall, ToolResult, TranslateError,
 };
 use crate::json::quoted;
+use crate::protocol::builtin;
 use crate::protocol::openai_chat::answer::encode::extra;
 
 impl<'r> Writer<'r> {
@@ -65,6 +66,7 @@ impl<'r> Writer<'r> {
         for (at, part) in message.parts.iter().enumerate() {
             match part {
                 Part::Text { text, cache, .. } => parts.push(text_part(text.as_str(), self.cache(cache.as_ref()))),
+                Part::Opaque { .. } => self.left_out(message, at),
                 _ => return Err(self.misplaced(message, at, "system messages hold text only")),
             }
         }
@@ -170,7 +172,10 @@ impl<'r> Writer<'r> {
                     text @ PartOut::Text { .. } => parts.push(text),
                     other => seen.push(other),
                 },
-                _ => self.left_out(message, 0),
+                other => match builtin::in_words(other) {
+                    Some(words) => parts.push(text_part(words, None)),
+                    None => self.left_out(message, 0),
+                },
             }
         }
         let tool_call_id = self.ids.map(&result.call_id);

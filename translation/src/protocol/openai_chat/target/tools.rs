@@ -11,7 +11,7 @@ use crate::facts::ForcedTools;
 use crate::format::Family;
 use crate::ir::{Field, Thinking, Tool, ToolChoice, ToolKind, TranslateError};
 use crate::json::Json;
-use crate::protocol::openai_limits;
+use crate::protocol::{builtin, openai_limits};
 
 impl<'r> Writer<'r> {
     /// Writes the tools and what is said of their use.
@@ -25,7 +25,7 @@ impl<'r> Writer<'r> {
         for (at, tool) in request.tools.iter().enumerate() {
             if allowed.is_none_or(|names| names.contains(&tool.name)) {
                 let out = self.tool(tool, at)?;
-                body.tools.push(out);
+                body.tools.extend(out);
             }
         }
         let param = Field::ToolChoice.name(request.origin);
@@ -48,9 +48,10 @@ impl<'r> Writer<'r> {
         Ok(())
     }
 
-    fn tool(&mut self, tool: &'r Tool, at: usize) -> Result<ToolOut<'r>, TranslateError> {
+    /// None where the tool is left out.
+    fn tool(&mut self, tool: &'r Tool, at: usize) -> Result<Option<ToolOut<'r>>, TranslateError> {
         let description = tool.description.as_deref();
-        match &tool.kind {
+        Ok(Some(match &tool.kind {
             ToolKind::Function { parameters, strict } => {
                 let name = self.names.map(&tool.name);
                 let cache_control = self.cache(tool.cache.as_ref());
@@ -66,12 +67,12 @@ impl<'r> Writer<'r> {
                     self.dropped.field(self.request, Field::StrictTools);
                 }
                 let function = FunctionOut { name, description, parameters, strict: strict.filter(|_| same) };
-                Ok(ToolOut::Function { r#type: "function", function, cache_control })
+                ToolOut::Function { r#type: "function", function, cache_control }
             }
             ToolKind::Custom { format } if self.custom_tools => {
                 let name = self.names.map(&tool.name);
                 let format = format.as_ref().map(grammar);
-                Ok(ToolOut::Custom { r#type: "custom", custom: CustomOut { name, description, format } })
+                ToolOut::Custom { r#type: "custom", custom: CustomOut { name, description, format } }
             }
             ToolKind::Custom { format } => {
                 let name = self.names.map(&tool.name);
@@ -90,15 +91,14 @@ impl<'r> Writer<'r> {
                 });
                 let parameters = Some(Cow::Owned(Json::of(&parameters)));
                 let function = FunctionOut { name, description, parameters, strict: None };
-                Ok(ToolOut::Function { r#type: "function", function, cache_control: None })
+                ToolOut::Function { r#type: "function", function, cache_control: None }
             }
-            ToolKind::Builtin(declared) if self.own => Ok(ToolOut::Builtin(declared)),
-            ToolKind::Builtin(_) => {
-                let path = format!("{}[{at}]", Field::Tools.name(self.request.origin));
-                let message = format!("{path}: the provider has no tool '{}' of its own", tool.name);
-                Err(TranslateError::unsupported(path, message))
+            ToolKind::Builtin(declared) if self.own => ToolOut::Builtin(declared),
+            ToolKind::Builtin(declared) => {
+                builtin::left_out(self.request, (at, tool), declared, &mut self.dropped)?;
+                return Ok(None);
             }
-        }
+        }))
     }
 
     fn choice(&mut self, choice: &ToolChoice, param: &'static str) -> Result<Value, TranslateError> {
@@ -119,7 +119,12 @@ impl<'r> Writer<'r> {
                 if forced { named } else { json!("auto") }
             }
             ToolChoice::Allowed { names, .. } if self.owner => {
-                let tools = names.iter().map(|name| self.named(name, param)).collect::<Result<Vec<_>, _>>()?;
+                let left_out = |name: &&String| {
+                    let is_builtin = |tool: &Tool| tool.name == **name && matches!(tool.kind, ToolKind::Builtin(_));
+                    !self.own && self.request.tools.iter().any(is_builtin)
+                };
+                let names: Vec<&String> = names.iter().filter(|name| !left_out(name)).collect();
+                let tools = names.into_iter().map(|name| self.named(name, param)).collect::<Result<Vec<_>, _>>()?;
                 let mode = if forced { "required" } else { "auto" };
                 json!({"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": tools}})
             }

@@ -13,6 +13,7 @@ use crate::protocol::contract::{AnswerContext, Encoded, Protocol as _, Quirks, T
 
 mod decode;
 mod fixtures;
+mod namespaces;
 mod out_tools;
 mod recordings;
 mod replay;

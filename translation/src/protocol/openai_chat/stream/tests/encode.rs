@@ -105,6 +105,14 @@ fn point_08_usage_is_told_once_and_only_if_asked() {
 }
 
 #[test]
+fn usage_closes_a_stream_that_asked_for_it_also_where_the_provider_counted_nothing() {
+    let told = chunks(|request| request.include_usage = true, &[start(), Event::Text("Hi".into()), end(Finish::Stop)]);
+    let last = told.last().unwrap();
+    assert_eq!(last["choices"], json!([]));
+    assert_eq!((&last["usage"]["prompt_tokens"], &last["usage"]["total_tokens"]), (&json!(0), &json!(0)));
+}
+
+#[test]
 fn point_02_a_call_without_arguments_is_told_an_empty_object() {
     let told = deltas(&[start(), tool(0, CallKind::Function), Event::ToolEnd { call: 0 }, end(Finish::ToolCalls)]);
     assert_eq!(told[2], json!({"tool_calls": [{"index": 0, "function": {"arguments": "{}"}}]}));

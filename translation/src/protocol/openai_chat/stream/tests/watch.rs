@@ -49,6 +49,20 @@ fn the_event_of_usage_alone_is_told_from_others() {
 }
 
 #[test]
+fn usage_is_found_wherever_a_vendor_puts_it() {
+    // Groq, and Moonshot.
+    for data in [
+        format!(r#"{{"choices":[{{"delta":{{}},"finish_reason":"stop"}}],"x_groq":{{"id":"r","usage":{USAGE}}}}}"#),
+        format!(r#"{{"choices":[{{"delta":{{}},"finish_reason":"stop","usage":{USAGE}}}]}}"#),
+        format!(r#"{{"choices":[{{"delta":{{}},"finish_reason":"stop","usage":{USAGE}}}],"usage":null}}"#),
+    ] {
+        let seen = of(&data);
+        assert_eq!((seen.usage, seen.only_usage, seen.finishes), (Some(TOKENS), false, true), "{data}");
+        assert_eq!(usage(data.as_bytes()).unwrap(), Some(TOKENS), "{data}");
+    }
+}
+
+#[test]
 fn the_end_and_errors_are_seen() {
     assert!(of("[DONE]").done);
     assert!(of(" [DONE] ").done);
