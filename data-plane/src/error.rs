@@ -112,6 +112,9 @@ pub enum GatewayError {
         /// The methods that it takes.
         allowed: &'static str,
     },
+    /// The client wants to go on in a protocol that is not served.
+    #[error("WebSocket is not served here: send the request with POST, and read the answer as server-sent events")]
+    WebSocket,
     /// No connection to the provider could be made.
     #[error("the provider could not be reached: {0}")]
     Connect(&'static str),
@@ -193,6 +196,7 @@ impl GatewayError {
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::Encoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::WebSocket => StatusCode::UPGRADE_REQUIRED,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
             Self::Connect(_) | Self::Cut | Self::Credentials { .. } | Self::Token(_) | Self::Unusable(_) => {
                 StatusCode::BAD_GATEWAY
@@ -224,6 +228,7 @@ impl GatewayError {
             Self::Encoding(_) => "unsupported_encoding",
             Self::UnknownRoute { .. } => "unknown_url",
             Self::Method { .. } => "method_not_allowed",
+            Self::WebSocket => "websocket_not_supported",
             Self::Connect(_) => "upstream_connect_error",
             Self::Timeout => "upstream_timeout",
             Self::Cut => "upstream_connection_closed",

@@ -45,7 +45,7 @@ pub fn router(gateway: Arc<Gateway>, origins: Option<&AllowedOrigins>) -> Router
 fn routes(gateway: Arc<Gateway>) -> Router {
     Router::new()
         .route("/v1/chat/completions", post(openai::chat).fallback(only_post))
-        .route("/v1/responses", post(openai::responses).fallback(only_post))
+        .route("/v1/responses", post(openai::responses).get(openai::no_websocket).fallback(only_post))
         .route("/v1/messages", post(anthropic::messages).fallback(only_post))
         .route("/claude/v1/messages", post(anthropic::messages).fallback(only_post))
         .route("/v1/models", get(models::list).fallback(only_get))

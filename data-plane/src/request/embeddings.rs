@@ -42,6 +42,11 @@ impl<'b> EmbeddingsRequest<'b> {
         Ok(Self { json, body, format, protocol, first: 0, neutral: OnceLock::new() })
     }
 
+    /// Whether the client wants its vectors in base64, as OpenAI's packages do by themselves.
+    pub fn wants_base64(&self) -> bool {
+        self.json.text("encoding_format").as_deref() == Some("base64")
+    }
+
     /// The request in the neutral form.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::response::Response;
 use bytes::Bytes;
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use translation::Format;
 use translation::ir::{ErrorKind, ProviderError};
@@ -86,6 +86,11 @@ pub fn response(error: &GatewayError, format: Format, request_id: &str) -> Respo
         }
         GatewayError::Method { allowed, .. } => {
             headers.insert(ALLOW, HeaderValue::from_static(allowed));
+        }
+        // RFC 9110, section 15.5.22: the answer names the protocol to use.
+        GatewayError::WebSocket => {
+            headers.insert(UPGRADE, HeaderValue::from_static("HTTP/1.1"));
+            headers.insert(CONNECTION, HeaderValue::from_static("upgrade, close"));
         }
         _ => {}
     }

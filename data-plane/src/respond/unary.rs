@@ -11,6 +11,7 @@ use http::header::CONTENT_TYPE;
 use http::response::Parts;
 use hyper::body::Incoming;
 use translation::Format;
+use translation::protocol::embeddings::openai;
 
 use super::counts;
 use super::flow::Flow;
@@ -19,9 +20,9 @@ use super::idle::IdleTimer;
 use super::large::{Kind, LargeAnswer};
 use super::learn::Learn;
 use super::opening::is_stream;
-use super::whole::{Read, read};
+use super::whole::{Read, UNPACKED, read};
 use crate::answer::Answer;
-use crate::body::collect::Patience;
+use crate::body::collect::{CollectError, Collected, Patience, collect};
 use crate::body::unpack::is_packed;
 use crate::error::GatewayError;
 use crate::route::table::RoutedKey;
@@ -115,6 +116,42 @@ pub async fn pass(
         }
     }
     Ok(held(&head, body, &candidate.key, format, meter))
+}
+
+/// Writes on an answer with vectors for a client that wants them in base64, whatever the provider has written.
+///
+/// # Errors
+/// As [`pass`].
+pub async fn pass_in_base64(
+    answer: Answer,
+    mut meter: Meter,
+    patience: Patience,
+) -> Result<Response, (GatewayError, Meter)> {
+    let Answer { head, body, candidate, format, .. } = answer;
+    let (key, held_back) = (&candidate.key, read(&head, body, HELD, patience).await);
+    let body = match held_back {
+        Ok(Read::Whole(body)) => body,
+        Ok(Read::Larger { start, rest }) => {
+            let beginning = start.concat();
+            if !openai::begins_with_numbers(&beginning) {
+                let kind = Kind { format, chat: false };
+                return Ok(large(&head, start, rest, Arc::clone(key), patience.pause, kind, meter));
+            }
+            match collect(rest, UNPACKED, patience).await {
+                Ok(Collected::Whole(rest)) => [&beginning[..], &rest[..]].concat().into(),
+                Ok(Collected::Larger { .. }) => {
+                    let why = "it holds numbers where base64 was asked for, and more of them than can be written anew";
+                    return Err((GatewayError::Unusable(why), meter));
+                }
+                Err(CollectError::Broken(_)) => return Err((GatewayError::Cut, meter)),
+                Err(CollectError::TimedOut) => return Err((GatewayError::Timeout, meter)),
+            }
+        }
+        Err(error) => return Err((error, meter)),
+    };
+    meter.usage = counts::usage(&body);
+    let body = openai::in_base64(&body).unwrap_or(body);
+    Ok(held(&head, body, key, format, meter))
 }
 
 fn held(head: &Parts, body: Bytes, key: &RoutedKey, format: Format, mut meter: Meter) -> Response {

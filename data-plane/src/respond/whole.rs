@@ -10,7 +10,7 @@ use crate::body::unpack::{UnpackError, is_packed, unpack};
 use crate::error::GatewayError;
 
 /// Largest size that an answer may have or unpack to. Compressed answers are not asked for.
-const UNPACKED: usize = 16 * 1024 * 1024;
+pub(super) const UNPACKED: usize = 16 * 1024 * 1024;
 
 /// An answer, or its beginning.
 pub(super) enum Read {

@@ -29,7 +29,8 @@ pub(super) async fn ask(
     let candidates: Vec<_> = Plan::serving(admitted.table, admitted.client, &request.json.model)?.collect();
     let mut answer = admitted.walk(candidates.clone().into_iter(), &request, meter).await?;
     if answer.format == admitted.format {
-        return Ok(Reply::bytes(answer, None));
+        let in_base64 = request.wants_base64();
+        return Ok(if in_base64 { Reply::InBase64(Box::new(answer)) } else { Reply::bytes(answer, None) });
     }
     let texts = request.neutral()?.texts.len();
     let group = answer.candidate.group.group.id.clone();

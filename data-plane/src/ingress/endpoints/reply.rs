@@ -19,6 +19,8 @@ pub(super) enum Reply {
         /// Whether the event that reports usage and nothing else is left out.
         hide_usage: bool,
     },
+    /// A provider's vectors, which the client wants in base64.
+    InBase64(Box<Answer>),
     /// JSON that the gateway has written.
     Own(Bytes),
 }

@@ -65,6 +65,11 @@ pub(in crate::ingress) async fn serve(
             };
             delivered.unwrap_or_else(|(error, meter)| error::refused(&error, format, meter))
         }
+        Ok(Reply::InBase64(answer)) => {
+            let patience = arrival.patience(&answer);
+            let delivered = unary::pass_in_base64(*answer, meter, patience).await;
+            delivered.unwrap_or_else(|(error, meter)| error::refused(&error, format, meter))
+        }
         Ok(Reply::Own(body)) => own::answered(body, meter),
         Err(failure) => error::failed(&failure, format, meter),
     };

@@ -87,7 +87,12 @@ pub async fn respond(
             collected(format, &head, body, patience, &mut meter).await
         } else {
             match whole(&head, body, patience).await {
-                Ok(body) => format.protocol().decode_response(&body).map_err(GatewayError::from),
+                Ok(body) => {
+                    let protocol = format.protocol();
+                    // What cannot be used was paid for all the same.
+                    meter.usage = protocol.usage(&body).ok().flatten();
+                    protocol.decode_response(&body).map_err(GatewayError::from)
+                }
                 Err(error) => Err(error),
             }
         };
