@@ -1,5 +1,5 @@
-// Claude Code before groups that speak another API than Anthropic's, and Gemini CLI before others than Google's: one question, and one round of a tool that
-// writes a file. Run by `python3 tests/sdk/planes.py node --test tests/sdk/cli/cli.test.mjs`. Both are the vendors' own programs, pinned in package.json; neither needs an account,
+// Claude Code before groups that speak another API than Anthropic's, Gemini CLI before others than Google's, and Codex before others than OpenAI's: one
+// question, and one round of a tool that writes a file. Run by `python3 tests/sdk/planes.py node --test tests/sdk/cli/cli.test.mjs`. All are the vendors' own programs, pinned in package.json; neither needs an account,
 // since the gateway is all that they speak to.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -63,8 +63,19 @@ function gemini(model, prompt, folder) {
   return run(bin('gemini'), ['-p', prompt, '-m', model, '--skip-trust', '--yolo'], environment, folder);
 }
 
+// The settings of the README's row, on a fresh home.
+function codex(model, prompt, folder) {
+  const home = join(root, '.codex');
+  mkdirSync(home, { recursive: true });
+  const settings = `model_provider = "gateway"\n[model_providers.gateway]\nname = "gateway"\nbase_url = "${GATEWAY_URL}/v1"\nenv_key = "GATEWAY_KEY"\n`;
+  writeFileSync(join(home, 'config.toml'), settings);
+  const args = ['exec', '--skip-git-repo-check', '--dangerously-bypass-approvals-and-sandbox', '-m', model, prompt];
+  return run(bin('codex'), args, { GATEWAY_KEY }, folder);
+}
+
 const AGENTS = [
   { name: 'Claude Code', ask: claude, tool: 'Bash', models: ['claude-sonnet-4-5', 'gpt-4o', 'gpt-4.1', 'gemini-2.5-flash', 'gemini-3-flash-preview'] },
+  { name: 'Codex', ask: codex, tool: 'exec_command', command: 'cmd', models: ['gpt-4.1', 'gpt-4o', 'claude-sonnet-4-5', 'gemini-2.5-flash', 'gemini-3-flash-preview'] },
   { name: 'Gemini CLI', ask: gemini, tool: 'run_shell_command', models: ['gemini-2.5-flash', 'claude-sonnet-4-5', 'gpt-4o', 'gpt-4.1'] },
 ];
 
@@ -79,7 +90,8 @@ for (const agent of AGENTS) {
 
       it(`runs a tool that ${model} calls`, async () => {
         const folder = mkdtempSync(join(root, 'work-'));
-        const args = { command: 'touch made-by-the-agent', description: 'Makes a file' };
+        const command = 'touch made-by-the-agent';
+        const args = agent.command ? { [agent.command]: command } : { command, description: 'Makes a file' };
         const call = { name: agent.tool, arguments: args };
         // This answers the next request only. The request after the tool's result gets a plain answer.
         await control('POST', 'script', { target: { model }, apply: 'once', kind: 'tool_calls', values: { calls: [call] } });

@@ -181,7 +181,7 @@ pub fn begins_with_numbers(beginning: &[u8]) -> bool {
 }
 
 /// A provider's answer with its lists of numbers written in base64, for a client that asked for that and would read an
-/// empty vector otherwise (`docs/TRANSLATION.md` section 12). All else stays as it is. None where nothing has to change.
+/// empty vector otherwise (`docs/TRANSLATION.md` section 12). All else stays. None where nothing has to change.
 pub fn in_base64(body: &Bytes) -> Option<Bytes> {
     if !begins_with_numbers(body) {
         return None;
