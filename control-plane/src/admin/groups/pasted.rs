@@ -51,6 +51,9 @@ pub(super) fn read(text: &str) -> Result<Pasted, String> {
                 key = &key[bare.len()..];
             }
         }
+        if HEADERS.iter().any(|header| header.trim_end().eq_ignore_ascii_case(key)) {
+            key = "";
+        }
         if let Some(bare) = without_variable(key) {
             note(&mut said, "began with the name of a variable, and only the key itself is kept");
             key = bare;
