@@ -5,7 +5,7 @@ use http::response::Parts;
 use http::{HeaderMap, StatusCode};
 use hyper::body::Incoming;
 use translation::Format;
-use translation::ir::ProviderError;
+use translation::ir::{Dropped, ProviderError};
 
 use crate::error::GatewayError;
 use crate::request::Conversion;
@@ -24,6 +24,8 @@ pub struct Answer {
     pub format: Format,
     /// How the body becomes the client's. Without one, its bytes pass.
     pub conversion: Option<Box<Conversion>>,
+    /// What was left out of a request that passed.
+    pub dropped: Dropped,
 }
 
 /// Why a walk ended without an answer.

@@ -27,5 +27,6 @@ mod promises_start;
 mod promises_usage;
 mod starts;
 mod support;
+mod thinking;
 mod usage;
 mod wire;

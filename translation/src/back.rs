@@ -4,7 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
 
+use self::tags::Tags;
 use crate::ir::{CallKind, Choice, Event, Finish, Part, Response};
+
+mod tags;
 
 /// The one property of a function that stands in for a tool of free text.
 pub const CUSTOM_INPUT: &str = "input";
@@ -25,6 +28,8 @@ pub struct Back {
     pub unfence: bool,
     /// The client wanted one tool call at most, and the target has no switch for that.
     pub first_call_only: bool,
+    /// The target may leave thoughts in the text, between `<think>` and `</think>` at its beginning.
+    pub think_tags: bool,
 }
 
 impl Back {
@@ -36,6 +41,9 @@ impl Back {
     }
 
     fn choice(&self, choice: &mut Choice) {
+        if self.think_tags {
+            tags::split(&mut choice.parts);
+        }
         let mut seen_call = false;
         let mut answer = None;
         let parts = std::mem::take(&mut choice.parts).into_iter().filter_map(|part| match part {
@@ -89,6 +97,7 @@ impl Back {
     pub fn stream(self) -> Undo {
         Undo {
             unfence: self.unfence.then(Unfence::default),
+            tags: self.think_tags.then(Tags::default),
             back: self,
             calls: Vec::new(),
             told: 0,
@@ -129,6 +138,7 @@ pub struct Undo {
     told: usize,
     answered: bool,
     unfence: Option<Unfence>,
+    tags: Option<Tags>,
     /// Text that waits until it is known whether the answer comes through the tool for it. If it does, this text is no
     /// part of the answer.
     around: String,
@@ -159,6 +169,26 @@ impl Undo {
     }
 
     fn event(&mut self, event: Event, events: &mut Vec<Event>) {
+        let Some(tags) = &mut self.tags else { return self.tell(event, events) };
+        match event {
+            Event::Text(text) => {
+                let text = tags.push(text, events);
+                if !text.is_empty() {
+                    self.tell(Event::Text(text), events);
+                }
+            }
+            Event::ToolStart { .. } | Event::Finish { .. } | Event::Error(_) => {
+                let held = tags.end(events);
+                if !held.is_empty() {
+                    self.tell(Event::Text(held), events);
+                }
+                self.tell(event, events);
+            }
+            other => self.tell(other, events),
+        }
+    }
+
+    fn tell(&mut self, event: Event, events: &mut Vec<Event>) {
         match event {
             Event::Start(_) => {
                 events.push(event);

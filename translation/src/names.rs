@@ -73,7 +73,8 @@ fn is_word(byte: u8) -> bool {
 }
 
 impl Rule {
-    fn fits(&self, name: &str) -> bool {
+    /// Whether the target takes `name` as it is.
+    pub fn fits(&self, name: &str) -> bool {
         match self.exact {
             Some(length) => name.len() == length && name.bytes().all(|byte| byte.is_ascii_alphanumeric()),
             None => {

@@ -138,7 +138,7 @@ impl Sender {
             return Err(Ended::next(GatewayError::Internal("the group has no provider")));
         };
         let mut headers = headers(&candidate, endpoint, &outgoing, client);
-        let Outgoing { method, uri, body, passing, format, beside_chat, conversion, .. } = outgoing;
+        let Outgoing { method, uri, body, passing, format, beside_chat, conversion, dropped, .. } = outgoing;
         let group = &candidate.group;
         // How long a body on its way takes is the client's matter: the group's time for an answer begins behind it.
         let until = if passing.is_some() { deadline } else { deadline.min(Instant::now() + group.group.timeout) };
@@ -189,7 +189,7 @@ impl Sender {
         if head.status.is_success() {
             attempt.end(AttemptResult::Success, head.status.as_u16(), "");
             effect::worked(&candidate, &self.teller);
-            return Ok(Answer { head, body: answered, candidate, format, conversion });
+            return Ok(Answer { head, body: answered, candidate, format, conversion, dropped });
         }
         let question = Question { beside_chat, names_model: !candidate.upstream_model.is_empty() };
         let rules = &endpoint.vendor.errors;

@@ -21,6 +21,7 @@ use crate::error::GatewayError;
 use crate::metrics::Api;
 use crate::request::{ChatRequest, Spoken};
 use crate::respond::convert::{self, Conversation, Wish};
+use crate::respond::headers::name_dropped;
 use crate::respond::learn::Learn;
 use crate::respond::opening::is_stream;
 use crate::respond::{error, stream, unary};
@@ -108,6 +109,7 @@ async fn ask(
 
 async fn deliver(mut answer: Answer, delivery: Delivery, patience: Patience, meter: Meter) -> Response {
     let Delivery { format, learn, hide_usage, array, wish } = delivery;
+    let dropped = std::mem::take(&mut answer.dropped);
     let delivered = match (answer.conversion.take(), wish) {
         (Some(conversion), Some(wish)) => convert::respond(answer, *conversion, meter, patience, wish).await,
         _ if is_stream(&answer.head.headers) => {
@@ -115,5 +117,7 @@ async fn deliver(mut answer: Answer, delivery: Delivery, patience: Patience, met
         }
         _ => unary::respond(answer, learn, meter, patience).await,
     };
-    delivered.unwrap_or_else(|(error, meter)| error::refused(&error, format, meter))
+    let mut response = delivered.unwrap_or_else(|(error, meter)| error::refused(&error, format, meter));
+    name_dropped(&mut response, &dropped);
+    response
 }

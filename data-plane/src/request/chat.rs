@@ -9,9 +9,9 @@ use serde::Deserialize;
 use tokio::time::Instant;
 use translation::Format;
 use translation::ir;
-use translation::ir::TranslateError;
+use translation::ir::{Dropped, TranslateError};
 use translation::object::Object;
-use translation::protocol::contract::Target;
+use translation::protocol::contract::{Target, ThinkingEdits};
 use translation::protocol::{anthropic_messages, openai_responses};
 
 use super::model::{check_model, missing_model};
@@ -154,8 +154,16 @@ impl<'b> ChatRequest<'b> {
 
     /// The client's body with the vendor's name of the model, the fields that config sets, and the wish that a stream
     /// ends with a count of tokens. A body that needs no edit is not copied.
-    fn edited(&self, candidate: &Candidate, asks_for_usage: bool) -> Result<Bytes, GatewayError> {
+    /// Beside it stands what had to be left out.
+    fn edited(&self, candidate: &Candidate, asks_for_usage: bool) -> Result<(Bytes, Dropped), GatewayError> {
         let mut edits = self.object.edit();
+        let target = self.target(candidate, self.stream)?;
+        let thinking = self.format.protocol().thinking_edits(&|name| self.object.non_null(name), &target);
+        let ThinkingEdits { set, removed, dropped } = thinking.unwrap_or_default();
+        for (name, value) in set {
+            edits.set(name, value);
+        }
+        removed.into_iter().for_each(|name| edits.remove(name));
         if self.model_in_body && *candidate.upstream_model != *self.model {
             edits.set_string("model", &candidate.upstream_model);
         }
@@ -165,19 +173,20 @@ impl<'b> ChatRequest<'b> {
             edits.remove("model");
         }
         let quirks = candidate.endpoint()?.quirks();
-        // This is OpenAI itself. Vendors that are compatible with it may know such fields.
         let (field, protocol) = (self.format.facts().fields.messages, self.format.protocol());
-        if quirks.developer_role
-            && quirks.max_completion_tokens
-            && let Some(messages) = self.object.get(field).and_then(|messages| protocol.without_foreign(messages))
-        {
+        if let Some(messages) = self.object.get(field).and_then(|messages| protocol.without_foreign(messages, quirks)) {
             edits.set(field, messages);
         }
         let ask = asks_for_usage && self.stream && !self.include_usage;
         if ask {
             edits.set("stream_options", self.asking_for_usage());
         }
-        Ok(edits.apply())
+        Ok((edits.apply(), dropped))
+    }
+
+    fn target<'c>(&self, candidate: &'c Candidate, stream: bool) -> Result<Target<'c>, GatewayError> {
+        let quirks = candidate.endpoint()?.quirks();
+        Ok(Target { model: &candidate.upstream_model, facts: &candidate.facts, quirks, stream })
     }
 
     /// The client's stream options, with `include_usage` set.
@@ -191,8 +200,7 @@ impl<'b> ChatRequest<'b> {
 
     fn translated(&self, candidate: &Candidate, format: Format, stream: bool) -> Result<Outgoing, GatewayError> {
         let endpoint = candidate.endpoint()?;
-        let target =
-            Target { model: &candidate.upstream_model, facts: &candidate.facts, quirks: endpoint.quirks(), stream };
+        let target = self.target(candidate, stream)?;
         let request = self.neutral().map_err(GatewayError::Translate)?;
         if let Some(field) = openai_responses::stateful_field(request)
             && !format.facts().keeps_answers
@@ -276,12 +284,17 @@ impl Outbound for ChatRequest<'_> {
         }
         let endpoint = candidate.endpoint()?;
         let asks = self.format.facts().usage_if_asked && endpoint.quirks().stream_usage;
-        let body = self.edited(candidate, asks)?;
+        let (body, dropped) = self.edited(candidate, asks)?;
+        if candidate.group.rejects_unsupported()
+            && let Some(field) = dropped.names().first()
+        {
+            return Err(GatewayError::Unsupported { field: field.to_string(), format: self.format });
+        }
         let mut uri = endpoint.uri(self.format, &candidate.upstream_model, self.stream)?;
         if self.beta {
             uri = with_query(&uri, "beta=true")?;
         }
-        Ok(Outgoing { stream: self.stream, ..Outgoing::json(uri, body, self.format) })
+        Ok(Outgoing { stream: self.stream, dropped, ..Outgoing::json(uri, body, self.format) })
     }
 }
 

@@ -61,6 +61,8 @@ pub struct Outgoing {
     pub beside_chat: bool,
     /// How the provider's answer becomes the client's. None where the bytes pass.
     pub conversion: Option<Box<Conversion>>,
+    /// What was left out of a request that passes.
+    pub dropped: Dropped,
 }
 
 impl Outgoing {
@@ -77,6 +79,7 @@ impl Outgoing {
             any_answer: false,
             beside_chat: false,
             conversion: None,
+            dropped: Dropped::default(),
         }
     }
 }

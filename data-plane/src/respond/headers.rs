@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
 use translation::Format;
 use translation::format::Family;
+use translation::ir::Dropped;
 
 use crate::route::table::RoutedKey;
 
@@ -41,6 +42,15 @@ const REQUEST_IDS: [HeaderName; 4] = [
 /// The provider's id of the request, which its support asks for (`docs/TRANSLATION.md` section 5). `x-request-id` is
 /// the gateway's own.
 const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
+
+/// Names in the answer what was left out of the request (`docs/TRANSLATION.md` section 0.1).
+pub fn name_dropped(response: &mut Response, dropped: &Dropped) {
+    if let Ok(value) = HeaderValue::from_str(&dropped.names().join(","))
+        && !dropped.is_empty()
+    {
+        response.headers_mut().insert("x-orchestration-dropped", value);
+    }
+}
 
 /// Copies the headers that may go to a client of `format` from `upstream` to `client`. A value that holds the upstream
 /// key is left out.

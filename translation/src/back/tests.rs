@@ -172,3 +172,53 @@ proptest! {
         prop_assert_eq!(choice.parts, [Part::text(text)]);
     }
 }
+
+#[test]
+fn c1_thoughts_in_tags_are_thoughts_whole_and_streamed() {
+    let back = Back { think_tags: true, ..Back::default() };
+    let cases = [
+        ("<think>\nfirst, a\n</think>\n\nThe answer.", "first, a", "The answer."),
+        ("\n<think>a < b</thin k></think>c", "a < b</thin k>", "c"),
+        ("<think></think>\n\nplain", "", "plain"),
+        ("<think>cut off", "cut off", ""),
+        ("no <think>tag</think>", "", "no <think>tag</think>"),
+        ("<thin", "", "<thin"),
+    ];
+    for (said, thought, answer) in cases {
+        let mut choice =
+            Choice { parts: vec![Part::text(said)], finish: Some(Finish::Stop), stop_sequence: None, logprobs: None };
+        back.choice(&mut choice);
+        let whole = |parts: &[Part]| {
+            let mut told = (String::new(), String::new());
+            for part in parts {
+                match part {
+                    Part::Thinking { text, .. } => told.0.push_str(text),
+                    Part::Text { text, .. } => told.1.push_str(text),
+                    other => panic!("{other:?}"),
+                }
+            }
+            told
+        };
+        assert_eq!(whole(&choice.parts), (thought.to_owned(), answer.to_owned()), "{said:?}");
+        for size in [1, 3, 100] {
+            let mut undo = back.clone().stream();
+            let mut events: Vec<Event> = said
+                .as_bytes()
+                .chunks(size)
+                .map(|piece| Event::Text(String::from_utf8(piece.to_vec()).unwrap()))
+                .collect();
+            events.push(Event::Finish { reason: Finish::Stop, stop_sequence: None });
+            let mut told = (String::new(), String::new());
+            let mut all = events;
+            undo.events(&mut all);
+            for event in all {
+                match event {
+                    Event::Thinking(text) => told.0.push_str(&text),
+                    Event::Text(text) => told.1.push_str(&text),
+                    _ => {}
+                }
+            }
+            assert_eq!(told, (thought.to_owned(), answer.to_owned()), "{said:?} in pieces of {size}");
+        }
+    }
+}

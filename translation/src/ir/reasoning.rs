@@ -85,6 +85,18 @@ impl Effort {
         }
     }
 
+    /// The budget that the effort stands for where a model knows no words, in tokens (`docs/TRANSLATION.md` section
+    /// 2.5).
+    pub fn in_tokens(self) -> u64 {
+        match self {
+            Self::None | Self::Minimal => 1_024,
+            Self::Low => 2_048,
+            Self::Medium => 10_000,
+            Self::High => 16_384,
+            Self::XHigh | Self::Max => 32_768,
+        }
+    }
+
     /// All efforts, from least to most.
     pub const ALL: [Self; 7] = [Self::None, Self::Minimal, Self::Low, Self::Medium, Self::High, Self::XHigh, Self::Max];
 

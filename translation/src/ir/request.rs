@@ -211,6 +211,17 @@ pub enum ToolChoice {
     },
 }
 
+impl ToolChoice {
+    /// Whether the model must call a tool.
+    pub fn forces(&self) -> bool {
+        match self {
+            Self::Auto | Self::None => false,
+            Self::Required | Self::Named(_) => true,
+            Self::Allowed { required, .. } => *required,
+        }
+    }
+}
+
 /// The shape of the answer.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Output {

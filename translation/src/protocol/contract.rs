@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::openai_error;
+use super::thinking_rules::ThinkingRules;
 use crate::back::Back;
 use crate::facts::ModelFacts;
 use crate::format::Format;
@@ -37,9 +38,20 @@ pub trait Protocol: Debug + Send + Sync {
         None
     }
 
-    /// The client's field `messages` without what other families signed, which the owner of the format refuses. None
-    /// where nothing has to be left out.
-    fn without_foreign(&self, _messages: &str) -> Option<String> {
+    /// The client's history, which is the text of its field of messages, without what other families left in it and the
+    /// provider refuses: fields that only others know, and ids of calls beyond its bounds. None where nothing has to be
+    /// changed.
+    fn without_foreign(&self, _messages: &str, _quirks: &Quirks) -> Option<String> {
+        None
+    }
+
+    /// What has to change in a request that passes for the target to understand how much the client wants it to think.
+    /// `given` has the fields of the body that are not `null`. None where nothing has to.
+    fn thinking_edits<'b>(
+        &self,
+        _given: &dyn Fn(&str) -> Option<&'b str>,
+        _target: &Target<'_>,
+    ) -> Option<ThinkingEdits> {
         None
     }
 
@@ -136,6 +148,28 @@ pub struct Target<'t> {
     pub stream: bool,
 }
 
+/// Fields of messages, of their parts and of their calls that OpenAI does not know: thoughts and signatures in the
+/// words of other vendors and gateways, and Anthropic's breakpoints of the prompt cache.
+pub const FOREIGN_FIELDS: &[&str] = &[
+    "reasoning",
+    "reasoning_content",
+    "reasoning_details",
+    "reasoning_text",
+    "thinking",
+    "thinking_blocks",
+    "signature",
+    "thought_signature",
+    "provider_specific_fields",
+    "extra_content",
+    "cache_control",
+];
+
+/// [`FOREIGN_FIELDS`] without `reasoning`, which some vendors have themselves.
+pub const FOREIGN_BUT_REASONING: &[&str] = match FOREIGN_FIELDS {
+    [_, others @ ..] => others,
+    [] => &[],
+};
+
 /// Where a vendor differs from the owner of the format that it speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -155,11 +189,15 @@ pub struct Quirks {
     pub parallel_tool_calls: bool,
     /// OpenAI chat: the vendor's word for `tool_choice` `required`; Mistral's is `any`.
     pub required_word: &'static str,
-    /// OpenAI chat: within a tool loop the vendor wants thoughts of earlier turns back as `reasoning_content`
-    /// (DeepSeek, Moonshot, Zhipu …).
-    pub reasoning_history: bool,
+    /// OpenAI chat: how the vendor's models are made to think, and what that forbids. The first row with the model's
+    /// name counts; for models without a row, `reasoning_effort` does.
+    pub thinking: &'static [ThinkingRules],
+    /// OpenAI chat: the vendor may leave thoughts in the content, between `<think>` and `</think>`.
+    pub think_tags: bool,
     /// How many letters and digits an id of a tool call has (Mistral: 9). None where the length is free.
     pub call_id_length: Option<usize>,
+    /// OpenAI chat: fields of messages that other vendors have and this one refuses.
+    pub foreign_fields: &'static [&'static str],
     /// The provider fetches URLs of media. Where Anthropic's or Gemini's models run at another place (Bedrock, Vertex)
     /// it does not, and media must be given as data.
     pub media_urls: bool,
@@ -175,20 +213,40 @@ impl Quirks {
         stream_usage: true,
         parallel_tool_calls: true,
         required_word: "required",
-        reasoning_history: false,
+        thinking: &[],
+        think_tags: false,
         call_id_length: None,
+        foreign_fields: FOREIGN_FIELDS,
         media_urls: true,
     };
 
     /// A vendor that is compatible with OpenAI and of which nothing else is known. It is told the older words, which
     /// are wider spread.
-    pub const COMPATIBLE: Self = Self { max_completion_tokens: false, developer_role: false, ..Self::NONE };
+    pub const COMPATIBLE: Self =
+        Self { max_completion_tokens: false, developer_role: false, foreign_fields: &[], ..Self::NONE };
+
+    /// Whether this is the owner of the format, or a vendor that keeps up with it. Other vendors refuse fields that
+    /// they do not know, or the owner's newer ones.
+    pub fn are_of_owner(&self) -> bool {
+        self.developer_role && self.max_completion_tokens
+    }
 }
 
 impl Default for Quirks {
     fn default() -> Self {
         Self::NONE
     }
+}
+
+/// Changes to the fields of a request that passes.
+#[derive(Clone, Debug, Default)]
+pub struct ThinkingEdits {
+    /// The fields to set, and their JSON texts.
+    pub set: Vec<(&'static str, String)>,
+    /// The fields to remove.
+    pub removed: Vec<&'static str>,
+    /// The fields of the client's that say what the provider cannot be told.
+    pub dropped: Dropped,
 }
 
 /// A request, written for a provider.

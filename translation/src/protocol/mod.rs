@@ -14,8 +14,10 @@
 //! - `claude`: what Anthropic's API and Bedrock have in common.
 //! - [`openai_error`], `openai_models`: errors and lists of models of OpenAI's APIs; `openai_limits`: what they refuse
 //!   of other formats' values.
+//! - `foreign`: what other families left in a history that passes; `raw`: edits within JSON that passes.
 //! - [`sse`]: server-sent events, whatever they carry.
 //! - `state`: requests for what only the provider of their own format has.
+//! - [`thinking_rules`]: how compatible vendors are told to think.
 //! - `unserved`: refuses what a format cannot do here.
 //!
 //! A format imports the contract and what is shared, and nothing from this list.
@@ -28,14 +30,17 @@ mod builtin;
 mod claude;
 pub mod contract;
 pub mod embeddings;
+mod foreign;
 pub mod gemini_generate;
 pub mod openai_chat;
 pub mod openai_error;
 mod openai_limits;
 mod openai_models;
 pub mod openai_responses;
+mod raw;
 pub mod sse;
 mod state;
+pub mod thinking_rules;
 mod unserved;
 
 use contract::Protocol;

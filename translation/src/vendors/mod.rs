@@ -3,7 +3,7 @@
 //!
 //! A file says what the vendor's documentation says. Where that is silent or differs by model, the file takes what no
 //! model of the vendor refuses. Where the client's format is one of the vendor's own the bytes pass through, so quirks
-//! count for translated requests only.
+//! count for translated requests only, except how the vendor is asked to think and what it refuses in a history.
 
 use std::fmt::Write as _;
 

@@ -144,5 +144,8 @@ fn quirks_are_none_for_owners_and_cautious_for_others() {
     }
     let mistral = vendor("mistral").quirks;
     assert_eq!((mistral.required_word, mistral.call_id_length), ("any", Some(9)));
-    assert!(vendor("deepseek").quirks.reasoning_history && !vendor("deepseek").quirks.json_schema);
+    assert!(!vendor("deepseek").quirks.json_schema);
 }
+
+mod history;
+mod thinking;

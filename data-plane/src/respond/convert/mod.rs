@@ -20,7 +20,7 @@ use translation::ir;
 use self::collected::collected;
 use self::stream::{ConvertedStream, Converter};
 use super::flow::Flow;
-use super::headers::{as_stream, forward};
+use super::headers::{as_stream, forward, name_dropped};
 use super::idle::IdleTimer;
 use super::opening::{first_portion, is_stream};
 use super::whole::whole;
@@ -125,11 +125,7 @@ pub async fn respond(
     };
     *response.status_mut() = head.status;
     pass_headers(&head, &mut response, key, client);
-    if let Ok(value) = HeaderValue::from_str(&dropped.names().join(","))
-        && !dropped.is_empty()
-    {
-        response.headers_mut().insert("x-orchestration-dropped", value);
-    }
+    name_dropped(&mut response, &dropped);
     Ok(response)
 }
 

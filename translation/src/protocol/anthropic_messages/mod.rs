@@ -27,10 +27,12 @@ mod stream;
 mod usage;
 mod watch;
 
+use super::foreign::{Cleaning, Own};
 use crate::format::Format;
 use crate::ir::{self, ErrorCode, ProviderError, TranslateError, Usage};
+use crate::names::ANTHROPIC_IDS;
 use crate::protocol::contract::{
-    AnswerContext, Encoded, ListedModel, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target,
+    AnswerContext, Encoded, ListedModel, Protocol, Quirks, StreamDecoder, StreamEncoder, StreamWatcher, Target,
 };
 
 /// Anthropic's Messages API.
@@ -48,6 +50,17 @@ impl Protocol for AnthropicMessages {
 
     fn holds_foreign_signatures(&self, body: &[u8]) -> bool {
         signature::holds_foreign(body)
+    }
+
+    fn without_foreign(&self, messages: &str, _quirks: &Quirks) -> Option<String> {
+        let cleaning = Cleaning {
+            fields: &[],
+            ids: Some(ANTHROPIC_IDS),
+            id_fields: &["id", "tool_use_id"],
+            inner: &["content"],
+            own: |_| Own::Keep,
+        };
+        cleaning.clean(messages, false)
     }
 
     fn encode_request(&self, request: &ir::Request, target: &Target<'_>) -> Result<Encoded, TranslateError> {

@@ -159,7 +159,7 @@ impl Wish<'_> {
         let (facts, reasoning) = (self.facts, self.reasoning);
         let tokens = match wanted {
             Some(Thinking::Budget(tokens)) => tokens,
-            Some(Thinking::Adaptive) => budget_of(effort_of(reasoning).unwrap_or(Effort::High)),
+            Some(Thinking::Adaptive) => Effort::in_tokens(effort_of(reasoning).unwrap_or(Effort::High)),
             // It is not known what a model does that nothing is known of, where a request says nothing.
             Some(Thinking::Off) if facts.thinking == ThinkingForm::Level && self.differences.switches_unknown_off => {
                 return Plan { thinking: Some(Mode::Disabled), ..Plan::default() };
@@ -236,15 +236,4 @@ pub(in crate::protocol) fn nearest(facts: &ModelFacts, effort: Effort) -> Option
     let more =
         effort == Effort::XHigh && !facts.efforts.contains(&Effort::XHigh) && facts.efforts.contains(&Effort::Max);
     if more { Some(Effort::Max) } else { facts.nearest_effort(effort) }
-}
-
-/// The budget that an effort stands for, in tokens, where the model knows no efforts.
-fn budget_of(effort: Effort) -> u64 {
-    match effort {
-        Effort::None | Effort::Minimal => 1024,
-        Effort::Low => 2048,
-        Effort::Medium => 10_000,
-        Effort::High => 16_384,
-        Effort::XHigh | Effort::Max => 32_768,
-    }
 }

@@ -5,11 +5,12 @@
 //! - `target`: writes a request for a provider.
 //! - `answer`: whole answers and errors, both ways.
 //! - `stream`: streams, both ways.
+//! - `passing`: how a request that passes asks a compatible vendor for thinking.
 //! - `thoughts`: thoughts and signatures, in all places where they are found.
 //! - `soft`: values that may be of another type than documented; `path`: where a reader failed.
 
 mod answer;
-mod foreign;
+mod passing;
 mod path;
 mod request;
 mod soft;
@@ -17,11 +18,14 @@ mod stream;
 mod target;
 mod thoughts;
 
+use super::foreign::{Cleaning, Own};
 use super::{openai_error, openai_models};
 use crate::format::Format;
 use crate::ir::{self, ProviderError, TranslateError, Usage};
+use crate::names::{OPENAI_IDS, Rule};
 use crate::protocol::contract::{
-    AnswerContext, Encoded, ListedModel, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target,
+    AnswerContext, Encoded, ListedModel, Protocol, Quirks, StreamDecoder, StreamEncoder, StreamWatcher, Target,
+    ThinkingEdits,
 };
 
 /// OpenAI chat completions.
@@ -37,8 +41,24 @@ impl Protocol for OpenAiChat {
         request::decode(body)
     }
 
-    fn without_foreign(&self, messages: &str) -> Option<String> {
-        foreign::without_foreign(messages)
+    fn without_foreign(&self, messages: &str, quirks: &Quirks) -> Option<String> {
+        let bounded = quirks.are_of_owner() || quirks.call_id_length.is_some();
+        let cleaning = Cleaning {
+            fields: quirks.foreign_fields,
+            ids: bounded.then_some(Rule { exact: quirks.call_id_length, ..OPENAI_IDS }),
+            id_fields: &["id", "tool_call_id"],
+            inner: &["tool_calls", "content"],
+            own: |_| Own::Keep,
+        };
+        cleaning.clean(messages, false)
+    }
+
+    fn thinking_edits<'b>(
+        &self,
+        given: &dyn Fn(&str) -> Option<&'b str>,
+        target: &Target<'_>,
+    ) -> Option<ThinkingEdits> {
+        passing::edits(given, target)
     }
 
     fn encode_request(&self, request: &ir::Request, target: &Target<'_>) -> Result<Encoded, TranslateError> {

@@ -2,6 +2,7 @@
 //!
 //! - `request_in`, `input`: a client's request, and its items of input.
 //! - `request_out`, `history`: a request for a provider, and the conversation as items.
+//! - `foreign`: what other families left in the items of a request that passes.
 //! - `given`: the tools of such a request; `fields`: the values of a client's fields.
 //! - `tools`, `shape`: what requests and answers share.
 //! - `item`: items, which requests and answers share as well.
@@ -18,7 +19,7 @@ use super::{openai_error, openai_models, state};
 use crate::format::Format;
 use crate::ir::{self, Part, ProviderError, Start, TranslateError, Usage};
 use crate::protocol::contract::{
-    AnswerContext, Encoded, ListedModel, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target,
+    AnswerContext, Encoded, ListedModel, Protocol, Quirks, StreamDecoder, StreamEncoder, StreamWatcher, Target,
 };
 
 mod answer;
@@ -26,6 +27,7 @@ mod decoder;
 mod document;
 mod encoder;
 mod fields;
+mod foreign;
 mod given;
 mod history;
 mod input;
@@ -68,6 +70,14 @@ impl Protocol for OpenAiResponses {
 
     fn holds_foreign_signatures(&self, body: &[u8]) -> bool {
         memmem::find(body, signature::PREFIX.as_bytes()).is_some()
+    }
+
+    fn without_foreign(&self, messages: &str, quirks: &Quirks) -> Option<String> {
+        if !quirks.are_of_owner() {
+            return None;
+        }
+        // Ids of items need a look wherever there are calls.
+        foreign::CLEANING.clean(messages, memmem::find(messages.as_bytes(), b"_call\"").is_some())
     }
 
     fn encode_request(&self, request: &ir::Request, target: &Target<'_>) -> Result<Encoded, TranslateError> {

@@ -17,9 +17,7 @@ impl<'r> Writer<'r> {
     /// Writes all messages.
     pub(super) fn messages(&mut self, body: &mut BodyOut<'r>) -> Result<(), TranslateError> {
         let request = self.request;
-        let asks = |message: &Message| message.role == Role::User;
-        // The loop that is under way begins behind the last words of the user.
-        let in_loop = request.messages.iter().rposition(asks).map_or(0, |at| at + 1);
+        let carriers = self.carriers();
         // Media that tools have shown. Messages of tools hold only text and must follow each other, so the media come
         // behind them.
         let mut shown: Vec<PartOut<'r>> = Vec::new();
@@ -36,7 +34,7 @@ impl<'r> Writer<'r> {
                         }
                     }
                 }
-                Role::Assistant => body.messages.extend(self.assistant(message, at >= in_loop)?),
+                Role::Assistant => body.messages.extend(self.assistant(message, carriers[at])?),
                 Role::User => {
                     let before = std::mem::take(&mut shown);
                     body.messages.extend(self.user(message, before)?);
@@ -105,16 +103,13 @@ impl<'r> Writer<'r> {
         }))
     }
 
-    fn assistant(&mut self, message: &'r Message, in_loop: bool) -> Result<Option<MessageOut<'r>>, TranslateError> {
+    fn assistant(&mut self, message: &'r Message, thoughtful: bool) -> Result<Option<MessageOut<'r>>, TranslateError> {
         let mut out = MessageOut { role: "assistant", name: message.name.as_deref(), ..MessageOut::default() };
         let mut parts = Vec::new();
-        let mut thoughts = Vec::new();
         for (at, part) in message.parts.iter().enumerate() {
             match part {
                 Part::Text { text, cache, .. } => parts.push(text_part(text.as_str(), self.cache(cache.as_ref()))),
                 Part::Refusal(words) if self.own && out.refusal.is_none() => out.refusal = Some(words),
-                Part::Thinking { text, .. } if !text.is_empty() => thoughts.push(text.as_str()),
-                // Only the family that made a signature can read it (`docs/TRANSLATION.md` section 11).
                 Part::Thinking { .. } | Part::RedactedThinking(_) => {}
                 Part::ToolCall(call) => {
                     let call = self.call(call);
@@ -130,11 +125,12 @@ impl<'r> Writer<'r> {
                 Part::ToolResult(_) => return Err(self.misplaced(message, at, "results stand in messages of tools")),
             }
         }
-        if self.target.quirks.reasoning_history && in_loop && !thoughts.is_empty() {
-            out.reasoning_content = Some(thoughts.join("\n\n"));
+        let nothing = parts.is_empty();
+        if thoughtful {
+            self.thoughts(message, &mut out, &mut parts);
         }
         out.content = self.content(parts, "");
-        let empty = out.content.is_none() && out.tool_calls.is_empty() && out.refusal.is_none() && out.audio.is_none();
+        let empty = nothing && out.tool_calls.is_empty() && out.refusal.is_none() && out.audio.is_none();
         Ok((!empty).then_some(out))
     }
 
@@ -210,7 +206,9 @@ impl<'r> Writer<'r> {
         }
         let parts = match single_text(parts) {
             Ok(text) => return Some(ContentOut::Text(text)),
-            Err(parts) if self.own => return Some(ContentOut::Parts(parts)),
+            Err(parts) if self.own || matches!(parts.first(), Some(PartOut::Thinking { .. })) => {
+                return Some(ContentOut::Parts(parts));
+            }
             Err(parts) => parts,
         };
         let texts: Vec<_> = parts

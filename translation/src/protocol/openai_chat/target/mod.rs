@@ -2,6 +2,7 @@
 //!
 //! - [`message`]: messages; [`media`]: pictures, sounds and files in them.
 //! - [`tools`]: tools, and the choice among them.
+//! - [`thinking`]: how hard to think, and the thoughts of earlier turns.
 //! - [`settings`]: the rest.
 //! - [`wire`]: the body.
 //!
@@ -12,12 +13,14 @@
 mod media;
 mod message;
 mod settings;
+mod thinking;
 mod tools;
 mod wire;
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
+use self::thinking::Planned;
 use self::wire::BodyOut;
 use crate::back::Back;
 use crate::format::{Family, Format};
@@ -34,6 +37,8 @@ struct Writer<'r> {
     ids: Mapping,
     dropped: Dropped,
     back: Back,
+    /// What the vendor's rules make of the client's wish to think.
+    thinking: Option<Planned>,
     own: bool,
     owner: bool,
     /// Whether tools of free text are declared as such.
@@ -44,14 +49,15 @@ struct Writer<'r> {
 pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, TranslateError> {
     let quirks = target.quirks;
     let own = request.origin == Format::OpenAiChat;
-    let owner = quirks.developer_role && quirks.max_completion_tokens;
+    let owner = quirks.are_of_owner();
     let mut writer = Writer {
         request,
         target,
         names: Mapping::new(OPENAI_NAMES),
         ids: Mapping::new(Rule { exact: quirks.call_id_length, ..OPENAI_IDS }),
         dropped: Dropped::default(),
-        back: Back::default(),
+        back: Back { think_tags: quirks.think_tags, ..Back::default() },
+        thinking: thinking::planned(request, target),
         own,
         owner,
         custom_tools: owner || own,
@@ -89,6 +95,20 @@ impl<'r> Writer<'r> {
     fn extensions(&mut self) -> Vec<(&'r str, Json)> {
         let mut plain: Vec<(&str, Json)> = Vec::new();
         let mut nested: Vec<(&str, Map<String, Value>)> = Vec::new();
+        // A client that uses the vendor's own field is given its way.
+        let given = |path: &str| {
+            let object = path.split('.').next().unwrap_or_default();
+            self.request.extensions.iter().any(|(name, _)| name == path || name == object)
+        };
+        for (path, value) in self.thinking_fields().into_iter().filter(|(path, _)| !given(path)) {
+            match path.split_once('.') {
+                None => plain.push((path, Json::of(&value))),
+                Some((object, field)) => match nested.iter_mut().find(|(name, _)| *name == object) {
+                    Some((_, fields)) => drop(fields.insert(field.to_owned(), value)),
+                    None => nested.push((object, Map::from_iter([(field.to_owned(), value)]))),
+                },
+            }
+        }
         if self.target.stream && self.target.quirks.stream_usage {
             let usage = Map::from_iter([("include_usage".to_owned(), Value::Bool(true))]);
             nested.push(("stream_options", usage));

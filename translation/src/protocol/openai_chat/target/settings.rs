@@ -2,13 +2,11 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Value, json};
-
 use super::Writer;
 use super::wire::{BodyOut, ContentOut, FormatOut, MessageOut, SchemaOut};
-use crate::facts::{Sampling, ThinkingForm};
+use crate::facts::Sampling;
 use crate::format::Family;
-use crate::ir::{Effort, Field, Output, Part, Schema, ServiceTier, Thinking, TranslateError};
+use crate::ir::{Field, Output, Part, Schema, ServiceTier, TranslateError};
 use crate::names::{Mapping, OPENAI_NAMES};
 use crate::protocol::openai_limits;
 
@@ -66,27 +64,31 @@ impl<'r> Writer<'r> {
 
     fn sampling(&mut self, body: &mut BodyOut<'r>) {
         let request = self.request;
-        let sampling = self.target.facts.sampling;
         let within = |bound: f64| move |value: f64| value.clamp(-bound, bound);
+        let temperature = self.taken(request.temperature, Field::Temperature);
+        let top_p = self.taken(request.top_p, Field::TopP);
+        let presence = self.taken(request.presence_penalty, Field::PresencePenalty);
+        let frequency = self.taken(request.frequency_penalty, Field::FrequencyPenalty);
+        let sampling = self.target.facts.sampling;
         if sampling == Sampling::None {
             for (given, field) in [
-                (request.temperature, Field::Temperature),
-                (request.top_p, Field::TopP),
-                (request.presence_penalty, Field::PresencePenalty),
-                (request.frequency_penalty, Field::FrequencyPenalty),
+                (temperature, Field::Temperature),
+                (top_p, Field::TopP),
+                (presence, Field::PresencePenalty),
+                (frequency, Field::FrequencyPenalty),
             ] {
                 if given.is_some() {
                     self.dropped.field(request, field);
                 }
             }
         } else {
-            body.temperature = request.temperature.map(|temperature| temperature.clamp(0.0, 2.0));
-            body.presence_penalty = request.presence_penalty.map(within(2.0));
-            body.frequency_penalty = request.frequency_penalty.map(within(2.0));
-            if sampling == Sampling::OneOf && request.temperature.is_some() && request.top_p.is_some() {
+            body.temperature = temperature.map(|temperature| temperature.clamp(0.0, 2.0));
+            body.presence_penalty = presence.map(within(2.0));
+            body.frequency_penalty = frequency.map(within(2.0));
+            if sampling == Sampling::OneOf && temperature.is_some() && top_p.is_some() {
                 self.dropped.field(request, Field::TopP);
             } else {
-                body.top_p = request.top_p;
+                body.top_p = top_p;
             }
         }
         if request.top_k.is_some() {
@@ -99,7 +101,7 @@ impl<'r> Writer<'r> {
         }
         body.seed = request.seed;
         body.stop = request.stop.iter().map(String::as_str).filter(|stop| !stop.is_empty()).collect();
-        let most = match (self.target.facts.stop, self.owner) {
+        let most = match (self.target.facts.stop && !self.refuses(Field::Stop), self.owner) {
             (false, _) => 0,
             (true, true) => MOST_STOPS,
             (true, false) => usize::MAX,
@@ -158,30 +160,6 @@ impl<'r> Writer<'r> {
         parts.filter_map(Part::as_text).any(|text| text.to_ascii_lowercase().contains("json"))
     }
 
-    fn reasoning(&mut self, body: &mut BodyOut<'r>) {
-        let Some(said) = &self.request.reasoning else { return };
-        if self.own {
-            body.thinking = said.thinking.map(thinking);
-        }
-        let facts = self.target.facts;
-        // A switch of thinking is passed on as it is, beside an effort.
-        let begin = || facts.effort_to_begin().filter(|_| said.thinking == Some(Thinking::Adaptive));
-        let wanted = if self.own { said.effort } else { said.in_words().or_else(begin) };
-        let Some(wanted) = wanted else { return };
-        let cannot = !self.target.quirks.reasoning_effort || facts.thinking == ThinkingForm::None;
-        if cannot || self.too_forced_to_think() {
-            if wanted != Effort::None {
-                self.dropped.field(self.request, Field::Reasoning);
-            }
-            return;
-        }
-        match facts.nearest_effort(wanted) {
-            Some(effort) => body.reasoning_effort = Some(effort.word()),
-            None if wanted != Effort::None => self.dropped.field(self.request, Field::Reasoning),
-            None => {}
-        }
-    }
-
     fn service_tier(&mut self, body: &mut BodyOut<'r>) {
         let word = match &self.request.service_tier {
             None => return,
@@ -197,14 +175,6 @@ impl<'r> Writer<'r> {
         } else if word != "auto" {
             self.dropped.field(self.request, Field::ServiceTier);
         }
-    }
-}
-
-fn thinking(thinking: Thinking) -> Value {
-    match thinking {
-        Thinking::Off => json!({"type": "disabled"}),
-        Thinking::Adaptive => json!({"type": "enabled"}),
-        Thinking::Budget(tokens) => json!({"type": "enabled", "budget_tokens": tokens}),
     }
 }
 

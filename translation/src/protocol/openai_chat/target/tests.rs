@@ -11,6 +11,7 @@ use crate::ir::{
 };
 use crate::json::Json;
 use crate::protocol::contract::{Encoded, Quirks, Target};
+use crate::protocol::thinking_rules::{ThinkingRules, ThoughtField, ThoughtHistory};
 
 /// A request of a client of another format.
 fn foreign(change: impl FnOnce(&mut Request)) -> Request {
@@ -157,8 +158,13 @@ fn point_20_foreign_signatures_and_thoughts_are_stripped() {
     };
     let told = with(Quirks::NONE, &ModelFacts::default(), change).0.to_string();
     assert!(!told.contains("extra_content") && !told.contains("\"s\"") && !told.contains("new"), "{told}");
+    const RULES: &[ThinkingRules] = &[ThinkingRules {
+        models: &["*"],
+        history: ThoughtHistory::in_loop(ThoughtField::ReasoningContent),
+        ..ThinkingRules::ALWAYS
+    }];
     let mut quirks = Quirks::COMPATIBLE;
-    quirks.reasoning_history = true;
+    quirks.thinking = RULES;
     let told = with(quirks, &ModelFacts::default(), change).0;
     assert!(told["messages"][0].get("reasoning_content").is_none(), "outside of the loop under way");
     assert_eq!(told["messages"][2]["reasoning_content"], "new");

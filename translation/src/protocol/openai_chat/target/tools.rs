@@ -9,8 +9,9 @@ use super::wire::{BodyOut, CustomOut, FunctionOut, ToolOut};
 use crate::back::CUSTOM_INPUT;
 use crate::facts::ForcedTools;
 use crate::format::Family;
-use crate::ir::{Field, Thinking, Tool, ToolChoice, ToolKind, TranslateError};
+use crate::ir::{Field, Tool, ToolChoice, ToolKind, TranslateError};
 use crate::json::Json;
+use crate::protocol::thinking_rules::ForcedCalls;
 use crate::protocol::{builtin, openai_limits};
 
 impl<'r> Writer<'r> {
@@ -30,7 +31,7 @@ impl<'r> Writer<'r> {
         }
         let param = Field::ToolChoice.name(request.origin);
         if let Some(choice) = &request.tool_choice {
-            body.tool_choice = Some(self.choice(choice, param)?);
+            body.tool_choice = self.choice(choice, param)?;
         }
         if body.tools.is_empty() {
             if body.tool_choice.take().is_some_and(|choice| choice != "auto" && choice != "none") {
@@ -101,19 +102,29 @@ impl<'r> Writer<'r> {
         }))
     }
 
-    fn choice(&mut self, choice: &ToolChoice, param: &'static str) -> Result<Value, TranslateError> {
-        let forced = match choice {
-            ToolChoice::Auto | ToolChoice::None => false,
-            ToolChoice::Required | ToolChoice::Named(_) => true,
-            ToolChoice::Allowed { required, .. } => *required,
-        };
+    /// The choice in the vendor's words. None where the vendor's rules have none for it.
+    fn choice(&mut self, choice: &ToolChoice, param: &'static str) -> Result<Option<Value>, TranslateError> {
+        let forced = choice.forces();
+        let rules = self.forcing();
+        if forced && matches!(rules, ForcedCalls::No | ForcedCalls::WithoutThinking) {
+            if let ToolChoice::Named(name) = choice {
+                self.named(name, param)?;
+            }
+            self.dropped.field(self.request, Field::ToolChoice);
+            return Ok(None);
+        }
+        let any = rules == ForcedCalls::AnyToolWhileThinking && matches!(choice, ToolChoice::Named(_));
         let cannot = forced && self.target.facts.forced_tools == ForcedTools::No;
-        if cannot {
+        if cannot || any {
             self.dropped.field(self.request, Field::ToolChoice);
         }
         let forced = forced && !cannot;
-        Ok(match choice {
+        Ok(Some(match choice {
             ToolChoice::None => json!("none"),
+            ToolChoice::Named(name) if any => {
+                self.named(name, param)?;
+                json!(self.target.quirks.required_word)
+            }
             ToolChoice::Named(name) => {
                 let named = self.named(name, param)?;
                 if forced { named } else { json!("auto") }
@@ -130,7 +141,7 @@ impl<'r> Writer<'r> {
             }
             _ if forced => json!(self.target.quirks.required_word),
             _ => json!("auto"),
-        })
+        }))
     }
 
     fn named(&mut self, name: &str, param: &'static str) -> Result<Value, TranslateError> {
@@ -143,17 +154,6 @@ impl<'r> Writer<'r> {
             ToolKind::Builtin(_) => json!({"type": tool.name}),
             _ => json!({"type": "function", "function": {"name": name}}),
         })
-    }
-
-    /// Whether a tool is forced on a model that cannot think then (`docs/TRANSLATION.md` section 2.3).
-    pub(super) fn too_forced_to_think(&self) -> bool {
-        let forced = match &self.request.tool_choice {
-            Some(ToolChoice::Required | ToolChoice::Named(_)) => true,
-            Some(ToolChoice::Allowed { required, .. }) => *required,
-            _ => false,
-        };
-        let off = self.request.reasoning.as_ref().is_some_and(|said| said.thinking == Some(Thinking::Off));
-        forced && !off && self.target.facts.forced_tools == ForcedTools::NotWithThinking
     }
 }
 

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::super::answer::encode::ExtraOut;
+use super::thinking::DetailOut;
 use crate::json::Json;
 
 #[derive(Default, Serialize)]
@@ -73,6 +74,10 @@ pub(super) struct MessageOut<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reasoning_content: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reasoning: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) reasoning_details: Vec<DetailOut<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) audio: Option<AudioRef<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) tool_calls: Vec<CallOut<'a>>,
@@ -108,6 +113,9 @@ pub(super) enum PartOut<'a> {
     VideoUrl {
         video_url: UrlOut<'a>,
     },
+    Thinking {
+        thinking: Vec<WordOut>,
+    },
     InputAudio {
         input_audio: SoundOut<'a>,
     },
@@ -116,6 +124,12 @@ pub(super) enum PartOut<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         cache_control: Option<CacheOut<'a>>,
     },
+}
+
+#[derive(Serialize)]
+pub(super) struct WordOut {
+    pub(super) r#type: &'static str,
+    pub(super) text: String,
 }
 
 #[derive(Serialize)]
