@@ -20,7 +20,7 @@ use crate::router::AdminMetrics;
 use crate::secrets::{GivenSecrets, Secrets};
 use crate::snapshot::publish::Publisher;
 use crate::state::AppState;
-use crate::store::{Store, sessions};
+use crate::store::{self, Store, sessions};
 use crate::{grpc, router};
 
 pub use crate::state::VERSION;
@@ -62,10 +62,12 @@ impl ControlPlane {
         };
         let secrets = Secrets::load_or_create(&settings.data_directory, given).context("secrets")?;
         let sealing = Arc::new(secrets.sealing_key().context("Secrets:MasterKey")?);
+        store::metrics::watch();
         let store = Store::open(url.expose(), sealing, tasks).await.with_context(|| database_place(url.expose()))?;
         let lifetime = Duration::from_secs(settings.auth.session_timeout);
         let logins = Logins::new(store.clone(), &secrets.jwt_secret, lifetime, tasks).await?;
         let initial_admin = first_admin(&store, &settings.auth, logins.passwords()).await.context("first user")?;
+        store.register(metrics);
         let publisher = Publisher::start(store.clone(), tasks).await.context("config")?;
         publisher.register(metrics);
         let nodes = NodeRegistry::new();

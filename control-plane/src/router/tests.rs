@@ -2,6 +2,7 @@
 
 mod auth;
 mod examples;
+mod metrics;
 mod permissions;
 mod problems;
 mod resources;

@@ -43,7 +43,10 @@ macro_rules! on_connection {
             }
         };
         let work = async move {
-            let late = |_| $crate::store::StoreError::Unavailable("it did not answer in time".to_owned());
+            let late = |_| {
+                $crate::store::metrics::deadline_hit();
+                $crate::store::StoreError::Unavailable("it did not answer in time".to_owned())
+            };
             tokio::time::timeout($crate::store::pool::QUERY_DEADLINE, work).await.map_err(late)?
         };
         tasks.spawn("database", work).await.unwrap_or_else(|_| Err($crate::store::StoreError::Interrupted))

@@ -12,6 +12,7 @@ mod macros;
 
 pub mod audit;
 pub mod groups;
+pub mod metrics;
 pub mod proxy_keys;
 pub mod published;
 pub mod sessions;

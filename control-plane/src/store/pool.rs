@@ -29,9 +29,9 @@ pub(super) const QUERY_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Number of connections that read from a SQLite file. One more connection writes. SQLite has one writer at a time, and
 /// waiting for a pooled connection is fairer than polling the file's lock.
-const SQLITE_READERS: u32 = 6;
+pub(super) const SQLITE_READERS: u32 = 6;
 
-const SERVER_CONNECTIONS: u32 = 16;
+pub(super) const SERVER_CONNECTIONS: u32 = 16;
 
 /// What sets up a SQLite connection. `busy_timeout` comes first, because the change to WAL needs the file's lock.
 pub(super) const SQLITE_SETUP: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \
