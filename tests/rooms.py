@@ -37,7 +37,7 @@ ORDER = {
         "program",
         "config health",
         "serve telemetry",
-        "drain snapshot",
+        "descriptors drain snapshot",
         "crypto hosts ids pb secret time",
     ],
     "data-plane": [

@@ -12,10 +12,9 @@ use control_plane::config::{Flags, PORTS};
 use control_plane::{ControlPlane, ControlPlaneSettings, app, grpc};
 use shared::config::{Loaded, Ports};
 use shared::program::{self, CommonSettings, Ending, Program, Running, Starting};
-use shared::serve::{listen, reachable, who_else_reaches};
+use shared::serve::{Serving, listen, reachable, serve, who_else_reaches};
 use shared::telemetry;
-use tonic::transport::server::TcpIncoming;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -44,7 +43,12 @@ impl Program for Cli {
     }
 
     fn common(settings: &ControlPlaneSettings) -> CommonSettings<'_> {
-        CommonSettings { server: &settings.server, metrics: &settings.metrics, log: &settings.log }
+        CommonSettings {
+            server: &settings.server,
+            metrics: &settings.metrics,
+            log: &settings.log,
+            write_timeout_seconds: None,
+        }
     }
 
     async fn start(settings: ControlPlaneSettings, start: &Starting) -> Result<RunningControlPlane> {
@@ -56,18 +60,14 @@ impl Program for Cli {
         let nodes = listen("Grpc:Listen", "--grpc-listen", &settings.grpc.listen).await?;
         let grpc_address = nodes.local_addr()?;
         let (log_format, data_directory) = (settings.log.format, settings.data_directory.clone());
+        let limits = settings.server.limits()?;
         let control = ControlPlane::start(settings, &start.metrics, &start.readiness, &start.tasks).await?;
         if let Some(admin) = control.initial_admin() {
             telemetry::announce(log_format, &first_start(admin, start.http, grpc_address, &data_directory));
         }
-        let (server, stopping) = (grpc::server().add_routes(control.grpc()), start.listeners.clone());
-        let incoming = TcpIncoming::from(nodes).with_nodelay(Some(true));
-        start.listeners.spawn("grpc", async move {
-            let stopped = async move { stopping.stopping().await };
-            if let Err(error) = server.serve_with_incoming_shutdown(incoming, stopped).await {
-                error!(%error, "the gRPC listener ended");
-            }
-        });
+        let counts = start.connections.of("grpc");
+        let serving = Serving { counts, ..grpc::serving(limits, start.listeners.clone()) };
+        start.listeners.spawn("grpc", serve("grpc", nodes, grpc::router(control.grpc()), serving));
         info!(version = app::VERSION, http = %start.http, grpc = %grpc_address, "serving");
         Ok(RunningControlPlane(control))
     }

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use shared::config::{LogSettings, MetricsSettings, Ports, ServerSettings, seconds};
 use shared::secret::Secret;
+use shared::serve::ConnectionLimits;
 
 use crate::limits::{MediaPolicy, RequestLimits};
 use crate::usage::spool::SpoolLimits;
@@ -58,6 +59,8 @@ pub struct NodeSettings {
 pub struct LimitSettings {
     /// Largest request body, after decompression.
     pub max_body_bytes: usize,
+    /// How many bytes of requests the node holds at once, and of what becomes of them until the provider has them.
+    pub max_bytes_in_flight: u64,
     /// Largest upload.
     pub max_upload_bytes: u64,
     /// For the client to send its body.
@@ -66,6 +69,8 @@ pub struct LimitSettings {
     pub request_timeout_seconds: f64,
     /// Between two chunks of a stream.
     pub stream_idle_timeout_seconds: f64,
+    /// For a client to take something of what it was sent.
+    pub write_timeout_seconds: f64,
 }
 
 /// Section `Media`: what a client names by URL, for providers that want it as data.
@@ -121,10 +126,12 @@ impl Default for LimitSettings {
         let limits = RequestLimits::default();
         Self {
             max_body_bytes: limits.max_body_bytes,
+            max_bytes_in_flight: limits.max_bytes_in_flight,
             max_upload_bytes: limits.max_upload_bytes,
             body_timeout_seconds: limits.body_timeout.as_secs_f64(),
             request_timeout_seconds: limits.request_timeout.as_secs_f64(),
             stream_idle_timeout_seconds: limits.stream_idle_timeout.as_secs_f64(),
+            write_timeout_seconds: ConnectionLimits::default().write_timeout.as_secs_f64(),
         }
     }
 }
@@ -212,6 +219,7 @@ impl LimitSettings {
     pub fn limits(&self) -> Result<RequestLimits> {
         Ok(RequestLimits {
             max_body_bytes: self.max_body_bytes,
+            max_bytes_in_flight: self.max_bytes_in_flight,
             max_upload_bytes: self.max_upload_bytes,
             body_timeout: seconds("Limits:BodyTimeoutSeconds", self.body_timeout_seconds)?,
             request_timeout: seconds("Limits:RequestTimeoutSeconds", self.request_timeout_seconds)?,

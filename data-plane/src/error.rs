@@ -83,6 +83,30 @@ pub enum GatewayError {
         /// The largest body that is allowed, in bytes after decompression.
         limit: usize,
     },
+    /// The request refers to a conversation that is larger, with it, than a body may be.
+    #[error(
+        "the request and the conversation that it refers to are larger than {limit} bytes, the limit of this gateway: send less of it in 'input', without 'previous_response_id'"
+    )]
+    ConversationTooLarge {
+        /// The largest body that is allowed, in bytes.
+        limit: usize,
+    },
+    /// The request holds more of something than can be worked on.
+    #[error("the request holds {number} {what}, and at most {most} {what} are taken")]
+    TooMany {
+        /// How many there are.
+        number: usize,
+        /// How many are allowed.
+        most: usize,
+        /// What is counted.
+        what: &'static str,
+    },
+    /// The node has as much work as it can hold.
+    #[error("this gateway node is at its limit: {0}; try again shortly")]
+    Busy(&'static str),
+    /// The request is no valid HTTP.
+    #[error("{0}")]
+    Malformed(&'static str),
     /// The body did not arrive in time.
     #[error("the request body did not arrive in time")]
     BodyTimeout,
@@ -182,7 +206,9 @@ impl GatewayError {
     /// The status that the client gets, unless its API has a status of its own for such errors.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::NotReady | Self::NoUpstream { .. } | Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotReady | Self::NoUpstream { .. } | Self::Draining | Self::Busy(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::MissingKey { .. } | Self::InvalidKey => StatusCode::UNAUTHORIZED,
             Self::ModelNotFound { .. } | Self::UnknownRoute { .. } | Self::NoGroup(_) => StatusCode::NOT_FOUND,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
@@ -191,8 +217,10 @@ impl GatewayError {
             | Self::Translate(_)
             | Self::Unsupported { .. }
             | Self::NoEndpoint { .. }
+            | Self::TooMany { .. }
+            | Self::Malformed(_)
             | Self::BodyUnreadable(_) => StatusCode::BAD_REQUEST,
-            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTooLarge { .. } | Self::ConversationTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::Encoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
@@ -222,7 +250,10 @@ impl GatewayError {
             Self::NoEndpoint { .. } => "unsupported_endpoint",
             Self::NoGroup(_) => "not_found",
             Self::Forbidden(_) => "permission_denied",
-            Self::BodyTooLarge { .. } => "request_too_large",
+            Self::BodyTooLarge { .. } | Self::ConversationTooLarge { .. } => "request_too_large",
+            Self::TooMany { .. } => "too_many_items",
+            Self::Busy(_) => "gateway_overloaded",
+            Self::Malformed(_) => "bad_request",
             Self::BodyTimeout => "request_timeout",
             Self::BodyUnreadable(_) => "body_unreadable",
             Self::Encoding(_) => "unsupported_encoding",
@@ -268,11 +299,11 @@ impl GatewayError {
 
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotReady | Self::NoUpstream { .. } | Self::Draining => ErrorKind::Overloaded,
+            Self::NotReady | Self::NoUpstream { .. } | Self::Draining | Self::Busy(_) => ErrorKind::Overloaded,
             Self::MissingKey { .. } | Self::InvalidKey => ErrorKind::Authentication,
             Self::ModelNotFound { .. } | Self::UnknownRoute { .. } | Self::NoGroup(_) => ErrorKind::NotFound,
             Self::Forbidden(_) => ErrorKind::PermissionDenied,
-            Self::BodyTooLarge { .. } => ErrorKind::TooLarge,
+            Self::BodyTooLarge { .. } | Self::ConversationTooLarge { .. } => ErrorKind::TooLarge,
             Self::Timeout => ErrorKind::Timeout,
             Self::Credentials { .. } | Self::Token(_) => ErrorKind::UpstreamAuthentication,
             Self::Connect(_) | Self::Cut | Self::Unusable(_) | Self::Loop | Self::Internal(_) => ErrorKind::Server,

@@ -8,6 +8,9 @@ use std::time::Duration;
 pub struct RequestLimits {
     /// Largest request body in bytes, after decompression.
     pub max_body_bytes: usize,
+    /// How many bytes of requests the node holds at once: the bodies, and what becomes of them until the provider has
+    /// them.
+    pub max_bytes_in_flight: u64,
     /// Largest upload (`multipart/form-data`) in bytes. Uploads are not held in memory.
     pub max_upload_bytes: u64,
     /// Where an upload waits that is too large for memory and has not yet said which model it is for.
@@ -35,6 +38,7 @@ impl Default for RequestLimits {
     fn default() -> Self {
         Self {
             max_body_bytes: 32 * 1024 * 1024,
+            max_bytes_in_flight: 512 * 1024 * 1024,
             // The largest file that OpenAI takes (API reference, "Upload file").
             max_upload_bytes: 512 * 1024 * 1024,
             upload_directory: std::env::temp_dir(),

@@ -12,6 +12,7 @@ use data_plane::config::{DataPlaneSettings, ELSEWHERE, PORTS};
 use mimalloc::MiMalloc;
 use shared::config::{Loaded, Loader, Ports};
 use shared::program::{self, CommonSettings, Ending, LAST_REPORT, Program, Running, Starting};
+use shared::serve::fault::Refuse;
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
 use tracing::info;
 
@@ -87,7 +88,12 @@ impl Program for Arguments {
     }
 
     fn common(settings: &DataPlaneSettings) -> CommonSettings<'_> {
-        CommonSettings { server: &settings.server, metrics: &settings.metrics, log: &settings.log }
+        CommonSettings {
+            server: &settings.server,
+            metrics: &settings.metrics,
+            log: &settings.log,
+            write_timeout_seconds: Some(settings.limits.write_timeout_seconds),
+        }
     }
 
     async fn start(settings: DataPlaneSettings, start: &Starting) -> Result<RunningDataPlane> {
@@ -104,6 +110,10 @@ struct RunningDataPlane(DataPlane);
 impl Running for RunningDataPlane {
     fn router(&self) -> Router {
         self.0.only_router()
+    }
+
+    fn refuse(&self) -> Refuse {
+        data_plane::ingress::refuse
     }
 
     async fn drain(self, ending: Ending) {

@@ -19,6 +19,7 @@ use data_plane::config::DataPlaneSettings;
 use shared::config::{Loaded, Loader, Ports};
 use shared::drain::Tasks;
 use shared::program::{self, CommonSettings, Ending, LAST_REPORT, Program, Running, Starting};
+use shared::serve::fault::Refuse;
 use shared::serve::{reachable, who_else_reaches};
 use shared::telemetry;
 use tracing::info;
@@ -103,7 +104,7 @@ impl Program for Arguments {
 
     fn common(settings: &BothSettings) -> CommonSettings<'_> {
         let ControlPlaneSettings { server, metrics, log, .. } = &settings.control;
-        CommonSettings { server, metrics, log }
+        CommonSettings { server, metrics, log, write_timeout_seconds: Some(settings.node.limits.write_timeout_seconds) }
     }
 
     async fn start(settings: BothSettings, start: &Starting) -> Result<BothPlanes> {
@@ -140,6 +141,11 @@ impl Running for BothPlanes {
     fn router(&self) -> Router {
         let fallback = self.node.fallback(self.control.fallback());
         self.control.router().merge(self.node.router()).fallback_service(fallback)
+    }
+
+    /// What listens is both planes', and the shapes of the APIs that clients speak differ.
+    fn refuse(&self) -> Refuse {
+        data_plane::ingress::refuse
     }
 
     async fn drain(self, ending: Ending) {

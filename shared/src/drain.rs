@@ -37,6 +37,14 @@ impl Tasks {
         self.tracker.spawn(task.instrument(info_span!("task", task = name)))
     }
 
+    /// Starts a task of one request. There are many of them, so it has no span of its own.
+    pub fn spawn_request<F>(&self, task: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.tracker.spawn(task);
+    }
+
     /// Starts `task` on a thread where it may block.
     pub fn spawn_blocking<F, T>(&self, task: F) -> JoinHandle<T>
     where

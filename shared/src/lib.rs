@@ -6,6 +6,7 @@
 //! - [`drain`]: owns every background task and ends it.
 //! - [`health`]: readiness as a set of guards, and the probes that show it.
 //! - [`serve`]: the HTTP/1 and HTTP/2 accept loop with its deadlines.
+//! - [`descriptors`]: how many files may be open.
 //! - [`snapshot`]: the domain model of a config snapshot, its validation, and its conversion to and from the wire.
 //! - [`hosts`]: hosts that nothing may be sent to.
 //! - [`pb`]: generated from `proto/`.
@@ -13,6 +14,7 @@
 
 pub mod config;
 pub mod crypto;
+pub mod descriptors;
 pub mod drain;
 pub mod health;
 pub mod hosts;

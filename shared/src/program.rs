@@ -13,22 +13,28 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use axum::Router;
 use clap::Parser;
 use tokio::time::{Instant, sleep};
-use tracing::warn;
+use tracing::{info, warn};
 
-use crate::config::{Loaded, LogSettings, MetricsSettings, Ports, ServerSettings};
+use crate::config::{Loaded, LogSettings, MetricsSettings, Ports, ServerSettings, seconds};
+use crate::descriptors;
 use crate::drain::{Tasks, termination_signal};
 use crate::health::Readiness;
-use crate::serve::{ConnectionLimits, listen, serve};
+use crate::serve::fault::{self, Refuse};
+use crate::serve::{ConnectionLimits, ConnectionMetrics, LAST_WORDS, Serving, listen, serve};
 use crate::telemetry::{self, Metrics};
 
 /// Usage that is settled at the last moment still gets this long to be reported.
 pub const LAST_REPORT: Duration = Duration::from_millis(500);
+
+/// How long the listeners have to close the connections that are left after the drain deadline and the last words.
+const CLOSING: Duration = Duration::from_millis(150);
 
 /// What a program puts into the skeleton. The value is its command line.
 pub trait Program: Parser {
@@ -67,6 +73,11 @@ pub trait Running {
     /// What is served over HTTP, beside the probes.
     fn router(&self) -> Router;
 
+    /// Writes the answer to a request that the listener itself refuses.
+    fn refuse(&self) -> Refuse {
+        fault::problem
+    }
+
     /// Ends the parts in their order, each within a deadline.
     fn drain(self, ending: Ending) -> impl Future<Output = ()>;
 }
@@ -80,6 +91,8 @@ pub struct CommonSettings<'s> {
     pub metrics: &'s MetricsSettings,
     /// What is logged, and how.
     pub log: &'s LogSettings,
+    /// After how many seconds a client is cut off that reads nothing, where the program has a setting for it.
+    pub write_timeout_seconds: Option<f64>,
 }
 
 /// What the skeleton hands to a program that starts.
@@ -87,6 +100,8 @@ pub struct CommonSettings<'s> {
 pub struct Starting {
     /// Where the parts register their metrics.
     pub metrics: Metrics,
+    /// What listeners count.
+    pub connections: ConnectionMetrics,
     /// What the parts hold back until they are ready.
     pub readiness: Readiness,
     /// The listeners. They end before what their requests use.
@@ -111,7 +126,8 @@ impl Ending {
     /// Ends the listeners once their open requests have ended, or the deadline has passed. Says whether all ended in
     /// time.
     pub async fn listeners(&self, component: &'static str) -> bool {
-        self.listeners.drain(component, self.deadline + LAST_REPORT / 2).await
+        // The listener closes what is left after the last words, and then the records of those requests are there.
+        self.listeners.drain(component, self.deadline + LAST_WORDS + CLOSING).await
     }
 
     /// Ends the tasks of [`Starting::tasks`]. Says whether all ended within `deadline`.
@@ -149,6 +165,7 @@ fn run<P: Program>(program: P) -> Result<()> {
     for key in without_effect {
         warn!(key, "this setting has no effect");
     }
+    descriptors::raise();
     rustls::crypto::aws_lc_rs::default_provider().install_default().map_err(|_| anyhow!("TLS is set up twice"))?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().thread_stack_size(P::WORKER_STACK).enable_all().build()?;
@@ -163,27 +180,40 @@ fn run<P: Program>(program: P) -> Result<()> {
 
 /// From the first listener to the last task.
 async fn live<P: Program>(settings: P::Settings, metrics: Metrics) -> Result<()> {
-    let CommonSettings { server, metrics: scrapes, .. } = P::common(&settings);
-    let (drain_delay, limits) = (server.drain_delay()?, server.limits()?);
+    let CommonSettings { server, metrics: scrapes, write_timeout_seconds, .. } = P::common(&settings);
+    let (drain_delay, mut limits) = (server.drain_delay()?, server.limits()?);
+    if let Some(write_timeout) = write_timeout_seconds {
+        limits.write_timeout = seconds("Limits:WriteTimeoutSeconds", write_timeout)?;
+    }
+    let most = descriptors::connections();
+    if most < limits.max_connections {
+        info!(open_files = ?descriptors::limit(), connections = most, "the limit of open files allows fewer connections than Server:MaxConnections");
+    }
     let deadline = limits.drain_deadline;
     let (listeners, tasks) = (Tasks::new(), Tasks::new());
     let listener = listen("Server:Listen", "--listen", &server.address(P::PORTS)).await?;
     if let Some(address) = scrapes.address(P::PORTS) {
         let listener = listen("Metrics:Listen", "--metrics-listen", &address).await?;
         let limits =
-            ConnectionLimits { drain_deadline: Duration::ZERO, max_connections: 256, ..ConnectionLimits::default() };
-        tasks.spawn("metrics", serve("metrics", listener, metrics.router(), limits, tasks.clone()));
+            ConnectionLimits { drain_deadline: Duration::ZERO, max_connections: 32, ..ConnectionLimits::default() };
+        tasks.spawn("metrics", serve("metrics", listener, metrics.router(), Serving::new(limits, tasks.clone())));
     }
 
-    let start =
-        Starting { metrics, readiness: Readiness::new(P::VERSION), listeners, tasks, http: listener.local_addr()? };
+    let mut connections = ConnectionMetrics::default();
+    metrics.register(|registry| connections = ConnectionMetrics::register(registry));
+    let (readiness, http) = (Readiness::new(P::VERSION), listener.local_addr()?);
+    let start = Starting { metrics, connections: connections.clone(), readiness, listeners, tasks, http };
     let running = P::start(settings, &start).await?;
     let Starting { readiness, listeners, tasks, .. } = start;
     let router = running.router().merge(readiness.router());
-    listeners.spawn("http", serve("http", listener, router, limits, listeners.clone()));
+    let (refuse, counts) = (running.refuse(), connections.of("http"));
+    let serving = Serving { refuse, counts, ..Serving::new(limits, listeners.clone()) };
+    let leaving = serving.leaving.clone();
+    listeners.spawn("http", serve("http", listener, router, serving));
 
     termination_signal().await?;
     readiness.drain();
+    leaving.store(true, Ordering::Relaxed);
     sleep(drain_delay).await;
     running.drain(Ending { deadline, until: Instant::now() + deadline, listeners, tasks }).await;
     Ok(())

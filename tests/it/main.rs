@@ -17,6 +17,7 @@ mod chat_headers;
 mod chat_slow;
 mod client_paths;
 mod config_stream;
+mod connections;
 mod programs;
 mod promises_config;
 mod promises_faults;

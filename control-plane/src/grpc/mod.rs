@@ -11,17 +11,23 @@ pub mod registry;
 pub mod usage_ingest;
 pub mod view;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
+use axum::extract::ConnectInfo;
+use axum::middleware::map_request;
 use shared::crypto::{constant_time_eq, sha256};
+use shared::descriptors;
 use shared::drain::Tasks;
 use shared::pb::config_service_server::ConfigServiceServer;
 use shared::pb::usage_service_server::UsageServiceServer;
 use shared::secret::Secret;
+use shared::serve::{ConnectionLimits, Serving};
 use tonic::service::interceptor::InterceptedService;
 use tonic::service::{Interceptor, Routes};
-use tonic::transport::Server;
+use tonic::transport::server::TcpConnectInfo;
 use tonic::{Request, Status};
 
 use self::config_stream::ConfigStreams;
@@ -33,13 +39,22 @@ use crate::snapshot::publish::Publisher;
 /// The longest message in either direction, in bytes. A whole snapshot is one message.
 pub const MAX_MESSAGE: usize = 256 * 1024 * 1024;
 
-/// A server that watches its connections: one that does not answer a ping is closed.
-pub fn server() -> Server {
-    Server::builder()
-        .http2_keepalive_interval(Some(Duration::from_secs(10)))
-        .http2_keepalive_timeout(Some(Duration::from_secs(20)))
-        .tcp_keepalive(Some(Duration::from_secs(30)))
-        .tcp_nodelay(true)
+/// How the listener for nodes serves within `limits`: nothing but HTTP/2, and every connection that says nothing has a
+/// deadline. A node keeps one stream open as long as it runs, so that a connection without any is none of a node's.
+pub fn serving(limits: ConnectionLimits, tasks: Tasks) -> Serving {
+    // There are few nodes, and the limit of open files is shared with the listener for HTTP.
+    let max_connections = (descriptors::connections() / 4).max(16).min(limits.max_connections);
+    let limits = ConnectionLimits { ping_interval: Duration::from_secs(10), max_connections, ..limits };
+    Serving { http2_only: true, ..Serving::new(limits, tasks) }
+}
+
+/// The `services` for nodes, for [`shared::serve::serve`]. Each request knows the address of its node.
+pub fn router(services: Routes) -> Router {
+    services.into_axum_router().layer(map_request(|mut request: axum::extract::Request| async {
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0);
+        request.extensions_mut().insert(TcpConnectInfo { local_addr: None, remote_addr: peer });
+        request
+    }))
 }
 
 /// The services for nodes. Their streams end when `tasks` stop.

@@ -28,11 +28,18 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
+use axum::response::Response;
 use axum::routing::{any, get, post};
+use http::request;
+use shared::ids::new_id;
+use shared::serve::fault::{self, Fault};
 
+use crate::error::GatewayError;
+use crate::respond::{error, own};
 pub use cors::AllowedOrigins;
 use document::CLIENT_DOCUMENT;
 pub use gateway::Gateway;
+use near::format_of;
 pub use unserved::fallback;
 use unserved::{elsewhere, only_get, only_post, unknown};
 
@@ -66,6 +73,36 @@ fn routes(gateway: Arc<Gateway>) -> Router {
         .route("/embeddings", any(elsewhere))
         .route("/messages", any(elsewhere))
         .with_state(gateway)
+}
+
+/// Answers a request that the listener refused before it came here, in the shape of the client's API.
+pub fn refuse(parts: &request::Parts, fault: Fault) -> Response {
+    let error = match fault {
+        Fault::Host => GatewayError::Malformed(fault.words()),
+        Fault::Crowded => GatewayError::Busy("it has as many connections as it can hold"),
+    };
+    if !is_api(parts.uri.path()) {
+        return fault::problem(parts, fault);
+    }
+    let (format, id) = (format_of(parts), new_id());
+    own::identified_to(format, error::response(&error, format, &id), &own::id_header(&id))
+}
+
+/// Whether `path` is one that clients of an API ask for.
+fn is_api(path: &str) -> bool {
+    let first = path.split('/').find(|segment| !segment.is_empty()).unwrap_or_default();
+    matches!(
+        first,
+        "v1" | "v1beta"
+            | "claude"
+            | "api"
+            | "chat"
+            | "completions"
+            | "responses"
+            | "embeddings"
+            | "messages"
+            | "models"
+    )
 }
 
 /// Serves the same paths, and an error on every other one, for a node that serves nothing else.

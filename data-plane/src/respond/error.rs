@@ -77,11 +77,15 @@ fn passed_on(said: &ProviderAnswer, format: Format, mut meter: Meter) -> Respons
 /// The answer to a client of `format` that says `error`, without the headers that every answer has.
 pub fn response(error: &GatewayError, format: Format, request_id: &str) -> Response {
     let mut response = written(&error.neutral(), format, request_id);
+    if matches!(error, GatewayError::Busy(_)) {
+        // Whoever stands between the client and the gateway, and sends its requests elsewhere then, knows this status.
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    }
     let headers = response.headers_mut();
     match error {
         // The rest of the body is not read, so the connection ends; a client that is not told sends its next request
         // into it.
-        GatewayError::BodyTooLarge { .. } | GatewayError::BodyTimeout => {
+        GatewayError::BodyTooLarge { .. } | GatewayError::BodyTimeout | GatewayError::Busy(_) => {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         GatewayError::Method { allowed, .. } => {

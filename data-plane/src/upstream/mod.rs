@@ -18,6 +18,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::{ClientConfig, RootCertStore};
+use shared::descriptors;
 use shared::snapshot::{OutboundProxy, ProxyScheme};
 use tracing::warn;
 
@@ -129,6 +130,11 @@ fn over_tls<C>(tls: ClientConfig, connector: C) -> HttpsConnector<C> {
     HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_all_versions().wrap_connector(connector)
 }
 
+/// How many idle connections to one provider are kept. Those to all providers share the limit of open files.
+fn most_idle() -> usize {
+    (descriptors::connections() / 4).clamp(8, 1024)
+}
+
 fn pool<C>(connector: C) -> Pool<C>
 where
     C: legacy::connect::Connect + Clone,
@@ -137,7 +143,7 @@ where
         .timer(TokioTimer::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE_TIMEOUT)
-        .pool_max_idle_per_host(1024)
+        .pool_max_idle_per_host(most_idle())
         .http1_max_buf_size(128 * 1024)
         .http2_keep_alive_interval(Duration::from_secs(20))
         .http2_keep_alive_timeout(Duration::from_secs(10))

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use tokio::sync::Semaphore;
 
 use crate::serve::ConnectionLimits;
 use crate::telemetry::LogFormat;
@@ -51,7 +50,9 @@ pub struct ServerSettings {
     pub drain_deadline_seconds: f64,
     /// Seconds for request headers to arrive, and for an idle connection.
     pub header_timeout_seconds: f64,
-    /// Connections open at once.
+    /// Seconds for the first request of a new connection.
+    pub first_request_timeout_seconds: f64,
+    /// Connections open at once, as far as the limit of open files allows so many.
     pub max_connections: usize,
     /// Origins whose pages may call the APIs that clients speak (CORS), or `*` for all; empty is none. The admin API is
     /// never open to other origins.
@@ -67,6 +68,7 @@ impl Default for ServerSettings {
             drain_delay_seconds: 1.0,
             drain_deadline_seconds: 30.0,
             header_timeout_seconds: 65.0,
+            first_request_timeout_seconds: 10.0,
             max_connections: 50_000,
             allowed_origins: Vec::new(),
         }
@@ -91,8 +93,10 @@ impl ServerSettings {
     pub fn limits(&self) -> Result<ConnectionLimits, SettingError> {
         Ok(ConnectionLimits {
             header_timeout: seconds("Server:HeaderTimeoutSeconds", self.header_timeout_seconds)?,
-            max_connections: self.max_connections.clamp(1, Semaphore::MAX_PERMITS),
+            first_request_timeout: seconds("Server:FirstRequestTimeoutSeconds", self.first_request_timeout_seconds)?,
+            max_connections: self.max_connections.max(1),
             drain_deadline: seconds("Server:DrainDeadlineSeconds", self.drain_deadline_seconds)?,
+            ..ConnectionLimits::default()
         })
     }
 

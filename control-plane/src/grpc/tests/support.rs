@@ -15,6 +15,7 @@ use shared::pb::node_message::Message as Up;
 use shared::pb::usage_service_client::UsageServiceClient;
 use shared::pb::{self, ControlMessage, NodeMessage, UsageAck, UsageBatch};
 use shared::secret::Secret;
+use shared::serve::{ConnectionLimits, serve};
 use shared::snapshot::{
     BalancePolicy, Delta, Group, GroupPolicy, ProxyKey, Snapshot, UnsupportedParameters, UpstreamKey, UpstreamStream,
 };
@@ -24,13 +25,12 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status, Streaming};
 
 use super::super::registry::NodeRegistry;
 use super::super::view::NodeView;
-use super::super::{MAX_MESSAGE, routes, server};
+use super::super::{MAX_MESSAGE, router, routes, serving};
 use crate::ledger::Ledger;
 use crate::snapshot::publish::Publisher;
 use crate::store::groups::{self, StoredGroup};
@@ -77,12 +77,8 @@ impl Plane {
         let routes = routes(Arc::clone(&publisher), Arc::clone(&registry), ledger, &Secret::new(TOKEN), &tasks);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let stopping = tasks.clone();
-        tasks.spawn("test server", async move {
-            let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-            let stopped = async move { stopping.stopping().await };
-            server().add_routes(routes).serve_with_incoming_shutdown(incoming, stopped).await.unwrap();
-        });
+        let serving = serving(ConnectionLimits::default(), tasks.clone());
+        tasks.spawn("test server", serve("grpc", listener, router(routes), serving));
         Self { store, publisher, registry, metrics, tasks, directory, address }
     }
 

@@ -1,7 +1,7 @@
 use axum::Router;
 use axum::http::StatusCode;
 use shared::health::Readiness;
-use shared::serve::{ConnectionLimits, serve};
+use shared::serve::{ConnectionLimits, Serving, serve};
 use shared::telemetry::Metrics;
 
 use super::super::apply::ControlMetrics;
@@ -301,7 +301,7 @@ async fn a_port_that_serves_http_is_no_control_plane() {
     };
     let tasks = Tasks::new();
     let router = Router::new().fallback(page);
-    tasks.spawn("http", serve("http", listener, router, ConnectionLimits::default(), tasks.clone()));
+    tasks.spawn("http", serve("http", listener, router, Serving::new(ConnectionLimits::default(), tasks.clone())));
     let bench = Bench::start(link.clone());
     let mut times = Vec::new();
     for _ in 0..5 {
