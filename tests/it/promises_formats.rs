@@ -1,6 +1,7 @@
 //! Tests with providers of other formats than the client's: promise 6 in `docs/PROMISES.md`, silence is a failure, and
 //! promise 22, no loops.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use fake_provider::queue::Target;
@@ -11,6 +12,9 @@ use harness::wait;
 use http_body_util::Full;
 use hyper::Request;
 use serde_json::{Value, json};
+use shared::drain::Tasks;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use crate::support::{SOON, provider, standalone};
@@ -119,5 +123,114 @@ async fn p22_a_gateway_that_calls_itself_says_508_after_two_hops() {
         }
         // For each of the two there are the client's request and two hops.
         records(&planes, 6).await;
+    }
+}
+
+/// A proxy in front of `gateway` that takes the header `stripped` out of every request.
+async fn stripping(gateway: SocketAddr, stripped: &'static str, tasks: &Tasks) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let each = tasks.clone();
+    tasks.spawn("proxy", async move {
+        while let Ok((mut from, _)) = listener.accept().await {
+            each.spawn("proxied", async move {
+                let mut request = Vec::new();
+                let (end, length) = loop {
+                    if from.read_buf(&mut request).await.unwrap_or_default() == 0 {
+                        return;
+                    }
+                    let text = String::from_utf8_lossy(&request).to_ascii_lowercase();
+                    let Some(end) = text.find("\r\n\r\n") else { continue };
+                    let length =
+                        text[..end].lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+                    break (end, length.unwrap_or(0_usize));
+                };
+                while request.len() < end + 4 + length {
+                    if from.read_buf(&mut request).await.unwrap_or_default() == 0 {
+                        return;
+                    }
+                }
+                let head = String::from_utf8_lossy(&request[..end]).into_owned();
+                let kept = head.lines().filter(|line| !line.to_ascii_lowercase().starts_with(&format!("{stripped}:")));
+                let head = kept.collect::<Vec<_>>().join("\r\n") + "\r\nconnection: close\r\n\r\n";
+                let mut to = TcpStream::connect(gateway).await.unwrap();
+                to.write_all(head.as_bytes()).await.unwrap();
+                to.write_all(&request[end + 4..]).await.unwrap();
+                let _closed = tokio::io::copy(&mut to, &mut from).await;
+            });
+        }
+    });
+    address
+}
+
+/// Promise 22 in `docs/PROMISES.md`, where a proxy on the way strips one of the two signs. Full scale.
+#[tokio::test(flavor = "multi_thread")]
+async fn p22_a_loop_is_seen_by_either_sign() {
+    for stripped in ["x-orchestration-hops", "user-agent"] {
+        let tasks = Tasks::new();
+        let planes = standalone().start().await.unwrap();
+        let key = planes.admin.create_key(&json!({ "name": "p22" })).await.unwrap();
+        let proxy = stripping(planes.api().http, stripped, &tasks).await;
+        let group = vendor_group("itself", "openai", &format!("http://{proxy}/v1"), &key.value, &json!({}));
+        planes.admin.create_group(&group).await.unwrap();
+        let later = planes.admin.create_key(&json!({ "name": "later" })).await.unwrap();
+        planes.knows(&later).await.unwrap();
+        let request = chat_request(&key.value, &chat("claude-sonnet-4-5", false)).unwrap();
+        let answer = timeout(SOON, Connection::to(planes.api().http).fetch(request)).await.expect("an end").unwrap();
+        assert_eq!(answer.status, 508, "without {stripped}: {}", answer.text());
+        records(&planes, 3).await;
+        tasks.stop();
+    }
+}
+
+/// A provider that answers every request with `body` as `content_type`.
+async fn saying(content_type: &'static str, body: Vec<u8>, tasks: &Tasks) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tasks.spawn("provider", async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = [0; 16 * 1024];
+            if stream.read(&mut request).await.unwrap_or_default() == 0 {
+                continue;
+            }
+            let length = body.len();
+            let head = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
+            );
+            let _gone = stream.write_all(&[head.as_bytes(), &body].concat()).await;
+        }
+    });
+    address
+}
+
+/// Promise 20 in `docs/PROMISES.md`: text that is not UTF-8 ends an answer cleanly where its bytes pass, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn p20_text_that_is_not_utf8_ends_cleanly_where_bytes_pass() {
+    let chunk = |text: &[u8]| {
+        let start = b"data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"";
+        [start, text, b"\"}}]}\n\n"].concat()
+    };
+    let stream = [chunk(b"good "), chunk(b"bad \xff\xfe"), chunk(b"lost"), b"data: [DONE]\n\n".to_vec()].concat();
+    let whole = b"{\"id\":\"c\",\"choices\":[{\"message\":{\"content\":\"bad \xff\"}}]}".to_vec();
+    for (content_type, body, streamed) in [("text/event-stream", stream, true), ("application/json", whole, false)] {
+        let tasks = Tasks::new();
+        let planes = standalone().start().await.unwrap();
+        let base_url = format!("http://{}/v1", saying(content_type, body, &tasks).await);
+        let group = vendor_group("garbled", "openai", &base_url, "sk-upstream-key-0001", &json!({}));
+        planes.admin.create_group(&group).await.unwrap();
+        let key = planes.admin.create_key(&json!({ "name": "p20" })).await.unwrap();
+        planes.knows(&key).await.unwrap();
+        let request = chat_request(&key.value, &chat("claude-sonnet-4-5", streamed)).unwrap();
+        let answer = timeout(SOON, Connection::to(planes.api().http).fetch(request)).await.expect("an end").unwrap();
+        let text = String::from_utf8(answer.body.to_vec()).expect("what the client gets is UTF-8");
+        assert!(text.contains("upstream_invalid_response"), "{text}");
+        if streamed {
+            assert!(text.contains("good ") && !text.contains("lost") && !text.contains("[DONE]"), "{text}");
+        } else {
+            assert_eq!(answer.status, 502, "{text}");
+        }
+        let records = records(&planes, 1).await;
+        assert_eq!(records[0]["outcome"], "upstream_error", "{records:?}");
+        tasks.stop();
     }
 }

@@ -21,9 +21,27 @@ pub const HOPS: HeaderName = HeaderName::from_static("x-orchestration-hops");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-const OURS: HeaderValue = HeaderValue::from_static(concat!("orchestration-api/", env!("CARGO_PKG_VERSION")));
+/// How the name begins by which gateways like this one call themselves, in whatever version.
+const OUR_NAME: &str = "orchestration-api/";
+
+/// What stands behind the name and before the number of gateways that a request has passed. This is the second place of
+/// that number: a proxy on the way may strip headers that it does not know, or set a name of its own.
+const HOP: &str = "(hop ";
+
+const FIRST_HOP: HeaderValue =
+    HeaderValue::from_static(concat!("orchestration-api/", env!("CARGO_PKG_VERSION"), " (hop 1)"));
+const FURTHER_HOP: HeaderValue =
+    HeaderValue::from_static(concat!("orchestration-api/", env!("CARGO_PKG_VERSION"), " (hop 2)"));
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
+
+/// The number of gateways that the name of the client tells of. It is 0 where the client is none.
+fn hops_in_name(headers: &HeaderMap) -> u64 {
+    let name = headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+    let Some(rest) = name.and_then(|name| name.strip_prefix(OUR_NAME)) else { return 0 };
+    let number = rest.split_once(HOP).and_then(|(_, hop)| hop.split(')').next()?.parse().ok());
+    number.unwrap_or(1)
+}
 
 /// The headers of a client's request that may go upstream.
 #[derive(Debug)]
@@ -71,7 +89,8 @@ impl<'r> ClientHeaders<'r> {
     /// The headers of a request whose client speaks `format`.
     pub fn new(parts: &'r request::Parts, format: Format) -> Self {
         let headers = &parts.headers;
-        let hops = headers.get(HOPS).and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or_default();
+        let counted = headers.get(HOPS).and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or_default();
+        let hops = hops_in_name(headers).max(counted);
         Self { headers, format, credential: auth::credential(parts, format), hops, trace: TraceContext::read(headers) }
     }
 
@@ -105,7 +124,7 @@ impl<'r> ClientHeaders<'r> {
         let accepted = if streamed { HeaderValue::from_static(format.facts().stream_type) } else { JSON };
         headers.insert(ACCEPT, accepted);
         headers.insert(ACCEPT_ENCODING, IDENTITY);
-        headers.insert(USER_AGENT, OURS);
+        headers.insert(USER_AGENT, if self.hops == 0 { FIRST_HOP } else { FURTHER_HOP });
         headers.insert(HOPS, HeaderValue::from(self.hops.saturating_add(1)));
         let own = if format == self.format { format.facts().request_headers } else { &[] };
         let own = own.iter().map(|name| HeaderName::from_static(name));

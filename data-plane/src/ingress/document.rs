@@ -5,6 +5,8 @@
 use axum::response::{IntoResponse as _, Response};
 use http::header::CONTENT_TYPE;
 
+use crate::respond::own;
+
 /// The path of the document.
 pub(super) const CLIENT_DOCUMENT: &str = "/openapi-client.json";
 
@@ -13,7 +15,7 @@ pub(super) const CLIENT_DOCUMENT_TEXT: &str = include_str!("../../openapi-client
 
 /// `GET /openapi-client.json`.
 pub(super) async fn document() -> Response {
-    ([(CONTENT_TYPE, "application/json")], CLIENT_DOCUMENT_TEXT).into_response()
+    own::no_page(([(CONTENT_TYPE, "application/json")], CLIENT_DOCUMENT_TEXT).into_response())
 }
 
 #[cfg(test)]

@@ -46,6 +46,11 @@ pub(super) trait Writer: Unpin {
 
     /// Counts bytes that go to the client.
     fn count(&mut self, bytes: u64);
+
+    /// Why the connection is to be broken in place of an end, where the writer has left the provider's body for that.
+    fn failure(&mut self) -> Option<GatewayError> {
+        None
+    }
 }
 
 /// What is to become of the provider's body.
@@ -113,14 +118,14 @@ impl<W: Writer, B: Body<Data = Bytes> + Unpin> Body for Flow<W, B> {
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let this = self.get_mut();
         loop {
-            // All that goes to the client leaves here, and the next call means that it has been written: how long the
-            // client may take to read it is to be bounded here.
+            // All that goes to the client leaves here. How long the client may take to read it is bounded by the
+            // listener (`shared/src/serve/unread.rs`), which drops this body when it takes too long.
             let written = this.writer.written();
             if !written.is_empty() {
                 this.writer.count(written.len() as u64);
                 return Poll::Ready(Some(Ok(Frame::data(written))));
             }
-            let Some(upstream) = &mut this.upstream else { return Poll::Ready(None) };
+            let Some(upstream) = &mut this.upstream else { return Poll::Ready(this.writer.failure().map(Err)) };
             let broken = match Pin::new(upstream).poll_frame(context) {
                 Poll::Ready(Some(Ok(frame))) => {
                     // Trailers say nothing that a client of these APIs reads.

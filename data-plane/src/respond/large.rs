@@ -9,6 +9,7 @@ use translation::ir::Usage;
 
 use super::counts;
 use super::flow::{Next, Writer};
+use super::legible::Legibility;
 use crate::error::GatewayError;
 use crate::provider::redact::Redactor;
 use crate::route::table::RoutedKey;
@@ -16,6 +17,9 @@ use crate::usage::meter::Meter;
 
 /// How much of the end of a large answer is kept to find its usage in, in bytes.
 const TAIL: usize = 16 * 1024;
+
+/// The error of an answer that is no text.
+pub(super) const NO_TEXT: GatewayError = GatewayError::Unusable("it is not UTF-8");
 
 /// What kind of answer a large one is.
 #[derive(Clone, Copy)]
@@ -41,16 +45,25 @@ pub(super) struct LargeAnswer {
     ready: Bytes,
     tail: BytesMut,
     redactor: Redactor,
+    legibility: Legibility,
+    /// Why the connection is to be broken.
+    failure: Option<GatewayError>,
     kind: Kind,
     key: Arc<RoutedKey>,
     meter: Meter,
 }
 
 impl LargeAnswer {
-    /// An answer that begins with `start`.
-    pub(super) fn new(start: Vec<Bytes>, kind: Kind, key: Arc<RoutedKey>, meter: Meter) -> Self {
+    /// An answer that begins with `start`, which is as `legibility` says.
+    pub(super) fn new(
+        start: Vec<Bytes>,
+        legibility: Legibility,
+        kind: Kind,
+        key: Arc<RoutedKey>,
+        meter: Meter,
+    ) -> Self {
         let (ready, tail, redactor) = (Bytes::new(), BytesMut::new(), Redactor::default());
-        Self { start: start.into(), ready, tail, redactor, kind, key, meter }
+        Self { start: start.into(), ready, tail, redactor, legibility, failure: None, kind, key, meter }
     }
 
     /// What of the answer goes to the client after `data`.
@@ -67,6 +80,11 @@ impl LargeAnswer {
 
 impl Writer for LargeAnswer {
     fn take(&mut self, portion: Bytes) -> Next {
+        if self.kind.chat && !self.legibility.goes_on(&portion) {
+            self.meter.broke(&NO_TEXT);
+            self.failure = Some(NO_TEXT);
+            return Next::Ends;
+        }
         self.ready = self.pass(portion);
         Next::Goes
     }
@@ -103,5 +121,9 @@ impl Writer for LargeAnswer {
 
     fn count(&mut self, bytes: u64) {
         self.meter.response_bytes += bytes;
+    }
+
+    fn failure(&mut self) -> Option<GatewayError> {
+        self.failure.take()
     }
 }

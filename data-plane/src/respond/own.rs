@@ -3,11 +3,14 @@
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, StatusCode};
 use translation::Format;
 
 use crate::usage::meter::Meter;
+
+/// Forbids a browser to load, run or frame anything from an answer.
+const NO_PAGE: &str = "default-src 'none'; frame-ancestors 'none'";
 
 /// Answers with the JSON `body`, which no provider has given.
 pub fn answered(body: Bytes, mut meter: Meter) -> Response {
@@ -40,8 +43,16 @@ pub fn identified_to(format: Format, mut response: Response, id: &HeaderValue) -
     identified(response, id)
 }
 
-/// `response` with its `x-request-id`.
+/// `response` with its `x-request-id`, and as [`no_page`].
 pub fn identified(mut response: Response, id: &HeaderValue) -> Response {
     response.headers_mut().insert("x-request-id", id.clone());
+    no_page(response)
+}
+
+/// `response` with what keeps a browser from making a page of it, whatever is in it.
+pub fn no_page(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(NO_PAGE));
     response
 }

@@ -7,18 +7,18 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use http::HeaderMap;
-use http::header::CONTENT_TYPE;
 use http::response::Parts;
 use hyper::body::Incoming;
-use translation::Format;
 use translation::protocol::embeddings::openai;
 
 use super::counts;
 use super::flow::Flow;
 use super::headers::{as_stream, forward};
 use super::idle::IdleTimer;
-use super::large::{Kind, LargeAnswer};
+use super::kind;
+use super::large::{Kind, LargeAnswer, NO_TEXT};
 use super::learn::Learn;
+use super::legible::Legibility;
 use super::opening::is_stream;
 use super::whole::{Read, UNPACKED, read};
 use crate::answer::Answer;
@@ -53,10 +53,18 @@ pub async fn respond(
                 learn.start(first);
             }
             let kind = Kind { format, chat: true };
-            return Ok(large(&head, start, rest, Arc::clone(&candidate.key), patience.pause, kind, meter));
+            let mut legibility = Legibility::default();
+            if !start.iter().all(|piece| legibility.goes_on(piece)) {
+                return Err((NO_TEXT, meter));
+            }
+            let key = Arc::clone(&candidate.key);
+            return Ok(large(&head, (start, legibility), rest, key, patience.pause, kind, meter));
         }
         Err(error) => return Err((error, meter)),
     };
+    if std::str::from_utf8(&body).is_err() {
+        return Err((NO_TEXT, meter));
+    }
     match protocol.usage(&body) {
         Ok(None) if is_error(&body) => match protocol.decode_response(&body) {
             Err(mut error) => {
@@ -75,7 +83,7 @@ pub async fn respond(
     if let Some(learn) = &learn {
         learn.whole(&body);
     }
-    Ok(held(&head, body, &candidate.key, format, meter))
+    Ok(held(&head, body, &candidate.key, Kind { format, chat: true }, meter))
 }
 
 /// Writes on an `answer` of any kind, such as JSON, sound, text, a file, nothing, or a stream that is no chat. An
@@ -101,7 +109,7 @@ pub async fn pass(
             }
             let key = Arc::clone(&candidate.key);
             let kind = Kind { format, chat: false };
-            let mut response = large(&head, start, rest, key, patience.pause, kind, meter);
+            let mut response = large(&head, (start, Legibility::default()), rest, key, patience.pause, kind, meter);
             if is_stream(&head.headers) {
                 as_stream(&mut response);
             }
@@ -115,7 +123,7 @@ pub async fn pass(
             learn.whole(&body);
         }
     }
-    Ok(held(&head, body, &candidate.key, format, meter))
+    Ok(held(&head, body, &candidate.key, Kind { format, chat: false }, meter))
 }
 
 /// Writes on an answer with vectors for a client that wants them in base64, whatever the provider has written.
@@ -135,7 +143,8 @@ pub async fn pass_in_base64(
             let beginning = start.concat();
             if !openai::begins_with_numbers(&beginning) {
                 let kind = Kind { format, chat: false };
-                return Ok(large(&head, start, rest, Arc::clone(key), patience.pause, kind, meter));
+                let begun = (start, Legibility::default());
+                return Ok(large(&head, begun, rest, Arc::clone(key), patience.pause, kind, meter));
             }
             match collect(rest, UNPACKED, patience).await {
                 Ok(Collected::Whole(rest)) => [&beginning[..], &rest[..]].concat().into(),
@@ -151,16 +160,16 @@ pub async fn pass_in_base64(
     };
     meter.usage = counts::usage(&body);
     let body = openai::in_base64(&body).unwrap_or(body);
-    Ok(held(&head, body, key, format, meter))
+    Ok(held(&head, body, key, Kind { format, chat: false }, meter))
 }
 
-fn held(head: &Parts, body: Bytes, key: &RoutedKey, format: Format, mut meter: Meter) -> Response {
+fn held(head: &Parts, body: Bytes, key: &RoutedKey, kind: Kind, mut meter: Meter) -> Response {
     let body = key.leak.redact(body);
     meter.first_byte();
     meter.answering(head.status);
     meter.response_bytes = body.len() as u64;
     meter.succeeded();
-    with_head(head, Body::from(body), key, format)
+    with_head(head, Body::from(body), key, kind)
 }
 
 /// Whether an answer is an error and nothing else. Some vendors send errors with the status 200, and clients would take
@@ -173,21 +182,25 @@ fn is_error(body: &[u8]) -> bool {
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let kind = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let kind = kind::media_type(headers);
     kind == "application/json" || kind.ends_with("+json")
 }
 
-fn with_head(head: &Parts, body: Body, key: &RoutedKey, format: Format) -> Response {
+fn with_head(head: &Parts, body: Body, key: &RoutedKey, kind: Kind) -> Response {
     let mut response = Response::new(body);
     *response.status_mut() = head.status;
-    forward(&head.headers, response.headers_mut(), key, format);
+    forward(&head.headers, response.headers_mut(), key, kind.format);
+    if kind.chat {
+        kind::set(response.headers_mut(), "application/json");
+    } else {
+        kind::make_safe(response.headers_mut());
+    }
     response
 }
 
 fn large(
     head: &Parts,
-    start: Vec<Bytes>,
+    (start, legibility): (Vec<Bytes>, Legibility),
     rest: Incoming,
     key: Arc<RoutedKey>,
     pause: Duration,
@@ -196,7 +209,7 @@ fn large(
 ) -> Response {
     meter.first_byte();
     meter.answering(head.status);
-    let answer = LargeAnswer::new(start, kind, Arc::clone(&key), meter);
+    let answer = LargeAnswer::new(start, legibility, kind, Arc::clone(&key), meter);
     let body = Flow::new(rest, IdleTimer::new(pause), None, answer);
-    with_head(head, Body::new(body), &key, kind.format)
+    with_head(head, Body::new(body), &key, kind)
 }

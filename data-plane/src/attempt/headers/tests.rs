@@ -69,3 +69,27 @@ fn a_malformed_trace_is_left_out() {
         assert!(!upstream(&[("traceparent", bad)]).contains_key("traceparent"), "{bad}");
     }
 }
+
+#[test]
+fn the_hops_are_told_twice_and_either_sign_is_enough() {
+    let hops = |sent: &http::HeaderMap| {
+        let mut request = Request::post("/v1/chat/completions");
+        request.headers_mut().unwrap().extend(sent.clone());
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        ClientHeaders::new(&parts, Format::OpenAiChat).hops()
+    };
+    let mut sent = upstream(&[("user-agent", "OpenAI/Python 1.0 (hop 7)")]);
+    for hop in 1..=2_u64 {
+        assert_eq!(hops(&sent), hop);
+        for stripped in ["x-orchestration-hops", "user-agent"] {
+            let mut left = sent.clone();
+            left.remove(stripped);
+            assert_eq!(hops(&left), hop, "without {stripped}");
+        }
+        let text: Vec<_> = sent.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+        sent = upstream(&text);
+    }
+    assert_eq!(hops(&upstream(&[])), 1);
+    let older = [("user-agent".parse().unwrap(), "orchestration-api/0.0.9".parse().unwrap())];
+    assert_eq!(hops(&http::HeaderMap::from_iter(older)), 1, "one that does not count");
+}

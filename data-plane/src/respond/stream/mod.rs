@@ -9,8 +9,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
-use http::header::CONTENT_TYPE;
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use serde::de::IgnoredAny;
 use translation::Format;
 use translation::ir::ProviderError;
@@ -22,7 +21,9 @@ use super::error;
 use super::flow::{Flow, Next, Writer};
 use super::headers::{as_stream, forward};
 use super::idle::IdleTimer;
+use super::kind;
 use super::learn::Learn;
+use super::legible::{Legibility, legible};
 use super::opening::first_portion;
 use crate::answer::Answer;
 use crate::body::collect::Patience;
@@ -59,6 +60,7 @@ pub async fn respond(
         watcher: format.protocol().watcher(),
         splitter: EventSplitter::new(LARGEST_EVENT),
         large: None,
+        legibility: Legibility::default(),
         ready: Bytes::new(),
         hide_usage,
         array: array.then_some(Array::Empty),
@@ -74,12 +76,13 @@ pub async fn respond(
     let mut response = Response::new(Body::new(flow));
     *response.status_mut() = head.status;
     forward(&head.headers, response.headers_mut(), &candidate.key, format);
-    if array {
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    }
+    kind::set(response.headers_mut(), if array { "application/json" } else { format.facts().stream_type });
     as_stream(&mut response);
     Ok(response)
 }
+
+/// The error of a stream in which a text cannot be read. Clients make nothing of it, or break.
+const GARBLED: GatewayError = GatewayError::Unusable("one of its events is not UTF-8");
 
 /// A stream whose events pass as they are.
 struct PassedStream {
@@ -88,6 +91,8 @@ struct PassedStream {
     splitter: EventSplitter,
     /// An event under way that is too large to be held.
     large: Option<Box<LargeInPieces>>,
+    /// Whether the large event is UTF-8 as far as it has come.
+    legibility: Legibility,
     /// To be written next.
     ready: Bytes,
     hide_usage: bool,
@@ -116,8 +121,12 @@ impl PassedStream {
                 Ok(events) => (events, None),
                 Err(sse::TooLarge { before, rest }) => (before, Some(rest)),
             };
+            let (events, garbled) = legible(events);
             let shown = self.pass(events);
             self.show(shown);
+            if garbled {
+                return Err(GARBLED);
+            }
             if let Some(error) = self.bare.take() {
                 return Err(GatewayError::Provider(error));
             }
@@ -134,6 +143,7 @@ impl PassedStream {
     /// Lets the event that `beginning` is the beginning of pass in pieces.
     fn begin_large(&mut self, beginning: &[u8]) -> Result<(), GatewayError> {
         let large = LargeInPieces::new(beginning, self.array.is_some());
+        self.legibility = Legibility::default();
         self.large = Some(Box::new(large.ok_or(GatewayError::Unusable(
             "one of its events is larger than 1 MiB, and not because of a long text or a picture",
         ))?));
@@ -149,6 +159,9 @@ impl PassedStream {
     /// of it where no such event is under way, and None where the event goes on behind it.
     fn pass_large(&mut self, portion: Bytes) -> Result<Option<Bytes>, GatewayError> {
         let Some(large) = &mut self.large else { return Ok(Some(portion)) };
+        if !self.legibility.goes_on(&portion) {
+            return Err(GARBLED);
+        }
         match large.push(&self.key.leak, portion) {
             Piece::Goes(shown) => {
                 self.show(shown);
@@ -296,6 +309,9 @@ impl PassedStream {
             return Err(GatewayError::Provider(error));
         }
         if !rest.is_empty() {
+            if std::str::from_utf8(&rest).is_err() {
+                return Err(GARBLED);
+            }
             // Some providers end without the last empty line. What is a whole event but for that is passed on.
             rest.extend_from_slice(b"\n\n");
             let rest = rest.freeze();
