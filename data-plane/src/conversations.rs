@@ -5,12 +5,17 @@
 //! Answers are kept in memory, by this node alone, for hours. A client that sends the whole conversation
 //! (`store: false`) does not depend on them.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use shared::ids::Id;
-use translation::protocol::openai_responses::resolve::{KeptTurns, Turn, input_items, response_in};
+use translation::object::Object;
+use translation::protocol::openai_responses::resolve::{KeptTurns, Text, Turn, input_items, response_in};
 
 use crate::shelf::{Shelf, Weigh, name};
 
@@ -31,14 +36,16 @@ pub struct ClientConversations {
 #[derive(Debug)]
 enum Thing {
     /// An item of output, as JSON text.
-    Item(String),
+    Item(Arc<str>),
     /// A response.
     Response {
         previous: Option<String>,
-        /// The items that the client sent, as JSON text.
-        input: String,
+        /// The items that the client sent, as JSON text with commas between them.
+        input: Arc<str>,
         /// The whole response, as JSON text.
-        response: String,
+        response: Arc<str>,
+        /// Where the items of output stand in the response.
+        output: Range<usize>,
     },
 }
 
@@ -62,28 +69,39 @@ impl Conversations {
     }
 }
 
+#[derive(Deserialize)]
+struct Named {
+    id: Option<String>,
+}
+
 impl ClientConversations {
     /// Keeps the answer to `request`, unless the client wishes that nothing be kept. `written` is what the client got,
     /// or the end of it.
-    pub fn keep(&self, request: &[u8], written: &[u8]) {
-        let Ok(mut request) = serde_json::from_slice::<Value>(request) else { return };
-        if request["store"] == false {
+    pub fn keep(&self, request: &Bytes, written: &[u8]) {
+        let Ok(request) = Object::read(request) else { return };
+        if request.get("store") == Some("false") {
             return;
         }
         let Some(response) = response_in(written) else { return };
-        let Some(id) = response["id"].as_str().map(str::to_owned) else { return };
-        let previous = request["previous_response_id"].as_str().map(str::to_owned);
-        let input = Value::from(input_items(request["input"].take())).to_string();
-        for item in response["output"].as_array().into_iter().flatten() {
-            if let Some(id) = item["id"].as_str() {
-                self.put(id, Thing::Item(item.to_string()));
+        let text = Bytes::copy_from_slice(response.as_bytes());
+        let Ok(answer) = Object::read(&text) else { return };
+        let Some(id) = answer.string("id").ok().flatten() else { return };
+        let previous = request.string("previous_response_id").ok().flatten().map(Into::into);
+        let output = answer.get("output").unwrap_or("[]");
+        let items = serde_json::from_str::<Vec<&RawValue>>(output).unwrap_or_default();
+        for item in items.iter().map(|item| item.get()) {
+            if let Ok(Named { id: Some(id) }) = serde_json::from_str(item) {
+                self.put(&id, Thing::Item(item.into()));
             }
         }
-        self.put(&id, Thing::Response { previous, input, response: response.to_string() });
+        let start = output.as_ptr().addr().saturating_sub(text.as_ptr().addr());
+        let output = if items.is_empty() { 0..0 } else { start + 1..start + output.len() - 1 };
+        let input = input_items(request.get("input").unwrap_or("null"));
+        self.put(&id, Thing::Response { previous, input: (*input).into(), response: response.into(), output });
     }
 
     fn put(&self, id: &str, thing: Thing) {
-        self.all.lock().put(name(&self.proxy_key, id), Arc::new(thing), Instant::now());
+        self.all.lock().put(&self.proxy_key, name(&self.proxy_key, id), Arc::new(thing), Instant::now());
     }
 
     fn thing(&self, id: &str) -> Option<Arc<Thing>> {
@@ -97,7 +115,7 @@ impl ClientConversations {
     /// The whole response, as JSON text.
     pub fn response(&self, id: &str) -> Option<String> {
         match &*self.thing(id)? {
-            Thing::Response { response, .. } => Some(response.clone()),
+            Thing::Response { response, .. } => Some(response.to_string()),
             Thing::Item(_) => None,
         }
     }
@@ -105,13 +123,14 @@ impl ClientConversations {
     /// What the client said in the turn, as the API lists it.
     pub fn input_list(&self, id: &str) -> Option<String> {
         let turn = self.turn(id)?;
+        let input: Vec<Value> = serde_json::from_str(&format!("[{}]", turn.input.get())).ok()?;
         let number = |(at, mut item): (usize, Value)| {
             if item.get("id").is_none() {
                 item["id"] = json!(format!("msg_{at}"));
             }
             item
         };
-        let data: Vec<_> = turn.input.into_iter().enumerate().map(number).rev().collect();
+        let data: Vec<_> = input.into_iter().enumerate().map(number).rev().collect();
         let id_of = |item: Option<&Value>| item.map_or(Value::Null, |item| item["id"].clone());
         let (first_id, last_id) = (id_of(data.first()), id_of(data.last()));
         let page =
@@ -126,20 +145,20 @@ impl ClientConversations {
 }
 
 impl KeptTurns for ClientConversations {
-    fn item(&self, id: &str) -> Option<Value> {
+    fn item(&self, id: &str) -> Option<Text> {
         match &*self.thing(id)? {
-            Thing::Item(item) => serde_json::from_str(item).ok(),
+            Thing::Item(item) => Some(Text::new(Arc::clone(item), 0..item.len())),
             Thing::Response { .. } => None,
         }
     }
 
     fn turn(&self, id: &str) -> Option<Turn> {
         match &*self.thing(id)? {
-            Thing::Response { previous, input, response } => {
-                let response: Value = serde_json::from_str(response).ok()?;
-                let output = response["output"].as_array().cloned().unwrap_or_default();
-                Some(Turn { previous: previous.clone(), input: serde_json::from_str(input).ok()?, output })
-            }
+            Thing::Response { previous, input, response, output } => Some(Turn {
+                previous: previous.clone(),
+                input: Text::new(Arc::clone(input), 0..input.len()),
+                output: Text::new(Arc::clone(response), output.clone()),
+            }),
             Thing::Item(_) => None,
         }
     }

@@ -1,14 +1,16 @@
-//! Keeps things in memory for a while, bounded in time and bytes. Each name belongs to one proxy key.
+//! Keeps things in memory for a while, bounded in time and bytes. Each thing belongs to one proxy key. Where there is
+//! no room, the key that has the most loses its oldest thing, so that no key can push out what others have.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use shared::crypto::{KEY_LEN, sha256};
+use shared::ids::Id;
 
 /// How long a thing is kept, which is longer than a person leaves a conversation open.
 pub const KEPT_FOR: Duration = Duration::from_hours(6);
 
-/// Largest size of all that is kept, in bytes. Above it the oldest things go.
+/// Largest size of all that is kept, in bytes. Above it things go.
 const MOST: usize = 64 * 1024 * 1024;
 
 /// Largest size of one thing, in bytes.
@@ -32,26 +34,48 @@ pub trait Weigh {
     fn bytes(&self) -> usize;
 }
 
-/// Things in the order in which they came, which is also the order in which they expire.
+/// Things of many owners.
 #[derive(Debug)]
 pub struct Shelf<T> {
     kept: HashMap<Name, Kept<T>>,
-    /// The order in which things came. A thing that was replaced since has another number by now.
-    order: VecDeque<(Name, u64)>,
+    owners: HashMap<Id, Owned>,
+    /// The owners by the bytes of what they have.
+    by_bytes: BTreeSet<(usize, Id)>,
+    /// Whose oldest thing may expire next, in the order in which things came. An entry whose thing is gone says
+    /// nothing.
+    order: VecDeque<(Id, Instant)>,
     bytes: usize,
     next: u64,
+}
+
+/// What one owner has, in the order in which it came, which is also the order in which it expires. A thing that was
+/// replaced since has another number by now.
+#[derive(Debug, Default)]
+struct Owned {
+    order: VecDeque<(Name, u64)>,
+    things: usize,
+    bytes: usize,
 }
 
 #[derive(Debug)]
 struct Kept<T> {
     thing: T,
+    owner: Id,
+    bytes: usize,
     until: Instant,
     number: u64,
 }
 
 impl<T> Default for Shelf<T> {
     fn default() -> Self {
-        Self { kept: HashMap::new(), order: VecDeque::new(), bytes: 0, next: 0 }
+        Self {
+            kept: HashMap::new(),
+            owners: HashMap::new(),
+            by_bytes: BTreeSet::new(),
+            order: VecDeque::new(),
+            bytes: 0,
+            next: 0,
+        }
     }
 }
 
@@ -66,60 +90,96 @@ impl<T: Weigh + Clone> Shelf<T> {
         self.kept.is_empty()
     }
 
-    /// Keeps `thing` under `name` in place of what had that name, unless it is too large.
-    pub fn put(&mut self, name: Name, thing: T, now: Instant) {
+    /// Keeps `thing` of `owner` under `name` in place of what had that name, unless it is too large.
+    pub fn put(&mut self, owner: &Id, name: Name, thing: T, now: Instant) {
         self.expire(now);
         let bytes = OVERHEAD + thing.bytes();
         if bytes > LARGEST {
             return;
         }
+        self.remove(&name);
         self.next += 1;
-        let kept = Kept { thing, until: now + KEPT_FOR, number: self.next };
-        self.bytes += bytes;
-        self.order.push_back((name, self.next));
-        if let Some(replaced) = self.kept.insert(name, kept) {
-            self.bytes -= OVERHEAD + replaced.thing.bytes();
-            // An id that comes again and again, as from vendors that number their calls, must not let the order grow
-            // beyond the things that are kept.
-            if self.order.len() > 2 * self.kept.len() + 16 {
-                self.order.retain(|(name, number)| self.kept.get(name).is_some_and(|kept| kept.number == *number));
-            }
+        let until = now + KEPT_FOR;
+        self.kept.insert(name, Kept { thing, owner: owner.clone(), bytes, until, number: self.next });
+        let owned = self.owners.entry(owner.clone()).or_default();
+        owned.order.push_back((name, self.next));
+        // An id that comes again and again, as from vendors that number their calls, must not let the order grow beyond
+        // the things that are kept.
+        if owned.order.len() > 2 * owned.things + 16 {
+            owned.order.retain(|(name, number)| self.kept.get(name).is_some_and(|kept| kept.number == *number));
         }
-        while self.bytes > MOST && self.forget_oldest() {}
+        self.weigh(owner, bytes.cast_signed(), 1);
+        self.order.push_back((owner.clone(), until));
+        if self.order.len() > 2 * self.kept.len() + 16 {
+            self.forget_order();
+        }
+        while self.bytes > MOST && self.forget_of_the_largest() {}
     }
 
     /// The thing of that name.
     pub fn get(&mut self, name: &Name, now: Instant) -> Option<T> {
         self.expire(now);
-        self.kept.get(name).map(|kept| kept.thing.clone())
+        self.kept.get(name).filter(|kept| kept.until > now).map(|kept| kept.thing.clone())
     }
 
     /// Removes the thing of that name. Gives whether there was one.
     pub fn remove(&mut self, name: &Name) -> bool {
         let Some(kept) = self.kept.remove(name) else { return false };
-        self.bytes -= OVERHEAD + kept.thing.bytes();
+        self.weigh(&kept.owner, -kept.bytes.cast_signed(), -1);
         true
+    }
+
+    /// Notes that an owner has more, or less.
+    fn weigh(&mut self, owner: &Id, bytes: isize, things: isize) {
+        let Some(owned) = self.owners.get_mut(owner) else { return };
+        self.by_bytes.remove(&(owned.bytes, owner.clone()));
+        owned.bytes = owned.bytes.saturating_add_signed(bytes);
+        owned.things = owned.things.saturating_add_signed(things);
+        self.bytes = self.bytes.saturating_add_signed(bytes);
+        if owned.things == 0 {
+            self.owners.remove(owner);
+        } else {
+            self.by_bytes.insert((owned.bytes, owner.clone()));
+        }
     }
 
     fn expire(&mut self, now: Instant) {
-        while let Some((name, number)) = self.order.front() {
-            let lives = self.kept.get(name).is_some_and(|kept| kept.number == *number && kept.until > now);
-            if lives {
-                break;
-            }
-            self.forget_oldest();
+        while let Some((owner, until)) = self.order.front()
+            && *until <= now
+        {
+            let owner = owner.clone();
+            self.order.pop_front();
+            while self.oldest(&owner).is_some_and(|(_, until)| until <= now) && self.forget_oldest(&owner) {}
         }
     }
 
-    /// Gives whether there was one.
-    fn forget_oldest(&mut self) -> bool {
-        let Some((name, number)) = self.order.pop_front() else { return false };
-        if self.kept.get(&name).is_some_and(|kept| kept.number == number)
-            && let Some(kept) = self.kept.remove(&name)
-        {
-            self.bytes -= OVERHEAD + kept.thing.bytes();
+    /// The oldest thing of `owner`, and when it expires.
+    fn oldest(&mut self, owner: &Id) -> Option<(Name, Instant)> {
+        let owned = self.owners.get_mut(owner)?;
+        while let Some((name, number)) = owned.order.front() {
+            match self.kept.get(name).filter(|kept| kept.number == *number) {
+                Some(kept) => return Some((*name, kept.until)),
+                None => drop(owned.order.pop_front()),
+            }
         }
-        true
+        None
+    }
+
+    fn forget_oldest(&mut self, owner: &Id) -> bool {
+        self.oldest(owner).is_some_and(|(name, _)| self.remove(&name))
+    }
+
+    /// Gives whether there was something to forget.
+    fn forget_of_the_largest(&mut self) -> bool {
+        let Some((_, owner)) = self.by_bytes.last().cloned() else { return false };
+        self.forget_oldest(&owner)
+    }
+
+    /// Makes the order of all owners anew, from what is kept.
+    fn forget_order(&mut self) {
+        let mut order: Vec<_> = self.kept.values().map(|kept| (kept.owner.clone(), kept.until)).collect();
+        order.sort_by_key(|(_, until)| *until);
+        self.order = order.into();
     }
 }
 

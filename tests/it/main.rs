@@ -19,6 +19,7 @@ mod client_paths;
 mod config_stream;
 mod connections;
 mod programs;
+mod promises_bounds;
 mod promises_config;
 mod promises_faults;
 mod promises_formats;

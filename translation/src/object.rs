@@ -6,7 +6,7 @@ use std::fmt;
 use std::ops::Range;
 
 use bytes::Bytes;
-use serde::de::{MapAccess, Visitor};
+use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -19,6 +19,9 @@ pub struct Object<'b> {
     body: &'b Bytes,
     fields: Vec<Field<'b>>,
 }
+
+/// The most fields that an object may have. The largest request of any API has some dozen.
+const MOST_FIELDS: usize = 1000;
 
 /// A top-level field.
 #[derive(Debug)]
@@ -57,6 +60,11 @@ impl<'b> Object<'b> {
     /// The text of a field's value: of the first, where there are two of the name. `null` is a value.
     pub fn get(&self, name: &str) -> Option<&'b str> {
         self.fields.iter().find(|field| field.name == name).map(|field| field.value)
+    }
+
+    /// The names of all fields with the text of their values, in their order.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &'b str)> {
+        self.fields.iter().map(|field| (&*field.name, field.value))
     }
 
     /// The text of a field's value, unless it is `null`.
@@ -122,6 +130,14 @@ impl<'b> Object<'b> {
     }
 }
 
+/// A piece of an edited body.
+enum Piece<'p> {
+    /// A part of the body as it was.
+    Own(Range<usize>),
+    /// What an edit puts there.
+    Edit(&'p str),
+}
+
 /// Edits to an object. Without an edit the result is the client's body, uncopied.
 #[derive(Debug)]
 pub struct Edits<'o, 'b> {
@@ -175,33 +191,59 @@ impl<'o> Edits<'o, '_> {
         if self.replaced.is_empty() && self.added.is_empty() { self.object.body.clone() } else { self.spliced() }
     }
 
-    fn spliced(mut self) -> Bytes {
+    /// The body after the edits, in pieces, of which those that are not edited are the client's own, uncopied.
+    pub fn apply_in_pieces(self) -> Vec<Bytes> {
+        if !self.removed.is_empty() || (self.replaced.is_empty() && self.added.is_empty()) {
+            return vec![self.apply()];
+        }
+        let source = self.object.body.clone();
+        let mut pieces = Vec::new();
+        self.splice(|piece| {
+            pieces.push(match piece {
+                Piece::Own(range) => source.slice(range),
+                Piece::Edit(text) => Bytes::copy_from_slice(text.as_bytes()),
+            });
+        });
+        pieces.retain(|piece| !piece.is_empty());
+        pieces
+    }
+
+    fn spliced(self) -> Bytes {
         let source = self.object.body;
-        self.replaced.sort_by_key(|(range, _)| range.start);
         let more: usize = self.replaced.iter().map(|(_, value)| value.len()).sum();
         let more = more + self.added.iter().map(|(name, value)| name.len() + value.len() + 8).sum::<usize>();
         let mut body = Vec::with_capacity(source.len() + more);
+        self.splice(|piece| match piece {
+            Piece::Own(range) => body.extend_from_slice(&source[range]),
+            Piece::Edit(text) => body.extend_from_slice(text.as_bytes()),
+        });
+        body.into()
+    }
+
+    /// Gives the pieces of the body after the edits, in their order.
+    fn splice(mut self, mut put: impl FnMut(Piece<'_>)) {
+        let source = self.object.body;
+        self.replaced.sort_by_key(|(range, _)| range.start);
         let mut copied = 0;
         for (range, value) in self.replaced {
-            body.extend_from_slice(&source[copied..range.start]);
-            body.extend_from_slice(value.as_bytes());
+            put(Piece::Own(copied..range.start));
+            put(Piece::Edit(&value));
             copied = range.end;
         }
         let last = self.object.fields.last().map(|field| self.object.span(field.value).end);
         // An object without a field gets the new ones behind its opening brace.
         let end = last.or_else(|| source.iter().position(|byte| *byte == b'{').map(|at| at + 1));
         let end = end.unwrap_or(copied).max(copied);
-        body.extend_from_slice(&source[copied..end]);
+        put(Piece::Own(copied..end));
         for (at, (name, value)) in self.added.iter().enumerate() {
             if at > 0 || last.is_some() {
-                body.push(b',');
+                put(Piece::Edit(","));
             }
-            body.extend_from_slice(quoted(name).as_bytes());
-            body.push(b':');
-            body.extend_from_slice(value.as_bytes());
+            put(Piece::Edit(&quoted(name)));
+            put(Piece::Edit(":"));
+            put(Piece::Edit(value));
         }
-        body.extend_from_slice(&source[end..]);
-        body.into()
+        put(Piece::Own(end..source.len()));
     }
 
     /// The remaining fields, written anew.
@@ -279,6 +321,9 @@ impl<'de> Deserialize<'de> for Fields<'de> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut fields = Vec::with_capacity(8);
                 while let Some((Text(name), value)) = map.next_entry::<Text<'de>, &'de RawValue>()? {
+                    if fields.len() == MOST_FIELDS {
+                        return Err(de::Error::custom(format!("it has more than {MOST_FIELDS} fields")));
+                    }
                     fields.push(Field { name, value: value.get() });
                 }
                 Ok(Fields(fields))

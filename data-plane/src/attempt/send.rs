@@ -129,7 +129,7 @@ impl Sender {
     pub(super) async fn send(
         &self,
         candidate: Candidate,
-        outgoing: Outgoing,
+        mut outgoing: Outgoing,
         client: &ClientHeaders<'_>,
         meter: &Meter,
         deadline: Instant,
@@ -137,8 +137,11 @@ impl Sender {
         let Some(endpoint) = &candidate.group.endpoint else {
             return Err(Ended::next(GatewayError::Internal("the group has no provider")));
         };
+        if candidate.key.credential.reads_body() {
+            outgoing.join();
+        }
         let mut headers = headers(&candidate, endpoint, &outgoing, client);
-        let Outgoing { method, uri, body, passing, format, beside_chat, conversion, dropped, .. } = outgoing;
+        let Outgoing { method, uri, body, pieces, passing, format, beside_chat, conversion, dropped, .. } = outgoing;
         let group = &candidate.group;
         // How long a body on its way takes is the client's matter: the group's time for an answer begins behind it.
         let until = if passing.is_some() { deadline } else { deadline.min(Instant::now() + group.group.timeout) };
@@ -160,7 +163,11 @@ impl Sender {
             }
             let shown = credential.tokens().and_then(|_| request.headers().get(AUTHORIZATION).cloned());
             let passing = passing.take();
-            let request = request.map(|whole| passing.map_or(RequestBody::Whole(whole), RequestBody::Passing));
+            let request = request.map(|whole| match passing {
+                Some(passing) => RequestBody::Passing(passing),
+                None if pieces.is_empty() => RequestBody::Whole(whole),
+                None => RequestBody::Pieces(pieces.clone().into()),
+            });
 
             let attempt = Attempt::begin(meter, &candidate);
             let response = match timeout_at(until, self.upstream.send(&group.exit, request)).await {

@@ -125,7 +125,8 @@ fn worth_more(before: Option<Failure>, step: Step, newest: Failure) -> Failure {
 /// `request` without its signatures, for a provider that said that it could not read them: they may be another key's
 /// (`docs/TRANSLATION.md` section 10). None where it has none.
 fn unsigned(request: &dyn Outbound, said: &ProviderAnswer) -> Option<Outgoing> {
-    let outgoing = request.write(&said.candidate).ok()?;
+    let mut outgoing = request.write(&said.candidate).ok()?;
+    outgoing.join();
     let body = outgoing.format.protocol().unsigned(&outgoing.body)?;
     Some(Outgoing { body: body.into(), ..outgoing })
 }

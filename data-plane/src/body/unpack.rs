@@ -23,6 +23,9 @@ pub enum UnpackError {
     /// The body is not what its encoding says.
     #[error("it is damaged")]
     Damaged,
+    /// There is no room for what the body unpacks to.
+    #[error("there is no room for it")]
+    NoRoom,
 }
 
 /// Whether the headers name an encoding to undo.
@@ -35,6 +38,19 @@ pub fn is_packed(headers: &HeaderMap) -> bool {
 /// # Errors
 /// [`UnpackError`].
 pub fn unpack(headers: &HeaderMap, packed: Bytes, bound: usize) -> Result<Bytes, UnpackError> {
+    unpack_into(headers, packed, bound, |_length| true)
+}
+
+/// Does the same if `has_room` for as many bytes as the body unpacks to.
+///
+/// # Errors
+/// [`UnpackError`].
+pub fn unpack_into(
+    headers: &HeaderMap,
+    packed: Bytes,
+    bound: usize,
+    has_room: impl FnOnce(usize) -> bool,
+) -> Result<Bytes, UnpackError> {
     if !is_packed(headers) {
         return Ok(packed);
     }
@@ -45,6 +61,9 @@ pub fn unpack(headers: &HeaderMap, packed: Bytes, bound: usize) -> Result<Bytes,
     let length = usize::try_from(length.map_err(|_| UnpackError::Damaged)?).unwrap_or(usize::MAX);
     if length > bound {
         return Err(UnpackError::TooLarge);
+    }
+    if !has_room(length) {
+        return Err(UnpackError::NoRoom);
     }
     let mut unpacked = Vec::with_capacity(length);
     unpacking(&encoding, &packed, bound)?.read_to_end(&mut unpacked).map_err(|_| UnpackError::Damaged)?;

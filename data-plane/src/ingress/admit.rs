@@ -70,8 +70,12 @@ impl<'g> Arrival<'g> {
     /// Finds out whose the request is. What is learnt on the way is noted in `meter`.
     ///
     /// # Errors
-    /// [`GatewayError`]: this node has no config yet, or the request carries no key that opens anything.
+    /// [`GatewayError`]: this node has no config yet, or too much to do, or the request carries no key that opens
+    /// anything.
     pub(super) fn admit(&self, meter: &mut Meter) -> Result<Admitted<'_>, GatewayError> {
+        if self.gateway.is_crowded() {
+            return Err(GatewayError::Busy("it works on as many requests as it may"));
+        }
         let table = self.table.as_deref().ok_or(GatewayError::NotReady)?;
         meter.snapshot_version = table.snapshot.version;
         let client = auth::client(table, &self.parts, self.format)?;
@@ -119,12 +123,13 @@ impl Admitted<'_> {
         if self.headers.hops() >= MOST_HOPS { Err(GatewayError::Loop) } else { Ok(()) }
     }
 
-    /// Reads a body that is to be held.
+    /// Reads a body that is to be held, and has `meter` hold it.
     ///
     /// # Errors
     /// As [`receive::read`].
-    pub(super) async fn read(&self, body: Body) -> Result<Bytes, GatewayError> {
-        receive::read(&self.parts.headers, body, &self.gateway.limits).await
+    pub(super) async fn read(&self, body: Body, meter: &mut Meter) -> Result<Bytes, GatewayError> {
+        let held = meter.held.insert(self.gateway.budget.hold());
+        receive::read(&self.parts.headers, body, &self.gateway.limits, held).await
     }
 
     /// Reads a body that is to be held, and notes what is asked for in `meter`.
@@ -132,7 +137,7 @@ impl Admitted<'_> {
     /// # Errors
     /// As [`Self::read`].
     pub(super) async fn body(&self, body: Body, meter: &mut Meter) -> Result<Bytes, GatewayError> {
-        let body = self.read(body).await?;
+        let body = self.read(body, meter).await?;
         meter.asked(&body);
         Ok(body)
     }

@@ -2,7 +2,6 @@
 //! content.
 
 use std::pin::pin;
-use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -17,7 +16,6 @@ use super::gateway::Gateway;
 use super::{query, sticky};
 use crate::answer::{Answer, Failure};
 use crate::body::collect::Patience;
-use crate::error::GatewayError;
 use crate::metrics::Api;
 use crate::request::{ChatRequest, Spoken};
 use crate::respond::convert::{self, Conversation, Wish};
@@ -65,11 +63,17 @@ async fn ask(
     let (admitted, body) = arrival.admit_with(body, meter).await?;
     let (gateway, format, proxy_key) = (admitted.gateway, admitted.format, &admitted.client.key.id);
     let facts = format.facts();
-    let body = admitted.read(body).await?;
+    let body = admitted.read(body, meter).await?;
     let sent = body.len() as u64;
     let conversation =
         facts.keeps_answers.then(|| Conversation { kept: gateway.conversations.of(proxy_key), asked: body.clone() });
-    let body = conversation.as_ref().and_then(Conversation::resolved).unwrap_or(body);
+    let body = match &conversation {
+        Some(conversation) => {
+            let resolved = conversation.resolved(gateway.limits.max_body_bytes, meter.held.as_ref())?;
+            resolved.unwrap_or(body)
+        }
+        None => body,
+    };
     // Tokens are estimated from what a provider gets to read, which includes what the client only refers to.
     meter.asked(&body);
     meter.request_bytes = sent;
@@ -77,7 +81,10 @@ async fn ask(
     let array = spoken.stream == Some(true) && !query::has(&admitted.parts.uri, "alt", "sse");
     let signatures = gateway.signatures.of(proxy_key);
     let request = ChatRequest::read(format, &body, spoken)?;
-    let request = request.signed_with(signatures.clone()).with_media(&gateway.media);
+    let mut request = request.signed_with(signatures.clone()).with_media(&gateway.media, proxy_key);
+    if let Some(held) = &meter.held {
+        request = request.held_with(held);
+    }
     meter.model = Some(request.model.to_string());
     meter.streamed = request.stream;
     meter.has_tools = request.has_tools;
@@ -94,16 +101,23 @@ async fn ask(
         // whole answer, nor the other way round, and do not say so.
         answer.conversion = Some(Box::default());
     }
+    let stream = request.stream;
+    let hide_usage = facts.usage_if_asked && stream && !request.include_usage;
     let wish = match &answer.conversion {
         Some(_) => {
-            let neutral = request.neutral().map_err(GatewayError::Translate)?;
             let created = u64::try_from(now_ms() / 1000).unwrap_or_default();
-            let asked = AnswerContext { id: names::random(24), created, request: Arc::clone(neutral) };
-            Some(Wish { format, stream: request.stream, array, asked, signatures, conversation })
+            let asked = AnswerContext { id: names::random(24), created, request: request.into_asked()? };
+            Some(Wish { format, stream, array, asked, signatures, conversation })
         }
         None => None,
     };
-    let hide_usage = facts.usage_if_asked && request.stream && !request.include_usage;
+    // From here on, what is held of the request is the body of a turn that the client may refer to, and what the answer
+    // has to know of it.
+    let kept = wish.as_ref().map_or(0, |wish| {
+        let turn = if wish.conversation.is_some() { sent } else { 0 };
+        turn + wish.asked.request.text_bytes() as u64
+    });
+    meter.let_go(kept);
     Ok((answer, Delivery { format, learn, hide_usage, array, wish }))
 }
 

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use anyhow::Result;
+use shared::descriptors;
 use shared::telemetry::Metrics;
 use tokio::sync::mpsc;
 
 use crate::attempt::Walker;
+use crate::body::budget::BodyBudget;
 use crate::conversations::Conversations;
 use crate::limits::RequestLimits;
 use crate::media::MediaFetcher;
@@ -26,6 +28,10 @@ pub struct Gateway {
     pub(super) config: ConfigState,
     pub(super) recorder: Arc<Recorder>,
     pub(super) limits: RequestLimits,
+    /// What all requests may hold.
+    pub(super) budget: Arc<BodyBudget>,
+    /// How many requests may be under way. Each may need a connection to a provider, and there are only so many.
+    most_requests: usize,
     pub(super) attempts: Walker,
     pub(super) owners: Arc<Owners>,
     pub(super) signatures: Arc<Signatures>,
@@ -46,16 +52,25 @@ impl Gateway {
         key_states: mpsc::Sender<KeyState>,
         metrics: &Metrics,
     ) -> Result<Arc<Self>> {
+        let budget = BodyBudget::new(limits.max_bytes_in_flight);
+        budget.register(metrics);
         let metrics = RequestMetrics::register(metrics, &node);
         Ok(Arc::new(Self {
             config,
             recorder: Arc::new(Recorder { sink: usage, node, metrics }),
             media: MediaFetcher::new(limits.media),
+            budget,
+            most_requests: descriptors::connections(),
             limits,
             attempts: Walker::new(Upstream::new()?, key_states),
             owners: Arc::default(),
             signatures: Arc::default(),
             conversations: Arc::default(),
         }))
+    }
+
+    /// Whether more requests are under way than there can be connections to providers.
+    pub(super) fn is_crowded(&self) -> bool {
+        usize::try_from(self.recorder.node.in_flight()).is_ok_and(|in_flight| in_flight > self.most_requests)
     }
 }

@@ -9,11 +9,12 @@ pub mod guard;
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use hyper_rustls::HttpsConnector;
+use shared::ids::Id;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use translation::Format;
@@ -21,9 +22,11 @@ use translation::ir::media::kind_of;
 use translation::ir::{Media, MediaKind, MediaSource, Part, Request, TranslateError};
 use translation::protocol::contract::Quirks;
 
+use crate::body::budget::Held;
+use crate::error::GatewayError;
 use crate::limits::MediaPolicy;
 use crate::upstream::{Exit, Pool, Upstream};
-use fetch::{FetchError, Fetched, Way, fetch};
+use fetch::{FetchError, Fetched, Purse, Way, fetch};
 use guard::{Connector, Guard};
 
 /// How much one request may fetch, in bytes.
@@ -35,8 +38,11 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// How many media one request fetches at a time.
 const AT_ONCE: usize = 8;
 
+/// How many media one proxy key's requests fetch at a time. Further ones wait, and take no other key's place.
+const AT_ONCE_FOR_A_KEY: usize = 16;
+
 /// How many media this node fetches at a time. Further ones wait.
-const AT_ONCE_IN_ALL: usize = 32;
+const AT_ONCE_IN_ALL: usize = 128;
 
 /// Which URLs a provider does not fetch by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,15 +74,25 @@ pub struct MediaFetcher {
     /// Connections, made when the first medium is fetched.
     direct: OnceLock<Pool<HttpsConnector<Connector>>>,
     permits: Semaphore,
+    /// The permits of the proxy keys whose requests fetch something now.
+    of_keys: Mutex<HashMap<Id, Weak<Semaphore>>>,
 }
 
 /// Media that have been fetched for a request, by URL, so that a second candidate needs no second fetch.
 #[derive(Debug, Default)]
-pub struct FetchedMedia(Mutex<HashMap<String, Result<Arc<Fetched>, FetchError>>>);
+pub struct FetchedMedia {
+    known: Mutex<HashMap<String, Result<Arc<Fetched>, FetchError>>>,
+    held: Option<Held>,
+}
 
 impl FetchedMedia {
+    /// Has the node hold what is fetched along with the body that is `held`.
+    pub fn hold_with(&mut self, held: &Held) {
+        self.held = Some(held.another());
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Result<Arc<Fetched>, FetchError>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The URLs that have to be fetched for `request` and are not at hand, with the types that the client gives.
@@ -145,7 +161,20 @@ fn urls(request: &Request) -> impl Iterator<Item = (impl Fn() -> String, &str, &
 impl MediaFetcher {
     /// Fetches as `policy` says.
     pub fn new(policy: MediaPolicy) -> Self {
-        Self { policy, direct: OnceLock::new(), permits: Semaphore::new(AT_ONCE_IN_ALL) }
+        let (direct, permits) = (OnceLock::new(), Semaphore::new(AT_ONCE_IN_ALL));
+        Self { policy, direct, permits, of_keys: Mutex::default() }
+    }
+
+    /// The permits of a proxy key.
+    fn permits_of(&self, proxy_key: &Id) -> Arc<Semaphore> {
+        let mut of_keys = self.of_keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(permits) = of_keys.get(proxy_key).and_then(Weak::upgrade) {
+            return permits;
+        }
+        of_keys.retain(|_, permits| permits.strong_count() > 0);
+        let permits = Arc::new(Semaphore::new(AT_ONCE_FOR_A_KEY));
+        of_keys.insert(Arc::clone(proxy_key), Arc::downgrade(&permits));
+        permits
     }
 
     /// Whether `request` names something that has to be fetched and is not among `fetched`.
@@ -155,18 +184,19 @@ impl MediaFetcher {
     }
 
     /// Fetches those media of `request` that are `wanted` into `fetched`, by the way `exit` and until `until` at the
-    /// latest.
+    /// latest. The request was sent with `proxy_key`.
     ///
     /// # Errors
-    /// [`TranslateError`] with the client's field, which says what was not fetched, and why.
+    /// [`GatewayError`] with the client's field, which says what was not fetched, and why, or that there is no room.
     pub async fn fetch(
         &self,
+        proxy_key: &Id,
         request: &Request,
         wanted: Wanted,
         fetched: &FetchedMedia,
         (upstream, exit): (&Upstream, &Exit),
         until: Instant,
-    ) -> Result<(), TranslateError> {
+    ) -> Result<(), GatewayError> {
         // A medium that could not be fetched for another candidate is not tried again.
         check(request, wanted, fetched)?;
         let until = until.min(Instant::now() + DEADLINE);
@@ -178,12 +208,15 @@ impl MediaFetcher {
         };
         let budget = AtomicUsize::new(BUDGET.saturating_sub(fetched.bytes()));
         let missing = fetched.missing(request, wanted);
+        let permits = self.permits_of(proxy_key);
         let under_way = missing.into_iter().map(|(url, given)| {
-            let budget = &budget;
+            let purse = Purse { left: &budget, held: fetched.held.as_ref() };
+            let permits = &permits;
             async move {
                 let one = async {
+                    let _of_key = permits.acquire().await;
                     let _permit = self.permits.acquire().await;
-                    fetch(&url, given.as_deref(), guard, way, budget).await
+                    fetch(&url, given.as_deref(), guard, way, purse).await
                 };
                 let came = timeout_at(until, one).await.unwrap_or(Err(FetchError::Late));
                 (url, came.map(Arc::new))
@@ -202,20 +235,23 @@ impl MediaFetcher {
 }
 
 /// Refuses `request` where a medium was not fetched, or is not what the client says.
-fn check(request: &Request, wanted: Wanted, fetched: &FetchedMedia) -> Result<(), TranslateError> {
+fn check(request: &Request, wanted: Wanted, fetched: &FetchedMedia) -> Result<(), GatewayError> {
     let known = fetched.lock();
     for (path, url, media) in urls(request).filter(|(_, url, _)| wanted.as_data(url)) {
         match known.get(url) {
             Some(Ok(came)) if fits(media.kind, &came.mime) => {}
             Some(Ok(came)) => {
                 let words = format!("The URL of this medium leads to something else, of type '{}'.", came.mime);
-                return Err(TranslateError::invalid(path(), words));
+                return Err(GatewayError::Translate(TranslateError::invalid(path(), words)));
+            }
+            Some(Err(FetchError::NoRoom)) => {
+                return Err(GatewayError::Busy("it has no room for the media that the request refers to"));
             }
             Some(Err(error)) => {
                 let words = format!(
                     "The provider wants this medium as data, and its URL {error}. Send the content as a data URL instead."
                 );
-                return Err(TranslateError::invalid(path(), words));
+                return Err(GatewayError::Translate(TranslateError::invalid(path(), words)));
             }
             // This medium was not fetched yet, or no longer, because another one failed.
             None => {}
@@ -235,7 +271,7 @@ fn fits(kind: MediaKind, mime: &str) -> bool {
 
 impl FetchedMedia {
     /// How many bytes were fetched.
-    fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         self.lock().values().flatten().map(|fetched| fetched.base64.len() / 4 * 3).sum()
     }
 }

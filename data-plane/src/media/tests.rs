@@ -12,6 +12,7 @@ use translation::protocol::contract::Quirks;
 
 use self::fixtures::{Server, answer};
 use super::{FetchedMedia, MediaFetcher, Wanted};
+use crate::error::GatewayError;
 use crate::limits::MediaPolicy;
 use crate::upstream::{Exit, Upstream};
 
@@ -37,7 +38,7 @@ fn site(path: &str, _: SocketAddr) -> (Vec<u8>, bool) {
         "/file.pdf" => answer("200 OK", "content-type: application/pdf\r\n", b"%PDF"),
         "/gone" => answer("404 Not Found", "", b""),
         "/large" => answer("200 OK", "content-type: image/png\r\n", &vec![0; 9 * 1024 * 1024]),
-        "/never" => (b"HTTP/1.1 200 OK\r\ncontent-type: image/png\r\n\r\n".to_vec(), true),
+        path if path.starts_with("/never") => (b"HTTP/1.1 200 OK\r\ncontent-type: image/png\r\n\r\n".to_vec(), true),
         _ => answer("200 OK", "content-type: image/png\r\n", path.as_bytes()),
     }
 }
@@ -56,8 +57,23 @@ impl Bench {
     }
 
     async fn fetch(&self, request: &Request, time: Duration) -> Result<(), TranslateError> {
+        self.fetch_for("k", request, &self.fetched, time).await
+    }
+
+    async fn fetch_for(
+        &self,
+        proxy_key: &str,
+        request: &Request,
+        fetched: &FetchedMedia,
+        time: Duration,
+    ) -> Result<(), TranslateError> {
         let (exit, until) = (Exit::default(), Instant::now() + time);
-        self.fetcher.fetch(request, GEMINI, &self.fetched, (&self.upstream, &exit), until).await
+        let way = (&self.upstream, &exit);
+        let fetched = self.fetcher.fetch(&proxy_key.into(), request, GEMINI, fetched, way, until).await;
+        fetched.map_err(|error| match error {
+            GatewayError::Translate(error) => error,
+            other => panic!("{other}"),
+        })
     }
 }
 
@@ -190,4 +206,25 @@ async fn eight_at_a_time() {
         ended = bench.fetch(&many, PATIENT) => panic!("{ended:?}"),
         () = all_open => assert_eq!(OPEN_NOW.load(Ordering::SeqCst), 8),
     }
+}
+
+#[tokio::test]
+async fn slow_media_of_one_key_do_not_take_the_place_of_another_keys() {
+    let bench = Bench::new().await;
+    let slow = request((0..8).map(|at| image(&bench.server.url(&format!("/never?{at}")))).collect());
+    let quick = request(vec![image(&bench.server.url("/a.png"))]);
+    let (of_slow, of_quick): (Vec<_>, _) = ((0..8).map(|_| FetchedMedia::default()).collect(), FetchedMedia::default());
+    let all_slow = of_slow.iter().map(|fetched| bench.fetch_for("slow", &slow, fetched, PATIENT));
+    let mut all_slow = std::pin::pin!(futures_util::future::join_all(all_slow));
+    let other = async {
+        while bench.server.connections.load(Ordering::SeqCst) < super::AT_ONCE_FOR_A_KEY {
+            tokio::task::yield_now().await;
+        }
+        bench.fetch_for("quick", &quick, &of_quick, PATIENT).await
+    };
+    tokio::select! {
+        ended = &mut all_slow => panic!("{ended:?}"),
+        fetched = other => assert_eq!(fetched, Ok(())),
+    }
+    assert_eq!(bench.server.connections.load(Ordering::SeqCst), super::AT_ONCE_FOR_A_KEY + 1);
 }

@@ -6,16 +6,19 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use http::Uri;
 use serde::Deserialize;
+use shared::ids::Id;
 use tokio::time::Instant;
 use translation::Format;
 use translation::ir;
 use translation::ir::{Dropped, TranslateError};
-use translation::object::Object;
+use translation::object::{Edits, Object};
 use translation::protocol::contract::{Target, ThinkingEdits};
 use translation::protocol::{anthropic_messages, openai_responses};
 
 use super::model::{check_model, missing_model};
 use super::outgoing::{Conversion, Outbound, Outgoing, Preparation};
+use crate::body::budget::Held;
+use crate::body::growth::Growth;
 use crate::error::GatewayError;
 use crate::media::{FetchedMedia, MediaFetcher, Wanted};
 use crate::route::candidate::Candidate;
@@ -60,15 +63,47 @@ pub struct ChatRequest<'b> {
     /// Whether the model may call tools.
     pub has_tools: bool,
     /// The neutral form, read when the first candidate needs it.
-    neutral: OnceLock<Result<Arc<ir::Request>, TranslateError>>,
+    neutral: OnceLock<Result<Arc<ir::Request>, Unread>>,
     /// Whether signatures of another family stand in the request. They are looked for when a candidate takes the
     /// request as it is.
     holds_foreign: OnceLock<bool>,
     /// The signatures of earlier answers to the client.
     signatures: Option<ClientSignatures>,
-    /// Fetches what the request names by URL.
-    media: Option<&'b MediaFetcher>,
+    /// Fetches what the request names by URL, and the proxy key that it does so for.
+    media: Option<(&'b MediaFetcher, &'b Id)>,
     fetched: FetchedMedia,
+    /// What the node holds of the request beside its body, where that is counted.
+    held: Option<HeldParts>,
+}
+
+/// What the node holds of a request beside its body.
+#[derive(Debug)]
+struct HeldParts {
+    /// The neutral form.
+    neutral: Held,
+    /// The request as it was written for the newest candidate. Bodies for earlier ones are gone.
+    written: Held,
+}
+
+/// Why there is no neutral form.
+#[derive(Clone, Debug)]
+enum Unread {
+    /// The request is malformed.
+    Malformed(TranslateError),
+    /// The request would grow too much.
+    TooMany { number: usize, most: usize, what: &'static str },
+    /// The node has no room for it.
+    Busy(&'static str),
+}
+
+impl From<&Unread> for GatewayError {
+    fn from(unread: &Unread) -> Self {
+        match unread {
+            Unread::Malformed(error) => Self::Translate(error.clone()),
+            Unread::TooMany { number, most, what } => Self::TooMany { number: *number, most: *most, what },
+            Unread::Busy(why) => Self::Busy(why),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -121,7 +156,16 @@ impl<'b> ChatRequest<'b> {
             signatures: None,
             media: None,
             fetched: FetchedMedia::default(),
+            held: None,
         })
+    }
+
+    /// The request, which has the node hold what becomes of it along with the body that is `held`.
+    #[must_use]
+    pub fn held_with(mut self, held: &Held) -> Self {
+        self.fetched.hold_with(held);
+        self.held = Some(HeldParts { neutral: held.another(), written: held.another() });
+        self
     }
 
     /// The request with the signatures of earlier answers restored, for providers that check them.
@@ -131,31 +175,59 @@ impl<'b> ChatRequest<'b> {
         self
     }
 
-    /// The request with media fetched by `media` in place of their URLs, for providers that want them as data.
+    /// The request, which was sent with `proxy_key`, with media fetched by `media` in place of their URLs, for
+    /// providers that want them as data.
     #[must_use]
-    pub fn with_media(mut self, media: &'b MediaFetcher) -> Self {
-        self.media = Some(media);
+    pub fn with_media(mut self, media: &'b MediaFetcher, proxy_key: &'b Id) -> Self {
+        self.media = Some((media, proxy_key));
         self
     }
 
     /// The request in the neutral form.
     ///
     /// # Errors
-    /// [`TranslateError`] when the request is malformed.
-    pub fn neutral(&self) -> Result<&Arc<ir::Request>, TranslateError> {
-        let read = || {
-            let mut request = self.format.protocol().decode_request(self.body)?;
-            request.model = self.model.to_string();
-            request.stream = self.stream;
-            Ok(Arc::new(request))
-        };
-        self.neutral.get_or_init(read).as_ref().map_err(Clone::clone)
+    /// [`GatewayError`] when the request is malformed, would grow too much, or has no room.
+    pub fn neutral(&self) -> Result<&Arc<ir::Request>, GatewayError> {
+        self.neutral.get_or_init(|| self.read_neutral()).as_ref().map_err(GatewayError::from)
+    }
+
+    fn read_neutral(&self) -> Result<Arc<ir::Request>, Unread> {
+        // What the body becomes is counted before it is read.
+        let grown = Growth::of(self.body).check();
+        let held =
+            grown.and_then(|growth| self.held.as_ref().map_or(Ok(()), |held| held.neutral.grow(growth.tree_bytes())));
+        held.map_err(|error| match error {
+            GatewayError::TooMany { number, most, what } => Unread::TooMany { number, most, what },
+            GatewayError::Busy(why) => Unread::Busy(why),
+            other => Unread::Malformed(TranslateError::invalid("body", other.to_string())),
+        })?;
+        let mut request = self.format.protocol().decode_request(self.body).map_err(Unread::Malformed)?;
+        request.model = self.model.to_string();
+        request.stream = self.stream;
+        Ok(Arc::new(request))
+    }
+
+    /// What the answer has to know of the request, which is not the conversation.
+    ///
+    /// # Errors
+    /// As [`Self::neutral`].
+    pub fn into_asked(mut self) -> Result<Arc<ir::Request>, GatewayError> {
+        self.neutral()?;
+        match self.neutral.take() {
+            Some(Ok(request)) => Ok(Arc::new(Arc::unwrap_or_clone(request).without_conversation())),
+            Some(Err(unread)) => Err((&unread).into()),
+            None => Err(GatewayError::Internal("the request was not read")),
+        }
     }
 
     /// The client's body with the vendor's name of the model, the fields that config sets, and the wish that a stream
     /// ends with a count of tokens. A body that needs no edit is not copied.
     /// Beside it stands what had to be left out.
-    fn edited(&self, candidate: &Candidate, asks_for_usage: bool) -> Result<(Bytes, Dropped), GatewayError> {
+    fn edited<'e>(
+        &'e self,
+        candidate: &'e Candidate,
+        asks_for_usage: bool,
+    ) -> Result<(Edits<'e, 'b>, Dropped), GatewayError> {
         let mut edits = self.object.edit();
         let target = self.target(candidate, self.stream)?;
         let thinking = self.format.protocol().thinking_edits(&|name| self.object.non_null(name), &target);
@@ -181,7 +253,7 @@ impl<'b> ChatRequest<'b> {
         if ask {
             edits.set("stream_options", self.asking_for_usage());
         }
-        Ok((edits.apply(), dropped))
+        Ok((edits, dropped))
     }
 
     fn target<'c>(&self, candidate: &'c Candidate, stream: bool) -> Result<Target<'c>, GatewayError> {
@@ -201,7 +273,7 @@ impl<'b> ChatRequest<'b> {
     fn translated(&self, candidate: &Candidate, format: Format, stream: bool) -> Result<Outgoing, GatewayError> {
         let endpoint = candidate.endpoint()?;
         let target = self.target(candidate, stream)?;
-        let request = self.neutral().map_err(GatewayError::Translate)?;
+        let request = self.neutral()?;
         if let Some(field) = openai_responses::stateful_field(request)
             && !format.facts().keeps_answers
         {
@@ -219,7 +291,10 @@ impl<'b> ChatRequest<'b> {
         if let (Some(signatures), Some(family)) = (&self.signatures, format.facts().reads_signatures) {
             request = signatures.attach(family, &request);
         }
+        // The written request is about as long as the client's, with the media in place of their URLs.
+        self.hold_written((self.body.len() + 2 * self.fetched.bytes()) as u64)?;
         let encoded = format.protocol().encode_request(&request, &target).map_err(GatewayError::Translate)?;
+        self.hold_written(encoded.body.len() as u64)?;
         if candidate.group.rejects_unsupported()
             && let Some(field) = encoded.dropped.names().first()
         {
@@ -245,6 +320,11 @@ impl<'b> ChatRequest<'b> {
         Ok(Outgoing { stream, conversion, ..Outgoing::json(uri, body, format) })
     }
 
+    /// Has the node hold `bytes` of the request as it was written.
+    fn hold_written(&self, bytes: u64) -> Result<(), GatewayError> {
+        self.held.as_ref().map_or(Ok(()), |held| held.written.set(bytes))
+    }
+
     /// The format to translate into for `candidate`, and whether it is asked for a stream. None where the bytes pass.
     fn translation(&self, candidate: &Candidate) -> Result<Option<(Format, bool)>, GatewayError> {
         let formats = candidate.endpoint()?.formats(&candidate.upstream_model);
@@ -265,7 +345,7 @@ impl Outbound for ChatRequest<'_> {
         upstream: &'p Upstream,
         until: Instant,
     ) -> Option<Preparation<'p>> {
-        let media = self.media?;
+        let (media, proxy_key) = self.media?;
         // Where the candidate or the request is wrong, `write` says so.
         let (format, _) = self.translation(candidate).ok()??;
         let (endpoint, request) = (candidate.endpoint().ok()?, self.neutral().ok()?);
@@ -273,7 +353,7 @@ impl Outbound for ChatRequest<'_> {
         media.is_needed(request, wanted, &self.fetched).then(|| -> Preparation<'p> {
             Box::pin(async move {
                 let way = (upstream, &*candidate.group.exit);
-                media.fetch(request, wanted, &self.fetched, way, until).await.map_err(GatewayError::Translate)
+                media.fetch(proxy_key, request, wanted, &self.fetched, way, until).await
             })
         })
     }
@@ -284,7 +364,7 @@ impl Outbound for ChatRequest<'_> {
         }
         let endpoint = candidate.endpoint()?;
         let asks = self.format.facts().usage_if_asked && endpoint.quirks().stream_usage;
-        let (body, dropped) = self.edited(candidate, asks)?;
+        let (edits, dropped) = self.edited(candidate, asks)?;
         if candidate.group.rejects_unsupported()
             && let Some(field) = dropped.names().first()
         {
@@ -294,7 +374,11 @@ impl Outbound for ChatRequest<'_> {
         if self.beta {
             uri = with_query(&uri, "beta=true")?;
         }
-        Ok(Outgoing { stream: self.stream, dropped, ..Outgoing::json(uri, body, self.format) })
+        let outgoing = Outgoing::edited(uri, self.body.len(), edits, self.format);
+        if outgoing.pieces.is_empty() && outgoing.body.as_ptr() != self.body.as_ptr() {
+            self.hold_written(outgoing.body.len() as u64)?;
+        }
+        Ok(Outgoing { stream: self.stream, dropped, ..outgoing })
     }
 }
 
@@ -306,7 +390,7 @@ fn with_query(uri: &Uri, pair: &str) -> Result<Uri, GatewayError> {
 }
 
 /// Sets the fields that config has: overrides always, defaults where the client has set nothing.
-fn configure<'g>(edits: &mut translation::object::Edits<'g, '_>, group: &'g RoutedGroup) {
+fn configure<'g>(edits: &mut Edits<'g, '_>, group: &'g RoutedGroup) {
     for (name, value) in &group.overrides {
         edits.set(name, value.as_str());
     }

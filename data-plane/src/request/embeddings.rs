@@ -11,6 +11,7 @@ use translation::protocol::embeddings::{EmbeddingsInput, EmbeddingsProtocol};
 
 use super::json::{JsonEndpoint, JsonRequest};
 use super::outgoing::{Outbound, Outgoing};
+use crate::body::growth::Growth;
 use crate::error::GatewayError;
 use crate::provider::Call;
 use crate::route::candidate::Candidate;
@@ -52,6 +53,7 @@ impl<'b> EmbeddingsRequest<'b> {
     /// # Errors
     /// [`GatewayError::Translate`] when the request is malformed, or cannot be translated.
     pub fn neutral(&self) -> Result<&EmbeddingsInput, GatewayError> {
+        Growth::of(self.body).check_values()?;
         let read = || self.protocol.decode_request(&self.json.asked.path, self.body);
         self.neutral.get_or_init(read).as_ref().map_err(|error| GatewayError::Translate(error.clone()))
     }

@@ -37,6 +37,8 @@ pub struct JsonEndpoint<'p> {
 pub struct JsonRequest<'b> {
     pub(super) asked: JsonEndpoint<'b>,
     object: Object<'b>,
+    /// The length of the body in bytes.
+    length: usize,
     /// The model, as the client named it.
     pub model: Cow<'b, str>,
     /// Whether the answer is to be a stream.
@@ -61,7 +63,7 @@ impl<'b> JsonRequest<'b> {
         // The speech API has another field for that than the others.
         let stream = object.flag("stream").map_err(GatewayError::field)?
             || object.non_null("stream_format").is_some_and(|format| format == r#""sse""#);
-        Ok(Self { asked, object, model, stream })
+        Ok(Self { asked, object, length: body.len(), model, stream })
     }
 
     /// The text of a field.
@@ -74,7 +76,7 @@ impl<'b> JsonRequest<'b> {
         self.stream && self.asked.path == "/completions" && self.object.get("stream_options").is_none()
     }
 
-    fn edited(&self, candidate: &Candidate) -> Bytes {
+    fn edited<'e>(&'e self, candidate: &'e Candidate) -> Edits<'e, 'b> {
         let mut edits = self.object.edit();
         if *candidate.upstream_model != *self.model {
             if self.asked.model.is_none() {
@@ -88,7 +90,7 @@ impl<'b> JsonRequest<'b> {
         {
             edits.set("stream_options", r#"{"include_usage":true}"#);
         }
-        edits.apply()
+        edits
     }
 
     /// Puts `model` wherever the body repeats the model of the URL, as Gemini's bodies may: both must be the same.
@@ -120,7 +122,7 @@ impl Outbound for JsonRequest<'_> {
         let endpoint = candidate.endpoint()?;
         let uri = endpoint.call(call)?;
         let any_answer = format.facts().any_answer_beside;
-        let outgoing = Outgoing::json(uri, self.edited(candidate), *format);
+        let outgoing = Outgoing::edited(uri, self.length, self.edited(candidate), *format);
         Ok(Outgoing { stream: self.stream, any_answer, beside_chat: true, ..outgoing })
     }
 }

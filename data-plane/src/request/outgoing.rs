@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use translation::Format;
 use translation::back::Back;
 use translation::ir::Dropped;
+use translation::object::Edits;
 
 use super::passing::Passing;
 use crate::error::GatewayError;
@@ -46,6 +47,8 @@ pub struct Outgoing {
     pub uri: Uri,
     /// The body of the request.
     pub body: Bytes,
+    /// The body in pieces, in place of `body`, where it is large and nearly all of it is the client's own.
+    pub pieces: Vec<Bytes>,
     /// What the body is.
     pub content: Content,
     /// A body that is not held, in place of `body`.
@@ -72,6 +75,7 @@ impl Outgoing {
             method: Method::POST,
             uri,
             body,
+            pieces: Vec::new(),
             content: Content::Json,
             passing: None,
             format,
@@ -82,7 +86,27 @@ impl Outgoing {
             dropped: Dropped::default(),
         }
     }
+
+    /// The same with the client's body after `edits`. A large one is not copied.
+    pub fn edited(uri: Uri, length: usize, edits: Edits<'_, '_>, format: Format) -> Self {
+        if length < IN_PIECES {
+            return Self::json(uri, edits.apply(), format);
+        }
+        let mut pieces = edits.apply_in_pieces();
+        let body = if pieces.len() == 1 { pieces.remove(0) } else { Bytes::new() };
+        Self { pieces, ..Self::json(uri, body, format) }
+    }
+
+    /// Makes one of the pieces of the body, for who has to read it.
+    pub fn join(&mut self) {
+        if !self.pieces.is_empty() {
+            self.body = std::mem::take(&mut self.pieces).concat().into();
+        }
+    }
 }
+
+/// From this size on, in bytes, an edited body is kept in pieces.
+const IN_PIECES: usize = 256 * 1024;
 
 /// What a body is.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -37,7 +37,7 @@ pub(super) async fn read(head: &Parts, body: Incoming, bound: usize, patience: P
     unpack(&head.headers, body, UNPACKED).map(Read::Whole).map_err(|error| match error {
         UnpackError::Unknown(_) => GatewayError::Unusable("its content-encoding is not known"),
         UnpackError::TooLarge => GatewayError::Unusable("it unpacks to more than 16 MiB"),
-        UnpackError::Damaged => GatewayError::Unusable("its compression is damaged"),
+        UnpackError::Damaged | UnpackError::NoRoom => GatewayError::Unusable("its compression is damaged"),
     })
 }
 

@@ -73,7 +73,7 @@ impl Signatures {
 
 impl ClientSignatures {
     fn keep(&self, call_id: &str, signed: Signed) {
-        self.all.lock().put(name(&self.proxy_key, call_id), Arc::new(signed), Instant::now());
+        self.all.lock().put(&self.proxy_key, name(&self.proxy_key, call_id), Arc::new(signed), Instant::now());
     }
 }
 

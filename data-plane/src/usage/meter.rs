@@ -18,6 +18,7 @@ use shared::time::now_ms;
 use tracing::{info, warn};
 use translation::ir::Usage;
 
+use crate::body::budget::Held;
 use crate::error::GatewayError;
 use crate::metrics::{Api, RequestMetrics, outcome_name};
 use crate::node::{InFlight, Node};
@@ -62,6 +63,8 @@ pub struct Meter {
     pub proxy_key: Option<Arc<ProxyKey>>,
     /// The model, as the client named it.
     pub model: Option<String>,
+    /// What the node holds of the request. It is given back when the meter is dropped.
+    pub held: Option<Held>,
     /// Whether the client asked for a stream.
     pub streamed: bool,
     /// Whether the model may call tools.
@@ -106,6 +109,7 @@ impl Meter {
             snapshot_version: 0,
             proxy_key: None,
             model: None,
+            held: None,
             streamed: false,
             has_tools: false,
             request_bytes: 0,
@@ -154,6 +158,14 @@ impl Meter {
     pub fn asked(&mut self, body: &Bytes) {
         self.request_bytes = body.len() as u64;
         self.asked = HeldRequest::new(body);
+    }
+
+    /// Gives back what is held of the request, now that the provider has it: all but what is kept for an estimate, and
+    /// `besides`.
+    pub fn let_go(&self, besides: u64) {
+        if let Some(held) = &self.held {
+            held.keep(self.asked.bytes() as u64 + besides);
+        }
     }
 
     /// Notes that what is asked for costs no tokens: a list, a file, a count, an answer that was made before.

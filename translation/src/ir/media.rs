@@ -59,6 +59,28 @@ impl Media {
     }
 }
 
+impl Media {
+    /// The same as [`Self::at`] for a URL that is not needed any more. Content that is base64 already is not copied.
+    pub fn at_own(kind: MediaKind, mut url: String) -> Self {
+        let Some((start, mime)) = plain_base64(&url) else { return Self::at(kind, url.trim()) };
+        url.drain(..start);
+        Self::new(kind_of(&mime).unwrap_or(kind), MediaSource::Base64(url), Some(mime))
+    }
+}
+
+/// Where the content of a `data:` URL begins, and its media type. None unless it is base64 without white space.
+fn plain_base64(url: &str) -> Option<(usize, String)> {
+    let comma = url.find(',')?;
+    let head = url.get(..comma)?;
+    let parameters = head.get(..5).filter(|scheme| scheme.eq_ignore_ascii_case("data:")).map(|_| &head[5..])?;
+    let mut parameters = parameters.split(';').map(str::trim);
+    let mime = parameters.next().filter(|mime| !mime.is_empty()).unwrap_or("text/plain");
+    let encoded = parameters.any(|parameter| parameter.eq_ignore_ascii_case("base64"));
+    let data = &url.as_bytes()[comma + 1..];
+    let plain = encoded && !data.iter().any(|byte| byte.is_ascii_whitespace() || *byte == b'%');
+    plain.then(|| (comma + 1, normal_mime(mime)))
+}
+
 /// The kind of medium that a media type is of.
 pub fn kind_of(mime: &str) -> Option<MediaKind> {
     match mime.split('/').next()? {

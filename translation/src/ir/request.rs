@@ -70,6 +70,21 @@ pub struct Request {
 }
 
 impl Request {
+    /// The request without its conversation, but for instructions in front of it: all that the writing of an answer
+    /// looks at. Media and long histories are not kept as long as the answer takes.
+    #[must_use]
+    pub fn without_conversation(mut self) -> Self {
+        self.messages.truncate(1);
+        self.messages.retain(|first| matches!(first.role, Role::System | Role::Developer));
+        self.messages.shrink_to_fit();
+        self
+    }
+
+    /// How many bytes the texts of all messages have.
+    pub fn text_bytes(&self) -> usize {
+        self.messages.iter().flat_map(|message| &message.parts).filter_map(Part::as_text).map(str::len).sum()
+    }
+
     /// A request with no more than a model.
     pub fn new(origin: Format, model: impl Into<String>) -> Self {
         Self {

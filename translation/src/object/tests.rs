@@ -11,7 +11,35 @@ fn edit(body: &str, change: Change) -> String {
     let object = Object::read(&body).unwrap();
     let mut edits = object.edit();
     change(&mut edits);
-    String::from_utf8(edits.apply().to_vec()).unwrap()
+    let edited = String::from_utf8(edits.apply().to_vec()).unwrap();
+    let mut edits = object.edit();
+    change(&mut edits);
+    assert_eq!(String::from_utf8(edits.apply_in_pieces().concat()).unwrap(), edited);
+    edited
+}
+
+#[test]
+fn a_body_in_pieces_is_the_clients_own_but_for_the_edits() {
+    let text = format!(r#"{{"model":"fast","messages":"{}"}}"#, "x".repeat(1000));
+    let body = Bytes::from(text);
+    let object = Object::read(&body).unwrap();
+    let mut edits = object.edit();
+    edits.set_string("model", "m");
+    edits.set("stream_options", "{}");
+    let pieces = edits.apply_in_pieces();
+    let own = body.as_ptr_range();
+    let copied: usize = pieces.iter().filter(|piece| !own.contains(&piece.as_ptr())).map(Bytes::len).sum();
+    assert!(copied < 50, "{copied} bytes are copied");
+    let whole = pieces.concat();
+    assert!(whole.ends_with(br#"","stream_options":{}}"#) && whole.starts_with(br#"{"model":"m","#));
+}
+
+#[test]
+fn an_object_of_very_many_fields_is_refused() {
+    let fields = |count: usize| (0..count).map(|at| format!(r#""{at}":1"#)).collect::<Vec<_>>().join(",");
+    let read = |count| Object::read(&Bytes::from(format!("{{{}}}", fields(count)))).map(drop);
+    assert!(read(1000).is_ok());
+    assert!(matches!(read(1001), Err(ReadError::Shape(error)) if error.message.contains("1000 fields")));
 }
 
 #[test]

@@ -53,6 +53,7 @@ pub(in crate::ingress) async fn serve(
     }
     let closing = meter.closing();
     let asked = unless_closing(closing, pin!(ask(&arrival, body, wanted, &mut meter))).await;
+    meter.let_go(0);
     let response = match asked {
         Ok(Reply::Provider { answer, learn, events, hide_usage }) => {
             let patience = arrival.patience(&answer);

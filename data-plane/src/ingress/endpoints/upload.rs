@@ -4,9 +4,10 @@ use axum::body::Body;
 
 use super::reply::Reply;
 use crate::answer::Failure;
+use crate::body::receive;
 use crate::ingress::admit::Admitted;
 use crate::request::object::ObjectRequest;
-use crate::request::upload::{Destination, UploadRequest};
+use crate::request::upload::{Destination, HELD, UploadRequest};
 use crate::respond::learn::Learn;
 use crate::route::plan::Plan;
 use crate::usage::meter::Meter;
@@ -25,6 +26,12 @@ pub(super) async fn ask(
         let served = |endpoint: &_| object.is_served(endpoint);
         Some(Plan::across(admitted.table, admitted.client, admitted.pinned(), served)?)
     };
+    // Of an upload this much is in memory at most.
+    let held = meter.held.insert(admitted.gateway.budget.hold());
+    if let Err(busy) = held.grow(HELD as u64) {
+        receive::discard_at_once(body, &admitted.gateway.limits).await;
+        return Err(busy.into());
+    }
     let request = UploadRequest::read(destination, &admitted.parts.headers, body, &admitted.gateway.limits).await?;
     meter.request_bytes = request.bytes();
     let plan = if let Some(plan) = without_model {

@@ -15,6 +15,7 @@ use thiserror::Error;
 use translation::ir::media::{kind_of, mime_of_name, normal_mime};
 
 use super::guard::{Connector, Guard};
+use crate::body::budget::Held;
 use crate::body::unpack::is_packed;
 use crate::upstream::{Exit, Pool, RequestBody, Upstream};
 
@@ -63,6 +64,30 @@ pub enum FetchError {
     /// The host took too long.
     #[error("did not arrive in time")]
     Late,
+    /// The node has no room for it.
+    #[error("leads to something for which this gateway node has no room now")]
+    NoRoom,
+}
+
+/// What fetched bytes are taken from.
+#[derive(Clone, Copy, Debug)]
+pub struct Purse<'p> {
+    /// What the request may still fetch, in bytes.
+    pub left: &'p AtomicUsize,
+    /// What the node holds, where that is counted.
+    pub held: Option<&'p Held>,
+}
+
+impl Purse<'_> {
+    fn take(self, bytes: usize) -> Result<(), FetchError> {
+        let take = |left: usize| left.checked_sub(bytes);
+        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).map_err(|_| FetchError::TooLarge)?;
+        self.hold(bytes)
+    }
+
+    fn hold(self, bytes: usize) -> Result<(), FetchError> {
+        self.held.map_or(Ok(()), |held| held.grow(bytes as u64)).map_err(|_busy| FetchError::NoRoom)
+    }
 }
 
 /// The way on which media are fetched.
@@ -95,7 +120,7 @@ impl Way<'_> {
     }
 }
 
-/// Fetches `url`. The client says that it is of type `given`. The bytes that come are taken off `budget`.
+/// Fetches `url`. The client says that it is of type `given`. The bytes that come are taken from `purse`.
 ///
 /// # Errors
 /// [`FetchError`].
@@ -104,7 +129,7 @@ pub async fn fetch(
     given: Option<&str>,
     guard: Guard,
     way: Way<'_>,
-    budget: &AtomicUsize,
+    purse: Purse<'_>,
 ) -> Result<Fetched, FetchError> {
     let mut uri = read(url).ok_or(FetchError::Url)?;
     for _ in 0..=REDIRECTS {
@@ -125,10 +150,12 @@ pub async fn fetch(
         }
         let mime = mime(headers, &uri, given)?;
         let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-        if announced.is_some_and(|length| length > budget.load(Ordering::Relaxed)) {
+        if announced.is_some_and(|length| length > purse.left.load(Ordering::Relaxed)) {
             return Err(FetchError::TooLarge);
         }
-        let body = body(response.into_body(), budget).await?;
+        let body = body(response.into_body(), purse).await?;
+        // The text is kept, and a third longer than the bytes.
+        purse.hold(body.len().div_ceil(3))?;
         return Ok(Fetched { mime, base64: STANDARD.encode(body) });
     }
     Err(FetchError::Redirects)
@@ -212,12 +239,11 @@ fn shown(mime: &str) -> String {
     mime.chars().filter(char::is_ascii_graphic).take(64).collect()
 }
 
-async fn body(mut body: Incoming, budget: &AtomicUsize) -> Result<Vec<u8>, FetchError> {
+async fn body(mut body: Incoming, purse: Purse<'_>) -> Result<Vec<u8>, FetchError> {
     let mut whole = Vec::new();
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| FetchError::Broken)?.into_data() else { continue };
-        let take = |left: usize| left.checked_sub(data.len());
-        budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).map_err(|_| FetchError::TooLarge)?;
+        purse.take(data.len())?;
         whole.extend_from_slice(&data);
     }
     Ok(whole)

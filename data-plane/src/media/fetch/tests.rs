@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use shared::snapshot::{OutboundProxy, ProxyScheme};
 
-use super::{FetchError, Fetched, Way, fetch, redirected};
+use super::{FetchError, Fetched, Purse, Way, fetch, redirected};
 use crate::media::guard::{Connector, Guard};
 use crate::media::tests::fixtures::{Server, answer};
 use crate::route::fixtures::group;
@@ -49,7 +49,8 @@ async fn get(path: &str, given: Option<&str>, budget: usize) -> Result<Fetched, 
     let server = Server::start(site).await;
     let upstream = Upstream::new().unwrap();
     let pool = upstream.over(Connector(OPEN));
-    fetch(&server.url(path), given, OPEN, Way::Direct(&pool), &AtomicUsize::new(budget)).await
+    fetch(&server.url(path), given, OPEN, Way::Direct(&pool), Purse { left: &AtomicUsize::new(budget), held: None })
+        .await
 }
 
 #[tokio::test]
@@ -122,7 +123,10 @@ async fn a_groups_proxy_is_the_way_and_resolves_the_name() {
     });
     let (upstream, exit) = (Upstream::new().unwrap(), Exit::of(&group));
     let strict = Guard::default();
-    let get = async |url: &str| fetch(url, None, strict, Way::Proxy(&upstream, &exit), &AtomicUsize::new(1000)).await;
+    let get = async |url: &str| {
+        fetch(url, None, strict, Way::Proxy(&upstream, &exit), Purse { left: &AtomicUsize::new(1000), held: None })
+            .await
+    };
     assert!(get("http://media.example.com/a.png").await.is_ok());
     assert!(server.asked()[0].starts_with("CONNECT media.example.com:80 "), "{:?}", server.asked());
     let before = server.connections.load(Ordering::SeqCst);

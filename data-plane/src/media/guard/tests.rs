@@ -5,7 +5,7 @@ use http::Uri;
 use proptest::prelude::*;
 
 use super::{Connector, Guard, connect};
-use crate::media::fetch::{Way, fetch};
+use crate::media::fetch::{Purse, Way, fetch};
 use crate::media::tests::fixtures::{Server, answer};
 use crate::upstream::Upstream;
 
@@ -195,7 +195,7 @@ async fn p30_no_form_of_a_url_reaches_the_canary() {
     assert!(urls.len() >= 40);
     for url in urls {
         let budget = AtomicUsize::new(1000);
-        let fetched = fetch(&url, None, STRICT, Way::Direct(&pool), &budget).await;
+        let fetched = fetch(&url, None, STRICT, Way::Direct(&pool), Purse { left: &budget, held: None }).await;
         assert!(fetched.is_err(), "{url}: {fetched:?}");
         // The connector does not rely on what was checked before it.
         if let Ok(uri) = url.parse::<Uri>() {
@@ -205,7 +205,9 @@ async fn p30_no_form_of_a_url_reaches_the_canary() {
     }
     // Where it is allowed, the canary is reached.
     let open = upstream.over(Connector(PRIVATE));
-    let sung = fetch(&canary.url("/"), None, PRIVATE, Way::Direct(&open), &AtomicUsize::new(1000)).await;
+    let sung =
+        fetch(&canary.url("/"), None, PRIVATE, Way::Direct(&open), Purse { left: &AtomicUsize::new(1000), held: None })
+            .await;
     assert_eq!((sung.unwrap().mime.as_str(), canary.connections.load(Ordering::SeqCst)), ("image/png", 1));
 }
 

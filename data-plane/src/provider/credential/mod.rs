@@ -88,6 +88,11 @@ impl Credential {
         Ok(())
     }
 
+    /// Whether [`Self::put`] reads the body of the request.
+    pub fn reads_body(&self) -> bool {
+        matches!(self, Self::Aws(_))
+    }
+
     /// Whether an answer of `status` may be due to an access token that was withdrawn before its time, which says
     /// nothing of the key. The token, which was `sent`, is forgotten then, and another can be got.
     pub fn renew(&self, status: StatusCode, sent: Option<&HeaderValue>) -> bool {

@@ -34,7 +34,7 @@ use crate::provider::Call;
 use crate::route::candidate::Candidate;
 
 /// How much of an upload is held in memory, in bytes.
-const HELD: usize = 1024 * 1024;
+pub const HELD: usize = 1024 * 1024;
 
 /// Where an upload goes.
 #[derive(Clone, Debug)]

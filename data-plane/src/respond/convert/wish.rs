@@ -3,11 +3,14 @@
 use bytes::Bytes;
 use memchr::memmem;
 use translation::Format;
+use translation::object::Object;
 use translation::protocol::contract::{AnswerContext, StreamEncoder};
 use translation::protocol::gemini_generate;
 use translation::protocol::openai_responses::resolve::resolve;
 
+use crate::body::budget::Held;
 use crate::conversations::ClientConversations;
+use crate::error::GatewayError;
 use crate::signatures::ClientSignatures;
 
 /// What the client is to get.
@@ -37,9 +40,22 @@ pub struct Conversation {
 }
 
 impl Conversation {
-    /// The request with everything that it refers to. None where it refers to nothing that is kept here.
-    pub fn resolved(&self) -> Option<Bytes> {
-        resolve(&self.asked, &self.kept).map(Into::into)
+    /// The request with everything that it refers to, if that is within `limit` bytes and has room in what is `held`.
+    /// None where it refers to nothing that is kept here.
+    ///
+    /// # Errors
+    /// [`GatewayError`]: the conversation is too large, or the node has no room for it.
+    pub fn resolved(&self, limit: usize, held: Option<&Held>) -> Result<Option<Bytes>, GatewayError> {
+        // What is no JSON object is refused by who reads it.
+        let Ok(object) = Object::read(&self.asked) else { return Ok(None) };
+        let Some(resolved) = resolve(&object, &self.kept) else { return Ok(None) };
+        if resolved.bytes() > limit {
+            return Err(GatewayError::ConversationTooLarge { limit });
+        }
+        if let Some(held) = held {
+            held.grow(resolved.bytes() as u64)?;
+        }
+        Ok(Some(resolved.write().into()))
     }
 
     /// Keeps the answer, if its end is in `written`. Gives whether it was.

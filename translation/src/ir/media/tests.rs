@@ -61,3 +61,24 @@ fn base64_in_a_data_url_may_be_percent_encoded() {
         assert_eq!(DataUrl::read(url).map(|url| url.base64).as_deref(), Some(base64), "{url}");
     }
 }
+
+#[test]
+fn a_url_that_is_given_away_is_read_like_any_other() {
+    for url in [
+        "data:image/png;base64,QUJD",
+        "DATA:image/JPG;name=x;Base64,QUJD",
+        "data:;base64,QUJD",
+        "data:image/png;base64,QU JD",
+        "data:text/plain,a%20b",
+        "data:application/pdf;base64,QUJD",
+        "https://example.com/a,b.png",
+        "data:image/png;base64",
+        "",
+    ] {
+        assert_eq!(Media::at_own(MediaKind::Image, url.to_owned()), Media::at(MediaKind::Image, url), "{url}");
+    }
+    let long = format!("data:image/png;base64,{}", "QUJD".repeat(1000));
+    let place = long.as_ptr();
+    let media = Media::at_own(MediaKind::Image, long);
+    assert!(matches!(&media.source, MediaSource::Base64(data) if data.as_ptr() == place && data.len() == 4000));
+}

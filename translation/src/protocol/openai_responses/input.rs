@@ -195,7 +195,7 @@ fn image(path: &str, piece: &Piece<'_>) -> Result<Media, TranslateError> {
         .image_url
         .and_then(|raw| maybe::<String>(raw).or_else(|| maybe::<Wrapped>(raw).map(|wrapped| wrapped.url)));
     let mut media = match (url, piece.file_id.given()) {
-        (Some(url), _) if !url.is_empty() => Media::at(MediaKind::Image, &url),
+        (Some(url), _) if !url.is_empty() => Media::at_own(MediaKind::Image, url),
         (_, Some(id)) => Media::new(MediaKind::Image, MediaSource::FileId(id.to_owned()), None),
         _ => {
             let message = "an image must have an image_url or a file_id";

@@ -196,7 +196,7 @@ impl PartIn {
 fn at_url(kind: MediaKind, url: Option<UrlIn>, missing: impl Fn() -> TranslateError) -> Result<Media, TranslateError> {
     let UrlIn { url, detail } = url.unwrap_or_default();
     let url = url.filter(|url| !url.is_empty()).ok_or_else(missing)?;
-    Ok(Media { detail, ..Media::at(kind, url.trim()) })
+    Ok(Media { detail, ..Media::at_own(kind, url) })
 }
 
 impl FileIn {
@@ -204,10 +204,10 @@ impl FileIn {
         let named = self.filename.as_deref().and_then(mime_of_name);
         let mut media = match (self.file_data, self.file_id, self.file_url) {
             (Some(data), _, _) if !data.is_empty() => {
-                let mut media = Media::at(MediaKind::Document, &data);
-                if matches!(media.source, MediaSource::Url(_)) {
+                let mut media = Media::at_own(MediaKind::Document, data);
+                if let MediaSource::Url(data) = &media.source {
                     // Without a scheme the field is the base64 itself (`docs/TRANSLATION.md` section 2.1.7).
-                    media.source = MediaSource::Base64(without_space(&data).into_owned());
+                    media.source = MediaSource::Base64(without_space(data).into_owned());
                     media.mime = named.map(str::to_owned);
                 }
                 media
@@ -215,7 +215,7 @@ impl FileIn {
             (_, Some(id), _) if !id.is_empty() => {
                 Media::new(MediaKind::Document, MediaSource::FileId(id), named.map(str::to_owned))
             }
-            (_, _, Some(url)) if !url.is_empty() => Media::at(MediaKind::Document, &url),
+            (_, _, Some(url)) if !url.is_empty() => Media::at_own(MediaKind::Document, url),
             _ => return Err(missing()),
         };
         if let Some(kind) = media.mime.as_deref().and_then(kind_of) {
