@@ -26,7 +26,7 @@ async fn near_misses_are_told_the_base_url_in_the_shape_of_the_client() {
             ("/api/v1/chat/completions", format!("{host}/v1")),
             ("//v1/chat/completions", format!("{host}/v1")),
             ("/v1/chat/completions/", format!("{host}/v1")),
-            ("/v1/v1/chat/completions", host.clone()),
+            ("/v1/v1/chat/completions", format!("{host}/v1")),
             ("/v1/chat/completions/chat/completions", format!("{host}/v1")),
             ("/openai/v1/chat/completions", format!("{host}/v1")),
             ("/v1beta/openai/chat/completions", format!("{host}/v1")),

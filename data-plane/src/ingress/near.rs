@@ -109,6 +109,11 @@ pub(super) fn advice(parts: &request::Parts, format: Format) -> String {
     };
     let words = if before.is_empty() {
         format!("the base URL of this client has to end in {version}: {host}{version}")
+    } else if repeats_version(&before) && !adds {
+        format!(
+            "one {version} is too many: the base URL of this client has to be {base}, or {host} where the client adds \
+             {version} by itself"
+        )
     } else if repeats_version(&before) {
         let base = if before.starts_with("/claude") { format!("{host}/claude") } else { host };
         format!("this client adds the version to its base URL, which must not end in it: it has to be {base}")
