@@ -38,7 +38,7 @@ ORDER = {
         "config health",
         "serve telemetry",
         "descriptors drain snapshot",
-        "crypto hosts ids pb secret time",
+        "crypto hosts ids marks pb secret time",
     ],
     "data-plane": [
         "app",

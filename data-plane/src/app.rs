@@ -80,10 +80,10 @@ impl DataPlane {
             let spool = Spool::open(&directory.path().join("usage"), spool_limits, spool_metrics)
                 .with_context(|| format!("usage spool in {}", path.display()))?;
             let last_good = LastGood::new(directory.path(), &token)?;
-            let restored = last_good.load();
+            let restored = (last_good.database(), last_good.load());
             Ok((directory, made, spool, last_good, restored))
         };
-        let (directory, made, spool, last_good, restored) = tasks.spawn_blocking(open).await??;
+        let (directory, made, spool, last_good, (database, restored)) = tasks.spawn_blocking(open).await??;
         let id = if settings.node.id.is_empty() { made } else { settings.node.id };
         let node = Arc::new(Node::new(id));
 
@@ -92,6 +92,11 @@ impl DataPlane {
         let control_metrics = ControlMetrics::register(metrics);
         let kept = control_metrics.kept.clone();
         let mut applier = Applier::new(config.clone(), readiness, control_metrics, control.clone());
+        applier.allegiance().of_node(&node.id);
+        applier.allegiance().accept(settings.node.accept_database.trim());
+        if let Some(database) = database {
+            applier.allegiance().know(database);
+        }
         match restored {
             Ok(Some(snapshot)) => {
                 info!(version = snapshot.version, "serving from the last good config until the control plane answers");
@@ -114,6 +119,7 @@ impl DataPlane {
         writer.spawn("usage writer", writer::write(Arc::clone(&spool), records, usage_metrics, writer.clone()));
         let id = Arc::clone(&node.id);
         let report = Reporter::new(Arc::clone(&spool), link.clone(), id, Deadlines::default(), reporter.clone());
+        let report = report.delivering(applier.allegiance().delivery());
         reporter.spawn("usage report", report.run());
         let keep = last_good::keep(Arc::new(last_good), applier.applied(), kept, control.clone());
         control.spawn("last good config", keep);

@@ -51,6 +51,9 @@ pub struct NodeSettings {
     pub token_file: String,
     /// Empty: made at the first start and kept.
     pub id: String,
+    /// The id of a database whose config the node takes although it belonged to another one, or to a newer version of
+    /// it. It counts for the first config after the start.
+    pub accept_database: String,
 }
 
 /// Section `Limits`. Times are in seconds and may be fractions.
@@ -117,6 +120,7 @@ impl Default for NodeSettings {
             token: Secret::default(),
             token_file: String::new(),
             id: String::new(),
+            accept_database: String::new(),
         }
     }
 }

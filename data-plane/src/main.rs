@@ -46,6 +46,9 @@ struct Arguments {
     /// Name of this node; made once where it is not given.
     #[arg(long, value_name = "ID")]
     node_id: Option<String>,
+    /// Take the config of this database, although the node belonged to another one, or to a newer version of it.
+    #[arg(long, value_name = "ID")]
+    accept_database: Option<String>,
     /// Where the node keeps usage records that wait, and its last good config.
     #[arg(long, value_name = "DIRECTORY")]
     data_dir: Option<String>,
@@ -79,6 +82,7 @@ impl Program for Arguments {
             ("Node:Token", self.node_token),
             ("Node:TokenFile", self.node_token_file),
             ("Node:Id", self.node_id),
+            ("Node:AcceptDatabase", self.accept_database),
             ("DataDirectory", self.data_dir),
             ("Log:Format", self.log_format),
             ("Log:Filter", self.log_filter),

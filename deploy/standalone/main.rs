@@ -50,6 +50,9 @@ struct Arguments {
     /// sqlite://, mysql:// or postgres:// [default: SQLite in the data directory]
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,
+    /// Serve from this database, although the data directory belonged to another one, or to a newer version of it
+    #[arg(long, value_name = "ID")]
+    accept_database: Option<String>,
     /// How log lines are written; with json, what is shown once at a first start goes to stderr [default: text]
     #[arg(long, value_name = "text|json")]
     log_format: Option<String>,
@@ -96,6 +99,9 @@ impl Program for Arguments {
         let control = flags.apply(loader, std::env::vars())?.load::<ControlPlaneSettings>()?;
         let loader = Loader::new::<DataPlaneSettings>(data_plane::config::ELSEWHERE);
         let mut node = flags.apply(loader, std::env::vars())?.load::<DataPlaneSettings>()?.settings;
+        if let Some(id) = self.accept_database {
+            node.node.accept_database = id;
+        }
         node.node.control_plane_url = String::from("in this process");
         node.data_directory = control.settings.data_directory.join("node").display().to_string();
         let settings = BothSettings { control: control.settings, node, demo: self.demo };

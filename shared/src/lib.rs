@@ -9,6 +9,7 @@
 //! - [`descriptors`]: how many files may be open.
 //! - [`snapshot`]: the domain model of a config snapshot, its validation, and its conversion to and from the wire.
 //! - [`hosts`]: hosts that nothing may be sent to.
+//! - [`marks`]: what is known of an upstream key, and how news of it are merged.
 //! - [`pb`]: generated from `proto/`.
 //! - [`ids`], [`time`], [`secret`], [`crypto`]: identifiers, clock, redacted values, and cryptography.
 
@@ -19,6 +20,7 @@ pub mod drain;
 pub mod health;
 pub mod hosts;
 pub mod ids;
+pub mod marks;
 pub mod pb;
 pub mod program;
 pub mod secret;

@@ -53,15 +53,132 @@ async fn a_busy_or_broken_provider_is_asked_once_more_with_the_next_key() {
     }
 }
 
+/// Groups of their own names with these retry counts, in the order in which they are tried, each with a number of keys.
+async fn groups(provider: &FakeProvider, groups: &[(&str, u32, usize)]) -> (Planes, Key) {
+    let planes = standalone().start().await.unwrap();
+    for (position, (name, retry_count, keys)) in groups.iter().enumerate() {
+        let keys: Vec<String> = (1..=*keys).map(|number| upstream(name, number)).collect();
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let mut body = group(name, &provider.base_url(), &keys, &["gpt-4o"]);
+        body["retryCount"] = json!(retry_count);
+        body["priority"] = json!(100 - position);
+        planes.admin.create_group(&body).await.unwrap();
+    }
+    let key = planes.admin.create_key(&json!({ "name": "failover" })).await.unwrap();
+    planes.knows(&key).await.unwrap();
+    (planes, key)
+}
+
+/// The upstream key of this number in the group `name`.
+fn upstream(name: &str, number: usize) -> String {
+    format!("sk-upstream-{name}-{number:04}")
+}
+
+fn keys_used(provider: &FakeProvider) -> Vec<String> {
+    provider.journal().requests().iter().map(|request| request.key().to_owned()).collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn there_is_one_retry_and_no_more() {
-    let (planes, provider, key) = four_keys().await;
-    provider.always(Target::All, Script::error(503));
+async fn a_retry_count_of_three_means_three_further_attempts() {
+    for (retry_count, attempts) in [(3, 4), (1, 2), (0, 1), (5, 6), (100, 10)] {
+        let provider = provider().await;
+        let (planes, key) = groups(&provider, &[("many", retry_count, 12)]).await;
+        provider.always(Target::All, Script::error(503));
+        let answer = planes.api().chat(&key.value, &chat("gpt-4o", false)).await.unwrap();
+        assert_eq!(answer.status, 503);
+        let used = keys_used(&provider);
+        assert_eq!(
+            (used.len(), used.iter().collect::<HashSet<_>>().len()),
+            (attempts, attempts),
+            "{retry_count}: {used:?}"
+        );
+        let records = chat_records(&planes, 1, SOON).await.unwrap();
+        assert_eq!(records[0]["attempts"].as_array().map(Vec::len), Some(attempts), "{}", records[0]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_without_retries_is_passed_over_and_does_not_end_the_walk() {
+    let provider = provider().await;
+    let (planes, key) = groups(&provider, &[("a", 3, 1), ("b", 0, 1), ("c", 3, 1)]).await;
+    provider.always(Target::Key(upstream("a", 1)), Script::error(503));
+    provider.always(Target::Key(upstream("b", 1)), Script::error(503));
     let answer = planes.api().chat(&key.value, &chat("gpt-4o", false)).await.unwrap();
-    assert_eq!(answer.status, 503);
-    assert_eq!(provider.journal().total(), 2);
-    let records = chat_records(&planes, 1, SOON).await.unwrap();
-    assert_eq!(records[0]["attempts"].as_array().map(Vec::len), Some(2), "{}", records[0]);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(keys_used(&provider), [upstream("a", 1), upstream("c", 1)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_without_money_is_passed_over_and_its_key_rests() {
+    let money = |status, message: &str| Script {
+        error: Some(json!({ "message": message, "type": "invalid_request_error" })),
+        ..Script::error(status)
+    };
+    for script in [
+        money(402, "Insufficient Balance"),
+        money(429, "You exceeded your current quota"),
+        money(403, "用户额度不足"),
+        money(400, "Your credit balance is too low"),
+    ] {
+        let provider = provider().await;
+        let (planes, key) = groups(&provider, &[("one", 3, 2), ("two", 3, 1)]).await;
+        provider.always(Target::Key(upstream("one", 1)), script.clone());
+        for _ in 0..2 {
+            let answer = planes.api().chat(&key.value, &chat("gpt-4o", false)).await.unwrap();
+            assert_eq!(answer.status, 200, "{}", answer.text());
+        }
+        assert_eq!(keys_used(&provider), [upstream("one", 1), upstream("one", 2), upstream("one", 2)]);
+        // The next group is tried, too.
+        provider.always(Target::Key(upstream("one", 2)), script.clone());
+        let answer = planes.api().chat(&key.value, &chat("gpt-4o", false)).await.unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_eq!(keys_used(&provider).last(), Some(&upstream("two", 1)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_one_group_lacks_is_asked_of_the_next_and_only_then_is_404() {
+    let provider = provider().await;
+    let (planes, key) = groups(&provider, &[("one", 3, 2), ("two", 3, 1)]).await;
+    let missing = json!({ "message": "The model `gpt-4o` does not exist", "code": "model_not_found" });
+    let missing = Script { error: Some(missing), ..Script::error(404) };
+    provider.always(Target::Key(upstream("one", 1)), missing.clone());
+    let answer = planes.api().chat(&key.value, &chat("gpt-4o", false)).await.unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(keys_used(&provider), [upstream("one", 1), upstream("two", 1)]);
+    provider.always(Target::All, missing);
+    let answer = planes.api().chat(&key.value, &chat("gpt-4o", false)).await.unwrap();
+    assert_eq!(answer.status, 404, "{}", answer.text());
+    assert_eq!(answer.json()["error"]["code"], "model_not_found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_all_keys_out_the_one_that_only_rests_answers() {
+    let provider = provider().await;
+    let (planes, key) = groups(&provider, &[("one", 3, 2)]).await;
+    provider.always(Target::Key(upstream("one", 1)), Script::error(401));
+    provider.script(Target::Key(upstream("one", 2)), Script::error(429).header("retry-after", "100"));
+    let answer = planes.api().chat(&key.value, &chat("gpt-4o", false)).await.unwrap();
+    assert_eq!(answer.status, 429, "{}", answer.text());
+    for _ in 0..3 {
+        let answer = planes.api().chat(&key.value, &chat("gpt-4o", false)).await.unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+    let used = keys_used(&provider);
+    assert_eq!(used.iter().filter(|used| **used == upstream("one", 1)).count(), 1, "{used:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p09_a_client_is_told_to_wait_two_minutes_at_most() {
+    let provider = provider().await;
+    let (planes, key) = groups(&provider, &[("one", 3, 1)]).await;
+    let words = json!({ "message": "Rate limit reached. Please try again in 3h0m0s.", "type": "tokens" });
+    let in_words = Script { error: Some(words), ..Script::error(429) };
+    for script in [in_words, Script::error(429).header("retry-after", "10800")] {
+        provider.always(Target::All, script);
+        let answer = planes.api().chat(&key.value, &chat("gpt-4o", false)).await.unwrap();
+        assert_eq!((answer.status, answer.header("retry-after")), (429, "120"), "{}", answer.text());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,6 +18,8 @@ mod chat_slow;
 mod client_paths;
 mod config_stream;
 mod connections;
+mod databases;
+mod key_news;
 mod programs;
 mod promises_bounds;
 mod promises_config;

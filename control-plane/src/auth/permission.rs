@@ -69,6 +69,8 @@ rights! {
     ReadLogs: Read,
     /// Read what is known of nodes.
     ReadNodes: Read,
+    /// Tell nodes what to do.
+    ChangeNodes: Change,
     /// Read which vendors there are.
     ReadProviders: Read,
     /// Read proxy keys, without their values.

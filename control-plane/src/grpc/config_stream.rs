@@ -15,6 +15,7 @@ use shared::pb::config_service_server::ConfigService;
 use shared::pb::control_message::Message as Down;
 use shared::pb::node_message::Message as Up;
 use shared::pb::{self, ControlMessage, NodeMessage};
+use shared::time::steady_ms;
 use tokio::sync::{Notify, broadcast, mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -123,7 +124,7 @@ impl Greeting {
         if ahead(&positions.borrow()) && timeout(CATCH_UP, publisher.checked()).await.is_err() {
             return Err(Status::unavailable("the node has newer config, and the database cannot be asked for it"));
         }
-        let Connected { node, replaced, commands } =
+        let Connected { node, replaced, commands, replace_database } =
             registry.connect(&hello, address).map_err(|full| Status::resource_exhausted(full.to_string()))?;
         let (known, key_states) = registry.key_states.follow();
         let link = Arc::new(Link {
@@ -139,6 +140,9 @@ impl Greeting {
             node: node.clone(),
             replaced,
             commands,
+            replace_database,
+            replaces: false,
+            welcomes: hello.wants_welcome,
             known: known.into(),
             key_states,
         };
@@ -223,7 +227,8 @@ fn heard(message: Up, node: &Node, link: &Link) {
             node.nacked(nack);
             link.answered.notify_one();
         }
-        Up::KeyState(state) => node.key_state(state),
+        Up::KeyState(state) | Up::ModelKeyState(state) => node.key_state(state),
+        Up::ForeignDatabase(known) => node.refuses_database(known),
         Up::Load(load) => node.loaded(load),
         Up::CommandResult(result) => node.answered(result),
     }
@@ -249,6 +254,12 @@ struct Outbox {
     node: Node,
     replaced: CancellationToken,
     commands: mpsc::Receiver<pb::Command>,
+    /// Tells that the operator wants the node to take the config, whatever database it knew.
+    replace_database: Arc<Notify>,
+    /// Whether the config that is sent next is to be taken whatever database the node knew.
+    replaces: bool,
+    /// Whether the node waits to be told which control plane this is.
+    welcomes: bool,
     /// Key states from before the stream, which are sent first.
     known: VecDeque<Arc<pb::KeyState>>,
     key_states: broadcast::Receiver<Arc<pb::KeyState>>,
@@ -264,13 +275,24 @@ impl Drop for Outbox {
 impl Outbox {
     /// The next message, or why the stream ends.
     async fn next(&mut self) -> Option<Result<ControlMessage, Status>> {
+        if std::mem::take(&mut self.welcomes) {
+            let ConfigPosition { epoch, version } = self.positions.borrow().clone();
+            return down(Down::Welcome(pb::Welcome { epoch: epoch.to_string(), version, now_ms: steady_ms() }));
+        }
         loop {
+            if self.replaces {
+                let epoch = self.positions.borrow().epoch.to_string();
+                self.replaces = false;
+                // The config follows as a whole.
+                *self.link.progress() = Progress::default();
+                return down(Down::ReplaceDatabase(pb::ReplaceDatabase { epoch }));
+            }
             self.positions.mark_unchanged();
             if let Some(message) = self.config() {
                 return down(message);
             }
             if let Some(state) = self.known.pop_front() {
-                return down(Down::KeyState(state.as_ref().clone()));
+                return down(of_key(&state));
             }
             let waiting = self.link.progress().waiting_since.map(|since| since + ANSWER);
             tokio::select! {
@@ -282,12 +304,15 @@ impl Outbox {
                 () = self.link.ended.cancelled() => return None,
                 Ok(()) = self.positions.changed() => {}
                 () = self.link.answered.notified() => {}
+                () = self.replace_database.notified() => self.replaces = true,
                 Some(command) = self.commands.recv() => return down(Down::Command(command)),
                 state = self.key_states.recv() => match state {
                     Ok(state) if state.node_id == self.node.id() => {}
-                    Ok(state) => return down(Down::KeyState(state.as_ref().clone())),
+                    Ok(state) => return down(of_key(&state)),
                     Err(broadcast::error::RecvError::Lagged(missed)) => {
-                        warn!(node = self.node.id(), missed, "the node is slow: it misses key states");
+                        warn!(node = self.node.id(), missed, "the node is slow: it gets the key states again as a whole");
+                        let (known, news) = self.node.registry().key_states.follow();
+                        (self.known, self.key_states) = (known.into(), news);
                     }
                     // The registry holds the sender, so the channel is not closed.
                     Err(broadcast::error::RecvError::Closed) => return Some(Err(stopping())),
@@ -324,6 +349,11 @@ impl Outbox {
         *self.link.progress() = Progress { has: Some(position), waiting_since: Some(Instant::now()), refused: false };
         Some(message)
     }
+}
+
+/// The message of a state, which is another one where it is about a model.
+fn of_key(state: &pb::KeyState) -> Down {
+    if state.model.is_empty() { Down::KeyState(state.clone()) } else { Down::ModelKeyState(state.clone()) }
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "what a stream of answers yields")]

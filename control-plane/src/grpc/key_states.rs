@@ -1,18 +1,25 @@
 //! What nodes have learnt about upstream keys. It is relayed to the other nodes, and kept for those that connect later.
+//!
+//! Each state carries the time of its observation, by the clock of this control plane, which nodes are told when they
+//! connect. The newer state wins (`shared::marks`), and older news is not relayed. Nothing of it is in the database:
+//! after a restart, nodes tell again what they know.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use shared::marks::{Marks, Observed, believed};
 use shared::pb::{self, key_state::Health};
-use shared::time::now_ms;
+use shared::time::steady_ms;
 use tokio::sync::broadcast;
 
 /// The most states that may be on their way to the slowest node.
 const QUEUE: usize = 1_024;
-/// The most upstream keys whose state is remembered.
+/// The most upstream keys, and models behind them, whose state is remembered.
 const KEPT: usize = 10_000;
 /// The longest id that is accepted, in bytes.
 const MAX_ID: usize = 128;
+/// The longest name of a model that is accepted, in bytes.
+const MAX_MODEL: usize = 512;
 /// The longest reason that is relayed, in characters.
 const MAX_REASON: usize = 500;
 
@@ -20,9 +27,17 @@ const MAX_REASON: usize = 500;
 #[derive(Debug)]
 pub(crate) struct KeyStates {
     news: broadcast::Sender<Arc<pb::KeyState>>,
-    /// States by the id of the upstream key, apart from those of valid keys.
-    current: Mutex<HashMap<String, Arc<pb::KeyState>>>,
+    /// By the id of the upstream key and the model, which is empty for the whole key.
+    current: Mutex<HashMap<(String, String), Held>>,
     kept: usize,
+}
+
+/// What is known of an upstream key, or of one model behind it.
+#[derive(Debug)]
+struct Held {
+    marks: Marks,
+    /// What told of it last, as it was relayed.
+    last: Arc<pb::KeyState>,
 }
 
 impl Default for KeyStates {
@@ -38,28 +53,49 @@ impl KeyStates {
 
     /// Takes in what the node `node_id` observed. Returns whether it was of any use.
     pub(crate) fn observed(&self, node_id: &str, mut state: pb::KeyState) -> bool {
-        let health = state.health();
         let id_fits = |id: &str| !id.is_empty() && id.len() <= MAX_ID;
-        if health == Health::Unspecified || !id_fits(&state.upstream_key_id) || state.group_id.len() > MAX_ID {
+        let names_fit = id_fits(&state.upstream_key_id) && state.group_id.len() <= MAX_ID;
+        let observed = match state.health() {
+            Health::Valid => Observed::Worked,
+            Health::Invalid => Observed::Refused,
+            Health::CoolingDown => Observed::Paused { until: state.until_ms },
+            Health::Unspecified => return false,
+        };
+        if !names_fit || state.model.len() > MAX_MODEL {
             return false;
         }
-        node_id.clone_into(&mut state.node_id);
-        if let Some((end, _)) = state.reason.char_indices().nth(MAX_REASON) {
-            state.reason.truncate(end);
-        }
-        let now = now_ms();
+        let now = steady_ms();
         if state.observed_at_ms <= 0 {
             state.observed_at_ms = now;
         }
+        let (observed, at) = believed(observed, state.observed_at_ms, now);
+        let news = Marks::of(observed, at, u16::try_from(state.status).unwrap_or_default());
+        // A node whose clock is not believed hears from here what its state was taken for.
+        if at == state.observed_at_ms {
+            node_id.clone_into(&mut state.node_id);
+        } else {
+            state.node_id.clear();
+        }
+        if let Some((end, _)) = state.reason.char_indices().nth(MAX_REASON) {
+            state.reason.truncate(end);
+        }
+        (state.observed_at_ms, state.until_ms) = (at, news.paused.until);
+        let about = (state.upstream_key_id.clone(), state.model.clone());
         let state = Arc::new(state);
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if lasts(&state, now) {
-            if current.len() >= self.kept && !current.contains_key(&state.upstream_key_id) {
+        if let Some(held) = current.get_mut(&about) {
+            if !held.marks.merge(&news) {
+                return true;
+            }
+            held.last = Arc::clone(&state);
+        } else {
+            if news.is_over(now) {
+                return true;
+            }
+            if current.len() >= self.kept {
                 make_room(&mut current, now);
             }
-            current.insert(state.upstream_key_id.clone(), Arc::clone(&state));
-        } else {
-            current.remove(&state.upstream_key_id);
+            current.insert(about, Held { marks: news, last: Arc::clone(&state) });
         }
         // News are sent under the lock, so that they come in the order in which states are kept. It is no error when
         // nobody listens.
@@ -69,28 +105,33 @@ impl KeyStates {
 
     /// The states that are known now, and the news from now on.
     pub(crate) fn follow(&self) -> (Vec<Arc<pb::KeyState>>, broadcast::Receiver<Arc<pb::KeyState>>) {
-        let now = now_ms();
+        let now = steady_ms();
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        current.retain(|_, state| lasts(state, now));
-        (current.values().cloned().collect(), self.news.subscribe())
+        current.retain(|_, held| !held.marks.is_over(now));
+        let known = current.values().flat_map(|held| messages(held, now)).collect();
+        (known, self.news.subscribe())
     }
 }
 
-/// Whether a node that connects at `now` has to know of the state.
-fn lasts(state: &pb::KeyState, now: i64) -> bool {
-    match state.health() {
-        Health::Invalid => true,
-        Health::CoolingDown => state.until_ms > now,
-        Health::Valid | Health::Unspecified => false,
-    }
+/// The messages that tell of `held` at `now`.
+fn messages(held: &Held, now: i64) -> impl Iterator<Item = Arc<pb::KeyState>> {
+    held.marks.told(now).map(move |(observed, observed_at_ms, status)| {
+        let (health, until_ms) = match observed {
+            Observed::Worked => (Health::Valid, 0),
+            Observed::Refused => (Health::Invalid, 0),
+            Observed::Paused { until } => (Health::CoolingDown, until),
+        };
+        let state = held.last.as_ref().clone();
+        let (health, status) = (health.into(), status.into());
+        Arc::new(pb::KeyState { health, until_ms, status, observed_at_ms, ..state })
+    })
 }
 
-fn make_room(current: &mut HashMap<String, Arc<pb::KeyState>>, now: i64) {
+fn make_room(current: &mut HashMap<(String, String), Held>, now: i64) {
     let before = current.len();
-    current.retain(|_, state| lasts(state, now));
+    current.retain(|_, held| !held.marks.is_over(now));
     if current.len() == before {
-        let oldest =
-            current.values().min_by_key(|state| state.observed_at_ms).map(|state| state.upstream_key_id.clone());
+        let oldest = current.iter().min_by_key(|(_, held)| held.marks.newest()).map(|(about, _)| about.clone());
         if let Some(oldest) = oldest {
             current.remove(&oldest);
         }

@@ -66,10 +66,10 @@ pub fn routes(
     tasks: &Tasks,
 ) -> Routes {
     let authenticate = Authenticate::new(node_token);
-    let config = ConfigServiceServer::new(ConfigStreams::new(publisher, registry, tasks.clone()))
+    let config = ConfigServiceServer::new(ConfigStreams::new(Arc::clone(&publisher), registry, tasks.clone()))
         .max_decoding_message_size(MAX_MESSAGE)
         .max_encoding_message_size(MAX_MESSAGE);
-    let usage = UsageServiceServer::new(UsageIngest::new(ledger, tasks.clone()))
+    let usage = UsageServiceServer::new(UsageIngest::new(publisher, ledger, tasks.clone()))
         .max_decoding_message_size(MAX_MESSAGE)
         .max_encoding_message_size(MAX_MESSAGE);
     Routes::new(InterceptedService::new(config, authenticate.clone()))

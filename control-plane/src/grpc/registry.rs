@@ -13,13 +13,13 @@ use shared::pb;
 use shared::telemetry::Metrics;
 use shared::time::now_ms;
 use thiserror::Error;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::key_states::KeyStates;
-use super::view::NackView;
+use super::view::{ForeignDatabaseView, NackView};
 
 pub use super::view::NodeView;
 
@@ -57,6 +57,7 @@ struct Link {
     session: Arc<str>,
     replaced: CancellationToken,
     commands: mpsc::Sender<pb::Command>,
+    replace_database: Arc<Notify>,
     pending: HashMap<String, oneshot::Sender<pb::CommandResult>>,
 }
 
@@ -162,6 +163,25 @@ impl NodeRegistry {
         }
     }
 
+    /// Tells the connected node `id` to take the config of this control plane, whatever database it knew. Gives the
+    /// node as it was by then.
+    ///
+    /// # Errors
+    /// [`CommandError::NotConnected`].
+    pub fn replace_database(&self, id: &str) -> Result<NodeView, CommandError> {
+        let nodes = self.nodes();
+        let entry = nodes.get(id).ok_or(CommandError::NotConnected)?;
+        entry.link.as_ref().ok_or(CommandError::NotConnected)?.replace_database.notify_one();
+        Ok(entry.view.clone())
+    }
+
+    /// Does the same for each connected node that refuses the config because it knows another database. Gives them.
+    pub fn replace_database_everywhere(&self) -> Vec<NodeView> {
+        let refusing = |view: &NodeView| view.connected && view.foreign_database.is_some();
+        let refusing = self.list().into_iter().filter(refusing);
+        refusing.filter_map(|view| self.replace_database(&view.id).ok()).collect()
+    }
+
     /// Enters a node that has connected. A stream that it had before is told to end.
     pub(crate) fn connect(self: &Arc<Self>, hello: &pb::Hello, address: String) -> Result<Connected, Full> {
         let id = Id::from(hello.node_id.as_str());
@@ -169,8 +189,14 @@ impl NodeRegistry {
         let replaced = CancellationToken::new();
         let (commands, inbox) = mpsc::channel(MAX_COMMANDS);
         let now = now_ms();
-        let link =
-            Link { session: Arc::clone(&session), replaced: replaced.clone(), commands, pending: HashMap::new() };
+        let replace_database = Arc::new(Notify::new());
+        let link = Link {
+            session: Arc::clone(&session),
+            replaced: replaced.clone(),
+            commands,
+            replace_database: Arc::clone(&replace_database),
+            pending: HashMap::new(),
+        };
         let mut nodes = self.nodes();
         let before = nodes.remove(&id);
         if before.is_none() && nodes.len() >= MAX_NODES {
@@ -201,6 +227,7 @@ impl NodeRegistry {
             connected_at: now,
             last_seen: now,
             last_nack,
+            foreign_database: None,
             load: None,
         };
         info!(
@@ -213,7 +240,7 @@ impl NodeRegistry {
         nodes.insert(Arc::clone(&id), Entry { view, link: Some(link) });
         drop(nodes);
         let node = Node { registry: Arc::clone(self), id, session };
-        Ok(Connected { node, replaced, commands: inbox })
+        Ok(Connected { node, replaced, commands: inbox, replace_database })
     }
 
     fn nodes(&self) -> MutexGuard<'_, HashMap<Id, Entry>> {
@@ -252,6 +279,8 @@ pub(crate) struct Connected {
     pub(crate) replaced: CancellationToken,
     /// Commands that the node is to carry out.
     pub(crate) commands: mpsc::Receiver<pb::Command>,
+    /// Tells that the node is to take the config whatever database it knew.
+    pub(crate) replace_database: Arc<Notify>,
 }
 
 /// One stream's part of the registry. What the stream says counts only until another stream takes the node over.
@@ -276,14 +305,25 @@ impl Node {
     }
 
     pub(crate) fn acked(&self, version: u64) {
-        self.heard(|entry| entry.view.applied_version = version);
+        self.heard(|entry| {
+            entry.view.applied_version = version;
+            entry.view.foreign_database = None;
+        });
     }
 
     pub(crate) fn nacked(&self, nack: pb::Nack) {
         self.registry.nacks.inc();
         let reason: String = nack.reason.chars().take(MAX_REASON).collect();
         warn!(node = &*self.id, version = nack.version, reason, "the node refused config");
-        self.heard(|entry| entry.view.last_nack = Some(NackView { version: nack.version, reason, at: now_ms() }));
+        self.heard(|entry| {
+            entry.view.last_nack = Some(NackView { version: nack.version, reason, at: now_ms() });
+        });
+    }
+
+    pub(crate) fn refuses_database(&self, known: pb::ForeignDatabase) {
+        let known_database_id = known.epoch.chars().take(64).collect();
+        let foreign = ForeignDatabaseView { known_database_id, known_version: known.version };
+        self.heard(|entry| entry.view.foreign_database = Some(foreign));
     }
 
     pub(crate) fn loaded(&self, load: pb::Load) {

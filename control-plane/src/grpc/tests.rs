@@ -1,6 +1,7 @@
 //! Nodes over loopback connections, against a database in a temporary directory.
 
 mod config;
+mod databases;
 mod large;
 mod support;
 mod usage;

@@ -12,16 +12,18 @@ use tonic::{Request, Response, Status, Streaming};
 use tracing::warn;
 
 use crate::ledger::Ledger;
+use crate::snapshot::publish::Publisher;
 
 /// The service that nodes report usage to.
 pub(crate) struct UsageIngest {
+    publisher: Arc<Publisher>,
     ledger: Arc<Ledger>,
     tasks: Tasks,
 }
 
 impl UsageIngest {
-    pub(crate) fn new(ledger: Arc<Ledger>, tasks: Tasks) -> Self {
-        Self { ledger, tasks }
+    pub(crate) fn new(publisher: Arc<Publisher>, ledger: Arc<Ledger>, tasks: Tasks) -> Self {
+        Self { publisher, ledger, tasks }
     }
 }
 
@@ -32,8 +34,12 @@ impl UsageService for UsageIngest {
     type ReportStream = Acks;
 
     async fn report(&self, request: Request<Streaming<UsageBatch>>) -> Result<Response<Acks>, Status> {
-        let report =
-            Report { ledger: Arc::clone(&self.ledger), tasks: self.tasks.clone(), batches: request.into_inner() };
+        let report = Report {
+            publisher: Arc::clone(&self.publisher),
+            ledger: Arc::clone(&self.ledger),
+            tasks: self.tasks.clone(),
+            batches: request.into_inner(),
+        };
         let acks = stream::unfold(Some(report), |report| async {
             let mut report = report?;
             match report.next().await {
@@ -47,6 +53,7 @@ impl UsageService for UsageIngest {
 }
 
 struct Report {
+    publisher: Arc<Publisher>,
     ledger: Arc<Ledger>,
     tasks: Tasks,
     batches: Streaming<UsageBatch>,
@@ -60,7 +67,13 @@ impl Report {
             () = self.tasks.stopping() => return Err(Status::unavailable("the control plane is stopping")),
             batch = self.batches.message() => batch?,
         };
-        let Some(UsageBatch { node_id, sequence, records }) = batch else { return Ok(None) };
+        let Some(UsageBatch { node_id, sequence, records, epoch }) = batch else { return Ok(None) };
+        if !epoch.is_empty() && *epoch != *self.publisher.position().borrow().epoch {
+            warn!(node = node_id, database = epoch, "usage of another database is not taken");
+            return Err(Status::failed_precondition(
+                "the records belong to another database than this control plane has",
+            ));
+        }
         let count = records.len();
         match self.ledger.ingest(records).await {
             Ok(()) => Ok(Some(UsageAck { sequence })),

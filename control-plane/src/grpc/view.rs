@@ -26,6 +26,10 @@ pub struct NodeView {
     pub last_seen: i64,
     /// The last config that the node refused.
     pub last_nack: Option<NackView>,
+    /// Set while the node refuses the config of this control plane because it belongs to another database, or to a
+    /// newer version of this one. It serves from its last good config and keeps its usage records, until `POST
+    /// /admin/nodes/{id}/accept-database`.
+    pub foreign_database: Option<ForeignDatabaseView>,
     /// How busy the node was when it was last heard of.
     pub load: Option<LoadView>,
 }
@@ -40,6 +44,17 @@ pub struct NackView {
     pub reason: String,
     /// When the refusal came in, in epoch milliseconds.
     pub at: i64,
+}
+
+/// The database that a node belongs to, where it is not the one of this control plane.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ForeignDatabaseView {
+    /// Id of the database that the node belongs to. It is that of this control plane's own database where the node has
+    /// had newer config of it: then a backup was restored.
+    pub known_database_id: String,
+    /// Version of the config that the node has from it.
+    pub known_version: u64,
 }
 
 /// How busy a node is.

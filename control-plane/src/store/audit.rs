@@ -2,10 +2,11 @@
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::ids::new_id;
 use shared::time::now_ms;
 
+use super::change::audited;
 use super::schema::audit_log;
 use super::{Actor, Listed, Page, Scope, Store, StoreError};
 
@@ -74,6 +75,20 @@ impl Row {
             client_ip: self.client_ip,
         }
     }
+}
+
+/// Enters that `actor` did `action` to the thing `resource_id` of the kind `resource`, where that writes nothing else.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn enter(
+    store: &Store,
+    actor: &Actor,
+    action: &str,
+    resource: &str,
+    resource_id: Option<&str>,
+) -> Result<(), StoreError> {
+    audited!(store, Row::new(actor, action, resource, resource_id, &json!({})), conn => {})
 }
 
 /// One page of the entries in `scope`, the newest first.

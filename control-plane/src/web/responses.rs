@@ -47,7 +47,9 @@ sets! {
     CreateProblems = [BAD_FIELDS, NOT_LOGGED_IN, FORBIDDEN, TAKEN, NOT_JSON];
     /// The problems of an operation that replaces or changes a resource.
     ChangeProblems = [BAD_FIELDS, NOT_LOGGED_IN, FORBIDDEN, NOT_FOUND, TAKEN_OR_STALE, NOT_JSON];
-    /// The problems of an operation that deletes a resource.
+    /// The problems of an operation that tells all nodes something.
+    AcceptProblems = [NOT_LOGGED_IN, FORBIDDEN];
+    /// The problems of an operation that deletes a resource, or tells it something.
     DeleteProblems = [NOT_LOGGED_IN, FORBIDDEN, NOT_FOUND];
 }
 

@@ -14,6 +14,7 @@ use hyper_util::client::legacy;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 use translation::Format;
+use translation::ir::{ErrorKind, ProviderError};
 use translation::protocol::openai_error;
 use translation::vendors::ErrorRules;
 
@@ -27,7 +28,7 @@ use crate::error::GatewayError;
 use crate::metrics::AttemptResult;
 use crate::provider::Endpoint;
 use crate::provider::credential::Errand;
-use crate::provider::verdict::{Meaning, Question, Step, judge};
+use crate::provider::verdict::{Effect, Extent, LONGEST_PAUSE, Meaning, Question, Step, judge, shorten_pause};
 use crate::request::{Content, Outgoing};
 use crate::route::candidate::Candidate;
 use crate::route::health::KeyState;
@@ -150,6 +151,7 @@ impl Sender {
         let (mut passing, progress) = passing.map(|passing| (passing.body, passing.progress)).unzip();
         // A body on its way is there once: no second try with another token.
         let mut renewed = passing.is_some();
+        let mut began;
         let (attempt, head, answered) = loop {
             let mut request = Request::new(Full::new(body.clone()));
             *request.method_mut() = method.clone();
@@ -169,6 +171,7 @@ impl Sender {
                 None => RequestBody::Pieces(pieces.clone().into()),
             });
 
+            began = effect::begin(&candidate);
             let attempt = Attempt::begin(meter, &candidate);
             let response = match timeout_at(until, self.upstream.send(&group.exit, request)).await {
                 Ok(Ok(response)) => response,
@@ -195,7 +198,7 @@ impl Sender {
         };
         if head.status.is_success() {
             attempt.end(AttemptResult::Success, head.status.as_u16(), "");
-            effect::worked(&candidate, &self.teller);
+            effect::worked(&candidate, began, &self.teller);
             return Ok(Answer { head, body: answered, candidate, format, conversion, dropped });
         }
         let question = Question { beside_chat, names_model: !candidate.upstream_model.is_empty() };
@@ -229,19 +232,26 @@ impl Sender {
                 end(AttemptResult::Unusable, why.into());
                 return Ended::end(GatewayError::Unusable(why));
             }
-            Some(Meaning::RateLimited) => end(AttemptResult::RateLimited, "rate limited".into()),
             Some(Meaning::Failed) => end(AttemptResult::ServerError, "the provider failed".into()),
-            Some(Meaning::Success | Meaning::ClientFault | Meaning::KeyRefused) | None => {}
+            _ => {}
         }
         let (mut said, uri) = said(refusal).await;
         let words = said.candidate.key.leak.redact_text(openai_error::message(&said.body).unwrap_or_default());
-        let verdict = judge(said.status, &said.headers, &said.error, &words, question, rules);
+        let verdict = judge(said.status, &said.headers, &said.error, &said.body, question, rules);
         effect::apply(verdict.effect, &said.candidate, status, &self.teller);
+        shorten_pause(&mut said.headers, rules);
+        said.error.retry_after = match verdict.meaning {
+            Meaning::RateLimited => verdict.pause,
+            _ => said.error.retry_after.map(|pause| pause.min(LONGEST_PAUSE)),
+        };
         match verdict.meaning {
             Meaning::KeyRefused => {
                 end(AttemptResult::KeyRefused, format!("the provider refused the upstream key: {words}").into());
-                // A 401 is about the key, and such texts repeat the half of it; a 403 is about what it may do.
-                let words = Some(words).filter(|words| said.status == StatusCode::FORBIDDEN && !words.is_empty());
+                // A 401 is about the key, and such texts repeat the half of it; a 403 is about what it may do, and so
+                // is a 400 about the place that it is used from.
+                let of_key = verdict.effect == Effect::Refuse(Extent::Key) && said.status != StatusCode::FORBIDDEN;
+                let told = said.status != StatusCode::UNAUTHORIZED && !of_key && !words.is_empty();
+                let words = Some(words).filter(|_| told);
                 let error = GatewayError::Credentials { status: said.status, said: words };
                 return Ended { step: verdict.step, failure: error.into() };
             }
@@ -250,11 +260,32 @@ impl Sender {
                 end(AttemptResult::ClientFault, format!("the provider found nothing at {}", address(&uri)).into());
             }
             Meaning::ClientFault => end(AttemptResult::ClientFault, "the provider refused the request".into()),
-            Meaning::RateLimited => said.error.retry_after = verdict.pause,
-            Meaning::Success | Meaning::Circle | Meaning::Failed | Meaning::Unusable(_) => {}
+            Meaning::NoModel => {
+                end(AttemptResult::ClientFault, "the provider has no such model, or not for this key".into());
+            }
+            Meaning::RateLimited => end(AttemptResult::RateLimited, "rate limited".into()),
+            Meaning::Exhausted => {
+                let reason = format!("the account of the upstream key has no money or quota left: {words}");
+                end(AttemptResult::RateLimited, reason.into());
+                exhausted(&mut said, words);
+            }
+            Meaning::Failed => end(AttemptResult::ServerError, "the provider failed".into()),
+            Meaning::Success | Meaning::Circle | Meaning::Unusable(_) => {}
         }
         Ended { step: verdict.step, failure: Failure::Provider(said) }
     }
+}
+
+/// Makes of what a provider `said` about money, in these `words`, an error that does not blame the client or its key:
+/// some say it with a status that does.
+fn exhausted(said: &mut ProviderAnswer, words: String) {
+    if matches!(said.status.as_u16(), 402 | 429) {
+        return;
+    }
+    said.status = StatusCode::SERVICE_UNAVAILABLE;
+    said.body = Bytes::new();
+    let error = ProviderError::new(ErrorKind::Quota, words).code("insufficient_quota");
+    said.error = ProviderError { status: said.status.as_u16(), retry_after: said.error.retry_after, ..error };
 }
 
 /// The headers of `outgoing` to `candidate`, without the credential.

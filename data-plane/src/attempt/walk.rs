@@ -1,5 +1,8 @@
 //! Which candidate is tried next, and whether another may be.
 
+use std::sync::Arc;
+
+use shared::ids::Id;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -14,8 +17,9 @@ use crate::route::health::KeyState;
 use crate::upstream::Upstream;
 use crate::usage::meter::Meter;
 
-/// Further candidates after the first, however many a group allows.
-const MOST_RETRIES: u32 = 1;
+/// The most attempts of one request, all groups together, however many their groups allow: a request must not become a
+/// storm.
+const MOST_TRIES: u32 = 10;
 
 /// Walks plans.
 #[derive(Debug)]
@@ -24,32 +28,47 @@ pub struct Walker {
 }
 
 /// How far a walk has come, as far as it decides whether another candidate may be tried.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Course {
     /// Candidates that have been tried.
     tries: u32,
     /// What was to be done after the last of them.
     last: Option<Step>,
+    /// Groups with the further attempts, after the first one of the request, that each of them got.
+    further: Vec<(Id, u32)>,
+    /// Groups of which no other key is tried.
+    closed: Vec<Id>,
 }
 
 impl Course {
-    /// Notes that a candidate has been tried, and what is to be done next.
-    fn tried(&mut self, step: Step) {
+    /// Notes that a candidate of `group` has been tried, and what is to be done next.
+    fn tried(&mut self, group: &Id, step: Step) {
+        if self.tries > 0 {
+            match self.further.iter_mut().find(|(id, _)| id == group) {
+                Some((_, further)) => *further += 1,
+                None => self.further.push((Arc::clone(group), 1)),
+            }
+        }
         self.tries += 1;
         self.last = Some(step);
+        if step == Step::NextGroup {
+            self.closed.push(Arc::clone(group));
+        }
     }
 
     /// Whether the walk goes on, as far as the last attempt says. A request that cannot be sent without signatures has
-    /// nothing left to try.
-    fn goes_on(self) -> bool {
-        matches!(self.last, None | Some(Step::NextKey))
+    /// nothing left to try. `late` says that the deadline of the request has passed, which the first attempt finds out
+    /// for itself.
+    fn goes_on(&self, late: bool) -> bool {
+        let wanted = matches!(self.last, None | Some(Step::NextKey | Step::NextGroup));
+        wanted && (self.tries == 0 || (self.tries < MOST_TRIES && !late))
     }
 
-    /// Whether a candidate may be tried whose group allows `retry_count` retries. `late` says that the deadline of the
-    /// request has passed, which the first attempt finds out for itself.
-    fn may_try(self, retry_count: u32, late: bool) -> bool {
-        let retries = self.tries.saturating_sub(1);
-        self.goes_on() && (self.tries == 0 || (retries < MOST_RETRIES.min(retry_count) && !late))
+    /// Whether a candidate of `group` may be tried, which allows `retry_count` further attempts. Another group may
+    /// nevertheless.
+    fn may_try(&self, group: &Id, retry_count: u32) -> bool {
+        let further = self.further.iter().find(|(id, _)| id == group).map_or(0, |(_, further)| *further);
+        !self.closed.contains(group) && (self.tries == 0 || further < retry_count)
     }
 }
 
@@ -60,7 +79,10 @@ impl Walker {
     }
 
     /// Sends `request` to the candidates of `plan` until one answers. On a connect error, no answer in time, 408, 429
-    /// or 5xx, and when the provider refuses the key, the next one is tried, once.
+    /// or 5xx, and when the provider refuses the key or has no money for it, the next one is tried; when it has no such
+    /// model, the next group is. A group gets as many further attempts as its `retry_count` says.
+    ///
+    /// Nothing is prepared for a candidate that is not tried.
     ///
     /// # Errors
     /// [`Failure`]: what a provider said last, or why none said anything.
@@ -73,11 +95,16 @@ impl Walker {
         deadline: Instant,
     ) -> Result<Answer, Failure> {
         let mut course = Course::default();
-        let mut last: Option<Failure> = None;
+        let mut last: Option<(Step, Failure)> = None;
         let mut refused: Option<GatewayError> = None;
-        while course.goes_on()
+        let late = || Instant::now() >= deadline;
+        while course.goes_on(late())
             && let Some(candidate) = plan.next()
         {
+            let group = Arc::clone(&candidate.group.group.id);
+            if !course.may_try(&group, candidate.group.group.retry_count) {
+                continue;
+            }
             let prepared = match request.prepare(&candidate, self.sender.upstream(), deadline) {
                 Some(preparation) => preparation.await,
                 None => Ok(()),
@@ -90,8 +117,8 @@ impl Walker {
                     continue;
                 }
             };
-            let late = course.tries > 0 && Instant::now() >= deadline;
-            if !course.may_try(candidate.group.group.retry_count, late) {
+            // Preparing may have taken all the time that there was.
+            if !course.goes_on(late()) {
                 break;
             }
             let mut sent = self.sender.send(candidate, outgoing, client, meter, deadline).await;
@@ -103,22 +130,26 @@ impl Walker {
             match sent {
                 Ok(answer) => return Ok(answer),
                 Err(Ended { step, failure }) => {
-                    course.tried(step);
+                    course.tried(&group, step);
                     last = Some(worth_more(last, step, failure));
                 }
             }
         }
         let refused = refused.unwrap_or(GatewayError::Internal("the plan has no candidate"));
-        Err(last.unwrap_or(Failure::Gateway(refused)))
+        Err(last.map_or(Failure::Gateway(refused), |(_, failure)| failure))
     }
 }
 
-/// Which failure the client gets: the `newest` counts, but for one thing. What a provider said is worth more to the
-/// client than that another could not be reached.
-fn worth_more(before: Option<Failure>, step: Step, newest: Failure) -> Failure {
+/// Which failure the client gets, and the step that it led to: the `newest` counts, but for two things. What a provider
+/// said is worth more to the client than that another could not be reached. And that one group has no such model is
+/// worth less than why another failed that may have it.
+fn worth_more(before: Option<(Step, Failure)>, step: Step, newest: Failure) -> (Step, Failure) {
     match (before, newest) {
-        (Some(said @ Failure::Provider(_)), Failure::Gateway(_)) if step == Step::NextKey => said,
-        (_, newest) => newest,
+        (Some(before @ (Step::NextKey, _)), _) if step == Step::NextGroup => before,
+        (Some((before @ Step::NextKey, said @ Failure::Provider(_))), Failure::Gateway(_)) if step == Step::NextKey => {
+            (before, said)
+        }
+        (_, newest) => (step, newest),
     }
 }
 

@@ -14,8 +14,8 @@ use shared::time::{now_ms, rfc3339};
 use tokio::sync::watch;
 use tracing::info;
 
+use super::allegiance::{Allegiance, Database, Foreign};
 use crate::route::current::ConfigState;
-use crate::route::table::RouteTable;
 
 /// Where config came from. The names are shown by the readiness probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,9 +44,22 @@ pub enum Change {
     Since(pb::Delta),
 }
 
+impl Change {
+    fn database(&self) -> Database {
+        let (epoch, version) = match self {
+            Self::Whole(snapshot) => (&snapshot.epoch, snapshot.version),
+            Self::Since(delta) => (&delta.epoch, delta.version),
+        };
+        Database { epoch: epoch.as_str().into(), version }
+    }
+}
+
 /// Why a change is not in force.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
+    /// The change is from another database than this node knows.
+    #[error(transparent)]
+    Foreign(Foreign),
     /// The change is made for a config that this node does not have.
     #[error(transparent)]
     WrongBase(SnapshotError),
@@ -109,6 +122,7 @@ pub struct Applier {
     first: Option<ReadinessGuard>,
     metrics: ControlMetrics,
     applied: watch::Sender<Option<Arc<Snapshot>>>,
+    allegiance: Allegiance,
     tasks: Tasks,
 }
 
@@ -116,10 +130,16 @@ impl Applier {
     /// Puts config into `state`. `readiness` waits for the first config.
     pub fn new(state: ConfigState, readiness: &Readiness, metrics: ControlMetrics, tasks: Tasks) -> Self {
         let first = Some(readiness.guard("first snapshot"));
-        let applier =
-            Self { state, readiness: readiness.clone(), first, metrics, applied: watch::Sender::new(None), tasks };
+        let (readiness, applied) = (readiness.clone(), watch::Sender::new(None));
+        let allegiance = Allegiance::new(readiness.clone());
+        let mut applier = Self { state, readiness, first, metrics, applied, allegiance, tasks };
         applier.connected(false);
         applier
+    }
+
+    /// Which database this node belongs to.
+    pub fn allegiance(&mut self) -> &mut Allegiance {
+        &mut self.allegiance
     }
 
     /// The config in force.
@@ -133,7 +153,10 @@ impl Applier {
     }
 
     /// Shows whether the config stream is open.
-    pub fn connected(&self, connected: bool) {
+    pub fn connected(&mut self, connected: bool) {
+        if !connected {
+            self.allegiance.disconnected();
+        }
         self.metrics.connected.set(connected.into());
         self.readiness.set_fact("controlPlane", json!(if connected { "connected" } else { "unreachable" }));
     }
@@ -146,6 +169,7 @@ impl Applier {
         let state = self.state.clone();
         let work = move || put_in_force(&state, snapshot);
         let snapshot = self.tasks.spawn_blocking(work).await?;
+        self.allegiance.know(Database::of(&snapshot));
         self.show(&snapshot, Origin::LastGood);
         Ok(())
     }
@@ -155,12 +179,14 @@ impl Applier {
     /// # Errors
     /// [`Refusal`]: the config that was in force still is.
     pub async fn apply(&mut self, change: Change) -> Result<(), Refusal> {
+        self.allegiance.check(&change.database()).map_err(Refusal::Foreign)?;
         let state = self.state.clone();
         // Compiling a large config takes a while, and so does freeing the one before.
         let outcome = self.tasks.spawn_blocking(move || Ok(put_in_force(&state, build(&state, change)?))).await;
         match outcome.map_err(Refusal::Panicked).flatten() {
             Ok(snapshot) => {
                 self.metrics.applied.inc();
+                self.allegiance.follow(Database::of(&snapshot));
                 self.show(&snapshot, Origin::ControlPlane);
                 self.applied.send_replace(Some(snapshot));
                 Ok(())
@@ -211,7 +237,6 @@ fn build(state: &ConfigState, change: Change) -> Result<Snapshot, Refusal> {
 
 fn put_in_force(state: &ConfigState, snapshot: Snapshot) -> Arc<Snapshot> {
     let snapshot = Arc::new(snapshot);
-    let previous = state.table();
-    state.replace(RouteTable::compile(Arc::clone(&snapshot), previous.as_deref().map(|table| &table.kept)));
+    state.compile(Arc::clone(&snapshot));
     snapshot
 }

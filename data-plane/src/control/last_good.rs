@@ -20,10 +20,15 @@ use tokio::time::sleep;
 use tracing::{debug, warn};
 use zeroize::Zeroizing;
 
+use super::allegiance::Database;
+
 /// The name of what is sealed, for the derivation of the key and for the seal.
 const PURPOSE: &str = "last good snapshot";
 
 const FILE: &str = "last-good-snapshot";
+
+/// Names the database that the node belongs to. It is not sealed, so that it is known under another node token, too.
+const DATABASE: &str = "database";
 
 /// How long a config waits to be written after another.
 const DEBOUNCE: Duration = Duration::from_millis(50);
@@ -76,6 +81,14 @@ impl LastGood {
         Ok(Some(Snapshot::try_from(pb::Snapshot::decode(plain.as_slice())?)?))
     }
 
+    /// The database that the node belongs to. None where none was ever noted, or the note cannot be read.
+    pub fn database(&self) -> Option<Database> {
+        let note = fs::read_to_string(self.directory.join(DATABASE)).ok()?;
+        let mut lines = note.lines();
+        let (epoch, version) = (lines.next()?, lines.next()?.parse().ok()?);
+        (!epoch.is_empty()).then(|| Database { epoch: epoch.into(), version })
+    }
+
     /// Replaces the config, so that a crash leaves the old or the new one.
     ///
     /// # Errors
@@ -84,13 +97,19 @@ impl LastGood {
         let plain = Zeroizing::new(pb::Snapshot::from(snapshot).encode_to_vec());
         let sealed = self.key.seal(PURPOSE, &plain)?;
         DirBuilder::new().recursive(true).mode(0o700).create(&self.directory)?;
-        let temporary = self.directory.join(format!("{FILE}.new"));
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
-        file.write_all(&sealed)?;
-        file.sync_all()?;
-        fs::rename(&temporary, self.directory.join(FILE))?;
+        // Where only one of the two is written, the node refuses no database whose config it has.
+        self.replace(DATABASE, format!("{}\n{}\n", snapshot.epoch, snapshot.version).as_bytes())?;
+        self.replace(FILE, &sealed)?;
         File::open(&self.directory)?.sync_all()?;
         Ok(())
+    }
+
+    fn replace(&self, name: &str, content: &[u8]) -> io::Result<()> {
+        let temporary = self.directory.join(format!("{name}.new"));
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        file.write_all(content)?;
+        file.sync_all()?;
+        fs::rename(&temporary, self.directory.join(name))
     }
 }
 

@@ -1,9 +1,11 @@
 //! The node's end of the config stream.
 //!
 //! [`subscribe`] keeps the stream open and hands what comes to [`apply`], which puts it in force or refuses it whole.
+//! [`allegiance`] knows to which database the node belongs, so that another one does not empty it.
 //! [`last_good`] keeps what was applied on disk, for a start without a control plane; [`commands`] answers what the
 //! control plane asks for.
 
+pub mod allegiance;
 pub mod apply;
 pub mod commands;
 mod key_state;

@@ -18,6 +18,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Response, Status};
 use tracing::{debug, error, info, warn};
 
+use super::allegiance::Database;
 use super::apply::{Applier, Change, Refusal};
 use super::commands;
 use super::key_state;
@@ -64,8 +65,8 @@ pub struct Subscriber {
     tasks: Tasks,
     /// Whether the next Hello asks for a whole snapshot, since the last delta did not fit what the node has.
     whole: bool,
-    /// What the node learnt while there was no stream, by upstream key.
-    unsent: HashMap<Id, KeyState>,
+    /// What the node learnt while there was no stream, by upstream key and model.
+    unsent: HashMap<(Id, Arc<str>), KeyState>,
 }
 
 /// Why a stream ended.
@@ -153,6 +154,7 @@ impl Subscriber {
             applied_version: version,
             epoch: epoch.to_string(),
             schema: SCHEMA,
+            wants_welcome: true,
         };
         send(&to_control, ToControl::Hello(hello)).await?;
         let mut client = self.link.config();
@@ -166,9 +168,6 @@ impl Subscriber {
         let settled = sleep(SETTLED);
         tokio::pin!(settled);
 
-        for (_, state) in self.unsent.drain() {
-            send(&to_control, ToControl::KeyState(key_state::write(&state))).await?;
-        }
         let mut load = interval(LOAD_PERIOD);
         load.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -177,22 +176,75 @@ impl Subscriber {
                     let message = message?.ok_or(Ended::Closed)?;
                     // The stream is known to work only now: a control plane may accept and then refuse.
                     backoff.reset();
+                    let first = !open;
                     self.opened(&mut open, failing);
+                    let named = matches!(message.message, Some(FromControl::Welcome(_)));
                     if let Some(message) = message.message {
                         self.handle(message, &to_control).await?;
                     }
+                    if first {
+                        self.met(named, &to_control).await?;
+                    }
                 }
-                Some(state) = self.key_states.recv() => {
-                    send(&to_control, ToControl::KeyState(key_state::write(&state))).await?;
+                // Before the control plane's clock is known, what was learnt has no time that others understand.
+                Some(state) = self.key_states.recv(), if open => send(&to_control, key_state::write(&state)).await?,
+                () = &mut settled, if !open => {
+                    self.opened(&mut open, failing);
+                    self.met(false, &to_control).await?;
                 }
-                () = &mut settled, if !open => self.opened(&mut open, failing),
-                _ = load.tick() => send(&to_control, ToControl::Load(self.load())).await?,
+                _ = load.tick() => {
+                    self.applier.allegiance().remind();
+                    send(&to_control, ToControl::Load(self.load())).await?;
+                }
+            }
+        }
+    }
+
+    /// Tells what this node knows of upstream keys, once the control plane has answered. `named` says that it has named
+    /// its database; one that has not is older than that.
+    async fn met(&mut self, named: bool, to_control: &mpsc::Sender<pb::NodeMessage>) -> Result<(), Ended> {
+        if !named {
+            self.applier.allegiance().met_unnamed();
+        }
+        let known = std::mem::take(&mut self.unsent);
+        let told = self.applier.state().table().map(|table| table.kept.told()).unwrap_or_default();
+        for state in known.into_values().chain(told) {
+            send(to_control, key_state::write(&state)).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes over the clock of the control plane, by which times are told.
+    fn set_clock(&mut self, now_ms: i64) {
+        let step = self.applier.state().clock().set(now_ms);
+        if step != 0 {
+            debug!(step_ms = step, "the control plane's clock differs from this node's; its time counts for keys");
+            if let Some(table) = self.applier.state().table() {
+                table.kept.shift(step);
+            }
+            for state in self.unsent.values_mut() {
+                state.observed_at_ms = state.observed_at_ms.saturating_add(step);
+                state.until_ms = state.until_ms.saturating_add(step);
+            }
+        }
+    }
+
+    /// Takes in what another node saw of an upstream key, unless it comes from a foreign control plane.
+    fn learn(&mut self, message: pb::KeyState) {
+        if self.applier.allegiance().is_refusing() {
+            return;
+        }
+        if let (Some(table), Some(state)) = (self.applier.state().table(), key_state::read(message)) {
+            if table.kept.observe(&state) {
+                let (upstream_key, model) = (&*state.upstream_key_id, &*state.model);
+                let (health, status) = (state.health.name(), state.status);
+                info!(upstream_key, model, health, status, "another node says that an upstream key changed");
             }
         }
     }
 
     /// Notes once that the stream is open.
-    fn opened(&self, open: &mut bool, failing: &mut bool) {
+    fn opened(&mut self, open: &mut bool, failing: &mut bool) {
         if std::mem::replace(open, true) {
             return;
         }
@@ -218,10 +270,19 @@ impl Subscriber {
                 let outcome = self.applier.apply(Change::Since(delta)).await;
                 self.confirm(version, outcome, to_control).await
             }
-            FromControl::KeyState(message) => {
-                if let (Some(table), Some(state)) = (self.applier.state().table(), key_state::read(message)) {
-                    table.kept.observe(&state);
-                }
+            FromControl::Welcome(welcome) => {
+                self.set_clock(welcome.now_ms);
+                let database = Database { epoch: welcome.epoch.into(), version: welcome.version };
+                self.applier.allegiance().met(&database);
+                Ok(())
+            }
+            FromControl::ReplaceDatabase(replace) => {
+                warn!(database = replace.epoch, "the operator says that this node takes the control plane's database");
+                self.applier.allegiance().accept(&replace.epoch);
+                Ok(())
+            }
+            FromControl::KeyState(message) | FromControl::ModelKeyState(message) => {
+                self.learn(message);
                 Ok(())
             }
             FromControl::Command(command) => {
@@ -242,6 +303,12 @@ impl Subscriber {
                 warn!(%error, version, "config does not fit what the node has; a whole snapshot is asked for");
                 self.whole = true;
                 return Err(Ended::WrongBase);
+            }
+            Err(Refusal::Foreign(foreign)) => {
+                let Database { epoch, version: known } = &foreign.known;
+                let known = pb::ForeignDatabase { epoch: epoch.to_string(), version: *known };
+                send(to_control, ToControl::ForeignDatabase(known)).await?;
+                ToControl::Nack(pb::Nack { version, reason: foreign.to_string() })
             }
             Err(refusal) => {
                 let (in_force, _) = self.version();
@@ -271,8 +338,9 @@ impl Subscriber {
             tokio::select! {
                 () = &mut wait => return,
                 Some(state) = self.key_states.recv() => {
-                    if self.unsent.len() < KEPT_KEY_STATES || self.unsent.contains_key(&state.upstream_key_id) {
-                        self.unsent.insert(Arc::clone(&state.upstream_key_id), state);
+                    let about = (Arc::clone(&state.upstream_key_id), Arc::clone(&state.model));
+                    if self.unsent.len() < KEPT_KEY_STATES || self.unsent.contains_key(&about) {
+                        self.unsent.insert(about, state);
                     }
                 }
             }

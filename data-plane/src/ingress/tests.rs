@@ -166,7 +166,11 @@ async fn the_next_key_is_tried_once() {
         assert_eq!(bench.keys_used(), ["sk-upstream-g-1", "sk-upstream-g-2"]);
         assert_eq!(bench.record().attempts.len(), 2);
     }
-    let mut bench = bench(|group| group.upstream_keys.push(upstream_key("g-3"))).await;
+    let mut bench = bench(|group| {
+        group.upstream_keys.push(upstream_key("g-3"));
+        group.retry_count = 1;
+    })
+    .await;
     bench.provider.always(Target::All, Script::error(503));
     assert_eq!(bench.chat(&plain("gpt-4o", false)).await.0, 503);
     assert_eq!(bench.keys_used().len(), 2);

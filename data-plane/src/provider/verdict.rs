@@ -1,17 +1,29 @@
 //! What an answer means: what is to be done next, and what it says of the upstream key. Vendors' words and headers are
 //! not known here; they come as [`ErrorRules`], and from the formats as [`ProviderError`].
+//!
+//! | what the answer says | next | of the key |
+//! |---|---|---|
+//! | too many requests | next key | rests for this model |
+//! | no money, or the quota of a day is spent | next key | rests, as a whole unless the quota is that of a model |
+//! | the key is wrong | next key | refused |
+//! | the key may not do this | next key | refused for this model; beside chat nothing |
+//! | no such model | next group | refused for this model; beside chat nothing |
+//! | the provider failed, or is overloaded | next key | nothing |
+//! | the request is at fault | end | nothing |
 
 use std::time::Duration;
 
+use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use translation::ir::{ErrorKind, ProviderError};
 use translation::protocol::openai_error;
-use translation::vendors::ErrorRules;
+use translation::vendors::{ErrorRules, Refused};
 
-/// The longest pause that a header can ask for: beyond it the key is tried again all the same.
-const LONGEST_PAUSE: Duration = Duration::from_mins(2);
+/// The longest pause that an answer can ask for, however it does: beyond it the key is tried again all the same. So
+/// long rests a key without money, too.
+pub const LONGEST_PAUSE: Duration = Duration::from_mins(2);
 
 /// How long a key rests when the provider names no time.
 const DEFAULT_PAUSE: Duration = Duration::from_secs(5);
@@ -40,6 +52,10 @@ pub enum Meaning {
     Circle,
     /// Too much has been asked with the key.
     RateLimited,
+    /// The account has no money left, or its quota of a day or month is spent.
+    Exhausted,
+    /// The provider has no such model, or not for this key.
+    NoModel,
     /// The key does not open the provider, or not what was asked for.
     KeyRefused,
     /// The provider failed.
@@ -55,6 +71,8 @@ pub enum Step {
     End,
     /// The next upstream key is tried, of this group or another.
     NextKey,
+    /// The next group is tried.
+    NextGroup,
     /// The same key is tried without the signatures in the request, which may be another key's. Without any, the client
     /// gets the answer.
     Unsigned,
@@ -66,9 +84,18 @@ pub enum Effect {
     /// Nothing.
     None,
     /// The key is to rest so long.
-    Rest(Duration),
+    Rest(Extent, Duration),
     /// The key is refused.
-    Refuse,
+    Refuse(Extent),
+}
+
+/// What of a key something is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// The whole key.
+    Key,
+    /// The key for the model that was asked for.
+    Model,
 }
 
 /// What was asked, as far as it matters to what a refusal means.
@@ -97,37 +124,92 @@ impl Meaning {
     }
 }
 
-/// What an answer with this status and these headers means, whose body says `error`. `words` are the provider's own, as
-/// `error` does not have them where they may quote the key.
+/// What an answer with this status, these headers and this body means, which the format reads as `error`.
 pub fn judge(
     status: StatusCode,
     headers: &HeaderMap,
     error: &ProviderError,
-    words: &str,
+    body: &[u8],
     question: Question,
     rules: &ErrorRules,
 ) -> Verdict {
-    let refused = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
-        || error.kind == ErrorKind::UpstreamAuthentication;
-    let meaning = Meaning::of_status(status, rules);
-    let meaning = meaning.unwrap_or(if refused { Meaning::KeyRefused } else { Meaning::ClientFault });
+    let by_status = Meaning::of_status(status, rules);
+    let decided = by_status.is_some_and(|meaning| meaning != Meaning::RateLimited);
+    let refused = if decided { None } else { refused(status, error, body, question, rules) };
+    let meaning = match refused {
+        Some(Refused::Overloaded) => Meaning::Failed,
+        Some(Refused::Exhausted) => Meaning::Exhausted,
+        Some(Refused::InFlight) => Meaning::RateLimited,
+        Some(Refused::Key | Refused::Right) if by_status.is_none() => Meaning::KeyRefused,
+        Some(Refused::Model) if by_status.is_none() => Meaning::NoModel,
+        _ => by_status.unwrap_or(Meaning::ClientFault),
+    };
     let pause = match meaning {
-        Meaning::RateLimited => retry_after(headers, rules).or_else(|| reset(headers, rules)).or(error.retry_after),
+        Meaning::RateLimited | Meaning::Exhausted => {
+            let by_headers = retry_after(headers, rules).or_else(|| reset(headers, rules));
+            let stated = by_headers.or(error.retry_after).or_else(|| rules.pause(body));
+            stated.map(|pause| pause.min(LONGEST_PAUSE))
+        }
         _ => None,
     };
     let unreadable = error.code.as_deref() == Some(ProviderError::INVALID_SIGNATURE);
     let step = match meaning {
-        Meaning::RateLimited | Meaning::KeyRefused | Meaning::Failed => Step::NextKey,
+        Meaning::RateLimited | Meaning::Exhausted | Meaning::KeyRefused | Meaning::Failed => Step::NextKey,
+        Meaning::NoModel => Step::NextGroup,
         Meaning::ClientFault if unreadable => Step::Unsigned,
         Meaning::ClientFault | Meaning::Success | Meaning::Circle | Meaning::Unusable(_) => Step::End,
     };
-    let of_rights = || status == StatusCode::FORBIDDEN || rules.rights.iter().any(|word| words.contains(word));
+    // A key is often allowed one thing and not another, and what is asked without a model has limits of its own.
+    let of_model = question.names_model && !question.beside_chat;
     let effect = match meaning {
-        Meaning::RateLimited if question.names_model => Effect::Rest(pause.unwrap_or(DEFAULT_PAUSE)),
-        Meaning::KeyRefused if !(question.beside_chat && of_rights()) => Effect::Refuse,
+        Meaning::RateLimited if refused == Some(Refused::InFlight) => Effect::None,
+        Meaning::RateLimited if question.names_model => Effect::Rest(Extent::Model, pause.unwrap_or(DEFAULT_PAUSE)),
+        Meaning::Exhausted => {
+            let extent = if question.names_model && rules.is_of_model(body) { Extent::Model } else { Extent::Key };
+            Effect::Rest(extent, pause.unwrap_or(LONGEST_PAUSE))
+        }
+        Meaning::KeyRefused if refused == Some(Refused::Key) => Effect::Refuse(Extent::Key),
+        Meaning::KeyRefused | Meaning::NoModel if of_model => Effect::Refuse(Extent::Model),
         _ => Effect::None,
     };
     Verdict { meaning, step, effect, pause }
+}
+
+/// What an answer is about whose status does not decide it.
+fn refused(
+    status: StatusCode,
+    error: &ProviderError,
+    body: &[u8],
+    question: Question,
+    rules: &ErrorRules,
+) -> Option<Refused> {
+    let by_words = rules.refused(status.as_u16(), body);
+    // An object that is not there is no model that is not there.
+    let by_words = by_words.filter(|refused| question.names_model || *refused != Refused::Model);
+    by_words.or_else(|| match (status, error.kind) {
+        (StatusCode::PAYMENT_REQUIRED, _) | (_, ErrorKind::Quota) => Some(Refused::Exhausted),
+        (StatusCode::FORBIDDEN, _) => Some(Refused::Right),
+        (StatusCode::UNAUTHORIZED, _) | (_, ErrorKind::UpstreamAuthentication) => Some(Refused::Key),
+        (_, ErrorKind::NotFound) if question.names_model && error.code.as_deref() == Some("model_not_found") => {
+            Some(Refused::Model)
+        }
+        _ => None,
+    })
+}
+
+/// Shortens the pauses in the headers of an answer to the longest that counts here, so that a client is not told to
+/// wait for longer than the key rests.
+pub fn shorten_pause(headers: &mut HeaderMap, rules: &ErrorRules) {
+    if retry_after(headers, rules) != Some(LONGEST_PAUSE) {
+        return;
+    }
+    let seconds = LONGEST_PAUSE.as_secs();
+    if let Some(pause) = headers.get_mut(rules.pause_ms) {
+        *pause = (seconds * 1000).into();
+    }
+    if let Some(pause) = headers.get_mut(RETRY_AFTER) {
+        *pause = seconds.into();
+    }
 }
 
 /// Whether a provider that answers with this status has no object of the id that it was asked for, or no endpoint for
@@ -162,8 +244,18 @@ fn reset(headers: &HeaderMap, rules: &ErrorRules) -> Option<Duration> {
     let named = |name: &str| name.starts_with(rules.resets) && name.ends_with("-reset");
     let times = headers.iter().filter(|(name, _)| named(name.as_str()));
     let times = times.filter_map(|(_, value)| value.to_str().ok()?.parse::<Timestamp>().ok());
-    let pause = times.max()?.duration_since(Timestamp::now()).as_secs_f64();
-    (pause > 0.0).then(|| Duration::from_secs_f64(pause.min(LONGEST_PAUSE.as_secs_f64())))
+    let until = |time: Timestamp| time.duration_since(Timestamp::now()).as_secs_f64();
+    let pause = times.max().map(until).filter(|pause| *pause > 0.0).map(Duration::from_secs_f64);
+    pause.or_else(|| closed_window(headers, rules)).map(|pause| pause.min(LONGEST_PAUSE))
+}
+
+/// The longest pause until a window is open again of which nothing is left.
+fn closed_window(headers: &HeaderMap, rules: &ErrorRules) -> Option<Duration> {
+    let (remaining, reset) = rules.windows;
+    let closed = headers.iter().filter(|(_, value)| value.as_bytes() == b"0");
+    let windows = closed.filter_map(|(name, _)| name.as_str().strip_prefix(remaining));
+    let resets = windows.filter_map(|window| headers.get(format!("{reset}{window}"))?.to_str().ok());
+    resets.filter_map(|text| rules.duration(text)).max()
 }
 
 #[cfg(test)]

@@ -7,15 +7,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use shared::ids::Id;
-use shared::time::now_ms;
+use shared::marks::Observed;
 
-use super::health::{KeyHealth, KeyState};
+use super::clock::FleetClock;
+use super::health::{Health, KeyHealth, KeyState};
 use crate::provider::credential::Tokens;
 use crate::upstream::Exit;
 
 /// What is remembered over changes of config.
 #[derive(Debug, Default)]
 pub struct Kept {
+    clock: Arc<FleetClock>,
     keys: HashMap<Id, KeptKey>,
     groups: HashMap<Id, KeptGroup>,
 }
@@ -23,6 +25,8 @@ pub struct Kept {
 /// What is remembered of an upstream key.
 #[derive(Clone, Debug, Default)]
 pub struct KeptKey {
+    /// The group that it is in.
+    pub group_id: Id,
     /// What was learnt about it while serving.
     pub health: Arc<KeyHealth>,
     /// The access tokens that it gets, for a vendor that has such.
@@ -37,6 +41,16 @@ pub struct KeptGroup {
 }
 
 impl Kept {
+    /// Nothing is remembered yet. The times of what will be are those of `clock`.
+    pub fn new(clock: Arc<FleetClock>) -> Self {
+        Self { clock, ..Self::default() }
+    }
+
+    /// The clock by which times are told.
+    pub fn clock(&self) -> &Arc<FleetClock> {
+        &self.clock
+    }
+
     /// What is remembered of the upstream key `id`.
     pub fn key(&self, id: &str) -> Option<&KeptKey> {
         self.keys.get(id)
@@ -57,11 +71,32 @@ impl Kept {
         self.groups.insert(Arc::clone(id), group);
     }
 
-    /// Takes in what another node saw of an upstream key. A key that is not in the config has no state.
-    pub fn observe(&self, state: &KeyState) {
-        if let Some(key) = self.key(&state.upstream_key_id) {
-            key.health.observe(state, now_ms());
-        }
+    /// Takes in what another node saw of an upstream key. Says whether that was news. A key that is not in the config
+    /// has no state.
+    pub fn observe(&self, state: &KeyState) -> bool {
+        self.key(&state.upstream_key_id).is_some_and(|key| key.health.observe(state))
+    }
+
+    /// All that is known of upstream keys and counts still.
+    pub fn told(&self) -> Vec<KeyState> {
+        let told = |(id, key): (&Id, &KeptKey)| {
+            let state = |(model, observed, observed_at_ms, status)| {
+                let (health, until_ms) = match observed {
+                    Observed::Worked => (Health::Valid, 0),
+                    Observed::Refused => (Health::Invalid, 0),
+                    Observed::Paused { until } => (Health::CoolingDown, until),
+                };
+                let (upstream_key_id, group_id) = (Arc::clone(id), Arc::clone(&key.group_id));
+                KeyState { upstream_key_id, group_id, model, health, until_ms, status, observed_at_ms }
+            };
+            key.health.told().into_iter().map(state).collect::<Vec<_>>()
+        };
+        self.keys.iter().flat_map(told).collect()
+    }
+
+    /// Moves the times of all that is known by `step` milliseconds, with the clock of the fleet.
+    pub fn shift(&self, step: i64) {
+        self.keys.values().for_each(|key| key.health.shift(step));
     }
 }
 

@@ -2,13 +2,15 @@
 //!
 //! - [`table`]: a snapshot, compiled for look-ups; [`current`]: the one in force; `patterns`: names of models that end
 //!   in `*`; [`client`]: who asks, and what its proxy key allows.
-//! - [`kept`]: what is remembered over changes of config; [`health`]: what is known of an upstream key.
+//! - [`kept`]: what is remembered over changes of config; [`health`]: what is known of an upstream key, by the
+//!   [`clock`] of the fleet.
 //! - [`order`]: the order in which candidates are tried.
 //! - [`plan`]: the candidates of a request, one after the other; [`candidate`]: one of them.
 //! - [`owners`]: which candidate made an object that a client names by its id.
 
 pub mod candidate;
 pub mod client;
+pub mod clock;
 pub mod current;
 pub mod health;
 pub mod kept;

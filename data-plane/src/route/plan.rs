@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use shared::time::now_ms;
+use shared::time::steady_ms;
 use translation::facts::Facts;
 
 use super::candidate::Candidate;
@@ -18,13 +18,14 @@ use crate::provider::Endpoint;
 
 /// The ordered attempts that a request may make. Lazy: it gives one candidate after the other, and looks at a key's
 /// health when its turn comes. Groups go by the order of routes, and in each its keys. Keys that are out are left out,
-/// unless every one is: then the first of them is tried, since a guess about health must not refuse a request.
+/// unless every one is: then all of them are given, since a guess about health must not refuse a request. Those that
+/// only rest come first, the soonest before the others, and those that were refused last.
 #[derive(Clone, Debug)]
 pub struct Plan<'t> {
     client: &'t Client,
     /// The groups that serve the request, whether the client may use them or not.
     routes: Cow<'t, [Route]>,
-    /// When the plan was made, in epoch milliseconds. A pause that ends later is not over for it.
+    /// When the plan was made, by this node's own clock ([`steady_ms`]). A pause that ends later is not over for it.
     now: i64,
     /// The plan is narrowed to the group of this owner, with its key first.
     owner: Option<Owner>,
@@ -34,6 +35,8 @@ pub struct Plan<'t> {
     position: usize,
     /// Whether a candidate has been given.
     given: bool,
+    /// What is left of the last resort, the last one first. None where it was not needed yet.
+    last_resort: Option<Vec<Candidate>>,
 }
 
 /// A group, or one of its keys, that is left out.
@@ -140,7 +143,7 @@ impl<'t> Plan<'t> {
     }
 
     fn over(client: &'t Client, routes: Cow<'t, [Route]>) -> Self {
-        Self { client, routes, now: now_ms(), owner: None, route: 0, position: 0, given: false }
+        Self { client, routes, now: steady_ms(), owner: None, route: 0, position: 0, given: false, last_resort: None }
     }
 
     /// Whether there is no candidate.
@@ -155,7 +158,7 @@ impl<'t> Plan<'t> {
 
     /// The first candidate, as an owner.
     pub fn first(&self) -> Option<Owner> {
-        let (route, key) = self.healthy().next().or_else(|| self.keys().next())?;
+        let (route, key) = self.healthy().next().or_else(|| self.last_resort().first().copied())?;
         Some(Owner { group: Arc::clone(&route.group.group.id), key: Arc::clone(&key.key.id) })
     }
 
@@ -168,7 +171,11 @@ impl<'t> Plan<'t> {
             self.owner = Some(owner.clone());
             return true;
         }
-        self.healthy().next().is_none() && self.keys().next().is_some_and(in_group)
+        if self.healthy().next().is_none() && self.keys().any(in_group) {
+            self.owner = Some(owner.clone());
+            return true;
+        }
+        false
     }
 
     /// What is left out, and why.
@@ -185,8 +192,8 @@ impl<'t> Plan<'t> {
                 skip(None, SkipReason::NoKeys);
             } else {
                 for key in &group.keys {
-                    if let Err(unhealthy) = key.health.at(self.now) {
-                        skip(Some(Arc::clone(&key.key.masked)), SkipReason::Unhealthy(unhealthy));
+                    if let Err(out) = key.health.at(self.now, &route.upstream_model) {
+                        skip(Some(Arc::clone(&key.key.masked)), SkipReason::Unhealthy(out.why));
                     }
                 }
             }
@@ -224,7 +231,15 @@ impl<'t> Plan<'t> {
 
     /// The keys that may be tried and are not out, in their order.
     fn healthy(&self) -> impl Iterator<Item = (&Route, &Arc<RoutedKey>)> {
-        self.keys().filter(move |(_, key)| key.health.at(self.now).is_ok())
+        self.keys().filter(move |(route, key)| key.health.at(self.now, &route.upstream_model).is_ok())
+    }
+
+    /// All keys that may be tried, all of which are out, in the order in which they are tried nevertheless.
+    fn last_resort(&self) -> Vec<(&Route, &Arc<RoutedKey>)> {
+        let until = |(route, key): &(&Route, &Arc<RoutedKey>)| key.health.at(self.now, &route.upstream_model).err();
+        let mut keys: Vec<_> = self.keys().collect();
+        keys.sort_by_cached_key(until);
+        keys
     }
 }
 
@@ -236,7 +251,8 @@ impl Iterator for Plan<'_> {
             if self.includes(route)
                 && let Some(key) = self.key_at(route, self.position)
             {
-                let candidate = key.health.at(self.now).is_ok().then(|| Candidate::new(route, key));
+                let healthy = key.health.at(self.now, &route.upstream_model).is_ok();
+                let candidate = healthy.then(|| Candidate::new(route, key));
                 self.position += 1;
                 if candidate.is_some() {
                     self.given = true;
@@ -246,10 +262,12 @@ impl Iterator for Plan<'_> {
                 (self.route, self.position) = (self.route + 1, 0);
             }
         }
-        if std::mem::replace(&mut self.given, true) {
-            return None;
+        if !std::mem::replace(&mut self.given, true) {
+            let keys = self.last_resort();
+            let candidates = keys.into_iter().rev().map(|(route, key)| Candidate::new(route, key)).collect();
+            self.last_resort = Some(candidates);
         }
-        self.keys().next().map(|(route, key)| Candidate::new(route, key))
+        self.last_resort.as_mut()?.pop()
     }
 }
 

@@ -98,7 +98,7 @@ pub struct RoutedKey {
 impl RouteTable {
     /// Compiles `snapshot`. What was `kept` of groups and keys that are still there is taken over.
     pub fn compile(snapshot: Arc<Snapshot>, kept: Option<&Kept>) -> Self {
-        let mut keeps = Kept::default();
+        let mut keeps = Kept::new(kept.map(|kept| Arc::clone(kept.clock())).unwrap_or_default());
         let mut routes: HashMap<Arc<str>, Vec<Route>> = HashMap::new();
         let usable = |group: &&Arc<Group>| group.enabled && is_usable(group);
         let mut groups: Vec<_> = snapshot.groups.values().filter(usable).collect();
@@ -199,9 +199,10 @@ impl RoutedGroup {
                     return None;
                 }
             };
-            let health = known.map(|known| Arc::clone(&known.health)).unwrap_or_default();
-            let tokens = credential.tokens().cloned();
-            keeps.keep_key(&key.id, KeptKey { health: Arc::clone(&health), tokens });
+            let fresh = || Arc::new(KeyHealth::new(Arc::clone(keeps.clock())));
+            let health = known.map_or_else(fresh, |known| Arc::clone(&known.health));
+            let (group_id, tokens) = (Arc::clone(&group.id), credential.tokens().cloned());
+            keeps.keep_key(&key.id, KeptKey { group_id, health: Arc::clone(&health), tokens });
             let leak = Leak::of(&key.secret);
             Some(Arc::new(RoutedKey { key: Arc::clone(key), credential, health, leak }))
         });

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use shared::drain::Tasks;
 use shared::pb::{UsageAck, UsageBatch};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status, Streaming};
@@ -49,6 +49,10 @@ pub struct Reporter {
     /// Batches that the spool has handed out and that are not acked. They outlive the stream, so that nothing is read
     /// from the disk twice.
     in_flight: VecDeque<Batch>,
+    /// The database to which records may be delivered; none while it is not known whose control plane answers.
+    delivery: watch::Receiver<Option<Arc<str>>>,
+    /// Keeps `delivery` open where nothing holds records back.
+    _anywhere: Option<watch::Sender<Option<Arc<str>>>>,
 }
 
 /// Why a stream ended.
@@ -62,6 +66,8 @@ enum Ended {
     Silent(Duration),
     #[error("the spool cannot be read: {0}")]
     Disk(#[from] io::Error),
+    #[error("it is not known that the control plane has the database that this node belongs to")]
+    Withheld,
     #[error("reading the spool panicked")]
     Panicked(#[from] tokio::task::JoinError),
 }
@@ -79,7 +85,15 @@ struct Session {
 impl Reporter {
     /// Reports for the node `node_id` over `link`.
     pub fn new(spool: Arc<Spool>, link: Link, node_id: Arc<str>, deadlines: Deadlines, tasks: Tasks) -> Self {
-        Self { spool, link, node_id, deadlines, tasks, in_flight: VecDeque::new() }
+        let (anywhere, delivery) = watch::channel(Some(Arc::from("")));
+        let (in_flight, _anywhere) = (VecDeque::new(), Some(anywhere));
+        Self { spool, link, node_id, deadlines, tasks, in_flight, delivery, _anywhere }
+    }
+
+    /// Delivers records only while `delivery` names the database that they may go to.
+    #[must_use]
+    pub fn delivering(self, delivery: watch::Receiver<Option<Arc<str>>>) -> Self {
+        Self { delivery, _anywhere: None, ..self }
     }
 
     /// Reports until `tasks` stop, the spool is closed, and either nothing waits in it or the control plane takes
@@ -98,7 +112,7 @@ impl Reporter {
                 backoff.reset();
                 stopping_since = None;
             }
-            if failing {
+            if failing || matches!(ended, Ended::Withheld) {
                 debug!(error = %ended, "usage is not reported");
             } else {
                 let code = if let Ended::Refused(status) = &ended { Some(status.code()) } else { None };
@@ -108,7 +122,7 @@ impl Reporter {
                     warn!(error = %ended, "usage is not reported; records wait on disk");
                 }
             }
-            failing = true;
+            failing |= !matches!(ended, Ended::Withheld);
             if self.tasks.is_stopping() && stopping_since.get_or_insert_with(Instant::now).elapsed() > LAST_TRIES {
                 return;
             }
@@ -116,16 +130,23 @@ impl Reporter {
         }
     }
 
-    /// Waits until there is something to send. Gives false when there never will be.
-    async fn wait_for_records(&self) -> bool {
+    /// Waits until there is something to send, and somebody to send it to. Gives false when there never will be.
+    async fn wait_for_records(&mut self) -> bool {
+        let mut stopping_since = None;
         loop {
-            if self.spool.pending() > 0 {
+            let (pending, withheld) = (self.spool.pending() > 0, self.delivery.borrow_and_update().is_none());
+            if pending && !withheld {
                 return true;
             }
-            if self.tasks.is_stopping() && self.spool.is_closed() {
+            if self.tasks.is_stopping() && self.spool.is_closed() && !pending {
                 return false;
             }
+            // What is withheld waits on disk for the next start.
+            let held_back = pending && withheld && self.tasks.is_stopping();
+            let last = held_back.then(|| *stopping_since.get_or_insert_with(Instant::now) + LAST_TRIES);
             tokio::select! {
+                () = sleep_until(last.unwrap_or_else(Instant::now)), if last.is_some() => return false,
+                Ok(()) = self.delivery.changed() => {}
                 () = self.spool.changed() => {}
                 () = self.tasks.stopping(), if !self.tasks.is_stopping() => {}
             }
@@ -134,12 +155,16 @@ impl Reporter {
 
     /// Opens a stream and sends over it. Returns without an error when all is reported and no more will come.
     async fn session(&mut self, failing: &mut bool) -> Result<(), Ended> {
-        let mut session = self.open().await?;
+        let database = self.delivery.borrow_and_update().clone().ok_or(Ended::Withheld)?;
+        let mut session = self.open(&database).await?;
         loop {
+            if self.delivery.borrow_and_update().as_ref() != Some(&database) {
+                return Err(Ended::Withheld);
+            }
             while self.in_flight.len() < IN_FLIGHT
                 && let Some(batch) = self.next_batch().await?
             {
-                let message = session.message(&batch, &self.node_id);
+                let message = session.message(&batch, &self.node_id, &database);
                 self.in_flight.push_back(batch);
                 // The queue has room for as many batches as may be in flight.
                 session.batches.try_send(message).map_err(|_| Ended::Closed)?;
@@ -159,21 +184,23 @@ impl Reporter {
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     return Err(Ended::Silent(self.deadlines.ack));
                 }
+                Ok(()) = self.delivery.changed() => {}
                 () = self.spool.changed() => {}
                 () = self.tasks.stopping(), if !self.tasks.is_stopping() => {}
             }
         }
     }
 
-    /// Opens a stream, and sends on it what was in flight on the last one.
-    async fn open(&self) -> Result<Session, Ended> {
+    /// Opens a stream to the control plane of `database`, and sends on it what was in flight on the last one.
+    async fn open(&self, database: &str) -> Result<Session, Ended> {
         let (batches, receiver) = mpsc::channel(IN_FLIGHT);
         let mut client = self.link.usage();
         let (mut sequence, mut sent) = (0, VecDeque::new());
         for batch in &self.in_flight {
             sequence += 1;
             sent.push_back(Instant::now());
-            let message = UsageBatch { node_id: self.node_id.to_string(), sequence, records: batch.records() };
+            let (node_id, epoch) = (self.node_id.to_string(), database.to_owned());
+            let message = UsageBatch { node_id, sequence, records: batch.records(), epoch };
             batches.try_send(message).map_err(|_| Ended::Closed)?;
         }
         let answer = timeout(self.deadlines.open, client.report(ReceiverStream::new(receiver)));
@@ -199,10 +226,11 @@ impl Reporter {
 }
 
 impl Session {
-    fn message(&mut self, batch: &Batch, node_id: &str) -> UsageBatch {
+    fn message(&mut self, batch: &Batch, node_id: &str, epoch: &str) -> UsageBatch {
         self.sequence += 1;
         self.sent.push_back(Instant::now());
-        UsageBatch { node_id: node_id.to_owned(), sequence: self.sequence, records: batch.records() }
+        let (node_id, epoch) = (node_id.to_owned(), epoch.to_owned());
+        UsageBatch { node_id, sequence: self.sequence, records: batch.records(), epoch }
     }
 }
 

@@ -83,7 +83,7 @@ pub struct Group {
     pub headers: BTreeMap<String, Secret>,
     /// How the group picks among its upstream keys.
     pub balance_policy: BalancePolicy,
-    /// How many further attempts this group gets after the first one has failed.
+    /// How many further attempts, after the first one of a request, this group gets.
     pub retry_count: u32,
     /// Deadline of one attempt up to the first byte of the answer.
     pub timeout: Duration,

@@ -1,4 +1,12 @@
-//! What an error answer says beside the document in its body, which its format reads.
+//! What an error answer says beside the document in its body, which its format reads: of the upstream key, and how long
+//! to wait. Vendors' words, codes and headers are data here, with where they are documented.
+
+mod pause;
+mod shape;
+
+use std::time::Duration;
+
+use self::shape::Said;
 
 /// How the error answers of a vendor are read.
 #[derive(Clone, Copy, Debug)]
@@ -8,10 +16,45 @@ pub struct ErrorRules {
     /// The beginning of the headers that end in `-reset` and hold the time (RFC 3339) at which a window is open again.
     /// The last of these times counts where no pause is given.
     pub resets: &'static str,
+    /// The beginnings of the headers that say how much of a window is left, and how long until it is open again. They
+    /// end in the name of the window. One of which nothing is left counts where no pause is given.
+    pub windows: (&'static str, &'static str),
     /// Statuses below 500 by which a provider says that what stands behind it has failed.
     pub failures: &'static [u16],
-    /// Words in the refusal of a key which is good, and may not do what was asked.
-    pub rights: &'static [&'static str],
+    /// By what a refusal is known, in the order in which it is looked for.
+    pub signs: &'static [Sign],
+}
+
+/// What a refusal is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// What stands behind the provider's API has no room now. It says nothing of the key.
+    Overloaded,
+    /// The account has no money left, or its quota of a day or month is spent: waiting a little does not help.
+    Exhausted,
+    /// The same, and it is about money of which the provider says that it may come back at once.
+    InFlight,
+    /// The key is wrong, or was taken out of use.
+    Key,
+    /// The key is good, and may not do what was asked: use a model, call from a region, do without a scope.
+    Right,
+    /// There is no such model, or not for this key.
+    Model,
+}
+
+/// Something by which a refusal is known. Any one of the names or words is enough.
+#[derive(Clone, Copy, Debug)]
+pub struct Sign {
+    /// What it stands for.
+    pub refused: Refused,
+    /// The statuses with which it counts. Empty: all.
+    pub statuses: &'static [u16],
+    /// Codes, types and reasons in the document, whole and in small letters.
+    pub names: &'static [&'static str],
+    /// What stands in the provider's words, in small letters.
+    pub words: &'static [&'static str],
+    /// What must stand there beside one of the words: any one of these. Empty: nothing.
+    pub with: &'static [&'static str],
 }
 
 impl ErrorRules {
@@ -22,9 +65,259 @@ impl ErrorRules {
         pause_ms: "retry-after-ms",
         // Anthropic.
         resets: "anthropic-ratelimit-",
-        // Bedrock, of the model.
-        failures: &[424],
-        // OpenAI, of a key that is limited to some endpoints: "insufficient permissions", "missing scopes".
-        rights: &["permission", "scope"],
+        // OpenAI (API guide, "Rate limits in headers") and Groq.
+        windows: ("x-ratelimit-remaining-", "x-ratelimit-reset-"),
+        // 424: Bedrock, of the model. 498: Groq ("Flex tier capacity exceeded").
+        failures: &[424, 498],
+        signs: SIGNS,
     };
+
+    /// What an error answer with this status and body is about; none where it does not say.
+    pub fn refused(&self, status: u16, body: &[u8]) -> Option<Refused> {
+        let said = Said::read(body);
+        let sign = self.signs.iter().find(|sign| sign.stands_in(status, &said));
+        sign.map(|sign| sign.refused)
+    }
+
+    /// Whether a quota that is spent is that of one model: Google and AWS count by model.
+    pub fn is_of_model(&self, body: &[u8]) -> bool {
+        let said = Said::read(body);
+        said.names.iter().any(|name| matches!(&**name, "resource_exhausted" | "throttlingexception"))
+    }
+
+    /// The pause that the body of an error answer asks for, in a field or in words.
+    pub fn pause(&self, body: &[u8]) -> Option<Duration> {
+        pause::of(&Said::read(body))
+    }
+
+    /// A pause such as `1s`, `6m0s` or `350ms`, as headers have it. A bare number is seconds.
+    pub fn duration(&self, text: &str) -> Option<Duration> {
+        pause::duration(text)
+    }
 }
+
+impl Sign {
+    fn stands_in(&self, status: u16, said: &Said) -> bool {
+        let counts = self.statuses.is_empty() || self.statuses.contains(&status);
+        let named = || self.names.iter().any(|name| said.names.iter().any(|said| said == name));
+        let any = |words: &[&str]| words.iter().any(|words| said.words.contains(words));
+        counts && (named() || (any(self.words) && (self.with.is_empty() || any(self.with))))
+    }
+}
+
+/// Statuses with which vendors say that money or a quota is gone.
+const MONEY: &[u16] = &[400, 401, 402, 403, 412, 429, 432];
+
+/// A sign by which nothing is known, which the signs below differ from.
+const NONE: Sign = Sign { refused: Refused::Overloaded, statuses: &[], names: &[], words: &[], with: &[] };
+
+const SIGNS: &[Sign] = &[
+    // OpenRouter (API reference, "Errors"): credits are held for requests in flight.
+    Sign {
+        refused: Refused::InFlight,
+        statuses: &[402],
+        names: &["in_flight_budget_exhausted"],
+        words: &["in_flight_budget_exhausted"],
+        ..NONE
+    },
+    // Moonshot ("engine_overloaded_error", 429), Anthropic, OpenAI ("That model is currently overloaded"), Gemini.
+    Sign {
+        refused: Refused::Overloaded,
+        statuses: &[],
+        names: &["engine_overloaded_error", "overloaded_error", "model_overloaded", "server_overloaded", "overloaded"],
+        words: &[
+            "engine is currently overloaded",
+            "engine is overloaded",
+            "model is overloaded",
+            "is currently overloaded",
+            "模型当前负载过高",
+            "负载已饱和",
+        ],
+        ..NONE
+    },
+    Sign {
+        refused: Refused::Exhausted,
+        statuses: MONEY,
+        names: &[
+            // OpenAI, Azure, and many who copy them.
+            "insufficient_quota",
+            "billing_hard_limit_reached",
+            "billing_not_active",
+            // Anthropic.
+            "billing_error",
+            "enforced_spend_limit_reached",
+            // OpenRouter, Together.
+            "payment_required",
+            "credit_limit",
+            // Moonshot.
+            "exceeded_current_quota_error",
+            // Alibaba Cloud Model Studio.
+            "arrearage",
+            "prepaidbilloverdue",
+            "postpaidbilloverdue",
+            "commoditynotpurchased",
+            "allocationquota.freetieronly",
+            // Volcengine.
+            "accountoverdueerror",
+            "accountoverdue",
+            // New API and One API.
+            "insufficient_user_quota",
+            "pre_consume_token_quota_failed",
+            // Groq ("Spend limits").
+            "blocked_api_access",
+            "insufficient_balance",
+            "insufficient_balance_error",
+            "insufficientbalance",
+            "insufficient_credits",
+        ],
+        words: &[
+            "credit balance is too low",
+            "insufficient balance",
+            "insufficient account balance",
+            "account balance is insufficient",
+            "balance is not enough",
+            "not enough balance",
+            "insufficient credit",
+            "insufficient funds",
+            "insufficient_quota",
+            "insufficient user quota",
+            "insufficient quota",
+            "out of credits",
+            "used all available credits",
+            "credits are depleted",
+            "requires more credits",
+            "monthly spending limit",
+            "spending cap",
+            "spend limit",
+            "billing hard limit",
+            "account is in arrears",
+            "overdue payment",
+            "余额不足",
+            "欠费",
+            "额度不足",
+            "额度已用尽",
+            "额度已用完",
+            "额度已耗尽",
+            "配额不足",
+            "账户余额",
+            "请充值",
+        ],
+        ..NONE
+    },
+    // Relays ("quota exceeded") and OpenAI's words without its code. A 429 of Google's has them for the limits of a
+    // minute.
+    Sign {
+        refused: Refused::Exhausted,
+        statuses: &[400, 402, 403],
+        names: &["quota_exceeded"],
+        words: &["quota exceeded", "exceeded your current quota", "quota has been exceeded", "out of quota"],
+        ..NONE
+    },
+    // What a key is refused by beside the statuses that are about keys.
+    Sign {
+        refused: Refused::Key,
+        statuses: &[400, 401, 403, 404],
+        names: &[
+            // OpenAI.
+            "invalid_api_key",
+            "account_deactivated",
+            // Google (`google.rpc.ErrorInfo`).
+            "api_key_invalid",
+            "api_key_expired",
+            "api_key_not_found",
+            "consumer_suspended",
+            // AWS ("Common errors").
+            "unrecognizedclientexception",
+            "expiredtokenexception",
+            "invalidsignatureexception",
+            "incompletesignatureexception",
+            "missingauthenticationtokenexception",
+            // Anthropic, Alibaba, Volcengine, Moonshot.
+            "authentication_error",
+            "invalidapikey",
+            "authenticationerror",
+            "invalid_authentication_error",
+        ],
+        words: &["api key not valid", "api key expired", "api key not found", "incorrect api key", "invalid api key"],
+        ..NONE
+    },
+    // OpenAI, of a key that is limited to some endpoints: "insufficient permissions", "missing scopes".
+    Sign {
+        refused: Refused::Right,
+        statuses: &[401],
+        names: &["permission_error", "insufficient_permissions", "missing_scope"],
+        words: &["permission", "scope", "没有权限", "无权"],
+        ..NONE
+    },
+    // Google says with 400 where it does not serve.
+    Sign {
+        refused: Refused::Right,
+        statuses: &[400],
+        names: &["unsupported_country_region_territory"],
+        words: &["user location is not supported"],
+        ..NONE
+    },
+    Sign {
+        refused: Refused::Key,
+        statuses: &[401, 403],
+        words: &[
+            "suspended",
+            "deactivated",
+            "has been disabled",
+            "been revoked",
+            "reported as leaked",
+            "invalid token",
+            "invalid api-key",
+            "无效的令牌",
+            "令牌已过期",
+            "令牌状态不可用",
+            "身份验证失败",
+        ],
+        ..NONE
+    },
+    Sign {
+        refused: Refused::Model,
+        statuses: &[400, 404, 422],
+        names: &[
+            // OpenAI and most others.
+            "model_not_found",
+            // Azure.
+            "deploymentnotfound",
+            // Alibaba, Volcengine.
+            "modelnotfound",
+            "invalidendpointormodel.notfound",
+            "modelnotopen",
+            // Mistral.
+            "invalid_model",
+        ],
+        words: &[
+            // DeepSeek.
+            "model not exist",
+            // Bedrock.
+            "model identifier is invalid",
+            // Mistral.
+            "invalid model:",
+            // OpenRouter.
+            "no endpoints found",
+            "is not a valid model id",
+            // Moonshot, Fireworks, Cohere.
+            "not found the model",
+            "no such model",
+            "unknown model",
+            "模型不存在",
+            "无可用渠道",
+        ],
+        ..NONE
+    },
+    // The name of the model stands between the words: "The model `m` does not exist", "model 'm' not found".
+    Sign {
+        refused: Refused::Model,
+        statuses: &[404],
+        words: &["not found", "not exist", "not deployed", "no access"],
+        with: &["model", "deployment"],
+        ..NONE
+    },
+];
+
+#[cfg(test)]
+mod tests;

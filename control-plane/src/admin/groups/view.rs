@@ -43,8 +43,9 @@ pub struct GroupView {
     pub headers: BTreeMap<String, String>,
     /// How the group picks among its upstream keys. Not in force yet: they are tried in their order.
     pub balance_policy: &'static str,
-    /// Whether a request may go to this group after an attempt at this group or another has failed: 0 means no, any
-    /// other number means once. A request makes at most one further attempt, all groups together.
+    /// How many further attempts, after the first one of a request, this group gets, each with its next upstream key. 0
+    /// means that the group is passed over once an attempt has failed, at this group or another; the groups behind it
+    /// are tried all the same. A request makes at most 10 attempts, all groups together.
     pub retry_count: u32,
     /// Seconds that one attempt may take up to the first byte of the answer.
     #[schema(value_type = f64)]

@@ -1,5 +1,5 @@
 use shared::pb::{self, key_state::Health};
-use shared::time::now_ms;
+use shared::time::steady_ms as now_ms;
 
 use super::KeyStates;
 
@@ -14,7 +14,8 @@ fn state(key: &str, health: Health, until_ms: i64) -> pb::KeyState {
 }
 
 fn known(states: &KeyStates) -> Vec<String> {
-    let mut known: Vec<_> = states.follow().0.iter().map(|state| state.upstream_key_id.clone()).collect();
+    let out = |state: &&std::sync::Arc<pb::KeyState>| state.health() != Health::Valid;
+    let mut known: Vec<_> = states.follow().0.iter().filter(out).map(|state| state.upstream_key_id.clone()).collect();
     known.sort();
     known
 }
@@ -59,8 +60,56 @@ fn it_is_bounded_and_forgets_the_oldest() {
     let states = KeyStates::bounded(4, 2);
     for (key, at) in [("a", 2), ("b", 1), ("c", 3)] {
         let mut state = state(key, Health::Invalid, 0);
-        state.observed_at_ms = at;
+        state.observed_at_ms = now_ms() - 1_000 + at;
         assert!(states.observed("n", state));
     }
     assert_eq!(known(&states), ["a", "c"]);
+}
+
+/// A state that was observed `ago` milliseconds ago.
+fn at(ago: i64, mut state: pb::KeyState) -> pb::KeyState {
+    state.observed_at_ms = now_ms() - ago;
+    state
+}
+
+#[test]
+fn p38_older_news_puts_no_key_out() {
+    let states = KeyStates::default();
+    let (_, mut news) = states.follow();
+    assert!(states.observed("n", at(50, state("k", Health::Valid, 0))));
+    assert_eq!(news.try_recv().unwrap().health(), Health::Valid);
+    // Another node comes back and tells what it saw before that.
+    assert!(states.observed("m", at(9_000, state("k", Health::Invalid, 0))));
+    assert!(states.observed("m", at(50_000, state("k", Health::CoolingDown, now_ms() + 60_000))));
+    assert!(known(&states).is_empty());
+    // The older ones are kept for their time, and they say nothing new of the key.
+    while let Ok(heard) = news.try_recv() {
+        assert!(heard.observed_at_ms < now_ms() - 1_000);
+    }
+    assert!(states.observed("m", at(0, state("k", Health::Invalid, 0))));
+    assert_eq!(known(&states), ["k"]);
+}
+
+#[test]
+fn p38_a_clock_that_is_an_hour_ahead_is_not_believed_and_its_node_hears_so() {
+    let hour = 3_600_000;
+    let states = KeyStates::default();
+    let (_, mut news) = states.follow();
+    assert!(states.observed("n", at(-hour, state("k", Health::CoolingDown, now_ms() + hour + 7_000))));
+    let heard = news.try_recv().unwrap();
+    assert_eq!(heard.node_id, "", "the node that said so is told, too");
+    assert!(heard.observed_at_ms <= now_ms() && heard.until_ms <= now_ms() + 7_000, "{heard:?}");
+    // So what is seen after that counts.
+    assert!(states.observed("m", at(-1, state("k", Health::Valid, 0))));
+    assert!(known(&states).is_empty());
+}
+
+#[test]
+fn a_model_has_a_state_of_its_own() {
+    let states = KeyStates::default();
+    let of_model = pb::KeyState { model: "m".to_owned(), ..state("k", Health::Invalid, 0) };
+    assert!(states.observed("n", of_model.clone()) && states.observed("n", state("k", Health::Valid, 0)));
+    let told: Vec<_> = states.follow().0.iter().map(|state| (state.model.clone(), state.health())).collect();
+    assert!(told.contains(&("m".to_owned(), Health::Invalid)) && told.contains(&(String::new(), Health::Valid)));
+    assert!(!states.observed("n", pb::KeyState { model: "m".repeat(600), ..of_model }));
 }

@@ -174,6 +174,7 @@ async fn key_states_reach_the_other_nodes() {
         reason: "rate_limited".to_owned(),
         observed_at_ms: now_ms(),
         node_id: "forged".to_owned(),
+        model: String::new(),
     };
     first.say(Up::KeyState(state.clone())).await;
     let expected = pb::KeyState { node_id: "n1".to_owned(), ..state };

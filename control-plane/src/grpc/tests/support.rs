@@ -104,6 +104,7 @@ impl Plane {
             applied_version: has.version,
             epoch: has.epoch.to_string(),
             schema: shared::snapshot::SCHEMA,
+            wants_welcome: false,
         };
         node.say(Up::Hello(hello)).await;
         node

@@ -19,7 +19,7 @@ fn batch(sequence: u64, ids: &[String]) -> UsageBatch {
         started_at_ms: now_ms(),
         ..UsageRecord::default()
     };
-    UsageBatch { node_id: "n1".to_owned(), sequence, records: ids.iter().map(record).collect() }
+    UsageBatch { node_id: "n1".to_owned(), sequence, records: ids.iter().map(record).collect(), epoch: String::new() }
 }
 
 async fn ack(acks: &mut Streaming<UsageAck>) -> Result<Option<u64>, Status> {
@@ -97,4 +97,16 @@ fn break_usage(plane: &Plane) {
     let path = plane.directory.path().join("test.db");
     let mut connection = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
     connection.batch_execute("PRAGMA busy_timeout = 10000; DROP TABLE usage_records").unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn usage_of_another_database_is_not_taken() {
+    let plane = Plane::start().await;
+    let (batches, mut acks) = plane.report().await;
+    let own = plane.publisher.snapshot().epoch.to_string();
+    batches.send(UsageBatch { epoch: own, ..batch(1, &[new_id()]) }).await.unwrap();
+    assert_eq!(ack(&mut acks).await.unwrap(), Some(1));
+    batches.send(UsageBatch { epoch: "another".to_owned(), ..batch(2, &[new_id()]) }).await.unwrap();
+    assert_eq!(ack(&mut acks).await.unwrap_err().code(), Code::FailedPrecondition);
+    assert_eq!(usage::count(&plane.store, &Scope::Everything).await.unwrap(), 1);
 }

@@ -1,50 +1,83 @@
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Request, StatusCode};
+use prometheus_client::metrics::counter::Counter;
+use shared::ids::Id;
+use shared::telemetry::Metrics;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
 use translation::Format;
 
-use super::{Course, worth_more};
+use super::{Course, MOST_TRIES, Walker, worth_more};
 use crate::answer::{Failure, ProviderAnswer};
+use crate::attempt::ClientHeaders;
 use crate::error::GatewayError;
+use crate::metrics::{Api, RequestMetrics};
+use crate::node::Node;
 use crate::provider::verdict::Step;
-use crate::route::fixtures::candidate;
+use crate::request::{Outbound, Outgoing, Preparation};
+use crate::route::candidate::Candidate;
+use crate::route::fixtures::{candidate, group, key, snapshot, upstream_key};
+use crate::route::plan::Plan;
+use crate::route::table::RouteTable;
+use crate::upstream::Upstream;
+use crate::usage::UsageSink;
+use crate::usage::meter::{Meter, Recorder};
 
-fn after(steps: &[Step]) -> Course {
+/// A walk that has been at these groups, and what each said of what comes next.
+fn after(tried: &[(&str, Step)]) -> Course {
     let mut course = Course::default();
-    for step in steps {
-        course.tried(*step);
+    for (group, step) in tried {
+        course.tried(&Id::from(*group), *step);
     }
     course
 }
 
 #[test]
-fn another_candidate_is_tried_once_and_in_time() {
-    use Step::{End, NextKey, Unsigned};
-    // Steps after the candidates so far, retries that the group of the next one allows, whether it is late, and
-    // whether that one may be tried.
-    let cases: &[(&[Step], u32, bool, bool)] = &[
-        (&[], 3, false, true),
-        (&[], 0, false, true),
-        // The first finds out for itself that there is no time left.
-        (&[], 0, true, true),
-        (&[NextKey], 3, false, true),
-        (&[NextKey], 1, false, true),
-        (&[NextKey], 0, false, false),
-        (&[NextKey], 3, true, false),
-        (&[NextKey, NextKey], 3, false, false),
-        (&[End], 3, false, false),
-        (&[Unsigned], 3, false, false),
-        (&[NextKey, End], 3, false, false),
+fn a_group_gets_as_many_further_attempts_as_its_retry_count_says() {
+    use Step::{NextGroup, NextKey};
+    // What was tried, the group of the next candidate with its retry count, and whether that one may be tried.
+    type Case<'c> = (&'c [(&'c str, Step)], &'c str, u32, bool);
+    const A: (&str, Step) = ("a", NextKey);
+    const B: (&str, Step) = ("b", NextKey);
+    let cases: &[Case<'_>] = &[
+        (&[], "a", 3, true),
+        // The first attempt is no further one.
+        (&[], "a", 0, true),
+        (&[A], "a", 0, false),
+        (&[A], "a", 1, true),
+        (&[A, A], "a", 1, false),
+        (&[A, A, A], "a", 3, true),
+        (&[A, A, A, A], "a", 3, false),
+        // Each group has a count of its own, and one without any is passed over.
+        (&[A], "b", 0, false),
+        (&[A], "c", 3, true),
+        (&[A, A, A, A], "b", 3, true),
+        (&[A, A, B], "b", 1, false),
+        (&[A, A, B], "b", 2, true),
+        // A group without the model is done with, whatever its count.
+        (&[("a", NextGroup)], "a", 9, false),
+        (&[("a", NextGroup)], "b", 1, true),
     ];
-    for (steps, retry_count, late, allowed) in cases {
-        let course = after(steps);
-        assert_eq!(course.may_try(*retry_count, *late), *allowed, "{steps:?} {retry_count} {late}");
+    for (tried, group, retry_count, allowed) in cases {
+        let course = after(tried);
+        assert_eq!(course.may_try(&Id::from(*group), *retry_count), *allowed, "{tried:?} {group} {retry_count}");
     }
 }
 
 #[test]
-fn a_walk_goes_on_only_where_the_last_attempt_says_so() {
-    assert!(after(&[]).goes_on() && after(&[Step::NextKey, Step::NextKey]).goes_on());
-    assert!(!after(&[Step::End]).goes_on() && !after(&[Step::NextKey, Step::Unsigned]).goes_on());
+fn a_walk_goes_on_in_time_and_within_its_bound() {
+    use Step::{End, NextGroup, NextKey, Unsigned};
+    assert!(after(&[]).goes_on(false) && after(&[("a", NextKey), ("a", NextGroup)]).goes_on(false));
+    // The first finds out for itself that there is no time left.
+    assert!(after(&[]).goes_on(true) && !after(&[("a", NextKey)]).goes_on(true));
+    assert!(!after(&[("a", End)]).goes_on(false) && !after(&[("a", NextKey), ("a", Unsigned)]).goes_on(false));
+    let most = usize::try_from(MOST_TRIES).unwrap();
+    let groups: Vec<String> = (0..most).map(|number| number.to_string()).collect();
+    let tried: Vec<_> = groups.iter().map(|group| (group.as_str(), NextKey)).collect();
+    assert!(after(&tried[1..]).goes_on(false) && !after(&tried).goes_on(false));
 }
 
 #[test]
@@ -66,11 +99,74 @@ fn what_a_provider_said_outlives_that_the_next_could_not_be_reached() {
         Failure::Gateway(_) => 0,
     };
     let unreached = || Failure::Gateway(GatewayError::Connect("no connection"));
-    assert_eq!(status(worth_more(None, Step::NextKey, unreached())), 0);
-    assert_eq!(status(worth_more(Some(said(500)), Step::NextKey, unreached())), 500);
-    assert_eq!(status(worth_more(Some(unreached()), Step::NextKey, said(500))), 500);
-    assert_eq!(status(worth_more(Some(said(500)), Step::NextKey, said(503))), 503);
+    let worth_more = |before: Option<(Step, Failure)>, step, newest| status(worth_more(before, step, newest).1);
+    let next = |failure| Some((Step::NextKey, failure));
+    assert_eq!(worth_more(None, Step::NextKey, unreached()), 0);
+    assert_eq!(worth_more(next(said(500)), Step::NextKey, unreached()), 500);
+    assert_eq!(worth_more(next(unreached()), Step::NextKey, said(500)), 500);
+    assert_eq!(worth_more(next(said(500)), Step::NextKey, said(503)), 503);
     // What ends the walk is what the client gets.
-    assert_eq!(status(worth_more(Some(said(500)), Step::End, Failure::Gateway(GatewayError::Loop))), 0);
-    assert_eq!(status(worth_more(Some(said(500)), Step::End, said(400))), 400);
+    assert_eq!(worth_more(next(said(500)), Step::End, Failure::Gateway(GatewayError::Loop)), 0);
+    assert_eq!(worth_more(next(said(500)), Step::End, said(400)), 400);
+    // That a group has no such model is worth less than why another failed that may have it.
+    let no_model = || Some((Step::NextGroup, said(404)));
+    assert_eq!(worth_more(next(said(503)), Step::NextGroup, said(404)), 503);
+    assert_eq!(worth_more(no_model(), Step::NextKey, said(503)), 503);
+    assert_eq!(worth_more(no_model(), Step::NextKey, unreached()), 0);
+    assert_eq!(worth_more(no_model(), Step::NextGroup, said(404)), 404);
+}
+
+/// Notes of which group a request was prepared and written for.
+#[derive(Default)]
+struct Noting {
+    prepared: Mutex<Vec<String>>,
+    written: Mutex<Vec<String>>,
+}
+
+impl Outbound for Noting {
+    fn prepare<'p>(
+        &'p self,
+        candidate: &'p Candidate,
+        _upstream: &'p Upstream,
+        _until: Instant,
+    ) -> Option<Preparation<'p>> {
+        self.prepared.lock().unwrap().push(candidate.group.group.name.to_string());
+        None
+    }
+
+    fn write(&self, candidate: &Candidate) -> Result<Outgoing, GatewayError> {
+        self.written.lock().unwrap().push(candidate.group.group.name.to_string());
+        // Nobody listens there.
+        let uri = candidate.endpoint()?.uri(Format::OpenAiChat, "m", false)?;
+        Ok(Outgoing::json(uri, Bytes::from_static(b"{}"), Format::OpenAiChat))
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_prepared_for_a_candidate_that_is_not_tried() {
+    let of = |name: &str, retry_count| {
+        let mut group = group(name, &["m"]);
+        (group.retry_count, group.priority) = (retry_count, -i32::from(name.as_bytes()[0]));
+        group
+    };
+    let mut first = of("a", 1);
+    first.upstream_keys.extend([upstream_key("a-2"), upstream_key("a-3")]);
+    let key = key("k", "sk");
+    let groups = [first, of("b", 0), of("c", 3)];
+    let table = RouteTable::compile(Arc::new(snapshot(groups, [key.clone()])), None);
+    let plan = Plan::make(&table, table.client(&key.digest).unwrap(), "m");
+
+    let (sink, _records) = UsageSink::channel(1, Counter::default());
+    let node = Arc::new(Node::new("n"));
+    let metrics = RequestMetrics::register(&Metrics::new(), &node);
+    let recorder = Arc::new(Recorder { sink, node, metrics });
+    let (parts, ()) = Request::post("/v1/chat/completions").body(()).unwrap().into_parts();
+    let meter = Meter::start(&recorder, Api::OpenAiChat, &parts);
+    let headers = ClientHeaders::new(&parts, Format::OpenAiChat);
+    let (states, _learnt) = mpsc::channel(1);
+    let walker = Walker::new(Upstream::new().unwrap(), states);
+    let (request, deadline) = (Noting::default(), Instant::now() + Duration::from_mins(1));
+    walker.walk(plan, &request, &headers, &meter, deadline).await.unwrap_err();
+    assert_eq!(*request.prepared.lock().unwrap(), ["a", "a", "c"]);
+    assert_eq!(*request.written.lock().unwrap(), ["a", "a", "c"]);
 }

@@ -1,6 +1,6 @@
 use shared::pb;
 
-use super::{Word, read, write};
+use super::{ToControl, Word, read, write};
 use crate::route::health::{Health, KeyState};
 
 #[test]
@@ -8,13 +8,21 @@ fn what_a_node_saw_is_what_the_others_read() {
     for (health, word) in
         [(Health::Valid, Word::Valid), (Health::Invalid, Word::Invalid), (Health::CoolingDown, Word::CoolingDown)]
     {
-        let (upstream_key_id, group_id) = ("k".into(), "g".into());
-        let state = KeyState { upstream_key_id, group_id, health, until_ms: 7, status: 429, observed_at_ms: 5 };
-        let message = write(&state);
-        assert_eq!(message.health(), word);
-        // Log lines name it as the message does.
-        assert_eq!(health.name(), word.as_str_name());
-        assert_eq!(read(message), Some(state));
+        for model in ["", "m"] {
+            let (upstream_key_id, group_id, model) = ("k".into(), "g".into(), model.into());
+            let state =
+                KeyState { upstream_key_id, group_id, model, health, until_ms: 7, status: 429, observed_at_ms: 5 };
+            // An older peer would take news of a model for news of the key, so it is another message.
+            let message = match write(&state) {
+                ToControl::KeyState(message) if state.model.is_empty() => message,
+                ToControl::ModelKeyState(message) if !state.model.is_empty() => message,
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(message.health(), word);
+            // Log lines name it as the message does.
+            assert_eq!(health.name(), word.as_str_name());
+            assert_eq!(read(message), Some(state));
+        }
     }
 }
 

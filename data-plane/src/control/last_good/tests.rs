@@ -56,7 +56,18 @@ fn what_is_saved_is_loaded_and_cannot_be_read_by_others() {
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     let bytes = fs::read(&path).unwrap();
     assert!(!bytes.windows(UPSTREAM.len()).any(|part| part == UPSTREAM.as_bytes()));
-    assert_eq!(fs::read_dir(&directory).unwrap().count(), 1, "nothing is left over");
+    assert_eq!(fs::read_dir(&directory).unwrap().count(), 2, "the config and the name of its database, no more");
+}
+
+#[test]
+fn the_database_is_known_under_another_token_too() {
+    let root = tempfile::tempdir().unwrap();
+    assert_eq!(file(root.path(), TOKEN).database(), None);
+    file(root.path(), TOKEN).save(&snapshot(7)).unwrap();
+    let other = file(root.path(), "another-token-of-more-than-32-bytes");
+    assert_eq!(other.database(), Some(Database { epoch: "epoch".into(), version: 7 }));
+    fs::write(root.path().join(DATABASE), "epoch").unwrap();
+    assert_eq!(other.database(), None);
 }
 
 #[test]

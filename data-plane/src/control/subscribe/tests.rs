@@ -3,6 +3,7 @@ use axum::http::StatusCode;
 use shared::health::Readiness;
 use shared::serve::{ConnectionLimits, Serving, serve};
 use shared::telemetry::Metrics;
+use shared::time::steady_ms;
 
 use super::super::apply::ControlMetrics;
 use super::super::tests::server::{LONG, NodeStream, TOKEN, TestServer, link_to};
@@ -59,8 +60,8 @@ fn delta(from_version: u64, version: u64) -> pb::Delta {
 
 /// A pause of a key of the group `g1`.
 fn cooling(key: &str, until_ms: i64) -> KeyState {
-    let (upstream_key_id, group_id) = (key.into(), "g1".into());
-    KeyState { upstream_key_id, group_id, health: Health::CoolingDown, until_ms, status: 429, observed_at_ms: 0 }
+    let (upstream_key_id, group_id, model) = (key.into(), "g1".into(), "".into());
+    KeyState { upstream_key_id, group_id, model, health: Health::CoolingDown, until_ms, status: 429, observed_at_ms: 0 }
 }
 
 /// A node that subscribes.
@@ -329,4 +330,106 @@ async fn a_node_that_is_told_nothing_is_connected_all_the_same() {
     };
     timeout(LONG, connected).await.unwrap();
     assert!(bench.tasks.drain("node", LONG).await);
+}
+
+/// Welcomes the node as the control plane of `epoch`, whose clock is off by `skew_ms`.
+async fn welcome(stream: &NodeStream, epoch: &str, version: u64, skew_ms: i64) {
+    let now_ms = steady_ms() + skew_ms;
+    stream.send(FromControl::Welcome(pb::Welcome { epoch: epoch.to_owned(), version, now_ms })).await;
+}
+
+#[tokio::test]
+async fn another_database_is_refused_until_the_operator_accepts_it() {
+    let mut server = TestServer::start();
+    let bench = Bench::start(server.link(TOKEN));
+    let (mut stream, hello) = server.accept().await;
+    assert!(hello.wants_welcome);
+    welcome(&stream, "epoch", 7, 0).await;
+    stream.send(FromControl::Snapshot(snapshot(7))).await;
+    expect_ack(&mut stream, 7).await;
+
+    let empty = pb::Snapshot { version: 1, epoch: "other".to_owned(), min_schema: 1, ..pb::Snapshot::default() };
+    let older = pb::Snapshot { groups: Vec::new(), ..snapshot(6) };
+    for foreign in [empty.clone(), older.clone()] {
+        let version = foreign.version;
+        stream.send(FromControl::Snapshot(foreign)).await;
+        let known = pb::ForeignDatabase { epoch: "epoch".to_owned(), version: 7 };
+        assert_eq!(stream.receive_answer().await, Some(ToControl::ForeignDatabase(known)));
+        assert!(!expect_nack(&mut stream, version).await.is_empty());
+        assert_eq!((bench.version(), bench.state.table().unwrap().snapshot.groups.len()), (7, 2));
+        assert!(bench.readiness.is_ready());
+    }
+
+    stream.send(FromControl::ReplaceDatabase(pb::ReplaceDatabase { epoch: "other".to_owned() })).await;
+    stream.send(FromControl::Snapshot(empty)).await;
+    expect_ack(&mut stream, 1).await;
+    assert_eq!(bench.state.table().unwrap().snapshot.groups.len(), 0);
+    // It belongs to the other one now.
+    stream.send(FromControl::Snapshot(snapshot(9))).await;
+    assert!(matches!(stream.receive_answer().await, Some(ToControl::ForeignDatabase(_))));
+    assert!(bench.tasks.drain("node", LONG).await);
+}
+
+#[tokio::test]
+async fn p38_times_are_told_by_the_control_planes_clock_and_known_states_are_told_again() {
+    let hour = 3_600_000;
+    for skew in [-hour, hour] {
+        let mut server = TestServer::start();
+        let bench = Bench::start(server.link(TOKEN));
+        let (mut stream, _) = server.accept().await;
+        welcome(&stream, "epoch", 7, skew).await;
+        let key = |id: &str| pb::UpstreamKey {
+            id: id.to_owned(),
+            secret: "sk-1".to_owned(),
+            enabled: true,
+            ..pb::UpstreamKey::default()
+        };
+        let mut config = snapshot(7);
+        config.groups[0].upstream_keys = vec![key("u1"), key("u2")];
+        stream.send(FromControl::Snapshot(config)).await;
+        expect_ack(&mut stream, 7).await;
+
+        let table = bench.state.table().unwrap();
+        let health = &table.kept.key("u1").unwrap().health;
+        let seen = KeyState { observed_at_ms: health.next_time(""), health: Health::Invalid, ..cooling("u1", 0) };
+        assert!(health.observe(&seen));
+        bench.key_states.send(seen).await.unwrap();
+        let Some(ToControl::KeyState(told)) = stream.receive_answer().await else { panic!("a key state") };
+        assert!((told.observed_at_ms - (steady_ms() + skew)).abs() < 10_000, "by the clock of the control plane");
+        // News from others, by the same clock.
+        let news = |model: &str| pb::KeyState {
+            upstream_key_id: "u2".to_owned(),
+            health: pb::key_state::Health::Invalid.into(),
+            observed_at_ms: steady_ms() + skew,
+            model: model.to_owned(),
+            ..pb::KeyState::default()
+        };
+        stream.send(FromControl::ModelKeyState(news("m1"))).await;
+        let other = &table.kept.key("u2").unwrap().health;
+        let heard = async {
+            while other.at(steady_ms(), "m1").is_ok() {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(LONG, heard).await.unwrap();
+        assert!(other.at(steady_ms(), "m2").is_ok());
+
+        // A control plane that comes back with another clock hears all of it, by its own time.
+        drop(stream);
+        let (mut stream, _) = server.accept().await;
+        welcome(&stream, "epoch", 7, 0).await;
+        let mut again = Vec::new();
+        while again.len() < 2 {
+            match stream.receive_answer().await {
+                Some(ToControl::KeyState(state) | ToControl::ModelKeyState(state)) => again.push(state),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(again.iter().all(|state| (state.observed_at_ms - steady_ms()).abs() < 10_000), "{again:?}");
+        assert!(
+            health.at(steady_ms(), "m1").is_err() && other.at(steady_ms(), "m1").is_err(),
+            "the step changes nothing here"
+        );
+        assert!(bench.tasks.drain("node", LONG).await);
+    }
 }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use shared::snapshot::Group;
-use shared::time::now_ms;
+use shared::time::steady_ms;
 
 use super::Kept;
 use crate::route::fixtures::{group, snapshot};
@@ -41,13 +41,14 @@ fn what_another_node_saw_of_an_unknown_key_is_nothing() {
     let state = |key: &str| KeyState {
         upstream_key_id: key.into(),
         group_id: "g".into(),
+        model: "".into(),
         health: Health::Invalid,
         until_ms: 0,
         status: 401,
-        observed_at_ms: now_ms(),
+        observed_at_ms: steady_ms(),
     };
     table.kept.observe(&state("another"));
-    assert!(table.kept.key("g-1").unwrap().health.at(now_ms()).is_ok());
+    assert!(table.kept.key("g-1").unwrap().health.at(steady_ms(), "m").is_ok());
     table.kept.observe(&state("g-1"));
-    assert!(table.kept.key("g-1").unwrap().health.at(now_ms()).is_err());
+    assert!(table.kept.key("g-1").unwrap().health.at(steady_ms(), "m").is_err());
 }

@@ -1,7 +1,8 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use shared::snapshot::{Group, ProxyKey};
-use shared::time::now_ms;
+use shared::time::steady_ms;
 
 use super::{Plan, SkipReason};
 use crate::route::fixtures::{group, key, snapshot, upstream_key};
@@ -21,7 +22,10 @@ fn plan(table: &RouteTable, key: &ProxyKey, model: &str) -> (Vec<String>, Vec<(S
 
 fn state(key: &str, health: Health, until_ms: i64) -> KeyState {
     let (upstream_key_id, group_id) = (key.into(), "one".into());
-    KeyState { upstream_key_id, group_id, health, until_ms, status: 0, observed_at_ms: 0 }
+    // What is observed later counts more, so each state is newer than the one before.
+    static NEWER: AtomicI64 = AtomicI64::new(0);
+    let observed_at_ms = steady_ms() - 900 + NEWER.fetch_add(1, Ordering::Relaxed);
+    KeyState { upstream_key_id, group_id, model: "".into(), health, until_ms, status: 0, observed_at_ms }
 }
 
 #[test]
@@ -81,8 +85,9 @@ fn keys_that_are_out_wait_until_no_other_is_left() {
     assert_eq!(candidates, ["one-2"]);
     assert_eq!(skipped, [("one".to_owned(), SkipReason::Unhealthy(Unhealthy::Invalid))]);
 
-    table.kept.observe(&state("one-2", Health::CoolingDown, now_ms() + 60_000));
-    assert_eq!(plan(&table, &key, "m").0, ["one-1"]);
+    table.kept.observe(&state("one-2", Health::CoolingDown, steady_ms() + 60_000));
+    // Where all are out, the one that only rests goes before the one that was refused.
+    assert_eq!(plan(&table, &key, "m").0, ["one-2", "one-1"]);
     table.kept.observe(&state("one-1", Health::Valid, 0));
     table.kept.observe(&state("one-2", Health::Valid, 0));
     assert_eq!(plan(&table, &key, "m").0, ["one-1", "one-2"]);
@@ -110,11 +115,12 @@ fn a_plan_is_narrowed_to_the_owners_group_with_its_key_first() {
     // A group whose keys are all out has no candidate.
     table.kept.observe(&state("b-1", Health::Invalid, 0));
     assert_eq!(narrowed(owner("b", "b-1")), (false, keys(&["a-1", "a-2"])));
-    // What is left as the last resort is one key, whoever the owner is.
-    table.kept.observe(&state("a-1", Health::Invalid, 0));
+    // Where all are out, the last resort is narrowed to the keys of the owner's group.
     table.kept.observe(&state("a-2", Health::Invalid, 0));
-    assert_eq!(narrowed(owner("a", "a-2")), (true, keys(&["a-1"])));
-    assert_eq!(narrowed(owner("b", "b-1")), (false, keys(&["a-1"])));
+    table.kept.observe(&state("a-1", Health::Invalid, 0));
+    assert_eq!(narrowed(owner("a", "a-2")), (true, keys(&["a-2", "a-1"])));
+    assert_eq!(narrowed(owner("b", "b-1")), (true, keys(&["b-1"])));
+    assert_eq!(narrowed(owner("z", "z-1")), (false, keys(&["b-1", "a-2", "a-1"])));
 }
 
 #[test]
@@ -138,6 +144,33 @@ fn a_key_that_goes_out_before_its_turn_is_passed_over() {
     let mut last_resort = Plan::make(&table, client, "m");
     assert!(!last_resort.has_choice() && !last_resort.is_empty());
     assert_eq!(last_resort.first(), Some(owner("one", "one-1")));
-    assert_eq!(last_resort.next().map(|candidate| candidate.key.key.id.to_string()).as_deref(), Some("one-1"));
-    assert!(last_resort.next().is_none());
+    let mut next = || last_resort.next().map(|candidate| candidate.key.key.id.to_string());
+    assert_eq!([next(), next(), next()].map(Option::unwrap), ["one-1", "one-2", "one-3"]);
+    assert_eq!(next(), None);
+}
+
+#[test]
+fn with_all_keys_out_those_that_rest_go_first_the_soonest_before_the_others() {
+    let mut one = group("one", &["m"]);
+    one.upstream_keys.extend([upstream_key("one-2"), upstream_key("one-3")]);
+    let mut two = group("two", &["m"]);
+    two.priority = -1;
+    let key = key("k", "sk");
+    let table = table([one, two], key.clone());
+    table.kept.observe(&state("one-1", Health::Invalid, 0));
+    table.kept.observe(&state("one-2", Health::CoolingDown, steady_ms() + 60_000));
+    table.kept.observe(&state("one-3", Health::CoolingDown, steady_ms() + 40_000));
+    table.kept.observe(&state("two-1", Health::CoolingDown, steady_ms() + 50_000));
+    assert_eq!(plan(&table, &key, "m").0, ["one-3", "two-1", "one-2", "one-1"]);
+}
+
+#[test]
+fn a_key_that_is_out_for_one_model_serves_the_others() {
+    let mut one = group("one", &["m", "n"]);
+    one.upstream_keys.push(upstream_key("one-2"));
+    let key = key("k", "sk");
+    let table = table([one], key.clone());
+    table.kept.observe(&KeyState { model: "m".into(), ..state("one-1", Health::Invalid, 0) });
+    assert_eq!(plan(&table, &key, "m").0, ["one-2"]);
+    assert_eq!(plan(&table, &key, "n").0, ["one-1", "one-2"]);
 }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use shared::time::now_ms;
+use shared::time::steady_ms;
 
 use super::RouteTable;
 use crate::route::fixtures::{group, key, snapshot};
@@ -13,15 +13,16 @@ fn what_was_learnt_about_a_key_outlives_a_change_of_config() {
     before.kept.observe(&KeyState {
         upstream_key_id: "g-1".into(),
         group_id: "g".into(),
+        model: "".into(),
         health: Health::Invalid,
         until_ms: 0,
         status: 401,
-        observed_at_ms: now_ms(),
+        observed_at_ms: steady_ms(),
     });
     let after = RouteTable::compile(Arc::new(snapshot([group("g", &["m", "n"])], [])), Some(&before.kept));
-    assert!(after.routes("n")[0].group.keys[0].health.at(now_ms()).is_err());
+    assert!(after.routes("n")[0].group.keys[0].health.at(steady_ms(), "m").is_err());
     let new_key = RouteTable::compile(Arc::new(snapshot([group("h", &["m"])], [])), Some(&after.kept));
-    assert!(new_key.routes("m")[0].group.keys[0].health.at(now_ms()).is_ok());
+    assert!(new_key.routes("m")[0].group.keys[0].health.at(steady_ms(), "m").is_ok());
 }
 
 #[test]

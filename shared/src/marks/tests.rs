@@ -1,0 +1,105 @@
+use proptest::prelude::*;
+
+use super::{LONGEST_PAUSE_MS, MOST_AHEAD_MS, Marks, Observed, REFUSED_FOR_MS, believed};
+
+const NOW: i64 = 1_800_000_000_000;
+
+fn observation() -> impl Strategy<Value = Marks> {
+    let observed = prop_oneof![
+        Just(Observed::Worked),
+        Just(Observed::Refused),
+        (0..400_000_i64).prop_map(|left| Observed::Paused { until: NOW + left }),
+    ];
+    // Few different times, so that some observations fall into one millisecond.
+    let at = (0..40_i64).prop_map(|step| NOW - 20_000 + step * 1_000);
+    (observed, at, prop_oneof![Just(0_u16), Just(401), Just(429)])
+        .prop_map(|(observed, at, status)| Marks::of(observed, at, status))
+}
+
+fn merged<'m>(news: impl IntoIterator<Item = &'m Marks>) -> Marks {
+    news.into_iter().fold(Marks::default(), |mut known, news| {
+        known.merge(news);
+        known
+    })
+}
+
+proptest! {
+    #[test]
+    fn p38_news_in_any_order_and_any_number_of_times_lead_to_the_same(
+        (news, shuffled) in prop::collection::vec(observation(), 0..12)
+            .prop_flat_map(|news| (Just(news.clone()), Just(news).prop_shuffle())),
+        split in 0..12_usize,
+    ) {
+        let known = merged(&news);
+        prop_assert_eq!(known, merged(&shuffled), "commutative");
+        let (left, right) = shuffled.split_at(split.min(shuffled.len()));
+        prop_assert_eq!(known, merged([&merged(left), &merged(right)]), "associative");
+        let mut twice = known;
+        prop_assert!(!twice.merge(&known) && news.iter().all(|news| !twice.merge(news)), "idempotent");
+    }
+
+    #[test]
+    fn p38_a_key_that_has_worked_is_out_only_by_what_is_newer(
+        news in prop::collection::vec(observation(), 1..12),
+    ) {
+        let known = merged(&news);
+        if let Some(mark) = known.refusal(NOW).or(known.pause(NOW)) {
+            prop_assert!(mark.at > known.worked);
+        }
+        prop_assert_eq!(known.out_until() > NOW, known.refusal(NOW).or(known.pause(NOW)).is_some());
+    }
+
+    #[test]
+    fn p38_what_is_told_of_a_state_is_the_state(news in prop::collection::vec(observation(), 1..12)) {
+        let known = merged(&news);
+        let told: Vec<_> = known.told(NOW).map(|(observed, at, status)| Marks::of(observed, at, status)).collect();
+        let heard = merged(&told);
+        prop_assert_eq!(heard.refusal(NOW), known.refusal(NOW));
+        prop_assert_eq!(heard.pause(NOW), known.pause(NOW));
+        prop_assert_eq!(heard.worked, known.worked);
+    }
+}
+
+#[test]
+fn a_success_ends_what_is_older_and_not_what_is_newer() {
+    let mut known = Marks::of(Observed::Refused, NOW, 401);
+    assert!(known.merge(&Marks::of(Observed::Worked, NOW - 1, 200)));
+    assert!(known.refusal(NOW).is_some(), "an old success does not wipe out a newer refusal");
+    assert!(known.merge(&Marks::of(Observed::Worked, NOW, 200)));
+    assert!(known.refusal(NOW).is_none());
+    assert!(!known.merge(&Marks::of(Observed::Refused, NOW - 5, 401)), "old news says nothing new");
+    known.merge(&Marks::of(Observed::Paused { until: NOW + 9_000 }, NOW + 1, 429));
+    assert_eq!(known.pause(NOW + 2).map(|mark| mark.until), Some(NOW + 9_000));
+    assert!(known.pause(NOW + 9_000).is_none());
+}
+
+#[test]
+fn a_pause_is_bounded_and_a_refusal_ends_by_itself() {
+    let long = Marks::of(Observed::Paused { until: NOW + 10_800_000 }, NOW, 429);
+    assert_eq!(long.paused.until, NOW + LONGEST_PAUSE_MS);
+    let past = Marks::of(Observed::Paused { until: 0 }, NOW, 429);
+    assert_eq!(past.paused.until, NOW);
+    let refused = Marks::of(Observed::Refused, NOW, 401);
+    assert!(refused.refusal(NOW + REFUSED_FOR_MS - 1).is_some() && refused.refusal(NOW + REFUSED_FOR_MS).is_none());
+    assert!(!refused.is_over(NOW) && refused.is_over(NOW + REFUSED_FOR_MS));
+}
+
+#[test]
+fn p38_a_clock_that_is_ahead_is_not_believed() {
+    let hour = 3_600_000;
+    let pause = |until| Observed::Paused { until };
+    assert_eq!(believed(Observed::Refused, NOW + hour, NOW), (Observed::Refused, NOW));
+    assert_eq!(believed(pause(NOW + hour + 7_000), NOW + hour, NOW), (pause(NOW + 7_000), NOW));
+    let near = NOW + MOST_AHEAD_MS;
+    assert_eq!(believed(Observed::Worked, near, NOW), (Observed::Worked, near));
+    assert_eq!(believed(Observed::Worked, NOW - hour, NOW), (Observed::Worked, NOW - hour));
+}
+
+#[test]
+fn a_step_of_the_clock_moves_all_times_alike() {
+    let mut known = Marks::of(Observed::Paused { until: NOW + 5_000 }, NOW, 429);
+    known.merge(&Marks::of(Observed::Worked, NOW - 7, 200));
+    known.shift(-3_600_000);
+    assert_eq!((known.worked, known.paused.at), (NOW - 7 - 3_600_000, NOW - 3_600_000));
+    assert_eq!((known.paused.until, known.refused.at), (NOW + 5_000 - 3_600_000, 0));
+}
