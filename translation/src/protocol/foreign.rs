@@ -17,9 +17,8 @@ use crate::names::{Mapping, Rule};
 const IN_ID: &str = "__thought__";
 
 /// Begins what a foreign field, a foreign part or a signature in an id looks like.
-static TRACES: LazyLock<[Finder<'static>; 7]> = LazyLock::new(|| {
-    ["\"reasoning", "thinking", "signature\"", "provider_specific_fields", "extra_content", "cache_control", IN_ID]
-        .map(Finder::new)
+static TRACES: LazyLock<[Finder<'static>; 6]> = LazyLock::new(|| {
+    ["\"reasoning", "thinking", "signature\"", "provider_specific_fields", "extra_content", IN_ID].map(Finder::new)
 });
 
 /// How a format's history is cleaned.

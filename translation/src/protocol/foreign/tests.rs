@@ -55,6 +55,15 @@ fn c3_case_10_reasoning_content_alone_is_removed() {
 }
 
 #[test]
+fn c3_breakpoints_alone_are_removed_where_they_are_refused() {
+    let marked = json!([{"role": "user", "content": "Hi", "cache_control": {"type": "ephemeral"}}]);
+    assert_eq!(chat(&marked), None);
+    let groq = Quirks { foreign_fields: FOREIGN_BUT_REASONING, ..Quirks::COMPATIBLE };
+    let clean = json!([{"role": "user", "content": "Hi"}]);
+    assert_eq!(cleaned(Format::OpenAiChat, &groq, &marked), Some(clean));
+}
+
+#[test]
 fn c3_every_foreign_field_is_removed_wherever_it_stands() {
     let mut signed = call("call_1__thought__c2ln");
     signed["extra_content"] = json!({"google": {"thought_signature": "c2ln"}});

@@ -50,7 +50,9 @@ impl Protocol for OpenAiChat {
             inner: &["tool_calls", "content"],
             own: |_| Own::Keep,
         };
-        cleaning.clean(messages, false)
+        // OpenAI itself ignores breakpoints of the prompt cache, so they alone are no reason to write its messages anew.
+        let marked = !quirks.are_of_owner() && !quirks.foreign_fields.is_empty() && messages.contains("cache_control");
+        cleaning.clean(messages, marked)
     }
 
     fn thinking_edits<'b>(

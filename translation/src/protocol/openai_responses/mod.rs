@@ -76,8 +76,10 @@ impl Protocol for OpenAiResponses {
         if !quirks.are_of_owner() {
             return None;
         }
-        // Ids of items need a look wherever there are calls.
-        foreign::CLEANING.clean(messages, memmem::find(messages.as_bytes(), b"_call\"").is_some())
+        // Ids of items need a look wherever there are calls, and breakpoints of the prompt cache are refused.
+        let calls = memmem::find(messages.as_bytes(), b"_call\"").is_some();
+        let marked = memmem::find(messages.as_bytes(), b"cache_control").is_some();
+        foreign::CLEANING.clean(messages, calls || marked)
     }
 
     fn encode_request(&self, request: &ir::Request, target: &Target<'_>) -> Result<Encoded, TranslateError> {
