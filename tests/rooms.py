@@ -38,7 +38,8 @@ ORDER = {
         "config health",
         "serve telemetry",
         "descriptors drain snapshot",
-        "crypto hosts ids marks pb secret time",
+        "secret",
+        "crypto forwarded hosts ids marks pb time",
     ],
     "data-plane": [
         "app",

@@ -11,12 +11,14 @@
 //! - [`hosts`]: hosts that nothing may be sent to.
 //! - [`marks`]: what is known of an upstream key, and how news of it are merged.
 //! - [`pb`]: generated from `proto/`.
+//! - [`forwarded`]: the address of a client behind proxies.
 //! - [`ids`], [`time`], [`secret`], [`crypto`]: identifiers, clock, redacted values, and cryptography.
 
 pub mod config;
 pub mod crypto;
 pub mod descriptors;
 pub mod drain;
+pub mod forwarded;
 pub mod health;
 pub mod hosts;
 pub mod ids;

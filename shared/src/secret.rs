@@ -1,4 +1,6 @@
-//! Values that must not be printed.
+//! Values that must not be printed; [`strength`] tells which of them others could guess.
+
+pub mod strength;
 
 use std::fmt;
 
