@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
-use shared::config::{LogSettings, MetricsSettings, Ports, ServerSettings, seconds};
+use shared::config::bounds::{self, positive_seconds};
+use shared::config::{LogSettings, MetricsSettings, Ports, ServerSettings, SettingError};
 use shared::secret::Secret;
+use shared::secret::strength::is_placeholder;
 use shared::serve::ConnectionLimits;
 
 use crate::limits::{MediaPolicy, RequestLimits};
@@ -16,6 +18,12 @@ pub const ELSEWHERE: &[&str] = &["Auth", "Database", "Grpc", "Secrets"];
 
 /// Where a data plane listens when no setting says otherwise.
 pub const PORTS: Ports = Ports { http: 8080, metrics: 8081 };
+
+/// Smallest file of the spool, in bytes. It holds a few records.
+const LEAST_SEGMENT_BYTES: u64 = 4096;
+
+/// Longest id of a node that the control plane takes, in bytes.
+const LONGEST_NODE_ID: usize = 128;
 
 /// All settings, by section.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -159,11 +167,24 @@ impl DataPlaneSettings {
         PathBuf::from(&self.data_directory)
     }
 
+    /// Refuses what cannot be meant.
+    ///
+    /// # Errors
+    /// [`SettingError`] that names the setting and says what is allowed.
+    pub fn check(&self) -> Result<(), SettingError> {
+        if self.data_directory.trim().is_empty() {
+            return Err(SettingError::new("DataDirectory", "is empty: it must be a directory, such as ./data-node"));
+        }
+        self.limits()?;
+        self.usage.check()?;
+        self.node.check()
+    }
+
     /// Bounds on one client request.
     ///
     /// # Errors
-    /// When a time is no time.
-    pub fn limits(&self) -> Result<RequestLimits> {
+    /// When a value is out of its bounds.
+    pub fn limits(&self) -> Result<RequestLimits, SettingError> {
         Ok(RequestLimits { media: self.media.policy(), ..self.limits.limits()? })
     }
 }
@@ -192,6 +213,27 @@ impl NodeSettings {
 }
 
 impl NodeSettings {
+    fn check(&self) -> Result<(), SettingError> {
+        if self.id.len() > LONGEST_NODE_ID || !self.id.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+            let problem = format!("must have at most {LONGEST_NODE_ID} characters, all of them printable ASCII");
+            return Err(SettingError::new("Node:Id", problem));
+        }
+        if is_placeholder(self.token.expose()) {
+            let problem = "is a text that was to be replaced: set what the control plane wrote to node-token in its data directory";
+            return Err(SettingError::new("Node:Token", problem));
+        }
+        Ok(())
+    }
+
+    /// Whether the way to the control plane leaves this machine without TLS.
+    pub fn is_plain_text(&self) -> bool {
+        let Ok(url) = self.control_plane_url.trim().parse::<http::Uri>() else { return false };
+        let host = url.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        let here = host.eq_ignore_ascii_case("localhost")
+            || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback());
+        url.scheme_str() == Some("http") && !here
+    }
+
     /// Checks where the control plane is said to be.
     ///
     /// # Errors
@@ -219,15 +261,15 @@ impl LimitSettings {
     /// Bounds on one client request.
     ///
     /// # Errors
-    /// When a time is no time.
-    pub fn limits(&self) -> Result<RequestLimits> {
+    /// When a value is out of its bounds.
+    pub fn limits(&self) -> Result<RequestLimits, SettingError> {
         Ok(RequestLimits {
-            max_body_bytes: self.max_body_bytes,
-            max_bytes_in_flight: self.max_bytes_in_flight,
-            max_upload_bytes: self.max_upload_bytes,
-            body_timeout: seconds("Limits:BodyTimeoutSeconds", self.body_timeout_seconds)?,
-            request_timeout: seconds("Limits:RequestTimeoutSeconds", self.request_timeout_seconds)?,
-            stream_idle_timeout: seconds("Limits:StreamIdleTimeoutSeconds", self.stream_idle_timeout_seconds)?,
+            max_body_bytes: bounds::bytes("Limits:MaxBodyBytes", self.max_body_bytes, 1024)?,
+            max_bytes_in_flight: bounds::bytes("Limits:MaxBytesInFlight", self.max_bytes_in_flight, 1024)?,
+            max_upload_bytes: bounds::bytes("Limits:MaxUploadBytes", self.max_upload_bytes, 1024)?,
+            body_timeout: positive_seconds("Limits:BodyTimeoutSeconds", self.body_timeout_seconds)?,
+            request_timeout: positive_seconds("Limits:RequestTimeoutSeconds", self.request_timeout_seconds)?,
+            stream_idle_timeout: positive_seconds("Limits:StreamIdleTimeoutSeconds", self.stream_idle_timeout_seconds)?,
             ..RequestLimits::default()
         })
     }
@@ -240,6 +282,18 @@ impl MediaSettings {
 }
 
 impl UsageSettings {
+    fn check(&self) -> Result<(), SettingError> {
+        bounds::bytes("Usage:SegmentBytes", self.segment_bytes, LEAST_SEGMENT_BYTES)?;
+        if self.spool_max_bytes < self.segment_bytes {
+            let problem = format!(
+                "must be at least Usage:SegmentBytes, which is {}, and is {}",
+                self.segment_bytes, self.spool_max_bytes
+            );
+            return Err(SettingError::new("Usage:SpoolMaxBytes", problem));
+        }
+        bounds::count("Usage:QueueCapacity", self.queue_capacity).map(|_| ())
+    }
+
     /// Bounds of the spool.
     pub fn limits(&self) -> SpoolLimits {
         SpoolLimits { max_bytes: self.spool_max_bytes, segment_bytes: self.segment_bytes }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use axum::Router;
 use clap::Parser;
 use data_plane::app::DataPlane;
@@ -14,7 +14,7 @@ use shared::config::{Loaded, Loader, Ports};
 use shared::program::{self, CommonSettings, Ending, LAST_REPORT, Program, Running, Starting};
 use shared::serve::fault::Refuse;
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
-use tracing::info;
+use tracing::{info, warn};
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
@@ -88,7 +88,9 @@ impl Program for Arguments {
             ("Log:Filter", self.log_filter),
         ];
         let loader = Loader::new::<DataPlaneSettings>(ELSEWHERE);
-        Ok(loader.sources(self.config.as_deref(), std::env::vars(), flags)?.load()?)
+        let loaded = loader.sources(self.config.as_deref(), std::env::vars(), flags)?.load::<DataPlaneSettings>()?;
+        loaded.settings.check()?;
+        Ok(loaded)
     }
 
     fn common(settings: &DataPlaneSettings) -> CommonSettings<'_> {
@@ -101,8 +103,15 @@ impl Program for Arguments {
     }
 
     async fn start(settings: DataPlaneSettings, start: &Starting) -> Result<RunningDataPlane> {
-        ensure!(settings.server.max_connections > 0, "Server:MaxConnections must be above 0");
-        let channel = channel(settings.node.control_plane()?)?;
+        let url = settings.node.control_plane()?;
+        if settings.node.is_plain_text() {
+            warn!(
+                url,
+                "Node:ControlPlaneUrl leaves this machine in plain text: whoever is on the way reads the node token and the \
+                 upstream keys; keep it within a network that you trust, or reach the control plane by https"
+            );
+        }
+        let channel = channel(url)?;
         let started = DataPlane::start(settings, channel, &start.metrics, &start.readiness, &start.tasks).await?;
         info!(address = %start.http, "serving");
         Ok(RunningDataPlane(started))

@@ -105,7 +105,7 @@ impl Program for Arguments {
         node.node.control_plane_url = String::from("in this process");
         node.data_directory = control.settings.data_directory.join("node").display().to_string();
         let settings = BothSettings { control: control.settings, node, demo: self.demo };
-        Ok(Loaded { settings, without_effect: control.without_effect })
+        Ok(Loaded { settings, warnings: control.warnings })
     }
 
     fn common(settings: &BothSettings) -> CommonSettings<'_> {

@@ -13,28 +13,21 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
+pub mod bounds;
+mod log_filter;
+mod lookalike;
 mod nearest;
+mod original;
 mod sections;
 
-pub use sections::{LogSettings, MetricsSettings, Ports, ServerSettings, SettingError, seconds};
+pub use bounds::{SettingError, seconds};
+pub use sections::{LogSettings, MetricsSettings, Ports, ServerSettings};
 
 /// The settings file that is read when it exists and no other is named.
 const DEFAULT_FILE: &str = "appsettings.json";
 
 /// The object of the file, and the prefix in the environment, that hold the settings.
 const ROOT: &str = "OrchestrationApi";
-
-/// Keys of the .NET program of the same name that have no meaning here. They are accepted and reported.
-const WITHOUT_EFFECT: &[&str] = &[
-    "Version",
-    "Database:TablePrefix",
-    "Global",
-    "Gemini",
-    "RequestLogging",
-    "KeyHealthCheck",
-    "LogCleanup",
-    "HealthCheck",
-];
 
 /// Where a value came from, for messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,14 +111,14 @@ fn did_you_mean(nearest: &[String]) -> String {
     }
 }
 
-/// Settings, and what was given without having an effect.
+/// Settings, and what was given that may not do what it seems to.
 #[derive(Debug)]
 pub struct Loaded<T> {
     /// The settings.
     pub settings: T,
-    /// Keys that are given and not read, each with its source, and with the right place if it stands in a wrong one.
-    /// They are to be logged as warnings.
-    pub without_effect: Vec<String>,
+    /// A sentence for each thing that looks like a setting and is not read as it stands, with its source and with what
+    /// to write. They are to be logged as warnings.
+    pub warnings: Vec<String>,
 }
 
 /// Collects values from the sources. A later call overrides what an earlier one gave.
@@ -138,7 +131,8 @@ pub struct Loader {
     /// Sections of another program that may share the file.
     elsewhere: &'static [&'static str],
     values: Map<String, Value>,
-    without_effect: Vec<String>,
+    warnings: Vec<String>,
+    original: original::Found,
 }
 
 impl Loader {
@@ -146,7 +140,8 @@ impl Loader {
     pub fn new<T: Serialize + Default>(elsewhere: &'static [&'static str]) -> Self {
         let mut known = Vec::new();
         collect_known("", &serde_json::to_value(T::default()).unwrap_or_default(), &mut known);
-        Self { known, neighbours: Vec::new(), elsewhere, values: Map::new(), without_effect: Vec::new() }
+        let (values, warnings, original) = (Map::new(), Vec::new(), original::Found::default());
+        Self { known, neighbours: Vec::new(), elsewhere, values, warnings, original }
     }
 
     /// Also suggests keys of `T`, which belong to another program that reads them itself.
@@ -179,7 +174,7 @@ impl Loader {
     }
 
     /// Adds the `OrchestrationApi` object of a JSON file. Other objects of the file belong to other programs; one that
-    /// has the name of a section of ours is reported.
+    /// has the name of a section of ours, or nearly that of our object, is reported.
     ///
     /// # Errors
     /// [`ConfigError`] when the file cannot be read or holds an unknown key or a value of the wrong type.
@@ -188,14 +183,47 @@ impl Loader {
         let document: Value = serde_json::from_str(text.trim_start_matches('\u{feff}'))
             .map_err(|error| ConfigError::Json { path: path.to_owned(), error })?;
         let source = Source::File(path.to_owned());
-        for (name, section) in document.as_object().into_iter().flatten() {
+        let refuse = |key: &str, value: &Value| {
+            let (origin, key, given) = (source.clone(), key.to_owned(), value.to_string());
+            Err(ConfigError::Value { origin, key, expected: "an object", given })
+        };
+        let Value::Object(objects) = &document else { return refuse("the whole file", &document) };
+        let mut found = false;
+        for (name, section) in objects {
             if name.eq_ignore_ascii_case(ROOT) {
+                if !section.is_object() {
+                    return refuse(name, section);
+                }
+                found = true;
                 self.walk(&source, "", section)?;
-            } else if self.is_section(name) {
-                self.without_effect.push(format!("{name} ({source}): move it into the object {ROOT:?}"));
+            } else if !self.original.beside(&source, name) {
+                self.outside(&source, name, section);
             }
         }
+        if !found {
+            self.warnings.push(format!("{source}: not read, because it holds no object {ROOT:?}"));
+        }
         Ok(self)
+    }
+
+    /// Reports a key of the file that stands outside of our object, where it looks as if it were meant for us.
+    fn outside(&mut self, source: &Source, name: &str, section: &Value) {
+        let key = name.replace("__", ":");
+        let inside = key.split_once(':').filter(|(root, _)| root.eq_ignore_ascii_case(ROOT)).map(|(_, key)| key);
+        let nested =
+            section.as_object().is_some_and(|section| section.keys().any(|key| key.eq_ignore_ascii_case(ROOT)));
+        if let Some(key) = inside {
+            self.warnings.push(format!(
+                "{name} ({source}): not read; move {key:?} into the object {ROOT:?}, each of its parts an object of its own"
+            ));
+        } else if self.is_section(key.split(':').next().unwrap_or_default()) {
+            self.warnings.push(format!("{name} ({source}): not read; move it into the object {ROOT:?}"));
+        } else if nested {
+            self.warnings
+                .push(format!("{name}:{ROOT} ({source}): not read; {ROOT:?} must stand at the top of the file"));
+        } else if lookalike::is_nearly_root(name) {
+            self.warnings.push(format!("{name} ({source}): not read; did you mean {ROOT:?}?"));
+        }
     }
 
     /// Whether a key of ours, or of the program that shares the file, begins with `name`.
@@ -204,19 +232,25 @@ impl Loader {
         self.known.iter().any(|(key, _)| first(key)) || self.elsewhere.iter().any(|section| first(section))
     }
 
-    /// Adds variables whose name starts with `OrchestrationApi__`, in any case. A variable whose name nearly starts so
-    /// is reported.
+    /// Adds variables whose name starts with `OrchestrationApi__`, in any case. A variable in another case is read and
+    /// reported; one whose name nearly starts so is reported.
     ///
     /// # Errors
     /// [`ConfigError`] for an unknown key or a value of the wrong type.
     pub fn environment(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
         for (name, value) in variables {
-            let Some((root, key)) = name.split_once("__") else { continue };
-            if root.eq_ignore_ascii_case(ROOT) {
+            if let Some((root, key)) = name.split_once("__").filter(|(root, _)| root.eq_ignore_ascii_case(ROOT)) {
                 let key = key.replace("__", ":");
+                if root != ROOT {
+                    let spelt = self.known.iter().find(|(known, _)| known.eq_ignore_ascii_case(&key));
+                    let spelt = spelt.map_or(key.as_str(), |(known, _)| known).replace(':', "__");
+                    self.warnings.push(format!("{name} (environment): read as {ROOT}__{spelt}; write it so"));
+                }
                 self.set(&Source::Environment(name.clone()), &key, Value::String(value))?;
-            } else if root.replace(['_', '-'], "").eq_ignore_ascii_case(ROOT) {
-                self.without_effect.push(format!("{name} (environment): write {ROOT}__{key}"));
+            } else {
+                let known = self.known.iter().chain(&self.neighbours).map(|(known, _)| known.as_str());
+                let told = lookalike::of_variable(&name, &value, known).or_else(|| original::of_variable(&name));
+                self.warnings.extend(told);
             }
         }
         Ok(self)
@@ -239,7 +273,11 @@ impl Loader {
     /// [`ConfigError::Shape`] when a value is out of range for its field.
     pub fn load<T: DeserializeOwned>(self) -> Result<Loaded<T>, ConfigError> {
         match serde_json::from_value(Value::Object(self.values.clone())) {
-            Ok(settings) => Ok(Loaded { settings, without_effect: self.without_effect }),
+            Ok(settings) => {
+                let mut warnings = self.warnings;
+                warnings.extend(self.original.told());
+                Ok(Loaded { settings, warnings })
+            }
             Err(error) => {
                 let (key, error) = self.blame::<T>().unwrap_or_else(|| ("settings".to_owned(), error));
                 Err(ConfigError::Shape { key, error })
@@ -297,8 +335,7 @@ impl Loader {
         if is_within(key, self.elsewhere) {
             return Ok(());
         }
-        if is_within(key, WITHOUT_EFFECT) {
-            self.without_effect.push(format!("{key} ({source})"));
+        if self.original.within(source, key) {
             return Ok(());
         }
         let known = self.known.iter().chain(&self.neighbours).map(|(known, _)| known.as_str());

@@ -69,6 +69,11 @@ impl Readiness {
         self.0.facts.lock().unwrap_or_else(PoisonError::into_inner).insert(name, value);
     }
 
+    /// Shows nothing under `name` any more.
+    pub fn clear_fact(&self, name: &'static str) {
+        self.0.facts.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
+
     /// Whether requests may be sent here.
     pub fn is_ready(&self) -> bool {
         !self.0.draining.load(Ordering::Acquire) && self.waiting().is_empty()

@@ -1,8 +1,8 @@
 //! The skeleton of every `main`. A program puts in its flags, its settings, what it starts and how that ends. The rest
 //! is the same in each, in this order:
 //!
-//! 1. The settings are read; a wrong one ends the program before anything has started.
-//! 2. Telemetry starts, then TLS and the runtime.
+//! 1. TLS and the runtime start. Where the command line asks for an errand instead of the program, that is done.
+//! 2. The settings are read; a wrong one ends the program before anything has started. Then logging starts.
 //! 3. The listeners are bound before anything else starts: a port in use is the most frequent mistake.
 //! 4. The program starts its parts, and HTTP is served.
 //! 5. On SIGTERM or SIGINT the readiness probe says no, connections are accepted for the drain delay, and the program
@@ -10,7 +10,7 @@
 //!
 //! A program that cannot start says why on stderr and exits with 1. A command line that cannot be read exits with 2.
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
@@ -18,13 +18,17 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use axum::Router;
+use axum::extract::{ConnectInfo, Request};
+use axum::middleware::map_request;
 use clap::Parser;
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
-use crate::config::{Loaded, LogSettings, MetricsSettings, Ports, ServerSettings, seconds};
+use crate::config::bounds::positive_seconds;
+use crate::config::{Loaded, LogSettings, MetricsSettings, Ports, ServerSettings};
 use crate::descriptors;
 use crate::drain::{Tasks, termination_signal};
+use crate::forwarded::{ThroughProxy, TrustedProxies};
 use crate::health::Readiness;
 use crate::serve::fault::{self, Refuse};
 use crate::serve::{ConnectionLimits, ConnectionMetrics, LAST_WORDS, Serving, listen, serve};
@@ -57,6 +61,14 @@ pub trait Program: Parser {
     /// # Errors
     /// For a file that cannot be read, an unknown key, or a value that does not fit.
     fn load(self) -> Result<Loaded<Self::Settings>>;
+
+    /// What the command line asks for instead of the program, such as a subcommand. Its text is printed at the end.
+    ///
+    /// # Errors
+    /// When it cannot be done. The message is for people: it ends the program.
+    fn errand(&self) -> impl Future<Output = Result<Option<String>>> {
+        async { Ok(None) }
+    }
 
     /// The settings that the skeleton reads itself.
     fn common(settings: &Self::Settings) -> CommonSettings<'_>;
@@ -158,17 +170,34 @@ fn complain(program: &str, failure: &anyhow::Error) {
     eprintln!("{program}: {failure:#}");
 }
 
+/// Prints what an errand has to tell.
+#[expect(clippy::print_stdout, reason = "the result of a subcommand")]
+fn tell(text: &str) {
+    println!("{text}");
+}
+
 fn run<P: Program>(program: P) -> Result<()> {
-    let Loaded { settings, without_effect } = program.load()?;
-    let log = P::common(&settings).log;
-    let logging = telemetry::init(log.format, &log.filter)?;
-    for key in without_effect {
-        warn!(key, "this setting has no effect");
-    }
-    descriptors::raise();
     rustls::crypto::aws_lc_rs::default_provider().install_default().map_err(|_| anyhow!("TLS is set up twice"))?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().thread_stack_size(P::WORKER_STACK).enable_all().build()?;
+    if let Some(told) = runtime.block_on(program.errand())? {
+        tell(&told);
+        return Ok(());
+    }
+    let Loaded { settings, warnings } = program.load()?;
+    let CommonSettings { server, metrics: scrapes, log, .. } = P::common(&settings);
+    server.check()?;
+    scrapes.check()?;
+    log.check()?;
+    let logging = telemetry::init(log.format, &log.filter)?;
+    descriptors::raise();
+    for setting in warnings {
+        warn!(setting, "a setting may not do what it seems to");
+    }
+    let proxies = server.trusted_proxies()?;
+    if let Some(range) = proxies.everyone() {
+        warn!(%range, "Server:TrustedProxies trusts everyone: whoever connects can choose the address that they are known by");
+    }
     let metrics = Metrics::new();
     logging.register(&metrics);
     telemetry::register_process(&metrics, P::NAME, P::VERSION);
@@ -178,12 +207,29 @@ fn run<P: Program>(program: P) -> Result<()> {
     ended
 }
 
+/// Serves `router` with the addresses of clients that `proxies` name. Without proxies, a request costs nothing for it.
+fn believing(router: Router, proxies: TrustedProxies) -> Router {
+    if proxies.is_empty() {
+        return router;
+    }
+    router.layer(map_request(move |mut request: Request| {
+        if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>().copied() {
+            let client = proxies.client(peer.ip(), request.headers());
+            if client != peer.ip().to_canonical() {
+                request.extensions_mut().insert(ConnectInfo(SocketAddr::new(client, 0)));
+                request.extensions_mut().insert(ThroughProxy);
+            }
+        }
+        ready(request)
+    }))
+}
+
 /// From the first listener to the last task.
 async fn live<P: Program>(settings: P::Settings, metrics: Metrics) -> Result<()> {
     let CommonSettings { server, metrics: scrapes, write_timeout_seconds, .. } = P::common(&settings);
-    let (drain_delay, mut limits) = (server.drain_delay()?, server.limits()?);
+    let (drain_delay, mut limits, proxies) = (server.drain_delay()?, server.limits()?, server.trusted_proxies()?);
     if let Some(write_timeout) = write_timeout_seconds {
-        limits.write_timeout = seconds("Limits:WriteTimeoutSeconds", write_timeout)?;
+        limits.write_timeout = positive_seconds("Limits:WriteTimeoutSeconds", write_timeout)?;
     }
     let most = descriptors::connections();
     if most < limits.max_connections {
@@ -205,7 +251,7 @@ async fn live<P: Program>(settings: P::Settings, metrics: Metrics) -> Result<()>
     let start = Starting { metrics, connections: connections.clone(), readiness, listeners, tasks, http };
     let running = P::start(settings, &start).await?;
     let Starting { readiness, listeners, tasks, .. } = start;
-    let router = running.router().merge(readiness.router());
+    let router = believing(running.router().merge(readiness.router()), proxies);
     let (refuse, counts) = (running.refuse(), connections.of("http"));
     let serving = Serving { refuse, counts, ..Serving::new(limits, listeners.clone()) };
     let leaving = serving.leaving.clone();

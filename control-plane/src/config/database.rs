@@ -30,7 +30,7 @@ pub struct DatabaseSettings {
 /// The URL of the database that the settings name.
 pub(super) fn url(database: &DatabaseSettings, data_directory: &Path) -> Result<Secret, SettingError> {
     if let Some(url) = &database.url {
-        return Ok(url.clone());
+        return checked(url.clone());
     }
     match database.kind.as_deref().map(str::to_ascii_lowercase).as_deref() {
         None | Some("" | "sqlite") => match &database.connection_string {
@@ -51,6 +51,20 @@ pub(super) fn url(database: &DatabaseSettings, data_directory: &Path) -> Result<
             Err(SettingError::new("Database:Type", format!("is {other:?}; it must be sqlite, mysql or postgres")))
         }
     }
+}
+
+/// The URL, if it names a kind of database that there is, and where it is. The error does not repeat it, since it may
+/// hold a password.
+fn checked(url: Secret) -> Result<Secret, SettingError> {
+    let (scheme, rest) = url.expose().split_once(':').unwrap_or_default();
+    let rest = rest.strip_prefix("//").unwrap_or(rest);
+    let problem = match scheme {
+        "sqlite" if rest.is_empty() || rest.contains(":memory:") => "names no file: write sqlite://<file>",
+        "mysql" | "mariadb" | "postgres" | "postgresql" if rest.is_empty() => "names no server",
+        "sqlite" | "mysql" | "mariadb" | "postgres" | "postgresql" => return Ok(url),
+        _ => "must begin with sqlite://, mysql:// or postgres://",
+    };
+    Err(SettingError::new("Database:Url", problem))
 }
 
 /// The place of the database at `url` as a message may name it: the file, or host and port. It holds nothing that may

@@ -9,28 +9,28 @@ use shared::config::{ConfigError, Loader};
 #[derive(Clone, Debug, Default, Args)]
 pub struct Flags {
     /// Settings file [default: ./appsettings.json where it exists]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Where HTTP is served [default: 0.0.0.0:5000]
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, global = true, value_name = "ADDRESS:PORT")]
     pub listen: Option<String>,
     /// Where nodes connect [default: 0.0.0.0:5001]
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, global = true, value_name = "ADDRESS:PORT")]
     pub grpc_listen: Option<String>,
     /// Where /metrics is served; empty is off [default: 127.0.0.1:5002]
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, global = true, value_name = "ADDRESS:PORT")]
     pub metrics_listen: Option<String>,
     /// Secrets, and the database where it is SQLite [default: ./data]
-    #[arg(long, value_name = "DIRECTORY")]
+    #[arg(long, global = true, value_name = "DIRECTORY")]
     pub data_dir: Option<PathBuf>,
     /// sqlite://, mysql:// or postgres:// [default: SQLite in the data directory]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, global = true, value_name = "URL")]
     pub database_url: Option<String>,
     /// How log lines are written; with json, what is shown once at a first start goes to stderr [default: text]
-    #[arg(long, value_name = "text|json")]
+    #[arg(long, global = true, value_name = "text|json")]
     pub log_format: Option<String>,
     /// A level, or a list such as info,control_plane=debug [default: info]
-    #[arg(long, value_name = "FILTER")]
+    #[arg(long, global = true, value_name = "FILTER")]
     pub log_filter: Option<String>,
 }
 

@@ -10,6 +10,7 @@ mod secrets;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use shared::config::bounds::listen_address;
 use shared::config::{ConfigError, Loaded, Loader, LogSettings, MetricsSettings, Ports, ServerSettings, SettingError};
 use shared::secret::Secret;
 
@@ -73,6 +74,18 @@ impl ControlPlaneSettings {
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Loaded<Self>, ConfigError> {
         flags.apply(Loader::new::<Self>(ELSEWHERE), environment)?.load()
+    }
+
+    /// Refuses what cannot be meant. The sections `Auth` and `Secrets` are checked by the rooms that they belong to.
+    ///
+    /// # Errors
+    /// [`SettingError`] that names the setting and says what is allowed.
+    pub fn check(&self) -> Result<(), SettingError> {
+        if self.data_directory.as_os_str().is_empty() {
+            return Err(SettingError::new("DataDirectory", "is empty: it must be a directory, such as ./data"));
+        }
+        listen_address("Grpc:Listen", &self.grpc.listen)?;
+        self.database_url().map(|_| ())
     }
 
     /// The URL of the database.

@@ -66,6 +66,32 @@ fn the_originals_connection_strings_become_urls() {
 }
 
 #[test]
+fn settings_that_cannot_be_meant_are_refused_by_their_keys() {
+    for (key, value) in [
+        ("Grpc:Listen", "5001"),
+        ("Grpc:Listen", "127.0.0.1:0"),
+        ("DataDirectory", ""),
+        ("Database:Url", "oracle://x"),
+        ("Database:Url", "x.db"),
+        ("Database:Url", "sqlite://"),
+        ("Database:Url", "mysql://"),
+        ("Database:Type", "oracle"),
+    ] {
+        assert_eq!(load(&[(key, value)]).check().unwrap_err().key, key, "{value}");
+    }
+    assert_eq!(load(&[]).check(), Ok(()));
+    let port = |value: &str| {
+        let variables = [("OrchestrationApi__Server__Port".to_owned(), value.to_owned())];
+        ControlPlaneSettings::load(&Flags::default(), variables).map(|_| ()).map_err(|error| error.to_string())
+    };
+    for value in ["0", "-1", "65536"] {
+        let told = port(value).unwrap_err();
+        assert!(told.starts_with("Server:Port: must be a port from 1 to 65535"), "{told}");
+    }
+    assert_eq!(port("65535"), Ok(()));
+}
+
+#[test]
 fn sections_of_the_data_plane_may_stand_in_the_same_file() {
     let variables = [("OrchestrationApi__Limits__MaxBodyBytes".to_owned(), "1".to_owned())];
     assert!(ControlPlaneSettings::load(&Flags::default(), variables).is_ok());

@@ -37,7 +37,7 @@ fn every_setting_has_a_key_and_a_default() {
 
 #[test]
 fn host_and_port_stand_in_for_the_listen_address() {
-    let mut server = ServerSettings { port: 9000, ..ServerSettings::default() };
+    let mut server = ServerSettings { port: std::num::NonZeroU16::new(9000), ..ServerSettings::default() };
     assert_eq!(server.address(PORTS), "0.0.0.0:9000");
     server.host = "::1".to_owned();
     assert_eq!(server.address(PORTS), "[::1]:9000");
@@ -78,4 +78,54 @@ fn a_control_plane_that_cannot_be_reached_by_its_url_is_refused() {
         assert!(told(url).unwrap_err().contains("Node:ControlPlaneUrl"), "{url}");
     }
     assert!(!told("http://me:hunter2@a:1").unwrap_err().contains("hunter2"));
+}
+
+#[test]
+fn settings_that_cannot_be_meant_are_refused_by_their_keys() {
+    let check = |key: &str, value: &str| {
+        let loaded = Loader::new::<DataPlaneSettings>(ELSEWHERE).flag(key, Some(value)).unwrap();
+        loaded.load::<DataPlaneSettings>().unwrap().settings.check()
+    };
+    for (key, value) in [
+        ("DataDirectory", " "),
+        ("Limits:MaxBodyBytes", "0"),
+        ("Limits:MaxUploadBytes", "0"),
+        ("Limits:BodyTimeoutSeconds", "0"),
+        ("Limits:RequestTimeoutSeconds", "0"),
+        ("Limits:StreamIdleTimeoutSeconds", "0"),
+        ("Limits:StreamIdleTimeoutSeconds", "-1"),
+        ("Limits:RequestTimeoutSeconds", "1e18"),
+        ("Usage:SegmentBytes", "0"),
+        ("Usage:SpoolMaxBytes", "0"),
+        ("Usage:SpoolMaxBytes", "4096"),
+        ("Usage:QueueCapacity", "0"),
+        ("Node:Token", "your-node-token"),
+    ] {
+        let error = check(key, value).unwrap_err();
+        assert!(
+            error.key == key && error.problem.starts_with("must be")
+                || error.key == key && error.problem.starts_with("is "),
+            "{error}"
+        );
+    }
+    assert_eq!(check("Node:Id", &"n".repeat(129)).unwrap_err().key, "Node:Id");
+    assert_eq!(check("Limits:RequestTimeoutSeconds", "0.5"), Ok(()));
+}
+
+#[test]
+fn the_way_to_another_machine_without_tls_is_plain_text() {
+    let plain =
+        |url: &str| NodeSettings { control_plane_url: url.to_owned(), ..NodeSettings::default() }.is_plain_text();
+    for url in ["http://10.0.0.1:5001", "http://control.example:5001", "http://[2001:db8::1]:5001"] {
+        assert!(plain(url), "{url}");
+    }
+    for url in [
+        "https://10.0.0.1:5001",
+        "http://127.0.0.2:5001",
+        "http://localhost:5001",
+        "http://[::1]:5001",
+        "in this process",
+    ] {
+        assert!(!plain(url), "{url}");
+    }
 }

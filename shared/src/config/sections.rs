@@ -1,29 +1,15 @@
 //! The sections of the settings that every program has: `Server`, `Metrics` and `Log`.
 
+use std::num::NonZeroU16;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-use thiserror::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::bounds::{self, SettingError, listen_address, positive_seconds, seconds};
+use super::log_filter;
+use crate::forwarded::TrustedProxies;
 use crate::serve::ConnectionLimits;
 use crate::telemetry::LogFormat;
-
-/// A setting that makes no sense, by its key.
-#[derive(Debug, Error, PartialEq, Eq)]
-#[error("{key} {problem}")]
-pub struct SettingError {
-    /// `Section:Key`.
-    pub key: &'static str,
-    /// What is wrong. Holds no secret.
-    pub problem: String,
-}
-
-impl SettingError {
-    /// The setting `key` has this `problem`.
-    pub fn new(key: &'static str, problem: impl Into<String>) -> Self {
-        Self { key, problem: problem.into() }
-    }
-}
 
 /// The ports of a program where no setting names others.
 #[derive(Clone, Copy, Debug)]
@@ -42,8 +28,9 @@ pub struct ServerSettings {
     pub listen: Option<String>,
     /// The address alone, as the .NET program of the same name has it.
     pub host: String,
-    /// The port alone, as the .NET program of the same name has it; 0 is the program's own.
-    pub port: u16,
+    /// The port alone, as the .NET program of the same name has it; without it, the program's own.
+    #[serde(serialize_with = "write_port", deserialize_with = "read_port")]
+    pub port: Option<NonZeroU16>,
     /// Seconds after SIGTERM in which connections are still accepted while the probe says not ready.
     pub drain_delay_seconds: f64,
     /// Seconds after that delay in which open requests may finish.
@@ -57,6 +44,20 @@ pub struct ServerSettings {
     /// Origins whose pages may call the APIs that clients speak (CORS), or `*` for all; empty is none. The admin API is
     /// never open to other origins.
     pub allowed_origins: Vec<String>,
+    /// Proxies whose word is taken for the address of a client: addresses, and ranges in CIDR notation.
+    pub trusted_proxies: Vec<String>,
+}
+
+/// The example of the loader has to be a number.
+#[expect(clippy::ref_option, reason = "serde asks for it")]
+fn write_port<S: Serializer>(port: &Option<NonZeroU16>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u16(port.map_or(0, NonZeroU16::get))
+}
+
+fn read_port<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NonZeroU16>, D::Error> {
+    let number = i64::deserialize(deserializer)?;
+    let port = u16::try_from(number).ok().and_then(NonZeroU16::new);
+    port.map(Some).ok_or_else(|| serde::de::Error::custom(format!("must be a port from 1 to 65535, not {number}")))
 }
 
 impl Default for ServerSettings {
@@ -64,13 +65,14 @@ impl Default for ServerSettings {
         Self {
             listen: None,
             host: "0.0.0.0".to_owned(),
-            port: 0,
+            port: None,
             drain_delay_seconds: 1.0,
             drain_deadline_seconds: 30.0,
             header_timeout_seconds: 65.0,
             first_request_timeout_seconds: 10.0,
             max_connections: 50_000,
             allowed_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
         }
     }
 }
@@ -78,7 +80,7 @@ impl Default for ServerSettings {
 impl ServerSettings {
     /// `address:port` to listen on.
     pub fn address(&self, ports: Ports) -> String {
-        let port = if self.port == 0 { ports.http } else { self.port };
+        let port = self.port.map_or(ports.http, NonZeroU16::get);
         match &self.listen {
             Some(listen) => listen.clone(),
             None if self.host.contains(':') && !self.host.starts_with('[') => format!("[{}]:{port}", self.host),
@@ -86,16 +88,49 @@ impl ServerSettings {
         }
     }
 
+    /// Refuses what cannot be meant.
+    ///
+    /// # Errors
+    /// [`SettingError`] that names the setting and says what is allowed.
+    pub fn check(&self) -> Result<(), SettingError> {
+        if let Some(listen) = &self.listen {
+            listen_address("Server:Listen", listen)?;
+        } else if self.host.trim().is_empty() || self.host.contains(char::is_whitespace) {
+            return Err(SettingError::new("Server:Host", "must be an address to listen on, such as 0.0.0.0"));
+        }
+        let (limits, delay) = (self.limits()?, self.drain_delay()?);
+        if limits.drain_deadline < delay {
+            let problem = format!(
+                "must not be below Server:DrainDelaySeconds, which is {}, and is {}",
+                self.drain_delay_seconds, self.drain_deadline_seconds
+            );
+            return Err(SettingError::new("Server:DrainDeadlineSeconds", problem));
+        }
+        self.trusted_proxies().map(|_| ())
+    }
+
+    /// The proxies whose word is taken for the address of a client.
+    ///
+    /// # Errors
+    /// [`SettingError`] for an entry that is neither an address nor a range.
+    pub fn trusted_proxies(&self) -> Result<TrustedProxies, SettingError> {
+        TrustedProxies::parse(&self.trusted_proxies)
+            .map_err(|error| SettingError::new("Server:TrustedProxies", format!("cannot be read: {error}")))
+    }
+
     /// Deadlines and bounds of the listener.
     ///
     /// # Errors
-    /// [`SettingError`] for a duration that is negative or too long.
+    /// [`SettingError`] for a value that is out of its bounds.
     pub fn limits(&self) -> Result<ConnectionLimits, SettingError> {
         Ok(ConnectionLimits {
-            header_timeout: seconds("Server:HeaderTimeoutSeconds", self.header_timeout_seconds)?,
-            first_request_timeout: seconds("Server:FirstRequestTimeoutSeconds", self.first_request_timeout_seconds)?,
-            max_connections: self.max_connections.max(1),
-            drain_deadline: seconds("Server:DrainDeadlineSeconds", self.drain_deadline_seconds)?,
+            header_timeout: positive_seconds("Server:HeaderTimeoutSeconds", self.header_timeout_seconds)?,
+            first_request_timeout: positive_seconds(
+                "Server:FirstRequestTimeoutSeconds",
+                self.first_request_timeout_seconds,
+            )?,
+            max_connections: bounds::count("Server:MaxConnections", self.max_connections)?,
+            drain_deadline: positive_seconds("Server:DrainDeadlineSeconds", self.drain_deadline_seconds)?,
             ..ConnectionLimits::default()
         })
     }
@@ -118,6 +153,17 @@ pub struct MetricsSettings {
 }
 
 impl MetricsSettings {
+    /// Refuses what cannot be meant.
+    ///
+    /// # Errors
+    /// [`SettingError`] for a text that is no address with a port.
+    pub fn check(&self) -> Result<(), SettingError> {
+        match self.listen.as_deref().map(str::trim) {
+            None | Some("") => Ok(()),
+            Some(listen) => listen_address("Metrics:Listen", listen),
+        }
+    }
+
     /// `address:port` to listen on; nothing where metrics are not served.
     pub fn address(&self, ports: Ports) -> Option<String> {
         match self.listen.as_deref().map(str::trim) {
@@ -144,11 +190,12 @@ impl Default for LogSettings {
     }
 }
 
-/// The duration that the setting `key` gives in seconds, which may be a fraction.
-///
-/// # Errors
-/// [`SettingError`] for a duration that is negative or too long.
-pub fn seconds(key: &'static str, seconds: f64) -> Result<Duration, SettingError> {
-    Duration::try_from_secs_f64(seconds)
-        .map_err(|error| SettingError::new(key, format!("must be a time in seconds, not {seconds}: {error}")))
+impl LogSettings {
+    /// Refuses a filter that does not mean what it says.
+    ///
+    /// # Errors
+    /// [`SettingError`] that names the part which is not understood.
+    pub fn check(&self) -> Result<(), SettingError> {
+        log_filter::check(&self.filter)
+    }
 }
