@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use axum::Router;
 use axum::routing::MethodRouter;
 use shared::drain::Tasks;
+use shared::forwarded::TrustedProxies;
 use shared::health::Readiness;
 use shared::secret::Secret;
 use shared::telemetry::Metrics;
@@ -17,10 +18,10 @@ use crate::config::{ControlPlaneSettings, database_place};
 use crate::grpc::registry::NodeRegistry;
 use crate::ledger::Ledger;
 use crate::router::AdminMetrics;
-use crate::secrets::{GivenSecrets, Secrets};
+use crate::secrets::{Canary, GivenSecrets, Secrets};
 use crate::snapshot::publish::Publisher;
 use crate::state::AppState;
-use crate::store::{self, Store, sessions};
+use crate::store::{self, Store, login_places, sessions};
 use crate::{grpc, router};
 
 pub use crate::state::VERSION;
@@ -33,6 +34,7 @@ pub struct ControlPlane {
     state: AppState,
     ledger: Arc<Ledger>,
     node_token: Secret,
+    proxies: TrustedProxies,
     initial_admin: Option<InitialAdmin>,
     admin_metrics: AdminMetrics,
     /// The streams of nodes, which stay open until they are ended.
@@ -54,18 +56,23 @@ impl ControlPlane {
     ) -> anyhow::Result<Self> {
         let starting = readiness.guard("control plane");
         check_settings(&settings.auth)?;
+        let proxies = settings.server.trusted_proxies()?;
         let url = settings.database_url()?;
         let given = GivenSecrets {
             master_key: settings.secrets.master_key.clone(),
             jwt_secret: settings.auth.jwt_secret.clone(),
             node_token: settings.secrets.node_token.clone(),
         };
-        let secrets = Secrets::load_or_create(&settings.data_directory, given).context("secrets")?;
+        given.check()?;
+        let place = database_place(url.expose());
+        let sealed = Store::canary(url.expose(), tasks).await.with_context(|| place.clone())?;
+        let canary = sealed.map(|sealed| Canary { sealed, database: place.clone() });
+        let secrets = Secrets::load_or_create(&settings.data_directory, given, canary.as_ref()).context("secrets")?;
         let sealing = Arc::new(secrets.sealing_key().context("Secrets:MasterKey")?);
         store::metrics::watch();
-        let store = Store::open(url.expose(), sealing, tasks).await.with_context(|| database_place(url.expose()))?;
+        let store = Store::open(url.expose(), sealing, tasks).await.context(place)?;
         let lifetime = Duration::from_secs(settings.auth.session_timeout);
-        let logins = Logins::new(store.clone(), &secrets.jwt_secret, lifetime, tasks).await?;
+        let logins = Logins::new(store.clone(), &secrets.jwt_secret, lifetime).await?;
         let initial_admin = first_admin(&store, &settings.auth, logins.passwords()).await.context("first user")?;
         store.register(metrics);
         let publisher = Publisher::start(store.clone(), tasks).await.context("config")?;
@@ -78,7 +85,7 @@ impl ControlPlane {
         drop(starting);
         let admin_metrics = AdminMetrics::register(metrics);
         let (node_token, streams) = (secrets.node_token, tasks.part());
-        Ok(Self { state, ledger, node_token, initial_admin, admin_metrics, streams })
+        Ok(Self { state, ledger, node_token, proxies, initial_admin, admin_metrics, streams })
     }
 
     /// `/auth/*`, `/admin/*`, `/openapi.json`, `/swagger` and the page at `/`. It has neither the probes nor a
@@ -100,6 +107,7 @@ impl ControlPlane {
             Arc::clone(self.state.nodes()),
             Arc::clone(&self.ledger),
             &self.node_token,
+            self.proxies.clone(),
             &self.streams,
         )
     }
@@ -152,6 +160,9 @@ async fn purge_sessions(store: Store, tasks: Tasks) {
         }
         if let Err(error) = sessions::purge_expired(&store).await {
             tracing::warn!(%error, "expired sessions could not be removed");
+        }
+        if let Err(error) = login_places::purge(&store).await {
+            tracing::warn!(%error, "old places of logins could not be removed");
         }
     }
 }

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use axum::Router;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use control_plane::auth::InitialAdmin;
+use control_plane::auth::reset::ResetPassword;
 use control_plane::config::{Flags, PORTS};
 use control_plane::{ControlPlane, ControlPlaneSettings, app, grpc};
 use shared::config::{Loaded, Ports};
@@ -25,6 +26,14 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 struct Cli {
     #[command(flatten)]
     flags: Flags,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// What the program does instead of serving.
+#[derive(Debug, Subcommand)]
+enum Command {
+    ResetPassword(ResetPassword),
 }
 
 fn main() -> ExitCode {
@@ -39,7 +48,15 @@ impl Program for Cli {
     type Running = RunningControlPlane;
 
     fn load(self) -> Result<Loaded<ControlPlaneSettings>> {
-        Ok(ControlPlaneSettings::load(&self.flags, std::env::vars())?)
+        let loaded = ControlPlaneSettings::load(&self.flags, std::env::vars())?;
+        loaded.settings.check()?;
+        Ok(loaded)
+    }
+
+    async fn errand(&self) -> Result<Option<String>> {
+        let Some(Command::ResetPassword(reset)) = &self.command else { return Ok(None) };
+        let loaded = ControlPlaneSettings::load(&self.flags, std::env::vars())?;
+        reset.run(&loaded.settings).await.map(Some)
     }
 
     fn common(settings: &ControlPlaneSettings) -> CommonSettings<'_> {
@@ -59,6 +76,13 @@ impl Program for Cli {
         }
         let nodes = listen("Grpc:Listen", "--grpc-listen", &settings.grpc.listen).await?;
         let grpc_address = nodes.local_addr()?;
+        if !grpc_address.ip().is_loopback() {
+            warn!(
+                address = %grpc_address,
+                "Grpc:Listen is served in plain text beyond this machine: whoever is on the way reads the node token and \
+                 the upstream keys; keep it within a network that you trust, or behind a proxy with TLS"
+            );
+        }
         let (log_format, data_directory) = (settings.log.format, settings.data_directory.clone());
         let limits = settings.server.limits()?;
         let control = ControlPlane::start(settings, &start.metrics, &start.readiness, &start.tasks).await?;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use shared::crypto::{CryptoError, SealingKey, random_token};
 use shared::ids::new_id;
 use shared::secret::Secret;
+use shared::secret::strength::{Weakness, weakness};
 use thiserror::Error;
 
 /// The file of the secrets in the data directory.
@@ -24,9 +25,37 @@ const SHORTEST: usize = 32;
 /// Random bytes of a secret that is made here.
 const MADE: usize = 32;
 
-/// Texts that stand in the secrets of examples.
-const WELL_KNOWN: &[&str] =
-    &["your-", "your_", "yoursecret", "changeme", "change-me", "change_me", "default", "example"];
+/// Id of a master key that the operator brings. It tells the key from one that was made, and is the same in every
+/// replica.
+const GIVEN: &str = "given";
+
+/// What the master key is used for, which keeps keys of different uses apart.
+const PURPOSE: &str = "database values";
+
+/// Name and context of the value in the database that tells which master key its values are sealed under.
+pub const CANARY: &str = "master_key_canary";
+
+/// A value that was sealed under the master key of a database when that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Canary {
+    /// The value as it is stored.
+    pub sealed: String,
+    /// Where the database is, for messages.
+    pub database: String,
+}
+
+impl Canary {
+    /// The id of the key that it is sealed under.
+    fn key_id(&self) -> &str {
+        self.sealed.split_once('.').map_or("", |(id, _)| id)
+    }
+
+    /// Whether the database's values are sealed under `master_key`.
+    fn opens(&self, master_key: &str) -> bool {
+        SealingKey::derive(self.key_id(), master_key.as_bytes(), PURPOSE)
+            .is_ok_and(|key| key.open_text(CANARY, &self.sealed).is_ok())
+    }
+}
 
 /// The secrets of an installation.
 #[derive(Clone, Debug)]
@@ -55,13 +84,59 @@ pub struct GivenSecrets {
 /// Why the secrets cannot be had.
 #[derive(Debug, Error)]
 pub enum SecretsError {
-    /// A secret is one that others may know.
-    #[error("{setting} {problem}: choose another, or leave it out to have one made")]
+    /// A secret is shorter than it has to be.
+    #[error("{0} is shorter than {SHORTEST} bytes: choose another, or leave it out to have one made")]
+    Short(&'static str),
+    /// A secret is one that others may know, or could guess.
+    #[error("{setting} {problem}: choose another (openssl rand -base64 32), or leave it out to have one made")]
     Weak {
         /// The setting of the secret.
         setting: &'static str,
         /// What is wrong.
-        problem: &'static str,
+        problem: Weakness,
+    },
+    /// The file is not there, and the database needs the key that was in it.
+    #[error(
+        "{path} is missing, and the {database} holds values that are sealed under the master key in it. Put the file back from a \
+         backup, start with the data directory that has it (--data-dir), or set Secrets:MasterKey to the masterKey that stands in \
+         it. If the key is lost, start with another database (--database-url): the upstream keys in this one cannot be read any \
+         more. Nothing was written"
+    )]
+    Missing {
+        /// Where the file should be.
+        path: PathBuf,
+        /// Where the database is.
+        database: String,
+    },
+    /// The file is that of another database.
+    #[error(
+        "{path} is not the file of the {database}: the values there are sealed under another master key. Put the right file in \
+         its place, start with the data directory or the database that belongs to it (--data-dir, --database-url), or set \
+         Secrets:MasterKey to the masterKey of the right file. Nothing was written"
+    )]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// Where the database is.
+        database: String,
+    },
+    /// The operator has once brought the master key, and brings none now.
+    #[error(
+        "the {database} holds values that are sealed under a Secrets:MasterKey that was set before: set it again, or start with \
+         another database (--database-url). Nothing was written"
+    )]
+    NotGiven {
+        /// Where the database is.
+        database: String,
+    },
+    /// The operator brings another master key than before.
+    #[error(
+        "Secrets:MasterKey is not the key that the values in the {database} are sealed under: set the one of before, or leave it \
+         out if that stood in secrets.json. Nothing was written"
+    )]
+    OtherGiven {
+        /// Where the database is.
+        database: String,
     },
     /// The data directory cannot be made or written to.
     #[error("{path} cannot be the data directory: {error}; choose another with --data-dir")]
@@ -102,15 +177,44 @@ struct Kept {
     node_token: String,
 }
 
+impl GivenSecrets {
+    /// Refuses a secret that is short, that others may know, or that could be guessed.
+    ///
+    /// # Errors
+    /// [`SecretsError::Short`], [`SecretsError::Weak`].
+    pub fn check(&self) -> Result<(), SecretsError> {
+        for (setting, secret) in [
+            ("Secrets:MasterKey", &self.master_key),
+            ("Auth:JwtSecret", &self.jwt_secret),
+            ("Secrets:NodeToken", &self.node_token),
+        ] {
+            let Some(secret) = secret else { continue };
+            if secret.expose().len() < SHORTEST {
+                return Err(SecretsError::Short(setting));
+            }
+            if let Some(problem) = weakness(secret.expose()) {
+                return Err(SecretsError::Weak { setting, problem });
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Secrets {
     /// Reads the secrets in `directory`. Those of `given` go over them, and those that are missing are made and kept.
+    /// Where the database has a `canary`, nothing is written unless the master key opens it.
     ///
     /// # Errors
     /// [`SecretsError`].
-    pub fn load_or_create(directory: &Path, given: GivenSecrets) -> Result<Self, SecretsError> {
-        check("Secrets:MasterKey", given.master_key.as_ref())?;
-        check("Auth:JwtSecret", given.jwt_secret.as_ref())?;
-        check("Secrets:NodeToken", given.node_token.as_ref())?;
+    pub fn load_or_create(
+        directory: &Path,
+        given: GivenSecrets,
+        canary: Option<&Canary>,
+    ) -> Result<Self, SecretsError> {
+        given.check()?;
+        if let Some(canary) = canary {
+            check_master_key(directory, &given, canary)?;
+        }
         let at = |path: &Path| {
             let path = path.to_owned();
             move |error| SecretsError::File { path, error }
@@ -126,13 +230,7 @@ impl Secrets {
         lock.lock().map_err(at(&lock_path))?;
 
         let path = directory.join(FILE);
-        let kept = match fs::read(&path) {
-            Ok(text) => {
-                serde_json::from_slice(&text).map_err(|error| SecretsError::Damaged { path: path.clone(), error })?
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Kept::default(),
-            Err(error) => return Err(at(&path)(error)),
-        };
+        let kept = read(&path)?.unwrap_or_default();
         let mut next = kept.clone();
         for secret in [&mut next.master_key, &mut next.jwt_secret, &mut next.node_token] {
             if secret.is_empty() {
@@ -148,16 +246,19 @@ impl Secrets {
             write(directory, FILE, &text).map_err(at(&path))?;
         }
         let or = |given: Option<Secret>, kept: String| given.unwrap_or_else(|| Secret::new(kept));
-        let brought = given.master_key.is_some();
+        let made_id = if given.master_key.is_some() { GIVEN.to_owned() } else { next.master_key_id };
         let secrets = Self {
-            // The id tells a key that the operator brings from one that was made, and is the same in every replica.
-            master_key_id: if brought { "given".to_owned() } else { next.master_key_id },
+            // A key that was made may also be brought: the database says what it is called there.
+            master_key_id: canary.map_or(made_id, |canary| canary.key_id().to_owned()),
             master_key: or(given.master_key, next.master_key),
             jwt_secret: or(given.jwt_secret, next.jwt_secret),
             node_token: or(given.node_token, next.node_token),
         };
         let path = directory.join(NODE_TOKEN_FILE);
-        write(directory, NODE_TOKEN_FILE, secrets.node_token.expose().as_bytes()).map_err(at(&path))?;
+        let token = secrets.node_token.expose().as_bytes();
+        if fs::read(&path).ok().as_deref() != Some(token) {
+            write(directory, NODE_TOKEN_FILE, token).map_err(at(&path))?;
+        }
         drop(lock);
         Ok(secrets)
     }
@@ -167,23 +268,39 @@ impl Secrets {
     /// # Errors
     /// [`CryptoError`] when the library refuses the key.
     pub fn sealing_key(&self) -> Result<SealingKey, CryptoError> {
-        SealingKey::derive(self.master_key_id.clone(), self.master_key.expose().as_bytes(), "database values")
+        SealingKey::derive(self.master_key_id.clone(), self.master_key.expose().as_bytes(), PURPOSE)
     }
 }
 
-fn check(setting: &'static str, secret: Option<&Secret>) -> Result<(), SecretsError> {
-    let Some(secret) = secret else { return Ok(()) };
-    let text = secret.expose();
-    let weak = |problem| Err(SecretsError::Weak { setting, problem });
-    if text.len() < SHORTEST {
-        return weak("is shorter than 32 bytes");
+/// Refuses a start whose master key is not that of the database. Writes nothing.
+fn check_master_key(directory: &Path, given: &GivenSecrets, canary: &Canary) -> Result<(), SecretsError> {
+    let database = canary.database.clone();
+    if let Some(key) = &given.master_key {
+        return if canary.opens(key.expose()) { Ok(()) } else { Err(SecretsError::OtherGiven { database }) };
     }
-    let lower = text.to_ascii_lowercase();
-    let repeats = text.bytes().all(|byte| Some(byte) == text.bytes().next());
-    if repeats || WELL_KNOWN.iter().any(|known| lower.contains(known)) {
-        return weak("is one that others may know");
+    let path = directory.join(FILE);
+    let kept = read(&path)?.unwrap_or_default();
+    if !kept.master_key.is_empty() && canary.opens(&kept.master_key) {
+        return Ok(());
     }
-    Ok(())
+    Err(match (canary.key_id(), kept.master_key.is_empty()) {
+        (GIVEN, _) => SecretsError::NotGiven { database },
+        (_, true) => SecretsError::Missing { path, database },
+        (_, false) => SecretsError::Foreign { path, database },
+    })
+}
+
+/// What is kept in the file; nothing where there is no file.
+fn read(path: &Path) -> Result<Option<Kept>, SecretsError> {
+    match fs::read(path) {
+        Ok(text) => {
+            let kept = serde_json::from_slice(&text);
+            kept.map(Some).map_err(|error| SecretsError::Damaged { path: path.to_owned(), error })
+        }
+        // A directory that is a file, or lies below one, is refused by its own name.
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(SecretsError::File { path: path.to_owned(), error }),
+    }
 }
 
 fn private() -> OpenOptions {

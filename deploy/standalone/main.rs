@@ -10,12 +10,13 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use axum::Router;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use control_plane::auth::InitialAdmin;
-use control_plane::config::{Flags, PORTS};
+use control_plane::auth::reset::ResetPassword;
+use control_plane::config::{Flags, GrpcSettings, PORTS};
 use control_plane::{ControlPlane, ControlPlaneSettings};
 use data_plane::app::DataPlane;
-use data_plane::config::DataPlaneSettings;
+use data_plane::config::{DataPlaneSettings, NodeSettings};
 use shared::config::{Loaded, Loader, Ports};
 use shared::drain::Tasks;
 use shared::program::{self, CommonSettings, Ending, LAST_REPORT, Program, Running, Starting};
@@ -36,7 +37,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 #[command(name = "orchestration-api", version)]
 struct Arguments {
     /// Settings file [default: ./appsettings.json where it exists]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Where HTTP is served [default: 0.0.0.0:5000]
     #[arg(long, value_name = "ADDRESS:PORT")]
@@ -45,10 +46,10 @@ struct Arguments {
     #[arg(long, value_name = "ADDRESS:PORT")]
     metrics_listen: Option<String>,
     /// Database, secrets, and usage records on their way [default: ./data]
-    #[arg(long, value_name = "DIRECTORY")]
+    #[arg(long, global = true, value_name = "DIRECTORY")]
     data_dir: Option<PathBuf>,
     /// sqlite://, mysql:// or postgres:// [default: SQLite in the data directory]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, global = true, value_name = "URL")]
     database_url: Option<String>,
     /// Serve from this database, although the data directory belonged to another one, or to a newer version of it
     #[arg(long, value_name = "ID")]
@@ -62,6 +63,37 @@ struct Arguments {
     /// Adds a fake provider, a group and a proxy key to try the gateway on
     #[arg(long)]
     demo: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// What the program does instead of serving.
+#[derive(Debug, Subcommand)]
+enum Command {
+    ResetPassword(ResetPassword),
+}
+
+impl Arguments {
+    /// The flags that stand for settings, as the control plane has them.
+    fn flags(&self) -> Flags {
+        Flags {
+            config: self.config.clone(),
+            listen: self.listen.clone(),
+            grpc_listen: None,
+            metrics_listen: self.metrics_listen.clone(),
+            data_dir: self.data_dir.clone(),
+            database_url: self.database_url.clone(),
+            log_format: self.log_format.clone(),
+            log_filter: self.log_filter.clone(),
+        }
+    }
+
+    /// The control plane's settings. Its reading refuses a key that neither plane knows.
+    fn control(&self) -> Result<Loaded<ControlPlaneSettings>> {
+        let loader = Loader::new::<ControlPlaneSettings>(control_plane::config::ELSEWHERE);
+        let loader = loader.suggesting::<DataPlaneSettings>();
+        Ok(self.flags().apply(loader, std::env::vars())?.load()?)
+    }
 }
 
 /// The settings of both planes, from the same sources.
@@ -82,30 +114,36 @@ impl Program for Arguments {
     type Settings = BothSettings;
     type Running = BothPlanes;
 
-    /// Each plane reads its own sections. The control plane's reading refuses a key that neither knows.
+    /// Each plane reads its own sections.
     fn load(self) -> Result<Loaded<BothSettings>> {
-        let flags = Flags {
-            config: self.config,
-            listen: self.listen,
-            grpc_listen: None,
-            metrics_listen: self.metrics_listen,
-            data_dir: self.data_dir,
-            database_url: self.database_url,
-            log_format: self.log_format,
-            log_filter: self.log_filter,
-        };
-        let loader = Loader::new::<ControlPlaneSettings>(control_plane::config::ELSEWHERE);
-        let loader = loader.suggesting::<DataPlaneSettings>();
-        let control = flags.apply(loader, std::env::vars())?.load::<ControlPlaneSettings>()?;
+        let Loaded { settings: control, mut warnings } = self.control()?;
+        control.check()?;
         let loader = Loader::new::<DataPlaneSettings>(data_plane::config::ELSEWHERE);
-        let mut node = flags.apply(loader, std::env::vars())?.load::<DataPlaneSettings>()?.settings;
+        let mut node = self.flags().apply(loader, std::env::vars())?.load::<DataPlaneSettings>()?.settings;
+        let (unset, given) = (NodeSettings::default(), &node.node);
+        for (key, used) in [
+            ("Grpc:Listen", control.grpc.listen == GrpcSettings::default().listen),
+            ("Node:ControlPlaneUrl", given.control_plane_url == unset.control_plane_url),
+            ("Node:Token", given.token.is_empty()),
+            ("Node:TokenFile", given.token_file.is_empty()),
+        ] {
+            if !used {
+                warnings.push(format!("{key}: not used, since both planes are in this process"));
+            }
+        }
         if let Some(id) = self.accept_database {
             node.node.accept_database = id;
         }
         node.node.control_plane_url = String::from("in this process");
-        node.data_directory = control.settings.data_directory.join("node").display().to_string();
-        let settings = BothSettings { control: control.settings, node, demo: self.demo };
-        Ok(Loaded { settings, warnings: control.warnings })
+        node.data_directory = control.data_directory.join("node").display().to_string();
+        node.check()?;
+        let settings = BothSettings { control, node, demo: self.demo };
+        Ok(Loaded { settings, warnings })
+    }
+
+    async fn errand(&self) -> Result<Option<String>> {
+        let Some(Command::ResetPassword(reset)) = &self.command else { return Ok(None) };
+        reset.run(&self.control()?.settings).await.map(Some)
     }
 
     fn common(settings: &BothSettings) -> CommonSettings<'_> {

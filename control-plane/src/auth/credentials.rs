@@ -30,7 +30,8 @@ where
     }
 }
 
-fn token(parts: &Parts) -> Result<&str, ApiError> {
+/// The token that a request carries.
+pub(super) fn token(parts: &Parts) -> Result<&str, ApiError> {
     if let Some(value) = parts.headers.get(header::AUTHORIZATION) {
         return bearer(value.to_str().unwrap_or_default())
             .ok_or(ApiError::Unauthenticated("the header authorization must be \"Bearer <token>\""));

@@ -1,38 +1,76 @@
-//! Hashes of passwords: Argon2id, computed on threads that may block, a few at a time.
+//! Hashes of passwords: Argon2id, computed one after the other on a thread of their own, so that people who try
+//! passwords do not take the cores from those who work.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use shared::crypto::random_token;
-use shared::drain::Tasks;
 use shared::secret::Secret;
-use tokio::sync::Semaphore;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 
+use super::place::Place;
 use crate::error::ApiError;
 
-/// Number of hashes that are computed at once. Each costs 19 MiB and a core.
-const AT_ONCE: usize = 4;
+/// Number of hashes that may wait. Each costs 19 MiB and about 30 ms of a core, so the last one waits for a second.
+const WAITING: usize = 32;
 
-/// How long a hash waits for its turn. After that, the client is told that the server is busy.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Number of hashes for strangers at one place that may wait.
+const WAITING_OF_A_PLACE: usize = 4;
 
-/// Makes and checks password hashes.
+/// Number of hashes that may wait beside those, for people who are known. They go first.
+const WAITING_OF_KNOWN: usize = 8;
+
+/// How long a hash may take in all. After that, the client is told that the server is busy.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Priority of the thread, as `nice` has it: others get nine times as much of a core that both want.
+const NICE: i32 = 10;
+
+/// Whose turn it is: those who are known do not wait behind strangers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// Somebody who is logged in, or comes from where the owner of the account has come from before; or the program.
+    Known,
+    /// Anybody at a place.
+    Stranger(Place),
+}
+
+/// Makes and checks password hashes. Clones share the thread, which ends with the last of them.
 #[derive(Clone)]
 pub(crate) struct Passwords {
-    tasks: Tasks,
-    places: Arc<Semaphore>,
+    worker: Arc<Worker>,
     /// The hash that the password of an unknown user is checked against, so that the answer takes as long as for a
     /// known one.
     nobody: Secret,
 }
 
+pub(super) type Job = Box<dyn FnOnce() + Send>;
+
+#[derive(Default)]
+struct Queue {
+    known: VecDeque<Job>,
+    strangers: VecDeque<(Place, Job)>,
+    ended: bool,
+}
+
+/// The jobs that wait, in the order of their turns.
+#[derive(Default)]
+pub(super) struct Turns {
+    queue: Mutex<Queue>,
+    more: Condvar,
+}
+
+struct Worker(Arc<Turns>);
+
 impl Passwords {
-    pub(crate) async fn new(tasks: &Tasks) -> Result<Self, ApiError> {
-        let passwords =
-            Self { tasks: tasks.clone(), places: Arc::new(Semaphore::new(AT_ONCE)), nobody: Secret::default() };
+    pub(crate) async fn new() -> Result<Self, ApiError> {
+        let passwords = Self { worker: Arc::new(Worker::start()?), nobody: Secret::default() };
         let random = random_token(32).map_err(|error| ApiError::Internal(error.to_string()))?;
         let nobody = passwords.hash(Secret::new(random)).await?;
         Ok(Self { nobody, ..passwords })
@@ -40,7 +78,7 @@ impl Passwords {
 
     /// The hash of `password` as a PHC string.
     pub(crate) async fn hash(&self, password: Secret) -> Result<Secret, ApiError> {
-        self.compute(move || {
+        self.compute(Turn::Known, move || {
             Argon2::default()
                 .hash_password(password.expose().as_bytes())
                 .map(|hash| Secret::new(hash.to_string()))
@@ -50,10 +88,13 @@ impl Passwords {
     }
 
     /// Whether `password` is the one behind `hash`. Without a hash the answer is no, after the same work.
-    pub(crate) async fn verify(&self, password: Secret, hash: Option<&Secret>) -> Result<bool, ApiError> {
+    ///
+    /// # Errors
+    /// [`ApiError::Busy`] where too many others wait.
+    pub(crate) async fn verify(&self, password: Secret, hash: Option<&Secret>, turn: Turn) -> Result<bool, ApiError> {
         let exists = hash.is_some();
         let hash = hash.unwrap_or(&self.nobody).clone();
-        self.compute(move || {
+        self.compute(turn, move || {
             let parsed = PasswordHash::new(hash.expose())
                 .map_err(|error| ApiError::Internal(format!("a stored password hash cannot be read: {error}")))?;
             Ok(Argon2::default().verify_password(password.expose().as_bytes(), &parsed).is_ok() && exists)
@@ -61,16 +102,88 @@ impl Passwords {
         .await?
     }
 
-    async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
-        let place = tokio::time::timeout(PATIENCE, Arc::clone(&self.places).acquire_owned())
-            .await
-            .map_err(|_| ApiError::Busy)?
-            .map_err(|_| ApiError::Busy)?;
-        let task = self.tasks.spawn_blocking(move || {
-            let done = work();
-            drop(place);
-            done
-        });
-        task.await.map_err(|error| ApiError::Internal(format!("the password task failed: {error}")))
+    async fn compute<T: Send + 'static>(
+        &self,
+        turn: Turn,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let (answer, answered) = oneshot::channel();
+        let job = move || {
+            // Whoever has left meanwhile is not worked for.
+            if !answer.is_closed() {
+                let _left = answer.send(work());
+            }
+        };
+        self.worker.0.push(turn, Box::new(job))?;
+        let answered = timeout(PATIENCE, answered).await.map_err(|_| ApiError::Busy)?;
+        answered.map_err(|_| ApiError::Internal("the thread for passwords has ended".to_owned()))
+    }
+}
+
+impl Worker {
+    fn start() -> Result<Self, ApiError> {
+        let turns = Arc::<Turns>::default();
+        let worker = Self(Arc::clone(&turns));
+        let run = move || {
+            // On Linux it counts for this thread alone. Where it is not allowed, the thread is one like the others.
+            if let Err(error) = rustix::process::nice(NICE) {
+                tracing::debug!(%error, "the thread for passwords runs at normal priority");
+            }
+            while let Some(job) = turns.next() {
+                job();
+            }
+        };
+        thread::Builder::new()
+            .name("passwords".to_owned())
+            .spawn(run)
+            .map_err(|error| ApiError::Internal(format!("no thread for passwords: {error}")))?;
+        Ok(worker)
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.0.queue().ended = true;
+        self.0.more.notify_all();
+    }
+}
+
+impl Turns {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn push(&self, turn: Turn, job: Job) -> Result<(), ApiError> {
+        let mut queue = self.queue();
+        match turn {
+            Turn::Known if queue.known.len() >= WAITING_OF_KNOWN => return Err(ApiError::Busy),
+            Turn::Known => queue.known.push_back(job),
+            Turn::Stranger(place) => {
+                let of_place = queue.strangers.iter().filter(|(other, _)| *other == place).count();
+                if queue.strangers.len() >= WAITING || of_place >= WAITING_OF_A_PLACE {
+                    return Err(ApiError::Busy);
+                }
+                queue.strangers.push_back((place, job));
+            }
+        }
+        drop(queue);
+        self.more.notify_one();
+        Ok(())
+    }
+
+    /// Waits for the next job. There is none once all who could bring one are gone.
+    pub(super) fn next(&self) -> Option<Job> {
+        let mut queue = self.queue();
+        loop {
+            if queue.ended {
+                return None;
+            }
+            let next = queue.known.pop_front();
+            let next = next.or_else(|| queue.strangers.pop_front().map(|(_, job)| job));
+            if next.is_some() {
+                return next;
+            }
+            queue = self.more.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
     }
 }

@@ -1,22 +1,22 @@
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use axum::http::{HeaderMap, HeaderValue, Uri};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::json;
 use shared::crypto::random_token;
-use shared::drain::Tasks;
 use shared::secret::Secret;
 use shared::time::now_ms;
 
 use super::bootstrap::check_settings;
 use super::credentials::{cookie, same_origin};
 use super::jwt::{Claims, Tokens};
-use super::passwords::Passwords;
-use super::throttle::Throttle;
+use super::passwords::{Passwords, Turn, Turns};
+use super::place::Place;
+use super::throttle::{Refused, Throttle, account};
 use crate::config::AuthSettings;
-
-const ADDRESS: Option<IpAddr> = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
+use crate::error::ApiError;
 
 fn secret() -> Secret {
     Secret::new("0123456789abcdef0123456789abcdef")
@@ -72,61 +72,197 @@ fn p32_other_algorithms_and_malformed_claims_are_refused() {
 
 #[tokio::test]
 async fn a_password_matches_its_own_hash_and_nobody_has_none() {
-    let passwords = Passwords::new(&Tasks::new()).await.unwrap();
+    let passwords = Passwords::new().await.unwrap();
     let hash = passwords.hash("correct horse".into()).await.unwrap();
     assert!(hash.expose().starts_with("$argon2id$"));
-    assert!(passwords.verify("correct horse".into(), Some(&hash)).await.unwrap());
-    assert!(!passwords.verify("correct hors".into(), Some(&hash)).await.unwrap());
-    assert!(!passwords.verify("correct horse".into(), None).await.unwrap());
+    let verify = async |password: &str, hash| passwords.verify(password.into(), hash, Turn::Known).await.unwrap();
+    assert!(verify("correct horse", Some(&hash)).await);
+    assert!(!verify("correct hors", Some(&hash)).await);
+    assert!(!verify("correct horse", None).await);
+}
+
+/// The address 10.x.y.z of this number.
+fn address(number: u32) -> Place {
+    Place::of(Some(IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + number))))
 }
 
 #[test]
-fn five_wrong_logins_a_minute_and_then_none() {
+fn one_hash_at_a_time_and_strangers_who_are_too_many_are_told_so() {
+    let turns = Turns::default();
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let push = |turn| {
+        let order = Arc::clone(&order);
+        turns.push(turn, Box::new(move || order.lock().unwrap().push(turn)))
+    };
+    let taken = |turns: Vec<Turn>| turns.into_iter().filter(|turn| push(*turn).is_ok()).count();
+    assert_eq!(taken(vec![Turn::Stranger(address(1)); 20]), 4, "of one place");
+    assert!(matches!(push(Turn::Stranger(address(1))), Err(ApiError::Busy)));
+    assert_eq!(taken((2..100).map(|number| Turn::Stranger(address(number))).collect()), 28, "32 of all places");
+    // Those who are known have places of their own, and go first.
+    assert_eq!(taken(vec![Turn::Known; 20]), 8);
+    for _ in 0..40 {
+        turns.next().unwrap()();
+    }
+    let order = order.lock().unwrap();
+    assert_eq!(order[..8], [Turn::Known; 8]);
+    assert_eq!(order[8..12], [Turn::Stranger(address(1)); 4]);
+    assert_eq!(order[39], Turn::Stranger(address(29)));
+}
+
+fn admin() -> [u8; 32] {
+    account("admin")
+}
+
+#[test]
+fn p31_five_wrong_logins_a_minute_and_then_none() {
     let (throttle, start) = (Throttle::default(), Instant::now());
+    let (here, elsewhere) = (address(1), address(2));
     for second in 0..5 {
-        assert!(throttle.attempt("admin", ADDRESS, start + Duration::from_secs(second)).is_ok());
+        assert!(throttle.attempt(admin(), here, false, start + Duration::from_secs(second)).is_ok());
     }
     let later = start + Duration::from_secs(10);
-    assert_eq!(throttle.attempt("admin", ADDRESS, later).unwrap_err(), Duration::from_secs(50));
-    assert!(throttle.attempt("other", ADDRESS, later).is_ok(), "another account");
-    let elsewhere = Some(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)));
-    assert!(throttle.attempt("admin", elsewhere, later).is_ok(), "another address");
-    assert!(throttle.attempt("admin", ADDRESS, start + Duration::from_mins(1)).is_ok(), "the first is a minute old");
-    assert!(throttle.attempt("admin", ADDRESS, start + Duration::from_mins(1)).is_err(), "the second is not");
+    for known in [false, true] {
+        let refused = throttle.attempt(admin(), here, known, later).unwrap_err();
+        assert_eq!(refused, Refused::Place(Duration::from_secs(50)));
+    }
+    assert!(throttle.attempt(account("admin "), here, false, later).is_err(), "the same account for some databases");
+    assert!(throttle.attempt(account("other"), here, false, later).is_ok(), "another account");
+    assert!(throttle.attempt(admin(), elsewhere, false, later).is_ok(), "another address");
+    let minute = start + Duration::from_mins(1);
+    assert!(throttle.attempt(admin(), here, false, minute).is_ok(), "the first is a minute old");
+    assert!(throttle.attempt(admin(), here, false, minute).is_err(), "the second is not");
 }
 
 #[test]
-fn a_right_login_forgives_the_wrong_ones_before() {
+fn one_address_cannot_try_many_accounts() {
+    let (throttle, now) = (Throttle::default(), Instant::now());
+    let tried = (0..100).filter(|n| throttle.attempt(account(&n.to_string()), address(1), false, now).is_ok()).count();
+    assert_eq!(tried, 20);
+    let refused = throttle.attempt(account("x"), address(1), true, now).unwrap_err();
+    assert_eq!(refused, Refused::Place(Duration::from_secs(6)));
+    assert!(throttle.attempt(account("x"), address(1), false, now + Duration::from_secs(6)).is_ok());
+    assert!(throttle.attempt(account("x"), address(1), false, now + Duration::from_secs(6)).is_err());
+    assert!(throttle.attempt(account("x"), address(2), false, now).is_ok(), "another address");
+}
+
+#[test]
+fn many_addresses_cannot_try_one_account_nor_shut_out_its_owner() {
+    let (throttle, now) = (Throttle::default(), Instant::now());
+    let tried = (0..1_000).filter(|n| throttle.attempt(admin(), address(*n), false, now).is_ok()).count();
+    assert_eq!(tried, 20);
+    let owner = address(5_000);
+    let refused = throttle.attempt(admin(), owner, false, now).unwrap_err();
+    assert_eq!(refused, Refused::Account(Duration::from_secs(10)));
+    assert!(throttle.attempt(admin(), owner, true, now).is_ok(), "the owner is known there");
+    // An attack that goes on gets six a minute, and what the owner was told is true.
+    let wait = now + refused.wait();
+    assert!(throttle.attempt(admin(), owner, false, wait).is_ok());
+    assert!(throttle.attempt(admin(), address(5_001), false, wait).is_err());
+    assert!(throttle.attempt(account("other"), owner, false, now).is_ok(), "another account");
+}
+
+#[test]
+fn the_addresses_of_one_ipv6_network_are_one() {
+    let (throttle, now) = (Throttle::default(), Instant::now());
+    let in_network = |host: u128| Place::of(Some(Ipv6Addr::from_bits(0x2001_0db8_0000_0001_u128 << 64 | host).into()));
+    for host in 0..5 {
+        throttle.attempt(admin(), in_network(host << 40 | 1), false, now).unwrap();
+    }
+    assert!(throttle.attempt(admin(), in_network(7), false, now).is_err());
+    let other = Place::of(Some("2001:db8:0:2::1".parse().unwrap()));
+    assert!(throttle.attempt(admin(), other, false, now).is_ok());
+    assert_eq!(other.to_string(), "2001:db8:0:2::/64");
+    assert_eq!(Place::of(Some("::ffff:10.0.0.1".parse().unwrap())), address(1));
+}
+
+#[test]
+fn a_right_login_forgives_the_wrong_ones_before_and_no_others() {
     let (throttle, now) = (Throttle::default(), Instant::now());
     for _ in 0..4 {
-        throttle.attempt("admin", ADDRESS, now).unwrap();
+        throttle.attempt(admin(), address(1), false, now).unwrap();
     }
-    let right = throttle.attempt("admin", ADDRESS, now).unwrap();
+    let right = throttle.attempt(admin(), address(1), false, now).unwrap();
     throttle.succeeded(&right);
-    assert_eq!(throttle.remembered(), 0);
+    for _ in 0..5 {
+        throttle.attempt(admin(), address(1), false, now).unwrap();
+    }
+    assert!(throttle.attempt(admin(), address(1), false, now).is_err());
+    // Somebody with an account of their own cannot wipe out what they tried on others.
+    let mine = account("mine");
+    let tried = (0..100).filter(|n| {
+        let mine = throttle.attempt(mine, address(1), false, now);
+        if let Ok(attempt) = &mine {
+            throttle.succeeded(attempt);
+        }
+        throttle.attempt(account(&format!("victim {n}")), address(1), false, now).is_ok()
+    });
+    assert_eq!(tried.count(), 11);
 }
 
 #[test]
-fn what_is_remembered_of_wrong_logins_is_bounded() {
+fn an_attempt_that_could_not_be_checked_does_not_count() {
     let (throttle, now) = (Throttle::default(), Instant::now());
-    for number in 0..10_050 {
-        throttle.attempt(&number.to_string(), ADDRESS, now + Duration::from_micros(number)).unwrap();
+    for number in 0..200 {
+        let attempt = throttle.attempt(admin(), address(number % 3), false, now).unwrap();
+        throttle.unchecked(&attempt);
     }
-    assert_eq!(throttle.remembered(), 10_000);
+    assert!(throttle.attempt(admin(), address(0), false, now).is_ok());
+}
+
+#[test]
+fn what_is_remembered_of_wrong_logins_is_bounded_and_an_account_under_attack_stays() {
+    let (throttle, now) = (Throttle::default(), Instant::now());
+    for number in 0..20 {
+        throttle.attempt(admin(), address(number), false, now).unwrap();
+    }
+    for number in 0..25_000 {
+        throttle.attempt(account(&number.to_string()), address(100 + number), false, now).unwrap();
+    }
+    assert!((9_000..=10_000).contains(&throttle.remembered()), "{}", throttle.remembered());
+    assert!(throttle.attempt(admin(), address(90_000), false, now).is_err());
+    throttle.attempt(account("new"), address(90_001), false, now + Duration::from_mins(10)).unwrap();
+    assert!(throttle.remembered() <= 10_000);
 }
 
 #[test]
 fn p31_known_and_short_secrets_are_refused_by_name() {
     let refused = |password: &str| {
         let settings = AuthSettings { password: Some(password.into()), ..AuthSettings::default() };
-        check_settings(&settings).unwrap_err()
+        check_settings(&settings).err().unwrap_or_else(|| panic!("{password}"))
     };
-    for password in ["admin123", "ADMIN123", "password", "changeme", "admin", "short", ""] {
+    for password in [
+        "admin123",
+        "ADMIN123",
+        "Admin123!",
+        "admin2026",
+        "password",
+        "Password123!",
+        "changeme",
+        "admin",
+        "admin!!!!",
+        "short",
+        "",
+        "aaaaaaaaaaaa",
+        "your-secure-password",
+        "your_strong_password_here",
+        "change-me-in-production",
+        "<your password>",
+        "${ADMIN_PASSWORD}",
+    ] {
         let error = refused(password);
-        assert_eq!(error.key, "Auth:Password");
+        assert_eq!(error.key, "Auth:Password", "{password}");
+        assert!(password.is_empty() || password.len() < 6 || !error.to_string().contains(password), "{error}");
     }
     let short = AuthSettings { jwt_secret: Some("x".repeat(31).into()), ..AuthSettings::default() };
     assert_eq!(check_settings(&short).unwrap_err().key, "Auth:JwtSecret");
+    for username in ["", " ", " admin", "ad\u{7}min"] {
+        let settings = AuthSettings { username: username.to_owned(), ..AuthSettings::default() };
+        assert_eq!(check_settings(&settings).unwrap_err().key, "Auth:Username", "{username:?}");
+    }
+    for session_timeout in [0, 366 * 86_400 + 1] {
+        let settings = AuthSettings { session_timeout, ..AuthSettings::default() };
+        assert_eq!(check_settings(&settings).unwrap_err().key, "Auth:SessionTimeout");
+    }
     let fine = AuthSettings {
         password: Some("a long enough one".into()),
         jwt_secret: Some(secret()),

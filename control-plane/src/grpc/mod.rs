@@ -4,9 +4,11 @@
 //! - [`registry`]: which nodes there are, and how to reach them; [`view`] is what the admin API shows of them.
 //! - `key_states`: what nodes learnt about upstream keys.
 //! - [`usage_ingest`]: usage records into the ledger.
+//! - `refusals`: nodes whose token is wrong.
 
 pub mod config_stream;
 mod key_states;
+mod refusals;
 pub mod registry;
 pub mod usage_ingest;
 pub mod view;
@@ -21,6 +23,7 @@ use axum::middleware::map_request;
 use shared::crypto::{constant_time_eq, sha256};
 use shared::descriptors;
 use shared::drain::Tasks;
+use shared::forwarded::TrustedProxies;
 use shared::pb::config_service_server::ConfigServiceServer;
 use shared::pb::usage_service_server::UsageServiceServer;
 use shared::secret::Secret;
@@ -31,6 +34,7 @@ use tonic::transport::server::TcpConnectInfo;
 use tonic::{Request, Status};
 
 use self::config_stream::ConfigStreams;
+use self::refusals::Refusals;
 use self::registry::NodeRegistry;
 use self::usage_ingest::UsageIngest;
 use crate::ledger::Ledger;
@@ -57,15 +61,17 @@ pub fn router(services: Routes) -> Router {
     }))
 }
 
-/// The services for nodes. Their streams end when `tasks` stop.
+/// The services for nodes. Their streams end when `tasks` stop. What `proxies` say of the address of a node that is
+/// refused is believed.
 pub fn routes(
     publisher: Arc<Publisher>,
     registry: Arc<NodeRegistry>,
     ledger: Arc<Ledger>,
     node_token: &Secret,
+    proxies: TrustedProxies,
     tasks: &Tasks,
 ) -> Routes {
-    let authenticate = Authenticate::new(node_token);
+    let authenticate = Authenticate::new(node_token, proxies);
     let config = ConfigServiceServer::new(ConfigStreams::new(Arc::clone(&publisher), registry, tasks.clone()))
         .max_decoding_message_size(MAX_MESSAGE)
         .max_encoding_message_size(MAX_MESSAGE);
@@ -81,11 +87,14 @@ pub fn routes(
 struct Authenticate {
     /// SHA-256 of the token. `None` where the token is empty, and then nobody is let in.
     digest: Option<[u8; 32]>,
+    proxies: TrustedProxies,
+    refusals: Arc<Refusals>,
 }
 
 impl Authenticate {
-    fn new(node_token: &Secret) -> Self {
-        Self { digest: (!node_token.is_empty()).then(|| sha256(node_token.expose().as_bytes())) }
+    fn new(node_token: &Secret, proxies: TrustedProxies) -> Self {
+        let digest = (!node_token.is_empty()).then(|| sha256(node_token.expose().as_bytes()));
+        Self { digest, proxies, refusals: Arc::default() }
     }
 }
 
@@ -98,7 +107,13 @@ impl Interceptor for Authenticate {
             // Digests are compared because they all have one length, so that the time tells nothing of the token's
             // length.
             (Some(token), Some(digest)) if constant_time_eq(&sha256(token.as_bytes()), digest) => Ok(request),
-            _ => Err(Status::unauthenticated("the node token is missing or wrong")),
+            (token, _) => {
+                let with_token = token.is_some();
+                let peer = request.remote_addr().map(|address| address.ip());
+                let headers = request.into_parts().0.into_headers();
+                self.refusals.note(peer.map(|peer| self.proxies.client(peer, &headers)), with_token);
+                Err(Status::unauthenticated("the node token is missing or wrong"))
+            }
         }
     }
 }

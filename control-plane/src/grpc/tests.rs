@@ -3,5 +3,6 @@
 mod config;
 mod databases;
 mod large;
+mod refusals;
 mod support;
 mod usage;

@@ -78,7 +78,7 @@ impl Plane {
     }
 
     async fn add_user(&self, username: &str, role: UserRole, enabled: bool) {
-        let password_hash = Passwords::new(&self.tasks).await.unwrap().hash(PASSWORD.into()).await.unwrap();
+        let password_hash = Passwords::new().await.unwrap().hash(PASSWORD.into()).await.unwrap();
         let user = User { id: new_id(), username: username.to_owned(), password_hash, role, enabled };
         users::create(self.control.store(), &user).await.unwrap();
     }

@@ -2,12 +2,14 @@
 //! once migrates, and the others find it done.
 
 use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 
 use diesel::SqliteConnection;
 use diesel::connection::SimpleConnection as _;
 use diesel::migration::{MigrationSource, MigrationVersion};
 use diesel::prelude::*;
+use diesel::result::Error;
 use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
 use diesel_async::{AsyncMysqlConnection, AsyncPgConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
@@ -19,6 +21,7 @@ use super::StoreError;
 use super::pool::{SQLITE_SETUP, Target, sqlite_path};
 use super::schema::settings;
 use super::version::{CONFIG_EPOCH, CONFIG_PRUNED, CONFIG_VERSION};
+use crate::secrets::CANARY;
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("../migrations/sqlite");
 const MYSQL: EmbeddedMigrations = embed_migrations!("../migrations/mysql");
@@ -30,8 +33,58 @@ const LOCK: i64 = 0x6f72_6368_6573_7472;
 /// How long to wait for another control plane that migrates, in seconds.
 const LOCK_SECONDS: u32 = 120;
 
-/// Name of a setting that is sealed under the master key. It tells at a start whether the key is still the same.
-const CANARY: &str = "master_key_canary";
+/// Reads what the database tells of its master key, and changes nothing. There is nothing where no control plane has
+/// made the database yet.
+pub(super) async fn canary(target: &Target, tasks: &Tasks) -> Result<Option<String>, StoreError> {
+    let target = target.clone();
+    let work = tasks.spawn_blocking(move || match target {
+        Target::Sqlite(path) => {
+            if !path.exists() {
+                return Ok(None);
+            }
+            let read = |alone: bool| {
+                let name = read_only(&path, alone)?;
+                let mut connection = SqliteConnection::establish(&name).map_err(unreachable_database)?;
+                connection.batch_execute("PRAGMA busy_timeout = 5000")?;
+                found(connection.setting(CANARY))
+            };
+            // Where there is no log of writes beside the file, nobody has it open, and it is read without one: a
+            // connection would leave files behind. Somebody may have opened it since.
+            let log = std::fs::metadata(format!("{}-wal", sqlite_path(&path)?));
+            if log.map_or(true, |log| log.len() == 0) { read(true).or_else(|_| read(false)) } else { read(false) }
+        }
+        Target::MySql(url) => {
+            let connection = AsyncConnectionWrapper::<AsyncMysqlConnection>::establish(url.expose());
+            found(connection.map_err(unreachable_database)?.setting(CANARY))
+        }
+        Target::Postgres(url) => {
+            let connection = AsyncConnectionWrapper::<AsyncPgConnection>::establish(url.expose());
+            found(connection.map_err(unreachable_database)?.setting(CANARY))
+        }
+    });
+    work.await.unwrap_or(Err(StoreError::Interrupted))
+}
+
+/// The name under which SQLite opens a file and changes nothing in it (<https://www.sqlite.org/uri.html>). `alone`
+/// says that nobody else has it open.
+fn read_only(path: &Path, alone: bool) -> Result<String, StoreError> {
+    let name = sqlite_path(path)?.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    Ok(format!("file:{name}?mode=ro{}", if alone { "&immutable=1" } else { "" }))
+}
+
+/// A setting of a database that may have no table of settings.
+fn found(setting: QueryResult<Option<String>>) -> Result<Option<String>, StoreError> {
+    match setting {
+        Err(Error::DatabaseError(_, detail))
+            if ["no such table", "does not exist", "doesn't exist"]
+                .iter()
+                .any(|told| detail.message().contains(told)) =>
+        {
+            Ok(None)
+        }
+        setting => Ok(setting?),
+    }
+}
 
 /// Migrates, and returns the config version in force.
 pub(super) async fn run(target: &Target, sealing: Arc<SealingKey>, tasks: &Tasks) -> Result<u64, StoreError> {
@@ -117,19 +170,18 @@ where
             "it holds the migration {foreign}, which this build does not know: start a newer build"
         )));
     }
+    // Nothing is changed in a database whose values cannot be read.
+    if let Some(sealed) = found(connection.setting(CANARY))? {
+        sealing.open_text(CANARY, &sealed)?;
+    }
     connection.run_pending_migrations(migrations).map_err(|error| failed(&error))?;
     for (name, first) in [(CONFIG_VERSION, "1"), (CONFIG_PRUNED, "0"), (CONFIG_EPOCH, &*new_id())] {
         if connection.setting(name)?.is_none() {
             connection.set(name, first)?;
         }
     }
-    match connection.setting(CANARY)? {
-        Some(sealed) => {
-            sealing.open_text(CANARY, &sealed)?;
-        }
-        None => {
-            connection.set(CANARY, &sealing.seal_text(CANARY, CANARY)?)?;
-        }
+    if connection.setting(CANARY)?.is_none() {
+        connection.set(CANARY, &sealing.seal_text(CANARY, CANARY)?)?;
     }
     let version = connection.setting(CONFIG_VERSION)?.unwrap_or_default();
     version.parse().map_err(|_| StoreError::Corrupt(format!("settings.{CONFIG_VERSION}: {version:?}")))

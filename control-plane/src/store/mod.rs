@@ -3,7 +3,8 @@
 //! - [`groups`], [`proxy_keys`]: what operators configure. Each write goes through `change`, which raises the config
 //!   version and enters the audit log in the same transaction; `version` has the counters of config.
 //! - [`published`]: what nodes are sent, whole or as the changes since a version.
-//! - [`usage`]: the ledger. [`audit`]: who changed what. [`users`], [`sessions`]: who logs in.
+//! - [`usage`]: the ledger. [`audit`]: who changed what. [`users`], [`sessions`]: who logs in; [`login_places`]: from
+//!   where.
 //! - `scope`: which resources a right reaches. Functions that read or write resources for somebody take it.
 //! - `pool`, `macros`, `columns`, `migrate`, `schema`: how one body of code runs on three databases.
 
@@ -12,6 +13,7 @@ mod macros;
 
 pub mod audit;
 pub mod groups;
+pub mod login_places;
 pub mod metrics;
 pub mod proxy_keys;
 pub mod published;
@@ -33,7 +35,7 @@ use std::sync::Arc;
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use shared::crypto::SealingKey;
+use shared::crypto::{KEY_LEN, SealingKey, random_token};
 use shared::drain::Tasks;
 use tokio::sync::watch;
 
@@ -120,6 +122,33 @@ impl Store {
         let pools = Pools::connect(&target).await?;
         let changed = watch::Sender::new(version);
         Ok(Self(Arc::new(Inner { pools, sealing, tasks: tasks.clone(), changed })))
+    }
+
+    /// Reads what the database at `url` tells of the master key that its values are sealed under, and changes nothing.
+    /// There is nothing where no control plane has made the database yet.
+    ///
+    /// # Errors
+    /// [`StoreError::Url`], [`StoreError::Unavailable`].
+    pub async fn canary(url: &str, tasks: &Tasks) -> Result<Option<String>, StoreError> {
+        migrate::canary(&Target::parse(url)?, tasks).await
+    }
+
+    /// Connects to a database that is there already, for work on users alone. The schema stays as it is, since a
+    /// program of another version may run on it. Values that are sealed cannot be opened.
+    ///
+    /// # Errors
+    /// [`StoreError::Url`], [`StoreError::Unavailable`] when it cannot be reached or is not there.
+    pub async fn attach(url: &str, tasks: &Tasks) -> Result<Self, StoreError> {
+        let target = Target::parse(url)?;
+        if let Target::Sqlite(path) = &target
+            && !path.exists()
+        {
+            return Err(StoreError::Unavailable("there is no such file".to_owned()));
+        }
+        let sealing = SealingKey::derive("none", random_token(KEY_LEN)?.as_bytes(), "nothing")?;
+        let pools = Pools::connect(&target).await?;
+        let changed = watch::Sender::new(0);
+        Ok(Self(Arc::new(Inner { pools, sealing: Arc::new(sealing), tasks: tasks.clone(), changed })))
     }
 
     /// The newest config version that this process has committed, as a value that changes after each commit.

@@ -33,6 +33,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    login_places (account, place) {
+        account -> Text,
+        place -> Text,
+        last_login_at -> BigInt,
+    }
+}
+
+diesel::table! {
     provider_groups (id) {
         id -> Text,
         group_name -> Text,

@@ -2,11 +2,13 @@
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use serde_json::json;
 use shared::secret::Secret;
 use shared::time::now_ms;
 
-use super::schema::users;
-use super::{Store, StoreError};
+use super::change::audited;
+use super::schema::{sessions, users};
+use super::{Actor, Store, StoreError, audit};
 
 /// What a user may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,4 +117,47 @@ pub async fn create(store: &Store, user: &User) -> Result<(), StoreError> {
 /// [`StoreError`].
 pub async fn count(store: &Store) -> Result<i64, StoreError> {
     with_conn!(store, conn => Ok(users::table.count().get_result(conn).await?))
+}
+
+/// Names of the users who may log in and do everything.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn admins(store: &Store) -> Result<Vec<String>, StoreError> {
+    with_conn!(store, conn => {
+        let query = users::table.filter(users::role.eq(UserRole::Admin.name()).and(users::enabled.eq(true)));
+        Ok(query.order(users::username).select(users::username).limit(20).load(conn).await?)
+    })
+}
+
+/// A new password for a user.
+#[derive(Clone, Debug)]
+pub struct NewPassword {
+    /// Argon2 hash of the new password, in the PHC string format.
+    pub hash: Secret,
+    /// The session that goes on. All others of the user end.
+    pub kept_session: Option<String>,
+    /// What the audit log calls it, such as `change_password`.
+    pub action: &'static str,
+}
+
+/// Changes the password of `user`, whose row is as it was read, and ends the user's sessions.
+///
+/// # Errors
+/// [`StoreError::Stale`] when the password was changed in the meantime.
+pub async fn set_password(store: &Store, user: &User, new: NewPassword, actor: &Actor) -> Result<(), StoreError> {
+    let (user, kept) = (user.clone(), new.kept_session.unwrap_or_default());
+    let entry = audit::Row::new(actor, new.action, "user", Some(&user.id), &json!({ "name": user.username }));
+    audited!(store, entry, conn => {
+        let now = now_ms();
+        let as_read = users::table.find(&user.id).filter(users::password_hash.eq(user.password_hash.expose()));
+        let set = (users::password_hash.eq(new.hash.expose()), users::updated_at.eq(now));
+        if diesel::update(as_read).set(set).execute(conn).await? == 0 {
+            return Err(StoreError::Stale);
+        }
+        let others = sessions::table.filter(
+            sessions::user_id.eq(&user.id).and(sessions::id.ne(&kept)).and(sessions::revoked_at.is_null()),
+        );
+        diesel::update(others).set(sessions::revoked_at.eq(now)).execute(conn).await?;
+    })
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Map;
 use shared::crypto::{SealingKey, sha256};
 use shared::drain::Tasks;
+use shared::forwarded::TrustedProxies;
 use shared::ids::{Id, new_id};
 use shared::pb::config_service_client::ConfigServiceClient;
 use shared::pb::control_message::Message as Down;
@@ -74,7 +75,8 @@ impl Plane {
         let registry = NodeRegistry::new();
         registry.register(&metrics);
         let ledger = Ledger::start(store.clone(), &metrics, &tasks);
-        let routes = routes(Arc::clone(&publisher), Arc::clone(&registry), ledger, &Secret::new(TOKEN), &tasks);
+        let (token, proxies) = (Secret::new(TOKEN), TrustedProxies::default());
+        let routes = routes(Arc::clone(&publisher), Arc::clone(&registry), ledger, &token, proxies, &tasks);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let serving = serving(ConnectionLimits::default(), tasks.clone());

@@ -181,3 +181,62 @@ async fn p31_a_first_start_makes_a_password_and_a_second_one_does_not() {
         assert!(error.starts_with("Auth:"), "{error}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_password_counts_at_once_and_ends_the_other_logins() {
+    const NEW: &str = "another password for tests";
+    let (plane, token) = Plane::with_admin().await;
+    let other = plane.login("admin").await;
+    plane.add_user("viewer", UserRole::Viewer, true).await;
+    let viewer = plane.login("viewer").await;
+    let change = async |token: &str, current: &str, new: &str| {
+        let body = json!({ "currentPassword": current, "newPassword": new });
+        plane.call(Method::POST, "/auth/change-password", token, &body).await
+    };
+    assert_eq!(change("", PASSWORD, NEW).await.status, StatusCode::UNAUTHORIZED);
+    let empty = plane.call(Method::POST, "/auth/change-password", &token, &json!({})).await;
+    assert_eq!(empty.fields(), ["currentPassword", "newPassword"]);
+    for poor in ["short", "admin123", "Admin2026!", "your-secure-password", "admin"] {
+        let refused = change(&token, PASSWORD, poor).await;
+        assert_eq!(
+            (refused.status, refused.fields()),
+            (StatusCode::BAD_REQUEST, vec!["newPassword".to_owned()]),
+            "{poor}"
+        );
+        assert!(!refused.text.contains(poor) || poor == "admin", "{}", refused.text);
+    }
+    let wrong = change(&token, "not the password", NEW).await;
+    assert_eq!((wrong.status, wrong.fields()), (StatusCode::BAD_REQUEST, vec!["currentPassword".to_owned()]));
+
+    let changed = change(&token, PASSWORD, NEW).await;
+    assert_eq!(changed.status, StatusCode::NO_CONTENT, "{}", changed.text);
+    assert_eq!(plane.get("/auth/verify", &token).await.status, StatusCode::OK, "the login that asked goes on");
+    assert_eq!(plane.get("/auth/verify", &other).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(plane.get("/auth/verify", &viewer).await.status, StatusCode::OK, "another user");
+    let login = async |password: &str| {
+        let body = json!({ "username": "admin", "password": password });
+        plane.call(Method::POST, "/auth/login", "", &body).await.status
+    };
+    assert_eq!((login(PASSWORD).await, login(NEW).await), (StatusCode::UNAUTHORIZED, StatusCode::OK));
+    let audit = plane.get("/admin/audit", &token).await.json();
+    let entry = audit["items"].as_array().unwrap().iter().find(|entry| entry["action"] == "change_password").unwrap();
+    assert_eq!((&entry["username"], &entry["clientIp"]), (&json!("admin"), &json!("127.0.0.1")));
+    assert!(!audit.to_string().contains(NEW));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_taken_over_a_login_cannot_try_passwords_for_ever() {
+    let (plane, token) = Plane::with_admin().await;
+    let change = async |current: &str| {
+        let body = json!({ "currentPassword": current, "newPassword": "another password for tests" });
+        plane.call(Method::POST, "/auth/change-password", &token, &body).await
+    };
+    for _ in 0..5 {
+        assert_eq!(change("wrong").await.status, StatusCode::BAD_REQUEST);
+    }
+    let refused = change(PASSWORD).await;
+    assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(refused.headers.contains_key(header::RETRY_AFTER));
+    // It is counted apart from logins.
+    assert_eq!(plane.get("/auth/verify", &plane.login("admin").await).await.status, StatusCode::OK);
+}

@@ -20,6 +20,7 @@ const OPERATIONS: &[(&str, Caller)] = &[
     ("login", Anyone),
     ("verifyToken", Viewer),
     ("logout", Viewer),
+    ("changePassword", Viewer),
     ("readStatus", Viewer),
     ("listGroups", Viewer),
     ("createGroup", Operator),
