@@ -17,6 +17,9 @@ use tracing::info;
 use super::allegiance::{Allegiance, Database, Foreign};
 use crate::route::current::ConfigState;
 
+/// The fact of the readiness probe that says why the control plane refuses this node.
+const REFUSAL: &str = "controlPlaneRefusal";
+
 /// Where config came from. The names are shown by the readiness probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -159,6 +162,14 @@ impl Applier {
         }
         self.metrics.connected.set(connected.into());
         self.readiness.set_fact("controlPlane", json!(if connected { "connected" } else { "unreachable" }));
+        self.readiness.clear_fact(REFUSAL);
+    }
+
+    /// Shows that the control plane answers and refuses this node, with the reason and what to do.
+    pub fn refused(&self, reason: &str) {
+        self.metrics.connected.set(0);
+        self.readiness.set_fact("controlPlane", json!("refused"));
+        self.readiness.set_fact(REFUSAL, json!(reason));
     }
 
     /// Puts the config in force that was kept on disk.

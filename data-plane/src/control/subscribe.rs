@@ -27,6 +27,10 @@ use crate::link::{Link, explain};
 use crate::node::Node;
 use crate::route::health::KeyState;
 
+/// What a node says where its token is refused.
+const TOKEN_REFUSED: &str = "the control plane refuses the node token: Node:Token or the file of Node:TokenFile must hold \
+                             what it wrote to node-token in its data directory; the config in force stays";
+
 /// How long the stream may take to open.
 const OPEN_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -86,6 +90,13 @@ enum Ended {
     WrongBase,
 }
 
+impl Ended {
+    /// Whether the control plane answers and does not take the node token.
+    fn refuses_token(&self) -> bool {
+        matches!(self, Self::Refused(status) if status.code() == Code::Unauthenticated)
+    }
+}
+
 impl Subscriber {
     /// Subscribes as `node` over `link` and gives config to `applier`. What the node learns about upstream keys comes
     /// from `key_states`; `usage` says how many usage records wait or are lost.
@@ -106,13 +117,21 @@ impl Subscriber {
         let tasks = self.tasks.clone();
         let mut backoff = Backoff::default();
         let mut failing = false;
+        let mut refused = false;
         loop {
             let Err(ended) = tokio::select! {
                 ended = self.session(&mut backoff, &mut failing) => ended,
                 () = tasks.stopping() => return,
             };
-            self.applier.connected(false);
-            self.note(&ended, failing);
+            // A control plane that comes back and refuses the token is news, and so is one that refuses it and goes.
+            let told = failing && refused == ended.refuses_token();
+            refused = ended.refuses_token();
+            if refused {
+                self.applier.refused(TOKEN_REFUSED);
+            } else {
+                self.applier.connected(false);
+            }
+            self.note(&ended, told);
             failing |= !matches!(ended, Ended::WrongBase);
             tokio::select! {
                 () = self.keep_key_states(backoff.wait()) => {}
@@ -121,13 +140,12 @@ impl Subscriber {
         }
     }
 
-    fn note(&self, ended: &Ended, failing: bool) {
+    /// Logs why a stream ended, unless that was `told` before.
+    fn note(&self, ended: &Ended, told: bool) {
         match ended {
             Ended::WrongBase => {}
-            error if failing => debug!(%error, "the control plane is unreachable"),
-            Ended::Refused(status) if status.code() == Code::Unauthenticated => {
-                error!(url = self.link.url(), error = status.message(), "the control plane refuses the node token");
-            }
+            error if told => debug!(%error, "the control plane is unreachable"),
+            refusal if refusal.refuses_token() => error!(url = self.link.url(), "{TOKEN_REFUSED}"),
             error => {
                 let (version, _) = self.version();
                 let url = self.link.url();

@@ -101,6 +101,7 @@ impl Reporter {
     pub async fn run(mut self) {
         let mut backoff = Backoff::default();
         let mut failing = false;
+        let mut refused = false;
         let mut stopping_since = None;
         loop {
             if !self.wait_for_records().await {
@@ -112,17 +113,16 @@ impl Reporter {
                 backoff.reset();
                 stopping_since = None;
             }
-            if failing || matches!(ended, Ended::Withheld) {
+            let now_refused = matches!(&ended, Ended::Refused(status) if status.code() == Code::Unauthenticated);
+            if (failing && refused == now_refused) || matches!(ended, Ended::Withheld) {
                 debug!(error = %ended, "usage is not reported");
+            } else if now_refused {
+                warn!("usage is not reported: the control plane refuses the node token; records wait on disk");
             } else {
-                let code = if let Ended::Refused(status) = &ended { Some(status.code()) } else { None };
-                if code == Some(Code::Unauthenticated) {
-                    warn!("usage is not reported: the control plane refuses the node token; records wait on disk");
-                } else {
-                    warn!(error = %ended, "usage is not reported; records wait on disk");
-                }
+                warn!(error = %ended, "usage is not reported; records wait on disk");
             }
             failing |= !matches!(ended, Ended::Withheld);
+            refused = now_refused;
             if self.tasks.is_stopping() && stopping_since.get_or_insert_with(Instant::now).elapsed() > LAST_TRIES {
                 return;
             }
