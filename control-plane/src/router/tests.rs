@@ -33,7 +33,6 @@ const PASSWORD: &str = "a password for tests";
 struct Plane {
     control: ControlPlane,
     router: Router,
-    tasks: Tasks,
     _directory: TempDir,
 }
 
@@ -67,7 +66,7 @@ impl Plane {
         let tasks = Tasks::new();
         let control = ControlPlane::start(settings, &Metrics::new(), &Readiness::new("test"), &tasks).await.unwrap();
         let router = control.router().fallback_service(control.fallback());
-        Self { control, router, tasks, _directory: directory }
+        Self { control, router, _directory: directory }
     }
 
     /// A control plane, and the token of an admin who has logged in.

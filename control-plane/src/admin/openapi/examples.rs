@@ -41,6 +41,9 @@ fn body_example(operation: &str) -> Option<Value> {
     });
     Some(match operation {
         "login" => json!({"username": "admin", "password": "the password that the first start printed"}),
+        "changePassword" => json!({
+            "currentPassword": "the password that the first start printed", "newPassword": "a longer password for tomorrow"
+        }),
         "createGroup" | "replaceGroup" => group,
         "changeGroup" => json!({"models": ["gpt-4o", "gpt-4o-mini", "o3*"], "priority": 5}),
         "createProxyKey" | "replaceProxyKey" => {

@@ -51,7 +51,7 @@ async fn every_body_in_the_document_succeeds_as_it_stands() {
         let tasks = Tasks::new();
         let control = ControlPlane::start(settings, &Metrics::new(), &Readiness::new("test"), &tasks).await.unwrap();
         let router = control.router().fallback_service(control.fallback());
-        let plane = Plane { control, router, tasks, _directory: directory };
+        let plane = Plane { control, router, _directory: directory };
         let answer = plane.call(Method::POST, "/auth/login", "", login).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
         let token = answer.json()["token"].as_str().unwrap().to_owned();
