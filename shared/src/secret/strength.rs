@@ -263,15 +263,37 @@ fn is_words(text: &str) -> bool {
     if found * 100 >= (lower.len() - 1) * 28 {
         return true;
     }
-    let parts: Vec<&str> = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty()).collect();
-    let is_word = |part: &&str| {
-        let spelt = part.bytes().skip(1).all(|byte| byte.is_ascii_lowercase())
-            || part.bytes().all(|byte| byte.is_ascii_uppercase());
-        spelt
-            && part.bytes().all(|byte| byte.is_ascii_alphabetic())
-            && part.bytes().any(|byte| b"aeiouyAEIOUY".contains(&byte))
+    let words = words(text.trim_end_matches(|character: char| !character.is_ascii_alphabetic()));
+    let vowel = |byte| b"aeiouyAEIOUY".contains(&byte);
+    let is_word = |word: &&str| {
+        let rest = &word.as_bytes()[1..];
+        let spelt = rest.iter().all(u8::is_ascii_lowercase) || rest.iter().all(u8::is_ascii_uppercase);
+        word.len() >= 2 && spelt && word.bytes().all(|byte| byte.is_ascii_alphabetic()) && word.bytes().any(vowel)
     };
-    parts.len() >= 3 && parts.iter().all(|part| is_word(part))
+    words.len() >= 3 && words.iter().all(is_word)
+}
+
+/// The runs of letters and digits in the text, without those of digits alone. A capital letter behind a small one
+/// begins another run.
+fn words(text: &str) -> Vec<&str> {
+    let bytes = text.as_bytes();
+    let breaks = |left: u8, right: u8| {
+        !left.is_ascii_alphanumeric()
+            || !right.is_ascii_alphanumeric()
+            || (left.is_ascii_lowercase() && right.is_ascii_uppercase())
+    };
+    let is_run = |run: &&str| {
+        run.bytes().all(|byte| byte.is_ascii_alphanumeric()) && run.bytes().any(|byte| byte.is_ascii_alphabetic())
+    };
+    let mut words = Vec::new();
+    let mut from = 0;
+    for at in 1..=bytes.len() {
+        if at == bytes.len() || breaks(bytes[at - 1], bytes[at]) {
+            words.extend(text.get(from..at).filter(is_run));
+            from = at;
+        }
+    }
+    words
 }
 
 fn from_hex(text: &str) -> Option<Vec<u8>> {

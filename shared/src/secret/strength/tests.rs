@@ -50,7 +50,7 @@ fn secrets_without_chance_in_them_are_told_by_their_kind() {
 
 #[test]
 fn random_secrets_of_every_form_are_fine() {
-    for _ in 0..2_000 {
+    for _ in 0..200 {
         let token = random_token(32).unwrap();
         let bytes = URL_SAFE_NO_PAD.decode(&token).unwrap();
         let alphabet = |letters: &[u8], length: usize| -> String {
