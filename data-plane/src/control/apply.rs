@@ -166,7 +166,8 @@ impl Applier {
     }
 
     /// Shows that the control plane answers and refuses this node, with the reason and what to do.
-    pub fn refused(&self, reason: &str) {
+    pub fn refused(&mut self, reason: &str) {
+        self.allegiance.disconnected();
         self.metrics.connected.set(0);
         self.readiness.set_fact("controlPlane", json!("refused"));
         self.readiness.set_fact(REFUSAL, json!(reason));
