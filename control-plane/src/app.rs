@@ -8,7 +8,7 @@ use axum::Router;
 use axum::routing::MethodRouter;
 use shared::drain::Tasks;
 use shared::forwarded::TrustedProxies;
-use shared::health::Readiness;
+use shared::health::{Readiness, ReadinessGuard};
 use shared::secret::Secret;
 use shared::telemetry::Metrics;
 use tonic::service::Routes;
@@ -21,10 +21,13 @@ use crate::router::AdminMetrics;
 use crate::secrets::{Canary, GivenSecrets, Secrets};
 use crate::snapshot::publish::Publisher;
 use crate::state::AppState;
-use crate::store::{self, Store, login_places, sessions};
+use crate::store::{self, Store, StoreError, login_places, sessions};
 use crate::{grpc, router};
 
 pub use crate::state::VERSION;
+
+/// How often it is looked whether the database can be used.
+const CHECK_EVERY: Duration = Duration::from_secs(1);
 
 /// How often expired sessions are removed.
 const PURGE_EVERY: Duration = Duration::from_mins(10);
@@ -80,6 +83,7 @@ impl ControlPlane {
         let nodes = NodeRegistry::new();
         nodes.register(metrics);
         let ledger = Ledger::start(store.clone(), metrics, tasks);
+        tasks.spawn("database check", check_database(store.clone(), readiness.clone(), tasks.clone()));
         tasks.spawn("session purge", purge_sessions(store.clone(), tasks.clone()));
         let state = AppState::new(store, publisher, nodes, logins, database_type(url.expose()));
         drop(starting);
@@ -149,6 +153,33 @@ fn database_type(url: &str) -> &'static str {
         Some("mysql" | "mariadb") => "mysql",
         Some("postgres" | "postgresql") => "postgres",
         _ => "sqlite",
+    }
+}
+
+/// Shows in the readiness probe what is wrong with the database. What only an operator can mend makes the program not
+/// ready: nothing can be written until then. A server that does not answer may be back at any moment, and what needs no
+/// database works meanwhile.
+async fn check_database(store: Store, readiness: Readiness, tasks: Tasks) {
+    let mut held: Option<(&'static str, ReadinessGuard)> = None;
+    loop {
+        let checked = store.check().await;
+        let (wanted, fact) = match &checked {
+            Ok(()) => (None, "ok".to_owned()),
+            Err(error @ StoreError::Gone(_)) => (Some("the database in its place"), error.to_string()),
+            Err(error @ StoreError::Full) => (Some("room on the disk of the database"), error.to_string()),
+            Err(error) => (None, error.to_string()),
+        };
+        readiness.set_fact("database", fact.into());
+        if held.as_ref().map(|(name, _)| *name) != wanted {
+            if let (Err(error), Some(_)) = (&checked, wanted) {
+                tracing::error!(%error, "not ready");
+            }
+            held = wanted.map(|name| (name, readiness.guard(name)));
+        }
+        tokio::select! {
+            () = tasks.stopping() => return,
+            () = tokio::time::sleep(CHECK_EVERY) => {}
+        }
     }
 }
 

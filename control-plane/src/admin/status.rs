@@ -11,7 +11,6 @@ use crate::auth::permission::{Permitted, ReadStatus};
 use crate::error::ApiError;
 use crate::state::{AppState, VERSION};
 use crate::store::usage;
-use crate::web::problem::Problem;
 use crate::web::responses::ReadProblems;
 
 /// The control plane at a glance.
@@ -53,7 +52,8 @@ pub struct Counts {
     pub proxy_keys: usize,
     /// Number of proxy keys that may be used.
     pub enabled_proxy_keys: usize,
-    /// Number of usage records in the ledger.
+    /// Number of usage records in the ledger. It is counted as they come in, so that it costs the same however many
+    /// there are.
     pub usage_records: i64,
 }
 
@@ -70,7 +70,6 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
     tag = "status",
     responses(
         (status = 200, description = "The status", body = Status),
-        (status = 503, description = "The database does not answer", body = Problem, content_type = "application/problem+json"),
         ReadProblems,
     )
 )]

@@ -97,10 +97,14 @@ pub async fn enter(
 /// [`StoreError`].
 pub async fn list(store: &Store, scope: &Scope, page: &Page) -> Result<Listed<StoredAudit>, StoreError> {
     let Scope::Everything = scope;
-    let (limit, before) = (page.limit, page.cursor.clone().unwrap_or_else(|| "~".to_owned()));
+    let (limit, before) = (page.limit, page.cursor.clone());
     let rows = with_conn!(store, conn => {
-        let query = audit_log::table.filter(audit_log::id.lt(&before)).order(audit_log::id.desc()).limit(limit + 1);
-        Ok(query.select(Row::as_select()).load::<Row>(conn).await?)
+        let mut query = audit_log::table.select(Row::as_select()).into_boxed();
+        // No text stands above all ids in every order of texts, so the first page has no bound.
+        if let Some(before) = &before {
+            query = query.filter(audit_log::id.lt(before));
+        }
+        Ok(query.order(audit_log::id.desc()).limit(limit + 1).load::<Row>(conn).await?)
     })?;
     Ok(Listed::of(rows.into_iter().map(Row::stored).collect(), limit, |entry: &StoredAudit| entry.id.clone()))
 }

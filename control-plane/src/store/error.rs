@@ -14,6 +14,12 @@ pub enum StoreError {
     /// again may help.
     #[error("the database does not answer: {0}")]
     Unavailable(String),
+    /// The file of the database is not the one that was opened: it was deleted, moved or replaced.
+    #[error("the database is gone: {0}")]
+    Gone(String),
+    /// The disk of the database has no room for a write.
+    #[error("the disk of the database is full")]
+    Full,
     /// A value that must be unique is in use.
     #[error("{field} {value:?} is in use")]
     Taken {
@@ -54,10 +60,60 @@ impl StoreError {
         Self::Unavailable(error.to_string())
     }
 
+    /// Whether the error leaves open if the database has said all that it had to say on the connection, or in which
+    /// state the connection is. The other errors are whole answers of the database, or come from a look at whole answers.
+    pub(super) const fn leaves_doubt(&self) -> bool {
+        !matches!(self, Self::Full | Self::Taken { .. } | Self::Stale | Self::NotFound | Self::Cursor)
+    }
+
     /// Adds the column and the value to an error about a value that is in use. Other errors stay as they are.
     pub(super) fn taken(self, field: &'static str, value: &str) -> Self {
         if let Self::Taken { .. } = self { Self::Taken { field, value: value.to_owned() } } else { self }
     }
+}
+
+/// What the texts of errors say for which diesel has no kind of its own, or that its drivers give no kind to.
+const UNAVAILABLE: &[&str] = &[
+    // SQLite.
+    "is locked",
+    // The driver of MySQL: the connection broke, or something came that is no answer.
+    "Input/output error:",
+    "Driver error:",
+    // MySQL and MariaDB: 1040, 1053, 1205, 1213, 1290, 1317, 1927.
+    "Too many connections",
+    "Server shutdown in progress",
+    "Lock wait timeout exceeded",
+    "Deadlock found",
+    "--read-only option",
+    "Query execution was interrupted",
+    "Connection was killed",
+    // PostgreSQL: 53300, 55P03, 57014, 57P01, 57P03, 40P01.
+    "too many clients",
+    "connection slots are reserved",
+    "canceling statement due to",
+    "terminating connection due to",
+    "the database system is",
+    "deadlock detected",
+];
+
+/// What errors say when the disk is full.
+const FULL: &[&str] = &[
+    // SQLITE_FULL.
+    "database or disk is full",
+    // MySQL and MariaDB: 1021, 1114, 3675, and those that tell of error 28 of the system, such as 3 and 1026.
+    "Disk full (",
+    "' is full",
+    "as disk is full",
+    "Got error 28",
+    "errno: 28",
+    "OS errno 28",
+    // PostgreSQL: 53100, whose text ends in that of the system.
+    "No space left on device",
+    "Disk quota exceeded",
+];
+
+fn says(text: &str, any: &[&str]) -> bool {
+    any.iter().any(|part| text.contains(part))
 }
 
 impl From<Error> for StoreError {
@@ -71,15 +127,19 @@ impl From<Error> for StoreError {
                 other => Self::Database(other),
             };
         };
+        let text = detail.message();
         match kind {
             DatabaseErrorKind::UniqueViolation => Self::Taken { field: "id", value: String::new() },
+            _ if says(text, FULL) => Self::Full,
             DatabaseErrorKind::SerializationFailure
             | DatabaseErrorKind::ClosedConnection
             | DatabaseErrorKind::UnableToSendCommand
-            | DatabaseErrorKind::ReadOnlyTransaction => Self::Unavailable(detail.message().to_owned()),
-            // Diesel has no kind of its own for SQLITE_BUSY.
-            _ if detail.message().contains("is locked") => Self::Unavailable(detail.message().to_owned()),
+            | DatabaseErrorKind::ReadOnlyTransaction => Self::Unavailable(text.to_owned()),
+            _ if says(text, UNAVAILABLE) => Self::Unavailable(text.to_owned()),
             _ => Self::Database(error),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

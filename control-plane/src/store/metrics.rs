@@ -146,8 +146,8 @@ impl PoolState {
                 add!(sum, read, super::pool::SQLITE_READERS);
                 add!(sum, write, 1);
             }
-            Pools::MySql(pool) => add!(sum, pool, super::pool::SERVER_CONNECTIONS),
-            Pools::Postgres(pool) => add!(sum, pool, super::pool::SERVER_CONNECTIONS),
+            Pools::MySql { work: pool, .. } => add!(sum, pool, super::pool::SERVER_CONNECTIONS),
+            Pools::Postgres { work: pool, .. } => add!(sum, pool, super::pool::SERVER_CONNECTIONS),
         }
         sum
     }

@@ -18,7 +18,7 @@ use shared::drain::Tasks;
 use shared::ids::new_id;
 
 use super::StoreError;
-use super::pool::{SQLITE_SETUP, Target, sqlite_path};
+use super::pool::{MYSQL_SETUP, SQLITE_FIRST_SETUP, Target, establish, sqlite_path};
 use super::schema::settings;
 use super::version::{CONFIG_EPOCH, CONFIG_PRUNED, CONFIG_VERSION};
 use crate::secrets::CANARY;
@@ -86,40 +86,58 @@ fn found(setting: QueryResult<Option<String>>) -> Result<Option<String>, StoreEr
     }
 }
 
-/// Migrates, and returns the config version in force.
+/// Migrates, and returns the config version in force. The connection that it is done on is used for nothing else.
 pub(super) async fn run(target: &Target, sealing: Arc<SealingKey>, tasks: &Tasks) -> Result<u64, StoreError> {
-    let target = target.clone();
-    let work = tasks.spawn_blocking(move || match target {
+    let work = match target {
         Target::Sqlite(path) => {
-            if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-                std::fs::create_dir_all(directory).map_err(|error| failed(&error))?;
-            }
-            let lock = File::create(path.with_extension("lock")).map_err(|error| failed(&error))?;
-            lock.lock().map_err(|error| failed(&error))?;
-            let mut connection = SqliteConnection::establish(sqlite_path(&path)?).map_err(unreachable_database)?;
-            connection.batch_execute(SQLITE_SETUP)?;
-            let version = bring_up(&mut connection, SQLITE, &sealing);
-            drop(lock);
-            version
+            let path = path.clone();
+            tasks.spawn_blocking(move || {
+                if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+                    std::fs::create_dir_all(directory).map_err(|error| failed(&error))?;
+                }
+                let lock = File::create(path.with_extension("lock")).map_err(|error| failed(&error))?;
+                lock.lock().map_err(|error| failed(&error))?;
+                let mut connection = SqliteConnection::establish(sqlite_path(&path)?).map_err(unreachable_database)?;
+                connection.batch_execute(SQLITE_FIRST_SETUP)?;
+                let version = bring_up(&mut connection, SQLITE, &sealing);
+                drop(lock);
+                version
+            })
         }
         Target::MySql(url) => {
-            let mut connection = AsyncConnectionWrapper::<AsyncMysqlConnection>::establish(url.expose())
-                .map_err(unreachable_database)?;
-            connection.batch_execute(&format!("SELECT GET_LOCK('{LOCK:x}', {LOCK_SECONDS})"))?;
-            let version = bring_up(&mut connection, MYSQL, &sealing);
-            connection.batch_execute(&format!("SELECT RELEASE_LOCK('{LOCK:x}')"))?;
-            version
+            let connection = establish::<AsyncMysqlConnection>(url.expose(), MYSQL_SETUP).await;
+            let mut connection: AsyncConnectionWrapper<_> = connection.map_err(unreachable_database)?.into();
+            tasks.spawn_blocking(move || {
+                let take = format!("SELECT GET_LOCK('{LOCK:x}', {LOCK_SECONDS}) AS taken");
+                let lock: Lock = diesel::sql_query(take).get_result(&mut connection)?;
+                if lock.taken != Some(1) {
+                    return Err(failed(&"another control plane has been migrating for too long"));
+                }
+                let version = bring_up(&mut connection, MYSQL, &sealing);
+                connection.batch_execute(&format!("SELECT RELEASE_LOCK('{LOCK:x}')"))?;
+                version
+            })
         }
         Target::Postgres(url) => {
-            let mut connection =
-                AsyncConnectionWrapper::<AsyncPgConnection>::establish(url.expose()).map_err(unreachable_database)?;
-            connection.batch_execute(&format!("SELECT pg_advisory_lock({LOCK})"))?;
-            let version = bring_up(&mut connection, POSTGRES, &sealing);
-            connection.batch_execute(&format!("SELECT pg_advisory_unlock({LOCK})"))?;
-            version
+            let setup = format!("SET lock_timeout = '{LOCK_SECONDS}s'");
+            let connection = establish::<AsyncPgConnection>(url.expose(), &setup).await;
+            let mut connection: AsyncConnectionWrapper<_> = connection.map_err(unreachable_database)?.into();
+            tasks.spawn_blocking(move || {
+                connection.batch_execute(&format!("SELECT pg_advisory_lock({LOCK})"))?;
+                let version = bring_up(&mut connection, POSTGRES, &sealing);
+                connection.batch_execute(&format!("SELECT pg_advisory_unlock({LOCK})"))?;
+                version
+            })
         }
-    });
+    };
     work.await.unwrap_or(Err(StoreError::Interrupted))
+}
+
+/// The answer of MySQL to a question for its lock: 1 where it was taken.
+#[derive(QueryableByName)]
+struct Lock {
+    #[diesel(sql_type = diesel::sql_types::Nullable<diesel::sql_types::BigInt>)]
+    taken: Option<i64>,
 }
 
 fn failed(error: &dyn std::fmt::Display) -> StoreError {

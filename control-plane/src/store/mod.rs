@@ -6,7 +6,9 @@
 //! - [`usage`]: the ledger. [`audit`]: who changed what. [`users`], [`sessions`]: who logs in; [`login_places`]: from
 //!   where.
 //! - `scope`: which resources a right reaches. Functions that read or write resources for somebody take it.
-//! - `pool`, `macros`, `columns`, `migrate`, `schema`: how one body of code runs on three databases.
+//! - `pool`, `macros`, `columns`, `migrate`, `schema`: how one body of code runs on three databases. `guard`: a connection
+//!   whose use was cut short is never used again. `work`: how long a caller waits. `place`: whether the file of the
+//!   database is still there, and has room.
 
 #[macro_use]
 mod macros;
@@ -24,11 +26,14 @@ pub mod users;
 mod change;
 mod columns;
 mod error;
+mod guard;
 mod migrate;
+mod place;
 mod pool;
 mod schema;
 mod scope;
 mod version;
+mod work;
 
 use std::fmt;
 use std::sync::Arc;
@@ -37,11 +42,20 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use shared::crypto::{KEY_LEN, SealingKey, random_token};
 use shared::drain::Tasks;
+use shared::ids::new_id;
 use tokio::sync::watch;
 
 pub use error::StoreError;
+use place::{Place, Room};
 use pool::{Pools, Target};
 pub use scope::Scope;
+use work::Progress;
+
+/// Name of the setting whose write tells whether the disk has room.
+const ROOM_PROBE: &str = "room_probe";
+
+/// Number of ids in the value of that setting, which make it 36 KB long.
+const ROOM_PROBE_IDS: usize = 1_000;
 
 /// The database of a control plane. It is cheap to clone.
 #[derive(Clone)]
@@ -49,6 +63,9 @@ pub struct Store(Arc<Inner>);
 
 struct Inner {
     pools: Pools,
+    place: Place,
+    room: Room,
+    progress: Progress,
     sealing: Arc<SealingKey>,
     tasks: Tasks,
     changed: watch::Sender<u64>,
@@ -119,9 +136,11 @@ impl Store {
     pub async fn open(url: &str, sealing: Arc<SealingKey>, tasks: &Tasks) -> Result<Self, StoreError> {
         let target = Target::parse(url)?;
         let version = migrate::run(&target, Arc::clone(&sealing), tasks).await?;
+        let place = Place::of(&target).await?;
         let pools = Pools::connect(&target).await?;
         let changed = watch::Sender::new(version);
-        Ok(Self(Arc::new(Inner { pools, sealing, tasks: tasks.clone(), changed })))
+        let (room, progress, tasks) = (Room::default(), Progress::new(), tasks.clone());
+        Ok(Self(Arc::new(Inner { pools, place, room, progress, sealing, tasks, changed })))
     }
 
     /// Reads what the database at `url` tells of the master key that its values are sealed under, and changes nothing.
@@ -156,13 +175,29 @@ impl Store {
         self.0.changed.subscribe()
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers, and takes writes as far as is known. While its disk is full, a write of the size of
+    /// a few records finds out whether there is room again.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when it does not.
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        with_conn!(self, conn => {
-            schema::settings::table.select(schema::settings::name).limit(1).load::<String>(conn).await?;
+    /// [`StoreError::Unavailable`] when it does not answer, [`StoreError::Gone`] when its file is not the one that was
+    /// opened, [`StoreError::Full`] when its disk is full.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        if !self.0.room.is_full() {
+            return with_conn!(self, conn => {
+                schema::settings::table.select(schema::settings::name).limit(1).load::<String>(conn).await?;
+                Ok(())
+            });
+        }
+        with_tx!(self, conn => {
+            diesel::delete(schema::settings::table.find(ROOM_PROBE)).execute(conn).await?;
+            // Ids look random, so that no database stores them in less room than they take.
+            let value: String = (0..ROOM_PROBE_IDS).map(|_| new_id()).collect();
+            let row = (schema::settings::name.eq(ROOM_PROBE), schema::settings::value.eq(value));
+            diesel::insert_into(schema::settings::table).values(row).execute(conn).await?;
+            Ok(())
+        })?;
+        with_tx!(self, conn => {
+            diesel::delete(schema::settings::table.find(ROOM_PROBE)).execute(conn).await?;
             Ok(())
         })
     }
@@ -181,4 +216,4 @@ impl Store {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

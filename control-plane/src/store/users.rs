@@ -69,12 +69,13 @@ fn user((id, username, password_hash, role, enabled): Row) -> Result<User, Store
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn by_name(store: &Store, name: &str) -> Result<Option<User>, StoreError> {
-    let name = name.to_owned();
+pub async fn by_name(store: &Store, given: &str) -> Result<Option<User>, StoreError> {
+    let name = given.to_owned();
     let row = with_conn!(store, conn => {
         Ok(users::table.filter(users::username.eq(&name)).select(COLUMNS).first::<Row>(conn).await.optional()?)
     })?;
-    row.map(user).transpose()
+    // MySQL takes "admin " for "admin", with which one account would be throttled as many.
+    row.filter(|(_, username, ..)| *username == given).map(user).transpose()
 }
 
 /// The user of this id.

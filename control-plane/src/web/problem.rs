@@ -70,7 +70,17 @@ impl ApiError {
                     .to_owned()
             }
             Self::Store(StoreError::NotFound) => "There is nothing under this id.".to_owned(),
-            Self::Store(StoreError::Unavailable(_)) => "The database does not answer. Try again shortly.".to_owned(),
+            Self::Store(StoreError::Unavailable(_)) => "The database does not answer. Try again shortly. What was to be \
+                changed may be changed all the same: read it again first."
+                .to_owned(),
+            Self::Store(error @ StoreError::Gone(_)) => format!(
+                "{} Nothing is kept until it is back in its place, or the program is started again with the database \
+                 that it should have.",
+                sentence(&error.to_string())
+            ),
+            Self::Store(StoreError::Full) => "Nothing was changed: the disk of the database is full. Make room on it, then \
+                try again; the program need not be started again."
+                .to_owned(),
             Self::Store(_) | Self::Internal(_) => "The cause is in the server's log, under this x-request-id.".to_owned(),
             Self::MethodNotAllowed => "The header allow lists the methods of this path.".to_owned(),
             Self::Busy => "Try again shortly.".to_owned(),
@@ -110,6 +120,10 @@ impl ApiError {
             Self::Store(StoreError::Unavailable(_)) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "database-unavailable", "The database does not answer")
             }
+            Self::Store(StoreError::Gone(_)) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "database-gone", "The database is not in its place")
+            }
+            Self::Store(StoreError::Full) => (StatusCode::INSUFFICIENT_STORAGE, "disk-full", "The disk is full"),
             Self::Store(_) | Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "The server failed"),
         }
     }
@@ -120,6 +134,8 @@ impl IntoResponse for ApiError {
         let problem = self.problem();
         match &self {
             Self::Store(StoreError::Unavailable(cause)) => warn!(cause, "the database does not answer"),
+            // The store says so at a rate of its own.
+            Self::Store(StoreError::Full) => {}
             failure if problem.status >= 500 => error!(error = %failure, "request failed"),
             _ => {}
         }

@@ -19,6 +19,8 @@ const TAKEN: Answer = (409, "The name, or another value that must be unique, is 
 const TAKEN_OR_STALE: Answer =
     (409, "The name, or another value that must be unique, is taken, or the resource was changed meanwhile");
 const NOT_JSON: Answer = (415, "The body is not sent as application/json");
+const AWAY: Answer = (503, "The database does not answer, or is not in its place");
+const FULL: Answer = (507, "The disk of the database is full");
 
 macro_rules! sets {
     ($($(#[$doc:meta])* $name:ident = [$($answer:expr),*];)*) => {
@@ -38,19 +40,19 @@ macro_rules! sets {
 
 sets! {
     /// The problems of an operation that reads what is always there.
-    ReadProblems = [NOT_LOGGED_IN];
+    ReadProblems = [NOT_LOGGED_IN, AWAY];
     /// The problems of an operation that lists, with a query.
-    ListProblems = [BAD_QUERY, NOT_LOGGED_IN];
+    ListProblems = [BAD_QUERY, NOT_LOGGED_IN, AWAY];
     /// The problems of an operation that reads one resource.
-    FindProblems = [NOT_LOGGED_IN, NOT_FOUND];
+    FindProblems = [NOT_LOGGED_IN, NOT_FOUND, AWAY];
     /// The problems of an operation that makes a resource.
-    CreateProblems = [BAD_FIELDS, NOT_LOGGED_IN, FORBIDDEN, TAKEN, NOT_JSON];
+    CreateProblems = [BAD_FIELDS, NOT_LOGGED_IN, FORBIDDEN, TAKEN, NOT_JSON, AWAY, FULL];
     /// The problems of an operation that replaces or changes a resource.
-    ChangeProblems = [BAD_FIELDS, NOT_LOGGED_IN, FORBIDDEN, NOT_FOUND, TAKEN_OR_STALE, NOT_JSON];
+    ChangeProblems = [BAD_FIELDS, NOT_LOGGED_IN, FORBIDDEN, NOT_FOUND, TAKEN_OR_STALE, NOT_JSON, AWAY, FULL];
     /// The problems of an operation that tells all nodes something.
-    AcceptProblems = [NOT_LOGGED_IN, FORBIDDEN];
+    AcceptProblems = [NOT_LOGGED_IN, FORBIDDEN, AWAY, FULL];
     /// The problems of an operation that deletes a resource, or tells it something.
-    DeleteProblems = [NOT_LOGGED_IN, FORBIDDEN, NOT_FOUND];
+    DeleteProblems = [NOT_LOGGED_IN, FORBIDDEN, NOT_FOUND, AWAY, FULL];
 }
 
 /// The description of an answer that is a problem document.

@@ -68,6 +68,7 @@ fn example(status: &str) -> Option<Value> {
         "415" => ApiError::NotJson,
         "429" => ApiError::TooManyLogins { retry_after: Duration::from_secs(30) },
         "503" => ApiError::Busy,
+        "507" => ApiError::Store(StoreError::Full),
         _ => return None,
     };
     serde_json::to_value(error.problem()).ok()

@@ -1,0 +1,4 @@
+ALTER TABLE usage_records ALTER COLUMN id TYPE TEXT COLLATE "default";
+ALTER TABLE audit_log ALTER COLUMN id TYPE TEXT COLLATE "default";
+ALTER TABLE proxy_keys ALTER COLUMN id TYPE TEXT COLLATE "default";
+ALTER TABLE provider_groups ALTER COLUMN id TYPE TEXT COLLATE "default";
