@@ -23,8 +23,10 @@ const WRITERS: usize = 4;
 const DEADLINE: Duration = Duration::from_secs(30);
 /// The longest text of a record that is kept as a whole, in characters.
 const MAX_TEXT: usize = 2_000;
-/// The longest name or id of a record that is kept as a whole, in characters.
+/// The longest name of a record that is kept as a whole, in characters.
 const MAX_NAME: usize = 255;
+/// The longest id or word of a record that is kept as a whole, in characters. A method is what a client sends.
+const MAX_WORD: usize = 64;
 
 /// The most attempts of a record that are kept.
 const MAX_ATTEMPTS: usize = 100;
@@ -123,21 +125,25 @@ fn presentable(mut record: UsageRecord) -> Option<UsageRecord> {
     for name in [
         &mut record.request_id,
         &mut record.node_id,
-        &mut record.proxy_key_id,
         &mut record.proxy_key_name,
-        &mut record.group_id,
         &mut record.group_name,
-        &mut record.provider_type,
-        &mut record.upstream_key_id,
         &mut record.upstream_key_masked,
-        &mut record.api,
-        &mut record.method,
         &mut record.requested_model,
         &mut record.upstream_model,
         &mut record.error_code,
-        &mut record.client_ip,
     ] {
         shorten(name, MAX_NAME);
+    }
+    for word in [
+        &mut record.proxy_key_id,
+        &mut record.group_id,
+        &mut record.provider_type,
+        &mut record.upstream_key_id,
+        &mut record.api,
+        &mut record.method,
+        &mut record.client_ip,
+    ] {
+        shorten(word, MAX_WORD);
     }
     for text in [&mut record.path, &mut record.error_message, &mut record.user_agent] {
         shorten(text, MAX_TEXT);

@@ -163,6 +163,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    ledger_totals (name) {
+        name -> Text,
+        value -> BigInt,
+    }
+}
+
+diesel::table! {
     audit_log (id) {
         id -> Text,
         at -> BigInt,

@@ -10,7 +10,7 @@ use shared::pb::usage_record::{Outcome, UsageSource};
 use shared::time::now_ms;
 
 use super::columns::{signed, some_text};
-use super::schema::{proxy_keys, usage_records};
+use super::schema::{ledger_totals, proxy_keys, usage_records};
 use super::{Listed, Page, Scope, Store, StoreError};
 
 /// The attempts of a request, which stand in the database as JSON text.
@@ -178,6 +178,9 @@ pub struct UsageFilter {
     pub status: Option<i32>,
 }
 
+/// Name of the total that says how many records the ledger has.
+const RECORDS: &str = "usage_records";
+
 /// Adds the records that are not there yet, in one transaction, and counts them for their proxy keys. Returns how many
 /// were new.
 ///
@@ -214,6 +217,11 @@ async fn insert_new(store: &Store, records: &[UsageRecord]) -> Result<u64, Store
         for (id, (count, last)) in used {
             let values = (proxy_keys::usage_count.eq(proxy_keys::usage_count + count), proxy_keys::last_used_at.eq(last));
             diesel::update(proxy_keys::table.find(id)).set(values).execute(conn).await?;
+        }
+        // Last, because the row is locked until the commit.
+        if new > 0 {
+            let more = ledger_totals::value.eq(ledger_totals::value + signed(new));
+            diesel::update(ledger_totals::table.find(RECORDS)).set(more).execute(conn).await?;
         }
         Ok(new)
     })
@@ -271,11 +279,13 @@ fn cursor(text: &str) -> Result<(i64, String), StoreError> {
     Ok((started_at.parse().map_err(|_| StoreError::Cursor)?, id.to_owned()))
 }
 
-/// How many records there are in `scope`.
+/// How many records there are in `scope`. The number is kept beside the ledger, so that it is read in the same time
+/// however long the ledger is.
 ///
 /// # Errors
 /// [`StoreError`].
 pub async fn count(store: &Store, scope: &Scope) -> Result<i64, StoreError> {
     let Scope::Everything = scope;
-    with_conn!(store, conn => Ok(usage_records::table.count().get_result(conn).await?))
+    let total = ledger_totals::table.find(RECORDS).select(ledger_totals::value);
+    with_conn!(store, conn => Ok(total.first(conn).await?))
 }
