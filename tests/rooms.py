@@ -76,7 +76,7 @@ ORDER = {
     ],
     "harness": [
         "planes",
-        "admin metrics ports process",
+        "admin databases metrics ports process",
         "http wait",
     ],
 }

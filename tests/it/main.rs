@@ -18,6 +18,8 @@ mod chat_slow;
 mod client_paths;
 mod config_stream;
 mod connections;
+mod database_file;
+mod database_stalls;
 mod databases;
 mod key_news;
 mod logins;

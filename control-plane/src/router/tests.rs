@@ -19,12 +19,12 @@ use shared::drain::Tasks;
 use shared::health::Readiness;
 use shared::ids::new_id;
 use shared::telemetry::Metrics;
-use tempfile::TempDir;
 use tower::ServiceExt as _;
 
 use crate::ControlPlane;
 use crate::auth::passwords::Passwords;
 use crate::config::ControlPlaneSettings;
+use crate::store::tests::database::TestDatabase;
 use crate::store::users::{self, User, UserRole};
 
 const PASSWORD: &str = "a password for tests";
@@ -33,7 +33,7 @@ const PASSWORD: &str = "a password for tests";
 struct Plane {
     control: ControlPlane,
     router: Router,
-    _directory: TempDir,
+    database: TestDatabase,
 }
 
 struct Answer {
@@ -59,14 +59,18 @@ impl Answer {
 
 impl Plane {
     async fn start() -> Self {
-        let directory = TempDir::new().unwrap();
-        let mut settings =
-            ControlPlaneSettings { data_directory: directory.path().to_owned(), ..ControlPlaneSettings::default() };
+        Self::over(TestDatabase::new().await).await
+    }
+
+    async fn over(database: TestDatabase) -> Self {
+        let data_directory = database.directory.path().to_owned();
+        let mut settings = ControlPlaneSettings { data_directory, ..ControlPlaneSettings::default() };
+        settings.database.url = Some(database.url.as_str().into());
         settings.auth.password = Some(PASSWORD.into());
         let tasks = Tasks::new();
         let control = ControlPlane::start(settings, &Metrics::new(), &Readiness::new("test"), &tasks).await.unwrap();
         let router = control.router().fallback_service(control.fallback());
-        Self { control, router, _directory: directory }
+        Self { control, router, database }
     }
 
     /// A control plane, and the token of an admin who has logged in.

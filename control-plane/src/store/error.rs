@@ -61,7 +61,7 @@ impl StoreError {
     }
 
     /// Whether the error leaves open if the database has said all that it had to say on the connection, or in which
-    /// state the connection is. The other errors are whole answers of the database, or come from a look at whole answers.
+    /// state the connection is. The other errors are whole answers of the database, or come of a look at such answers.
     pub(super) const fn leaves_doubt(&self) -> bool {
         !matches!(self, Self::Full | Self::Taken { .. } | Self::Stale | Self::NotFound | Self::Cursor)
     }

@@ -6,9 +6,9 @@
 //! - [`usage`]: the ledger. [`audit`]: who changed what. [`users`], [`sessions`]: who logs in; [`login_places`]: from
 //!   where.
 //! - `scope`: which resources a right reaches. Functions that read or write resources for somebody take it.
-//! - `pool`, `macros`, `columns`, `migrate`, `schema`: how one body of code runs on three databases. `guard`: a connection
-//!   whose use was cut short is never used again. `work`: how long a caller waits. `place`: whether the file of the
-//!   database is still there, and has room.
+//! - `pool`, `macros`, `columns`, `migrate`, `schema`: how one body of code runs on three databases. `guard`: a
+//!   connection whose use was cut short is never used again. `work`: how long a caller waits. `place`: whether the file
+//!   of the database is still there, and has room.
 
 #[macro_use]
 mod macros;
@@ -175,8 +175,8 @@ impl Store {
         self.0.changed.subscribe()
     }
 
-    /// Whether the database answers, and takes writes as far as is known. While its disk is full, a write of the size of
-    /// a few records finds out whether there is room again.
+    /// Whether the database answers, and takes writes as far as is known. While its disk is full, a write of the size
+    /// of a few records finds out whether there is room again.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when it does not answer, [`StoreError::Gone`] when its file is not the one that was

@@ -34,8 +34,8 @@ pub(super) const SQLITE_READERS: u32 = 6;
 
 pub(super) const SERVER_CONNECTIONS: u32 = 16;
 
-/// What sets up a SQLite file before its schema is brought up to date. `busy_timeout` comes first, because the change to
-/// WAL needs the file's lock.
+/// What sets up a SQLite file before its schema is brought up to date. `busy_timeout` comes first, because the change
+/// to WAL needs the file's lock.
 pub(super) const SQLITE_FIRST_SETUP: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; \
                                              PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;";
 

@@ -21,7 +21,6 @@ use shared::snapshot::{
     BalancePolicy, Delta, Group, GroupPolicy, ProxyKey, Snapshot, UnsupportedParameters, UpstreamKey, UpstreamStream,
 };
 use shared::telemetry::Metrics;
-use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -36,11 +35,12 @@ use crate::ledger::Ledger;
 use crate::snapshot::publish::Publisher;
 use crate::store::groups::{self, StoredGroup};
 use crate::store::proxy_keys::{self, StoredProxyKey};
+use crate::store::tests::database::TestDatabase;
 use crate::store::{Actor, Scope, Store};
 
 pub(super) const TOKEN: &str = "a-node-token-of-the-tests-0123456789";
 /// How long a test waits, which is longer than anything here takes on a busy machine.
-pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(super) struct Plane {
     pub(super) store: Store,
@@ -48,7 +48,7 @@ pub(super) struct Plane {
     pub(super) registry: Arc<NodeRegistry>,
     pub(super) metrics: Metrics,
     pub(super) tasks: Tasks,
-    pub(super) directory: TempDir,
+    _database: TestDatabase,
     address: SocketAddr,
 }
 
@@ -60,15 +60,14 @@ impl Drop for Plane {
 
 impl Plane {
     pub(super) async fn start() -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let database = TestDatabase::new().await;
         let tasks = Tasks::new();
-        let url = format!("sqlite://{}", directory.path().join("test.db").display());
         let key = SealingKey::derive("test", b"a secret of the tests", "tests").unwrap();
-        let store = Store::open(&url, Arc::new(key), &tasks).await.unwrap();
-        Self::over(store, directory, tasks).await
+        let store = Store::open(&database.url, Arc::new(key), &tasks).await.unwrap();
+        Self::over(store, database, tasks).await
     }
 
-    async fn over(store: Store, directory: TempDir, tasks: Tasks) -> Self {
+    async fn over(store: Store, database: TestDatabase, tasks: Tasks) -> Self {
         let metrics = Metrics::new();
         let publisher = Publisher::start(store.clone(), &tasks).await.unwrap();
         publisher.register(&metrics);
@@ -81,7 +80,7 @@ impl Plane {
         let address = listener.local_addr().unwrap();
         let serving = serving(ConnectionLimits::default(), tasks.clone());
         tasks.spawn("test server", serve("grpc", listener, router(routes), serving));
-        Self { store, publisher, registry, metrics, tasks, directory, address }
+        Self { store, publisher, registry, metrics, tasks, _database: database, address }
     }
 
     pub(super) async fn channel(&self) -> Channel {

@@ -5,6 +5,7 @@ use tokio::time::timeout;
 use tonic::{Code, Status, Streaming};
 
 use super::support::{PATIENCE, Plane};
+use crate::store::tests::database::execute;
 use crate::store::{Scope, usage};
 
 fn batch(sequence: u64, ids: &[String]) -> UsageBatch {
@@ -82,21 +83,11 @@ async fn what_no_database_takes_whole_is_made_to_fit() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failing_database_ends_the_stream_without_an_ack() {
     let plane = Plane::start().await;
-    break_usage(&plane);
+    execute(&plane.store, "DROP TABLE usage_records").await;
     let (batches, mut acks) = plane.report().await;
     batches.send(batch(1, &[new_id()])).await.unwrap();
     assert_eq!(ack(&mut acks).await.unwrap_err().code(), Code::Unavailable);
     assert!(plane.metrics.encode().unwrap().contains("ledger_records_total 0"));
-}
-
-/// Drops the table of the ledger, so that nothing can be written to it.
-fn break_usage(plane: &Plane) {
-    use diesel::connection::SimpleConnection as _;
-    use diesel::{Connection as _, SqliteConnection};
-
-    let path = plane.directory.path().join("test.db");
-    let mut connection = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
-    connection.batch_execute("PRAGMA busy_timeout = 10000; DROP TABLE usage_records").unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

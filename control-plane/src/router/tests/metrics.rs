@@ -5,21 +5,22 @@ use serde_json::Value;
 use shared::drain::Tasks;
 use shared::health::Readiness;
 use shared::telemetry::Metrics;
-use tempfile::TempDir;
 
 use super::{PASSWORD, Plane, group};
+use crate::store::tests::database::TestDatabase;
 use crate::{ControlPlane, ControlPlaneSettings};
 
 #[tokio::test]
 async fn requests_are_counted_by_route_and_the_database_by_what_it_does() {
-    let directory = TempDir::new().unwrap();
-    let mut settings =
-        ControlPlaneSettings { data_directory: directory.path().to_owned(), ..ControlPlaneSettings::default() };
+    let database = TestDatabase::sqlite();
+    let data_directory = database.directory.path().to_owned();
+    let mut settings = ControlPlaneSettings { data_directory, ..ControlPlaneSettings::default() };
+    settings.database.url = Some(database.url.as_str().into());
     settings.auth.password = Some(PASSWORD.into());
     let (metrics, tasks) = (Metrics::new(), Tasks::new());
     let control = ControlPlane::start(settings, &metrics, &Readiness::new("test"), &tasks).await.unwrap();
     let router = control.router().fallback_service(control.fallback());
-    let plane = Plane { control, router, tasks, _directory: directory };
+    let plane = Plane { control, router, database };
     let token = plane.login("admin").await;
     let made = plane.call(Method::POST, "/admin/groups", &token, &group("g")).await;
     let path = format!("/admin/groups/{}", made.json()["id"].as_str().unwrap());

@@ -162,7 +162,7 @@ async fn the_status_counts_what_nodes_are_told() {
     .await
     .unwrap();
     let status = plane.get("/admin/status", &token).await.json();
-    assert_eq!(status["databaseType"], "sqlite");
+    assert_eq!(status["databaseType"], plane.database.kind());
     assert_eq!(status["nodesConnected"], 0);
     assert!(status["configVersion"].as_u64().unwrap() > 0);
     let nodes = plane.get("/admin/nodes", &token).await.json();

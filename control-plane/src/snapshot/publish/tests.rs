@@ -1,10 +1,7 @@
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use diesel::connection::SimpleConnection as _;
-use diesel::{Connection as _, SqliteConnection};
 use serde_json::Map;
 use shared::crypto::SealingKey;
 use shared::drain::Tasks;
@@ -14,14 +11,14 @@ use tokio::time::timeout;
 
 use super::{ConfigPosition, Publisher, Update};
 use crate::store::groups::{self, StoredGroup};
+use crate::store::tests::database::{TestDatabase, execute};
 use crate::store::{Actor, Scope, Store};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-async fn open(directory: &Path, tasks: &Tasks) -> Store {
+async fn open(database: &TestDatabase, tasks: &Tasks) -> Store {
     let key = SealingKey::derive("test", b"a secret of the tests", "tests").unwrap();
-    let url = format!("sqlite://{}", directory.join("test.db").display());
-    Store::open(&url, Arc::new(key), tasks).await.unwrap()
+    Store::open(&database.url, Arc::new(key), tasks).await.unwrap()
 }
 
 async fn add_group(store: &Store, name: &str) {
@@ -63,8 +60,8 @@ async fn moved_from(publisher: &Publisher, version: u64) -> ConfigPosition {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_of_another_replica_is_published() {
-    let (directory, tasks) = (tempfile::tempdir().unwrap(), Tasks::new());
-    let (here, there) = (open(directory.path(), &tasks).await, open(directory.path(), &tasks).await);
+    let (database, tasks) = (TestDatabase::new().await, Tasks::new());
+    let (here, there) = (open(&database, &tasks).await, open(&database, &tasks).await);
     let publisher = Publisher::start(here, &tasks).await.unwrap();
     let before = publisher.position().borrow().clone();
     add_group(&there, "from elsewhere").await;
@@ -81,8 +78,8 @@ async fn a_commit_of_another_replica_is_published() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delta_is_made_once_for_all_nodes() {
-    let (directory, tasks) = (tempfile::tempdir().unwrap(), Tasks::new());
-    let store = open(directory.path(), &tasks).await;
+    let (database, tasks) = (TestDatabase::new().await, Tasks::new());
+    let store = open(&database, &tasks).await;
     let publisher = Publisher::start(store.clone(), &tasks).await.unwrap();
     let before = publisher.position().borrow().clone();
     for name in ["a", "b", "c"] {
@@ -102,18 +99,12 @@ async fn a_delta_is_made_once_for_all_nodes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_read_last_stays_while_the_database_fails() {
-    let (directory, tasks) = (tempfile::tempdir().unwrap(), Tasks::new());
-    let store = open(directory.path(), &tasks).await;
+    let (database, tasks) = (TestDatabase::new().await, Tasks::new());
+    let store = open(&database, &tasks).await;
     add_group(&store, "first").await;
     let publisher = Publisher::start(store.clone(), &tasks).await.unwrap();
     let before = publisher.snapshot();
-    let execute = |sql: &str| {
-        let path = directory.path().join("test.db");
-        let mut connection = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
-        connection.batch_execute(&format!("PRAGMA busy_timeout = 10000; {sql}")).unwrap();
-    };
-
-    execute("ALTER TABLE settings RENAME TO away");
+    execute(&store, "ALTER TABLE settings RENAME TO away").await;
     let noticed = async {
         while publisher.problem().is_none() {
             publisher.check_now.notify_one();
@@ -124,7 +115,7 @@ async fn what_was_read_last_stays_while_the_database_fails() {
     assert_eq!(publisher.snapshot(), before);
     assert!(matches!(publisher.update(None), (_, Update::Snapshot(snapshot)) if snapshot == before));
 
-    execute("ALTER TABLE away RENAME TO settings");
+    execute(&store, "ALTER TABLE away RENAME TO settings").await;
     add_group(&store, "second").await;
     moved_from(&publisher, before.version).await;
     assert_eq!(publisher.snapshot().groups.len(), 2);

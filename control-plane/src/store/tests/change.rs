@@ -6,20 +6,14 @@ use serde_json::json;
 use shared::crypto::sha256;
 use shared::ids::new_id;
 use shared::snapshot::{GroupPolicy, ProxyKey};
-use tempfile::TempDir;
 
-use super::open;
+use super::database::TestDatabase;
+use super::{SCOPE, actor, open};
 use crate::store::proxy_keys::StoredProxyKey;
 use crate::store::published::{self, Since};
-use crate::store::{Actor, Page, Scope, Store, StoreError, audit, groups, proxy_keys};
+use crate::store::{Page, Store, StoreError, audit, groups, proxy_keys};
 
-const SCOPE: &Scope = &Scope::Everything;
-
-fn actor() -> Actor {
-    Actor { user_id: None, username: "tester".to_owned(), client_ip: "127.0.0.1".to_owned() }
-}
-
-fn proxy_key(name: &str) -> StoredProxyKey {
+pub(super) fn proxy_key(name: &str) -> StoredProxyKey {
     let id = new_id();
     StoredProxyKey {
         key: ProxyKey {
@@ -66,8 +60,8 @@ async fn told(store: &Store, version: u64) -> (Vec<String>, Vec<String>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_write_of_config_raises_the_version_and_is_noted_and_audited() {
-    let directory = TempDir::new().unwrap();
-    let store = open(&directory).await;
+    let database = TestDatabase::new().await;
+    let store = open(&database).await;
     let announced = store.config_changed();
     let (first, entries) = state(&store).await;
     assert!(entries.is_empty());
@@ -93,8 +87,8 @@ async fn every_write_of_config_raises_the_version_and_is_noted_and_audited() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_that_is_refused_leaves_nothing_behind() {
-    let directory = TempDir::new().unwrap();
-    let store = open(&directory).await;
+    let database = TestDatabase::new().await;
+    let store = open(&database).await;
     let stored = proxy_keys::create(&store, SCOPE, &proxy_key("app"), &actor()).await.unwrap();
     let (version, entries) = state(&store).await;
     let announced = store.config_changed();

@@ -4,11 +4,13 @@
 //! - [`process`]: one such process, with its log, its signals, and what it costs.
 //! - [`admin`]: the admin REST API.
 //! - [`http`]: one HTTP/1.1 connection, which closes when it is dropped.
+//! - [`databases`]: a database server that can be stopped where it is.
 //! - [`metrics`]: the text of `/metrics`.
 //! - [`wait`]: waiting for a condition, with a deadline.
 //! - [`ports`]: free ports.
 
 pub mod admin;
+pub mod databases;
 pub mod http;
 pub mod metrics;
 pub mod planes;
