@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use shared::drain::Tasks;
 use shared::health::Readiness;
 use shared::telemetry::Metrics;
-use tempfile::TempDir;
+
+use crate::store::tests::database::TestDatabase;
 
 use super::Plane;
 use crate::admin::openapi::documented;
@@ -44,14 +45,14 @@ async fn every_body_in_the_document_succeeds_as_it_stands() {
         let Some(example) = body(operation) else { continue };
         let id = operation["operationId"].as_str().unwrap();
         assert!(example.is_object(), "{id} has no example of its body");
-        let directory = TempDir::new().unwrap();
+        let database = TestDatabase::sqlite();
         let mut settings =
-            ControlPlaneSettings { data_directory: directory.path().to_owned(), ..ControlPlaneSettings::default() };
+            ControlPlaneSettings { data_directory: database.directory.path().to_owned(), ..ControlPlaneSettings::default() };
         settings.auth.password = login["password"].as_str().map(Into::into);
         let tasks = Tasks::new();
         let control = ControlPlane::start(settings, &Metrics::new(), &Readiness::new("test"), &tasks).await.unwrap();
         let router = control.router().fallback_service(control.fallback());
-        let plane = Plane { control, router, _directory: directory };
+        let plane = Plane { control, router, database };
         let answer = plane.call(Method::POST, "/auth/login", "", login).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
         let token = answer.json()["token"].as_str().unwrap().to_owned();
