@@ -136,8 +136,13 @@ impl Store {
     pub async fn open(url: &str, sealing: Arc<SealingKey>, tasks: &Tasks) -> Result<Self, StoreError> {
         let target = Target::parse(url)?;
         let version = migrate::run(&target, Arc::clone(&sealing), tasks).await?;
-        let place = Place::of(&target).await?;
-        let pools = Pools::connect(&target).await?;
+        Self::on(&target, version, sealing, tasks).await
+    }
+
+    /// A store on a database whose schema is as it is to be.
+    async fn on(target: &Target, version: u64, sealing: Arc<SealingKey>, tasks: &Tasks) -> Result<Self, StoreError> {
+        let place = Place::of(target).await?;
+        let pools = Pools::connect(target).await?;
         let changed = watch::Sender::new(version);
         let (room, progress, tasks) = (Room::default(), Progress::new(), tasks.clone());
         Ok(Self(Arc::new(Inner { pools, place, room, progress, sealing, tasks, changed })))
@@ -165,9 +170,7 @@ impl Store {
             return Err(StoreError::Unavailable("there is no such file".to_owned()));
         }
         let sealing = SealingKey::derive("none", random_token(KEY_LEN)?.as_bytes(), "nothing")?;
-        let pools = Pools::connect(&target).await?;
-        let changed = watch::Sender::new(0);
-        Ok(Self(Arc::new(Inner { pools, sealing: Arc::new(sealing), tasks: tasks.clone(), changed })))
+        Self::on(&target, 0, Arc::new(sealing), tasks).await
     }
 
     /// The newest config version that this process has committed, as a value that changes after each commit.
