@@ -51,6 +51,7 @@ ORDER = {
         "link route",
         "provider",
         "upstream",
+        "opening",
         "body",
         "limits metrics",
         "data_dir error node",
@@ -58,6 +59,7 @@ ORDER = {
     "translation": [
         "vendors",
         "protocol",
+        "optional",
         "back facts object",
         "ir",
         "format json names",

@@ -2,7 +2,8 @@
 //!
 //! - [`table`]: a snapshot, compiled for look-ups; [`current`]: the one in force; `patterns`: names of models that end
 //!   in `*`; [`client`]: who asks, and what its proxy key allows.
-//! - [`kept`]: what is remembered over changes of config; [`health`]: what is known of an upstream key.
+//! - [`kept`]: what is remembered over changes of config; [`health`]: what is known of an upstream key;
+//!   [`refusals`]: what a provider refuses of what the gateway adds.
 //! - [`order`]: the order in which candidates are tried.
 //! - [`plan`]: the candidates of a request, one after the other; [`candidate`]: one of them.
 //! - [`owners`]: which candidate made an object that a client names by its id.
@@ -16,6 +17,7 @@ pub mod order;
 pub mod owners;
 mod patterns;
 pub mod plan;
+pub mod refusals;
 pub mod table;
 
 #[cfg(test)]

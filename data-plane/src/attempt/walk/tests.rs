@@ -59,6 +59,7 @@ fn what_a_provider_said_outlives_that_the_next_could_not_be_reached() {
             candidate: candidate(),
             format,
             error,
+            usage: None,
         }))
     };
     let status = |failure| match failure {
