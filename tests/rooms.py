@@ -52,6 +52,7 @@ ORDER = {
         "link route",
         "provider",
         "upstream",
+        "opening",
         "body",
         "limits metrics",
         "data_dir error node",
@@ -59,6 +60,7 @@ ORDER = {
     "translation": [
         "vendors",
         "protocol",
+        "optional",
         "back facts object",
         "ir",
         "format json names",

@@ -3,21 +3,21 @@
 use bytes::Bytes;
 use http::response::Parts;
 use http::{HeaderMap, StatusCode};
-use hyper::body::Incoming;
 use translation::Format;
-use translation::ir::{Dropped, ProviderError};
+use translation::ir::{Dropped, ProviderError, Usage};
 
 use crate::error::GatewayError;
+use crate::opening::Opened;
 use crate::request::Conversion;
 use crate::route::candidate::Candidate;
 
-/// The head of a provider's answer, and its body to come.
+/// A provider's answer, which has begun.
 #[derive(Debug)]
 pub struct Answer {
     /// Status and headers.
     pub head: Parts,
-    /// The body, of which nothing has been read.
-    pub body: Incoming,
+    /// What has come of the body, and the rest of it.
+    pub opened: Opened,
     /// Who answers.
     pub candidate: Candidate,
     /// The format of the body.
@@ -52,6 +52,15 @@ pub struct ProviderAnswer {
     pub format: Format,
     /// What the body says, independent of its format.
     pub error: ProviderError,
+    /// The tokens that the provider reports all the same.
+    pub usage: Option<Usage>,
+}
+
+impl Answer {
+    /// Whether the answer is a stream.
+    pub fn streams(&self) -> bool {
+        self.opened.streams(&self.head)
+    }
 }
 
 impl From<GatewayError> for Failure {

@@ -14,6 +14,7 @@
 //! - [`media`]: fetches what a client names by URL, for providers that want data.
 //! - [`provider`]: whom we call.
 //! - [`upstream`]: the HTTP client.
+//! - [`opening`]: waits until an answer has begun.
 //! - [`respond`]: writes the answer on, or an [`error`] in the shape of the client's API.
 //! - [`signatures`]: what a model signed, kept for clients that lose it; [`conversations`]: answers that clients refer
 //!   to; both on a [`shelf`].
@@ -40,6 +41,7 @@ pub mod link;
 pub mod media;
 pub mod metrics;
 pub mod node;
+pub mod opening;
 pub mod provider;
 pub mod request;
 pub mod respond;

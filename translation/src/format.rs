@@ -6,8 +6,10 @@
 use std::fmt;
 
 mod field_names;
+mod optional_fields;
 
 pub use field_names::FieldNames;
+pub use optional_fields::OptionalField;
 
 /// A wire format for chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -154,6 +156,10 @@ pub struct FormatFacts {
     pub keeps_answers: bool,
     /// Whether a stream ends with a count of tokens only where `stream_options` asks for it.
     pub usage_if_asked: bool,
+    /// The fields of a stream's events that hold pieces of a text, as they stand in JSON.
+    pub delta_fields: &'static [&'static str],
+    /// Fields that a provider's request can go without, where the provider refuses them.
+    pub optional_fields: &'static [OptionalField],
     /// The `Content-Type` of a provider's stream.
     pub stream_type: &'static str,
     /// Headers of a client's request that mean something to a provider of the same format, in lower case.
@@ -189,6 +195,15 @@ const OPENAI_CHAT: FormatFacts = FormatFacts {
     error_shape: ErrorShape::OpenAi,
     keeps_answers: false,
     usage_if_asked: true,
+    delta_fields: &[
+        r#""content""#,
+        r#""reasoning_content""#,
+        r#""reasoning""#,
+        r#""arguments""#,
+        r#""refusal""#,
+        r#""text""#,
+    ],
+    optional_fields: optional_fields::OPENAI_CHAT,
     stream_type: "text/event-stream",
     request_headers: &["openai-organization", "openai-project", "openai-beta"],
     request_id_header: None,
@@ -208,6 +223,8 @@ const OPENAI_RESPONSES: FormatFacts = FormatFacts {
     any_answer_beside: false,
     keeps_answers: true,
     usage_if_asked: false,
+    delta_fields: &[r#""delta""#],
+    optional_fields: optional_fields::OPENAI_RESPONSES,
     ..OPENAI_CHAT
 };
 
@@ -230,6 +247,8 @@ const ANTHROPIC_MESSAGES: FormatFacts = FormatFacts {
     version_field: Some("anthropic_version"),
     error_shape: ErrorShape::Anthropic,
     usage_if_asked: false,
+    delta_fields: &[r#""text""#, r#""thinking""#, r#""partial_json""#],
+    optional_fields: optional_fields::ANTHROPIC_MESSAGES,
     request_headers: &["anthropic-version", "anthropic-beta"],
     // Claude API documentation, "Errors".
     request_id_header: Some("request-id"),
@@ -259,6 +278,8 @@ const GEMINI_GENERATE: FormatFacts = FormatFacts {
     any_answer_beside: false,
     error_shape: ErrorShape::Google,
     usage_if_asked: false,
+    delta_fields: &[r#""text""#],
+    optional_fields: optional_fields::GEMINI_GENERATE,
     request_headers: &[],
     media_urls: MediaUrls {
         https: false,
@@ -288,6 +309,8 @@ const BEDROCK_CONVERSE: FormatFacts = FormatFacts {
     any_answer_beside: false,
     error_shape: ErrorShape::Amazon,
     usage_if_asked: false,
+    delta_fields: &[],
+    optional_fields: optional_fields::BEDROCK_CONVERSE,
     stream_type: "application/vnd.amazon.eventstream",
     request_headers: &[],
     media_urls: MediaUrls { https: false, http: false, at_hand: &[] },

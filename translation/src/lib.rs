@@ -10,6 +10,7 @@
 //! - [`json`]: JSON texts that pass through unparsed.
 //! - [`object`]: a JSON object as bytes, and edits to it that leave every other byte as it is.
 //! - [`names`]: names and ids that one side allows and the other does not.
+//! - [`optional`]: fields that a request can go without, where a provider refuses them.
 //! - [`back`]: undoes on an answer what was done to its request.
 //!
 //! What a target cannot express is either left out and named ([`ir::Dropped`]), or refused ([`ir::TranslateError`])
@@ -22,6 +23,7 @@ pub mod ir;
 pub mod json;
 pub mod names;
 pub mod object;
+pub mod optional;
 pub mod protocol;
 pub mod vendors;
 

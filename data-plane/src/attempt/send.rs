@@ -1,4 +1,4 @@
-//! One attempt: one request to one candidate, up to the head of its answer.
+//! One attempt: one request to one candidate, until its answer has begun.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 use translation::Format;
 use translation::ir::{ErrorKind, ProviderError};
+use translation::optional;
 use translation::protocol::openai_error;
 use translation::vendors::ErrorRules;
 
@@ -26,10 +27,11 @@ use crate::body::collect::{Collected, Patience, collect};
 use crate::body::unpack::unpack;
 use crate::error::GatewayError;
 use crate::metrics::AttemptResult;
+use crate::opening::{self, Expected, OpeningFault};
 use crate::provider::Endpoint;
 use crate::provider::credential::Errand;
 use crate::provider::verdict::{Effect, Extent, LONGEST_PAUSE, Meaning, Question, Step, judge, shorten_pause};
-use crate::request::{Content, Outgoing};
+use crate::request::{Added, Begins, Content, Outgoing};
 use crate::route::candidate::Candidate;
 use crate::route::health::KeyState;
 use crate::upstream::{RequestBody, Upstream};
@@ -42,6 +44,9 @@ const LONGEST_ERROR: usize = 64 * 1024;
 /// For the body of an error answer to arrive.
 const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long a client is to wait when its provider is overloaded, says so with the status of success, and not how long.
+const OVERLOADED_PAUSE: Duration = Duration::from_secs(1);
+
 const ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
 
 /// Sends attempts.
@@ -49,6 +54,8 @@ const ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
 pub(super) struct Sender {
     upstream: Upstream,
     teller: Teller,
+    /// The longest pause of an answer.
+    pause: Duration,
 }
 
 /// One attempt. It owns its record, and leaves it with the meter when it ends, or when it is dropped before that
@@ -89,15 +96,17 @@ pub(super) struct Ended {
     pub(super) step: Step,
     /// What the client gets if nothing else is tried.
     pub(super) failure: Failure,
+    /// Whether the provider has refused what the gateway added, and may be asked again without.
+    pub(super) again: bool,
 }
 
 impl Ended {
     fn next(error: GatewayError) -> Self {
-        Self { step: Step::NextKey, failure: error.into() }
+        Self { step: Step::NextKey, failure: error.into(), again: false }
     }
 
     fn end(error: GatewayError) -> Self {
-        Self { step: Step::End, failure: error.into() }
+        Self { step: Step::End, failure: error.into(), again: false }
     }
 }
 
@@ -113,9 +122,9 @@ struct Refusal {
 }
 
 impl Sender {
-    /// Sends through `upstream`, and what it learns about keys to `key_states`.
-    pub(super) fn new(upstream: Upstream, key_states: mpsc::Sender<KeyState>) -> Self {
-        Self { upstream, teller: Teller::new(key_states) }
+    /// Sends through `upstream`, and what it learns about keys to `key_states`. An answer may pause as long as `pause`.
+    pub(super) fn new(upstream: Upstream, key_states: mpsc::Sender<KeyState>, pause: Duration) -> Self {
+        Self { upstream, teller: Teller::new(key_states), pause }
     }
 
     /// What requests are sent through.
@@ -142,7 +151,20 @@ impl Sender {
             outgoing.join();
         }
         let mut headers = headers(&candidate, endpoint, &outgoing, client);
-        let Outgoing { method, uri, body, pieces, passing, format, beside_chat, conversion, dropped, .. } = outgoing;
+        let Outgoing {
+            method,
+            uri,
+            body,
+            pieces,
+            passing,
+            format,
+            begins,
+            added,
+            beside_chat,
+            conversion,
+            dropped,
+            ..
+        } = outgoing;
         let group = &candidate.group;
         // How long a body on its way takes is the client's matter: the group's time for an answer begins behind it.
         let until = if passing.is_some() { deadline } else { deadline.min(Instant::now() + group.group.timeout) };
@@ -196,15 +218,39 @@ impl Sender {
             attempt.end(AttemptResult::KeyRefused, status.as_u16(), reason);
             renewed = true;
         };
-        if head.status.is_success() {
-            attempt.end(AttemptResult::Success, head.status.as_u16(), "");
-            effect::worked(&candidate, began, &self.teller);
-            return Ok(Answer { head, body: answered, candidate, format, conversion, dropped });
-        }
         let question = Question { beside_chat, names_model: !candidate.upstream_model.is_empty() };
         let rules = &endpoint.vendor.errors;
-        let refusal = Refusal { head, body: answered, candidate, format, uri };
-        Err(self.refused(attempt, refusal, question, rules).await)
+        if !head.status.is_success() {
+            let refusal = Refusal { head, body: answered, candidate, format, uri };
+            let ended = self.refused(attempt, refusal, question, rules).await;
+            return Err(Ended { again: learns(&ended, added, &body), ..ended });
+        }
+        let expected = match begins {
+            Begins::Chat => Expected::Chat { format, passes: conversion.is_none() },
+            Begins::Beside => Expected::Beside(format),
+            Begins::Any => Expected::Any,
+        };
+        let patience = Patience { first: until, pause: self.pause, whole: deadline };
+        match opening::open(expected, &head, answered, patience).await {
+            Ok(opened) => {
+                attempt.end(AttemptResult::Success, head.status.as_u16(), "");
+                effect::worked(&candidate, began, &self.teller);
+                Ok(Answer { head, opened, candidate, format, conversion, dropped })
+            }
+            Err(OpeningFault::Missing(error)) => Err(missing(attempt, head.status, error)),
+            // An error with the status of success means what it would mean with its own.
+            Err(OpeningFault::Said { error, document, usage }) => {
+                let (status, _) = format.protocol().encode_error(&error, "");
+                let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+                let (headers, mut error) = (head.headers, *error);
+                if error.kind == ErrorKind::Overloaded {
+                    error.retry_after.get_or_insert(OVERLOADED_PAUSE);
+                }
+                let said = ProviderAnswer { status, headers, body: document, candidate, format, error, usage };
+                let ended = self.judged(Some(attempt), Box::new(said), &uri, question, rules);
+                Err(Ended { again: learns(&ended, added, &body), ..ended })
+            }
+        }
     }
 
     /// Ends `attempt`, whose answer to `question` is `refusal`, and judges what that means.
@@ -235,8 +281,28 @@ impl Sender {
             Some(Meaning::Failed) => end(AttemptResult::ServerError, "the provider failed".into()),
             _ => {}
         }
-        let (mut said, uri) = said(refusal).await;
-        let words = said.candidate.key.leak.redact_text(openai_error::message(&said.body).unwrap_or_default());
+        let (said, uri) = said(refusal).await;
+        self.judged(attempt, said, &uri, question, rules)
+    }
+
+    /// Judges what an answer means that the provider at `uri` has given to `question`, and ends `attempt` where that is
+    /// not over.
+    fn judged(
+        &self,
+        mut attempt: Option<Attempt<'_>>,
+        mut said: Box<ProviderAnswer>,
+        uri: &Uri,
+        question: Question,
+        rules: &'static ErrorRules,
+    ) -> Ended {
+        let status = said.status.as_u16();
+        let mut end = |result, error: Cow<'static, str>| {
+            if let Some(attempt) = attempt.take() {
+                attempt.end(result, status, error);
+            }
+        };
+        let words = openai_error::message(&said.body).unwrap_or_default();
+        let words = said.candidate.key.leak.redact_text(words);
         let verdict = judge(said.status, &said.headers, &said.error, &said.body, question, rules);
         effect::apply(verdict.effect, &said.candidate, status, &self.teller);
         shorten_pause(&mut said.headers, rules);
@@ -253,11 +319,11 @@ impl Sender {
                 let told = said.status != StatusCode::UNAUTHORIZED && !of_key && !words.is_empty();
                 let words = Some(words).filter(|_| told);
                 let error = GatewayError::Credentials { status: said.status, said: words };
-                return Ended { step: verdict.step, failure: error.into() };
+                return Ended { step: verdict.step, failure: error.into(), again: false };
             }
             // The operator may have given a wrong base URL.
             Meaning::ClientFault if said.status == StatusCode::NOT_FOUND => {
-                end(AttemptResult::ClientFault, format!("the provider found nothing at {}", address(&uri)).into());
+                end(AttemptResult::ClientFault, format!("the provider found nothing at {}", address(uri)).into());
             }
             Meaning::ClientFault => end(AttemptResult::ClientFault, "the provider refused the request".into()),
             Meaning::NoModel => {
@@ -269,10 +335,11 @@ impl Sender {
                 end(AttemptResult::RateLimited, reason.into());
                 exhausted(&mut said, words);
             }
-            Meaning::Failed => end(AttemptResult::ServerError, "the provider failed".into()),
-            Meaning::Success | Meaning::Circle | Meaning::Unusable(_) => {}
+            Meaning::Success | Meaning::Circle | Meaning::Failed | Meaning::Unusable(_) => {
+                end(AttemptResult::ServerError, "the provider failed".into());
+            }
         }
-        Ended { step: verdict.step, failure: Failure::Provider(said) }
+        Ended { step: verdict.step, failure: Failure::Provider(said), again: false }
     }
 }
 
@@ -286,6 +353,17 @@ fn exhausted(said: &mut ProviderAnswer, words: String) {
     said.body = Bytes::new();
     let error = ProviderError::new(ErrorKind::Quota, words).code("insufficient_quota");
     said.error = ProviderError { status: said.status.as_u16(), retry_after: said.error.retry_after, ..error };
+}
+
+/// Remembers what the provider has refused of what was `added` to the request `body`, where `ended` is about that.
+/// Gives whether there is something new to remember, so that the provider may be asked again without it.
+fn learns(ended: &Ended, added: Added, body: &Bytes) -> bool {
+    let Failure::Provider(said) = &ended.failure else { return false };
+    if ended.step != Step::End || !matches!(said.status.as_u16(), 400 | 404 | 422) || added == Added::Nothing {
+        return false;
+    }
+    let refused = optional::refused(added.fields(said.format), &said.error, &said.body, body);
+    refused.is_some_and(|field| said.candidate.group.refusals.learn(&said.candidate.upstream_model, field))
 }
 
 /// The headers of `outgoing` to `candidate`, without the credential.
@@ -311,6 +389,18 @@ fn unreached(attempt: Attempt<'_>, error: &legacy::Error, uri: &Uri) -> Ended {
     let reason = if error.is_connect() { "no connection" } else { "it closed the connection without an answer" };
     attempt.end(AttemptResult::ConnectError, 0, format!("{reason} ({}{})", address(uri), causes(error)));
     Ended::next(GatewayError::Connect(reason))
+}
+
+/// Ends `attempt`, whose answer with the `status` of success has not begun because of `error`.
+fn missing(attempt: Attempt<'_>, status: StatusCode, error: GatewayError) -> Ended {
+    let (result, why): (_, Cow<'static, str>) = match &error {
+        GatewayError::Timeout => (AttemptResult::Timeout, "the answer did not begin in time".into()),
+        GatewayError::Cut => (AttemptResult::ServerError, "it closed the connection before the answer began".into()),
+        GatewayError::Unusable(why) => (AttemptResult::Unusable, (*why).into()),
+        other => (AttemptResult::ServerError, other.to_string().into()),
+    };
+    attempt.end(result, status.as_u16(), why);
+    Ended::next(error)
 }
 
 /// `uri` without its query, in which a secret may stand.
@@ -345,7 +435,18 @@ async fn said(refusal: Refusal) -> (Box<ProviderAnswer>, Uri) {
         Ok(Collected::Larger { .. }) | Err(_) => Bytes::new(),
     };
     let error = format.protocol().decode_error(head.status.as_u16(), &body);
-    (Box::new(ProviderAnswer { status: head.status, headers: head.headers, body, candidate, format, error }), uri)
+    (
+        Box::new(ProviderAnswer {
+            status: head.status,
+            headers: head.headers,
+            body,
+            candidate,
+            format,
+            error,
+            usage: None,
+        }),
+        uri,
+    )
 }
 
 #[cfg(test)]

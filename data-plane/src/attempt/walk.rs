@@ -1,6 +1,7 @@
 //! Which candidate is tried next, and whether another may be.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use shared::ids::Id;
 use tokio::sync::mpsc;
@@ -20,6 +21,9 @@ use crate::usage::meter::Meter;
 /// The most attempts of one request, all groups together, however many their groups allow: a request must not become a
 /// storm.
 const MOST_TRIES: u32 = 10;
+
+/// How often a candidate is asked again without what it has refused of what the gateway adds.
+const MOST_REPEATS: usize = 4;
 
 /// Walks plans.
 #[derive(Debug)]
@@ -73,9 +77,9 @@ impl Course {
 }
 
 impl Walker {
-    /// Sends through `upstream`, and what it learns about keys to `key_states`.
-    pub fn new(upstream: Upstream, key_states: mpsc::Sender<KeyState>) -> Self {
-        Self { sender: Sender::new(upstream, key_states) }
+    /// Sends through `upstream`, and what it learns about keys to `key_states`. An answer may pause as long as `pause`.
+    pub fn new(upstream: Upstream, key_states: mpsc::Sender<KeyState>, pause: Duration) -> Self {
+        Self { sender: Sender::new(upstream, key_states, pause) }
     }
 
     /// Sends `request` to the candidates of `plan` until one answers. On a connect error, no answer in time, 408, 429
@@ -122,14 +126,21 @@ impl Walker {
                 break;
             }
             let mut sent = self.sender.send(candidate, outgoing, client, meter, deadline).await;
-            if let Err(Ended { step: Step::Unsigned, failure: Failure::Provider(said) }) = &sent
+            for _ in 0..MOST_REPEATS {
+                // What the gateway adds to a request is no fault of the client's.
+                let Err(Ended { again: true, failure: Failure::Provider(said), .. }) = &sent else { break };
+                let candidate = said.candidate.clone();
+                let Ok(outgoing) = request.write(&candidate) else { break };
+                sent = self.sender.send(candidate, outgoing, client, meter, deadline).await;
+            }
+            if let Err(Ended { step: Step::Unsigned, failure: Failure::Provider(said), .. }) = &sent
                 && let Some(outgoing) = unsigned(request, said)
             {
                 sent = self.sender.send(said.candidate.clone(), outgoing, client, meter, deadline).await;
             }
             match sent {
                 Ok(answer) => return Ok(answer),
-                Err(Ended { step, failure }) => {
+                Err(Ended { step, failure, .. }) => {
                     course.tried(&group, step);
                     last = Some(worth_more(last, step, failure));
                 }

@@ -21,7 +21,6 @@ use crate::request::{ChatRequest, Spoken};
 use crate::respond::convert::{self, Conversation, Wish};
 use crate::respond::headers::name_dropped;
 use crate::respond::learn::Learn;
-use crate::respond::opening::is_stream;
 use crate::respond::{error, stream, unary};
 use crate::route::plan::Plan;
 use crate::usage::meter::Meter;
@@ -95,7 +94,7 @@ async fn ask(
     let mut answer = admitted.walk(plan, &request, meter).await?;
     let learns = facts.keeps_answers && answer.conversion.is_none();
     let learn = learns.then(|| Learn::new(&gateway.owners, &answer.candidate));
-    let streams = is_stream(&answer.head.headers);
+    let streams = answer.streams();
     if answer.conversion.is_none() && streams != request.stream && request.neutral().is_ok() {
         // The provider did not answer in the way that it was asked for. SDKs that wait for a stream make nothing of a
         // whole answer, nor the other way round, and do not say so.
@@ -126,9 +125,7 @@ async fn deliver(mut answer: Answer, delivery: Delivery, patience: Patience, met
     let dropped = std::mem::take(&mut answer.dropped);
     let delivered = match (answer.conversion.take(), wish) {
         (Some(conversion), Some(wish)) => convert::respond(answer, *conversion, meter, patience, wish).await,
-        _ if is_stream(&answer.head.headers) => {
-            stream::respond(answer, learn, meter, patience, hide_usage, array).await
-        }
+        _ if answer.streams() => Ok(stream::respond(answer, learn, meter, patience, hide_usage, array)),
         _ => unary::respond(answer, learn, meter, patience).await,
     };
     let mut response = delivered.unwrap_or_else(|(error, meter)| error::refused(&error, format, meter));

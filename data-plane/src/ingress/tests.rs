@@ -1,3 +1,4 @@
+mod added;
 mod anthropic;
 mod carried;
 mod conversations;
@@ -5,6 +6,7 @@ mod errors;
 mod gemini;
 mod large;
 mod matrix;
+mod opening;
 mod streaming;
 
 use std::sync::Arc;
@@ -287,10 +289,12 @@ async fn a_hostile_provider_gives_a_clean_error() {
 async fn an_error_in_the_guise_of_an_answer_is_an_error() {
     let bench = bench(|_| {}).await;
     let document = json!({ "error": { "message": "Too busy.", "type": "server_error", "param": null, "code": null } });
-    bench.provider.script(Target::All, Script::json(document));
+    bench.provider.always(Target::All, Script::json(document));
     let (status, body) = bench.chat(&plain("gpt-4o", false)).await;
     assert!(status >= 500, "{status}");
     assert_eq!(error(&body)["message"], "Too busy.");
+    assert_eq!(bench.keys_used().len(), 2, "the next key is tried");
+    bench.provider.clear_scripts();
     // Other answers without usage pass, whatever is in them.
     bench.provider.script(Target::All, Script { no_usage: true, ..Script::saying("{\"error\": {}}") });
     assert_eq!(bench.chat(&plain("gpt-4o", false)).await.0, 200);

@@ -76,7 +76,7 @@ impl Endpoint {
 
     /// Where the vendor differs from the owner of the format.
     pub fn quirks(&self) -> &'static Quirks {
-        &self.vendor.quirks
+        self.vendor.quirks_of(self.api_version.as_deref())
     }
 
     /// The URL of chat in `format`.

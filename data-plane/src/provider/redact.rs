@@ -1,87 +1,206 @@
-//! Takes an upstream key out of an answer that repeats it.
+//! Takes secrets out of an answer that repeats them: those of the group that was asked, in the forms in which a
+//! provider may repeat them.
+//!
+//! - `secrets`: which secrets a group has. `forms`: in which forms they are looked for.
+//! - [`Redactor`]: an answer that comes in pieces. [`TextRedactor`]: a text that comes in deltas.
+
+mod forms;
+mod pieces;
+mod secrets;
 
 use std::fmt;
+use std::sync::Arc;
 
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use arc_swap::ArcSwap;
 use bytes::Bytes;
-use memchr::memmem::Finder;
 use shared::secret::Secret;
+use shared::snapshot::Group;
+use translation::ir::ProviderError;
+
+use crate::provider::credential::Tokens;
+
+pub use pieces::{Redactor, TextRedactor};
 
 const INSTEAD: &[u8] = b"[redacted]";
 
-/// Secrets shorter than this are not looked for: they would be found in ordinary words.
-const SHORTEST: usize = 8;
-
-/// Finds the secret of an upstream key in what a provider sends.
+/// Finds the secrets of a group in what a provider sends, for one of its upstream keys.
+#[derive(Clone)]
 pub struct Leak {
-    /// None for a secret that is too short.
-    finder: Option<Finder<'static>>,
+    /// Finds every secret of the group in every form.
+    group: Arc<Needles>,
+    /// Finds what a request with the upstream key shows: the key itself, and the secret headers.
+    shown: Arc<Needles>,
+    /// Finds the access tokens that are got with the upstream key.
+    tokens: Option<Arc<Shown>>,
 }
 
+/// The access tokens of an upstream key, which change.
+struct Shown {
+    tokens: Arc<Tokens>,
+    /// How many tokens had been got, and what finds the last of them.
+    known: ArcSwap<(u64, Needles)>,
+}
+
+impl Shown {
+    /// What finds the tokens that requests may show now.
+    fn needles(&self) -> Arc<(u64, Needles)> {
+        let known = self.known.load_full();
+        let got = self.tokens.got();
+        if known.0 == got {
+            return known;
+        }
+        let newer = Arc::new((got, Needles::of(&self.tokens.shown())));
+        self.known.store(Arc::clone(&newer));
+        newer
+    }
+}
+
+/// Texts that are looked for.
+#[derive(Default)]
+struct Needles {
+    texts: Vec<Vec<u8>>,
+    /// None where there is nothing to look for.
+    finder: Option<AhoCorasick>,
+    longest: usize,
+}
+
+// Written by hand, so that no secret is printed.
 impl fmt::Debug for Leak {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Leak").finish_non_exhaustive()
     }
 }
 
-impl Leak {
-    /// Looks for `secret`.
-    pub fn of(secret: &Secret) -> Self {
-        let secret = secret.expose().as_bytes();
-        Self { finder: (secret.len() >= SHORTEST).then(|| Finder::new(secret).into_owned()) }
+impl fmt::Debug for Needles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Needles").field("count", &self.texts.len()).finish_non_exhaustive()
+    }
+}
+
+/// The secrets of a group, prepared once for all of its upstream keys.
+#[derive(Clone, Debug)]
+pub struct GroupSecrets {
+    needles: Arc<Needles>,
+    headers: Vec<Secret>,
+}
+
+impl GroupSecrets {
+    /// Those of `group`: of all its keys, of its headers, and of its proxy.
+    pub fn of(group: &Group) -> Self {
+        let headers = secrets::of_headers(group);
+        let mut all = headers.clone();
+        all.extend(group.upstream_keys.iter().flat_map(|key| secrets::of_key(&key.secret)));
+        all.extend(group.outbound_proxy.iter().flat_map(secrets::of_proxy));
+        Self { needles: Arc::new(Needles::of(&all)), headers }
     }
 
-    /// Whether the secret stands in `bytes`.
-    pub fn is_in(&self, bytes: &[u8]) -> bool {
-        self.finder.as_ref().is_some_and(|finder| finder.find(bytes).is_some())
+    /// Finds them in the answers to requests with the upstream key `secret`, which gets `tokens`.
+    pub fn with_key(&self, secret: &Secret, tokens: Option<&Arc<Tokens>>) -> Leak {
+        let mut shown = secrets::of_key(secret);
+        shown.extend(self.headers.iter().cloned());
+        let tokens = tokens.map(|tokens| {
+            let known = ArcSwap::from_pointee((0, Needles::default()));
+            Arc::new(Shown { tokens: Arc::clone(tokens), known })
+        });
+        Leak { group: Arc::clone(&self.needles), shown: Arc::new(Needles::of(&shown)), tokens }
+    }
+}
+
+impl Needles {
+    /// Looks for `secrets` in all their forms.
+    fn of(secrets: &[Secret]) -> Self {
+        let mut texts: Vec<Vec<u8>> = secrets.iter().flat_map(|secret| forms::of(secret.expose())).collect();
+        texts.sort_unstable();
+        texts.dedup();
+        if texts.is_empty() {
+            return Self::default();
+        }
+        let kind = (texts.len() > 100).then_some(AhoCorasickKind::ContiguousNFA);
+        let finder = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).kind(kind).build(&texts).ok();
+        let longest = texts.iter().map(Vec::len).max().unwrap_or_default();
+        Self { texts, finder, longest }
     }
 
-    /// `bytes` without the secret. Bytes that do not hold it, as is usual, come back uncopied.
-    pub fn redact(&self, bytes: Bytes) -> Bytes {
+    fn is_in(&self, bytes: &[u8]) -> bool {
+        self.finder.as_ref().is_some_and(|finder| finder.is_match(bytes))
+    }
+
+    fn redact(&self, bytes: Bytes) -> Bytes {
         let Some(finder) = &self.finder else { return bytes };
-        let Some(first) = finder.find(&bytes) else { return bytes };
+        let Some(mut found) = finder.find(&bytes) else { return bytes };
         let mut clean = Vec::with_capacity(bytes.len());
         let mut from = 0;
-        let mut next = Some(first);
-        while let Some(at) = next {
-            clean.extend_from_slice(&bytes[from..from + at]);
+        loop {
+            clean.extend_from_slice(&bytes[from..found.start()]);
             clean.extend_from_slice(INSTEAD);
-            from += at + finder.needle().len();
-            next = finder.find(&bytes[from..]);
+            from = found.end();
+            match finder.find(aho_corasick::Input::new(&bytes).range(from..)) {
+                Some(next) => found = next,
+                None => break,
+            }
         }
         clean.extend_from_slice(&bytes[from..]);
         clean.into()
     }
 
-    /// `text` without the secret.
+    /// How many bytes at the end of `bytes` may be the beginning of one of the texts: at least `least` of them.
+    fn begun(&self, bytes: &[u8], least: usize) -> usize {
+        let window = &bytes[bytes.len().saturating_sub(self.longest.saturating_sub(1))..];
+        let longest = self.texts.iter().filter_map(|text| {
+            let start = &text[..least.min(text.len())];
+            // The first place from which all that follows is the beginning of the text.
+            memchr::memmem::find_iter(window, start)
+                .map(|at| &window[at..])
+                .find(|rest| rest.len() < text.len() && text.starts_with(rest))
+                .map(<[u8]>::len)
+        });
+        longest.max().unwrap_or_default()
+    }
+}
+
+impl Leak {
+    /// Looks for `secret` alone.
+    #[cfg(test)]
+    pub fn of(secret: &Secret) -> Self {
+        let needles = Arc::new(Needles::of(std::slice::from_ref(secret)));
+        Self { group: Arc::clone(&needles), shown: needles, tokens: None }
+    }
+
+    /// Whether a secret stands in `bytes`.
+    pub fn is_in(&self, bytes: &[u8]) -> bool {
+        self.group.is_in(bytes) || self.tokens.as_ref().is_some_and(|shown| shown.needles().1.is_in(bytes))
+    }
+
+    /// `bytes` without secrets. Bytes that hold none, as is usual, come back uncopied.
+    pub fn redact(&self, bytes: Bytes) -> Bytes {
+        let clean = self.group.redact(bytes);
+        match &self.tokens {
+            Some(shown) => shown.needles().1.redact(clean),
+            None => clean,
+        }
+    }
+
+    /// `text` without secrets.
     pub fn redact_text(&self, text: String) -> String {
         let clean = self.redact(Bytes::from(text));
         String::from_utf8_lossy(&clean).into_owned()
     }
-}
 
-/// Takes the secret out of an answer that comes in pieces, where it may stand across two of them.
-#[derive(Debug, Default)]
-pub struct Redactor {
-    /// The end of what came, as far as it may be the beginning of the secret.
-    held: Bytes,
-}
-
-impl Redactor {
-    /// What of the answer can be passed on after `piece`. Copies only where the piece before ended as the secret
-    /// begins.
-    pub fn push(&mut self, leak: &Leak, piece: Bytes) -> Bytes {
-        let Some(finder) = &leak.finder else { return piece };
-        let piece = if self.held.is_empty() { piece } else { [&self.held[..], &piece[..]].concat().into() };
-        let mut clean = leak.redact(piece);
-        let longest = clean.len().min(finder.needle().len().saturating_sub(1));
-        let begun = (1..=longest).rev().find(|length| clean.ends_with(&finder.needle()[..*length]));
-        self.held = clean.split_off(clean.len() - begun.unwrap_or_default());
-        clean
+    /// `error` without secrets.
+    pub fn redact_error(&self, error: &mut ProviderError) {
+        error.message = self.redact_text(std::mem::take(&mut error.message));
+        error.code = error.code.take().map(|code| self.redact_text(code.into_owned()).into());
+        for text in [&mut error.param, &mut error.provider_type] {
+            *text = text.take().map(|text| self.redact_text(text));
+        }
     }
 
-    /// What was held back. The answer is at its end.
-    pub fn finish(&mut self) -> Bytes {
-        std::mem::take(&mut self.held)
+    /// How many bytes at the end of `bytes` may be the beginning of a secret that the request has shown: at least
+    /// `least` of them.
+    fn begun(&self, bytes: &[u8], least: usize) -> usize {
+        let token = self.tokens.as_ref().map_or(0, |shown| shown.needles().1.begun(bytes, least));
+        self.shown.begun(bytes, least).max(token)
     }
 }
 

@@ -12,11 +12,12 @@ use translation::Format;
 use translation::ir;
 use translation::ir::{Dropped, TranslateError};
 use translation::object::{Edits, Object};
+use translation::optional;
 use translation::protocol::contract::{Target, ThinkingEdits};
 use translation::protocol::{anthropic_messages, openai_responses};
 
 use super::model::{check_model, missing_model};
-use super::outgoing::{Conversion, Outbound, Outgoing, Preparation};
+use super::outgoing::{Added, Begins, Conversion, Outbound, Outgoing, Preparation};
 use crate::body::budget::Held;
 use crate::body::growth::Growth;
 use crate::error::GatewayError;
@@ -249,8 +250,7 @@ impl<'b> ChatRequest<'b> {
         if let Some(messages) = self.object.get(field).and_then(|messages| protocol.without_foreign(messages, quirks)) {
             edits.set(field, messages);
         }
-        let ask = asks_for_usage && self.stream && !self.include_usage;
-        if ask {
+        if asks_for_usage {
             edits.set("stream_options", self.asking_for_usage());
         }
         Ok((edits, dropped))
@@ -315,9 +315,25 @@ impl<'b> ChatRequest<'b> {
             }
             edits.apply()
         };
+        let mut dropped = encoded.dropped;
+        let body = match group.refusals.of(&candidate.upstream_model) {
+            Some(refused) => {
+                let less = optional::without(&body, refused.iter().copied());
+                // What has another name in its place is not left out.
+                for field in refused.iter().filter(|field| less.is_some() && field.instead.is_none()) {
+                    if self.object.get(field.name).is_some() {
+                        dropped.named(field.name);
+                    }
+                }
+                less.unwrap_or(body)
+            }
+            None => body,
+        };
         let uri = endpoint.uri(format, &candidate.upstream_model, stream)?;
-        let conversion = Some(Box::new(Conversion { back: encoded.back, dropped: encoded.dropped }));
-        Ok(Outgoing { stream, conversion, ..Outgoing::json(uri, body, format) })
+        let conversion = Some(Box::new(Conversion { back: encoded.back, dropped }));
+        // A group that refuses what cannot be expressed is not asked for less than the client wants.
+        let added = if group.rejects_unsupported() { Added::StreamUsage } else { Added::All };
+        Ok(Outgoing { stream, conversion, begins: Begins::Chat, added, ..Outgoing::json(uri, body, format) })
     }
 
     /// Has the node hold `bytes` of the request as it was written.
@@ -363,7 +379,11 @@ impl Outbound for ChatRequest<'_> {
             return self.translated(candidate, format, stream);
         }
         let endpoint = candidate.endpoint()?;
-        let asks = self.format.facts().usage_if_asked && endpoint.quirks().stream_usage;
+        let asks = self.format.facts().usage_if_asked
+            && endpoint.quirks().stream_usage
+            && self.stream
+            && !self.include_usage
+            && !refuses_usage(candidate);
         let (edits, dropped) = self.edited(candidate, asks)?;
         if candidate.group.rejects_unsupported()
             && let Some(field) = dropped.names().first()
@@ -378,8 +398,17 @@ impl Outbound for ChatRequest<'_> {
         if outgoing.pieces.is_empty() && outgoing.body.as_ptr() != self.body.as_ptr() {
             self.hold_written(outgoing.body.len() as u64)?;
         }
-        Ok(Outgoing { stream: self.stream, dropped, ..outgoing })
+        let added = if asks { Added::StreamUsage } else { Added::Nothing };
+        Ok(Outgoing { stream: self.stream, begins: Begins::Chat, added, dropped, ..outgoing })
     }
+}
+
+/// Whether the provider refuses to end a stream with a count of tokens.
+pub(super) fn refuses_usage(candidate: &Candidate) -> bool {
+    candidate.group.refusals.of(&candidate.upstream_model).is_some_and(|refused| {
+        let wishes: Vec<_> = Added::StreamUsage.fields(Format::OpenAiChat).collect();
+        refused.iter().any(|field| wishes.contains(field))
+    })
 }
 
 fn with_query(uri: &Uri, pair: &str) -> Result<Uri, GatewayError> {

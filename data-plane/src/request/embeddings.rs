@@ -10,7 +10,7 @@ use translation::ir::TranslateError;
 use translation::protocol::embeddings::{EmbeddingsInput, EmbeddingsProtocol};
 
 use super::json::{JsonEndpoint, JsonRequest};
-use super::outgoing::{Outbound, Outgoing};
+use super::outgoing::{Begins, Outbound, Outgoing};
 use crate::body::growth::Growth;
 use crate::error::GatewayError;
 use crate::provider::Call;
@@ -86,6 +86,6 @@ impl Outbound for EmbeddingsRequest<'_> {
         let Some((format, protocol, uri)) = served else { return Err(elsewhere) };
         let input = self.neutral()?;
         let body = protocol.encode_request(input, self.texts(input, protocol), model);
-        Ok(Outgoing { beside_chat: true, ..Outgoing::json(uri, body.into(), format) })
+        Ok(Outgoing { begins: Begins::Beside, beside_chat: true, ..Outgoing::json(uri, body.into(), format) })
     }
 }

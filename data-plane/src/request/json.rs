@@ -8,8 +8,9 @@ use serde_json::Value;
 use translation::Format;
 use translation::object::{Edits, Object};
 
+use super::chat::refuses_usage;
 use super::model::{check_model, missing_model};
-use super::outgoing::{Outbound, Outgoing};
+use super::outgoing::{Added, Begins, Outbound, Outgoing};
 use crate::error::GatewayError;
 use crate::provider::Call;
 use crate::route::candidate::Candidate;
@@ -76,6 +77,13 @@ impl<'b> JsonRequest<'b> {
         self.stream && self.asked.path == "/completions" && self.object.get("stream_options").is_none()
     }
 
+    /// Whether `candidate` is asked for usage that the client has not asked for.
+    fn asks_for_usage(&self, candidate: &Candidate) -> bool {
+        self.hides_usage()
+            && candidate.group.endpoint.as_ref().is_some_and(|endpoint| endpoint.quirks().stream_usage)
+            && !refuses_usage(candidate)
+    }
+
     fn edited<'e>(&'e self, candidate: &'e Candidate) -> Edits<'e, 'b> {
         let mut edits = self.object.edit();
         if *candidate.upstream_model != *self.model {
@@ -85,9 +93,7 @@ impl<'b> JsonRequest<'b> {
                 self.rename(&mut edits, &candidate.upstream_model);
             }
         }
-        if self.hides_usage()
-            && candidate.group.endpoint.as_ref().is_some_and(|endpoint| endpoint.quirks().stream_usage)
-        {
+        if self.asks_for_usage(candidate) {
             edits.set("stream_options", r#"{"include_usage":true}"#);
         }
         edits
@@ -123,7 +129,8 @@ impl Outbound for JsonRequest<'_> {
         let uri = endpoint.call(call)?;
         let any_answer = format.facts().any_answer_beside;
         let outgoing = Outgoing::edited(uri, self.length, self.edited(candidate), *format);
-        Ok(Outgoing { stream: self.stream, any_answer, beside_chat: true, ..outgoing })
+        let added = if self.asks_for_usage(candidate) { Added::StreamUsage } else { Added::Nothing };
+        Ok(Outgoing { stream: self.stream, any_answer, begins: Begins::Beside, added, beside_chat: true, ..outgoing })
     }
 }
 

@@ -19,5 +19,5 @@ pub mod passing;
 pub mod upload;
 
 pub use chat::{ChatRequest, Spoken};
-pub use outgoing::{Content, Conversion, Outbound, Outgoing, Preparation};
+pub use outgoing::{Added, Begins, Content, Conversion, Outbound, Outgoing, Preparation};
 pub use passing::Passing;

@@ -7,6 +7,7 @@ use http::{HeaderValue, Method, Uri};
 use tokio::time::Instant;
 use translation::Format;
 use translation::back::Back;
+use translation::format::OptionalField;
 use translation::ir::Dropped;
 use translation::object::Edits;
 
@@ -59,6 +60,10 @@ pub struct Outgoing {
     pub stream: bool,
     /// Whether the answer may be of any type, such as sound.
     pub any_answer: bool,
+    /// How the answer begins.
+    pub begins: Begins,
+    /// What of the request is the gateway's own.
+    pub added: Added,
     /// Whether the request is no chat. Keys are often limited to some endpoints, so a key that may not do this may
     /// still be good for chat.
     pub beside_chat: bool,
@@ -81,6 +86,8 @@ impl Outgoing {
             format,
             stream: false,
             any_answer: false,
+            begins: Begins::Any,
+            added: Added::Nothing,
             beside_chat: false,
             conversion: None,
             dropped: Dropped::default(),
@@ -107,6 +114,41 @@ impl Outgoing {
 
 /// From this size on, in bytes, an edited body is kept in pieces.
 const IN_PIECES: usize = 256 * 1024;
+/// What an answer is known by once it begins, before which it is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begins {
+    /// It is an answer of a chat API.
+    Chat,
+    /// It is JSON or a stream of another endpoint that a model answers.
+    Beside,
+    /// Nothing.
+    Any,
+}
+
+/// What of a request the gateway has added. Where a provider refuses that, it is asked again without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Added {
+    /// Nothing that could be left out.
+    Nothing,
+    /// The wish that a stream ends with a count of tokens.
+    StreamUsage,
+    /// All of it: the request was translated.
+    All,
+}
+
+impl Added {
+    /// The fields of a request in `format` that the gateway can leave out again.
+    pub fn fields(self, format: Format) -> impl Iterator<Item = &'static OptionalField> {
+        format.facts().optional_fields.iter().filter(move |field| match self {
+            Self::Nothing => false,
+            Self::StreamUsage => field.paths == STREAM_USAGE,
+            Self::All => true,
+        })
+    }
+}
+
+/// Where the wish for a count of tokens stands.
+const STREAM_USAGE: &[&str] = &["stream_options"];
 
 /// What a body is.
 #[derive(Clone, Debug, PartialEq, Eq)]

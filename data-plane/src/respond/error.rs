@@ -44,7 +44,7 @@ fn passed_on(said: &ProviderAnswer, format: Format, mut meter: Meter) -> Respons
     let key = &said.candidate.key;
     let same_shape = said.format.facts().error_shape == format.facts().error_shape;
     let mut error = said.error.clone();
-    error.message = key.leak.redact_text(error.message);
+    key.leak.redact_error(&mut error);
     let mut response = if same_shape && format.protocol().is_error_document(&said.body) {
         json_response(said.status, key.leak.redact(said.body.clone()))
     } else {
@@ -64,6 +64,11 @@ fn passed_on(said: &ProviderAnswer, format: Format, mut meter: Meter) -> Respons
     meter.first_byte();
     meter.answering(response.status());
     meter.provider_failed(&error.message);
+    if said.usage.is_some() {
+        // The provider has counted what it refuses to give.
+        meter.usage = said.usage;
+        meter.finished = true;
+    }
     meter.response_bytes = http_body::Body::size_hint(response.body()).lower();
     let mut forwarded = HeaderMap::new();
     forward(&said.headers, &mut forwarded, key, format);

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame};
-use hyper::body::Incoming;
 
 use super::idle::{IdleTimer, Silence};
 use crate::error::GatewayError;
+use crate::opening::ProviderBody;
 
 /// How long a provider may take to end its body behind the end of its answer, so that the connection can be used again.
 const END_GRACE: Duration = Duration::from_millis(250);
@@ -22,6 +22,14 @@ pub(super) type Ending = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(super) trait Writer: Unpin {
     /// Takes a portion of the provider's body.
     fn take(&mut self, portion: Bytes) -> Next;
+
+    /// Says whether [`Self::has_lived`] will be asked about the next portion.
+    fn will_ask(&mut self, _asked: bool) {}
+
+    /// Whether the portion before was a part of the answer, and not only a sign of life.
+    fn has_lived(&self) -> bool {
+        true
+    }
 
     /// The provider's body has ended.
     fn end(&mut self);
@@ -65,7 +73,7 @@ pub(super) enum Next {
 }
 
 /// An answer on its way to the client. Dropping it ends the request at the provider.
-pub(super) struct Flow<W, B = Incoming> {
+pub(super) struct Flow<W, B = ProviderBody> {
     /// None when it has ended, or is left.
     upstream: Option<B>,
     /// How long the provider's body may pause.
@@ -83,8 +91,12 @@ impl<W: Writer, B> Flow<W, B> {
 
     /// Takes a portion of the provider's body.
     pub(super) fn take(&mut self, portion: Bytes) {
-        self.timer.touch();
+        let fresh = self.timer.is_fresh();
+        self.writer.will_ask(!fresh);
         let next = self.writer.take(portion);
+        if !fresh && self.writer.has_lived() {
+            self.timer.touch();
+        }
         self.go(next);
     }
 
@@ -92,7 +104,10 @@ impl<W: Writer, B> Flow<W, B> {
     pub(super) fn go(&mut self, next: Next) {
         match next {
             Next::Goes => {}
-            Next::Settles => self.timer.shorten(END_GRACE),
+            Next::Settles => {
+                self.timer.touch();
+                self.timer.shorten(END_GRACE);
+            }
             Next::Ends => self.upstream = None,
         }
     }
@@ -122,6 +137,7 @@ impl<W: Writer, B: Body<Data = Bytes> + Unpin> Body for Flow<W, B> {
             // listener (`shared/src/serve/unread.rs`), which drops this body when it takes too long.
             let written = this.writer.written();
             if !written.is_empty() {
+                this.timer.wrote();
                 this.writer.count(written.len() as u64);
                 return Poll::Ready(Some(Ok(Frame::data(written))));
             }

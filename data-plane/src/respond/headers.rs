@@ -52,8 +52,8 @@ pub fn name_dropped(response: &mut Response, dropped: &Dropped) {
     }
 }
 
-/// Copies the headers that may go to a client of `format` from `upstream` to `client`. A value that holds the upstream
-/// key is left out.
+/// Copies the headers that may go to a client of `format` from `upstream` to `client`. One that holds a secret, in its
+/// name or its value, is left out.
 pub fn forward(upstream: &HeaderMap, client: &mut HeaderMap, key: &RoutedKey, format: Format) {
     for (name, value) in upstream {
         let copy = || (name.clone(), value.clone());
@@ -71,7 +71,7 @@ pub fn forward(upstream: &HeaderMap, client: &mut HeaderMap, key: &RoutedKey, fo
         } else {
             continue;
         };
-        if !key.leak.is_in(value.as_bytes()) {
+        if !key.leak.is_in(value.as_bytes()) && !key.leak.is_in(name.as_str().as_bytes()) {
             client.append(name, value);
         }
     }

@@ -1,4 +1,4 @@
-//! How long an answer that has begun may pause.
+//! How long an answer that has begun may pause, and how long its client may hear nothing.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -6,7 +6,18 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// A timer that runs out when nothing has come for a while. It may beat until then.
+/// How long a client of a stream hears nothing before it gets what keeps its connection alive, and those of proxies on
+/// the way.
+pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(10);
+
+/// Within this part of the longest pause behind a sign of life, another one is not looked for.
+const FRESH: u32 = 20;
+
+/// The longest time for which a sign of life is fresh.
+const LONGEST_FRESH: Duration = Duration::from_secs(1);
+
+/// A timer that runs out when nothing has come for a while. It may beat until then, whenever the client has heard
+/// nothing for a while.
 #[derive(Debug)]
 pub(super) struct IdleTimer {
     idle: Duration,
@@ -18,6 +29,7 @@ pub(super) struct IdleTimer {
 #[derive(Debug)]
 struct Beat {
     every: Duration,
+    /// When something was written last to the client.
     last: Instant,
 }
 
@@ -37,7 +49,7 @@ impl IdleTimer {
         Self { idle, last, beat: None, timer: Box::pin(sleep_until(last + idle)) }
     }
 
-    /// The same, with a beat whenever the silence has lasted for another `every`.
+    /// The same, with a beat whenever nothing has been written for `every`.
     pub(super) fn beating(idle: Duration, every: Duration) -> Self {
         let mut timer = Self::new(idle);
         timer.beat = Some(Beat { every, last: timer.last });
@@ -51,6 +63,18 @@ impl IdleTimer {
         self.last = Instant::now();
     }
 
+    /// Whether something has come just now, so that it does not matter whether more has.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.last.elapsed() < LONGEST_FRESH.min(self.idle / FRESH)
+    }
+
+    /// Notes that something has been written to the client.
+    pub(super) fn wrote(&mut self) {
+        if let Some(beat) = &mut self.beat {
+            beat.last = Instant::now();
+        }
+    }
+
     /// Runs out when `idle` has passed since something came, and beats no more.
     pub(super) fn shorten(&mut self, idle: Duration) {
         self.idle = idle;
@@ -60,7 +84,7 @@ impl IdleTimer {
 
     fn next(&self) -> Instant {
         let over = self.last + self.idle;
-        self.beat.as_ref().map_or(over, |beat| over.min(beat.last.max(self.last) + beat.every))
+        self.beat.as_ref().map_or(over, |beat| over.min(beat.last + beat.every))
     }
 
     /// Ready when the timer has run out, or beats. Only then is it set anew, and not with each event.
@@ -71,16 +95,18 @@ impl IdleTimer {
             if now >= self.last + self.idle {
                 return Poll::Ready(Silence::Over);
             }
+            let beats = self.beat.as_mut().is_some_and(|beat| {
+                let beats = now >= beat.last + beat.every;
+                if beats {
+                    beat.last = now;
+                }
+                beats
+            });
             let next = self.next();
-            if let Some(beat) = &mut self.beat
-                && now >= next
-            {
-                beat.last = now;
-                let next = self.next();
-                self.timer.as_mut().reset(next);
+            self.timer.as_mut().reset(next);
+            if beats {
                 return Poll::Ready(Silence::Beat);
             }
-            self.timer.as_mut().reset(next);
         }
     }
 }

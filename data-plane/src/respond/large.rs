@@ -20,6 +20,8 @@ const TAIL: usize = 16 * 1024;
 
 /// The error of an answer that is no text.
 pub(super) const NO_TEXT: GatewayError = GatewayError::Unusable("it is not UTF-8");
+/// As many bytes as show that an answer goes on. Some send a byte now and then, and never an end.
+const LEAST_PORTION: usize = 64;
 
 /// What kind of answer a large one is.
 #[derive(Clone, Copy)]
@@ -44,6 +46,8 @@ pub(super) struct LargeAnswer {
     /// To be written next, behind `start`.
     ready: Bytes,
     tail: BytesMut,
+    /// The bytes that have come since the answer was last known to go on.
+    unheard: usize,
     redactor: Redactor,
     legibility: Legibility,
     /// Why the connection is to be broken.
@@ -63,7 +67,7 @@ impl LargeAnswer {
         meter: Meter,
     ) -> Self {
         let (ready, tail, redactor) = (Bytes::new(), BytesMut::new(), Redactor::default());
-        Self { start: start.into(), ready, tail, redactor, legibility, failure: None, kind, key, meter }
+        Self { start: start.into(), ready, tail, unheard: 0, redactor, legibility, failure: None, kind, key, meter }
     }
 
     /// What of the answer goes to the client after `data`.
@@ -85,8 +89,16 @@ impl Writer for LargeAnswer {
             self.failure = Some(NO_TEXT);
             return Next::Ends;
         }
+        if self.unheard >= LEAST_PORTION {
+            self.unheard = 0;
+        }
+        self.unheard += portion.len();
         self.ready = self.pass(portion);
         Next::Goes
+    }
+
+    fn has_lived(&self) -> bool {
+        self.unheard >= LEAST_PORTION
     }
 
     fn end(&mut self) {

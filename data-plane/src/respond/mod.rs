@@ -4,7 +4,6 @@
 //! - [`stream`]: an answer event by event, whose bytes pass.
 //! - [`convert`]: an answer in another format than the client's.
 //! - `flow`: the skeleton of all that is written on as it comes; `idle`: how long an answer that has begun may pause.
-//! - [`opening`]: how a provider's stream begins; [`whole`]: an answer that is read whole.
 //! - [`headers`]: which headers of a provider go to the client; `kind`: what an answer says that it is.
 //! - `legible`: whether what passes is UTF-8.
 //! - [`learn`]: takes note of the ids in an answer; `counts`: of the usage in one that is no chat.
@@ -21,8 +20,9 @@ mod kind;
 mod large;
 pub mod learn;
 mod legible;
-pub mod opening;
 pub mod own;
 pub mod stream;
 pub mod unary;
-pub mod whole;
+
+#[cfg(test)]
+mod tests;

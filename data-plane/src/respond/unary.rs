@@ -6,9 +6,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use http::HeaderMap;
 use http::response::Parts;
-use hyper::body::Incoming;
 use translation::protocol::embeddings::openai;
 
 use super::counts;
@@ -19,36 +17,37 @@ use super::kind;
 use super::large::{Kind, LargeAnswer, NO_TEXT};
 use super::learn::Learn;
 use super::legible::Legibility;
-use super::opening::is_stream;
-use super::whole::{Read, UNPACKED, read};
 use crate::answer::Answer;
 use crate::body::collect::{CollectError, Collected, Patience, collect};
 use crate::body::unpack::is_packed;
 use crate::error::GatewayError;
+use crate::opening::whole::{Read, UNPACKED, read};
+use crate::opening::{HELD, Opened, ProviderBody, is_json, is_stream};
 use crate::route::table::RoutedKey;
 use crate::usage::estimate::heard::Heard;
 use crate::usage::meter::Meter;
-
-/// Largest size of an answer that is held, in bytes. Larger ones are written on as they come.
-const HELD: usize = 1024 * 1024;
 
 /// Writes `answer` on. `patience` bounds the time until it is whole, or known to be large. Each further part of a large
 /// answer may take as long as the pause of `patience`. `learn` takes note of the id in it.
 ///
 /// # Errors
-/// [`GatewayError`] when the answer breaks off, or is not JSON, before anything of it has left; the meter is given
-/// back.
+/// [`GatewayError`] when the answer breaks off before anything of it has left; the meter is given back.
 pub async fn respond(
     answer: Answer,
     learn: Option<Learn>,
     mut meter: Meter,
     patience: Patience,
 ) -> Result<Response, (GatewayError, Meter)> {
-    let Answer { head, body, candidate, format, .. } = answer;
-    let protocol = format.protocol();
-    let body = match read(&head, body, HELD, patience).await {
-        Ok(Read::Whole(body)) => body,
-        Ok(Read::Larger { start, rest }) => {
+    let Answer { head, opened, candidate, format, .. } = answer;
+    let (body, usage) = match opened {
+        Opened::Whole(body, usage) => (body, usage),
+        opened => {
+            let (start, rest) = match read(&head, opened.into_body(), HELD, patience).await {
+                Ok(Read::Larger { start, rest }) => (start, rest),
+                // What has been opened and is not large is known to be whole.
+                Ok(Read::Whole(_)) => return Err((GatewayError::Unusable("it is no JSON object"), meter)),
+                Err(error) => return Err((error, meter)),
+            };
             if let (Some(learn), Some(first)) = (&learn, start.first()) {
                 learn.start(first);
             }
@@ -60,26 +59,14 @@ pub async fn respond(
             let key = Arc::clone(&candidate.key);
             return Ok(large(&head, (start, legibility), rest, key, patience.pause, kind, meter));
         }
-        Err(error) => return Err((error, meter)),
     };
     if std::str::from_utf8(&body).is_err() {
         return Err((NO_TEXT, meter));
     }
-    match protocol.usage(&body) {
-        Ok(None) if is_error(&body) => match protocol.decode_response(&body) {
-            Err(mut error) => {
-                error.message = candidate.key.leak.redact_text(error.message);
-                return Err((error.into(), meter));
-            }
-            Ok(_) => meter.heard = Heard::Whole { format, body: body.clone() },
-        },
-        Ok(None) if !body.trim_ascii_start().starts_with(b"{") => {
-            return Err((GatewayError::Unusable("it is no JSON object"), meter));
-        }
-        Ok(None) => meter.heard = Heard::Whole { format, body: body.clone() },
-        Ok(usage) => meter.usage = usage,
-        Err(_) => return Err((GatewayError::Unusable("it is not JSON"), meter)),
+    if usage.is_none() {
+        meter.heard = Heard::Whole { format, body: body.clone() };
     }
+    meter.usage = usage;
     if let Some(learn) = &learn {
         learn.whole(&body);
     }
@@ -97,7 +84,8 @@ pub async fn pass(
     mut meter: Meter,
     patience: Patience,
 ) -> Result<Response, (GatewayError, Meter)> {
-    let Answer { head, body, candidate, format, .. } = answer;
+    let Answer { head, opened, candidate, format, .. } = answer;
+    let body = opened.into_body();
     let json = is_json(&head.headers);
     // An answer that is not held is written on once its first bytes have come.
     let bound = if json || is_packed(&head.headers) { HELD } else { 0 };
@@ -135,8 +123,8 @@ pub async fn pass_in_base64(
     mut meter: Meter,
     patience: Patience,
 ) -> Result<Response, (GatewayError, Meter)> {
-    let Answer { head, body, candidate, format, .. } = answer;
-    let (key, held_back) = (&candidate.key, read(&head, body, HELD, patience).await);
+    let Answer { head, opened, candidate, format, .. } = answer;
+    let (key, held_back) = (&candidate.key, read(&head, opened.into_body(), HELD, patience).await);
     let body = match held_back {
         Ok(Read::Whole(body)) => body,
         Ok(Read::Larger { start, rest }) => {
@@ -172,20 +160,6 @@ fn held(head: &Parts, body: Bytes, key: &RoutedKey, kind: Kind, mut meter: Meter
     with_head(head, Body::from(body), key, kind)
 }
 
-/// Whether an answer is an error and nothing else. Some vendors send errors with the status 200, and clients would take
-/// them for an answer without content.
-fn is_error(body: &[u8]) -> bool {
-    const STARTS: [[&[u8]; 4]; 2] = [[b"{", b"\"error\"", b":", b"{"], [b"{", b"\"type\"", b":", b"\"error\""]];
-    STARTS.iter().any(|tokens| {
-        tokens.iter().try_fold(body, |rest, token| rest.trim_ascii_start().strip_prefix(*token)).is_some()
-    })
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    let kind = kind::media_type(headers);
-    kind == "application/json" || kind.ends_with("+json")
-}
-
 fn with_head(head: &Parts, body: Body, key: &RoutedKey, kind: Kind) -> Response {
     let mut response = Response::new(body);
     *response.status_mut() = head.status;
@@ -201,7 +175,7 @@ fn with_head(head: &Parts, body: Body, key: &RoutedKey, kind: Kind) -> Response 
 fn large(
     head: &Parts,
     (start, legibility): (Vec<Bytes>, Legibility),
-    rest: Incoming,
+    rest: ProviderBody,
     key: Arc<RoutedKey>,
     pause: Duration,
     kind: Kind,

@@ -8,10 +8,13 @@ use std::sync::Arc;
 
 use shared::ids::Id;
 use shared::marks::Observed;
+use shared::snapshot::Group;
 
 use super::clock::FleetClock;
 use super::health::{Health, KeyHealth, KeyState};
+use super::refusals::Refusals;
 use crate::provider::credential::Tokens;
+use crate::provider::redact::GroupSecrets;
 use crate::upstream::Exit;
 
 /// What is remembered over changes of config.
@@ -38,6 +41,12 @@ pub struct KeptKey {
 pub struct KeptGroup {
     /// Its way out, with the connections that are open.
     pub exit: Arc<Exit>,
+    /// The config that the rest was made for. It is forgotten when that changes.
+    pub config: Arc<Group>,
+    /// Its secrets, prepared to be found.
+    pub secrets: GroupSecrets,
+    /// What its provider has refused of what the gateway adds to requests.
+    pub refusals: Arc<Refusals>,
 }
 
 impl Kept {

@@ -3,7 +3,7 @@
 //! - [`table`]: a snapshot, compiled for look-ups; [`current`]: the one in force; `patterns`: names of models that end
 //!   in `*`; [`client`]: who asks, and what its proxy key allows.
 //! - [`kept`]: what is remembered over changes of config; [`health`]: what is known of an upstream key, by the
-//!   [`clock`] of the fleet.
+//!   [`clock`] of the fleet; [`refusals`]: what a provider refuses of what the gateway adds.
 //! - [`order`]: the order in which candidates are tried.
 //! - [`plan`]: the candidates of a request, one after the other; [`candidate`]: one of them.
 //! - [`owners`]: which candidate made an object that a client names by its id.
@@ -18,6 +18,7 @@ pub mod order;
 pub mod owners;
 mod patterns;
 pub mod plan;
+pub mod refusals;
 pub mod table;
 
 #[cfg(test)]

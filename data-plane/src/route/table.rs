@@ -20,9 +20,10 @@ use super::health::KeyHealth;
 use super::kept::{Kept, KeptGroup, KeptKey};
 use super::order;
 use super::patterns::Patterns;
+use super::refusals::Refusals;
 use crate::provider::Endpoint;
 use crate::provider::credential::Credential;
-use crate::provider::redact::Leak;
+use crate::provider::redact::{GroupSecrets, Leak};
 use crate::upstream::Exit;
 
 /// What the request path reads. It does not change but for what is kept of keys and groups, and is swapped whole when a
@@ -80,6 +81,8 @@ pub struct RoutedGroup {
     pub headers: HeaderMap,
     /// The way by which its requests leave.
     pub exit: Arc<Exit>,
+    /// What its provider has refused of what the gateway adds to requests.
+    pub refusals: Arc<Refusals>,
 }
 
 /// An upstream key as the request path needs it.
@@ -91,7 +94,7 @@ pub struct RoutedKey {
     pub credential: Credential,
     /// What was learnt about it while serving.
     pub health: Arc<KeyHealth>,
-    /// Finds the secret in an answer.
+    /// Finds the secrets of the group in an answer.
     pub leak: Leak,
 }
 
@@ -187,6 +190,11 @@ impl RoutedGroup {
     /// Compiles `group` with what was `kept` of it, and notes in `keeps` what is to be kept on.
     fn compile(group: &Arc<Group>, kept: Option<&Kept>, keeps: &mut Kept) -> Self {
         let endpoint = Endpoint::of(group);
+        let known_group = kept.and_then(|kept| kept.group(&group.id));
+        // What depends on nothing but the group's own config is made anew where that has changed.
+        let same = known_group.filter(|known| known.config == *group);
+        let secrets = same.map_or_else(|| GroupSecrets::of(group), |known| known.secrets.clone());
+        let refusals = same.map(|known| Arc::clone(&known.refusals)).unwrap_or_default();
         let keys = group.upstream_keys.iter().filter(|key| key.enabled).filter_map(|key| {
             let auth = endpoint.as_ref()?.vendor.auth;
             let known = kept.and_then(|kept| kept.key(&key.id));
@@ -203,15 +211,17 @@ impl RoutedGroup {
             let health = known.map_or_else(fresh, |known| Arc::clone(&known.health));
             let (group_id, tokens) = (Arc::clone(&group.id), credential.tokens().cloned());
             keeps.keep_key(&key.id, KeptKey { group_id, health: Arc::clone(&health), tokens });
-            let leak = Leak::of(&key.secret);
+            let leak = secrets.with_key(&key.secret, credential.tokens());
             Some(Arc::new(RoutedKey { key: Arc::clone(key), credential, health, leak }))
         });
         let keys = keys.collect();
         // Connections outlive a change of config that does not change the way out.
         let exit = Exit::of(group);
-        let known = kept.and_then(|kept| kept.group(&group.id)).map(|known| &known.exit);
+        let known = known_group.map(|known| &known.exit);
         let exit = known.filter(|known| ***known == exit).cloned().unwrap_or_else(|| Arc::new(exit));
-        keeps.keep_group(&group.id, KeptGroup { exit: Arc::clone(&exit) });
+        let kept_group =
+            KeptGroup { exit: Arc::clone(&exit), config: Arc::clone(group), secrets, refusals: Arc::clone(&refusals) };
+        keeps.keep_group(&group.id, kept_group);
         let headers = headers(group, endpoint.as_ref());
         Self {
             endpoint,
@@ -220,6 +230,7 @@ impl RoutedGroup {
             overrides: fields(&group.parameter_overrides),
             headers,
             exit,
+            refusals,
             group: Arc::clone(group),
         }
     }

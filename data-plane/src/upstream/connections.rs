@@ -8,6 +8,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
 
 use super::body::RequestBody;
+use super::port::Ported;
 
 /// Pooled connections.
 pub type Pool<C> = Client<C, RequestBody>;
@@ -18,8 +19,8 @@ pub(super) type Direct = HttpsConnector<HttpConnector>;
 /// Connections through a proxy.
 #[derive(Clone, Debug)]
 pub(super) enum Connections {
-    Tunnel(Pool<HttpsConnector<Tunnel<Direct>>>),
-    Socks(Pool<HttpsConnector<SocksV5<HttpConnector>>>),
+    Tunnel(Pool<HttpsConnector<Ported<Tunnel<Direct>>>>),
+    Socks(Pool<HttpsConnector<Ported<SocksV5<HttpConnector>>>>),
 }
 
 /// Connections through one proxy, made when the first request needs them.

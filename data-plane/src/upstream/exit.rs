@@ -22,8 +22,10 @@ impl PartialEq for Exit {
 impl Exit {
     /// The way of `group`: its proxy, unless the proxy's exceptions cover the group's host.
     pub fn of(group: &Group) -> Self {
-        let host = group.base_url.parse::<Uri>().ok().and_then(|uri| uri.host().map(str::to_owned)).unwrap_or_default();
-        let proxy = group.outbound_proxy.clone().filter(|proxy| !bypasses(proxy, &host));
+        let uri = group.base_url.parse::<Uri>().unwrap_or_default();
+        let port = uri.port_u16().or_else(|| Some(if uri.scheme_str()? == "http" { 80 } else { 443 }));
+        let host = uri.host().unwrap_or_default();
+        let proxy = group.outbound_proxy.clone().filter(|proxy| !bypasses(proxy, host, port));
         Self(proxy.map(|proxy| (proxy, Lazy::default())))
     }
 
@@ -38,14 +40,24 @@ impl Exit {
     }
 }
 
-fn bypasses(proxy: &OutboundProxy, host: &str) -> bool {
-    (proxy.bypass_local && is_local(host)) || proxy.bypass_domains.iter().any(|domain| is_within(host, domain))
+fn bypasses(proxy: &OutboundProxy, host: &str, port: Option<u16>) -> bool {
+    (proxy.bypass_local && is_local(host)) || proxy.bypass_domains.iter().any(|domain| is_within(host, port, domain))
 }
 
-/// Whether `host` is `domain`, or below it. The domain may begin with `*.` or a dot.
-fn is_within(host: &str, domain: &str) -> bool {
-    let domain = domain.trim().trim_start_matches('*').trim_start_matches('.').to_ascii_lowercase();
-    let host = host.to_ascii_lowercase();
+/// Whether `host` is `domain`, or below it. The domain may begin with `*.` or a dot, and may name the `port` that it is
+/// about. An address of IPv6 may stand in brackets.
+fn is_within(host: &str, port: Option<u16>, domain: &str) -> bool {
+    let (domain, wanted) = match domain.trim().rsplit_once(':') {
+        // The colons of an address of IPv6 without brackets belong to it.
+        Some((name, digits)) if !name.contains(':') || name.ends_with(']') => (name, digits.parse::<u16>().ok()),
+        _ => (domain.trim(), None),
+    };
+    if wanted.is_some() && wanted != port {
+        return false;
+    }
+    let domain = domain.trim_start_matches('*').trim_start_matches('.').to_ascii_lowercase();
+    let bare = |host: &str| host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let (host, domain) = (bare(&host.to_ascii_lowercase()), bare(&domain));
     !domain.is_empty() && (host == domain || host.strip_suffix(&domain).is_some_and(|before| before.ends_with('.')))
 }
 

@@ -6,6 +6,7 @@
 mod body;
 mod connections;
 mod exit;
+mod port;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +28,7 @@ use connections::{Connections, Direct};
 pub use body::RequestBody;
 pub use connections::Pool;
 pub use exit::Exit;
+use port::Ported;
 
 /// How long a TCP connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -89,23 +91,21 @@ impl Upstream {
             // Validated config does not come here. A proxy whose host is malformed must not lead to a way around the
             // proxy.
             let nowhere = http::Uri::from_static("http://proxy.invalid:1");
-            return Connections::Tunnel(pool(over_tls(
-                self.tls.clone(),
-                Tunnel::new(nowhere, self.direct_connector()),
-            )));
+            let tunnel = Tunnel::new(nowhere, self.direct_connector());
+            return Connections::Tunnel(pool(over_tls(self.tls.clone(), Ported(tunnel))));
         };
         if proxy.scheme == ProxyScheme::Socks5 {
             let mut socks = SocksV5::new(uri, tcp());
             if !proxy.username.is_empty() {
                 socks = socks.with_auth(proxy.username.clone(), proxy.password.expose().to_owned());
             }
-            return Connections::Socks(pool(over_tls(self.tls.clone(), socks)));
+            return Connections::Socks(pool(over_tls(self.tls.clone(), Ported(socks))));
         }
         let mut tunnel = Tunnel::new(uri, self.direct_connector());
         if let Some(credentials) = exit::basic_credentials(proxy) {
             tunnel = tunnel.with_auth(credentials);
         }
-        Connections::Tunnel(pool(over_tls(self.tls.clone(), tunnel)))
+        Connections::Tunnel(pool(over_tls(self.tls.clone(), Ported(tunnel))))
     }
 
     fn direct_connector(&self) -> Direct {
@@ -149,3 +149,6 @@ where
         .http2_keep_alive_timeout(Duration::from_secs(10))
         .build(connector)
 }
+
+#[cfg(test)]
+mod tests;

@@ -88,6 +88,35 @@ pub trait Protocol: Debug + Send + Sync {
         [b"data: ", &*document, b"\n\n"].concat()
     }
 
+    /// The error that `data` reports, which is the data of one wire event of a provider's stream.
+    fn error_in(&self, data: &[u8]) -> ProviderError {
+        // On one line, as it would stand in an event.
+        let line = serde_json::from_slice::<serde_json::Value>(data).map(|document| document.to_string());
+        let line = line.as_deref().map_or(data, str::as_bytes);
+        let mut events = Vec::new();
+        self.decoder().push([b"data: ", line, b"\n\n"].concat().into(), &mut events);
+        let told =
+            events.into_iter().find_map(|event| if let Event::Error(error) = event { Some(error) } else { None });
+        told.unwrap_or_else(|| self.decode_error(502, data))
+    }
+
+    /// Whether a client of the format takes `event`, which reports an error, for the error that it is. Otherwise the
+    /// gateway says it in an event of its own.
+    fn tells_error(&self, _event: &Bytes) -> bool {
+        true
+    }
+
+    /// How much `data` says, which is the data of one wire event of a provider's stream.
+    fn life(&self, _data: &[u8]) -> Life {
+        Life::Says
+    }
+
+    /// Bytes that keep a client's connection alive between two events, and that clients of the format skip. Empty where
+    /// the format has none.
+    fn keep_alive(&self) -> &'static [u8] {
+        b""
+    }
+
     /// What completes a client's stream that passes through, where the provider closed it after the reason why the
     /// model stopped and before the format's own end. None where the format has no such end: the stream is then cut.
     fn end_marker(&self) -> Option<&'static [u8]> {
@@ -288,6 +317,23 @@ pub trait StreamDecoder: Debug + Send {
     fn done(&self) -> bool {
         false
     }
+
+    /// Whether something has come, since this was last asked, that has no event of its own and is more than a sign of
+    /// life: a step of a tool that runs at the provider, for one.
+    fn stirred(&mut self) -> bool {
+        false
+    }
+}
+
+/// How much one wire event of a provider's stream says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Life {
+    /// The event is a mere sign of life: a ping, or a piece of the answer with nothing in it.
+    Nothing,
+    /// The event belongs to the frame of the answer, which begins.
+    Begins,
+    /// The event is a part of the answer, its end, or an error.
+    Says,
 }
 
 /// Writes a client's stream.

@@ -16,6 +16,7 @@
 //!   of other formats' values.
 //! - `foreign`: what other families left in a history that passes; `raw`: edits within JSON that passes.
 //! - [`sse`]: server-sent events, whatever they carry.
+//! - `blank`: whether a part of a stream says anything.
 //! - `state`: requests for what only the provider of their own format has.
 //! - [`thinking_rules`]: how compatible vendors are told to think.
 //! - `unserved`: refuses what a format cannot do here.
@@ -26,6 +27,7 @@ use crate::format::Format;
 
 pub mod anthropic_messages;
 pub mod bedrock_converse;
+mod blank;
 mod builtin;
 mod claude;
 pub mod contract;

@@ -19,6 +19,9 @@ pub const LARGEST_EVENT: usize = 1024 * 1024;
 pub const EVENT_TOO_LARGE: &str =
     "the provider's stream holds an event of more than 1 MiB, such as a large picture: ask for it without a stream";
 
+/// A comment, which clients skip. It keeps their connections alive, and those of proxies on the way.
+pub const KEEP_ALIVE: &[u8] = b": keep-alive\n\n";
+
 /// Cuts a byte stream into whole events, in time linear to its length. An event keeps its line ends and the empty line
 /// that ends it, so that the pieces put together are the stream.
 #[derive(Debug)]

@@ -82,6 +82,8 @@ pub struct Vendor {
     pub anthropic_body_version: Option<&'static str>,
     /// Where the vendor differs from the owner of the format.
     pub quirks: Quirks,
+    /// The quirks of versions of the API before these dates, the oldest first.
+    pub quirks_before: &'static [(&'static str, Quirks)],
     /// How the vendor's error answers are read, beside the format of their bodies.
     pub errors: ErrorRules,
     /// The vendor's API reference.
@@ -150,6 +152,7 @@ impl Vendor {
         api_version: ApiVersion::None,
         anthropic_body_version: None,
         quirks: Quirks::COMPATIBLE,
+        quirks_before: &[],
         errors: ErrorRules::USUAL,
         docs: "",
     };
@@ -201,6 +204,13 @@ impl Vendor {
     /// place of the model, which stands in the URL.
     pub fn body_version(&self, format: Format) -> Option<(&'static str, &'static str)> {
         format.facts().version_field.zip(self.anthropic_body_version)
+    }
+
+    /// Where the vendor differs from the owner of the format, for a group with this `apiVersion`.
+    pub fn quirks_of(&self, api_version: Option<&str>) -> &Quirks {
+        let dated = api_version.filter(|version| version.starts_with(|c: char| c.is_ascii_digit()));
+        let older = |date: &str| dated.is_some_and(|version| version < date);
+        self.quirks_before.iter().find(|(date, _)| older(date)).map_or(&self.quirks, |(_, quirks)| quirks)
     }
 
     /// Whether a group of this vendor may set `apiVersion`.

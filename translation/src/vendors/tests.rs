@@ -147,5 +147,28 @@ fn quirks_are_none_for_owners_and_cautious_for_others() {
     assert!(!vendor("deepseek").quirks.json_schema);
 }
 
+#[test]
+fn what_a_version_of_azures_api_lacks_is_known() {
+    let quirks = |version| vendor("azure_openai").quirks_of(version);
+    for version in [None, Some("v1"), Some("preview"), Some("2024-12-01-preview"), Some("2025-04-01-preview")] {
+        assert_eq!(*quirks(version), crate::protocol::contract::Quirks::NONE, "{version:?}");
+    }
+    for (version, usage, schema) in [
+        ("2023-05-15", false, false),
+        ("2024-06-01", false, false),
+        ("2024-08-01-preview", false, true),
+        ("2024-09-01-preview", true, true),
+        ("2024-10-21", true, true),
+    ] {
+        let quirks = quirks(Some(version));
+        assert_eq!(
+            (quirks.stream_usage, quirks.json_schema, quirks.reasoning_effort),
+            (usage, schema, false),
+            "{version}"
+        );
+        assert_eq!(quirks.parallel_tool_calls, usage, "{version}");
+    }
+}
+
 mod history;
 mod thinking;

@@ -46,8 +46,10 @@ async fn every_body_in_the_document_succeeds_as_it_stands() {
         let id = operation["operationId"].as_str().unwrap();
         assert!(example.is_object(), "{id} has no example of its body");
         let database = TestDatabase::sqlite();
-        let mut settings =
-            ControlPlaneSettings { data_directory: database.directory.path().to_owned(), ..ControlPlaneSettings::default() };
+        let mut settings = ControlPlaneSettings {
+            data_directory: database.directory.path().to_owned(),
+            ..ControlPlaneSettings::default()
+        };
         settings.auth.password = login["password"].as_str().map(Into::into);
         let tasks = Tasks::new();
         let control = ControlPlane::start(settings, &Metrics::new(), &Readiness::new("test"), &tasks).await.unwrap();

@@ -92,6 +92,7 @@ fn what_a_provider_said_outlives_that_the_next_could_not_be_reached() {
             candidate: candidate(),
             format,
             error,
+            usage: None,
         }))
     };
     let status = |failure| match failure {
@@ -164,7 +165,7 @@ async fn nothing_is_prepared_for_a_candidate_that_is_not_tried() {
     let meter = Meter::start(&recorder, Api::OpenAiChat, &parts);
     let headers = ClientHeaders::new(&parts, Format::OpenAiChat);
     let (states, _learnt) = mpsc::channel(1);
-    let walker = Walker::new(Upstream::new().unwrap(), states);
+    let walker = Walker::new(Upstream::new().unwrap(), states, Duration::from_secs(10));
     let (request, deadline) = (Noting::default(), Instant::now() + Duration::from_mins(1));
     walker.walk(plan, &request, &headers, &meter, deadline).await.unwrap_err();
     assert_eq!(*request.prepared.lock().unwrap(), ["a", "a", "c"]);

@@ -10,9 +10,9 @@ use super::reply::Reply;
 use crate::answer::{Answer, Failure};
 use crate::error::GatewayError;
 use crate::ingress::admit::Admitted;
+use crate::opening::whole::whole;
 use crate::request::embeddings::EmbeddingsRequest;
 use crate::request::json::JsonEndpoint;
-use crate::respond::whole;
 use crate::route::candidate::Candidate;
 use crate::route::plan::Plan;
 use crate::usage::meter::Meter;
@@ -67,7 +67,7 @@ pub(super) async fn ask(
 async fn read(admitted: &Admitted<'_>, answer: Answer) -> Result<Embedded, GatewayError> {
     let format = answer.format;
     let patience = admitted.patience(&answer);
-    let body = whole::take(answer, patience).await?;
+    let body = whole(&answer.head, answer.opened.into_body(), patience).await?;
     let protocol = format.embeddings().ok_or(GatewayError::Internal("no embeddings were asked for in this format"))?;
     protocol.decode_response(&body).map_err(GatewayError::from)
 }

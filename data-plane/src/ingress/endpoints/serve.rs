@@ -15,7 +15,6 @@ use crate::ingress::gateway::Gateway;
 use crate::metrics::Api;
 use crate::request::json::JsonEndpoint;
 use crate::request::upload::Destination;
-use crate::respond::opening::is_stream;
 use crate::respond::{error, own, stream, unary};
 use crate::usage::meter::Meter;
 
@@ -57,10 +56,10 @@ pub(in crate::ingress) async fn serve(
     let response = match asked {
         Ok(Reply::Provider { answer, learn, events, hide_usage }) => {
             let patience = arrival.patience(&answer);
-            let streams = is_stream(&answer.head.headers);
+            let streams = answer.streams();
             meter.streamed |= streams;
             let delivered = if streams && events {
-                stream::respond(*answer, learn, meter, patience, hide_usage, false).await
+                Ok(stream::respond(*answer, learn, meter, patience, hide_usage, false))
             } else {
                 unary::pass(*answer, learn, meter, patience).await
             };

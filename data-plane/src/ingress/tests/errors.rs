@@ -123,7 +123,11 @@ async fn rule_5_an_overloaded_provider_is_to_be_asked_again_later() {
             // The same document comes with the status 200.
             bench.provider.script(Target::All, verbatim("200 OK", &headers, &overloaded()));
             let response = asked(&bench, format).await;
-            assert_eq!((response.status(), header(&response, "retry-after")), (status, "1"), "{format}");
+            assert_eq!(
+                (response.status(), header(&response, "retry-after")),
+                (status, if headers.is_empty() { "1" } else { "7" }),
+                "{format}"
+            );
             assert_eq!(bench.record().status, u32::from(status.as_u16()), "{format}");
         }
     }

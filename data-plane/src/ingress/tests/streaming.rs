@@ -93,7 +93,7 @@ async fn a_provider_that_does_not_do_as_asked_makes_no_difference() {
 }
 
 /// The format in which `vendor` is asked for a client of `format`.
-fn spoken_to(vendor: &str, format: Format) -> Format {
+pub(super) fn spoken_to(vendor: &str, format: Format) -> Format {
     match (vendor, format) {
         ("openai_responses", _) | ("openai", Format::OpenAiResponses) => Format::OpenAiResponses,
         ("anthropic", _) => Format::AnthropicMessages,

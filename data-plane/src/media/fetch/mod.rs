@@ -107,17 +107,6 @@ impl Way<'_> {
             Self::Proxy(upstream, exit) => upstream.send(exit, request),
         }
     }
-
-    /// `uri` with a port where the way needs one: a tunnel goes to port 443 where the URL names none, whatever its
-    /// scheme.
-    fn target(self, uri: &Uri) -> Option<Uri> {
-        match self {
-            Self::Proxy(..) if uri.scheme_str() == Some("http") && uri.port().is_none() => {
-                format!("http://{}:80{}", uri.host()?, uri.path_and_query()?).parse().ok()
-            }
-            _ => Some(uri.clone()),
-        }
-    }
 }
 
 /// Fetches `url`. The client says that it is of type `given`. The bytes that come are taken from `purse`.
@@ -136,8 +125,7 @@ pub async fn fetch(
         if !guard.allows_uri(&uri, matches!(way, Way::Proxy(..))) {
             return Err(FetchError::Url);
         }
-        let target = way.target(&uri).ok_or(FetchError::Url)?;
-        let response = way.send(request(target)).await.map_err(|_| FetchError::Unreachable)?;
+        let response = way.send(request(uri.clone())).await.map_err(|_| FetchError::Unreachable)?;
         let status = response.status().as_u16();
         let headers = response.headers();
         if matches!(status, 301 | 302 | 303 | 307 | 308) {

@@ -1,6 +1,7 @@
 //! Access tokens of Google, got with the key of a service account (Google Identity, "Using OAuth 2.0 for Server to
 //! Server Applications"; RFC 7523).
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use serde::Deserialize;
 use serde_json::json;
 use shared::crypto::{KEY_LEN, sha256};
+use shared::secret::Secret;
 use shared::time::now_ms;
 use tokio::time::{Instant, timeout_at};
 use tracing::warn;
@@ -40,6 +42,9 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// How long an assertion holds, and at most the token that is got with it, in seconds.
 const ASSERTED_FOR: i64 = 3600;
 
+/// How many tokens are remembered as long as answers may repeat them.
+const MOST_SHOWN: usize = 3;
+
 /// The scope of a token: what it opens.
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 
@@ -57,6 +62,10 @@ pub struct Tokens {
     /// The digest of the upstream key.
     digest: [u8; KEY_LEN],
     state: Mutex<State>,
+    /// The last tokens, which answers must not repeat.
+    shown: Mutex<Vec<Secret>>,
+    /// How many tokens have been got.
+    got: AtomicU64,
     /// Held by the request that asks for a token; the others wait for it.
     asking: tokio::sync::Mutex<()>,
 }
@@ -113,6 +122,8 @@ impl Tokens {
             audience: account.token_uri.clone(),
             digest: sha256(secret.as_bytes()),
             state: Mutex::default(),
+            shown: Mutex::default(),
+            got: AtomicU64::new(0),
             asking: tokio::sync::Mutex::default(),
         })
     }
@@ -199,12 +210,32 @@ impl Tokens {
     fn keep(&self, granted: &Granted) -> Option<HeaderValue> {
         let mut header = HeaderValue::from_str(&format!("Bearer {}", granted.access_token)).ok()?;
         header.set_sensitive(true);
+        self.note(&granted.access_token);
         let lasts = Duration::from_secs(granted.expires_in);
         let margin = if lasts > 2 * MARGIN { MARGIN } else { lasts / 2 };
         let now = Instant::now();
         let (renew_at, ends_at) = (now + lasts.saturating_sub(margin), now + lasts.saturating_sub(LAST_USE));
         *self.state() = State { token: Some(Token { header: header.clone(), renew_at, ends_at }), failure: None };
         Some(header)
+    }
+
+    /// Notes a token that requests will show from now on.
+    fn note(&self, token: &str) {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = shown.len().saturating_sub(MOST_SHOWN - 1);
+        shown.drain(..old);
+        shown.push(Secret::from(token));
+        self.got.fetch_add(1, Ordering::Release);
+    }
+
+    /// How many tokens have been got so far.
+    pub fn got(&self) -> u64 {
+        self.got.load(Ordering::Acquire)
+    }
+
+    /// The last tokens, which requests may still show.
+    pub fn shown(&self) -> Vec<Secret> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     async fn request(&self, errand: Errand<'_>) -> Result<Granted, &'static str> {

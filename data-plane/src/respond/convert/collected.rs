@@ -1,16 +1,15 @@
 //! A stream that is collected, for a client that wants the answer whole.
 
-use http::response::Parts;
-use hyper::body::Incoming;
-use tokio::time::Instant;
+use http_body_util::BodyExt as _;
+use tokio::time::{Instant, timeout_at};
 use translation::Format;
 use translation::ir;
-use translation::ir::Collector;
+use translation::ir::{Collector, Event};
 
 use super::note::note;
 use crate::body::collect::Patience;
 use crate::error::GatewayError;
-use crate::respond::opening::{first_portion, portion};
+use crate::opening::ProviderBody;
 use crate::usage::meter::Meter;
 
 /// Largest size of a stream that is collected, in bytes as they come.
@@ -22,8 +21,7 @@ const COLLECTED: usize = 64 * 1024 * 1024;
 /// [`GatewayError`] when it breaks off, is too large, or ends in an error.
 pub(super) async fn collected(
     format: Format,
-    head: &Parts,
-    mut body: Incoming,
+    mut body: ProviderBody,
     patience: Patience,
     meter: &mut Meter,
 ) -> Result<ir::Response, GatewayError> {
@@ -31,21 +29,25 @@ pub(super) async fn collected(
     let mut collector = Collector::default();
     let (mut events, mut size) = (Vec::new(), 0);
     let mut patience = patience;
-    let mut further = first_portion(head, &mut body, patience).await;
     loop {
-        match further {
-            Ok(portion) => {
+        match timeout_at(patience.first, body.frame()).await {
+            Ok(Some(Ok(frame))) => {
+                let Ok(portion) = frame.into_data() else { continue };
                 size += portion.len();
                 decoder.push(portion, &mut events);
             }
-            // The stream has ended. One that has given nothing is an error.
-            Err(GatewayError::Unusable(_)) if size > 0 => break,
+            Ok(None) => break,
             // Behind the end of the answer nothing is missing.
-            Err(GatewayError::Cut) if meter.has_all() => break,
-            Err(error) => return Err(error),
+            Ok(Some(Err(_))) if meter.has_all() => break,
+            Ok(Some(Err(_))) => return Err(GatewayError::Cut),
+            Err(_elapsed) => return Err(GatewayError::Timeout),
         }
         if size > COLLECTED {
             return Err(GatewayError::Unusable("it is a stream of more than 64 MiB"));
+        }
+        let says = events.iter().any(|event| !matches!(event, Event::Start(_) | Event::Usage(_)));
+        if decoder.stirred() || says {
+            patience.first = (Instant::now() + patience.pause).min(patience.whole);
         }
         for event in events.drain(..) {
             note(meter, &event);
@@ -54,8 +56,6 @@ pub(super) async fn collected(
         if decoder.done() {
             break;
         }
-        patience.first = (Instant::now() + patience.pause).min(patience.whole);
-        further = portion(&mut body, patience).await;
     }
     decoder.end(&mut events);
     for event in events.drain(..) {

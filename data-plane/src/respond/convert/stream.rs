@@ -9,6 +9,7 @@ use translation::ir::{Event, ProviderError};
 use translation::protocol::contract::{StreamDecoder, StreamEncoder};
 
 use super::note::note;
+use super::spoken::SpokenTexts;
 use super::wish::Conversation;
 use crate::error::GatewayError;
 use crate::respond::flow::{Next, Writer};
@@ -25,6 +26,10 @@ pub(super) struct ConvertedStream {
     ready: Vec<u8>,
     /// Whether the client has all that it gets.
     ended: bool,
+    /// Whether the portion before was a part of the answer.
+    lived: bool,
+    /// Takes secrets out of texts.
+    texts: SpokenTexts,
     key: Arc<RoutedKey>,
     meter: Meter,
 }
@@ -43,31 +48,22 @@ pub(super) struct Converter {
 impl ConvertedStream {
     /// A stream of the provider that `key` belongs to.
     pub(super) fn new(converter: Converter, key: Arc<RoutedKey>, meter: Meter) -> Self {
-        Self { converter, events: Vec::new(), ready: Vec::new(), ended: false, key, meter }
-    }
-
-    /// Gives the meter back, where the stream is not used.
-    pub(super) fn into_meter(self) -> Meter {
-        self.meter
+        Self {
+            converter,
+            events: Vec::new(),
+            ready: Vec::new(),
+            ended: false,
+            lived: false,
+            texts: SpokenTexts::default(),
+            key,
+            meter,
+        }
     }
 
     /// Notes that the client gets a head with `status`.
     pub(super) fn answering(&mut self, status: StatusCode) {
         self.meter.first_byte();
         self.meter.answering(status);
-    }
-
-    /// Takes the first portion.
-    ///
-    /// # Errors
-    /// An error that comes before all else. It is the answer itself, with a status of its own.
-    pub(super) fn begin(&mut self, first: Bytes) -> Result<Next, GatewayError> {
-        self.converter.decoder.push(first, &mut self.events);
-        let said = self.events.iter().find(|event| !matches!(event, Event::Start(_) | Event::Usage(_)));
-        if let Some(Event::Error(error)) = said {
-            return Err(self.redacted(error).into());
-        }
-        Ok(self.advance())
     }
 
     /// Writes what has come. If the end of the answer is in it, that is written, too.
@@ -90,6 +86,11 @@ impl ConvertedStream {
             if self.ended {
                 break;
             }
+            let (before, event) = self.texts.push(&self.key.leak, event);
+            if let Some(before) = before {
+                self.converter.encoder.event(&before, &mut self.ready);
+            }
+            let Some(event) = event else { continue };
             if let Event::Error(error) = &event {
                 self.ended = true;
                 let error = self.redacted(error);
@@ -108,7 +109,9 @@ impl ConvertedStream {
 
     /// `error` without the upstream key, if the provider has repeated it.
     fn redacted(&self, error: &ProviderError) -> ProviderError {
-        ProviderError { message: self.key.leak.redact_text(error.message.clone()), ..error.clone() }
+        let mut error = error.clone();
+        self.key.leak.redact_error(&mut error);
+        error
     }
 
     /// Writes the end of the answer.
@@ -126,7 +129,13 @@ impl ConvertedStream {
 impl Writer for ConvertedStream {
     fn take(&mut self, portion: Bytes) -> Next {
         self.converter.decoder.push(portion, &mut self.events);
+        let says = self.events.iter().any(|event| !matches!(event, Event::Start(_) | Event::Usage(_)));
+        self.lived = self.converter.decoder.stirred() || says;
         self.advance()
+    }
+
+    fn has_lived(&self) -> bool {
+        self.lived
     }
 
     fn end(&mut self) {
@@ -139,6 +148,10 @@ impl Writer for ConvertedStream {
     fn break_off(&mut self, error: GatewayError) -> Result<(), GatewayError> {
         if !self.ended {
             self.ended = true;
+            let (before, _) = self.texts.push(&self.key.leak, Event::Error(error.in_stream()));
+            if let Some(before) = before {
+                self.converter.encoder.event(&before, &mut self.ready);
+            }
             self.converter.encoder.event(&Event::Error(error.in_stream()), &mut self.ready);
             self.meter.broke(&error);
         }
@@ -157,6 +170,9 @@ impl Writer for ConvertedStream {
     }
 
     fn keep_alive(&mut self) {
+        if self.ended {
+            return;
+        }
         self.ready.extend_from_slice(self.converter.encoder.keep_alive());
     }
 

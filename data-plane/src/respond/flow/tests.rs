@@ -12,18 +12,23 @@ use crate::error::GatewayError;
 
 const PAUSE: Duration = Duration::from_secs(40);
 
-/// Writes what it takes. The answer is over behind `.`, has all behind `!`, and is left behind `#`.
+/// Writes what it takes, but for `~`, which is a mere sign of life. The answer is over behind `.`, has all behind `!`,
+/// and is left behind `#`.
 #[derive(Default)]
 struct Echo {
     ready: Vec<u8>,
     over: bool,
     has_all: bool,
     breaks: bool,
+    lived: bool,
 }
 
 impl Writer for Echo {
     fn take(&mut self, portion: Bytes) -> Next {
-        self.ready.extend_from_slice(&portion);
+        self.lived = &*portion != b"~";
+        if self.lived {
+            self.ready.extend_from_slice(&portion);
+        }
         self.over = portion.ends_with(b".");
         self.has_all = portion.ends_with(b"!");
         if self.over {
@@ -46,6 +51,10 @@ impl Writer for Echo {
 
     fn written(&mut self) -> Bytes {
         std::mem::take(&mut self.ready).into()
+    }
+
+    fn has_lived(&self) -> bool {
+        self.lived
     }
 
     fn keep_alive(&mut self) {
@@ -138,4 +147,41 @@ async fn a_client_that_hears_nothing_is_kept_alive() {
     }
     let expected = [(15, "<beat>"), (30, "<beat>"), (40, "upstream_timeout")];
     assert_eq!(heard, expected.map(|(at, text)| (at, Bytes::from(text))));
+}
+
+/// `text` each `seconds`.
+fn each(text: &'static str, seconds: u64) -> impl Stream<Item = Portion> + Unpin {
+    Box::pin(stream::repeat(()).then(move |()| async move {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        Ok(Frame::data(Bytes::from_static(text.as_bytes())))
+    }))
+}
+
+/// The first that a client gets of `upstream`, and after how many seconds.
+async fn heard(upstream: impl Stream<Item = Portion> + Unpin) -> Vec<(u64, String)> {
+    let timer = IdleTimer::beating(PAUSE, Duration::from_secs(15));
+    let mut flow = Flow::new(StreamBody::new(upstream), timer, None, Echo::default());
+    let start = Instant::now();
+    let mut heard = Vec::new();
+    while heard.len() < 4
+        && let Some(Ok(frame)) = flow.frame().await
+    {
+        let text = String::from_utf8(frame.into_data().unwrap().to_vec()).unwrap();
+        heard.push((start.elapsed().as_secs(), text));
+    }
+    heard
+}
+
+#[tokio::test(start_paused = true)]
+async fn p06_signs_of_life_put_off_neither_the_end_of_a_pause_nor_the_beat() {
+    let expected = [(15, "<beat>"), (30, "<beat>"), (40, "upstream_timeout")];
+    assert_eq!(heard(each("~", 1)).await, expected.map(|(at, text)| (at, text.to_owned())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_beat_is_counted_from_what_the_client_was_written_last() {
+    let words = [(10, "a"), (20, "a"), (30, "a"), (40, "a")];
+    assert_eq!(heard(each("a", 10)).await, words.map(|(at, text)| (at, text.to_owned())));
+    let slow = [(15, "<beat>"), (20, "a"), (35, "<beat>"), (40, "a")];
+    assert_eq!(heard(each("a", 20)).await, slow.map(|(at, text)| (at, text.to_owned())));
 }

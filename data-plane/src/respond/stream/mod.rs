@@ -2,7 +2,9 @@
 //! is collected.
 
 mod array;
+mod deltas;
 mod large;
+mod writer;
 
 use std::sync::Arc;
 
@@ -13,72 +15,55 @@ use http::StatusCode;
 use serde::de::IgnoredAny;
 use translation::Format;
 use translation::ir::ProviderError;
-use translation::protocol::contract::StreamWatcher;
+use translation::protocol::contract::{Life, StreamWatcher};
 use translation::protocol::openai_error;
 use translation::protocol::sse::{self, EventSplitter, LARGEST_EVENT};
 
 use super::error;
-use super::flow::{Flow, Next, Writer};
+use super::flow::{Flow, Next};
 use super::headers::{as_stream, forward};
-use super::idle::IdleTimer;
+use super::idle::{IdleTimer, KEEP_ALIVE};
 use super::kind;
 use super::learn::Learn;
 use super::legible::{Legibility, legible};
-use super::opening::first_portion;
 use crate::answer::Answer;
 use crate::body::collect::Patience;
 use crate::error::GatewayError;
 use crate::route::table::RoutedKey;
 use crate::usage::meter::Meter;
 use array::Array;
+use deltas::Deltas;
 use large::{END, LargeInPieces, Piece};
 
-/// Writes `answer` on. Waits for the first portion of it before anything leaves. Each further portion may take as long
-/// as the pause of `patience`. `learn` takes note of the id in it. `hide_usage` leaves out the event that reports usage
-/// and nothing else. `array` writes the data of the events as a JSON array (Gemini without `alt=sse`).
-///
-/// # Errors
-/// [`GatewayError`] when no first portion comes; the meter is given back.
-pub async fn respond(
+/// As many bytes of a large event as show that it goes on.
+const LEAST_PIECE: usize = 64;
+
+/// Writes `answer` on, which has begun. Each further event may take as long as the pause of `patience`. `learn` takes
+/// note of the id in it. `hide_usage` leaves out the event that reports usage and nothing else. `array` writes the data
+/// of the events as a JSON array (Gemini without `alt=sse`).
+pub fn respond(
     answer: Answer,
     learn: Option<Learn>,
     mut meter: Meter,
     patience: Patience,
     hide_usage: bool,
     array: bool,
-) -> Result<Response, (GatewayError, Meter)> {
-    let Answer { head, mut body, candidate, format, .. } = answer;
-    let first = match first_portion(&head, &mut body, patience).await {
-        Ok(first) => first,
-        Err(error) => return Err((error, meter)),
-    };
+) -> Response {
+    let Answer { head, opened, candidate, format, .. } = answer;
     meter.first_byte();
     meter.answering(head.status);
     let ending = Box::pin(meter.closing());
-    let stream = PassedStream {
-        format,
-        watcher: format.protocol().watcher(),
-        splitter: EventSplitter::new(LARGEST_EVENT),
-        large: None,
-        legibility: Legibility::default(),
-        ready: Bytes::new(),
-        hide_usage,
-        array: array.then_some(Array::Empty),
-        done: false,
-        failed: false,
-        bare: None,
-        key: Arc::clone(&candidate.key),
-        learn,
-        meter,
-    };
-    let mut flow = Flow::new(body, IdleTimer::new(patience.pause), Some(ending), stream);
-    flow.take(first);
+    let mut stream = PassedStream::new(format, Arc::clone(&candidate.key), meter);
+    (stream.learn, stream.hide_usage) = (learn, hide_usage);
+    stream.array = array.then_some(Array::Empty);
+    let timer = IdleTimer::beating(patience.pause, KEEP_ALIVE);
+    let flow = Flow::new(opened.into_body(), timer, Some(ending), stream);
     let mut response = Response::new(Body::new(flow));
     *response.status_mut() = head.status;
     forward(&head.headers, response.headers_mut(), &candidate.key, format);
     kind::set(response.headers_mut(), if array { "application/json" } else { format.facts().stream_type });
     as_stream(&mut response);
-    Ok(response)
+    response
 }
 
 /// The error of a stream in which a text cannot be read. Clients make nothing of it, or break.
@@ -88,6 +73,8 @@ const GARBLED: GatewayError = GatewayError::Unusable("one of its events is not U
 struct PassedStream {
     format: Format,
     watcher: Box<dyn StreamWatcher>,
+    /// Takes secrets out of the text that comes in deltas.
+    deltas: Deltas,
     splitter: EventSplitter,
     /// An event under way that is too large to be held.
     large: Option<Box<LargeInPieces>>,
@@ -102,8 +89,12 @@ struct PassedStream {
     done: bool,
     /// Whether the provider has sent an error in place of the rest.
     failed: bool,
-    /// An error document that stands between events and is not an event.
-    bare: Option<Box<ProviderError>>,
+    /// An error of the provider that a client would not take for one: it is no event, or one that holds other things.
+    error: Option<Box<ProviderError>>,
+    /// Whether it is asked whether the answer goes on.
+    asked: bool,
+    /// Whether the portion before was a part of the answer.
+    lived: bool,
     key: Arc<RoutedKey>,
     /// Takes note of the id of the answer. None once that has come.
     learn: Option<Learn>,
@@ -111,6 +102,29 @@ struct PassedStream {
 }
 
 impl PassedStream {
+    /// A stream of `format` of the provider that `key` belongs to.
+    fn new(format: Format, key: Arc<RoutedKey>, meter: Meter) -> Self {
+        Self {
+            format,
+            watcher: format.protocol().watcher(),
+            deltas: Deltas::new(format),
+            splitter: EventSplitter::new(LARGEST_EVENT),
+            large: None,
+            legibility: Legibility::default(),
+            ready: Bytes::new(),
+            hide_usage: false,
+            array: None,
+            done: false,
+            failed: false,
+            error: None,
+            asked: true,
+            lived: false,
+            key,
+            learn: None,
+            meter,
+        }
+    }
+
     /// Takes a portion of the provider's body.
     ///
     /// # Errors
@@ -127,7 +141,7 @@ impl PassedStream {
             if garbled {
                 return Err(GARBLED);
             }
-            if let Some(error) = self.bare.take() {
+            if let Some(error) = self.error.take() {
                 return Err(GatewayError::Provider(error));
             }
             if self.done {
@@ -142,6 +156,7 @@ impl PassedStream {
 
     /// Lets the event that `beginning` is the beginning of pass in pieces.
     fn begin_large(&mut self, beginning: &[u8]) -> Result<(), GatewayError> {
+        self.end_text();
         let large = LargeInPieces::new(beginning, self.array.is_some());
         self.legibility = Legibility::default();
         self.large = Some(Box::new(large.ok_or(GatewayError::Unusable(
@@ -162,6 +177,7 @@ impl PassedStream {
         if !self.legibility.goes_on(&portion) {
             return Err(GARBLED);
         }
+        self.lived |= portion.len() >= LEAST_PIECE;
         match large.push(&self.key.leak, portion) {
             Piece::Goes(shown) => {
                 self.show(shown);
@@ -214,11 +230,14 @@ impl PassedStream {
         let mut shown: Option<BytesMut> = None;
         let mut seen = 0;
         for event in sse::events(events.clone()) {
-            let hidden = self.read(&event);
-            if hidden && shown.is_none() {
+            // Nothing follows an error.
+            let hidden = self.error.is_some() || self.read(&event);
+            let changed = if hidden { Some(Bytes::new()) } else { self.deltas.push(&self.key.leak, &event) };
+            if changed.is_some() && shown.is_none() {
                 shown = Some(BytesMut::from(&events[..seen]));
-            } else if !hidden && let Some(shown) = &mut shown {
-                shown.extend_from_slice(&event);
+            }
+            if let Some(shown) = &mut shown {
+                shown.extend_from_slice(changed.as_ref().unwrap_or(&event));
             }
             seen += event.len();
         }
@@ -229,12 +248,28 @@ impl PassedStream {
     fn pass_as_array(&mut self, events: Bytes) -> Bytes {
         let mut shown = BytesMut::with_capacity(events.len());
         for event in sse::events(events) {
-            self.read(&event);
-            if let (Some(data), Some(array)) = (sse::data(&event), &mut self.array) {
-                array.element(&data, &mut shown);
+            if self.error.is_some() || self.read(&event) {
+                continue;
+            }
+            let changed = self.deltas.push(&self.key.leak, &event);
+            for event in sse::events(changed.unwrap_or(event)) {
+                if let (Some(data), Some(array)) = (sse::data(&event), &mut self.array) {
+                    array.element(&data, &mut shown);
+                }
             }
         }
         self.key.leak.redact(shown.freeze())
+    }
+
+    /// Shows what was held back of a text, which goes on no more.
+    fn end_text(&mut self) {
+        let Some(rest) = self.deltas.finish() else { return };
+        let mut shown = BytesMut::new();
+        match (&mut self.array, sse::data(&rest)) {
+            (Some(array), Some(data)) => array.element(&data, &mut shown),
+            _ => shown.extend_from_slice(&rest),
+        }
+        self.show(shown.freeze());
     }
 
     /// Closes the array, where there is one.
@@ -247,16 +282,21 @@ impl PassedStream {
 
     /// Notes what an event says. Gives whether the event is to be hidden from the client.
     fn read(&mut self, event: &Bytes) -> bool {
+        let protocol = self.format.protocol();
         let Some(data) = sse::data(event) else {
             let bare = self.bare_error(event);
             let is_error = bare.is_some();
-            self.bare = self.bare.take().or(bare);
+            self.error = self.error.take().or(bare);
             return is_error;
         };
+        if self.asked && !self.lived {
+            self.lived = protocol.life(&data) == Life::Says;
+        }
         if self.learn.as_ref().is_some_and(|learn| learn.start(&data)) {
             self.learn = None;
         }
         self.meter.heard.wire_event(self.format, event);
+        let wire = event;
         let event = self.watcher.event(&data);
         self.meter.finished |= event.finishes;
         if let Some(usage) = event.usage {
@@ -266,6 +306,9 @@ impl PassedStream {
             self.failed = true;
             let words = openai_error::message(&data).unwrap_or_default();
             self.meter.provider_failed(&self.key.leak.redact_text(words));
+            if self.array.is_none() && !protocol.tells_error(wire) {
+                self.error = Some(self.redacted(protocol.error_in(&data)));
+            }
         }
         if event.done {
             self.done = true;
@@ -284,9 +327,13 @@ impl PassedStream {
         if !text.starts_with(b"{") || !self.watcher.event(&text).error {
             return None;
         }
-        let mut error = self.format.protocol().decode_error(StatusCode::BAD_GATEWAY.as_u16(), &text);
-        error.message = self.key.leak.redact_text(error.message);
-        Some(Box::new(error))
+        Some(self.redacted(self.format.protocol().decode_error(StatusCode::BAD_GATEWAY.as_u16(), &text)))
+    }
+
+    /// `error` without secrets, which the provider may have repeated.
+    fn redacted(&self, mut error: ProviderError) -> Box<ProviderError> {
+        self.key.leak.redact_error(&mut error);
+        Box::new(error)
     }
 
     /// Passes on what is left when the provider's body has ended, and writes the end marker of the format where it is
@@ -323,6 +370,10 @@ impl PassedStream {
                 self.show(shown);
             }
         }
+        if let Some(error) = self.error.take() {
+            return Err(GatewayError::Provider(error));
+        }
+        self.end_text();
         if self.done || self.failed {
             return Ok(());
         }
@@ -339,6 +390,7 @@ impl PassedStream {
     /// Ends the stream with an error event and without `[DONE]`.
     fn leave(&mut self, error: &GatewayError) {
         self.meter.broke(error);
+        self.end_text();
         if !self.leave_large() {
             return;
         }
@@ -355,39 +407,5 @@ impl PassedStream {
     }
 }
 
-impl Writer for PassedStream {
-    fn take(&mut self, portion: Bytes) -> Next {
-        self.push(portion).unwrap_or_else(|error| {
-            self.leave(&error);
-            Next::Ends
-        })
-    }
-
-    fn end(&mut self) {
-        if let Err(error) = self.end_events() {
-            self.leave(&error);
-        }
-        self.close_array();
-    }
-
-    fn break_off(&mut self, error: GatewayError) -> Result<(), GatewayError> {
-        self.leave(&error);
-        Ok(())
-    }
-
-    fn written(&mut self) -> Bytes {
-        std::mem::take(&mut self.ready)
-    }
-
-    fn is_over(&self) -> bool {
-        self.done
-    }
-
-    fn has_all(&self) -> bool {
-        self.done || self.failed || self.meter.has_all()
-    }
-
-    fn count(&mut self, bytes: u64) {
-        self.meter.response_bytes += bytes;
-    }
-}
+#[cfg(test)]
+pub(super) mod tests;

@@ -34,6 +34,18 @@ fn exceptions_go_direct() {
 }
 
 #[test]
+fn an_exception_may_name_a_port_or_an_address() {
+    assert!(goes_direct("http://box.example:8080/v1", proxy(false, &["box.example:8080"])));
+    assert!(!goes_direct("http://box.example:8081/v1", proxy(false, &["box.example:8080"])));
+    assert!(goes_direct("http://box.example/v1", proxy(false, &["box.example:80"])));
+    assert!(goes_direct("https://box.example/v1", proxy(false, &["box.example:443"])));
+    for exception in ["2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:8080"] {
+        assert!(goes_direct("http://[2001:db8::1]:8080/v1", proxy(false, &[exception])), "{exception}");
+        assert!(!goes_direct("http://[2001:db8::2]:8080/v1", proxy(false, &[exception])), "{exception}");
+    }
+}
+
+#[test]
 fn local_addresses_go_direct_where_asked() {
     for local in ["http://127.0.0.1:1", "http://10.1.2.3", "http://[::1]:80", "http://box.local", "http://ollama:11434"]
     {

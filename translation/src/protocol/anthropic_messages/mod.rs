@@ -27,12 +27,14 @@ mod stream;
 mod usage;
 mod watch;
 
+use bytes::Bytes;
+
 use super::foreign::{Cleaning, Own};
 use crate::format::Format;
 use crate::ir::{self, ErrorCode, ProviderError, TranslateError, Usage};
 use crate::names::ANTHROPIC_IDS;
 use crate::protocol::contract::{
-    AnswerContext, Encoded, ListedModel, Protocol, Quirks, StreamDecoder, StreamEncoder, StreamWatcher, Target,
+    AnswerContext, Encoded, Life, ListedModel, Protocol, Quirks, StreamDecoder, StreamEncoder, StreamWatcher, Target,
 };
 
 /// Anthropic's Messages API.
@@ -86,6 +88,18 @@ impl Protocol for AnthropicMessages {
 
     fn error_event(&self, error: &ProviderError, request_id: &str) -> Vec<u8> {
         error::event(error, Some(request_id).filter(|id| !id.is_empty()))
+    }
+
+    fn tells_error(&self, event: &Bytes) -> bool {
+        watch::is_error_event(event)
+    }
+
+    fn life(&self, data: &[u8]) -> Life {
+        watch::life(data)
+    }
+
+    fn keep_alive(&self) -> &'static [u8] {
+        stream::PING
     }
 
     fn end_marker(&self) -> Option<&'static [u8]> {

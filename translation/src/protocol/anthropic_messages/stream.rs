@@ -11,4 +11,4 @@ mod held;
 mod wire;
 
 pub(super) use decode::Decoder;
-pub(super) use encode::Encoder;
+pub(super) use encode::{Encoder, PING};

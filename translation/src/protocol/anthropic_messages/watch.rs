@@ -3,10 +3,13 @@
 use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use super::lenient::{Object, Text};
 use super::usage::{Counts, Wire};
-use crate::protocol::contract::{Seen, StreamWatcher};
+use crate::protocol::blank::is_blank;
+use crate::protocol::contract::{Life, Seen, StreamWatcher};
+use crate::protocol::sse;
 
 /// The usage, merged over the stream.
 #[derive(Debug, Default)]
@@ -84,4 +87,30 @@ pub(super) fn leading_type(data: &[u8]) -> Option<&[u8]> {
     let rest = rest.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start().strip_prefix(b"\"")?;
     let end = rest.iter().take(64).position(|byte| *byte == b'"')?;
     Some(&rest[..end])
+}
+
+/// Whether an event that reports an error has the name and the shape by which Anthropic's SDKs know one
+/// (`docs/CONFORMANCE.md` section 7).
+pub(super) fn is_error_event(event: &Bytes) -> bool {
+    let typed = |data: Bytes| {
+        serde_json::from_slice::<Value>(&data).is_ok_and(|data| data["type"] == "error" && data["error"].is_object())
+    };
+    sse::name(event).is_some_and(|name| name == "error") && sse::data(event).is_some_and(typed)
+}
+
+/// How much an event says. Pings come for as long as the model says nothing.
+pub(super) fn life(data: &[u8]) -> Life {
+    let Ok(event) = serde_json::from_slice::<Value>(data) else { return Life::Nothing };
+    match event["type"].as_str().unwrap_or_default() {
+        "content_block_delta" if is_blank(&event["delta"], &["type"]) => Life::Nothing,
+        "content_block_start" if matches!(event["content_block"]["type"].as_str(), Some("text" | "thinking")) => {
+            Life::Begins
+        }
+        "content_block_start" | "content_block_delta" | "message_delta" | "message_stop" | "error" => Life::Says,
+        "message_start" | "content_block_stop" => Life::Begins,
+        "" if event["error"].is_object() => Life::Says,
+        "" | "ping" => Life::Nothing,
+        // An event that is newer than this gateway.
+        _ => Life::Begins,
+    }
 }

@@ -40,6 +40,8 @@ struct State {
     reason: Option<Reason>,
     message: Option<String>,
     blocked: bool,
+    /// Whether a part has come that has no event.
+    stirred: bool,
 }
 
 #[derive(Debug)]
@@ -80,6 +82,10 @@ impl StreamDecoder for Decoder {
         if !self.state.over {
             self.state.end(events);
         }
+    }
+
+    fn stirred(&mut self) -> bool {
+        std::mem::take(&mut self.state.stirred)
     }
 }
 
@@ -187,6 +193,7 @@ impl State {
         if part.own_block().is_some() {
             // Blocks of the provider's own tools have no event. The text that they lead to has.
             self.content = true;
+            self.stirred = true;
         } else if let Some(media) = media(&mut part) {
             self.content = true;
             events.push(Event::Media(media));

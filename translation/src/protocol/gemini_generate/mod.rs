@@ -34,7 +34,7 @@ mod write;
 use crate::format::Format;
 use crate::ir::{self, ProviderError, TranslateError, Usage};
 use crate::protocol::contract::{
-    AnswerContext, Encoded, ListedModel, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target,
+    AnswerContext, Encoded, Life, ListedModel, Protocol, StreamDecoder, StreamEncoder, StreamWatcher, Target,
 };
 
 /// Gemini's format.
@@ -87,6 +87,10 @@ impl Protocol for GeminiGenerate {
         let (_, document) = error::encode(error, request_id);
         // Google ends its own events like this.
         [b"data: ", &*document, b"\r\n\r\n"].concat()
+    }
+
+    fn life(&self, data: &[u8]) -> Life {
+        watch::life(data)
     }
 
     fn decoder(&self) -> Box<dyn StreamDecoder> {

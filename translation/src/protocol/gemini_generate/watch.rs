@@ -6,13 +6,15 @@ use bytes::Bytes;
 use memchr::memmem::{Finder, FinderRev};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::answer::{PromptFeedback, UsageMetadata};
 use super::finish::Reason;
 use super::lenient::{self, Word};
 use crate::ir::Usage;
-use crate::protocol::contract::{Seen, StreamWatcher};
+use crate::protocol::blank::is_blank;
+use crate::protocol::contract::{Life, Seen, StreamWatcher};
 
 /// The fields of an answer that metering reads.
 #[derive(Debug, Default, Deserialize)]
@@ -99,4 +101,24 @@ pub(super) fn usage_in_tail(tail: &[u8]) -> Option<Usage> {
     let value = rest.strip_prefix(b":")?;
     let mut values = serde_json::Deserializer::from_slice(value).into_iter::<UsageMetadata<'_>>();
     values.next()?.ok()?.usage()
+}
+
+/// How much a chunk says. Gemini's streams may begin with a chunk that holds nothing but counts of tokens.
+pub(super) fn life(data: &[u8]) -> Life {
+    let Ok(chunk) = serde_json::from_slice::<Value>(data) else { return Life::Nothing };
+    if let Some(chunks) = chunk.as_array() {
+        return if chunks.is_empty() { Life::Nothing } else { Life::Says };
+    }
+    let says = |candidate: &Value| {
+        !is_blank(&candidate["finishReason"], &[])
+            || !is_blank(&candidate["content"]["parts"], &["thought", "thoughtSignature"])
+    };
+    let said = chunk["candidates"].as_array().is_some_and(|candidates| candidates.iter().any(says));
+    if said || !is_blank(&chunk["promptFeedback"]["blockReason"], &[]) || !is_blank(&chunk["error"], &[]) {
+        Life::Says
+    } else if is_blank(&chunk, &[]) {
+        Life::Nothing
+    } else {
+        Life::Begins
+    }
 }

@@ -18,13 +18,16 @@ mod stream;
 mod target;
 mod thoughts;
 
+use bytes::Bytes;
+
 use super::foreign::{Cleaning, Own};
+use super::sse::{self, KEEP_ALIVE};
 use super::{openai_error, openai_models};
 use crate::format::Format;
 use crate::ir::{self, ProviderError, TranslateError, Usage};
 use crate::names::{OPENAI_IDS, Rule};
 use crate::protocol::contract::{
-    AnswerContext, Encoded, ListedModel, Protocol, Quirks, StreamDecoder, StreamEncoder, StreamWatcher, Target,
+    AnswerContext, Encoded, Life, ListedModel, Protocol, Quirks, StreamDecoder, StreamEncoder, StreamWatcher, Target,
     ThinkingEdits,
 };
 
@@ -82,6 +85,18 @@ impl Protocol for OpenAiChat {
 
     fn encode_error(&self, error: &ProviderError, _request_id: &str) -> (u16, Vec<u8>) {
         openai_error::encode(error)
+    }
+
+    fn tells_error(&self, event: &Bytes) -> bool {
+        sse::data(event).is_none_or(|data| stream::watcher::is_plain_error(&data))
+    }
+
+    fn life(&self, data: &[u8]) -> Life {
+        stream::watcher::life(data)
+    }
+
+    fn keep_alive(&self) -> &'static [u8] {
+        KEEP_ALIVE
     }
 
     fn end_marker(&self) -> Option<&'static [u8]> {

@@ -18,6 +18,8 @@ pub(super) struct Decoder {
     splitter: EventSplitter,
     items: Items,
     started: bool,
+    /// Whether an event has come that is a step of the answer.
+    stirred: bool,
     /// Whether nothing more is told.
     over: bool,
 }
@@ -57,7 +59,13 @@ struct Wire<'a> {
 
 impl Decoder {
     pub(super) fn new() -> Self {
-        Self { splitter: EventSplitter::new(LARGEST_EVENT), items: Items::default(), started: false, over: false }
+        Self {
+            splitter: EventSplitter::new(LARGEST_EVENT),
+            items: Items::default(),
+            started: false,
+            stirred: false,
+            over: false,
+        }
     }
 
     fn events(&mut self, whole: Bytes, events: &mut Vec<Event>) {
@@ -114,6 +122,7 @@ impl Decoder {
             _ => {}
         }
         self.start(None, events);
+        self.stirred |= wire.delta.given().is_some() || !what.ends_with(".delta");
         let piece = wire.content_index.0.or(wire.summary_index.0).unwrap_or_default();
         let at = Where::new(wire.output_index.0, wire.item_id.or_empty(), piece);
         let items = &mut self.items;
@@ -248,5 +257,9 @@ impl StreamDecoder for Decoder {
 
     fn done(&self) -> bool {
         self.over
+    }
+
+    fn stirred(&mut self) -> bool {
+        std::mem::take(&mut self.stirred)
     }
 }

@@ -3,11 +3,13 @@
 use bytes::Bytes;
 use memchr::memmem;
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::lenient::{Count, Text, maybe};
 use crate::ir::Usage;
-use crate::protocol::contract::{Seen, StreamWatcher};
+use crate::protocol::blank::is_blank;
+use crate::protocol::contract::{Life, Seen, StreamWatcher};
 
 /// `usage` (API reference, "The response object").
 #[derive(Default, Deserialize)]
@@ -144,4 +146,17 @@ fn usage_of(event: &Watched<'_>) -> Option<Usage> {
     }
 
     maybe::<Whole<'_>>(event.response?)?.usage.and_then(Counts::read)
+}
+
+/// How much an event says. OpenAI sends events of type `keepalive` while the model says nothing.
+pub(super) fn life(data: &[u8]) -> Life {
+    let Ok(event) = serde_json::from_slice::<Value>(data) else { return Life::Nothing };
+    let kind = event["type"].as_str().unwrap_or_default();
+    match kind.strip_prefix("response.") {
+        Some("created" | "queued" | "in_progress") => Life::Begins,
+        Some(_) if event.get("delta").is_some_and(|delta| is_blank(delta, &[])) => Life::Nothing,
+        Some(_) => Life::Says,
+        None if kind == "error" || event["error"].is_object() => Life::Says,
+        None => Life::Nothing,
+    }
 }

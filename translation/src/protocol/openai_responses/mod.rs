@@ -15,11 +15,11 @@
 
 use memchr::memmem;
 
-use super::{openai_error, openai_models, state};
+use super::{openai_error, openai_models, sse, state};
 use crate::format::Format;
 use crate::ir::{self, Part, ProviderError, Start, TranslateError, Usage};
 use crate::protocol::contract::{
-    AnswerContext, Encoded, ListedModel, Protocol, Quirks, StreamDecoder, StreamEncoder, StreamWatcher, Target,
+    AnswerContext, Encoded, Life, ListedModel, Protocol, Quirks, StreamDecoder, StreamEncoder, StreamWatcher, Target,
 };
 
 mod answer;
@@ -120,6 +120,14 @@ impl Protocol for OpenAiResponses {
 
     fn error_event(&self, error: &ProviderError, request_id: &str) -> Vec<u8> {
         encoder::failure(error, request_id)
+    }
+
+    fn life(&self, data: &[u8]) -> Life {
+        meter::life(data)
+    }
+
+    fn keep_alive(&self) -> &'static [u8] {
+        sse::KEEP_ALIVE
     }
 
     fn decoder(&self) -> Box<dyn StreamDecoder> {

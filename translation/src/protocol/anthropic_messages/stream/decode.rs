@@ -74,6 +74,8 @@ struct State {
     told: bool,
     counts: Counts,
     stop: Option<Stop>,
+    /// Whether a step of a tool that runs at the provider has come.
+    stirred: bool,
     finished: bool,
 }
 
@@ -123,6 +125,10 @@ impl StreamDecoder for Decoder {
 
     fn done(&self) -> bool {
         self.state.finished
+    }
+
+    fn stirred(&mut self) -> bool {
+        std::mem::take(&mut self.state.stirred)
     }
 }
 
@@ -261,7 +267,10 @@ impl State {
                 Open::Skipped
             }
             "tool_use" => self.tool_start(block, events),
-            _ => Open::Skipped,
+            _ => {
+                self.stirred = true;
+                Open::Skipped
+            }
         };
         self.open.insert(index, open);
     }
@@ -317,6 +326,7 @@ impl State {
                 self.held += delta.signature.as_str().len();
                 signature.push_str(delta.signature.as_str());
             }
+            (Open::Skipped, "input_json_delta") => self.stirred |= !delta.partial_json.as_str().is_empty(),
             (Open::Tool { call, arguments }, "input_json_delta") => {
                 if *arguments != Arguments::Whole
                     && let Some(text) = delta.partial_json.filled()

@@ -16,6 +16,9 @@ use super::held::Held;
 use crate::ir::{CallKind, Event, Finish, Media, Start, Usage};
 use crate::protocol::contract::{AnswerContext, StreamEncoder};
 
+/// What keeps a client's connection alive.
+pub(in super::super) const PING: &[u8] = b"event: ping\ndata: {\"type\": \"ping\"}\n\n";
+
 /// Writes a client's stream.
 #[derive(Debug)]
 pub(in super::super) struct Encoder {
@@ -370,6 +373,6 @@ impl StreamEncoder for Encoder {
     }
 
     fn keep_alive(&self) -> &'static [u8] {
-        b"event: ping\ndata: {\"type\": \"ping\"}\n\n"
+        PING
     }
 }

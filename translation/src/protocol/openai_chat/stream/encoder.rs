@@ -391,6 +391,6 @@ impl StreamEncoder for Encoder {
     }
 
     fn keep_alive(&self) -> &'static [u8] {
-        b": keep-alive\n\n"
+        crate::protocol::sse::KEEP_ALIVE
     }
 }

@@ -6,13 +6,15 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 use memchr::memmem::{Finder, FinderRev};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{IgnoredAny, MapAccess};
+use serde_json::Value;
 
 use super::super::answer::usage::Counts;
-use super::super::answer::wire::Groq;
-use super::super::soft::{Soft, soft_object};
+use super::super::answer::wire::{Answer, Groq};
+use super::super::soft::{FromJson, Soft, soft_object};
 use crate::ir::Usage;
-use crate::protocol::contract::{Seen, StreamWatcher};
+use crate::protocol::blank::is_blank;
+use crate::protocol::contract::{Life, Seen, StreamWatcher};
 
 /// What is read of an answer, whole or in pieces.
 #[derive(Debug, Default, Deserialize)]
@@ -54,6 +56,7 @@ pub(in super::super) fn usage(body: &[u8]) -> Result<Option<Usage>, serde_json::
 
 static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""usage""#));
 static LAST_USAGE: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new(br#""usage""#));
+static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""error""#));
 static FINISH_REASON: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""finish_reason""#));
 
 /// The usage in the tail of an answer too large to hold: the last object in a field of that name.
@@ -75,8 +78,12 @@ impl StreamWatcher for Watcher {
             seen.done = true;
             return seen;
         }
-        seen.error = is_error(data);
         seen.finishes = has_value(&FINISH_REASON, data);
+        if seen.finishes || ERROR.find(data).is_some() {
+            seen.error = fails(data);
+            // A reason that tells a failure is no end of the answer.
+            seen.finishes &= !seen.error;
+        }
         if has_value(&USAGE, data)
             && let Ok(Soft(Some(answer))) = serde_json::from_slice::<Soft<Counted>>(data)
             && let chooses = answer.choices.0.as_ref().is_some_and(|choices| !choices.is_empty())
@@ -101,12 +108,55 @@ fn value_of(rest: &[u8]) -> Option<&[u8]> {
     rest.trim_ascii_start().strip_prefix(b":").map(<[u8]>::trim_ascii_start)
 }
 
-fn is_error(data: &[u8]) -> bool {
-    #[derive(Deserialize)]
-    struct Envelope {
-        error: Option<IgnoredAny>,
+/// Whether an event says that the provider failed, whatever else it holds.
+fn fails(data: &[u8]) -> bool {
+    match serde_json::from_slice::<Soft<Answer<'_>>>(data) {
+        Ok(Soft(Some(answer))) => answer.fails() || answer.choices.items().any(|choice| choice.failure().is_some()),
+        _ => false,
     }
-    let start = data.trim_ascii_start();
-    let may_be = start.strip_prefix(b"{").is_some_and(|rest| rest.trim_ascii_start().starts_with(br#""error""#));
-    may_be && serde_json::from_slice::<Envelope>(data).is_ok_and(|envelope| envelope.error.is_some())
+}
+
+/// Whether an event that reports an error holds nothing else. go-openai and Vercel's SDK do not see an error in an
+/// event that has `choices` (`docs/CONFORMANCE.md` section 3).
+pub(in super::super) fn is_plain_error(data: &[u8]) -> bool {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Plain {
+        error: Soft<IgnoredObject>,
+        choices: Option<IgnoredAny>,
+    }
+    serde_json::from_slice::<Plain>(data).is_ok_and(|event| event.error.0.is_some() && event.choices.is_none())
+}
+
+/// Any object.
+struct IgnoredObject;
+
+impl<'de> FromJson<'de> for IgnoredObject {
+    fn object<A: MapAccess<'de>>(mut object: A) -> Result<Option<Self>, A::Error> {
+        while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Some(Self))
+    }
+}
+
+/// How much an event says. Vendors send chunks with an empty delta to keep a connection alive.
+pub(in super::super) fn life(data: &[u8]) -> Life {
+    if data.trim_ascii() == b"[DONE]" {
+        return Life::Says;
+    }
+    let Ok(event) = serde_json::from_slice::<Value>(data) else { return Life::Nothing };
+    let choices = event["choices"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if !is_blank(&event["error"], &[]) || (choices.is_empty() && event["usage"].is_object()) {
+        return Life::Says;
+    }
+    let of_choice = |choice: &Value| {
+        let delta = if choice["delta"].is_object() { &choice["delta"] } else { &choice["message"] };
+        let said =
+            [&choice["finish_reason"], &choice["text"], &choice["error"]].into_iter().all(|value| is_blank(value, &[]));
+        match (said && is_blank(delta, &["role"]), is_blank(&delta["role"], &[])) {
+            (false, _) => Life::Says,
+            (true, false) => Life::Begins,
+            (true, true) => Life::Nothing,
+        }
+    };
+    choices.iter().map(of_choice).max().unwrap_or(Life::Nothing)
 }

@@ -1,0 +1,211 @@
+//! How a provider's answer begins. Nothing of it is taken for an answer before it has said something: until then an
+//! error is an error, whatever the status, and another key or group may be asked.
+//!
+//! - [`open`]: waits for the beginning. [`ProviderBody`] is the body with what has been read of it in front.
+//! - [`whole`]: an answer that is read whole; `held`: a stream that is held back; `looks`: which of the two it is.
+
+mod body;
+mod held;
+mod looks;
+pub mod whole;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::response::Parts;
+use hyper::body::Incoming;
+use tokio::time::Instant;
+use translation::Format;
+use translation::ir::{self, ProviderError, Usage};
+
+use crate::body::collect::Patience;
+use crate::body::unpack::is_packed;
+use crate::error::GatewayError;
+
+pub use body::ProviderBody;
+pub use looks::{is_json, is_stream};
+
+use held::Hold;
+use looks::Looks;
+use whole::Read;
+
+/// Largest size of an answer whose bytes pass that is read whole, in bytes. Larger ones are written on as they come.
+pub const HELD: usize = 1024 * 1024;
+
+/// What an answer is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// An answer of the chat API of this format. Its bytes pass, or it is converted.
+    Chat {
+        /// The format of the answer.
+        format: Format,
+        /// Whether the client gets the bytes as they are.
+        passes: bool,
+    },
+    /// An answer of another endpoint beside that of this format: JSON, or a stream.
+    Beside(Format),
+    /// Anything, of which nothing is known.
+    Any,
+}
+
+/// An answer that has begun.
+#[derive(Debug)]
+pub enum Opened {
+    /// A stream that has begun to say something.
+    Stream(ProviderBody),
+    /// A whole answer of the format that was expected, whose bytes pass, and the usage that it reports.
+    Whole(Bytes, Option<Usage>),
+    /// A whole answer, read for a client of another format.
+    Decoded(Box<ir::Response>),
+    /// An answer of which no more is known than its first bytes.
+    Unread(ProviderBody),
+}
+
+/// Why an answer with the status of success is none.
+#[derive(Debug)]
+pub enum OpeningFault {
+    /// The provider says that it failed.
+    Said {
+        /// What it says.
+        error: Box<ProviderError>,
+        /// Its words, where they are a document of their own.
+        document: Bytes,
+        /// The tokens that it reports all the same.
+        usage: Option<Usage>,
+    },
+    /// No answer has come.
+    Missing(GatewayError),
+}
+
+impl From<GatewayError> for OpeningFault {
+    fn from(error: GatewayError) -> Self {
+        Self::Missing(error)
+    }
+}
+
+impl Opened {
+    /// Whether the answer is a stream. `head` is that of the answer.
+    pub fn streams(&self, head: &Parts) -> bool {
+        match self {
+            Self::Stream(_) => true,
+            Self::Whole(..) | Self::Decoded(_) => false,
+            Self::Unread(_) => is_stream(&head.headers),
+        }
+    }
+
+    /// The body of the answer. An answer that was read for a client of another format has none.
+    pub fn into_body(self) -> ProviderBody {
+        match self {
+            Self::Stream(body) | Self::Unread(body) => body,
+            Self::Whole(body, _) => ProviderBody::whole(body),
+            Self::Decoded(_) => ProviderBody::whole(Bytes::new()),
+        }
+    }
+}
+
+/// How long a stream is held back once it has begun, until it says something.
+const HOLD: Duration = Duration::from_secs(10);
+
+/// Waits until the answer with this `head` has begun, and finds out what it is.
+///
+/// # Errors
+/// [`OpeningFault`]: it is no answer.
+pub async fn open(
+    expected: Expected,
+    head: &Parts,
+    body: Incoming,
+    patience: Patience,
+) -> Result<Opened, OpeningFault> {
+    let labelled = is_stream(&head.headers);
+    let body = ProviderBody::unread(body);
+    let (format, passes, chat) = match expected {
+        Expected::Chat { format, passes } => (format, passes, true),
+        Expected::Beside(format) if labelled || is_json(&head.headers) => (format, true, false),
+        // What looks like text may be sound.
+        Expected::Beside(_) | Expected::Any => return Ok(Opened::Unread(body)),
+    };
+    if is_packed(&head.headers) {
+        return match (labelled, chat) {
+            (true, _) => Err(GatewayError::Unusable("it is a compressed stream, which was not asked for").into()),
+            (false, true) => whole(format, head, body, passes, patience).await,
+            (false, false) => Ok(Opened::Unread(body)),
+        };
+    }
+    let (body, looks) = looks::look(format, body, patience.first).await?;
+    let streams = match looks {
+        Looks::Stream => true,
+        Looks::Json => false,
+        Looks::Nothing if chat || labelled => {
+            let why = if labelled { "it is an empty stream" } else { "it is empty" };
+            return Err(GatewayError::Unusable(why).into());
+        }
+        Looks::Nothing | Looks::Other => labelled,
+    };
+    match (streams, chat) {
+        (true, _) => {
+            let hold = Hold { format, passes, chat, until: Instant::now() + HOLD, patience };
+            held::hold(body, hold).await.map(Opened::Stream)
+        }
+        (false, true) => whole(format, head, body, passes, patience).await,
+        (false, false) => beside(format, head, body, patience).await,
+    }
+}
+
+/// Reads a whole answer of a chat API.
+async fn whole(
+    format: Format,
+    head: &Parts,
+    body: ProviderBody,
+    passes: bool,
+    patience: Patience,
+) -> Result<Opened, OpeningFault> {
+    let protocol = format.protocol();
+    if !passes {
+        let body = whole::whole(head, body, patience).await?;
+        return match protocol.decode_response(&body) {
+            Ok(response) => Ok(Opened::Decoded(Box::new(response))),
+            Err(error) => Err(said(format, error, body)),
+        };
+    }
+    let body = match whole::read(head, body, HELD, patience).await? {
+        Read::Whole(body) => body,
+        Read::Larger { start, rest } => return Ok(Opened::Unread(rest.behind(start))),
+    };
+    if body.trim_ascii().is_empty() {
+        return Err(GatewayError::Unusable("it is empty").into());
+    }
+    let usage = protocol.usage(&body).map_err(|_| GatewayError::Unusable("it is not JSON"))?;
+    if usage.is_none() && !body.trim_ascii_start().starts_with(b"{") {
+        return Err(GatewayError::Unusable("it is no JSON object").into());
+    }
+    // An answer that its provider keeps may be one that is still to be made, which has no usage.
+    let doubtful = (usage.is_none() && !format.facts().keeps_answers) || whole::may_be_error(&body);
+    if doubtful && let Err(error) = protocol.decode_response(&body) {
+        return Err(said(format, error, body));
+    }
+    Ok(Opened::Whole(body, usage))
+}
+
+fn said(format: Format, error: ProviderError, body: Bytes) -> OpeningFault {
+    let usage = format.protocol().usage(&body).ok().flatten();
+    let document = if whole::is_error(&body) { body } else { Bytes::new() };
+    OpeningFault::Said { error: Box::new(error), document, usage }
+}
+
+/// Reads the beginning of a JSON answer of an endpoint beside chat. Only an error document is none.
+async fn beside(format: Format, head: &Parts, body: ProviderBody, patience: Patience) -> Result<Opened, OpeningFault> {
+    if !body.begins().is_some_and(whole::may_begin_error) {
+        return Ok(Opened::Unread(body));
+    }
+    match whole::read(head, body, whole::LONGEST_ERROR, patience).await? {
+        Read::Whole(body) if whole::is_error(&body) => match format.protocol().decode_response(&body) {
+            Err(error) => Err(OpeningFault::Said { error: Box::new(error), document: body, usage: None }),
+            Ok(_) => Ok(Opened::Unread(ProviderBody::whole(body))),
+        },
+        Read::Whole(body) => Ok(Opened::Unread(ProviderBody::whole(body))),
+        Read::Larger { start, rest } => Ok(Opened::Unread(rest.behind(start))),
+    }
+}
+
+#[cfg(test)]
+mod tests;
