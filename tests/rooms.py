@@ -39,7 +39,7 @@ ORDER = {
         "serve telemetry",
         "descriptors drain snapshot",
         "secret",
-        "crypto forwarded hosts ids marks pb time",
+        "crypto forwarded hosts ids marks pb time tokens",
     ],
     "data-plane": [
         "app",

@@ -10,13 +10,13 @@ use shared::drain::Tasks;
 use shared::health::Readiness;
 use shared::telemetry::Metrics;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tonic::transport::Channel;
 use tracing::{info, warn};
 
 use crate::config::DataPlaneSettings;
 use crate::control::apply::{Applier, ControlMetrics};
-use crate::control::last_good::{self, LastGood};
+use crate::control::last_good::{self, Keeping, LastGood};
 use crate::control::subscribe::{Subscriber, UsageState};
 use crate::data_dir::DataDir;
 use crate::ingress::{self, AllowedOrigins, Gateway};
@@ -26,10 +26,14 @@ use crate::node::Node;
 use crate::route::current::ConfigState;
 use crate::usage::report::{Deadlines, Reporter};
 use crate::usage::spool::Spool;
-use crate::usage::{DropReason, UsageMetrics, UsageSink, writer};
+use crate::usage::writer::Writer;
+use crate::usage::{UsageMetrics, UsageSink};
 
 /// What the request path learnt about upstream keys and has not been sent; further ones are left out.
 const KEY_STATES: usize = 1024;
+
+/// For requests that have lost their connection, when the node ends.
+const LAST_REQUESTS: Duration = Duration::from_millis(200);
 
 /// For the disk, when the node ends.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
@@ -43,6 +47,7 @@ pub struct DataPlane {
     gateway: Arc<Gateway>,
     /// The origins whose pages may call.
     origins: Option<AllowedOrigins>,
+    node: Arc<Node>,
     spool: Arc<Spool>,
     control: Tasks,
     writer: Tasks,
@@ -64,7 +69,7 @@ impl DataPlane {
         readiness: &Readiness,
         tasks: &Tasks,
     ) -> Result<Self> {
-        let limits = RequestLimits { upload_directory: settings.data_directory(), ..settings.limits()? };
+        let limits = settings.limits()?;
         ensure!(settings.usage.queue_capacity > 0, "Usage:QueueCapacity must be above 0");
         let origins = AllowedOrigins::of(&settings.server.allowed_origins)?;
         let token = settings.node.token()?;
@@ -81,9 +86,11 @@ impl DataPlane {
                 .with_context(|| format!("usage spool in {}", path.display()))?;
             let last_good = LastGood::new(directory.path(), &token)?;
             let restored = (last_good.database(), last_good.load());
-            Ok((directory, made, spool, last_good, restored))
+            let uploads = directory.uploads()?;
+            Ok((directory, made, spool, last_good, restored, uploads))
         };
-        let (directory, made, spool, last_good, (database, restored)) = tasks.spawn_blocking(open).await??;
+        let (directory, made, spool, last_good, (database, restored), uploads) = tasks.spawn_blocking(open).await??;
+        let limits = RequestLimits { upload_directory: uploads, ..limits };
         let id = if settings.node.id.is_empty() { made } else { settings.node.id };
         let node = Arc::new(Node::new(id));
 
@@ -107,26 +114,34 @@ impl DataPlane {
             Err(error) => warn!(%error, "the last good config on disk cannot be used; waiting for the control plane"),
         }
 
-        let queue_full = usage_metrics.dropped(DropReason::QueueFull);
-        let (sink, records) = UsageSink::channel(settings.usage.queue_capacity, queue_full);
+        let restored = config.table().map(|table| Arc::clone(&table.snapshot));
+        let (sink, records) = UsageSink::channel(settings.usage.queue_capacity, &usage_metrics);
+        sink.end_in(&spool);
         let (key_states, learnt) = mpsc::channel(KEY_STATES);
         let gateway = Gateway::new(config, sink.clone(), Arc::clone(&node), limits, key_states, metrics)?;
 
         let usage = {
             let (spool, metrics) = (Arc::clone(&spool), usage_metrics.clone());
-            move || UsageState { pending: spool.pending() + sink.waiting() as u64, dropped: metrics.dropped_total() }
+            move || {
+                let in_memory = sink.waiting() + spool.in_memory();
+                UsageState { pending: spool.pending() + in_memory as u64, dropped: metrics.dropped_total() }
+            }
         };
-        writer.spawn("usage writer", writer::write(Arc::clone(&spool), records, usage_metrics, writer.clone()));
+        let write = Writer::new(Arc::clone(&spool), readiness.clone(), writer.clone());
+        writer.spawn("usage writer", write.run(records));
+        control.spawn("refusal log", gateway.refusals().run(control.clone()));
         let id = Arc::clone(&node.id);
         let report = Reporter::new(Arc::clone(&spool), link.clone(), id, Deadlines::default(), reporter.clone());
         let report = report.delivering(applier.allegiance().delivery());
         reporter.spawn("usage report", report.run());
-        let keep = last_good::keep(Arc::new(last_good), applier.applied(), kept, control.clone());
+        let keeping = Keeping { kept, readiness: readiness.clone() };
+        let keep = last_good::keep(Arc::new(last_good), applier.applied(), restored, keeping, control.clone());
         control.spawn("last good config", keep);
         info!(node_id = &*node.id, version = node.version, "data plane started");
-        control.spawn("config stream", Subscriber::new(link, node, applier, learnt, usage, control.clone()).run());
+        let subscriber = Subscriber::new(link, Arc::clone(&node), applier, learnt, usage, control.clone());
+        control.spawn("config stream", subscriber.run());
 
-        Ok(Self { gateway, origins, spool, control, writer, reporter, _directory: directory })
+        Ok(Self { gateway, origins, node, spool, control, writer, reporter, _directory: directory })
     }
 
     /// The APIs that clients speak.
@@ -149,8 +164,14 @@ impl DataPlane {
     /// plane takes them within `deadline`, and closes the config stream.
     pub async fn drain(&self, deadline: Duration) {
         let until = Instant::now() + deadline;
+        // A request whose connection was just closed may not have been dropped yet, and is settled when it is.
+        if timeout(LAST_REQUESTS, self.node.idle()).await.is_err() {
+            warn!(requests = self.node.in_flight(), "requests have not ended; their usage is written as they end");
+        }
         self.writer.drain("usage writer", FLUSH_DEADLINE).await;
         self.reporter.drain("usage report", until.saturating_duration_since(Instant::now())).await;
+        let spool = Arc::clone(&self.spool);
+        drop(self.reporter.spawn_blocking(move || spool.abandon()).await);
         let waiting = self.spool.pending();
         if waiting > 0 {
             info!(records = waiting, "usage records wait on disk for the next start");

@@ -10,7 +10,7 @@ use shared::secret::Secret;
 use shared::secret::strength::is_placeholder;
 use shared::serve::ConnectionLimits;
 
-use crate::limits::{MediaPolicy, RequestLimits};
+use crate::limits::{MediaPolicy, RequestLimits, UploadSpace};
 use crate::usage::spool::SpoolLimits;
 
 /// Sections of a shared settings file that belong to the control plane.
@@ -74,6 +74,10 @@ pub struct LimitSettings {
     pub max_bytes_in_flight: u64,
     /// Largest upload.
     pub max_upload_bytes: u64,
+    /// Bytes on disk of uploads that name their model behind the file, all together.
+    pub max_waiting_upload_bytes: u64,
+    /// For such an upload to name its model.
+    pub upload_wait_seconds: f64,
     /// For the client to send its body.
     pub body_timeout_seconds: f64,
     /// Until the first byte, all attempts together.
@@ -98,7 +102,7 @@ pub struct MediaSettings {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct UsageSettings {
-    /// Bytes of records waiting on disk; above it the oldest are dropped, and counted.
+    /// Bytes of records waiting on disk; above it those that cost nothing are dropped first, and counted.
     pub spool_max_bytes: u64,
     /// Bytes of one file of the spool.
     pub segment_bytes: u64,
@@ -140,6 +144,8 @@ impl Default for LimitSettings {
             max_body_bytes: limits.max_body_bytes,
             max_bytes_in_flight: limits.max_bytes_in_flight,
             max_upload_bytes: limits.max_upload_bytes,
+            max_waiting_upload_bytes: limits.upload_space.most(),
+            upload_wait_seconds: limits.upload_wait.as_secs_f64(),
             body_timeout_seconds: limits.body_timeout.as_secs_f64(),
             request_timeout_seconds: limits.request_timeout.as_secs_f64(),
             stream_idle_timeout_seconds: limits.stream_idle_timeout.as_secs_f64(),
@@ -267,6 +273,8 @@ impl LimitSettings {
             max_body_bytes: bounds::bytes("Limits:MaxBodyBytes", self.max_body_bytes, 1024)?,
             max_bytes_in_flight: bounds::bytes("Limits:MaxBytesInFlight", self.max_bytes_in_flight, 1024)?,
             max_upload_bytes: bounds::bytes("Limits:MaxUploadBytes", self.max_upload_bytes, 1024)?,
+            upload_space: UploadSpace::new(self.max_waiting_upload_bytes),
+            upload_wait: positive_seconds("Limits:UploadWaitSeconds", self.upload_wait_seconds)?,
             body_timeout: positive_seconds("Limits:BodyTimeoutSeconds", self.body_timeout_seconds)?,
             request_timeout: positive_seconds("Limits:RequestTimeoutSeconds", self.request_timeout_seconds)?,
             stream_idle_timeout: positive_seconds("Limits:StreamIdleTimeoutSeconds", self.stream_idle_timeout_seconds)?,
@@ -296,7 +304,11 @@ impl UsageSettings {
 
     /// Bounds of the spool.
     pub fn limits(&self) -> SpoolLimits {
-        SpoolLimits { max_bytes: self.spool_max_bytes, segment_bytes: self.segment_bytes }
+        SpoolLimits {
+            max_bytes: self.spool_max_bytes,
+            segment_bytes: self.segment_bytes,
+            max_memory_records: self.queue_capacity,
+        }
     }
 }
 

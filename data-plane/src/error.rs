@@ -107,6 +107,16 @@ pub enum GatewayError {
     /// The request is no valid HTTP.
     #[error("{0}")]
     Malformed(&'static str),
+    /// The uploads that wait until they name their model have taken all the room that they may have.
+    #[error(
+        "too many uploads wait here until they name their model: send the field 'model' before the file, or try again shortly"
+    )]
+    UploadsFull,
+    /// The disk has no room for an upload that waits until it names its model.
+    #[error(
+        "the disk of this gateway is full, so an upload cannot wait here until it names its model: send the field 'model' before the file, or try again later"
+    )]
+    DiskFull,
     /// The body did not arrive in time.
     #[error("the request body did not arrive in time")]
     BodyTimeout,
@@ -206,9 +216,10 @@ impl GatewayError {
     /// The status that the client gets, unless its API has a status of its own for such errors.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::NotReady | Self::NoUpstream { .. } | Self::Draining | Self::Busy(_) => {
+            Self::NotReady | Self::NoUpstream { .. } | Self::Draining | Self::Busy(_) | Self::UploadsFull => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
+            Self::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
             Self::MissingKey { .. } | Self::InvalidKey => StatusCode::UNAUTHORIZED,
             Self::ModelNotFound { .. } | Self::UnknownRoute { .. } | Self::NoGroup(_) => StatusCode::NOT_FOUND,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
@@ -254,6 +265,8 @@ impl GatewayError {
             Self::TooMany { .. } => "too_many_items",
             Self::Busy(_) => "gateway_overloaded",
             Self::Malformed(_) => "bad_request",
+            Self::UploadsFull => "uploads_full",
+            Self::DiskFull => "disk_full",
             Self::BodyTimeout => "request_timeout",
             Self::BodyUnreadable(_) => "body_unreadable",
             Self::Encoding(_) => "unsupported_encoding",
@@ -281,7 +294,7 @@ impl GatewayError {
             | Self::Token(_)
             | Self::Unusable(_)
             | Self::Provider(_) => Outcome::UpstreamError,
-            Self::Internal(_) | Self::Draining => Outcome::InternalError,
+            Self::Internal(_) | Self::Draining | Self::DiskFull => Outcome::InternalError,
             Self::BodyUnreadable(_) => Outcome::ClientGone,
             _ => Outcome::Refused,
         }
@@ -299,14 +312,18 @@ impl GatewayError {
 
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotReady | Self::NoUpstream { .. } | Self::Draining | Self::Busy(_) => ErrorKind::Overloaded,
+            Self::NotReady | Self::NoUpstream { .. } | Self::Draining | Self::Busy(_) | Self::UploadsFull => {
+                ErrorKind::Overloaded
+            }
             Self::MissingKey { .. } | Self::InvalidKey => ErrorKind::Authentication,
             Self::ModelNotFound { .. } | Self::UnknownRoute { .. } | Self::NoGroup(_) => ErrorKind::NotFound,
             Self::Forbidden(_) => ErrorKind::PermissionDenied,
             Self::BodyTooLarge { .. } | Self::ConversationTooLarge { .. } => ErrorKind::TooLarge,
             Self::Timeout => ErrorKind::Timeout,
             Self::Credentials { .. } | Self::Token(_) => ErrorKind::UpstreamAuthentication,
-            Self::Connect(_) | Self::Cut | Self::Unusable(_) | Self::Loop | Self::Internal(_) => ErrorKind::Server,
+            Self::Connect(_) | Self::Cut | Self::Unusable(_) | Self::Loop | Self::Internal(_) | Self::DiskFull => {
+                ErrorKind::Server
+            }
             Self::Provider(error) => error.kind,
             _ => ErrorKind::InvalidRequest,
         }

@@ -1,6 +1,8 @@
 //! Bounds on one client request.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Bounds on one client request.
@@ -15,6 +17,10 @@ pub struct RequestLimits {
     pub max_upload_bytes: u64,
     /// Where an upload waits that is too large for memory and has not yet said which model it is for.
     pub upload_directory: PathBuf,
+    /// The room that such uploads have there, all together.
+    pub upload_space: UploadSpace,
+    /// How long such an upload may wait.
+    pub upload_wait: Duration,
     /// How long the client may take to send its body. For an upload it bounds each pause and not the whole.
     pub body_timeout: Duration,
     /// Time from the request's arrival until the first byte of the answer, all attempts together.
@@ -23,6 +29,57 @@ pub struct RequestLimits {
     pub stream_idle_timeout: Duration,
     /// What a request may make the gateway fetch.
     pub media: MediaPolicy,
+}
+
+/// Room on disk for uploads that wait. Clones share it.
+#[derive(Clone, Debug)]
+pub struct UploadSpace {
+    taken: Arc<AtomicU64>,
+    most: u64,
+}
+
+/// A part of an [`UploadSpace`], until it is dropped.
+#[derive(Debug)]
+pub struct UploadShare {
+    space: UploadSpace,
+    bytes: u64,
+}
+
+impl UploadSpace {
+    /// Room for `most` bytes.
+    pub fn new(most: u64) -> Self {
+        Self { taken: Arc::default(), most }
+    }
+
+    /// The most bytes that have room.
+    pub fn most(&self) -> u64 {
+        self.most
+    }
+
+    /// A share of nothing yet.
+    pub fn share(&self) -> UploadShare {
+        UploadShare { space: self.clone(), bytes: 0 }
+    }
+}
+
+impl UploadShare {
+    /// Takes `bytes` more, and says whether there was room for them.
+    pub fn grow(&mut self, bytes: u64) -> bool {
+        let before = self.space.taken.fetch_add(bytes, Ordering::Relaxed);
+        let fits = before.saturating_add(bytes) <= self.space.most;
+        if fits {
+            self.bytes += bytes;
+        } else {
+            self.space.taken.fetch_sub(bytes, Ordering::Relaxed);
+        }
+        fits
+    }
+}
+
+impl Drop for UploadShare {
+    fn drop(&mut self) {
+        self.space.taken.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 /// Whether media that a request names by URL are fetched, and from where.
@@ -42,6 +99,8 @@ impl Default for RequestLimits {
             // The largest file that OpenAI takes (API reference, "Upload file").
             max_upload_bytes: 512 * 1024 * 1024,
             upload_directory: std::env::temp_dir(),
+            upload_space: UploadSpace::new(2 * 1024 * 1024 * 1024),
+            upload_wait: Duration::from_mins(5),
             body_timeout: Duration::from_mins(1),
             request_timeout: Duration::from_mins(10),
             stream_idle_timeout: Duration::from_mins(5),

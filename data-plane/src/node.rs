@@ -2,6 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+/// How often it is looked whether requests are still in flight.
+const IDLE_LOOK: Duration = Duration::from_millis(2);
 
 /// One running data plane.
 #[derive(Debug)]
@@ -39,6 +45,13 @@ impl Node {
     /// The number of client requests now in flight.
     pub fn in_flight(&self) -> u32 {
         self.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// Resolves when no client request is in flight.
+    pub async fn idle(&self) {
+        while self.in_flight() > 0 {
+            sleep(IDLE_LOOK).await;
+        }
     }
 
     /// The number of client requests that were accepted since the start.

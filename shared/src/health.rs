@@ -31,6 +31,8 @@ struct Inner {
     waiting: Mutex<BTreeMap<&'static str, usize>>,
     /// Facts shown beside the verdict, such as which config is in force.
     facts: Mutex<BTreeMap<&'static str, Value>>,
+    /// What is wrong and keeps no request from being served, such as a full disk.
+    degraded: Mutex<BTreeMap<&'static str, Value>>,
 }
 
 /// Keeps the program from being ready until it is dropped.
@@ -49,6 +51,7 @@ impl Readiness {
             draining: AtomicBool::new(false),
             waiting: Mutex::default(),
             facts: Mutex::default(),
+            degraded: Mutex::default(),
         }))
     }
 
@@ -72,6 +75,25 @@ impl Readiness {
     /// Shows nothing under `name` any more.
     pub fn clear_fact(&self, name: &'static str) {
         self.0.facts.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
+
+    /// Shows that something is wrong, under `name`, that keeps no request from being served. The program stays ready.
+    pub fn degraded(&self, name: &'static str, problem: Value) {
+        self.0.degraded.lock().unwrap_or_else(PoisonError::into_inner).insert(name, problem);
+    }
+
+    /// Takes back what [`Self::degraded`] has shown under `name`.
+    pub fn recovered(&self, name: &'static str) {
+        self.0.degraded.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
+
+    /// Whether something is wrong that keeps no request from being served.
+    pub fn is_degraded(&self) -> bool {
+        !self.problems().is_empty()
+    }
+
+    fn problems(&self) -> BTreeMap<&'static str, Value> {
+        self.0.degraded.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether requests may be sent here.
@@ -106,15 +128,17 @@ impl Drop for ReadinessGuard {
 }
 
 async fn health(State(readiness): State<Readiness>) -> Response {
-    answer(
-        StatusCode::OK,
-        json!({
-            "status": "healthy",
-            "timestamp": rfc3339(now_ms()),
-            "uptimeSeconds": readiness.0.started.elapsed().as_secs(),
-            "version": readiness.0.version,
-        }),
-    )
+    let problems = readiness.problems();
+    let mut body = json!({
+        "status": if problems.is_empty() { "healthy" } else { "degraded" },
+        "timestamp": rfc3339(now_ms()),
+        "uptimeSeconds": readiness.0.started.elapsed().as_secs(),
+        "version": readiness.0.version,
+    });
+    if !problems.is_empty() {
+        body["degraded"] = json!(problems);
+    }
+    answer(StatusCode::OK, body)
 }
 
 async fn live() -> Response {
@@ -125,14 +149,19 @@ async fn ready(State(readiness): State<Readiness>) -> Response {
     let draining = readiness.0.draining.load(Ordering::Acquire);
     let waiting: Vec<&str> = readiness.waiting().keys().copied().collect();
     let facts = readiness.0.facts.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let (status, verdict) = match (draining, waiting.is_empty()) {
-        (true, _) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
-        (false, false) => (StatusCode::SERVICE_UNAVAILABLE, "not_ready"),
-        (false, true) => (StatusCode::OK, "ready"),
+    let problems = readiness.problems();
+    let (status, verdict) = match (draining, waiting.is_empty(), problems.is_empty()) {
+        (true, ..) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
+        (false, false, _) => (StatusCode::SERVICE_UNAVAILABLE, "not_ready"),
+        (false, true, false) => (StatusCode::OK, "degraded"),
+        (false, true, true) => (StatusCode::OK, "ready"),
     };
     let mut body = json!({ "status": verdict, "waitingFor": waiting });
     for (name, value) in facts {
         body[name] = value;
+    }
+    if !problems.is_empty() {
+        body["degraded"] = json!(problems);
     }
     answer(status, body)
 }

@@ -30,3 +30,4 @@ pub mod serve;
 pub mod snapshot;
 pub mod telemetry;
 pub mod time;
+pub mod tokens;

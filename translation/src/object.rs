@@ -13,6 +13,10 @@ use serde_json::value::RawValue;
 use crate::ir::TranslateError;
 use crate::json::quoted;
 
+mod alike;
+
+pub use alike::alike;
+
 /// A JSON object as it stands in a body.
 #[derive(Debug)]
 pub struct Object<'b> {
@@ -99,19 +103,18 @@ impl<'b> Object<'b> {
         }
     }
 
-    /// Refuses a body in which one of `names` stands twice. JSON parsers differ in which of the two counts, so the
-    /// gateway could allow one model and the provider run the other.
+    /// Refuses an object that readers of JSON may understand differently: one with two fields of a name, or with a
+    /// field whose name differs from one of `decisive` only in ways that some readers pass over, such as case.
     ///
     /// # Errors
     /// [`TranslateError`], naming the field.
-    pub fn once(&self, names: &[&'static str]) -> Result<(), TranslateError> {
-        let twice = |name: &&&str| self.fields.iter().filter(|field| field.name == **name).count() > 1;
-        match names.iter().find(twice) {
-            Some(name) => {
-                Err(TranslateError::invalid(*name, format!("the field '{name}' stands twice in the request")))
-            }
-            None => Ok(()),
-        }
+    pub fn unambiguous(&self, decisive: &[&'static str]) -> Result<(), TranslateError> {
+        alike::check(self.fields.iter().map(|field| &*field.name), decisive)
+    }
+
+    /// Whether the object has a field that some reader takes for one of `names`.
+    pub fn has_any_like(&self, names: &[&str]) -> bool {
+        self.fields.iter().any(|field| names.iter().any(|name| alike(&field.name, name)))
     }
 
     /// Begins to edit the object.
@@ -175,6 +178,15 @@ impl<'o> Edits<'o, '_> {
             self.removed.push(name);
         }
         self.added.retain(|(added, _)| *added != name);
+    }
+
+    /// Removes the fields whose names some readers take for `name`, and which are spelled otherwise.
+    pub fn remove_lookalikes(&mut self, name: &str) {
+        for field in &self.object.fields {
+            if field.name != name && alike(&field.name, name) {
+                self.removed.push(&field.name);
+            }
+        }
     }
 
     /// Whether the field is there after the edits.

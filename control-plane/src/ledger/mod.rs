@@ -6,7 +6,9 @@ use std::time::Duration;
 use prometheus_client::metrics::counter::Counter;
 use shared::drain::Tasks;
 use shared::pb::UsageRecord;
+use shared::pb::usage_record::UsageSource;
 use shared::telemetry::Metrics;
+use shared::tokens::MOST_TOKENS;
 use thiserror::Error;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -28,6 +30,13 @@ const MAX_NAME: usize = 255;
 /// The longest id or word of a record that is kept as a whole, in characters. A method is what a client sends.
 const MAX_WORD: usize = 64;
 
+/// Bounds of numbers in a record. Sums of as many records as a database holds stay within 64 bits.
+const MOST_US: u64 = 365 * 24 * 3_600 * 1_000_000;
+const MOST_BYTES: u64 = 1 << 40;
+const MOST_MICROS: i64 = 1_000_000_000_000;
+/// The end of the year 9999.
+const MOST_MS: i64 = 253_402_300_799_999;
+
 /// The most attempts of a record that are kept.
 const MAX_ATTEMPTS: usize = 100;
 
@@ -40,6 +49,7 @@ pub struct Ledger {
     records: Counter,
     duplicates: Counter,
     invalid: Counter,
+    unauthenticated: Counter,
 }
 
 /// Why not all records are in the ledger. The node may send them all again, because those that are there already do no
@@ -68,6 +78,7 @@ impl Ledger {
             records: Counter::default(),
             duplicates: Counter::default(),
             invalid: Counter::default(),
+            unauthenticated: Counter::default(),
         };
         metrics.register(|registry| {
             registry.register("ledger_records", "Usage records committed to the ledger", ledger.records.clone());
@@ -77,18 +88,27 @@ impl Ledger {
                 ledger.duplicates.clone(),
             );
             registry.register("ledger_invalid", "Usage records skipped for an invalid id", ledger.invalid.clone());
+            registry.register(
+                "ledger_unauthenticated",
+                "Usage records of older nodes skipped because it was never known whose the request is",
+                ledger.unauthenticated.clone(),
+            );
         });
         Arc::new(ledger)
     }
 
     /// Stores `records` and returns after the commit. Records whose id is not a UUID are counted and skipped, since
-    /// they would block the node's queue for ever.
+    /// they would block the node's queue for ever, and so are those of requests that belong to no proxy key.
     ///
     /// # Errors
     /// [`LedgerError`] when not all of them are stored.
     pub async fn ingest(&self, records: Vec<UsageRecord>) -> Result<(), LedgerError> {
-        let given = records.len();
-        let mut valid: Vec<_> = records.into_iter().filter_map(presentable).collect();
+        // Older nodes report requests that no key belongs to. Whoever has none must not fill the ledger.
+        let (known, unknown): (Vec<_>, Vec<_>) =
+            records.into_iter().partition(|record| !record.proxy_key_id.is_empty());
+        self.unauthenticated.inc_by(unknown.len() as u64);
+        let given = known.len();
+        let mut valid: Vec<_> = known.into_iter().filter_map(presentable).collect();
         let invalid = given - valid.len();
         if invalid > 0 {
             self.invalid.inc_by(invalid as u64);
@@ -153,10 +173,10 @@ fn presentable(mut record: UsageRecord) -> Option<UsageRecord> {
         shorten(&mut attempt.group_id, MAX_NAME);
         shorten(&mut attempt.upstream_key_id, MAX_NAME);
         shorten(&mut attempt.error, MAX_NAME);
-        attempt.duration_us = attempt.duration_us.min(i64::MAX as u64);
+        attempt.duration_us = attempt.duration_us.min(MOST_US);
     }
-    for number in [
-        &mut record.snapshot_version,
+    let mut capped = false;
+    for tokens in [
         &mut record.input_tokens,
         &mut record.cached_tokens,
         &mut record.cache_write_tokens,
@@ -165,14 +185,22 @@ fn presentable(mut record: UsageRecord) -> Option<UsageRecord> {
         &mut record.output_audio_tokens,
         &mut record.output_tokens,
         &mut record.reasoning_tokens,
-        &mut record.queue_us,
-        &mut record.first_byte_us,
-        &mut record.total_us,
-        &mut record.request_bytes,
-        &mut record.response_bytes,
     ] {
-        *number = (*number).min(i64::MAX as u64);
+        capped |= *tokens > MOST_TOKENS;
+        *tokens = (*tokens).min(MOST_TOKENS);
     }
+    if capped {
+        record.set_usage_source(UsageSource::Capped);
+    }
+    for time in [&mut record.queue_us, &mut record.first_byte_us, &mut record.total_us] {
+        *time = (*time).min(MOST_US);
+    }
+    for bytes in [&mut record.request_bytes, &mut record.response_bytes] {
+        *bytes = (*bytes).min(MOST_BYTES);
+    }
+    record.snapshot_version = record.snapshot_version.min(i64::MAX as u64);
+    record.cost_micros = record.cost_micros.clamp(0, MOST_MICROS);
+    record.started_at_ms = record.started_at_ms.clamp(0, MOST_MS);
     record.status = record.status.min(i32::MAX as u32);
     Some(record)
 }

@@ -156,6 +156,7 @@ fn source(source: UsageSource) -> &'static str {
         UsageSource::Reported => "reported",
         UsageSource::Estimated => "estimated",
         UsageSource::Partial => "partial",
+        UsageSource::Capped => "capped",
     }
 }
 

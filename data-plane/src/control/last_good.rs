@@ -10,14 +10,16 @@ use std::time::{Duration, Instant};
 
 use prometheus_client::metrics::gauge::Gauge;
 use prost::Message as _;
+use serde_json::json;
 use shared::crypto::{CryptoError, SealingKey};
 use shared::drain::Tasks;
+use shared::health::Readiness;
 use shared::pb;
 use shared::secret::Secret;
 use shared::snapshot::{Snapshot, SnapshotError};
 use tokio::sync::watch;
 use tokio::time::sleep;
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 use zeroize::Zeroizing;
 
 use super::allegiance::Database;
@@ -32,6 +34,13 @@ const DATABASE: &str = "database";
 
 /// How long a config waits to be written after another.
 const DEBOUNCE: Duration = Duration::from_millis(50);
+
+/// How long a config waits that the disk did not take, at first and at most.
+const FIRST_RETRY: Duration = Duration::from_millis(500);
+const LAST_RETRY: Duration = Duration::from_secs(30);
+
+/// The word under which the readiness probe shows that the config in force is not on disk.
+const DEGRADED: &str = "lastGoodConfig";
 
 /// Why the file could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -106,33 +115,79 @@ impl LastGood {
 
     fn replace(&self, name: &str, content: &[u8]) -> io::Result<()> {
         let temporary = self.directory.join(format!("{name}.new"));
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
-        file.write_all(content)?;
-        file.sync_all()?;
-        fs::rename(&temporary, self.directory.join(name))
+        let written = write_new(&temporary, content).and_then(|()| fs::rename(&temporary, self.directory.join(name)));
+        if written.is_err() {
+            // What was written of it would keep a full disk full.
+            drop(fs::remove_file(&temporary));
+        }
+        written
     }
 }
 
-/// Writes each config that `applied` changes to. Of several in quick succession, the first and the last are written.
-/// `kept` shows the version on disk. Ends when `tasks` stop, after the newest is written.
-pub async fn keep(file: Arc<LastGood>, mut applied: watch::Receiver<Option<Arc<Snapshot>>>, kept: Gauge, tasks: Tasks) {
+fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(content)?;
+    file.sync_all()
+}
+
+/// What is shown of the config on disk.
+#[derive(Debug)]
+pub struct Keeping {
+    /// The version on disk.
+    pub kept: Gauge,
+    /// Where it is shown that the config in force is not on disk.
+    pub readiness: Readiness,
+}
+
+/// Writes each config that `applied` changes to, unless it is the one that was `restored` from the disk. Of several in
+/// quick succession, the first and the last are written. What the disk does not take is written again later. Ends when
+/// `tasks` stop, after the newest is written or one more try.
+pub async fn keep(
+    file: Arc<LastGood>,
+    mut applied: watch::Receiver<Option<Arc<Snapshot>>>,
+    restored: Option<Arc<Snapshot>>,
+    keeping: Keeping,
+    tasks: Tasks,
+) {
+    let mut on_disk = restored;
+    let mut failing: Option<Duration> = None;
     loop {
+        let again = sleep(failing.unwrap_or_default());
         tokio::select! {
             changed = applied.changed() => if changed.is_err() { return },
-            () = tasks.stopping() => if !applied.has_changed().unwrap_or(false) { return },
+            () = again, if failing.is_some() => {}
+            () = tasks.stopping() => if failing.is_none() && !applied.has_changed().unwrap_or(false) { return },
         }
         let Some(snapshot) = applied.borrow_and_update().clone() else { continue };
+        if on_disk.as_deref() == Some(&*snapshot) {
+            failing = None;
+            continue;
+        }
         let started = Instant::now();
         let (target, version) = (Arc::clone(&file), snapshot.version);
-        match tasks.spawn_blocking(move || target.save(&snapshot)).await {
-            Ok(Ok(())) => {
-                kept.set(i64::try_from(version).unwrap_or(i64::MAX));
-                debug!(version, "config kept on disk");
+        let saved = Arc::clone(&snapshot);
+        let problem = match tasks.spawn_blocking(move || target.save(&saved)).await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(error) => Some(error.to_string()),
+        };
+        if let Some(error) = problem {
+            let wait = failing.map_or(FIRST_RETRY, |wait| (wait * 2).min(LAST_RETRY));
+            warn!(error, version, retry_after = ?wait, "config could not be kept on disk; a restart without the control plane would serve an older one");
+            let fact = json!({ "problem": format!("the config in force is not on disk: {error}"), "version": version });
+            keeping.readiness.degraded(DEGRADED, fact);
+            failing = Some(wait);
+        } else {
+            keeping.kept.set(i64::try_from(version).unwrap_or(i64::MAX));
+            if failing.take().is_some() {
+                info!(version, "config is kept on disk again");
+                keeping.readiness.recovered(DEGRADED);
             }
-            Ok(Err(error)) => {
-                warn!(%error, version, "config could not be kept on disk; a restart without the control plane would serve an older one");
-            }
-            Err(error) => warn!(%error, version, "config could not be kept on disk"),
+            debug!(version, "config kept on disk");
+            on_disk = Some(snapshot);
+        }
+        if tasks.is_stopping() && (failing.is_some() || !applied.has_changed().unwrap_or(false)) {
+            return;
         }
         // A large config that changes all the time must not keep the disk busy.
         let pause = DEBOUNCE.max(started.elapsed() * 5);

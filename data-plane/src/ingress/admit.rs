@@ -78,6 +78,7 @@ impl<'g> Arrival<'g> {
         }
         let table = self.table.as_deref().ok_or(GatewayError::NotReady)?;
         meter.snapshot_version = table.snapshot.version;
+        meter.series = Some(Arc::clone(&table.series));
         let client = auth::client(table, &self.parts, self.format)?;
         meter.proxy_key = Some(Arc::clone(&client.key));
         Ok(Admitted {
@@ -121,6 +122,18 @@ impl Admitted<'_> {
             meter.trace(trace_id);
         }
         if self.headers.hops() >= MOST_HOPS { Err(GatewayError::Loop) } else { Ok(()) }
+    }
+
+    /// Refuses a request that names `further` models, where the key is limited to some. The gateway does not see which
+    /// of them the provider runs.
+    ///
+    /// # Errors
+    /// [`GatewayError::Forbidden`].
+    pub(super) fn may_name(&self, further: bool) -> Result<(), GatewayError> {
+        if further && !self.client.key.allowed_models.is_empty() {
+            return Err(GatewayError::Forbidden("it is limited to some models, and the request names further ones"));
+        }
+        Ok(())
     }
 
     /// Reads a body that is to be held, and has `meter` hold it.

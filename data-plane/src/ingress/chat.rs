@@ -88,6 +88,7 @@ async fn ask(
     meter.streamed = request.stream;
     meter.has_tools = request.has_tools;
     admitted.trace(meter)?;
+    admitted.may_name(request.names_further_models)?;
 
     let mut plan = Plan::serving(admitted.table, admitted.client, &request.model)?;
     sticky::follow(&admitted, &mut plan, &body, meter).await;

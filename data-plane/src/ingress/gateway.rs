@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use anyhow::Result;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
 use shared::descriptors;
 use shared::telemetry::Metrics;
 use tokio::sync::mpsc;
@@ -21,6 +23,17 @@ use crate::signatures::Signatures;
 use crate::upstream::Upstream;
 use crate::usage::UsageSink;
 use crate::usage::meter::Recorder;
+use crate::usage::refusals::RefusalLog;
+
+/// Shows the series of the config in force.
+#[derive(Debug)]
+struct SeriesCollector(ConfigState);
+
+impl Collector for SeriesCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
+        self.0.table().map_or(Ok(()), |table| table.kept.series.encode(&mut encoder))
+    }
+}
 
 /// What every request needs.
 #[derive(Debug)]
@@ -54,10 +67,12 @@ impl Gateway {
     ) -> Result<Arc<Self>> {
         let budget = BodyBudget::new(limits.max_bytes_in_flight);
         budget.register(metrics);
+        let series = config.clone();
+        metrics.register(|registry| registry.register_collector(Box::new(SeriesCollector(series))));
         let metrics = RequestMetrics::register(metrics, &node);
         Ok(Arc::new(Self {
             config,
-            recorder: Arc::new(Recorder { sink: usage, node, metrics }),
+            recorder: Arc::new(Recorder { sink: usage, node, metrics, refusals: Arc::default() }),
             media: MediaFetcher::new(limits.media),
             budget,
             most_requests: descriptors::connections(),
@@ -72,5 +87,10 @@ impl Gateway {
     /// Whether more requests are under way than there can be connections to providers.
     pub(super) fn is_crowded(&self) -> bool {
         usize::try_from(self.recorder.node.in_flight()).is_ok_and(|in_flight| in_flight > self.most_requests)
+    }
+
+    /// What is logged of requests that are refused.
+    pub fn refusals(&self) -> Arc<RefusalLog> {
+        Arc::clone(&self.recorder.refusals)
     }
 }

@@ -1,7 +1,8 @@
-//! Metrics of the request path. Every label has a fixed set of values, and each series is made at the start: a request
-//! touches atomics and nothing else.
+//! Metrics of the request path. Every label has a fixed set of values, and each series is made at the start, or with a
+//! config ([`series`]): a request touches atomics and nothing else.
 
 mod histogram;
+pub mod series;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -14,9 +15,11 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 use shared::pb::usage_record::Outcome;
 use shared::telemetry::Metrics;
+use translation::ir::Usage;
 
 pub use histogram::Histogram;
 
+use crate::error::GatewayError;
 use crate::node::Node;
 
 /// The API that a client speaks.
@@ -157,6 +160,55 @@ impl AttemptResult {
     ];
 }
 
+/// Why a request ended before it was known whose it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unauthenticated {
+    /// The request carried no key.
+    NoKey,
+    /// The key opens nothing.
+    WrongKey,
+    /// The node had no config yet.
+    NotReady,
+    /// No API has such a path.
+    UnknownUrl,
+    /// The path does not take the method.
+    WrongMethod,
+    /// The client left before.
+    ClientGone,
+    /// Another reason.
+    Other,
+}
+
+impl Unauthenticated {
+    const ALL: [(Self, &'static str); 7] = [
+        (Self::NoKey, "no_key"),
+        (Self::WrongKey, "wrong_key"),
+        (Self::NotReady, "not_ready"),
+        (Self::UnknownUrl, "unknown_url"),
+        (Self::WrongMethod, "wrong_method"),
+        (Self::ClientGone, "client_gone"),
+        (Self::Other, "other"),
+    ];
+}
+
+impl From<&GatewayError> for Unauthenticated {
+    fn from(error: &GatewayError) -> Self {
+        match error {
+            GatewayError::MissingKey { .. } => Self::NoKey,
+            GatewayError::InvalidKey => Self::WrongKey,
+            GatewayError::NotReady => Self::NotReady,
+            GatewayError::UnknownRoute { .. } => Self::UnknownUrl,
+            GatewayError::Method { .. } => Self::WrongMethod,
+            _ => Self::Other,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabels {
+    reason: &'static str,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
     api: &'static str,
@@ -177,27 +229,33 @@ struct KindLabels {
 #[derive(Debug)]
 pub struct RequestMetrics {
     requests: [[Counter; OUTCOMES.len()]; Api::ALL.len()],
+    unauthenticated: [Counter; Unauthenticated::ALL.len()],
     attempts: [Counter; AttemptResult::ALL.len()],
     duration: Histogram,
     first_byte: Histogram,
-    input_tokens: Counter<u64, AtomicU64>,
-    output_tokens: Counter<u64, AtomicU64>,
+    tokens: [Counter<u64, AtomicU64>; series::KINDS.len()],
 }
 
 impl RequestMetrics {
     /// Makes the metrics, which `metrics` shows.
     pub fn register(metrics: &Metrics, node: &Arc<Node>) -> Self {
         let requests = Family::<RequestLabels, Counter>::default();
+        let unauthenticated = Family::<ReasonLabels, Counter>::default();
         let attempts = Family::<ResultLabels, Counter>::default();
         let tokens = Family::<KindLabels, Counter>::default();
         let duration = Histogram::default();
         let first_byte = Histogram::default();
         metrics.register(|registry| {
             registry.register("requests", "Client requests, by API and outcome", requests.clone());
+            registry.register(
+                "unauthenticated_requests",
+                "Requests that ended before it was known whose they are, by reason; they leave no usage record",
+                unauthenticated.clone(),
+            );
             registry.register("upstream_attempts", "Tries at an upstream key, by result", attempts.clone());
             registry.register(
                 "tokens",
-                "Tokens, as providers reported them, or as estimated where they did not",
+                "Tokens that providers reported, by kind; cached and cache_write are parts of input, reasoning of output",
                 tokens.clone(),
             );
             let help = "From the arrival of a chat request to the end of its answer";
@@ -214,11 +272,12 @@ impl RequestMetrics {
         let tokens = |kind| tokens.get_or_create(&KindLabels { kind }).clone();
         Self {
             requests: Api::ALL.map(|api| OUTCOMES.map(|outcome| counter(api, outcome))),
+            unauthenticated: Unauthenticated::ALL
+                .map(|(_, reason)| unauthenticated.get_or_create(&ReasonLabels { reason }).clone()),
             attempts: AttemptResult::ALL.map(|(_, result)| attempts.get_or_create(&ResultLabels { result }).clone()),
             duration,
             first_byte,
-            input_tokens: tokens("input"),
-            output_tokens: tokens("output"),
+            tokens: series::KINDS.map(tokens),
         }
     }
 
@@ -233,10 +292,18 @@ impl RequestMetrics {
         }
     }
 
-    /// Counts the tokens of a request, reported or estimated.
-    pub fn tokens(&self, input: u64, output: u64) {
-        self.input_tokens.inc_by(input);
-        self.output_tokens.inc_by(output);
+    /// Counts a request that has ended before it was known whose it is.
+    pub fn unauthenticated(&self, reason: Unauthenticated) {
+        self.unauthenticated[reason as usize].inc();
+    }
+
+    /// Counts the tokens of a request, as the provider reported them.
+    pub fn tokens(&self, usage: &Usage) {
+        for (counter, tokens) in self.tokens.iter().zip(series::by_kind(usage)) {
+            if tokens > 0 {
+                counter.inc_by(tokens);
+            }
+        }
     }
 
     /// Counts an attempt that has ended.

@@ -16,6 +16,7 @@ use translation::optional;
 use translation::protocol::contract::{Target, ThinkingEdits};
 use translation::protocol::{anthropic_messages, openai_responses};
 
+use super::decisive;
 use super::model::{check_model, missing_model};
 use super::outgoing::{Added, Begins, Conversion, Outbound, Outgoing, Preparation};
 use crate::body::budget::Held;
@@ -26,10 +27,6 @@ use crate::route::candidate::Candidate;
 use crate::route::table::RoutedGroup;
 use crate::signatures::ClientSignatures;
 use crate::upstream::Upstream;
-
-/// Fields that no body may hold twice: which one counts differs between JSON parsers, so that the gateway could allow
-/// one model and the provider run the other.
-const ONCE: &[&str] = &["model", "stream", "stream_options"];
 
 /// Two names for the limit of the answer's length. A request may hold one of them.
 const LENGTH_LIMITS: [&str; 2] = ["max_tokens", "max_completion_tokens"];
@@ -63,6 +60,8 @@ pub struct ChatRequest<'b> {
     pub include_usage: bool,
     /// Whether the model may call tools.
     pub has_tools: bool,
+    /// Whether the body names further models to fall back on.
+    pub names_further_models: bool,
     /// The neutral form, read when the first candidate needs it.
     neutral: OnceLock<Result<Arc<ir::Request>, Unread>>,
     /// Whether signatures of another family stand in the request. They are looked for when a candidate takes the
@@ -119,7 +118,7 @@ impl<'b> ChatRequest<'b> {
     /// [`GatewayError::Json`] with line and column, [`GatewayError::Field`] for a field of the wrong type.
     pub fn read(format: Format, body: &'b Bytes, spoken: Spoken) -> Result<Self, GatewayError> {
         let object = Object::read(body)?;
-        object.once(ONCE).map_err(GatewayError::field)?;
+        decisive::check(&object, body, format)?;
         let (model_in_body, beta) = (spoken.model.is_none(), spoken.beta);
         let model = match spoken.model {
             Some(model) => Cow::Owned(model),
@@ -142,7 +141,9 @@ impl<'b> ChatRequest<'b> {
         };
         let has_tools =
             ["tools", "functions"].into_iter().filter_map(|name| object.non_null(name)).any(|value| value != "[]");
+        let names_further_models = decisive::names_further_models(&object);
         Ok(Self {
+            names_further_models,
             format,
             object,
             body,
@@ -239,6 +240,10 @@ impl<'b> ChatRequest<'b> {
         removed.into_iter().for_each(|name| edits.remove(name));
         if self.model_in_body && *candidate.upstream_model != *self.model {
             edits.set_string("model", &candidate.upstream_model);
+        }
+        if !self.model_in_body {
+            // The model stands in the URL, and another in the body must not count.
+            edits.remove("model");
         }
         configure(&mut edits, &candidate.group);
         if let Some((field, version)) = candidate.endpoint()?.vendor.body_version(self.format) {
@@ -421,6 +426,7 @@ fn with_query(uri: &Uri, pair: &str) -> Result<Uri, GatewayError> {
 /// Sets the fields that config has: overrides always, defaults where the client has set nothing.
 fn configure<'g>(edits: &mut Edits<'g, '_>, group: &'g RoutedGroup) {
     for (name, value) in &group.overrides {
+        edits.remove_lookalikes(name);
         edits.set(name, value.as_str());
     }
     for (name, value) in &group.defaults {

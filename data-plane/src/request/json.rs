@@ -9,14 +9,12 @@ use translation::Format;
 use translation::object::{Edits, Object};
 
 use super::chat::refuses_usage;
+use super::decisive;
 use super::model::{check_model, missing_model};
 use super::outgoing::{Added, Begins, Outbound, Outgoing};
 use crate::error::GatewayError;
 use crate::provider::Call;
 use crate::route::candidate::Candidate;
-
-/// Fields that no body may hold twice ([`Object::once`] says why).
-const ONCE: &[&str] = &["model", "stream"];
 
 /// Which endpoint is asked.
 #[derive(Clone, Debug)]
@@ -44,6 +42,8 @@ pub struct JsonRequest<'b> {
     pub model: Cow<'b, str>,
     /// Whether the answer is to be a stream.
     pub stream: bool,
+    /// Whether the body names further models to fall back on.
+    pub names_further_models: bool,
 }
 
 impl<'b> JsonRequest<'b> {
@@ -53,8 +53,10 @@ impl<'b> JsonRequest<'b> {
     /// [`GatewayError::Json`] with line and column, [`GatewayError::Field`] for a field of the wrong type.
     pub fn read(asked: JsonEndpoint<'b>, body: &'b Bytes) -> Result<Self, GatewayError> {
         let object = Object::read(body)?;
-        object.once(ONCE).map_err(GatewayError::field)?;
+        decisive::check(&object, body, asked.format)?;
+        decisive::check_query(asked.query.as_deref())?;
         let model = if let Some(model) = &asked.model {
+            decisive::check_model_of_url(&object, body, model)?;
             Cow::Owned(model.clone())
         } else {
             let named = object.string("model").map_err(GatewayError::field)?;
@@ -64,7 +66,8 @@ impl<'b> JsonRequest<'b> {
         // The speech API has another field for that than the others.
         let stream = object.flag("stream").map_err(GatewayError::field)?
             || object.non_null("stream_format").is_some_and(|format| format == r#""sse""#);
-        Ok(Self { asked, object, length: body.len(), model, stream })
+        let names_further_models = decisive::names_further_models(&object);
+        Ok(Self { asked, object, length: body.len(), model, stream, names_further_models })
     }
 
     /// The text of a field.

@@ -7,9 +7,10 @@
 //! - [`upload`]: a multipart request, which passes without being held.
 //! - [`object`]: a request about an object that a provider keeps: a file, a batch, a response.
 //! - [`outgoing`]: a request, written for one candidate; [`passing`]: a body that passes without being held.
-//! - [`model`]: the name of a model in a request.
+//! - [`model`]: the name of a model in a request; [`decisive`]: fields that limits, prices and policies depend on.
 
 pub mod chat;
+pub mod decisive;
 pub mod embeddings;
 pub mod json;
 pub mod model;

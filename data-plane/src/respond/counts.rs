@@ -71,7 +71,7 @@ impl Counts {
         let details = self.prompt_tokens_details.or(self.input_tokens_details).or(self.input_token_details);
         let details = details.unwrap_or_default();
         let output_details = self.completion_tokens_details.or(self.output_tokens_details).unwrap_or_default();
-        Some(Usage {
+        let usage = Usage {
             input: input.unwrap_or_default(),
             cached: details.cached.unwrap_or_default(),
             input_audio: details.audio.unwrap_or_default(),
@@ -79,7 +79,8 @@ impl Counts {
             output_audio: output_details.audio.unwrap_or_default(),
             reasoning: output_details.reasoning.unwrap_or_default(),
             ..Usage::default()
-        })
+        };
+        Some(usage.fitted())
     }
 }
 

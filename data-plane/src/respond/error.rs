@@ -90,7 +90,11 @@ pub fn response(error: &GatewayError, format: Format, request_id: &str) -> Respo
     match error {
         // The rest of the body is not read, so the connection ends; a client that is not told sends its next request
         // into it.
-        GatewayError::BodyTooLarge { .. } | GatewayError::BodyTimeout | GatewayError::Busy(_) => {
+        GatewayError::BodyTooLarge { .. }
+        | GatewayError::BodyTimeout
+        | GatewayError::Busy(_)
+        | GatewayError::UploadsFull
+        | GatewayError::DiskFull => {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         GatewayError::Method { allowed, .. } => {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use shared::snapshot::Snapshot;
 
+use crate::metrics::series::SeriesStore;
 use crate::route::clock::FleetClock;
 use crate::route::kept::Kept;
 use crate::route::table::RouteTable;
@@ -30,7 +31,7 @@ impl ConfigState {
     /// Compiles `snapshot` and puts it in force. What was learnt about keys and groups that are still there is kept.
     pub fn compile(&self, snapshot: Arc<Snapshot>) {
         let previous = self.table();
-        let nothing = Kept::new(Arc::clone(&self.clock));
+        let nothing = Kept::new(Arc::clone(&self.clock), SeriesStore::default());
         let kept = previous.as_deref().map_or(&nothing, |table| &table.kept);
         self.replace(RouteTable::compile(snapshot, Some(kept)));
     }

@@ -13,6 +13,7 @@ use shared::snapshot::Group;
 use super::clock::FleetClock;
 use super::health::{Health, KeyHealth, KeyState};
 use super::refusals::Refusals;
+use crate::metrics::series::SeriesStore;
 use crate::provider::credential::Tokens;
 use crate::provider::redact::GroupSecrets;
 use crate::upstream::Exit;
@@ -23,6 +24,8 @@ pub struct Kept {
     clock: Arc<FleetClock>,
     keys: HashMap<Id, KeptKey>,
     groups: HashMap<Id, KeptGroup>,
+    /// The series of metrics by group and model.
+    pub series: SeriesStore,
 }
 
 /// What is remembered of an upstream key.
@@ -50,9 +53,9 @@ pub struct KeptGroup {
 }
 
 impl Kept {
-    /// Nothing is remembered yet. The times of what will be are those of `clock`.
-    pub fn new(clock: Arc<FleetClock>) -> Self {
-        Self { clock, ..Self::default() }
+    /// Nothing is remembered yet but `series`. The times of what will be are those of `clock`.
+    pub fn new(clock: Arc<FleetClock>, series: SeriesStore) -> Self {
+        Self { clock, series, ..Self::default() }
     }
 
     /// The clock by which times are told.

@@ -21,6 +21,7 @@ use super::kept::{Kept, KeptGroup, KeptKey};
 use super::order;
 use super::patterns::Patterns;
 use super::refusals::Refusals;
+use crate::metrics::series::SeriesTable;
 use crate::provider::Endpoint;
 use crate::provider::credential::Credential;
 use crate::provider::redact::{GroupSecrets, Leak};
@@ -34,6 +35,8 @@ pub struct RouteTable {
     pub snapshot: Arc<Snapshot>,
     /// What is remembered of the keys and groups in it.
     pub kept: Kept,
+    /// The series of metrics of the groups in it.
+    pub series: Arc<SeriesTable>,
     /// The clients, by the digest of their proxy key.
     clients: HashMap<[u8; KEY_LEN], Client>,
     /// The groups that serve a model, by the name that clients have for it, in the order in which they are tried.
@@ -101,7 +104,9 @@ pub struct RoutedKey {
 impl RouteTable {
     /// Compiles `snapshot`. What was `kept` of groups and keys that are still there is taken over.
     pub fn compile(snapshot: Arc<Snapshot>, kept: Option<&Kept>) -> Self {
-        let mut keeps = Kept::new(kept.map(|kept| Arc::clone(kept.clock())).unwrap_or_default());
+        let series = kept.map(|kept| kept.series.clone()).unwrap_or_default();
+        let clock = kept.map(|kept| Arc::clone(kept.clock())).unwrap_or_default();
+        let mut keeps = Kept::new(clock, series);
         let mut routes: HashMap<Arc<str>, Vec<Route>> = HashMap::new();
         let usable = |group: &&Arc<Group>| group.enabled && is_usable(group);
         let mut groups: Vec<_> = snapshot.groups.values().filter(usable).collect();
@@ -136,7 +141,8 @@ impl RouteTable {
             }
         }
         let clients = snapshot.proxy_keys.values().map(|key| (key.digest, Client::compile(key))).collect();
-        Self { snapshot, kept: keeps, clients, routes, patterned, groups: ordered }
+        let series = Arc::new(keeps.series.table(snapshot.groups.values().filter(|group| group.enabled)));
+        Self { snapshot, kept: keeps, series, clients, routes, patterned, groups: ordered }
     }
 
     /// The client whose proxy key has this digest.

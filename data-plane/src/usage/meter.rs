@@ -1,5 +1,6 @@
 //! Meters one client request. What the meter knows when it is dropped becomes the one usage record of the request, so
-//! every path has exactly one: an answer, a refusal, a provider's error, a client that leaves.
+//! every path has exactly one: an answer, a refusal, a provider's error, a client that leaves. A request of which it
+//! was never known whose it is leaves none: it is counted in the metrics.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,13 +21,15 @@ use translation::ir::Usage;
 
 use crate::body::budget::Held;
 use crate::error::GatewayError;
-use crate::metrics::{Api, RequestMetrics, outcome_name};
+use crate::metrics::series::{Series, SeriesTable};
+use crate::metrics::{Api, RequestMetrics, Unauthenticated, outcome_name};
 use crate::node::{InFlight, Node};
 use crate::usage::UsageSink;
 use crate::usage::attempts::{AttemptRecord, Trail, Tried, cut, micros};
 use crate::usage::estimate::Unreported;
 use crate::usage::estimate::heard::Heard;
 use crate::usage::estimate::request::HeldRequest;
+use crate::usage::refusals::RefusalLog;
 
 /// The status for a client that closed the connection before the head of the answer, as nginx logs it.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
@@ -40,6 +43,8 @@ pub struct Recorder {
     pub node: Arc<Node>,
     /// The metrics that count requests.
     pub metrics: RequestMetrics,
+    /// What is logged of requests that are refused.
+    pub refusals: Arc<RefusalLog>,
 }
 
 /// Meters one client request until it is dropped.
@@ -59,6 +64,8 @@ pub struct Meter {
     trace_id: Option<String>,
     /// The version of the config under which the request is served.
     pub snapshot_version: u64,
+    /// The series of metrics of that config.
+    pub series: Option<Arc<SeriesTable>>,
     /// The proxy key of the client.
     pub proxy_key: Option<Arc<ProxyKey>>,
     /// The model, as the client named it.
@@ -88,6 +95,8 @@ pub struct Meter {
     outcome: Outcome,
     error_code: &'static str,
     error_message: String,
+    /// Why it is not known whose the request is, where it is not.
+    unauthenticated: Unauthenticated,
 }
 
 impl Meter {
@@ -107,6 +116,7 @@ impl Meter {
             user_agent: parts.headers.get(USER_AGENT).cloned(),
             trace_id: None,
             snapshot_version: 0,
+            series: None,
             proxy_key: None,
             model: None,
             held: None,
@@ -125,6 +135,7 @@ impl Meter {
             outcome: Outcome::ClientGone,
             error_code: "client_closed_request",
             error_message: String::new(),
+            unauthenticated: Unauthenticated::ClientGone,
         }
     }
 
@@ -177,8 +188,16 @@ impl Meter {
     pub fn attempted(&self, record: AttemptRecord) {
         if let Some(result) = record.result {
             self.recorder.metrics.attempt(result);
+            if let Some(series) = self.series_of(&record) {
+                series.attempt(result);
+            }
         }
         self.attempts.leave(record);
+    }
+
+    /// The series of the group that `record` is of.
+    fn series_of(&self, record: &AttemptRecord) -> Option<&Series> {
+        self.series.as_ref()?.of(&record.tried.group.id, self.model.as_deref())
     }
 
     /// How long the request waited until its first attempt.
@@ -225,6 +244,7 @@ impl Meter {
     pub fn broke(&mut self, error: &GatewayError) {
         self.outcome = error.outcome();
         self.error_code = error.code();
+        self.unauthenticated = error.into();
         cut(&error.to_string()).clone_into(&mut self.error_message);
     }
 
@@ -239,17 +259,19 @@ impl Meter {
     /// estimated from, where a provider was at work and has not reported all.
     fn counts(&mut self) -> (Usage, UsageSource, Option<Unreported>) {
         let whole = self.outcome == Outcome::Success;
-        match self.usage {
+        match self.usage.map(Usage::fitted) {
+            Some(usage) if usage.capped => (usage, UsageSource::Capped, None),
             Some(usage) if whole || self.finished => (usage, UsageSource::Reported, None),
             // Some providers report at the beginning what went in, which is true, and what came out so far, which is
             // not all.
             Some(usage) => {
-                let unreported = Unreported { asked: None, heard: std::mem::take(&mut self.heard) };
+                let heard = std::mem::take(&mut self.heard);
+                let unreported = Unreported { asked: None, heard, written: usage.output };
                 (usage, UsageSource::Partial, Some(unreported))
             }
             None if self.is_spending() => {
                 let asked = Some(std::mem::take(&mut self.asked));
-                let unreported = Unreported { asked, heard: std::mem::take(&mut self.heard) };
+                let unreported = Unreported { asked, heard: std::mem::take(&mut self.heard), written: 0 };
                 let source = if whole { UsageSource::Estimated } else { UsageSource::Partial };
                 (Usage::default(), source, Some(unreported))
             }
@@ -302,11 +324,23 @@ impl Drop for Meter {
             self.broke(&GatewayError::Draining);
         }
         let total = self.started.elapsed();
+        let authenticated = self.proxy_key.is_some();
+        let logged = self.outcome != Outcome::Refused && authenticated || self.recorder.refusals.takes(authenticated);
         let first_byte_us = self.first_byte.map(micros).unwrap_or_default();
         let (usage, usage_source, unreported) = self.counts();
         self.recorder.metrics.request(self.api, self.outcome, first_byte_us, micros(total));
-        self.recorder.metrics.tokens(usage.input, usage.output);
-        self.log(total, (usage_source == UsageSource::Reported).then_some(usage));
+        self.recorder.metrics.tokens(&usage);
+        if let Some(series) = self.attempts.last().and_then(|last| self.series_of(last)) {
+            series.request(self.status, &usage);
+        }
+        if logged {
+            self.log(total, (usage_source == UsageSource::Reported).then_some(usage));
+        }
+        if !authenticated {
+            // Those who have no key must not fill the ledger, nor push out the records of those who pay.
+            self.recorder.metrics.unauthenticated(self.unauthenticated);
+            return;
+        }
         let mut record = pb::UsageRecord {
             id: self.id.clone(),
             request_id: std::mem::take(&mut self.id),

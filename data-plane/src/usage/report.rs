@@ -109,6 +109,7 @@ impl Reporter {
             }
             let before = self.spool.pending();
             let Err(ended) = self.session(&mut failing).await else { return };
+            self.give_back();
             if self.spool.pending() < before {
                 backoff.reset();
                 stopping_since = None;
@@ -134,7 +135,7 @@ impl Reporter {
     async fn wait_for_records(&mut self) -> bool {
         let mut stopping_since = None;
         loop {
-            let (pending, withheld) = (self.spool.pending() > 0, self.delivery.borrow_and_update().is_none());
+            let (pending, withheld) = (self.spool.has_unsent(), self.delivery.borrow_and_update().is_none());
             if pending && !withheld {
                 return true;
             }
@@ -151,6 +152,14 @@ impl Reporter {
                 () = self.tasks.stopping(), if !self.tasks.is_stopping() => {}
             }
         }
+    }
+
+    /// Gives back what stands in memory alone, so that it reaches the disk as soon as that takes it.
+    fn give_back(&mut self) {
+        let (memory, disk) = self.in_flight.drain(..).partition(Batch::is_in_memory);
+        self.in_flight = disk;
+        let memory: VecDeque<Batch> = memory;
+        memory.iter().rev().for_each(|batch| self.spool.give_back(batch));
     }
 
     /// Opens a stream and sends over it. Returns without an error when all is reported and no more will come.

@@ -1,11 +1,15 @@
 //! Usage records on disk, from the moment they are settled until the control plane has them.
 //!
 //! A directory of numbered [`segment`](super::segment) files, of which only the newest is written to, and a cursor file
-//! that says up to where records are acked. Everything here blocks on the disk: call it where that is allowed.
+//! that says up to where records are acked; the same for records that cost nothing, and for those whose tokens are
+//! still to be counted ([`Lane`]). `room` says what is dropped where there is no room, and `memory` holds what the disk
+//! does not take. Everything here blocks on the disk: call it where that is allowed.
 
 mod files;
+mod lane;
+mod memory;
+mod room;
 
-use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
@@ -18,9 +22,15 @@ use shared::pb::UsageRecord;
 use tokio::sync::Notify;
 use tracing::{error, info, warn};
 
-use self::files::{Files, Position};
+pub(super) use self::files::Position;
+pub use self::lane::Lane;
+use self::lane::{LaneState, Segment};
+pub(super) use self::memory::Flushed;
+use super::backlog::Backlog;
+use super::metrics::{DropReason, UsageMetrics};
+use super::pace::Pace;
 use super::segment::{Frame, HEADER, MAX_FRAME, first_frame, push_frame};
-use super::{DropReason, UsageMetrics};
+use super::worth::{Shares, Tenant, Worth};
 
 /// The most records in one batch to the control plane.
 pub const BATCH_RECORDS: u64 = 500;
@@ -28,11 +38,13 @@ pub const BATCH_RECORDS: u64 = 500;
 /// Bounds of a spool.
 #[derive(Clone, Copy, Debug)]
 pub struct SpoolLimits {
-    /// The most bytes of all segments together. The oldest segment is dropped to keep below it.
+    /// The most bytes of all segments together.
     pub max_bytes: u64,
     /// The most bytes of one segment. Segments are smaller where fewer than eight would fit into `max_bytes`, so that
     /// the batches in flight leave some that can be dropped.
     pub segment_bytes: u64,
+    /// The most records that wait in memory while the disk takes none.
+    pub max_memory_records: usize,
 }
 
 /// Records to send, in the order in which they were settled.
@@ -41,7 +53,16 @@ pub struct Batch {
     /// Whole frames.
     bytes: Vec<u8>,
     frames: u64,
-    end: Position,
+    source: Source,
+}
+
+/// Where a batch comes from.
+#[derive(Debug)]
+enum Source {
+    /// A lane on disk; the batch ends at the place.
+    Disk(Lane, Position),
+    /// Memory. The records at the places stand for ones of the batch that were still to be counted.
+    Memory(Vec<Position>),
 }
 
 impl Batch {
@@ -57,6 +78,11 @@ impl Batch {
             rest = rest.get(length..).unwrap_or_default();
         }
         records
+    }
+
+    /// Whether the records of the batch stand in memory alone.
+    pub fn is_in_memory(&self) -> bool {
+        matches!(self.source, Source::Memory(_))
     }
 }
 
@@ -74,37 +100,31 @@ pub struct AppendError {
 #[derive(Debug)]
 pub struct Spool {
     state: Mutex<State>,
+    memory: Mutex<Backlog>,
     limits: SpoolLimits,
     metrics: UsageMetrics,
-    /// The number of records that are not acked, sent or not.
+    /// The number of records on disk that may be sent and are not acked, sent or not.
     pending: AtomicU64,
+    /// Whether the disk takes nothing, so that records in memory may be sent.
+    failing: AtomicBool,
     closed: AtomicBool,
     changed: Notify,
 }
 
 #[derive(Debug)]
 struct State {
-    files: Files,
-    /// The segments, the oldest first.
-    segments: VecDeque<Segment>,
-    /// The file of the newest segment, while it is written to.
-    active: Option<File>,
-    next_number: u64,
-    /// The place up to which records have been handed out to be sent.
-    read: Position,
-    acked: Position,
-    reader: Option<(u64, Arc<File>)>,
+    lanes: [LaneState; Lane::ALL.len()],
+    /// The bytes of each proxy key on disk, by what they are worth.
+    shares: [Shares; Worth::ALL.len()],
+    full: Pace,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Segment {
-    number: u64,
-    /// The bytes that hold whole frames.
-    length: u64,
-    /// The number of frames that have not been handed out.
-    unread: u64,
-    /// The number of frames that have been handed out and are not acked. While there are any, the segment stays.
-    in_flight: u64,
+/// Frames that are written at once.
+#[derive(Default)]
+struct Chunk {
+    bytes: Vec<u8>,
+    frames: u64,
+    shares: Shares,
 }
 
 impl Spool {
@@ -113,32 +133,20 @@ impl Spool {
     /// # Errors
     /// When the directory cannot be read or written.
     pub fn open(directory: &Path, limits: SpoolLimits, metrics: UsageMetrics) -> io::Result<Arc<Self>> {
-        let (files, acked) = Files::open(directory)?;
-        let mut segments = VecDeque::new();
-        let mut next_number = acked.segment + 1;
-        for found in files.scan(acked)? {
-            next_number = next_number.max(found.number + 1);
-            let unread = found.scan.records - found.scan.records_before;
-            if found.scan.lost > 0 {
-                let (segment, bytes) = (found.number, found.scan.lost);
-                warn!(segment, bytes, "the end of a usage segment is cut or damaged; what stands before it is kept");
-            }
-            if unread == 0 {
-                files.remove(found.number);
-            } else {
-                segments.push_back(Segment { number: found.number, length: found.scan.length, unread, in_flight: 0 });
-            }
-        }
-        let pending = segments.iter().map(|segment| segment.unread).sum();
+        let [paid, free, uncounted] = Lane::ALL.map(|lane| LaneState::open(lane, directory));
+        let mut state = State { lanes: [paid?, free?, uncounted?], shares: Default::default(), full: Pace::default() };
+        state.adopt_uncounted();
+        let pending = state.lanes.iter().map(LaneState::records).sum();
         if pending > 0 {
             info!(records = pending, "usage records of an earlier run wait to be reported");
         }
         let max_bytes = limits.max_bytes.max(4 * 1024);
-        let limits = SpoolLimits { max_bytes, segment_bytes: limits.segment_bytes.min(max_bytes / 8) };
-        let state = State { files, segments, active: None, next_number, read: acked, acked, reader: None };
+        let limits = SpoolLimits { max_bytes, segment_bytes: limits.segment_bytes.min(max_bytes / 8), ..limits };
         let spool = Self {
             limits,
+            memory: Mutex::new(Backlog::new(limits.max_memory_records)),
             pending: AtomicU64::new(pending),
+            failing: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             changed: Notify::new(),
             metrics,
@@ -148,162 +156,174 @@ impl Spool {
         Ok(Arc::new(spool))
     }
 
-    /// Writes `records` to the operating system. Returns segments that are complete, for the caller to sync.
+    /// Writes `records`, which belong to `lane`, to the operating system. Returns segments that are complete, for the
+    /// caller to sync. Records for which there is no room are dropped and counted.
     ///
     /// # Errors
     /// [`AppendError`]; the records after the written ones are as before.
-    pub fn append(&self, records: &[UsageRecord]) -> Result<Vec<File>, AppendError> {
-        let mut complete = Vec::new();
-        let mut bytes = Vec::new();
-        // The index of the first record whose frame is not written, and the number of such frames.
-        let (mut start, mut frames) = (0, 0);
+    pub fn append(&self, lane: Lane, records: &[UsageRecord]) -> Result<Vec<File>, AppendError> {
+        let mut state = self.state();
+        let (mut complete, mut chunk) = (Vec::new(), Chunk::default());
+        // The index of the first record whose frame is not written.
+        let mut start = 0;
         for (index, record) in records.iter().enumerate() {
-            let before = bytes.len();
-            let fits = push_frame(record, &mut bytes);
-            if frames > 0 && (!fits || (HEADER.len() + bytes.len()) as u64 > self.limits.segment_bytes) {
-                let written = self.write(&bytes[..before], frames, &mut complete);
-                written.map_err(|error| AppendError { written: start, error })?;
-                bytes.drain(..before);
-                (start, frames) = (index, 0);
-            }
-            if fits {
-                frames += 1;
+            let (before, tenant) = (chunk.bytes.len(), Tenant::of(record));
+            let lost = if !push_frame(record, &mut chunk.bytes) {
+                Some(DropReason::TooLarge)
+            } else if !self.admits(&mut state, lane, tenant, &chunk, before) {
+                Some(DropReason::SpoolFull)
             } else {
-                self.metrics.dropped(DropReason::TooLarge).inc();
-                error!(usage_id = record.id, "usage record dropped: it is larger than any should be");
-                start = index + 1;
+                None
+            };
+            let full = (HEADER.len() + chunk.bytes.len()) as u64 > self.limits.segment_bytes;
+            if chunk.frames > 0 && (full || lost.is_some()) {
+                let newest = chunk.bytes.split_off(before);
+                let written = self.write(&mut state, lane, &mut chunk, &mut complete);
+                written.map_err(|error| AppendError { written: start, error })?;
+                (start, chunk.bytes) = (index, newest);
             }
+            if let Some(reason) = lost {
+                self.lose(&mut state, reason, lane.worth(), &record.id);
+                (start, chunk) = (index + 1, Chunk::default());
+                continue;
+            }
+            let length = chunk.bytes.len() - if chunk.frames == 0 { 0 } else { before };
+            chunk.frames += 1;
+            chunk.shares.add(tenant, length as u64);
         }
-        if frames > 0 {
-            let written = self.write(&bytes, frames, &mut complete);
-            written.map_err(|error| AppendError { written: start, error })?;
-        }
+        let written = self.write(&mut state, lane, &mut chunk, &mut complete);
+        written.map_err(|error| AppendError { written: start, error })?;
         Ok(complete)
     }
 
-    fn write(&self, frames: &[u8], count: u64, complete: &mut Vec<File>) -> io::Result<()> {
-        let mut state = self.state();
-        let length = frames.len() as u64;
-        if state.segments.back().is_some_and(|active| active.length + length > self.limits.segment_bytes) {
-            complete.extend(state.active.take());
+    fn write(&self, state: &mut State, lane: Lane, chunk: &mut Chunk, complete: &mut Vec<File>) -> io::Result<()> {
+        if chunk.frames == 0 {
+            return Ok(());
         }
-        self.make_room(&mut state, length + HEADER.len() as u64, complete);
-        let state = &mut *state;
-        if state.active.is_none() {
-            let number = state.next_number;
-            let file = state.files.create(number)?;
-            state.next_number += 1;
-            state.active = Some(file);
-            state.segments.push_back(Segment { number, length: HEADER.len() as u64, unread: 0, in_flight: 0 });
+        let length = chunk.bytes.len() as u64;
+        while state.bytes(Worth::Free) + length + HEADER.len() as u64 > self.limits.max_bytes
+            && self.drop_oldest_free(state)
+        {}
+        let State { lanes, shares, .. } = state;
+        let into = &mut lanes[lane as usize];
+        if into.segments.back().is_some_and(|active| active.length + length > self.limits.segment_bytes) {
+            complete.extend(into.active.take());
         }
-        let (Some(file), Some(segment)) = (&state.active, state.segments.back_mut()) else { return Ok(()) };
-        if let Err(error) = file.write_all_at(frames, segment.length) {
+        into.activate()?;
+        let (Some(file), Some(segment)) = (&into.active, into.segments.back_mut()) else { return Ok(()) };
+        if let Err(error) = file.write_all_at(&chunk.bytes, segment.length) {
             // The part of the frames that was written must not be read, not even after a restart.
             if file.set_len(segment.length).is_err() {
-                state.active = None;
+                into.active = None;
             }
             return Err(error);
         }
         segment.length += length;
-        segment.unread += count;
-        self.pending.fetch_add(count, Ordering::Relaxed);
+        segment.unread += chunk.frames;
+        segment.shares.add_all(&chunk.shares);
+        shares[lane.worth() as usize].add_all(&chunk.shares);
+        if lane != Lane::Uncounted {
+            self.pending.fetch_add(chunk.frames, Ordering::Relaxed);
+            self.changed.notify_one();
+        }
+        *chunk = Chunk::default();
         self.show(state);
-        self.changed.notify_one();
         Ok(())
     }
 
-    /// Drops the oldest segments until `needed` more bytes fit. A segment that is on its way to the control plane is
-    /// passed over: it may arrive, and would then be counted both as stored and as dropped, and it is still needed if
-    /// the node dies.
-    fn make_room(&self, state: &mut State, needed: u64, complete: &mut Vec<File>) {
-        while state.bytes() + needed > self.limits.max_bytes {
-            let Some(index) = state.segments.iter().position(|segment| segment.in_flight == 0) else { return };
-            if index + 1 == state.segments.len() {
-                complete.extend(state.active.take());
-            }
-            let Some(oldest) = state.segments.remove(index) else { return };
-            state.files.remove(oldest.number);
-            if oldest.unread > 0 {
-                self.pending.fetch_sub(oldest.unread, Ordering::Relaxed);
-                self.metrics.dropped(DropReason::SpoolFull).inc_by(oldest.unread);
-                error!(
-                    segment = oldest.number,
-                    records = oldest.unread,
-                    "usage records dropped: the spool is full and the control plane has not taken them"
-                );
-            }
-        }
-    }
-
-    /// The next records to send: as many as there are, up to [`BATCH_RECORDS`] and about a mebibyte. None when all have
-    /// been handed out.
+    /// The next records to send: as many as there are, up to [`BATCH_RECORDS`] and about a mebibyte. Those that were
+    /// paid for come first. None when all have been handed out.
     ///
     /// # Errors
     /// When the disk cannot be read.
     pub fn next_batch(&self) -> io::Result<Option<Batch>> {
-        loop {
-            let Some((segment, from, file)) = self.state().next_unread()? else { return Ok(None) };
-            let window = usize::try_from(segment.length - from.offset).unwrap_or(MAX_FRAME).min(MAX_FRAME);
-            let mut bytes = vec![0; window];
-            file.read_exact_at(&mut bytes, from.offset)?;
-            let batch = parse(bytes, from);
+        for lane in [Lane::Paid, Lane::Free] {
+            loop {
+                let next = self.lane(&mut self.state(), lane).next_unread();
+                let (length, from, file) = match next {
+                    Ok(Some(next)) => next,
+                    Ok(None) => break,
+                    // Somebody has deleted the file. What stands behind it is read.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                        let mut state = self.state();
+                        let gone = self.lane(&mut state, lane).segments.iter_mut().find(|segment| segment.unread > 0);
+                        gone.into_iter().for_each(|segment| self.damaged(segment, lane));
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                };
+                let window = usize::try_from(length - from.offset).unwrap_or(MAX_FRAME).min(MAX_FRAME);
+                let mut bytes = vec![0; window];
+                file.read_exact_at(&mut bytes, from.offset)?;
+                let (frames, bytes) = parse(bytes);
+                let end = Position { segment: from.segment, offset: from.offset + bytes.len() as u64 };
 
-            let mut state = self.state();
-            // The segment may have been dropped to make room, and counted as such, while it was read.
-            let Some(segment) = state.segments.iter_mut().find(|known| known.number == from.segment) else { continue };
-            if batch.frames == 0 {
-                self.damaged(segment);
-                continue;
+                let mut state = self.state();
+                let into = self.lane(&mut state, lane);
+                // The segment may have been dropped to make room, and counted as such, while it was read.
+                let known = into.segments.iter_mut().find(|known| known.number == from.segment);
+                let Some(segment) = known else { continue };
+                if frames == 0 {
+                    self.damaged(segment, lane);
+                    continue;
+                }
+                segment.unread = segment.unread.saturating_sub(frames);
+                segment.in_flight += frames;
+                into.read = end;
+                return Ok(Some(Batch { bytes, frames, source: Source::Disk(lane, end) }));
             }
-            segment.unread = segment.unread.saturating_sub(batch.frames);
-            segment.in_flight += batch.frames;
-            state.read = batch.end;
-            return Ok(Some(batch));
         }
+        Ok(self.batch_in_memory())
+    }
+
+    #[expect(clippy::unused_self, reason = "reads like the other look-ups")]
+    fn lane<'s>(&self, state: &'s mut State, lane: Lane) -> &'s mut LaneState {
+        &mut state.lanes[lane as usize]
     }
 
     /// Gives up what is left of a segment.
-    fn damaged(&self, segment: &mut Segment) {
+    fn damaged(&self, segment: &mut Segment, lane: Lane) {
         let records = std::mem::take(&mut segment.unread);
         self.pending.fetch_sub(records, Ordering::Relaxed);
-        self.metrics.dropped(DropReason::Damaged).inc_by(records);
+        self.metrics.dropped(DropReason::Damaged, lane.worth()).inc_by(records);
         error!(segment = segment.number, records, "usage records dropped: the segment is damaged on disk");
     }
 
-    /// Notes that the control plane has `batch`, and everything that was handed out before it.
+    /// Notes that the control plane has `batch`, and everything that was handed out of its lane before it.
     pub fn acked(&self, batch: &Batch) {
-        self.pending.fetch_sub(batch.frames, Ordering::Relaxed);
         self.metrics.reported.inc_by(batch.frames);
         let mut state = self.state();
-        let state = &mut *state;
-        state.acked = state.acked.max(batch.end);
-        if let Some(segment) = state.segments.iter_mut().find(|segment| segment.number == batch.end.segment) {
-            segment.in_flight = segment.in_flight.saturating_sub(batch.frames);
-        }
-        if let Err(error) = state.files.write_cursor(state.acked) {
-            warn!(%error, "the cursor of the usage spool could not be written; records may be sent again after a restart");
-        }
-        while let Some(oldest) = state.segments.front() {
-            let active = state.active.is_some() && state.segments.len() == 1;
-            let done = oldest.number < state.acked.segment
-                || (oldest.number == state.acked.segment && state.acked.offset >= oldest.length);
-            if active || !done {
-                break;
+        match &batch.source {
+            Source::Disk(lane, end) => {
+                self.pending.fetch_sub(batch.frames, Ordering::Relaxed);
+                let from = &mut state.lanes[*lane as usize];
+                if let Some(segment) = from.segments.iter_mut().find(|segment| segment.number == end.segment) {
+                    segment.in_flight = segment.in_flight.saturating_sub(batch.frames);
+                }
+                let done = from.acked(*end);
+                state.forget(*lane, done);
             }
-            state.files.remove(oldest.number);
-            state.segments.pop_front();
+            Source::Memory(counted) => counted.iter().for_each(|place| state.release(*place)),
         }
-        self.show(state);
+        self.show(&state);
+        drop(state);
         self.changed.notify_one();
     }
 
-    /// The number of records that the control plane has not acked.
+    /// The number of records on disk that may be sent and that the control plane has not acked.
     pub fn pending(&self) -> u64 {
         self.pending.load(Ordering::Relaxed)
     }
 
-    /// Notes that no more records will come.
+    /// Notes that no more records will come. What could not be counted goes to the control plane with rough counts.
     pub fn close(&self) {
+        let mut state = self.state();
+        let waiting = state.lanes[Lane::Uncounted as usize].records();
+        if state.adopt_uncounted() {
+            self.pending.fetch_add(waiting, Ordering::Relaxed);
+        }
+        self.show(&state);
+        drop(state);
         self.closed.store(true, Ordering::Release);
         self.changed.notify_one();
     }
@@ -320,8 +340,11 @@ impl Spool {
     }
 
     fn show(&self, state: &State) {
-        self.metrics.spool_bytes.set(i64::try_from(state.bytes()).unwrap_or(i64::MAX));
-        self.metrics.spool_records.set(i64::try_from(self.pending()).unwrap_or(i64::MAX));
+        let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        let bytes = state.lanes.iter().map(LaneState::bytes).sum();
+        self.metrics.spool_bytes.set(gauge(bytes));
+        self.metrics.spool_records.set(gauge(self.pending()));
+        self.metrics.uncounted_records.set(gauge(state.lanes[Lane::Uncounted as usize].records()));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -330,33 +353,39 @@ impl Spool {
 }
 
 impl State {
-    fn bytes(&self) -> u64 {
-        self.segments.iter().map(|segment| segment.length).sum()
+    /// Forgets the shares of segments of `lane` that are gone.
+    fn forget(&mut self, lane: Lane, gone: impl IntoIterator<Item = Segment>) {
+        for segment in gone {
+            self.shares[lane.worth() as usize].take_all(&segment.shares);
+        }
     }
 
-    /// The oldest segment with records that have not been handed out, the place of the first, and the file.
-    fn next_unread(&mut self) -> io::Result<Option<(Segment, Position, Arc<File>)>> {
-        let Some(segment) = self.segments.iter().find(|segment| segment.unread > 0).copied() else {
-            return Ok(None);
-        };
-        let mut from = Position { segment: segment.number, offset: HEADER.len() as u64 };
-        if self.read.segment == segment.number {
-            from.offset = self.read.offset.max(from.offset);
+    /// Frees the record that ends at `place` in the lane of those to be counted, and all before it.
+    fn release(&mut self, place: Position) {
+        let lane = &mut self.lanes[Lane::Uncounted as usize];
+        if lane.segments.iter().all(|segment| segment.number != place.segment) {
+            return;
         }
-        let file = match &self.reader {
-            Some((number, file)) if *number == segment.number => Arc::clone(file),
-            _ => {
-                let file = Arc::new(self.files.read(segment.number)?);
-                self.reader = Some((segment.number, Arc::clone(&file)));
-                file
-            }
-        };
-        Ok(Some((segment, from, file)))
+        if let Some(segment) = lane.segments.iter_mut().find(|segment| segment.number == place.segment) {
+            segment.unread = segment.unread.saturating_sub(1);
+        }
+        let done = lane.acked(place);
+        self.forget(Lane::Uncounted, done);
+    }
+
+    /// Lets the records that are still to be counted be sent as they are. Says whether that was possible.
+    fn adopt_uncounted(&mut self) -> bool {
+        let [paid, _, uncounted] = &mut self.lanes;
+        let adopted = paid.adopt(uncounted);
+        if let Err(error) = &adopted {
+            warn!(%error, "usage records with rough counts wait for the next start");
+        }
+        adopted.is_ok()
     }
 }
 
-/// The whole frames at the beginning of `bytes`, which were read at `from`.
-fn parse(mut bytes: Vec<u8>, from: Position) -> Batch {
+/// The whole frames at the beginning of `bytes`, as many as a batch may have, and their number.
+fn parse(mut bytes: Vec<u8>) -> (u64, Vec<u8>) {
     let (mut at, mut frames) = (0, 0);
     while frames < BATCH_RECORDS
         && let Some(Frame::Whole { length, .. }) = bytes.get(at..).and_then(first_frame)
@@ -365,7 +394,7 @@ fn parse(mut bytes: Vec<u8>, from: Position) -> Batch {
         frames += 1;
     }
     bytes.truncate(at);
-    Batch { bytes, frames, end: Position { segment: from.segment, offset: from.offset + at as u64 } }
+    (frames, bytes)
 }
 
 #[cfg(test)]

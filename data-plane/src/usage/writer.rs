@@ -3,14 +3,18 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use shared::drain::Tasks;
-use shared::pb::UsageRecord;
-use tokio::sync::mpsc::Receiver;
-use tokio::time::sleep;
+use shared::health::Readiness;
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
 
-use super::spool::Spool;
-use super::{DropReason, Settled, UsageMetrics};
+use super::backlog::Waiting;
+use super::counting::{self, Uncounted};
+use super::pace::Pace;
+use super::spool::{Flushed, Spool};
+use super::{Settled, UsageQueue};
 
 /// The most records that are written at once.
 const BATCH: usize = 1024;
@@ -24,90 +28,142 @@ const RETRY: Duration = Duration::from_millis(200);
 /// How long a node that has to end goes on trying at a disk that takes nothing.
 const RETRY_AT_END: Duration = Duration::from_secs(2);
 
-/// Writes records to `spool` until no sender is left, or `tasks` stop. Then what is queued is written, the spool is
-/// closed, and later records are dropped and counted by their sender. While the disk takes nothing, the queue fills.
-pub async fn write(spool: Arc<Spool>, mut records: Receiver<Settled>, metrics: UsageMetrics, tasks: Tasks) {
-    let mut batch = Vec::new();
-    loop {
-        tokio::select! {
-            received = records.recv_many(&mut batch, BATCH) => if received == 0 { break },
-            () = tasks.stopping(), if !records.is_closed() => {
-                records.close();
-                continue;
-            }
-        }
-        if batch.len() < BATCH && !records.is_closed() {
-            sleep(LINGER).await;
-            while batch.len() < BATCH
-                && let Ok(record) = records.try_recv()
-            {
-                batch.push(record);
-            }
-        }
-        let settled = std::mem::take(&mut batch);
-        let count = settled.len() as u64;
-        // Counting takes a while where there is something to estimate.
-        let counted = tasks.spawn_blocking(move || settled.into_iter().map(Settled::counted).collect()).await;
-        let Ok(counted) = counted else {
-            metrics.dropped(DropReason::DiskError).inc_by(count);
-            error!(records = count, "usage records dropped: counting their tokens panicked");
-            continue;
-        };
-        flush(&spool, counted, &metrics, &tasks).await;
-    }
-    spool.close();
+/// How long a node that has to end waits for records to be counted. The others are reported with rough counts.
+const COUNT_AT_END: Duration = Duration::from_millis(300);
+
+/// The word under which the readiness probe shows that records wait for the disk.
+const DEGRADED: &str = "usageSpool";
+
+/// Writes records to a spool.
+#[derive(Debug)]
+pub struct Writer {
+    spool: Arc<Spool>,
+    readiness: Readiness,
+    tasks: Tasks,
+    /// Since when the disk takes nothing.
+    failing: Option<Instant>,
+    warned: Pace,
 }
 
-/// Writes `batch`, and tries again while the disk takes nothing.
-async fn flush(spool: &Arc<Spool>, mut batch: Vec<UsageRecord>, metrics: &UsageMetrics, tasks: &Tasks) {
-    let mut failing: Option<Instant> = None;
-    let mut ending: Option<Instant> = None;
-    loop {
-        let (target, count) = (Arc::clone(spool), batch.len() as u64);
-        let written = tasks.spawn_blocking(move || {
-            let written = target.append(&batch);
-            (batch, written)
-        });
-        let Ok((returned, written)) = written.await else {
-            metrics.dropped(DropReason::DiskError).inc_by(count);
-            error!(records = count, "usage records dropped: writing them panicked");
-            return;
-        };
-        batch = returned;
-        let failure = match written {
-            Ok(complete) => {
-                if let Some(since) = failing {
-                    info!(seconds = since.elapsed().as_secs(), "usage records can be written again");
-                }
-                sync(complete, tasks);
-                return;
-            }
-            Err(failure) => failure,
-        };
-        batch.drain(..failure.written);
-        if failing.is_none() {
-            warn!(error = %failure.error, "usage records cannot be written; they wait in memory");
-        }
-        failing.get_or_insert_with(Instant::now);
-        if tasks.is_stopping() && ending.get_or_insert_with(Instant::now).elapsed() > RETRY_AT_END {
-            metrics.dropped(DropReason::DiskError).inc_by(batch.len() as u64);
-            error!(records = batch.len(), error = %failure.error, "usage records dropped: they could not be written");
-            return;
-        }
-        sleep(RETRY).await;
+impl Writer {
+    /// Writes to `spool`, and shows in `readiness` when the disk takes nothing.
+    pub fn new(spool: Arc<Spool>, readiness: Readiness, tasks: Tasks) -> Self {
+        Self { spool, readiness, tasks, failing: None, warned: Pace::default() }
     }
-}
 
-/// Brings complete segments to the disk itself, so that a crash of the machine costs at most the newest one.
-fn sync(complete: Vec<std::fs::File>, tasks: &Tasks) {
-    if !complete.is_empty() {
-        tasks.spawn_blocking(move || {
-            for file in complete {
-                if let Err(error) = file.sync_data() {
-                    warn!(%error, "a usage segment could not be synced");
+    /// Writes until no sender is left, or the tasks stop. Then what is queued is written, and the spool is closed.
+    /// While the disk takes nothing, records wait in memory up to the spool's bound.
+    pub async fn run(mut self, mut queue: UsageQueue) {
+        let (to_count, uncounted) = mpsc::channel(counting::QUEUE);
+        let (counted, mut counts) = mpsc::channel(BATCH);
+        // A count that takes long does not hold up the end of the node.
+        let counting = self.tasks.part();
+        counting.spawn("usage counts", counting::count(uncounted, counted, counting.clone()));
+        let mut batch = Vec::new();
+        let mut back = Vec::new();
+        loop {
+            tokio::select! {
+                received = queue.receive(&mut batch, BATCH) => if received == 0 { break },
+                _ = counts.recv_many(&mut back, BATCH), if !counts.is_closed() => {}
+                () = sleep(RETRY), if self.failing.is_some() => {}
+                () = self.tasks.stopping(), if !queue.is_closed() => {
+                    queue.close();
+                    continue;
                 }
             }
+            if !batch.is_empty() && batch.len() < BATCH && !queue.is_closed() {
+                sleep(LINGER).await;
+                queue.receive_now(&mut batch, BATCH);
+            }
+            self.write(std::mem::take(&mut batch), std::mem::take(&mut back), &to_count).await;
+        }
+        drop(to_count);
+        let rest = async {
+            while let Some(waiting) = counts.recv().await {
+                self.spool.push(waiting);
+            }
+        };
+        drop(timeout(COUNT_AT_END, rest).await);
+        let until = Instant::now() + RETRY_AT_END;
+        self.flush(Vec::new()).await;
+        while self.spool.in_memory() > 0 && Instant::now() < until {
+            sleep(RETRY).await;
+            self.flush(Vec::new()).await;
+        }
+        let spool = Arc::clone(&self.spool);
+        drop(self.tasks.spawn_blocking(move || spool.close()).await);
+    }
+
+    /// Writes records that are settled, and those whose tokens are counted. Those that are to be counted are written
+    /// and then handed on.
+    async fn write(&mut self, settled: Vec<Settled>, counted: Vec<Waiting>, to_count: &mpsc::Sender<Uncounted>) {
+        let (spool, to_count) = (Arc::clone(&self.spool), to_count.clone());
+        let held = self.tasks.spawn_blocking(move || {
+            let mut ready = counted;
+            for Settled { record, unreported } in settled {
+                // A record is held only where there is room to count it, so that they are freed in their order.
+                let place = unreported.and_then(|(unreported, held)| {
+                    let permit = to_count.try_reserve().ok()?;
+                    let place = spool.hold(&record)?;
+                    permit.send(Uncounted { record: record.clone(), unreported, held, place });
+                    Some(place)
+                });
+                if place.is_none() {
+                    ready.push(Waiting { record, uncounted: None });
+                }
+            }
+            ready
         });
+        match held.await {
+            Ok(ready) => self.flush(ready).await,
+            Err(error) => error!(%error, "writing usage records panicked"),
+        }
+    }
+
+    /// Takes `ready` and writes all that waits in memory.
+    async fn flush(&mut self, ready: Vec<Waiting>) {
+        let spool = Arc::clone(&self.spool);
+        let flushed = self.tasks.spawn_blocking(move || spool.take(ready));
+        match flushed.await {
+            Ok(Flushed { complete, error }) => {
+                self.sync(complete);
+                self.note(error);
+            }
+            Err(error) => error!(%error, "writing usage records panicked"),
+        }
+    }
+
+    /// Says whether the disk takes records: once when that changes, and now and then while it does not.
+    fn note(&mut self, error: Option<std::io::Error>) {
+        let Some(error) = error else {
+            if let Some(since) = self.failing.take() {
+                info!(seconds = since.elapsed().as_secs(), "usage records can be written again");
+                self.warned.reset();
+                self.readiness.recovered(DEGRADED);
+            }
+            return;
+        };
+        let waiting = self.spool.in_memory();
+        self.failing.get_or_insert_with(Instant::now);
+        if self.warned.note(1).is_some() {
+            warn!(%error, waiting, "usage records cannot be written; they wait in memory");
+        }
+        let fact =
+            json!({ "problem": format!("usage records cannot be written: {error}"), "recordsInMemory": waiting });
+        self.readiness.degraded(DEGRADED, fact);
+    }
+
+    /// Brings complete segments to the disk itself, so that a crash of the machine costs at most the newest one.
+    fn sync(&self, complete: Vec<std::fs::File>) {
+        if !complete.is_empty() {
+            self.tasks.spawn_blocking(move || {
+                for file in complete {
+                    if let Err(error) = file.sync_data() {
+                        warn!(%error, "a usage segment could not be synced");
+                    }
+                }
+            });
+        }
     }
 }
 

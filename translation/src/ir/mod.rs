@@ -28,4 +28,5 @@ pub use part::{
 };
 pub use reasoning::{Effort, Reasoning, Summary, Thinking};
 pub use request::{Field, Message, Output, Request, Role, Schema, ServiceTier, Tool, ToolChoice, ToolKind};
-pub use response::{Choice, DECLINED, Finish, Response, Usage};
+pub(crate) use response::NEGATIVE;
+pub use response::{Choice, DECLINED, Finish, MOST_TOKENS, Response, Usage};

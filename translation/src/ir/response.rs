@@ -68,6 +68,13 @@ pub enum Finish {
     Pause,
 }
 
+/// The most tokens that a count can be: twice the largest context that any vendor offers. The ledger has the same bound
+/// (`shared::tokens`).
+pub const MOST_TOKENS: u64 = 20_000_000;
+
+/// What readers make of a negative count, as there is none of this type. [`Usage::fitted`] makes it 0.
+pub(crate) const NEGATIVE: u64 = 1 << 62;
+
 /// Token counts. Every count is a part of its sum, whatever the provider's own way of counting is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
@@ -87,22 +94,34 @@ pub struct Usage {
     pub reasoning: u64,
     /// The part of `output` that is sound.
     pub output_audio: u64,
+    /// Whether a count was none that can be: negative, or more than any model takes. It is capped then.
+    pub capped: bool,
 }
 
 impl Usage {
-    /// The counts, with each at most its sum. Some vendors count otherwise, and the parts have prices of their own.
+    /// The counts, with each at most its sum, and at most what can be. Some vendors count otherwise, and the parts have
+    /// prices of their own.
     #[must_use]
     pub fn fitted(self) -> Self {
-        let cached = self.cached.min(self.input);
-        let cache_write = self.cache_write.min(self.input - cached);
+        let mut capped = self.capped;
+        let mut possible = |count: u64| {
+            capped |= count > MOST_TOKENS;
+            let negative = (NEGATIVE..NEGATIVE + NEGATIVE / 2).contains(&count);
+            if negative { 0 } else { count.min(MOST_TOKENS) }
+        };
+        let (input, output) = (possible(self.input), possible(self.output));
+        let cached = possible(self.cached).min(input);
+        let cache_write = possible(self.cache_write).min(input - cached);
         Self {
+            input,
             cached,
             cache_write,
-            cache_write_1h: self.cache_write_1h.min(cache_write),
-            input_audio: self.input_audio.min(self.input),
-            reasoning: self.reasoning.min(self.output),
-            output_audio: self.output_audio.min(self.output),
-            ..self
+            cache_write_1h: possible(self.cache_write_1h).min(cache_write),
+            input_audio: possible(self.input_audio).min(input),
+            output,
+            reasoning: possible(self.reasoning).min(output),
+            output_audio: possible(self.output_audio).min(output),
+            capped,
         }
     }
 

@@ -92,10 +92,44 @@ fn values_are_read() {
 }
 
 #[test]
-fn a_field_that_counts_may_stand_there_once() {
-    let body = Bytes::from_static(br#"{"model":"a","mod\u0065l":"b"}"#);
-    let error = Object::read(&body).unwrap().once(&["stream", "model"]).unwrap_err();
-    assert_eq!(error.param.as_deref(), Some("model"));
+fn a_body_that_readers_understand_differently_is_refused() {
+    let check = |body: &str| {
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        Object::read(&body).unwrap().unambiguous(&["stream", "model", "max_tokens"]).map_err(|error| error.param)
+    };
+    for (body, param) in [
+        (r#"{"model":"a","mod\u0065l":"b"}"#, "model"),
+        (r#"{"model":"a","Model":"b"}"#, "model"),
+        (r#"{"MODEL":"b","model":"a"}"#, "model"),
+        (r#"{"model":"a","STREAM":true}"#, "stream"),
+        (r#"{"model":"a","\u017ftream":true}"#, "stream"),
+        ("{\"model\":\"a\",\"max_to\u{212a}ens\":9}", "max_tokens"),
+        (r#"{"model":"a","model\u0000x":"b"}"#, "model"),
+        (r#"{"model":"a","model ":"b"}"#, "model"),
+        (r#"{"model":"a","seed":1,"seed":2}"#, "seed"),
+        (r#"{"model":"a","seed":1,"Seed":2}"#, "Seed"),
+    ] {
+        assert_eq!(check(body), Err(Some(param.to_owned())), "{body}");
+    }
+    for body in [r#"{"model":"a","Seed":1}"#, r#"{"model":"a","models":1,"stream_":2}"#, "{}"] {
+        assert_eq!(check(body), Ok(()), "{body}");
+    }
+    let many = |last: &str| {
+        let fields: Vec<String> = (0..900).map(|number| format!("\"x{number}\":1")).collect();
+        check(&format!("{{{},\"{last}\":1}}", fields.join(",")))
+    };
+    assert_eq!(many("y"), Ok(()));
+    assert_eq!(many("X7"), Err(Some("x7".to_owned())));
+}
+
+#[test]
+fn lookalikes_of_a_field_are_taken_out() {
+    let set: Change = |edits| {
+        edits.remove_lookalikes("seed");
+        edits.set("seed", "7");
+    };
+    assert_eq!(edit(r#"{"a":1,"Seed":2,"SEED":3,"seed":4}"#, set), r#"{"a":1,"seed":7}"#);
+    assert_eq!(edit(r#"{"a":1,"seed":4}"#, set), r#"{"a":1,"seed":7}"#);
 }
 
 #[test]

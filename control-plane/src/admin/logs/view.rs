@@ -99,7 +99,8 @@ pub struct LogView {
     pub output_audio_tokens: i64,
     /// Input and output tokens together.
     pub total_tokens: i64,
-    /// Where the numbers of tokens come from: `none`, `reported`, `estimated` or `partial`.
+    /// Where the numbers of tokens come from: `none`, `reported`, `estimated`, `partial`, or
+    /// `capped` where the provider reported numbers that cannot be.
     pub usage_source: String,
     /// Cost in micro-dollars.
     pub cost_micros: i64,

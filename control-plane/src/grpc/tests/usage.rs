@@ -13,6 +13,7 @@ fn batch(sequence: u64, ids: &[String]) -> UsageBatch {
         id: id.clone(),
         request_id: format!("req-{id}"),
         node_id: "n1".to_owned(),
+        proxy_key_id: "k1".to_owned(),
         api: "openai_chat".to_owned(),
         method: "POST".to_owned(),
         path: "/v1/chat/completions".to_owned(),
@@ -100,4 +101,18 @@ async fn usage_of_another_database_is_not_taken() {
     batches.send(UsageBatch { epoch: "another".to_owned(), ..batch(2, &[new_id()]) }).await.unwrap();
     assert_eq!(ack(&mut acks).await.unwrap_err().code(), Code::FailedPrecondition);
     assert_eq!(usage::count(&plane.store, &Scope::Everything).await.unwrap(), 1);
+}
+
+/// Promise 40 in `docs/PROMISES.md`: nodes of an older version report requests that never authenticated.
+#[tokio::test(flavor = "multi_thread")]
+async fn p40_records_of_requests_without_a_key_are_acked_and_not_stored() {
+    let plane = Plane::start().await;
+    let (batches, mut acks) = plane.report().await;
+    let mut mixed = batch(1, &[new_id(), new_id(), new_id()]);
+    mixed.records[1].proxy_key_id.clear();
+    batches.send(mixed).await.unwrap();
+    assert_eq!(ack(&mut acks).await.unwrap(), Some(1));
+    assert_eq!(usage::count(&plane.store, &Scope::Everything).await.unwrap(), 2);
+    let metrics = plane.metrics.encode().unwrap();
+    assert!(metrics.contains("ledger_unauthenticated_total 1"), "{metrics}");
 }

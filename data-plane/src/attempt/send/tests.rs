@@ -1,26 +1,26 @@
 use std::sync::Arc;
 
 use http::Request;
-use prometheus_client::metrics::counter::Counter;
 use shared::pb;
 use shared::telemetry::Metrics;
 
 use super::Attempt;
 use crate::metrics::{Api, AttemptResult, RequestMetrics};
 use crate::node::Node;
-use crate::route::fixtures::candidate;
-use crate::usage::UsageSink;
+use crate::route::fixtures::{candidate, key};
 use crate::usage::meter::{Meter, Recorder};
+use crate::usage::{UsageMetrics, UsageSink};
 
 /// The attempts of the record of a request that goes as `course` says, and what the metrics say of them.
 fn attempts(course: impl FnOnce(&Meter)) -> (Vec<pb::Attempt>, String) {
-    let (sink, mut records) = UsageSink::channel(1, Counter::default());
+    let (sink, mut records) = UsageSink::channel(1, &UsageMetrics::default());
     let node = Arc::new(Node::new("n"));
     let registry = Metrics::new();
     let metrics = RequestMetrics::register(&registry, &node);
-    let recorder = Arc::new(Recorder { sink, node, metrics });
+    let recorder = Arc::new(Recorder { sink, node, metrics, refusals: Arc::default() });
     let (parts, ()) = Request::post("/v1/chat/completions").body(()).unwrap().into_parts();
-    let meter = Meter::start(&recorder, Api::OpenAiChat, &parts);
+    let mut meter = Meter::start(&recorder, Api::OpenAiChat, &parts);
+    meter.proxy_key = Some(Arc::new(key("k", "sk")));
     course(&meter);
     drop(meter);
     (records.try_recv().unwrap().counted().attempts, registry.encode().unwrap())

@@ -3,7 +3,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
-use prometheus_client::metrics::counter::Counter;
 use shared::ids::Id;
 use shared::telemetry::Metrics;
 use tokio::sync::mpsc;
@@ -23,8 +22,8 @@ use crate::route::fixtures::{candidate, group, key, snapshot, upstream_key};
 use crate::route::plan::Plan;
 use crate::route::table::RouteTable;
 use crate::upstream::Upstream;
-use crate::usage::UsageSink;
 use crate::usage::meter::{Meter, Recorder};
+use crate::usage::{UsageMetrics, UsageSink};
 
 /// A walk that has been at these groups, and what each said of what comes next.
 fn after(tried: &[(&str, Step)]) -> Course {
@@ -157,10 +156,10 @@ async fn nothing_is_prepared_for_a_candidate_that_is_not_tried() {
     let table = RouteTable::compile(Arc::new(snapshot(groups, [key.clone()])), None);
     let plan = Plan::make(&table, table.client(&key.digest).unwrap(), "m");
 
-    let (sink, _records) = UsageSink::channel(1, Counter::default());
+    let (sink, _records) = UsageSink::channel(1, &UsageMetrics::default());
     let node = Arc::new(Node::new("n"));
     let metrics = RequestMetrics::register(&Metrics::new(), &node);
-    let recorder = Arc::new(Recorder { sink, node, metrics });
+    let recorder = Arc::new(Recorder { sink, node, metrics, refusals: Arc::default() });
     let (parts, ()) = Request::post("/v1/chat/completions").body(()).unwrap().into_parts();
     let meter = Meter::start(&recorder, Api::OpenAiChat, &parts);
     let headers = ClientHeaders::new(&parts, Format::OpenAiChat);

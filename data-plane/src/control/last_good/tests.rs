@@ -93,7 +93,8 @@ async fn the_newest_config_is_kept_even_at_the_end() {
     let root = tempfile::tempdir().unwrap();
     let (sender, receiver) = watch::channel(None);
     let tasks = Tasks::new();
-    tasks.spawn("keep", keep(Arc::new(file(root.path(), TOKEN)), receiver, Gauge::default(), tasks.clone()));
+    let keep = keep(Arc::new(file(root.path(), TOKEN)), receiver, None, keeping(), tasks.clone());
+    tasks.spawn("keep", keep);
     for version in 1..=5 {
         sender.send_replace(Some(Arc::new(snapshot(version))));
     }
@@ -107,4 +108,51 @@ async fn the_newest_config_is_kept_even_at_the_end() {
     sender.send_replace(Some(Arc::new(snapshot(6))));
     assert!(tasks.drain("keep", Duration::from_secs(10)).await);
     assert_eq!(file(root.path(), TOKEN).load().unwrap().unwrap().version, 6);
+}
+
+fn keeping() -> Keeping {
+    Keeping { kept: Gauge::default(), readiness: Readiness::new("0") }
+}
+
+async fn until(mut is: impl FnMut() -> bool) {
+    let reached = async {
+        while !is() {
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), reached).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_the_disk_did_not_take_is_written_again_without_a_change() {
+    let root = tempfile::tempdir().unwrap();
+    let directory = root.path().join("node");
+    fs::write(&directory, "no directory").unwrap();
+    let (sender, receiver) = watch::channel(None);
+    let tasks = Tasks::new();
+    let keeping = keeping();
+    let (kept, readiness) = (keeping.kept.clone(), keeping.readiness.clone());
+    tasks.spawn("keep", keep(Arc::new(file(&directory, TOKEN)), receiver, None, keeping, tasks.clone()));
+    sender.send_replace(Some(Arc::new(snapshot(3))));
+    until(|| readiness.is_degraded()).await;
+    assert!(readiness.is_ready());
+    fs::remove_file(&directory).unwrap();
+    until(|| !readiness.is_degraded()).await;
+    assert_eq!((kept.get(), file(&directory, TOKEN).load().unwrap()), (3, Some(snapshot(3))));
+    assert!(tasks.drain("keep", Duration::from_secs(10)).await);
+}
+
+#[tokio::test]
+async fn what_is_on_disk_already_is_not_written_again() {
+    let root = tempfile::tempdir().unwrap();
+    file(root.path(), TOKEN).save(&snapshot(3)).unwrap();
+    let bytes = || fs::read(root.path().join(FILE)).unwrap();
+    let before = bytes();
+    let (sender, receiver) = watch::channel(None);
+    let tasks = Tasks::new();
+    let restored = Some(Arc::new(snapshot(3)));
+    tasks.spawn("keep", keep(Arc::new(file(root.path(), TOKEN)), receiver, restored, keeping(), tasks.clone()));
+    sender.send_replace(Some(Arc::new(snapshot(3))));
+    assert!(tasks.drain("keep", Duration::from_secs(10)).await);
+    assert_eq!(bytes(), before, "each writing seals it anew");
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use axum::body::Body as HttpBody;
 use http::{Method, Request};
-use prometheus_client::metrics::counter::Counter;
 use serde_json::{Map, Value, json};
 use shared::telemetry::Metrics;
 use tokio::sync::mpsc;
@@ -16,7 +15,7 @@ use crate::ingress::{Gateway, only_router};
 use crate::limits::RequestLimits;
 use crate::node::Node;
 use crate::route::current::ConfigState;
-use crate::usage::UsageSink;
+use crate::usage::{UsageMetrics, UsageSink};
 
 /// Set to write the document instead of comparing with it.
 const UPDATE: &str = "UPDATE_OPENAPI";
@@ -362,7 +361,7 @@ fn sample(path: &str) -> String {
 /// Every operation is served, and no other method of its path is.
 #[tokio::test]
 async fn the_openapi_document_for_clients_names_what_is_served() {
-    let (sink, _records) = UsageSink::channel(1000, Counter::default());
+    let (sink, _records) = UsageSink::channel(1000, &UsageMetrics::default());
     let (sender, _key_states) = mpsc::channel(10);
     let (node, limits) = (Arc::new(Node::new("n")), RequestLimits::default());
     let gateway = Gateway::new(ConfigState::default(), sink, node, limits, sender, &Metrics::new()).unwrap();

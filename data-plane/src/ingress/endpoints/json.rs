@@ -22,6 +22,7 @@ pub(super) async fn ask(
     let request = JsonRequest::read(asked, &body)?;
     meter.model = Some(request.model.to_string());
     meter.streamed = request.stream;
+    admitted.may_name(request.names_further_models)?;
     let mut plan = Plan::serving(admitted.table, admitted.client, &request.model)?;
     let responses = admitted.format.facts().keeps_answers;
     if responses {

@@ -13,6 +13,7 @@ use crate::answer::{Answer, Failure};
 use crate::error::GatewayError;
 use crate::ingress::admit::Admitted;
 use crate::ingress::{query, sticky, unserved};
+use crate::request::decisive;
 use crate::request::object::ObjectRequest;
 use crate::respond::learn::Learn;
 use crate::route::candidate::Candidate;
@@ -40,6 +41,7 @@ pub(super) async fn new_batch(admitted: &Admitted<'_>, body: Body, meter: &mut M
     }
     let body = admitted.body(body, meter).await?;
     let object = Object::read(&body).map_err(GatewayError::from)?;
+    decisive::check(&object, &body, admitted.format)?;
     let file = object.string("input_file_id").map_err(GatewayError::field)?.ok_or_else(|| {
         let problem = "the field 'input_file_id' is missing: it names the file that holds the requests";
         GatewayError::field(TranslateError::invalid("input_file_id", problem))

@@ -71,7 +71,9 @@ fn geminis_bodies_name_the_model_of_the_url() {
         gemini(":batchEmbedContents", batch("models/m"), "n"),
         ("http://h/v1/models/n:batchEmbedContents".to_owned(), batch("models/n"))
     );
-    assert_eq!(gemini(":batchEmbedContents", batch("models/x"), "m").1, batch("models/x"));
+    let other = asked(Format::GeminiGenerate, ":batchEmbedContents", Some("m"));
+    let refused = write(other, &batch("models/x").to_string(), &candidate("gemini", "m"));
+    assert!(matches!(refused, Err(GatewayError::Field { .. })), "a key that is limited to a model would reach another");
     let count = |model: &str| json!({ "generateContentRequest": { "contents": [], "model": model } });
     assert_eq!(gemini(":countTokens", count("models/m"), "n").1, count("models/n"));
     let one = |model: &str| json!({ "model": model, "content": {} });

@@ -1,10 +1,12 @@
 //! An upload on its way: what came before the model was known is held, and the rest passes as it comes.
 
 use std::collections::VecDeque;
+use std::fs::DirBuilder;
 use std::future::poll_fn;
 use std::io;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -19,8 +21,9 @@ use tokio::time::{Instant, Sleep, sleep};
 use translation::ir::TranslateError;
 
 use super::scanner::{ModelField, ScanError, Scanner};
+use crate::data_dir::is_full;
 use crate::error::GatewayError;
-use crate::limits::RequestLimits;
+use crate::limits::{RequestLimits, UploadShare};
 use crate::request::passing::UploadProgress;
 
 /// How much is read from a file at once, in bytes.
@@ -91,8 +94,10 @@ impl Incoming {
 }
 
 fn malformed(error: ScanError) -> GatewayError {
-    let param = if matches!(error, ScanError::Model | ScanError::Twice) { "model" } else { "body" };
-    GatewayError::field(TranslateError::invalid(param, format!("the multipart request cannot be read: {error}")))
+    GatewayError::field(TranslateError::invalid(
+        error.param(),
+        format!("the multipart request cannot be read: {error}"),
+    ))
 }
 
 /// What came before it was known where an upload goes. It is in memory up to a bound, and behind that in a file without
@@ -105,11 +110,21 @@ pub(super) struct Held {
     directory: PathBuf,
     file: Option<File>,
     in_file: u64,
+    share: UploadShare,
 }
 
 impl Held {
-    pub(super) fn new(bound: usize, directory: PathBuf) -> Self {
-        Self { memory: Vec::new(), in_memory: 0, bound: bound as u64, directory, file: None, in_file: 0 }
+    /// Holds up to `bound` bytes in memory, and the rest where `limits` say.
+    pub(super) fn new(bound: usize, limits: &RequestLimits) -> Self {
+        Self {
+            memory: Vec::new(),
+            in_memory: 0,
+            bound: bound as u64,
+            directory: limits.upload_directory.clone(),
+            file: None,
+            in_file: 0,
+            share: limits.upload_space.share(),
+        }
     }
 
     /// Whether there is room in memory.
@@ -123,20 +138,23 @@ impl Held {
             self.memory.push(data);
             return Ok(());
         }
+        if !self.share.grow(data.len() as u64) {
+            return Err(GatewayError::UploadsFull);
+        }
         let file = match &mut self.file {
             Some(file) => file,
             // Making a file without a name does not wait for the disk.
-            None => self.file.insert(File::from_std(tempfile::tempfile_in(&self.directory).map_err(|_| unwritable())?)),
+            None => self.file.insert(File::from_std(new_file(&self.directory).map_err(|error| unwritable(&error))?)),
         };
         self.in_file += data.len() as u64;
-        file.write_all(&data).await.map_err(|_| unwritable())
+        file.write_all(&data).await.map_err(|error| unwritable(&error))
     }
 
     /// Prepares for reading. Nothing more is held from now on.
     pub(super) async fn rewind(&mut self) -> Result<(), GatewayError> {
         let Some(file) = &mut self.file else { return Ok(()) };
-        file.flush().await.map_err(|_| unwritable())?;
-        file.rewind().await.map(drop).map_err(|_| unwritable())
+        file.flush().await.map_err(|error| unwritable(&error))?;
+        file.rewind().await.map(drop).map_err(|error| unwritable(&error))
     }
 
     fn length(&self) -> u64 {
@@ -197,7 +215,21 @@ impl Held {
     }
 }
 
-fn unwritable() -> GatewayError {
+/// A file without a name in `directory`, which is made where it is missing.
+fn new_file(directory: &Path) -> io::Result<std::fs::File> {
+    match tempfile::tempfile_in(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+            tempfile::tempfile_in(directory)
+        }
+        made => made,
+    }
+}
+
+fn unwritable(error: &io::Error) -> GatewayError {
+    if is_full(error) {
+        return GatewayError::DiskFull;
+    }
     GatewayError::Internal("an upload could not be kept on disk until its field 'model' came")
 }
 
@@ -220,6 +252,8 @@ pub(super) struct Uploading {
     /// Bytes still to be sent, where that is known.
     left: Option<u64>,
     progress: Arc<UploadProgress>,
+    /// The room on disk, while the file is there.
+    _share: UploadShare,
 }
 
 impl Uploading {
@@ -235,7 +269,8 @@ impl Uploading {
         let (less, more) =
             replaced.as_ref().map_or((0, 0), |(range, value)| (range.end - range.start, value.len() as u64));
         let left = length.map(|length| (length + more).saturating_sub(less));
-        Self { pieces: held.pieces(replaced), file: held.file, rest, left, progress }
+        let pieces = held.pieces(replaced);
+        Self { pieces, file: held.file, rest, left, progress, _share: held.share }
     }
 
     fn poll_data(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {

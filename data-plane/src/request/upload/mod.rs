@@ -2,13 +2,14 @@
 //! in one of its fields, which may come behind the file. The request is read until the model is known and then sent on
 //! as it comes, so that uploads of any length cost the same memory.
 //!
-//! - [`scanner`]: finds the model in the bytes.
+//! - [`scanner`]: finds the model in the bytes; [`part`] reads the headers of its parts.
 //! - [`body`]: holds what came before the model was known, and streams the rest behind it.
 //!
 //! A request that fits into memory whole can be sent to a further candidate, like any other. A larger one makes a
 //! single attempt, because its body is partly gone when the attempt fails.
 
 pub mod body;
+pub mod part;
 pub mod scanner;
 
 use std::borrow::Cow;
@@ -19,11 +20,13 @@ use axum::body::Body;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 use http_body_util::combinators::UnsyncBoxBody;
+use tokio::time::{Instant, timeout_at};
 use translation::Format;
 use translation::ir::TranslateError;
 
 use self::body::{Held, Incoming, Uploading};
 use self::scanner::{ModelField, Scanner};
+use super::decisive;
 use super::model::missing_model;
 use super::outgoing::{Content, Outbound, Outgoing};
 use super::passing::{Passing, UploadProgress};
@@ -83,10 +86,13 @@ impl UploadRequest {
         limits: &RequestLimits,
     ) -> Result<Self, GatewayError> {
         let content_type = headers.get(CONTENT_TYPE).cloned().unwrap_or(HeaderValue::from_static(""));
-        let boundary = scanner::boundary(&content_type).ok_or_else(|| {
-            let problem = "the request must be multipart/form-data, and its Content-Type must name the boundary";
+        let wrong = || {
+            let problem = "the request must be multipart/form-data, and its Content-Type must name one boundary";
             GatewayError::field(TranslateError::invalid("body", problem))
-        })?;
+        };
+        let boundary = part::boundary(&content_type).ok_or_else(wrong)?;
+        let content_type = part::content_type(&boundary).ok_or_else(wrong)?;
+        decisive::check_query(destination.query.as_deref())?;
         if is_packed(headers) {
             let encoding = headers.get(http::header::CONTENT_ENCODING).and_then(|value| value.to_str().ok());
             return Err(GatewayError::Encoding(encoding.unwrap_or_default().to_owned()));
@@ -97,11 +103,13 @@ impl UploadRequest {
         }
         let progress = Arc::new(UploadProgress::default());
         let mut incoming = Incoming::new(body, Scanner::new(&boundary), limits, Arc::clone(&progress));
-        let mut held = Held::new(HELD, limits.upload_directory.clone());
+        let mut held = Held::new(HELD, limits);
         let mut whole = false;
+        let until = Instant::now() + limits.upload_wait;
         // A small upload is held whole, so that it can be tried again. A large one is held until its model is known.
         while held.fits() || (destination.has_model && incoming.field().is_none()) {
-            let Some(data) = incoming.next().await? else {
+            let next = timeout_at(until, incoming.next()).await.map_err(|_elapsed| GatewayError::BodyTimeout)?;
+            let Some(data) = next? else {
                 whole = true;
                 break;
             };

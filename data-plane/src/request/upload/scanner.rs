@@ -1,13 +1,18 @@
 //! Finds the field `model` in a multipart body (RFC 2046, section 5.1; RFC 7578), and where it stands.
 //! The body may come in portions of any size. No more of it is held than the headers of a part.
+//!
+//! Readers of multipart differ in what they forgive, so that a body could show one model to the gateway and another to
+//! the provider. Only a body that all of them read alike is served: what stands before the first boundary or behind the
+//! last, a boundary that does not begin its line, line ends of another kind, headers that are folded or repeated, and
+//! decisive fields that stand twice or are spelled otherwise are refused. Clients send none of that.
 
 use std::ops::Range;
 
-use http::HeaderValue;
 use memchr::memmem;
 use memchr::memmem::Finder;
 use thiserror::Error;
 
+use super::part::{self, PartError};
 use crate::request::model::LONGEST_MODEL;
 
 /// The field that decides where an upload goes.
@@ -15,9 +20,6 @@ const MODEL: &str = "model";
 
 /// Longest headers of one part, in bytes.
 const LONGEST_HEADERS: usize = 8 * 1024;
-
-/// Longest white space between a boundary and the end of its line, in bytes.
-const LONGEST_PADDING: usize = 256;
 
 /// The field that was looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,28 +36,49 @@ pub enum ScanError {
     /// The headers of a part do not end.
     #[error("the headers of a part are too long")]
     Headers,
-    /// Something other than white space follows a boundary.
-    #[error("a boundary is malformed")]
+    /// A part whose headers are not read alike everywhere.
+    #[error(transparent)]
+    Part(#[from] PartError),
+    /// Something other than a line end follows a boundary, or something other than a line end precedes it.
+    #[error("a boundary does not stand alone in its line")]
     Boundary,
+    /// There is text that belongs to no part.
+    #[error("there is text before the first boundary or behind the last")]
+    Outside,
     /// The name of the model is too long, or no text.
     #[error("the field 'model' is no name of a model")]
     Model,
-    /// The field stands twice. Readers differ in which one counts, so that the gateway could allow one model and the
+    /// A field stands twice. Readers differ in which one counts, so that the gateway could allow one model and the
     /// provider run the other.
-    #[error("the field 'model' stands twice in the request")]
-    Twice,
+    #[error("the field '{0}' stands twice in the request")]
+    Twice(&'static str),
+}
+
+impl ScanError {
+    /// The field that is to blame, where one is.
+    pub fn param(&self) -> &'static str {
+        match self {
+            Self::Model => MODEL,
+            Self::Twice(field) | Self::Part(PartError::Field(field)) => field,
+            _ => "body",
+        }
+    }
 }
 
 /// Reads a multipart body.
 #[derive(Debug)]
 pub struct Scanner {
-    /// The boundary with what comes before it.
-    delimiter: Finder<'static>,
+    /// The boundary with the two dashes before it.
+    boundary: Finder<'static>,
+    /// The same with the line end before it.
+    delimiter: Vec<u8>,
     state: State,
     /// What has come and may be the beginning of a boundary or of headers.
     carry: Vec<u8>,
     /// Where `carry` begins, counted from the line end that is imagined before the body.
     at: u64,
+    /// The decisive fields that have come.
+    seen: Vec<&'static str>,
     /// The text of the field as far as it has come, and where it begins.
     reading: Option<(Vec<u8>, u64)>,
     field: Option<ModelField>,
@@ -63,7 +86,9 @@ pub struct Scanner {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// Before the first boundary, or in a part's body.
+    /// Before the first boundary.
+    Start,
+    /// In a part's body.
     Body,
     /// Behind a boundary, in its line.
     Line,
@@ -78,8 +103,16 @@ const THOUGHT: &[u8] = b"\r\n";
 impl Scanner {
     /// Reads a body with that boundary.
     pub fn new(boundary: &str) -> Self {
-        let delimiter = Finder::new(format!("\r\n--{boundary}").as_bytes()).into_owned();
-        Self { delimiter, state: State::Body, carry: THOUGHT.to_vec(), at: 0, reading: None, field: None }
+        Self {
+            boundary: Finder::new(format!("--{boundary}").as_bytes()).into_owned(),
+            delimiter: format!("\r\n--{boundary}").into_bytes(),
+            state: State::Start,
+            carry: THOUGHT.to_vec(),
+            at: 0,
+            seen: Vec::new(),
+            reading: None,
+            field: None,
+        }
     }
 
     /// The field. None until it has come whole.
@@ -118,12 +151,17 @@ impl Scanner {
     /// Reads on in `bytes`. Gives how many of them are done with. None when more are needed.
     fn step(&mut self, bytes: &[u8]) -> Result<Option<usize>, ScanError> {
         match self.state {
-            State::Body => {
-                if let Some(end) = self.delimiter.find(bytes) {
-                    self.text(&bytes[..end])?;
+            State::Start | State::Body => {
+                if let Some(found) = self.boundary.find(bytes) {
+                    // A line end before a boundary is kept with it, so it stands in `bytes`.
+                    let (text, line_end) = bytes[..found].split_last_chunk().ok_or(ScanError::Boundary)?;
+                    if line_end != b"\r\n" {
+                        return Err(ScanError::Boundary);
+                    }
+                    self.text(text)?;
                     self.end_field()?;
                     self.state = State::Line;
-                    return Ok(Some(end + self.delimiter.needle().len()));
+                    return Ok(Some(found + self.boundary.needle().len()));
                 }
                 let kept = self.begun(bytes);
                 let done = bytes.len() - kept;
@@ -131,50 +169,51 @@ impl Scanner {
                 Ok((done > 0).then_some(done))
             }
             State::Line => {
-                if bytes.starts_with(b"--") {
-                    self.state = State::Closed;
-                    return Ok(Some(2));
-                }
-                let Some(end) = memmem::find(bytes, b"\r\n") else {
-                    return if bytes.len() > LONGEST_PADDING { Err(ScanError::Boundary) } else { Ok(None) };
+                let Some(line_end) = bytes.get(..2) else { return Ok(None) };
+                self.state = match line_end {
+                    b"--" => State::Closed,
+                    b"\r\n" => State::Headers,
+                    _ => return Err(ScanError::Boundary),
                 };
-                if bytes[..end].iter().any(|byte| !matches!(byte, b' ' | b'\t')) {
-                    return Err(ScanError::Boundary);
-                }
-                self.state = State::Headers;
                 // The line end is left, because headers end in an empty line even where there are no headers.
-                Ok(Some(end))
+                Ok(Some(if self.state == State::Closed { 2 } else { 0 }))
             }
             State::Headers => {
                 let Some(end) = memmem::find(bytes, b"\r\n\r\n") else {
                     return if bytes.len() > LONGEST_HEADERS { Err(ScanError::Headers) } else { Ok(None) };
                 };
                 let body = end + 4;
-                if is_models(&bytes[..end]) {
-                    if self.field.is_some() {
-                        return Err(ScanError::Twice);
+                if let Some(field) = part::decisive_field(&bytes[..end])? {
+                    if self.seen.contains(&field) {
+                        return Err(ScanError::Twice(field));
                     }
-                    self.reading = Some((Vec::new(), self.at + body as u64));
+                    self.seen.push(field);
+                    if field == MODEL {
+                        self.reading = Some((Vec::new(), self.at + body as u64));
+                    }
                 }
                 self.state = State::Body;
                 Ok(Some(body))
             }
-            State::Closed => Ok(Some(bytes.len())),
+            State::Closed if bytes.iter().all(u8::is_ascii_whitespace) => Ok(Some(bytes.len())),
+            State::Closed => Err(ScanError::Outside),
         }
     }
 
-    /// How many of the last bytes may be the beginning of a boundary.
+    /// How many of the last bytes may be the beginning of a boundary, with or without a line end before it.
     fn begun(&self, bytes: &[u8]) -> usize {
-        let delimiter = self.delimiter.needle();
-        let longest = bytes.len().min(delimiter.len() - 1);
+        let longest = bytes.len().min(self.delimiter.len() - 1);
         let end = &bytes[bytes.len() - longest..];
-        memchr::memchr_iter(b'\r', end)
+        memchr::memchr2_iter(b'\r', b'-', end)
             .map(|at| &end[at..])
-            .find(|rest| delimiter.starts_with(rest))
+            .find(|rest| self.delimiter.starts_with(rest) || self.boundary.needle().starts_with(rest))
             .map_or(0, <[u8]>::len)
     }
 
     fn text(&mut self, bytes: &[u8]) -> Result<(), ScanError> {
+        if self.state == State::Start && bytes.iter().any(|byte| !matches!(byte, b'\r' | b'\n')) {
+            return Err(ScanError::Outside);
+        }
         let Some((text, _)) = &mut self.reading else { return Ok(()) };
         if text.len() + bytes.len() > LONGEST_MODEL {
             return Err(ScanError::Model);
@@ -191,70 +230,6 @@ impl Scanner {
         self.field = Some(ModelField { value, range });
         Ok(())
     }
-}
-
-/// Whether the headers of a part say that it is the field `model`.
-fn is_models(headers: &[u8]) -> bool {
-    let headers = String::from_utf8_lossy(headers);
-    // A header may go on in a line that begins with white space.
-    let headers = headers.replace("\r\n ", " ").replace("\r\n\t", " ");
-    headers.split("\r\n").any(|line| {
-        let Some((name, value)) = line.split_once(':') else { return false };
-        name.trim().eq_ignore_ascii_case("content-disposition")
-            && parameters(value).any(|(name, value)| name.trim_end_matches('*') == "name" && names_model(&value))
-    })
-}
-
-/// Whether a reader could take `name` for `model`. It may be an extended value (RFC 8187).
-fn names_model(name: &str) -> bool {
-    name.rsplit('\'').next().is_some_and(|name| name == MODEL)
-}
-
-/// The parameters of a header's value, names in lower case.
-fn parameters(value: &str) -> impl Iterator<Item = (String, String)> {
-    let mut rest = value;
-    let mut found = Vec::new();
-    while let Some(at) = rest.find(';') {
-        let Some((name, after)) = rest[at + 1..].split_once('=') else { break };
-        if let Some(other) = name.rfind(';') {
-            // A parameter without a value.
-            rest = &rest[at + 1 + other..];
-            continue;
-        }
-        let (value, after) = parameter_value(after.trim_start());
-        found.push((name.trim().to_ascii_lowercase(), value));
-        rest = after;
-    }
-    found.into_iter()
-}
-
-/// A parameter's value, quoted or not, and what follows it.
-fn parameter_value(text: &str) -> (String, &str) {
-    let Some(quoted) = text.strip_prefix('"') else {
-        let end = text.find(';').unwrap_or(text.len());
-        return (text[..end].trim().to_owned(), &text[end..]);
-    };
-    let mut value = String::new();
-    let mut characters = quoted.char_indices();
-    while let Some((at, character)) = characters.next() {
-        match character {
-            '"' => return (value, &quoted[at + 1..]),
-            '\\' => value.extend(characters.next().map(|(_, escaped)| escaped)),
-            other => value.push(other),
-        }
-    }
-    (value, "")
-}
-
-/// The boundary that a `Content-Type` of multipart names. It has 1 to 70 characters (RFC 2046, section 5.1.1).
-pub fn boundary(content_type: &HeaderValue) -> Option<String> {
-    let value = content_type.to_str().ok()?;
-    let kind = value.split(';').next()?.trim();
-    if !kind.eq_ignore_ascii_case("multipart/form-data") {
-        return None;
-    }
-    let (_, boundary) = parameters(value).find(|(name, _)| name == "boundary")?;
-    (1..=70).contains(&boundary.len()).then_some(boundary)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use http_body_util::BodyExt as _;
 
 use super::{Destination, UploadRequest};
 use crate::error::GatewayError;
-use crate::limits::RequestLimits;
+use crate::limits::{RequestLimits, UploadSpace};
 use crate::request::{Content, Outbound as _};
 use crate::route::candidate::Candidate;
 use crate::route::fixtures::{group, key, snapshot};
@@ -118,4 +118,42 @@ async fn what_cannot_be_served_is_refused_with_its_reason() {
     };
     assert_eq!(code("", with("content-length", "3000000")).await, "request_too_large");
     assert_eq!(code("", with("content-encoding", "gzip")).await, "unsupported_encoding");
+}
+
+#[tokio::test]
+async fn uploads_that_wait_have_a_directory_a_bound_and_a_deadline() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let root = tempfile::tempdir().unwrap();
+    let limits = RequestLimits {
+        upload_directory: root.path().join("uploads"),
+        upload_space: UploadSpace::new(5 << 20),
+        upload_wait: std::time::Duration::from_millis(50),
+        ..RequestLimits::default()
+    };
+    let file = |mib: usize| format!("{FILE}{}\r\n", "x".repeat(mib << 20));
+    let first = read(&format!("{}{MODEL}--b--\r\n", file(4)), &limits).await.unwrap();
+    let mode = std::fs::metadata(&limits.upload_directory).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    let late = format!("{}{MODEL}--b--\r\n", file(4));
+    let full = read(&late, &limits).await.unwrap_err();
+    assert_eq!((full.status(), full.code()), (http::StatusCode::SERVICE_UNAVAILABLE, "uploads_full"));
+    let early = format!("{MODEL}{}--b--\r\n", file(4));
+    read(&early, &limits).await.expect("an upload that names its model first needs no room");
+    let (sent, _) = written(&first).await;
+    assert!(sent.len() > 4 << 20);
+    read(&late, &limits).await.expect("there is room again");
+
+    let begun = stream::iter([Ok::<_, std::io::Error>(Bytes::from(file(2)))]);
+    let body = Body::from_stream(futures_util::StreamExt::chain(begun, stream::pending()));
+    let error = UploadRequest::read(destination(None), &headers(), body, &limits).await.unwrap_err();
+    assert_eq!(error.code(), "request_timeout");
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_as_such() {
+    let limits = RequestLimits { upload_directory: "/dev/full".into(), ..RequestLimits::default() };
+    let late = format!("{FILE}{}\r\n{MODEL}--b--\r\n", "x".repeat(4 << 20));
+    assert_eq!(read(&late, &limits).await.unwrap_err().code(), "internal_error", "a directory that is none");
+    assert_eq!(GatewayError::DiskFull.status(), http::StatusCode::INSUFFICIENT_STORAGE);
 }

@@ -30,6 +30,8 @@ pub struct Unreported {
     pub asked: Option<HeldRequest>,
     /// What has come of the answer.
     pub heard: Heard,
+    /// The tokens that the provider has said to have written so far.
+    pub written: u64,
 }
 
 impl Unreported {
@@ -43,7 +45,7 @@ impl Unreported {
         if let Some(asked) = self.asked {
             record.input_tokens = asked.tokens();
         }
-        record.output_tokens = record.output_tokens.max(self.heard.tokens());
+        record.output_tokens = self.written.max(self.heard.tokens());
     }
 
     /// Writes counts by the length alone into `record`: four bytes are a token of English text.
@@ -52,7 +54,7 @@ impl Unreported {
         if let Some(asked) = &self.asked {
             record.input_tokens = asked.bytes().div_ceil(BYTES) as u64;
         }
-        record.output_tokens = record.output_tokens.max(self.heard.bytes().div_ceil(BYTES) as u64);
+        record.output_tokens = self.written.max(self.heard.bytes().div_ceil(BYTES) as u64);
     }
 }
 

@@ -2,33 +2,33 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Request;
-use prometheus_client::metrics::counter::Counter;
 use shared::pb;
 use shared::pb::usage_record::{Outcome, UsageSource};
 use shared::telemetry::Metrics;
-use translation::ir::{Event, Usage};
+use translation::ir::{Event, MOST_TOKENS, Usage};
 
 use super::{Meter, Recorder};
 use crate::error::GatewayError;
 use crate::metrics::{Api, AttemptResult, RequestMetrics};
 use crate::node::Node;
-use crate::route::fixtures::group;
-use crate::usage::UsageSink;
+use crate::route::fixtures::{group, key};
 use crate::usage::attempts::{AttemptRecord, Tried};
 use crate::usage::estimate::request::tokens_of_request;
 use crate::usage::estimate::tokens_of_text;
+use crate::usage::{UsageMetrics, UsageSink};
 
 const BODY: &str = r#"{"model":"m","messages":[{"role":"user","content":"Tell me a story of two foxes."}]}"#;
 const STORY: &str = "Once upon a time there were two foxes.";
 
 /// The record of a request that goes as `course` says.
 fn record(course: impl FnOnce(&mut Meter)) -> pb::UsageRecord {
-    let (sink, mut records) = UsageSink::channel(1, Counter::default());
+    let (sink, mut records) = UsageSink::channel(1, &UsageMetrics::default());
     let node = Arc::new(Node::new("n"));
     let metrics = RequestMetrics::register(&Metrics::new(), &node);
-    let recorder = Arc::new(Recorder { sink, node, metrics });
+    let recorder = Arc::new(Recorder { sink, node, metrics, refusals: Arc::default() });
     let (parts, ()) = Request::post("/v1/chat/completions").body(()).unwrap().into_parts();
     let mut meter = Meter::start(&recorder, Api::OpenAiChat, &parts);
+    meter.proxy_key = Some(Arc::new(key("k", "sk")));
     meter.asked(&Bytes::from_static(BODY.as_bytes()));
     course(&mut meter);
     drop(meter);
@@ -122,4 +122,41 @@ fn usage_from_the_beginning_of_a_stream_that_is_cut_is_not_the_whole() {
     });
     assert_eq!(counts(&record), (9, tokens_of_text(STORY), UsageSource::Partial));
     assert_eq!(record.cached_tokens, 1);
+}
+
+/// Promise 40 in `docs/PROMISES.md`.
+#[test]
+fn p40_a_request_that_never_authenticates_leaves_no_record() {
+    let (sink, mut records) = UsageSink::channel(1, &UsageMetrics::default());
+    let node = Arc::new(Node::new("n"));
+    let registry = Metrics::new();
+    let metrics = RequestMetrics::register(&registry, &node);
+    let recorder = Arc::new(Recorder { sink, node, metrics, refusals: Arc::default() });
+    let (parts, ()) = Request::post("/v1/chat/completions").body(()).unwrap().into_parts();
+    for error in [Some(GatewayError::InvalidKey), Some(GatewayError::NotReady), None] {
+        let mut meter = Meter::start(&recorder, Api::OpenAiChat, &parts);
+        if let Some(error) = error {
+            meter.failed(&error);
+        }
+    }
+    assert!(records.try_recv().is_none());
+    let scrape = registry.encode().unwrap();
+    for reason in ["wrong_key", "not_ready", "client_gone"] {
+        assert!(scrape.contains(&format!("unauthenticated_requests_total{{reason=\"{reason}\"}} 1")), "{scrape}");
+    }
+}
+
+#[test]
+fn usage_that_cannot_be_is_capped_and_marked() {
+    assert_eq!(MOST_TOKENS, shared::tokens::MOST_TOKENS, "both planes mean the same");
+    for finished in [true, false] {
+        let record = record(|meter| {
+            answered(meter);
+            meter.usage = Some(reported(u64::MAX, 3));
+            if finished {
+                meter.succeeded();
+            }
+        });
+        assert_eq!(counts(&record), (MOST_TOKENS, 3, UsageSource::Capped));
+    }
 }

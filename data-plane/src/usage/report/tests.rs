@@ -6,9 +6,10 @@ use shared::pb::UsageRecord;
 use super::*;
 use crate::control::tests::server::{LONG, TOKEN, TestServer};
 use crate::usage::UsageMetrics;
-use crate::usage::spool::SpoolLimits;
+use crate::usage::spool::{Lane, SpoolLimits};
 
-const LIMITS: SpoolLimits = SpoolLimits { max_bytes: 64 * 1024 * 1024, segment_bytes: 16 * 1024 };
+const LIMITS: SpoolLimits =
+    SpoolLimits { max_bytes: 64 * 1024 * 1024, segment_bytes: 16 * 1024, max_memory_records: 1000 };
 
 fn records(range: std::ops::Range<usize>) -> Vec<UsageRecord> {
     range.map(|number| UsageRecord { id: format!("record-{number:06}"), ..UsageRecord::default() }).collect()
@@ -43,10 +44,10 @@ async fn what_is_written_is_reported_once_and_freed() {
     let root = tempfile::tempdir().unwrap();
     let (spool, metrics) = spool(root.path());
     let server = TestServer::start();
-    spool.append(&records(0..1000)).unwrap();
+    spool.append(Lane::Paid, &records(0..1000)).unwrap();
     let tasks = report(&spool, server.link(TOKEN), LONG);
     until_acked(&metrics, 1000).await;
-    spool.append(&records(1000..1001)).unwrap();
+    spool.append(Lane::Paid, &records(1000..1001)).unwrap();
     until_acked(&metrics, 1001).await;
 
     let expected: Vec<String> = records(0..1001).into_iter().map(|record| record.id).collect();
@@ -68,7 +69,7 @@ async fn cut_streams_and_lost_acks_lose_nothing() {
     let all = records(0..8000);
     let tasks = report(&spool, server.link(TOKEN), LONG);
     for some in all.chunks(500) {
-        spool.append(some).unwrap();
+        spool.append(Lane::Paid, some).unwrap();
     }
     until_acked(&metrics, 8000).await;
 
@@ -90,10 +91,10 @@ async fn a_control_plane_that_comes_back_gets_everything() {
     let (spool, metrics) = spool(root.path());
     let server = TestServer::start();
     let tasks = report(&spool, server.link(TOKEN), LONG);
-    spool.append(&records(0..100)).unwrap();
+    spool.append(Lane::Paid, &records(0..100)).unwrap();
     until_acked(&metrics, 100).await;
     let (address, ledger) = server.vanish().await;
-    spool.append(&records(100..3000)).unwrap();
+    spool.append(Lane::Paid, &records(100..3000)).unwrap();
     assert_eq!(spool.pending(), 2900);
     let server = TestServer::start_at(address, ledger);
     until_acked(&metrics, 3000).await;
@@ -109,7 +110,7 @@ async fn silence_is_a_failure() {
     let (spool, metrics) = spool(root.path());
     let server = TestServer::start();
     server.ledger.lock().unwrap().silent = true;
-    spool.append(&records(0..10)).unwrap();
+    spool.append(Lane::Paid, &records(0..10)).unwrap();
     let tasks = report(&spool, server.link(TOKEN), Duration::from_millis(50));
     let again = async {
         while server.ledger.lock().unwrap().streams < 3 {
@@ -129,7 +130,7 @@ async fn a_refused_token_keeps_records_on_disk() {
     let root = tempfile::tempdir().unwrap();
     let (spool, metrics) = spool(root.path());
     let server = TestServer::start();
-    spool.append(&records(0..10)).unwrap();
+    spool.append(Lane::Paid, &records(0..10)).unwrap();
     let tasks = report(&spool, server.link("another-token-of-more-than-32-bytes"), LONG);
     spool.close();
     assert!(tasks.drain("report", LONG).await, "a node that ends does not try for ever");
@@ -142,12 +143,12 @@ async fn a_restarted_node_reports_what_was_not_acked() {
     let server = TestServer::start();
     {
         let (spool, metrics) = spool(root.path());
-        spool.append(&records(0..700)).unwrap();
+        spool.append(Lane::Paid, &records(0..700)).unwrap();
         let tasks = report(&spool, server.link(TOKEN), LONG);
         until_acked(&metrics, 700).await;
         spool.close();
         assert!(tasks.drain("report", LONG).await);
-        spool.append(&records(700..900)).unwrap();
+        spool.append(Lane::Paid, &records(700..900)).unwrap();
     }
     let (spool, metrics) = spool(root.path());
     let tasks = report(&spool, server.link(TOKEN), LONG);

@@ -16,11 +16,11 @@ const CURSOR_LENGTH: usize = 20;
 
 /// A place in the spool.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Position {
+pub(in crate::usage) struct Position {
     /// The number of the segment.
-    pub(super) segment: u64,
+    pub(in crate::usage) segment: u64,
     /// The byte in its file.
-    pub(super) offset: u64,
+    pub(in crate::usage) offset: u64,
 }
 
 /// The directory of the segments, with the cursor file.
@@ -38,8 +38,18 @@ pub(super) struct Found {
 }
 
 impl Files {
-    /// Opens `directory`, and reads from the cursor up to where records are acked.
-    pub(super) fn open(directory: &Path) -> io::Result<(Self, Position)> {
+    /// Opens `directory`, and reads from the cursor up to where records are acked. None where it is not there.
+    pub(super) fn open(directory: &Path) -> io::Result<Option<(Self, Position)>> {
+        if !directory.try_exists()? {
+            return Ok(None);
+        }
+        let files = Self::make(directory)?;
+        let acked = read_cursor(&files.cursor);
+        Ok(Some((files, acked)))
+    }
+
+    /// Opens `directory`, and makes what is missing.
+    pub(super) fn make(directory: &Path) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         let cursor = OpenOptions::new()
             .read(true)
@@ -48,8 +58,7 @@ impl Files {
             .truncate(false)
             .mode(0o600)
             .open(directory.join("acked"))?;
-        let acked = read_cursor(&cursor);
-        Ok((Self { directory: directory.to_owned(), cursor }, acked))
+        Ok(Self { directory: directory.to_owned(), cursor })
     }
 
     /// All segment files, the oldest first. In each, the frames up to `acked` are counted apart. Files that are no
@@ -96,6 +105,11 @@ impl Files {
         if let Err(error) = fs::remove_file(self.path(number)) {
             warn!(%error, segment = number, "a usage segment could not be deleted");
         }
+    }
+
+    /// Moves the segment `number` to `other`, where it is `new`.
+    pub(super) fn hand_over(&self, number: u64, other: &Self, new: u64) -> io::Result<()> {
+        fs::rename(self.path(number), other.path(new))
     }
 
     pub(super) fn write_cursor(&self, acked: Position) -> io::Result<()> {

@@ -10,6 +10,8 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, de};
 use serde_json::value::RawValue;
 
+use crate::ir::NEGATIVE;
+
 /// What a visitor is told of a value that may be of any shape.
 struct Anything<F>(F);
 
@@ -94,7 +96,7 @@ impl<'de, F: Take<'de>> Visitor<'de> for Anything<F> {
     }
 
     fn visit_i64<E: de::Error>(self, number: i64) -> Result<F::Value, E> {
-        Ok(self.0.number(u64::try_from(number).unwrap_or_default()))
+        Ok(self.0.number(u64::try_from(number).unwrap_or(NEGATIVE)))
     }
 
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<F::Value, E> {
@@ -104,7 +106,7 @@ impl<'de, F: Take<'de>> Visitor<'de> for Anything<F> {
     fn visit_f64<E: de::Error>(self, number: f64) -> Result<F::Value, E> {
         // Counts of tokens are far below 2^53.
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
-        Ok(self.0.number(number as u64))
+        Ok(self.0.number(if number < 0.0 { NEGATIVE } else { number as u64 }))
     }
 
     fn visit_unit<E: de::Error>(self) -> Result<F::Value, E> {

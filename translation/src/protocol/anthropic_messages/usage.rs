@@ -116,6 +116,7 @@ impl Counts {
         let cached = self.cache_read.unwrap_or_default();
         let cache_write = self.cache_write.unwrap_or_default();
         let usage = Usage {
+            capped: false,
             // Anthropic counts the three apart.
             input: self.input.unwrap_or_default().saturating_add(cached).saturating_add(cache_write),
             cached,

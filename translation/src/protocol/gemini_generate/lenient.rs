@@ -7,6 +7,8 @@ use std::marker::PhantomData;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use crate::ir::NEGATIVE;
+
 /// A scalar of any type.
 enum Scalar<'de> {
     Text(Cow<'de, str>),
@@ -83,6 +85,8 @@ pub(super) fn text<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>
 pub(super) fn count<'de, D: Deserializer<'de>>(value: D) -> Result<Option<u64>, D::Error> {
     Ok(match value.deserialize_any(AnyScalar)? {
         Scalar::Number(number) => Some(number),
+        Scalar::Real(number) if number < 0.0 => Some(NEGATIVE),
+        Scalar::Real(number) if number > 9e15 => Some(u64::MAX),
         Scalar::Text(digits) => digits.parse().ok(),
         _ => None,
     })

@@ -7,6 +7,8 @@ use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use crate::ir::NEGATIVE;
+
 /// A value of type `T`. None where it is absent, null or of another type.
 #[derive(Debug)]
 pub(super) struct Soft<T>(pub(super) Option<T>);
@@ -79,7 +81,13 @@ impl FromJson<'_> for u64 {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within bounds, and rounded")]
     fn number(number: f64) -> Option<Self> {
         // The largest number up to which each whole number has a value of this type: 2^53.
-        (0.0..=9_007_199_254_740_992.0).contains(&number).then(|| number.round() as Self)
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        match number {
+            _ if number.is_nan() => None,
+            _ if number < 0.0 => Some(NEGATIVE),
+            _ if number > EXACT => Some(Self::MAX),
+            _ => Some(number.round() as Self),
+        }
     }
 
     fn whole(number: u64) -> Option<Self> {
@@ -135,8 +143,9 @@ impl<'de, T: FromJson<'de>> Visitor<'de> for SoftVisitor<T> {
         Ok(T::truth(truth))
     }
 
-    fn visit_i64<E>(self, _negative: i64) -> Result<Self::Value, E> {
-        Ok(None)
+    #[expect(clippy::cast_precision_loss, reason = "that it is negative is all that counts")]
+    fn visit_i64<E>(self, negative: i64) -> Result<Self::Value, E> {
+        Ok(T::number(negative as f64))
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {

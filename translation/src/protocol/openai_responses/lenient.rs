@@ -9,6 +9,8 @@ use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use crate::ir::NEGATIVE;
+
 /// The members of an object, in order, unread.
 pub(super) struct Fields<'a>(pub(super) Vec<(Cow<'a, str>, &'a RawValue)>);
 
@@ -81,12 +83,17 @@ impl<'de, T: Take<'de>> Visitor<'de> for Taker<T> {
 
     fn visit_i64<E>(self, number: i64) -> Result<T, E> {
         #[expect(clippy::cast_precision_loss, reason = "the whole number is given beside it")]
-        Ok(T::default().number(number as f64, u64::try_from(number).ok()))
+        Ok(T::default().number(number as f64, Some(u64::try_from(number).unwrap_or(NEGATIVE))))
     }
 
     fn visit_f64<E>(self, number: f64) -> Result<T, E> {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "only what is in the range")]
-        let whole = (0.0..=9e15).contains(&number).then_some(number as u64);
+        let whole = match number {
+            _ if number.is_nan() => None,
+            _ if number < 0.0 => Some(NEGATIVE),
+            _ if number > 9e15 => Some(u64::MAX),
+            _ => Some(number as u64),
+        };
         Ok(T::default().number(number, whole))
     }
 

@@ -47,6 +47,7 @@ impl Counts<'_> {
         let (input, output) = (details(counts.input_tokens_details), details(counts.output_tokens_details));
         let count = |count: Count| count.0.unwrap_or_default();
         let usage = Usage {
+            capped: false,
             input: count(counts.input_tokens),
             cached: count(input.cached),
             cache_write: count(input.cache_write),

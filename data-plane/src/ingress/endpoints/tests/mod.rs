@@ -15,7 +15,6 @@ use bytes::Bytes;
 use fake_provider::FakeProvider;
 use http::{Method, Request};
 use http_body_util::BodyExt as _;
-use prometheus_client::metrics::counter::Counter;
 use serde_json::Value;
 use shared::pb;
 use shared::snapshot::{Group, ProxyKey};
@@ -30,13 +29,13 @@ use crate::route::current::ConfigState;
 use crate::route::fixtures::{group, key, snapshot};
 use crate::route::health::KeyState;
 use crate::route::table::RouteTable;
-use crate::usage::{Settled, UsageSink};
+use crate::usage::{UsageMetrics, UsageQueue, UsageSink};
 
 /// A provider for each group, and two nodes that share nothing but config.
 struct Bench {
     providers: Vec<FakeProvider>,
     nodes: Vec<axum::Router>,
-    records: mpsc::Receiver<Settled>,
+    records: UsageQueue,
     _key_states: mpsc::Receiver<KeyState>,
 }
 
@@ -66,7 +65,7 @@ async fn bench_with(
         configured.push(group);
         providers.push(provider);
     }
-    let (sink, records) = UsageSink::channel(1000, Counter::default());
+    let (sink, records) = UsageSink::channel(1000, &UsageMetrics::default());
     let (sender, key_states) = mpsc::channel(10);
     let snapshot = Arc::new(snapshot(configured, std::iter::once(key).chain(further)));
     let node = |name: &str| {
@@ -135,7 +134,7 @@ impl Bench {
     /// The one usage record of the previous request.
     fn record(&mut self) -> pb::UsageRecord {
         let record = self.records.try_recv().expect("one record").counted();
-        assert!(self.records.try_recv().is_err(), "one record and no more");
+        assert!(self.records.try_recv().is_none(), "one record and no more");
         record
     }
 
@@ -151,7 +150,7 @@ impl Bench {
         for provider in &self.providers {
             provider.journal().clear();
         }
-        while self.records.try_recv().is_ok() {}
+        while self.records.try_recv().is_some() {}
     }
 }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::body::Body;
 use http::Request;
 use http_body_util::BodyExt as _;
-use prometheus_client::metrics::counter::Counter;
 use serde_json::{Value, json};
 use shared::snapshot::Group;
 use shared::telemetry::Metrics;
@@ -21,12 +20,12 @@ use crate::route::current::ConfigState;
 use crate::route::fixtures::{group, key, snapshot};
 use crate::route::health::{Health, KeyState};
 use crate::route::table::RouteTable;
-use crate::usage::{Settled, UsageSink};
+use crate::usage::{UsageMetrics, UsageQueue, UsageSink};
 
 pub(super) struct Bench {
     pub(super) fake: Fake,
     pub(super) router: axum::Router,
-    pub(super) records: mpsc::Receiver<Settled>,
+    pub(super) records: UsageQueue,
     key_states: mpsc::Receiver<KeyState>,
 }
 
@@ -34,7 +33,7 @@ pub(super) struct Bench {
 pub(super) fn serving(fake: Fake, group: Group) -> Bench {
     let config = ConfigState::default();
     config.replace(RouteTable::compile(Arc::new(snapshot([group], [key("k", "sk-client")])), None));
-    let (sink, records) = UsageSink::channel(100, Counter::default());
+    let (sink, records) = UsageSink::channel(100, &UsageMetrics::default());
     let (sender, key_states) = mpsc::channel(10);
     let node = Arc::new(Node::new("n"));
     let gateway = Gateway::new(config, sink, node, RequestLimits::default(), sender, &Metrics::new()).unwrap();

@@ -15,7 +15,7 @@ use super::{Held, Incoming, UploadProgress, Uploading};
 use crate::limits::RequestLimits;
 
 async fn held(portions: &[&[u8]], bound: usize) -> Held {
-    let mut held = Held::new(bound, std::env::temp_dir());
+    let mut held = Held::new(bound, &RequestLimits::default());
     for portion in portions {
         held.push(Bytes::copy_from_slice(portion)).await.unwrap();
     }
@@ -58,12 +58,12 @@ async fn what_is_held_is_sent_with_the_name_replaced() {
 #[tokio::test]
 async fn the_rest_follows_what_is_held() {
     let limits = RequestLimits::default();
-    let (mut incoming, progress) = incoming(vec![Ok("--b".into()), Ok("--".into()), Ok(" end".into())], &limits);
+    let (mut incoming, progress) = incoming(vec![Ok("--b".into()), Ok("--".into()), Ok("\r\n \n".into())], &limits);
     let first = incoming.next().await.unwrap().unwrap();
     let held = held(&[&first], 1).await;
     let body = Uploading::new(held, None, Some(incoming), Some(9), Arc::clone(&progress));
     assert_eq!(body.size_hint().exact(), Some(9));
-    assert_eq!(sent(body).await, b"--b-- end");
+    assert_eq!(sent(body).await, b"--b--\r\n \n");
     assert_eq!(progress.bytes(), 9);
     assert!(progress.fault().is_none());
 }

@@ -24,6 +24,7 @@ const USAGE: Usage = Usage {
     output: 3,
     reasoning: 1,
     output_audio: 0,
+    capped: false,
 };
 
 #[test]

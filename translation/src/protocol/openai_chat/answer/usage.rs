@@ -51,6 +51,7 @@ impl From<Counts> for Usage {
             if counts.prompt_tokens.0.is_some() { total.saturating_sub(input.saturating_add(output)) } else { 0 };
         let cached = prompt.cached_tokens.0.or(counts.prompt_cache_hit_tokens.0).or(counts.cached_tokens.0);
         let usage = Self {
+            capped: false,
             input,
             cached: cached.unwrap_or_default(),
             cache_write: prompt.cache_write_tokens.0.unwrap_or_default(),

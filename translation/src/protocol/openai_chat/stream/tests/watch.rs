@@ -14,6 +14,7 @@ const TOKENS: Usage = Usage {
     output: 12,
     reasoning: 5,
     output_audio: 3,
+    capped: false,
 };
 
 fn of(data: &str) -> Seen {
