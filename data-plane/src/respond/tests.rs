@@ -8,7 +8,6 @@ use futures_util::{Stream, StreamExt as _, stream};
 use http::Request;
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt as _, StreamBody};
-use prometheus_client::metrics::counter::Counter;
 use shared::telemetry::Metrics;
 use tokio::time::{Instant, sleep};
 use translation::Format;
@@ -22,8 +21,8 @@ use super::stream::tests::passed;
 use crate::error::GatewayError;
 use crate::metrics::{Api, RequestMetrics};
 use crate::node::Node;
-use crate::usage::UsageSink;
 use crate::usage::meter::{Meter, Recorder};
+use crate::usage::{UsageMetrics, UsageSink};
 
 /// The longest time for which a client may hear nothing, in seconds.
 const LONGEST: u64 = 15;
@@ -31,10 +30,10 @@ const LONGEST: u64 = 15;
 type Portion = Result<Frame<Bytes>, std::io::Error>;
 
 pub(super) fn meter() -> Meter {
-    let (sink, _) = UsageSink::channel(1, Counter::default());
+    let (sink, _) = UsageSink::channel(1, &UsageMetrics::default());
     let node = Arc::new(Node::new("n"));
     let metrics = RequestMetrics::register(&Metrics::new(), &node);
-    let recorder = Arc::new(Recorder { sink, node, metrics });
+    let recorder = Arc::new(Recorder { sink, node, metrics, refusals: Arc::default() });
     let (parts, ()) = Request::post("/v1/chat/completions").body(()).unwrap().into_parts();
     Meter::start(&recorder, Api::OpenAiChat, &parts)
 }
