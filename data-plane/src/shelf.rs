@@ -166,7 +166,11 @@ impl<T: Weigh + Clone> Shelf<T> {
     }
 
     fn forget_oldest(&mut self, owner: &Id) -> bool {
-        self.oldest(owner).is_some_and(|(name, _)| self.remove(&name))
+        let Some((name, _)) = self.oldest(owner) else { return false };
+        if let Some(owned) = self.owners.get_mut(owner) {
+            owned.order.pop_front();
+        }
+        self.remove(&name)
     }
 
     /// Gives whether there was something to forget.

@@ -16,7 +16,7 @@ const LEVELS: &[&str] = &["off", "error", "warn", "info", "debug", "trace", "0",
 /// Refuses a filter that is empty, cannot be read, or holds a word that is neither a level nor has one.
 pub(super) fn check(filter: &str) -> Result<(), SettingError> {
     let is_level = |word: &str| LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word));
-    if filter.trim().is_empty() {
+    if parts(filter).is_empty() {
         return Err(SettingError::new(KEY, format!("is empty: {ALLOWED}")));
     }
     for part in parts(filter) {

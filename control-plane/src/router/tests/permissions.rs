@@ -37,6 +37,8 @@ const OPERATIONS: &[(&str, Caller)] = &[
     ("deleteProxyKey", Operator),
     ("listLogs", Viewer),
     ("listNodes", Viewer),
+    ("acceptDatabase", Operator),
+    ("acceptDatabaseEverywhere", Operator),
     ("listAudit", Viewer),
 ];
 

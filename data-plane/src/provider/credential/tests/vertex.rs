@@ -69,14 +69,16 @@ impl Bench {
 
 const GENERATE: &str = "/v1beta/models/gemini-2.5-flash:generateContent";
 
+const ANSWER: &str = r#"{"candidates":[{"content":{"role":"model","parts":[{"text":"Hi"}]},"finishReason":"STOP"}]}"#;
+
 fn contents() -> Value {
     json!({"contents": [{"role": "user", "parts": [{"text": "Hi"}]}]})
 }
 
 #[tokio::test]
 async fn gemini_is_asked_with_an_access_token() {
-    let mut bench = bench(|_| say(200, r#"{"candidates":[]}"#)).await;
-    assert_eq!(bench.send(GENERATE, &contents()).await, (200, r#"{"candidates":[]}"#.to_owned()));
+    let mut bench = bench(|_| say(200, ANSWER)).await;
+    assert_eq!(bench.send(GENERATE, &contents()).await, (200, ANSWER.to_owned()));
     let asked = bench.asked();
     let path = "/v1/projects/p/locations/l/publishers/google/models/gemini-2.5-flash:generateContent";
     assert_eq!((asked[0].uri.path(), asked[0].header("authorization")), (path, "Bearer ya29.0"));
@@ -104,7 +106,7 @@ async fn claude_is_asked_with_the_version_in_the_body_and_the_model_in_the_url()
 async fn an_access_token_that_is_refused_is_renewed_once_and_the_key_is_not_harmed() {
     let mut bench = bench(|seen| {
         let withdrawn = seen.header("authorization") == "Bearer ya29.0";
-        if withdrawn { say(401, r#"{"error":{"code":401,"status":"UNAUTHENTICATED"}}"#) } else { say(200, "{}") }
+        if withdrawn { say(401, r#"{"error":{"code":401,"status":"UNAUTHENTICATED"}}"#) } else { say(200, ANSWER) }
     })
     .await;
     assert_eq!(bench.send(GENERATE, &contents()).await.0, 200);
