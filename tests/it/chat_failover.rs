@@ -205,12 +205,15 @@ async fn the_next_group_serves_when_the_first_cannot_be_reached() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_providers_own_status_and_message_reach_the_client() {
-    let own = json!({ "message": "You exceeded your current quota.", "type": "insufficient_quota", "param": null,
+    let quota = json!({ "message": "You exceeded your current quota.", "type": "insufficient_quota", "param": null,
         "code": "insufficient_quota" });
+    let wrong = json!({ "message": "The tools are wrong.", "type": "invalid_request_error", "param": "tools", "code": "bad_tools" });
     let cases = [(429, false), (429, true), (500, false), (503, true), (400, false), (422, true)];
     let models: Vec<String> = (0..cases.len()).map(|number| format!("case-{number}")).collect();
     let bed = a_group_for_each(standalone(), &models).await.unwrap();
     for (model, (status, stream)) in models.iter().zip(cases) {
+        // Money is never the client's fault, whatever status says so.
+        let own = if matches!(status, 400 | 422) { &wrong } else { &quota };
         let script = Script { error: Some(own.clone()), ..Script::error(status) }.header("retry-after", "7");
         bed.provider.always(Target::All, script);
         let answer = bed.chat(&chat(model, stream)).await.unwrap();

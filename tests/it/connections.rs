@@ -156,7 +156,8 @@ async fn p39_a_client_that_does_not_read_is_cut_off_with_its_upstream() {
     let node = bed.planes.api();
     for stream in [true, false] {
         bed.provider.journal().clear();
-        let long = if stream { long_stream() } else { Script { content_type: None, ..long_stream() } };
+        let whole = || Script { content_type: None, body: Some("{\"id\":\"c\"} ".repeat(64)), ..long_stream() };
+        let long = if stream { long_stream() } else { whole() };
         bed.provider.script(Target::All, long);
         let body = chat("gpt-4o", stream).to_string();
         let head = format!(

@@ -128,7 +128,7 @@ async fn a_full_disk_is_507_is_not_ready_and_heals_by_itself() {
 
     let mut refused = None;
     for number in 0..200 {
-        let answer = make_key(&planes, &format!("{number}-{}", "x".repeat(200))).await;
+        let answer = make_key(&planes, &format!("{number}-{}", "x".repeat(100))).await;
         if answer.status != 201 {
             refused = Some(answer);
             break;

@@ -187,11 +187,16 @@ async fn p39_many_tiny_messages_are_refused_with_the_bound() {
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_of_the_data_plane_cannot_be_pages() {
     let bed = Bed::start(split(1)).await.unwrap();
-    let page = |status| Script {
+    let page = |status| {
+        Script {
         status,
-        body: Some(r#"{"id":"<script>alert(1)</script>","choices":[]}"#.to_owned()),
+        body: Some(
+            r#"{"id":"<script>alert(1)</script>","choices":[{"index":0,"message":{"role":"assistant","content":"a"},"finish_reason":"stop"}]}"#
+                .to_owned(),
+        ),
         content_type: Some("text/html".to_owned()),
         ..Script::new()
+    }
     };
     for (path, status, kind) in [
         ("/v1/chat/completions", 200, "application/json"),

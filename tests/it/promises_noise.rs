@@ -122,7 +122,7 @@ async fn p40_requests_that_never_authenticate_leave_no_row() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_takes_nothing_fails_no_request_and_loses_no_record() {
-    let setup = split(1).set("Usage:SegmentBytes", 1024).set("Usage:SpoolMaxBytes", 1024 * 1024);
+    let setup = split(1).set("Usage:SegmentBytes", 4096).set("Usage:SpoolMaxBytes", 1024 * 1024);
     let mut bed = Bed::start(setup).await.unwrap();
     bed.chat(&chat("gpt-4o", false)).await.unwrap();
     bed.chat_records(1).await.unwrap();
@@ -134,7 +134,7 @@ async fn a_disk_that_takes_nothing_fails_no_request_and_loses_no_record() {
         .filter_map(|entry| entry.unwrap().file_name().to_str()?.strip_suffix(".segment")?.parse::<u64>().ok());
     let obstacle = usage.join(format!("{:020}.segment", numbers.max().unwrap() + 1));
     std::fs::create_dir(&obstacle).unwrap();
-    for _ in 0..30 {
+    for _ in 0..40 {
         assert_eq!(bed.chat(&chat("gpt-4o", false)).await.unwrap().status, 200);
     }
     let degraded = wait::until_async("the node says that it is degraded", SOON, async || {
@@ -152,7 +152,7 @@ async fn a_disk_that_takes_nothing_fails_no_request_and_loses_no_record() {
 
     // What waits in memory is reported from there.
     bed.planes.control.start().await.unwrap();
-    bed.chat_records(31).await.unwrap();
+    bed.chat_records(41).await.unwrap();
     std::fs::remove_dir(&obstacle).unwrap();
     assert_eq!(bed.chat(&chat("gpt-4o", false)).await.unwrap().status, 200);
     wait::until_async("the node is well again", SOON, async || {
@@ -161,7 +161,7 @@ async fn a_disk_that_takes_nothing_fails_no_request_and_loses_no_record() {
     })
     .await
     .unwrap();
-    bed.chat_records(32).await.unwrap();
+    bed.chat_records(42).await.unwrap();
     let dropped = bed.planes.api().scrape().await.unwrap().sum("usage_records_dropped");
     assert_eq!(dropped, Some(0.0));
 }

@@ -45,6 +45,8 @@ struct Held {
     size: usize,
     /// Whether the answer has begun.
     begun: bool,
+    /// When the last event with a meaning came.
+    heard: Instant,
     /// Whether the answer has said something, or has ended well.
     said: bool,
     /// The error that came in its place.
@@ -65,7 +67,8 @@ pub(super) async fn hold<B: Body<Data = Bytes> + Unpin>(
         if held.may_go() {
             return Ok(body.behind(held.all()));
         }
-        let first = hold.patience.first;
+        let first =
+            if held.begun { hold.patience.first.min(held.heard + hold.patience.pause) } else { hold.patience.first };
         let until = if held.begun { hold.until.min(first) } else { first };
         match timeout_at(until, body.frame()).await {
             Ok(Some(Ok(frame))) => {
@@ -103,6 +106,7 @@ impl Held {
             pieces: Vec::new(),
             size: 0,
             begun: false,
+            heard: Instant::now(),
             said: false,
             error: None,
             usage: None,
@@ -161,11 +165,15 @@ impl Held {
             None if matches!(words.first(), Some(b'{' | b'[' | b'<')) => Life::Says,
             None => Life::Nothing,
         };
-        if life == Life::Nothing && (data.is_none_or(|data| is_ping(&data)) || self.size > MOST_HELD / 4) {
+        let noise = life == Life::Nothing;
+        if noise && ((!self.hold.passes && data.is_none_or(|data| is_ping(&data))) || self.size > MOST_HELD / 4) {
             // The client would make nothing of it.
             return;
         }
-        self.begun |= life > Life::Nothing;
+        if !noise {
+            self.begun = true;
+            self.heard = Instant::now();
+        }
         self.keep(event.clone());
         if self.hold.passes {
             let seen = self.watcher.event(&words);
@@ -227,7 +235,7 @@ impl Held {
             self.decoder.end(&mut self.events);
             self.read(&Bytes::new());
         } else {
-            self.said = self.size > 0;
+            self.said = self.begun || (self.splitter.is_none() && self.size > 0);
         }
     }
 

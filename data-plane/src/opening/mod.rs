@@ -174,6 +174,9 @@ async fn whole(
     if body.trim_ascii().is_empty() {
         return Err(GatewayError::Unusable("it is empty").into());
     }
+    if std::str::from_utf8(&body).is_err() {
+        return Err(GatewayError::Unusable("its text is not UTF-8").into());
+    }
     let usage = protocol.usage(&body).map_err(|_| GatewayError::Unusable("it is not JSON"))?;
     if usage.is_none() && !body.trim_ascii_start().starts_with(b"{") {
         return Err(GatewayError::Unusable("it is no JSON object").into());

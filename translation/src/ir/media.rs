@@ -26,9 +26,10 @@ impl DataUrl {
         let mime = head.next().filter(|mime| !mime.is_empty()).unwrap_or("text/plain");
         let base64 = if head.any(|parameter| parameter.eq_ignore_ascii_case("base64")) {
             // Some encoders escape what base64 has besides letters and digits.
-            match data.contains('%') {
-                true => String::from_utf8_lossy(&percent_decoded(data)).split_ascii_whitespace().collect(),
-                false => without_space(data).into_owned(),
+            if data.contains('%') {
+                String::from_utf8_lossy(&percent_decoded(data)).split_ascii_whitespace().collect()
+            } else {
+                without_space(data).into_owned()
             }
         } else {
             STANDARD.encode(percent_decoded(data))
