@@ -87,8 +87,8 @@ impl Program for Arguments {
             ("Log:Format", self.log_format),
             ("Log:Filter", self.log_filter),
         ];
-        let loader = Loader::new::<DataPlaneSettings>(ELSEWHERE);
-        let loaded = loader.sources(self.config.as_deref(), std::env::vars(), flags)?.load::<DataPlaneSettings>()?;
+        let sources = Loader::new::<DataPlaneSettings>(ELSEWHERE);
+        let loaded = sources.sources(self.config.as_deref(), std::env::vars(), flags)?.load::<DataPlaneSettings>()?;
         loaded.settings.check()?;
         Ok(loaded)
     }

@@ -101,12 +101,12 @@ impl<T: Weigh + Clone> Shelf<T> {
         self.next += 1;
         let until = now + KEPT_FOR;
         self.kept.insert(name, Kept { thing, owner: owner.clone(), bytes, until, number: self.next });
-        let owned = self.owners.entry(owner.clone()).or_default();
-        owned.order.push_back((name, self.next));
+        let theirs = self.owners.entry(owner.clone()).or_default();
+        theirs.order.push_back((name, self.next));
         // An id that comes again and again, as from vendors that number their calls, must not let the order grow beyond
         // the things that are kept.
-        if owned.order.len() > 2 * owned.things + 16 {
-            owned.order.retain(|(name, number)| self.kept.get(name).is_some_and(|kept| kept.number == *number));
+        if theirs.order.len() > 2 * theirs.things + 16 {
+            theirs.order.retain(|(name, number)| self.kept.get(name).is_some_and(|kept| kept.number == *number));
         }
         self.weigh(owner, bytes.cast_signed(), 1);
         self.order.push_back((owner.clone(), until));
@@ -131,15 +131,15 @@ impl<T: Weigh + Clone> Shelf<T> {
 
     /// Notes that an owner has more, or less.
     fn weigh(&mut self, owner: &Id, bytes: isize, things: isize) {
-        let Some(owned) = self.owners.get_mut(owner) else { return };
-        self.by_bytes.remove(&(owned.bytes, owner.clone()));
-        owned.bytes = owned.bytes.saturating_add_signed(bytes);
-        owned.things = owned.things.saturating_add_signed(things);
+        let Some(theirs) = self.owners.get_mut(owner) else { return };
+        self.by_bytes.remove(&(theirs.bytes, owner.clone()));
+        theirs.bytes = theirs.bytes.saturating_add_signed(bytes);
+        theirs.things = theirs.things.saturating_add_signed(things);
         self.bytes = self.bytes.saturating_add_signed(bytes);
-        if owned.things == 0 {
+        if theirs.things == 0 {
             self.owners.remove(owner);
         } else {
-            self.by_bytes.insert((owned.bytes, owner.clone()));
+            self.by_bytes.insert((theirs.bytes, owner.clone()));
         }
     }
 
@@ -155,11 +155,11 @@ impl<T: Weigh + Clone> Shelf<T> {
 
     /// The oldest thing of `owner`, and when it expires.
     fn oldest(&mut self, owner: &Id) -> Option<(Name, Instant)> {
-        let owned = self.owners.get_mut(owner)?;
-        while let Some((name, number)) = owned.order.front() {
+        let theirs = self.owners.get_mut(owner)?;
+        while let Some((name, number)) = theirs.order.front() {
             match self.kept.get(name).filter(|kept| kept.number == *number) {
                 Some(kept) => return Some((*name, kept.until)),
-                None => drop(owned.order.pop_front()),
+                None => drop(theirs.order.pop_front()),
             }
         }
         None
@@ -167,8 +167,8 @@ impl<T: Weigh + Clone> Shelf<T> {
 
     fn forget_oldest(&mut self, owner: &Id) -> bool {
         let Some((name, _)) = self.oldest(owner) else { return false };
-        if let Some(owned) = self.owners.get_mut(owner) {
-            owned.order.pop_front();
+        if let Some(theirs) = self.owners.get_mut(owner) {
+            theirs.order.pop_front();
         }
         self.remove(&name)
     }

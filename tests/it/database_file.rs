@@ -116,7 +116,7 @@ impl Drop for SmallDisk {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_is_507_is_not_ready_and_heals_by_itself() {
     let Some(disk) = SmallDisk::mount() else {
-        println!("skipped: no filesystem can be mounted here; the store's own test fills a database instead");
+        // No filesystem can be mounted here; the store's own test fills a database instead.
         return;
     };
     let url = format!("sqlite://{}", disk.path().join("small.db").display());

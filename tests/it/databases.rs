@@ -29,7 +29,9 @@ fn back_up(control: &Program, place: &Path) {
 }
 
 fn remove(control: &Program) {
-    database(control).iter().for_each(|file| fs::remove_file(file).unwrap());
+    for file in &database(control) {
+        fs::remove_file(file).unwrap();
+    }
 }
 
 /// Puts the database at `place` in the place of that of `control`, which must not run.

@@ -61,9 +61,9 @@ async fn p40_noise_pushes_no_paid_record_out_of_the_spool() {
         let free = records.iter().filter(|record| record["status"] == 404).count();
         let scrape = bed.planes.api().scrape().await.ok()?;
         let dropped = scrape.sum("usage_records_dropped")?;
-        #[expect(clippy::cast_precision_loss, reason = "a small count")]
-        let counted = free as f64 + dropped;
-        (lost == 0 && counted >= WRONG as f64).then_some((records, scrape, counted))
+        #[expect(clippy::cast_precision_loss, reason = "small counts")]
+        let (counted, all) = (free as f64 + dropped, WRONG as f64);
+        (lost == 0 && counted >= all).then_some((records, scrape, counted))
     })
     .await;
     assert!(all_there.is_ok(), "{lost} of {PAID} paid records are lost");

@@ -184,9 +184,12 @@ async fn c1_thoughts_in_tags_reach_the_client_as_thoughts() {
             "choices": [{ "index": 0, "delta": delta, "finish_reason": finish }] })
     };
     let deltas = ["<thi", "nk>\nwhy", " not</think", ">\n\nbeca", "use"];
-    let mut events: String =
-        deltas.iter().map(|text| format!("data: {}\n\n", chunk(json!({ "content": text }), Value::Null))).collect();
-    events += &format!("data: {}\n\ndata: [DONE]\n\n", chunk(json!({}), json!("stop")));
+    let event = |chunk: Value| format!("data: {chunk}\n\n");
+    let mut events: Vec<String> =
+        deltas.iter().map(|text| event(chunk(json!({ "content": text }), Value::Null))).collect();
+    events.push(event(chunk(json!({}), json!("stop"))));
+    events.push("data: [DONE]\n\n".to_owned());
+    let events = events.concat();
     let contents = json!([{ "role": "user", "parts": [{ "text": "Hi" }] }]);
     let body = json!({ "contents": contents, "generationConfig": { "thinkingConfig": { "includeThoughts": true } } });
     provider.script(Target::All, said(json!({ "role": "assistant", "content": deltas.concat() })));

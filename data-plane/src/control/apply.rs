@@ -135,9 +135,9 @@ impl Applier {
         let first = Some(readiness.guard("first snapshot"));
         let (readiness, applied) = (readiness.clone(), watch::Sender::new(None));
         let allegiance = Allegiance::new(readiness.clone());
-        let mut applier = Self { state, readiness, first, metrics, applied, allegiance, tasks };
-        applier.connected(false);
-        applier
+        let mut ours = Self { state, readiness, first, metrics, applied, allegiance, tasks };
+        ours.connected(false);
+        ours
     }
 
     /// Which database this node belongs to.

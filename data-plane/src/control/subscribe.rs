@@ -252,12 +252,12 @@ impl Subscriber {
         if self.applier.allegiance().is_refusing() {
             return;
         }
-        if let (Some(table), Some(state)) = (self.applier.state().table(), key_state::read(message)) {
-            if table.kept.observe(&state) {
-                let (upstream_key, model) = (&*state.upstream_key_id, &*state.model);
-                let (health, status) = (state.health.name(), state.status);
-                info!(upstream_key, model, health, status, "another node says that an upstream key changed");
-            }
+        if let (Some(table), Some(state)) = (self.applier.state().table(), key_state::read(message))
+            && table.kept.observe(&state)
+        {
+            let (upstream_key, model) = (&*state.upstream_key_id, &*state.model);
+            let (health, status) = (state.health.name(), state.status);
+            info!(upstream_key, model, health, status, "another node says that an upstream key changed");
         }
     }
 

@@ -88,7 +88,7 @@ pub(super) fn is_near(path: &str) -> bool {
     let path = tidy(path);
     let below = |base: &&str| path.strip_prefix(*base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     let versioned = path.split('/').any(is_version);
-    !OPERATORS.iter().any(|base| below(&base)) && (versioned || meant(&path).is_some())
+    !OPERATORS.iter().any(below) && (versioned || meant(&path).is_some())
 }
 
 /// Advice to a client of `format` whose path is not served: which base URL it is to have. Empty where none is known.

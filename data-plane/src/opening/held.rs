@@ -62,33 +62,36 @@ pub(super) async fn hold<B: Body<Data = Bytes> + Unpin>(
     mut body: ProviderBody<B>,
     hold: Hold,
 ) -> Result<ProviderBody<B>, OpeningFault> {
-    let mut held = Held::new(hold);
+    let mut stream = Held::new(hold);
     loop {
-        if held.may_go() {
-            return Ok(body.behind(held.all()));
+        if stream.may_go() {
+            return Ok(body.behind(stream.all()));
         }
-        let first =
-            if held.begun { hold.patience.first.min(held.heard + hold.patience.pause) } else { hold.patience.first };
-        let until = if held.begun { hold.until.min(first) } else { first };
+        let first = if stream.begun {
+            hold.patience.first.min(stream.heard + hold.patience.pause)
+        } else {
+            hold.patience.first
+        };
+        let until = if stream.begun { hold.until.min(first) } else { first };
         match timeout_at(until, body.frame()).await {
             Ok(Some(Ok(frame))) => {
                 if let Ok(portion) = frame.into_data() {
-                    held.take(portion);
+                    stream.take(portion);
                 }
             }
             Ok(Some(Err(_))) => return Err(GatewayError::Cut.into()),
             Ok(None) => {
-                held.end();
-                if held.said {
-                    return Ok(body.ended().behind(held.all()));
+                stream.end();
+                if stream.said {
+                    return Ok(body.ended().behind(stream.all()));
                 }
-                return Err(held.nothing());
+                return Err(stream.nothing());
             }
-            Err(_elapsed) if held.begun && Instant::now() < first => return Ok(body.behind(held.all())),
+            Err(_elapsed) if stream.begun && Instant::now() < first => return Ok(body.behind(stream.all())),
             Err(_elapsed) => return Err(GatewayError::Timeout.into()),
         }
-        if held.error.is_some() && !held.said {
-            return Err(held.nothing());
+        if stream.error.is_some() && !stream.said {
+            return Err(stream.nothing());
         }
     }
 }

@@ -27,8 +27,8 @@ fn slow(texts: Vec<String>) -> impl Stream<Item = Portion> + Unpin {
 /// none.
 async fn held(format: Format, body: impl Stream<Item = Portion> + Unpin) -> (u64, Result<String, OpeningFault>) {
     let start = Instant::now();
-    let until = start + Duration::from_secs(60);
-    let patience = Patience { first: until, pause: Duration::from_secs(60), whole: until };
+    let until = start + Duration::from_mins(1);
+    let patience = Patience { first: until, pause: Duration::from_mins(1), whole: until };
     let hold_for = Hold { format, passes: true, chat: true, until: start + HOLD, patience };
     let held = hold(ProviderBody::unread(StreamBody::new(body)), hold_for).await;
     let took = start.elapsed().as_secs();
@@ -88,7 +88,7 @@ async fn signs_of_life_are_no_beginning() {
 
 #[tokio::test]
 async fn what_an_answer_looks_like() {
-    let long = Instant::now() + Duration::from_secs(60);
+    let long = Instant::now() + Duration::from_mins(1);
     for (text, expected) in [
         ("data: {}", Looks::Stream),
         ("\u{feff}\n event: x", Looks::Stream),

@@ -231,13 +231,15 @@ impl<'b> ChatRequest<'b> {
         asks_for_usage: bool,
     ) -> Result<(Edits<'e, 'b>, Dropped), GatewayError> {
         let mut edits = self.object.edit();
-        let target = self.target(candidate, self.stream)?;
+        let target = target(candidate, self.stream)?;
         let thinking = self.format.protocol().thinking_edits(&|name| self.object.non_null(name), &target);
         let ThinkingEdits { set, removed, dropped } = thinking.unwrap_or_default();
         for (name, value) in set {
             edits.set(name, value);
         }
-        removed.into_iter().for_each(|name| edits.remove(name));
+        for name in removed {
+            edits.remove(name);
+        }
         if self.model_in_body && *candidate.upstream_model != *self.model {
             edits.set_string("model", &candidate.upstream_model);
         }
@@ -261,11 +263,6 @@ impl<'b> ChatRequest<'b> {
         Ok((edits, dropped))
     }
 
-    fn target<'c>(&self, candidate: &'c Candidate, stream: bool) -> Result<Target<'c>, GatewayError> {
-        let quirks = candidate.endpoint()?.quirks();
-        Ok(Target { model: &candidate.upstream_model, facts: &candidate.facts, quirks, stream })
-    }
-
     /// The client's stream options, with `include_usage` set.
     fn asking_for_usage(&self) -> Cow<'static, str> {
         const ASKING: &str = r#"{"include_usage":true}"#;
@@ -277,7 +274,7 @@ impl<'b> ChatRequest<'b> {
 
     fn translated(&self, candidate: &Candidate, format: Format, stream: bool) -> Result<Outgoing, GatewayError> {
         let endpoint = candidate.endpoint()?;
-        let target = self.target(candidate, stream)?;
+        let target = target(candidate, stream)?;
         let request = self.neutral()?;
         if let Some(field) = openai_responses::stateful_field(request)
             && !format.facts().keeps_answers
@@ -414,6 +411,11 @@ pub(super) fn refuses_usage(candidate: &Candidate) -> bool {
         let wishes: Vec<_> = Added::StreamUsage.fields(Format::OpenAiChat).collect();
         refused.iter().any(|field| wishes.contains(field))
     })
+}
+
+fn target(candidate: &Candidate, stream: bool) -> Result<Target<'_>, GatewayError> {
+    let quirks = candidate.endpoint()?.quirks();
+    Ok(Target { model: &candidate.upstream_model, facts: &candidate.facts, quirks, stream })
 }
 
 fn with_query(uri: &Uri, pair: &str) -> Result<Uri, GatewayError> {

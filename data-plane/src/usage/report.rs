@@ -86,8 +86,8 @@ impl Reporter {
     /// Reports for the node `node_id` over `link`.
     pub fn new(spool: Arc<Spool>, link: Link, node_id: Arc<str>, deadlines: Deadlines, tasks: Tasks) -> Self {
         let (anywhere, delivery) = watch::channel(Some(Arc::from("")));
-        let (in_flight, _anywhere) = (VecDeque::new(), Some(anywhere));
-        Self { spool, link, node_id, deadlines, tasks, in_flight, delivery, _anywhere }
+        let in_flight = VecDeque::new();
+        Self { spool, link, node_id, deadlines, tasks, in_flight, delivery, _anywhere: Some(anywhere) }
     }
 
     /// Delivers records only while `delivery` names the database that they may go to.

@@ -247,7 +247,9 @@ impl Spool {
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {
                         let mut state = self.state();
                         let gone = self.lane(&mut state, lane).segments.iter_mut().find(|segment| segment.unread > 0);
-                        gone.into_iter().for_each(|segment| self.damaged(segment, lane));
+                        if let Some(segment) = gone {
+                            self.damaged(segment, lane);
+                        }
                         continue;
                     }
                     Err(error) => return Err(error),

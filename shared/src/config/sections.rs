@@ -49,7 +49,7 @@ pub struct ServerSettings {
 }
 
 /// The example of the loader has to be a number.
-#[expect(clippy::ref_option, reason = "serde asks for it")]
+#[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
 fn write_port<S: Serializer>(port: &Option<NonZeroU16>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u16(port.map_or(0, NonZeroU16::get))
 }

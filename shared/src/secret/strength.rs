@@ -248,8 +248,8 @@ fn follows_a_sequence(bytes: &[u8]) -> bool {
 /// Whether the text is the numbers from 0 or 1 on, one after the other, in decimal or hexadecimal.
 fn counts(plain: &str) -> bool {
     let decimal = |first: u32| (first..200).map(|number| number.to_string()).collect::<String>();
-    let padded = |first: u32| (first..100).map(|number| format!("{number:02}")).collect::<String>();
-    let hexadecimal = |first: u32| (first..256).map(|number| format!("{number:02x}")).collect::<String>();
+    let padded = |first: u32| (first..100).map(|number| format!("{number:02}")).collect::<Vec<_>>().concat();
+    let hexadecimal = |first: u32| (first..256).map(|number| format!("{number:02x}")).collect::<Vec<_>>().concat();
     [0, 1].iter().any(|first| {
         [decimal(*first), padded(*first), hexadecimal(*first)].iter().any(|counter| counter.starts_with(plain))
     })

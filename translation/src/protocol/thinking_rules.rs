@@ -192,7 +192,7 @@ impl ThinkingRules {
         let model = model.to_ascii_lowercase();
         let last = model.rsplit('/').next().unwrap_or_default();
         let fits = |pattern: &&str| begins(&model, pattern) || begins(last, pattern);
-        rules.iter().find(|rules| rules.models.iter().any(|pattern| fits(&pattern)))
+        rules.iter().find(|rules| rules.models.iter().any(&fits))
     }
 
     /// The paths of the fields that the rules can write to switch or size thinking.

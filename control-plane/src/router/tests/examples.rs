@@ -60,9 +60,9 @@ async fn every_body_in_the_document_succeeds_as_it_stands() {
         let token = answer.json()["token"].as_str().unwrap().to_owned();
         let mut path = path.clone();
         if let Some((collection, _)) = path.clone().split_once("/{id}") {
-            let make =
+            let creation =
                 operations.iter().find(|(path, method, _)| path == collection && *method == Method::POST).unwrap();
-            let made = plane.call(Method::POST, collection, &token, body(&make.2).unwrap()).await;
+            let made = plane.call(Method::POST, collection, &token, body(&creation.2).unwrap()).await;
             assert_eq!(made.status, 201, "{}", made.text);
             path = path.replace("{id}", made.json()["id"].as_str().unwrap());
         }

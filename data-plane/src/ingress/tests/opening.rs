@@ -5,10 +5,10 @@ use std::time::Duration;
 use fake_provider::queue::Target;
 use fake_provider::script::Script;
 use serde_json::Value;
+use shared::drain::Tasks;
 use shared::pb::usage_record::{Outcome, UsageSource};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use translation::Format;
 
@@ -229,10 +229,11 @@ async fn an_error_with_the_status_of_success_means_for_the_key_what_it_says() {
 }
 
 /// A provider that answers with a head and then writes `piece` again and again.
-async fn drip(head: &'static str, piece: &'static str, every: Duration) -> (String, JoinHandle<()>) {
+async fn drip(head: &'static str, piece: &'static str, every: Duration) -> (String, Tasks) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/v1", listener.local_addr().unwrap());
-    let task = tokio::spawn(async move {
+    let tasks = Tasks::new();
+    tasks.spawn("a provider that drips", async move {
         let mut open = tokio::task::JoinSet::new();
         while let Ok((mut connection, _)) = listener.accept().await {
             open.spawn(async move {
@@ -246,7 +247,7 @@ async fn drip(head: &'static str, piece: &'static str, every: Duration) -> (Stri
             });
         }
     });
-    (url, task)
+    (url, tasks)
 }
 
 #[tokio::test]
@@ -260,7 +261,7 @@ async fn p06_a_stream_that_says_nothing_is_silent_and_commits_to_nothing() {
         "\n",
         "x",
     ] {
-        let (url, task) = drip("", piece, Duration::from_millis(10)).await;
+        let (url, tasks) = drip("", piece, Duration::from_millis(10)).await;
         for format in CLIENTS {
             let mut bench = bench_with("openai_compatible", true, "llama-3", |group| {
                 group.base_url = url.as_str().into();
@@ -273,7 +274,7 @@ async fn p06_a_stream_that_says_nothing_is_silent_and_commits_to_nothing() {
             let record = bench.record();
             assert_eq!((record.outcome(), record.attempts.len()), (Outcome::Timeout, 2), "{format}: {piece:?}");
         }
-        task.abort();
+        tasks.stop();
     }
 }
 

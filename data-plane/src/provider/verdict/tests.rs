@@ -228,10 +228,10 @@ fn a_client_is_told_of_no_longer_pause_than_the_key_has() {
 
 #[test]
 fn no_money_moves_on_and_rests_the_key() {
+    const OPENAI: Format = Format::OpenAiChat;
     let body = |kind: &str, code: &str, words: &str| {
         format!(r#"{{"error":{{"type":"{kind}","code":"{code}","message":"{words}"}}}}"#)
     };
-    const OPENAI: Format = Format::OpenAiChat;
     let anthropic = r#"{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the Anthropic API."}}"#;
     let spend = r#"{"type":"error","error":{"type":"rate_limit_error","message":"limit","details":{"error_code":"enforced_spend_limit_reached"}}}"#;
     for (format, status, body) in [

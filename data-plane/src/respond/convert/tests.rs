@@ -36,7 +36,7 @@ fn a_secret_across_the_deltas_of_a_converted_stream_is_taken_out() {
             for event in [events.0, events.1].into_iter().flatten() {
                 match event {
                     Event::Text(text) | Event::Thinking(text) | Event::ToolArguments { text, .. } => {
-                        told.push_str(&text)
+                        told.push_str(&text);
                     }
                     _ => told.push('|'),
                 }

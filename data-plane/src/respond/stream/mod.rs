@@ -307,7 +307,7 @@ impl PassedStream {
             let words = openai_error::message(&data).unwrap_or_default();
             self.meter.provider_failed(&self.key.leak.redact_text(words));
             if self.array.is_none() && !protocol.tells_error(wire) {
-                self.error = Some(self.redacted(protocol.error_in(&data)));
+                self.error = Some(Box::new(self.redacted(protocol.error_in(&data))));
             }
         }
         if event.done {
@@ -327,13 +327,14 @@ impl PassedStream {
         if !text.starts_with(b"{") || !self.watcher.event(&text).error {
             return None;
         }
-        Some(self.redacted(self.format.protocol().decode_error(StatusCode::BAD_GATEWAY.as_u16(), &text)))
+        let error = self.format.protocol().decode_error(StatusCode::BAD_GATEWAY.as_u16(), &text);
+        Some(Box::new(self.redacted(error)))
     }
 
     /// `error` without secrets, which the provider may have repeated.
-    fn redacted(&self, mut error: ProviderError) -> Box<ProviderError> {
+    fn redacted(&self, mut error: ProviderError) -> ProviderError {
         self.key.leak.redact_error(&mut error);
-        Box::new(error)
+        error
     }
 
     /// Passes on what is left when the provider's body has ended, and writes the end marker of the format where it is

@@ -74,7 +74,7 @@ fn p38_a_refusal_that_is_old_when_it_arrives_counts_for_what_is_left_of_it() {
 #[test]
 fn models_are_bounded_and_the_oldest_is_forgotten() {
     let (key, now) = (KeyHealth::default(), steady_ms());
-    for number in 0..MOST_MODELS + 1 {
+    for number in 0..=MOST_MODELS {
         let at = now - 10_000 + i64::try_from(number).unwrap();
         key.observe(&state(&number.to_string(), Health::Invalid, at, 0));
     }

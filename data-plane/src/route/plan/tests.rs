@@ -21,9 +21,9 @@ fn plan(table: &RouteTable, key: &ProxyKey, model: &str) -> (Vec<String>, Vec<(S
 }
 
 fn state(key: &str, health: Health, until_ms: i64) -> KeyState {
-    let (upstream_key_id, group_id) = (key.into(), "one".into());
     // What is observed later counts more, so each state is newer than the one before.
     static NEWER: AtomicI64 = AtomicI64::new(0);
+    let (upstream_key_id, group_id) = (key.into(), "one".into());
     let observed_at_ms = steady_ms() - 900 + NEWER.fetch_add(1, Ordering::Relaxed);
     KeyState { upstream_key_id, group_id, model: "".into(), health, until_ms, status: 0, observed_at_ms }
 }

@@ -176,7 +176,9 @@ fn a_full_spool_counts_exactly_what_it_drops() {
     let (read, batches) = take(&spool);
     assert_eq!(read.len() as u64, 5000 - dropped);
     assert!(on_disk(&root) > SMALL.max_bytes / 10 * 8, "one proxy key alone has most of it");
-    batches.iter().for_each(|batch| spool.acked(batch));
+    for batch in &batches {
+        spool.acked(batch);
+    }
     spool.append(Lane::Paid, &all[..100]).unwrap();
     assert_eq!((spool.pending(), metrics.dropped_total()), (100, dropped), "there is room again");
 }
@@ -269,7 +271,9 @@ fn a_record_that_waits_for_its_count_is_on_disk_and_is_not_sent_before() {
     let rough_ids: Vec<_> = ids(&rough).into_iter().collect();
     assert_eq!(ids(&read), rough_ids, "the first is there as it was counted, the others are not");
     assert_eq!(read.iter().map(|record| record.input_tokens).collect::<Vec<_>>(), [77, 5, 5]);
-    batches.iter().for_each(|batch| spool.acked(batch));
+    for batch in &batches {
+        spool.acked(batch);
+    }
     assert_eq!(spool.pending(), 0);
     drop(spool);
     assert_eq!(open(&root, ROOMY).0.pending(), 0);
@@ -280,7 +284,9 @@ fn what_is_not_counted_at_the_end_is_sent_as_it_is() {
     let root = tempfile::tempdir().unwrap();
     let (spool, metrics) = open(&root, ROOMY);
     let rough = of("a", Worth::Paid, 0..2);
-    rough.iter().for_each(|record| assert!(spool.hold(record).is_some()));
+    for record in &rough {
+        assert!(spool.hold(record).is_some());
+    }
     spool.close();
     assert_eq!((spool.pending(), metrics.uncounted_records.get()), (2, 0));
     assert_eq!(ids(&take(&spool).0), ids(&rough));

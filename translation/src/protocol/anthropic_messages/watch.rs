@@ -107,7 +107,6 @@ pub(super) fn life(data: &[u8]) -> Life {
             Life::Begins
         }
         "content_block_start" | "content_block_delta" | "message_delta" | "message_stop" | "error" => Life::Says,
-        "message_start" | "content_block_stop" => Life::Begins,
         "" if event["error"].is_object() => Life::Says,
         "" | "ping" => Life::Nothing,
         // An event that is newer than this gateway.

@@ -122,7 +122,7 @@ impl Decoder {
             _ => {}
         }
         self.start(None, events);
-        self.stirred |= wire.delta.given().is_some() || !what.ends_with(".delta");
+        self.stirred |= wire.delta.given().is_some() || what.rsplit_once('.').is_none_or(|(_, last)| last != "delta");
         let piece = wire.content_index.0.or(wire.summary_index.0).unwrap_or_default();
         let at = Where::new(wire.output_index.0, wire.item_id.or_empty(), piece);
         let items = &mut self.items;

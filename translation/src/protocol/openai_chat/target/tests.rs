@@ -147,6 +147,12 @@ fn content_is_null_beside_calls() {
 
 #[test]
 fn point_20_foreign_signatures_and_thoughts_are_stripped() {
+    const RULES: &[ThinkingRules] = &[ThinkingRules {
+        models: &["*"],
+        history: ThoughtHistory::in_loop(ThoughtField::ReasoningContent),
+        ..ThinkingRules::ALWAYS
+    }];
+
     let change = |request: &mut Request| {
         let thought = |text: &str| Part::Thinking {
             text: text.into(),
@@ -158,11 +164,6 @@ fn point_20_foreign_signatures_and_thoughts_are_stripped() {
     };
     let told = with(Quirks::NONE, &ModelFacts::default(), change).0.to_string();
     assert!(!told.contains("extra_content") && !told.contains("\"s\"") && !told.contains("new"), "{told}");
-    const RULES: &[ThinkingRules] = &[ThinkingRules {
-        models: &["*"],
-        history: ThoughtHistory::in_loop(ThoughtField::ReasoningContent),
-        ..ThinkingRules::ALWAYS
-    }];
     let mut quirks = Quirks::COMPATIBLE;
     quirks.thinking = RULES;
     let told = with(quirks, &ModelFacts::default(), change).0;

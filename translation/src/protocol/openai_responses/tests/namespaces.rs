@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::facts::ModelFacts;
 use crate::format::Format;
-use crate::ir::{Event, Finish, Request, Start};
+use crate::ir::{CallKind, Event, Finish, Request, Start};
 use crate::protocol::contract::{AnswerContext, Encoded, Quirks, Target};
 
 fn request(input: Value) -> Request {
@@ -63,7 +63,7 @@ fn each_tool_has_a_unique_name_and_comes_back_with_its_namespace() {
                     call: 0,
                     id: "c".to_owned(),
                     name: names[at].clone(),
-                    kind: Default::default(),
+                    kind: CallKind::default(),
                     signature: None,
                 },
                 Event::ToolArguments { call: 0, text: "{}".to_owned() },
@@ -71,10 +71,12 @@ fn each_tool_has_a_unique_name_and_comes_back_with_its_namespace() {
                 Event::Finish { reason: Finish::ToolCalls, stop_sequence: None },
             ];
             encoded.back.clone().stream().events(&mut events);
-            let mut encoder = Format::OpenAiResponses.protocol().encoder(asked.clone());
+            let mut writer = Format::OpenAiResponses.protocol().encoder(asked.clone());
             let mut bytes = Vec::new();
-            events.iter().for_each(|event| encoder.event(event, &mut bytes));
-            encoder.end(&mut bytes);
+            for event in &events {
+                writer.event(event, &mut bytes);
+            }
+            writer.end(&mut bytes);
             let text = String::from_utf8(bytes).unwrap();
             let call = format!("\"name\":\"{name}\",\"namespace\":\"{namespace}\"");
             assert_eq!(text.matches(&call).count(), 3, "{format}: added, done and completed: {text}");
