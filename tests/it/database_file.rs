@@ -143,7 +143,7 @@ async fn a_full_disk_is_507_is_not_ready_and_heals_by_itself() {
     assert_eq!(ready["waitingFor"], json!(["room on the disk of the database"]), "{ready}");
     assert!(planes.admin.get("/admin/proxy-keys").await.is_ok(), "what is there can be read");
     for number in 0..20 {
-        assert_eq!(make_key(&planes, &format!("more-{number}-{}", "x".repeat(200))).await.status, 507);
+        assert_eq!(make_key(&planes, &format!("more-{number}-{}", "x".repeat(100))).await.status, 507);
     }
     let warned = planes.control.process().unwrap().log().matches("the disk of the database is full: ").count();
     assert_eq!(warned, 1, "once in a while, not once a request");

@@ -99,7 +99,7 @@ async fn an_empty_database_neither_empties_a_node_nor_gets_its_usage() {
     assert!(said.contains("ERROR"), "{said}");
 
     // The same over a restart of the node.
-    bed.planes.nodes[0].kill().await.unwrap();
+    bed.planes.nodes[0].stop(SOON).await.unwrap();
     bed.planes.nodes[0].start().await.unwrap();
     node_when(&bed.planes, "node-0", |node| node["connected"] == true && node["foreignDatabase"].is_object()).await;
     assert!(served(&bed).await);

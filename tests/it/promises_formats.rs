@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use fake_provider::queue::Target;
-use fake_provider::script::Script;
+use fake_provider::script::{Cut, Script};
 use harness::http::{Answer, Connection};
 use harness::planes::{Planes, chat, chat_request, group};
 use harness::wait;
@@ -88,7 +88,8 @@ async fn p06_silence_within_a_stream_ends_it_with_an_error() {
     planes.admin.create_group(&group).await.unwrap();
     let key = planes.admin.create_key(&json!({ "name": "p06" })).await.unwrap();
     planes.knows(&key).await.unwrap();
-    provider.always(Target::All, Script::paced(3, Duration::from_hours(1)));
+    let silent = Script { chunks: Some(3), cut: Some(Cut::SilentAfter(1)), ..Script::new() };
+    provider.always(Target::All, silent);
     // One stream has the client's format and passes through, and the other is converted.
     let request = chat_request(&key.value, &chat("claude-sonnet-4-5", true)).unwrap();
     let passed = timeout(SOON, Connection::to(planes.api().http).fetch(request)).await.expect("an end").unwrap();

@@ -141,8 +141,8 @@ async fn a_timeout_is_recorded_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_falls_silent_ends_in_an_error_and_is_recorded_as_partial() {
     let bed = Bed::start(standalone().set("Limits:StreamIdleTimeoutSeconds", 0.5)).await.unwrap();
-    let hour = 3_600_000;
-    bed.provider.script(Target::All, Script { chunks: Some(5), chunk_delay_ms: hour, ..Script::new() });
+    let silent = Script { chunks: Some(5), cut: Some(Cut::SilentAfter(1)), ..Script::new() };
+    bed.provider.script(Target::All, silent);
     let mut stream = bed.planes.api().chat_stream(&bed.key.value, &chat("gpt-4o", true)).await.unwrap();
     let chunks = crate::support::chunks(&stream.rest().await.unwrap());
     assert!(chunks.last().unwrap()["error"].is_object(), "{chunks:?}");

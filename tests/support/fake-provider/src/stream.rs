@@ -45,7 +45,7 @@ impl<'a> Stream<'a> {
     }
 
     fn cut_due(&self) -> bool {
-        matches!(self.script.cut, Some(Cut::AfterChunks(at) | Cut::InsideChunk(at)) if at == self.deltas)
+        matches!(self.script.cut, Some(Cut::AfterChunks(at) | Cut::InsideChunk(at) | Cut::SilentAfter(at)) if at == self.deltas)
     }
 
     /// Writes the error, and ends the stream.
@@ -80,7 +80,7 @@ impl<'a> Stream<'a> {
 
     /// Notes that all content has been written. If the script has a cut later than that, the cut comes now.
     pub(crate) fn end_of_content(&mut self) {
-        if matches!(self.script.cut, Some(Cut::AfterChunks(_) | Cut::InsideChunk(_))) {
+        if matches!(self.script.cut, Some(Cut::AfterChunks(_) | Cut::InsideChunk(_) | Cut::SilentAfter(_))) {
             self.cut();
         }
     }
@@ -89,8 +89,10 @@ impl<'a> Stream<'a> {
         if self.over {
             return;
         }
-        if !self.pause.is_zero() {
-            self.steps.push_back(Step::Wait(self.pause));
+        let silent = matches!(self.script.cut, Some(Cut::SilentAfter(_)));
+        let pause = if silent { Duration::from_hours(1) } else { self.pause };
+        if !pause.is_zero() {
+            self.steps.push_back(Step::Wait(pause));
         }
         self.steps.push_back(Step::Cut);
         self.over = true;

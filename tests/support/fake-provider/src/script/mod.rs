@@ -93,6 +93,8 @@ pub enum Cut {
     AfterChunks(usize),
     /// The connection closes after so many content deltas, within a frame.
     InsideChunk(usize),
+    /// A stream says nothing more after so many content deltas, for an hour.
+    SilentAfter(usize),
 }
 
 /// A tool call of the model.
