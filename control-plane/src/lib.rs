@@ -3,7 +3,7 @@
 //! In the order in which a request meets the rooms, which is also the way that config flows to the nodes:
 //!
 //! - [`app`] puts everything together, [`state`] is what the handlers share, and [`config`] holds the settings.
-//! - [`router`] has all routes, and what every answer has in common.
+//! - `router` has all routes, and what every answer has in common.
 //! - [`web`] has what handlers of HTTP requests share, whatever they are about. It is the only place where an [`error`]
 //!   becomes an answer.
 //! - [`auth`] is login, sessions, and who may do what.

@@ -3,12 +3,14 @@
 //!
 //! - `walk`: which candidate is tried next, and whether another may be.
 //! - `send`: one attempt, with a record of its own.
+//! - `reasons`: why an attempt brought no answer, in words.
 //! - `effect`: what an attempt says of its upstream key.
 //! - `tell`: what other nodes hear of that.
 //! - `headers`: which headers of a client go upstream.
 
 mod effect;
 mod headers;
+mod reasons;
 mod send;
 mod tell;
 mod walk;

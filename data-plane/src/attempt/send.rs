@@ -1,7 +1,6 @@
 //! One attempt: one request to one candidate, until its answer has begun.
 
 use std::borrow::Cow;
-use std::error::Error;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,6 +20,7 @@ use translation::vendors::ErrorRules;
 
 use super::effect;
 use super::headers::ClientHeaders;
+use super::reasons::{address, causes};
 use super::tell::Teller;
 use crate::answer::{Answer, Failure, ProviderAnswer};
 use crate::body::collect::{Collected, Patience, collect};
@@ -401,28 +401,6 @@ fn missing(attempt: Attempt<'_>, status: StatusCode, error: GatewayError) -> End
     };
     attempt.end(result, status.as_u16(), why);
     Ended::next(error)
-}
-
-/// `uri` without its query, in which a secret may stand.
-fn address(uri: &Uri) -> String {
-    let scheme = uri.scheme_str().map_or(String::new(), |scheme| format!("{scheme}://"));
-    format!("{scheme}{}{}", uri.authority().map_or("", |authority| authority.as_str()), uri.path())
-}
-
-/// Why `error` came about, in the words of what lies below.
-fn causes(error: &dyn Error) -> String {
-    let mut words = String::new();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        // Layers repeat each other.
-        if !words.contains(&text) {
-            words.push_str(": ");
-            words.push_str(&text);
-        }
-        cause = error.source();
-    }
-    words
 }
 
 /// What the provider says in an error answer, and where it was asked. A body that does not come, or is too long, is

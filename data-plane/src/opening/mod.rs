@@ -2,7 +2,7 @@
 //! error is an error, whatever the status, and another key or group may be asked.
 //!
 //! - [`open`]: waits for the beginning. [`ProviderBody`] is the body with what has been read of it in front.
-//! - [`whole`]: an answer that is read whole; `held`: a stream that is held back; `looks`: which of the two it is.
+//! - [`mod@whole`]: an answer that is read whole; `held`: a stream that is held back; `looks`: which of the two it is.
 
 mod body;
 mod held;

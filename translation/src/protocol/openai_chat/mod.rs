@@ -53,7 +53,7 @@ impl Protocol for OpenAiChat {
             inner: &["tool_calls", "content"],
             own: |_| Own::Keep,
         };
-        // OpenAI itself ignores breakpoints of the prompt cache, so they alone are no reason to write its messages anew.
+        // Breakpoints of the prompt cache alone are no reason to write anew what goes to OpenAI itself.
         let marked = !quirks.are_of_owner() && !quirks.foreign_fields.is_empty() && messages.contains("cache_control");
         cleaning.clean(messages, marked)
     }
