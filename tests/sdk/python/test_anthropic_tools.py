@@ -273,7 +273,7 @@ def test_threads_are_refused_in_the_words_that_clients_recover_from(claude, gate
 @of({name: model for name, model in NOT_ANTHROPIC.items() if name != "responses"})
 def test_tools_that_run_at_the_provider_are_refused_by_name(claude, gateway, model):
     """A tool that only Anthropic can run is refused elsewhere: the answer says so, and nothing is sent."""
-    search = {"type": "web_search_20250305", "name": "web_search"}
+    search = {"type": "code_execution_20250522", "name": "code_execution"}
     with pytest.raises(anthropic.BadRequestError) as caught:
         ask(claude, model, False, tools=[WEATHER, search])
     assert "tools" in caught.value.message
