@@ -13,17 +13,9 @@ use crate::protocol::thinking_rules::{EffortField, ThinkingRules};
 
 const THINKING: &[ThinkingRules] = &[
     ThinkingRules { models: &["gpt-oss"], efforts: Some(EffortField::LOW_TO_HIGH), ..ThinkingRules::ALWAYS },
-    ThinkingRules {
-        models: &["zai-glm"],
-        off: Some(&[("reasoning_effort", "\"none\"")]),
-        ..ThinkingRules::ALWAYS
-    },
+    ThinkingRules { models: &["zai-glm"], off: Some(&[("reasoning_effort", "\"none\"")]), ..ThinkingRules::ALWAYS },
     ThinkingRules { models: &["qwen-3*-instruct", "qwen-3-coder", "llama"], ..ThinkingRules::NONE },
-    ThinkingRules {
-        models: &["qwen-3"],
-        beside: &[("reasoning_format", "\"parsed\"")],
-        ..ThinkingRules::ALWAYS
-    },
+    ThinkingRules { models: &["qwen-3"], beside: &[("reasoning_format", "\"parsed\"")], ..ThinkingRules::ALWAYS },
 ];
 
 pub(super) const VENDOR: Vendor = Vendor {

@@ -30,7 +30,10 @@ const ALWAYS: ThinkingRules = ThinkingRules {
 const OFF: &[(&str, &str)] = &[("reasoning_effort", "\"none\"")];
 
 const THINKING: &[ThinkingRules] = &[
-    ThinkingRules { models: &["kimi-k2-instruct", "qwen3*-instruct", "qwen3-coder", "qwen2", "llama"], ..ThinkingRules::NONE },
+    ThinkingRules {
+        models: &["kimi-k2-instruct", "qwen3*-instruct", "qwen3-coder", "qwen2", "llama"],
+        ..ThinkingRules::NONE
+    },
     ALWAYS,
     ThinkingRules {
         models: &["glm-4", "glm-5"],

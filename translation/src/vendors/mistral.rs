@@ -15,7 +15,13 @@ use crate::protocol::contract::Quirks;
 use crate::protocol::thinking_rules::{EffortField, ThinkingRules, ThoughtField, ThoughtHistory, ThoughtTurns};
 
 const ADJUSTABLE: ThinkingRules = ThinkingRules {
-    models: &["mistral-small-latest", "mistral-small-2603", "mistral-small-4", "mistral-medium-3-5", "mistral-medium-3.5"],
+    models: &[
+        "mistral-small-latest",
+        "mistral-small-2603",
+        "mistral-small-4",
+        "mistral-medium-3-5",
+        "mistral-medium-3.5",
+    ],
     on: Some(&[("reasoning_effort", "\"high\"")]),
     off: Some(&[("reasoning_effort", "\"none\"")]),
     history: ThoughtHistory { field: Some(ThoughtField::ContentPart), turns: ThoughtTurns::All, required: false },
@@ -25,11 +31,7 @@ const ADJUSTABLE: ThinkingRules = ThinkingRules {
 const THINKING: &[ThinkingRules] = &[
     ThinkingRules {
         models: &["mistral-large-4"],
-        efforts: Some(EffortField::usual(&[
-            (Effort::Low, "low"),
-            (Effort::Medium, "medium"),
-            (Effort::High, "high"),
-        ])),
+        efforts: Some(EffortField::usual(&[(Effort::Low, "low"), (Effort::Medium, "medium"), (Effort::High, "high")])),
         ..ADJUSTABLE
     },
     ThinkingRules {

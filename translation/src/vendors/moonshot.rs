@@ -28,12 +28,7 @@ const ALWAYS: ThinkingRules =
     ThinkingRules { forced_calls: ForcedCalls::WithoutThinking, history: THOUGHTS, ..ThinkingRules::ALWAYS };
 
 const THINKING: &[ThinkingRules] = &[
-    ThinkingRules {
-        models: &["kimi-k2.7"],
-        on: Some(&[("thinking.type", "\"enabled\"")]),
-        refused: FIXED,
-        ..ALWAYS
-    },
+    ThinkingRules { models: &["kimi-k2.7"], on: Some(&[("thinking.type", "\"enabled\"")]), refused: FIXED, ..ALWAYS },
     ThinkingRules {
         models: &["kimi-k2."],
         refused: FIXED,
@@ -45,11 +40,7 @@ const THINKING: &[ThinkingRules] = &[
     ThinkingRules { models: &["kimi-k2", "kimi-latest", "moonshot-"], ..ThinkingRules::NONE },
     ThinkingRules {
         models: &["kimi-"],
-        efforts: Some(EffortField::usual(&[
-            (Effort::Low, "low"),
-            (Effort::Medium, "high"),
-            (Effort::XHigh, "max"),
-        ])),
+        efforts: Some(EffortField::usual(&[(Effort::Low, "low"), (Effort::Medium, "high"), (Effort::XHigh, "max")])),
         refused: FIXED,
         forced_calls: ForcedCalls::AnyToolWhileThinking,
         history: ThoughtHistory { turns: ThoughtTurns::All, ..THOUGHTS },

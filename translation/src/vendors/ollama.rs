@@ -20,8 +20,21 @@ const THINKING: &[ThinkingRules] = &[
     ALWAYS,
     ThinkingRules { models: &["qwen3-coder", "qwen3*instruct"], ..ThinkingRules::NONE },
     ThinkingRules {
-        models: &["qwen3", "deepseek-r1", "deepseek-v3", "deepseek-v4", "glm-4.", "glm-5", "kimi-k2-thinking",
-            "kimi-k2.", "minimax-m", "magistral", "nemotron", "gemma4", "qwq"],
+        models: &[
+            "qwen3",
+            "deepseek-r1",
+            "deepseek-v3",
+            "deepseek-v4",
+            "glm-4.",
+            "glm-5",
+            "kimi-k2-thinking",
+            "kimi-k2.",
+            "minimax-m",
+            "magistral",
+            "nemotron",
+            "gemma4",
+            "qwq",
+        ],
         off: Some(&[("reasoning_effort", "\"none\"")]),
         ..ALWAYS
     },

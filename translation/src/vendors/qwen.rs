@@ -33,14 +33,21 @@ const HYBRID: ThinkingRules = ThinkingRules {
 
 const THINKING: &[ThinkingRules] = &[
     ThinkingRules { models: &["qwq", "qvq", "deepseek-r1"], on: None, off: None, budget: None, ..HYBRID },
+    ThinkingRules { models: &["qwen3*-thinking", "kimi-k2-thinking", "minimax-"], on: None, off: None, ..HYBRID },
     ThinkingRules {
-        models: &["qwen3*-thinking", "kimi-k2-thinking", "minimax-"],
-        on: None,
-        off: None,
-        ..HYBRID
-    },
-    ThinkingRules {
-        models: &["qwen3*-instruct", "qwen3-coder", "qwen2", "qwen1", "qwen-coder", "qwen-long", "qwen-vl", "qwen-max", "qwen-mt", "kimi-k2-", "moonshot-"],
+        models: &[
+            "qwen3*-instruct",
+            "qwen3-coder",
+            "qwen2",
+            "qwen1",
+            "qwen-coder",
+            "qwen-long",
+            "qwen-vl",
+            "qwen-max",
+            "qwen-mt",
+            "kimi-k2-",
+            "moonshot-",
+        ],
         ..ThinkingRules::NONE
     },
     ThinkingRules {

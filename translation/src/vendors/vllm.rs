@@ -13,12 +13,7 @@ use crate::protocol::contract::Quirks;
 use crate::protocol::thinking_rules::{BudgetField, EffortField, ThinkingRules, ThoughtField, ThoughtHistory};
 
 const ALWAYS: ThinkingRules = ThinkingRules {
-    budget: Some(BudgetField {
-        field: "thinking_token_budget",
-        beside: &[],
-        range: (1, 128_000),
-        for_efforts: false,
-    }),
+    budget: Some(BudgetField { field: "thinking_token_budget", beside: &[], range: (1, 128_000), for_efforts: false }),
     history: ThoughtHistory::in_loop(ThoughtField::Reasoning),
     ..ThinkingRules::ALWAYS
 };

@@ -33,16 +33,13 @@ const THINKING: &[ThinkingRules] = &[
         ])),
         ..SWITCHED
     },
+    ThinkingRules { models: &["glm-5-", "glm-5v", "glm-5.1", "glm-4.5", "glm-4.6", "glm-4.7"], ..SWITCHED },
+    ThinkingRules { models: &["glm-z1", "glm-4.1v-thinking"], forced_calls: ForcedCalls::No, ..ThinkingRules::ALWAYS },
     ThinkingRules {
-        models: &["glm-5-", "glm-5v", "glm-5.1", "glm-4.5", "glm-4.6", "glm-4.7"],
-        ..SWITCHED
-    },
-    ThinkingRules {
-        models: &["glm-z1", "glm-4.1v-thinking"],
+        models: &["glm-4", "glm-3", "charglm", "codegeex"],
         forced_calls: ForcedCalls::No,
-        ..ThinkingRules::ALWAYS
+        ..ThinkingRules::NONE
     },
-    ThinkingRules { models: &["glm-4", "glm-3", "charglm", "codegeex"], forced_calls: ForcedCalls::No, ..ThinkingRules::NONE },
     ThinkingRules {
         models: &["glm-5.", "glm-6", "glm-7"],
         efforts: Some(EffortField::usual(&[(Effort::Low, "low"), (Effort::Medium, "high"), (Effort::XHigh, "max")])),
