@@ -21,6 +21,7 @@ use crate::request::{ChatRequest, Spoken};
 use crate::respond::convert::{self, Conversation, Wish};
 use crate::respond::headers::name_dropped;
 use crate::respond::learn::Learn;
+use crate::respond::stream::UsageEvent;
 use crate::respond::{error, stream, unary};
 use crate::route::plan::Plan;
 use crate::usage::meter::Meter;
@@ -30,7 +31,7 @@ struct Delivery {
     format: Format,
     /// Takes note of the id in the answer, where further requests will name it.
     learn: Option<Learn>,
-    hide_usage: bool,
+    usage: UsageEvent,
     array: bool,
     /// What the client is to get of an answer that has to be converted.
     wish: Option<Wish>,
@@ -102,7 +103,11 @@ async fn ask(
         answer.conversion = Some(Box::default());
     }
     let stream = request.stream;
-    let hide_usage = facts.usage_if_asked && stream && !request.include_usage;
+    let usage = match (facts.usage_if_asked && stream, request.include_usage) {
+        (false, _) => UsageEvent::Passes,
+        (true, false) => UsageEvent::Hidden,
+        (true, true) => UsageEvent::Owed,
+    };
     let wish = match &answer.conversion {
         Some(_) => {
             let created = u64::try_from(now_ms() / 1000).unwrap_or_default();
@@ -118,15 +123,15 @@ async fn ask(
         turn + wish.asked.request.text_bytes() as u64
     });
     meter.let_go(kept);
-    Ok((answer, Delivery { format, learn, hide_usage, array, wish }))
+    Ok((answer, Delivery { format, learn, usage, array, wish }))
 }
 
 async fn deliver(mut answer: Answer, delivery: Delivery, patience: Patience, meter: Meter) -> Response {
-    let Delivery { format, learn, hide_usage, array, wish } = delivery;
+    let Delivery { format, learn, usage, array, wish } = delivery;
     let dropped = std::mem::take(&mut answer.dropped);
     let delivered = match (answer.conversion.take(), wish) {
         (Some(conversion), Some(wish)) => convert::respond(answer, *conversion, meter, patience, wish).await,
-        _ if answer.streams() => Ok(stream::respond(answer, learn, meter, patience, hide_usage, array)),
+        _ if answer.streams() => Ok(stream::respond(answer, learn, meter, patience, usage, array)),
         _ => unary::respond(answer, learn, meter, patience).await,
     };
     let mut response = delivered.unwrap_or_else(|(error, meter)| error::refused(&error, format, meter));

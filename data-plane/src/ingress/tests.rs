@@ -142,6 +142,33 @@ async fn a_stream_hides_the_usage_that_was_not_asked_for() {
 }
 
 #[tokio::test]
+async fn a_passed_stream_is_closed_with_usage_also_where_the_provider_counts_nothing() {
+    let mut bench = bench(|_| {}).await;
+    let mut asking = plain("gpt-4o", true);
+    asking["stream_options"] = json!({ "include_usage": true });
+    let silent = Script { no_usage: true, ..Script::saying("one two three") };
+    bench.provider.script(Target::All, silent.clone());
+    let (_, told) = bench.chat(&asking).await;
+    let data: Vec<&str> = told.split("\n\n").filter_map(|event| event.strip_prefix("data: ")).collect();
+    let [.., before, closing, "[DONE]"] = data[..] else { panic!("{told}") };
+    let (before, closing): (Value, Value) =
+        (serde_json::from_str(before).unwrap(), serde_json::from_str(closing).unwrap());
+    assert_eq!(
+        (&closing["id"], &closing["created"], &closing["model"]),
+        (&before["id"], &before["created"], &before["model"])
+    );
+    assert_eq!((&closing["choices"], &closing["usage"]["total_tokens"]), (&json!([]), &json!(0)));
+    assert_eq!(bench.record().usage_source(), UsageSource::Estimated);
+
+    // Not where nobody asked, and not behind a stream that broke off.
+    bench.provider.script(Target::All, silent.clone());
+    assert!(!bench.chat(&plain("gpt-4o", true)).await.1.contains("total_tokens"));
+    bench.provider.script(Target::All, silent.cut(Cut::AfterChunks(2)));
+    let (_, cut) = bench.chat(&asking).await;
+    assert!(!cut.contains("total_tokens") && cut.contains("\"error\""), "{cut}");
+}
+
+#[tokio::test]
 async fn any_split_of_the_stream_is_the_same_to_the_client() {
     let bench = bench(|_| {}).await;
     let script = Script { content: Some("one two".to_owned()), ..Script::default() };

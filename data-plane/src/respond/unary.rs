@@ -60,9 +60,6 @@ pub async fn respond(
             return Ok(large(&head, (start, legibility), rest, key, patience.pause, kind, meter));
         }
     };
-    if std::str::from_utf8(&body).is_err() {
-        return Err((NO_TEXT, meter));
-    }
     if usage.is_none() {
         meter.heard = Heard::Whole { format, body: body.clone() };
     }

@@ -123,6 +123,12 @@ pub trait Protocol: Debug + Send + Sync {
         Some(b"")
     }
 
+    /// The event that tells how many tokens were used, for a client that asked for it and a provider that has counted
+    /// nothing: zeros. `last` is the data of the event before. Empty where the format has no such event.
+    fn usage_event(&self, _last: &[u8]) -> Vec<u8> {
+        Vec::new()
+    }
+
     /// Reads a provider's stream.
     fn decoder(&self) -> Box<dyn StreamDecoder>;
 

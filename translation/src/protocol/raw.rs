@@ -74,22 +74,24 @@ pub(super) enum Edit {
     Set(String),
 }
 
+impl Edit {
+    /// What `value` becomes: None where it goes. Notes in `changed` that it does not stay.
+    fn apply<'v>(self, value: &'v str, changed: &mut bool) -> Option<Cow<'v, str>> {
+        *changed |= !matches!(self, Self::Keep);
+        match self {
+            Self::Keep => Some(Cow::Borrowed(value)),
+            Self::Remove => None,
+            Self::Set(value) => Some(Cow::Owned(value)),
+        }
+    }
+}
+
 /// The object with its fields edited. None where all stay.
 pub(super) fn edit_object(object: &RawObject<'_>, mut edit: impl FnMut(&str, &str) -> Edit) -> Option<String> {
     let mut changed = false;
     let mut out = String::from("{");
     for (name, value) in &object.0 {
-        let value = match edit(name, value) {
-            Edit::Keep => Cow::Borrowed(*value),
-            Edit::Remove => {
-                changed = true;
-                continue;
-            }
-            Edit::Set(value) => {
-                changed = true;
-                Cow::Owned(value)
-            }
-        };
+        let Some(value) = edit(name, value).apply(value, &mut changed) else { continue };
         if out.len() > 1 {
             out.push(',');
         }
@@ -106,17 +108,7 @@ pub(super) fn edit_list(list: &[&str], mut edit: impl FnMut(&str) -> Edit) -> Op
     let mut changed = false;
     let mut out = String::from("[");
     for value in list {
-        let value = match edit(value) {
-            Edit::Keep => Cow::Borrowed(*value),
-            Edit::Remove => {
-                changed = true;
-                continue;
-            }
-            Edit::Set(value) => {
-                changed = true;
-                Cow::Owned(value)
-            }
-        };
+        let Some(value) = edit(value).apply(value, &mut changed) else { continue };
         if out.len() > 1 {
             out.push(',');
         }

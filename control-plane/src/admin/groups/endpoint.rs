@@ -67,7 +67,7 @@ pub(super) fn read_base_url(fields: &mut Fields, vendor: Option<&Vendor>) -> Str
             return url;
         }
         fields.warn("baseUrl", format!("ended in {end}, which the gateway adds by itself; {base} is kept"));
-        base.trim_end_matches('/').to_owned().clone_into(&mut url);
+        url = String::from(base.trim_end_matches('/'));
     }
     if let Err(error) = validate_base_url(&url).and_then(|()| validate_host(&url)) {
         let (field, problem) = place(error);

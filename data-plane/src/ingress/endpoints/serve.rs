@@ -15,6 +15,7 @@ use crate::ingress::gateway::Gateway;
 use crate::metrics::Api;
 use crate::request::json::JsonEndpoint;
 use crate::request::upload::Destination;
+use crate::respond::stream::UsageEvent;
 use crate::respond::{error, own, stream, unary};
 use crate::usage::meter::Meter;
 
@@ -58,8 +59,9 @@ pub(in crate::ingress) async fn serve(
             let patience = arrival.patience(&answer);
             let streams = answer.streams();
             meter.streamed |= streams;
+            let usage = if hide_usage { UsageEvent::Hidden } else { UsageEvent::Passes };
             let delivered = if streams && events {
-                Ok(stream::respond(*answer, learn, meter, patience, hide_usage, false))
+                Ok(stream::respond(*answer, learn, meter, patience, usage, false))
             } else {
                 unary::pass(*answer, learn, meter, patience).await
             };

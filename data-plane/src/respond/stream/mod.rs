@@ -39,14 +39,14 @@ use large::{END, LargeInPieces, Piece};
 const LEAST_PIECE: usize = 64;
 
 /// Writes `answer` on, which has begun. Each further event may take as long as the pause of `patience`. `learn` takes
-/// note of the id in it. `hide_usage` leaves out the event that reports usage and nothing else. `array` writes the data
-/// of the events as a JSON array (Gemini without `alt=sse`).
+/// note of the id in it. `usage` says what becomes of the event that reports usage and nothing else. `array` writes the
+/// data of the events as a JSON array (Gemini without `alt=sse`).
 pub fn respond(
     answer: Answer,
     learn: Option<Learn>,
     mut meter: Meter,
     patience: Patience,
-    hide_usage: bool,
+    usage: UsageEvent,
     array: bool,
 ) -> Response {
     let Answer { head, opened, candidate, format, .. } = answer;
@@ -54,7 +54,7 @@ pub fn respond(
     meter.answering(head.status);
     let ending = Box::pin(meter.closing());
     let mut stream = PassedStream::new(format, Arc::clone(&candidate.key), meter);
-    (stream.learn, stream.hide_usage) = (learn, hide_usage);
+    (stream.learn, stream.usage) = (learn, usage);
     stream.array = array.then_some(Array::Empty);
     let timer = IdleTimer::beating(patience.pause, KEEP_ALIVE);
     let flow = Flow::new(opened.into_body(), timer, Some(ending), stream);
@@ -69,6 +69,17 @@ pub fn respond(
 /// The error of a stream in which a text cannot be read. Clients make nothing of it, or break.
 const GARBLED: GatewayError = GatewayError::Unusable("one of its events is not UTF-8");
 
+/// What becomes of the event of a stream that reports usage and nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UsageEvent {
+    /// It passes.
+    Passes,
+    /// It was asked for by the gateway alone, and is left out.
+    Hidden,
+    /// The client has asked for it, and gets one also where the provider has counted nothing.
+    Owed,
+}
+
 /// A stream whose events pass as they are.
 struct PassedStream {
     format: Format,
@@ -82,7 +93,9 @@ struct PassedStream {
     legibility: Legibility,
     /// To be written next.
     ready: Bytes,
-    hide_usage: bool,
+    usage: UsageEvent,
+    /// The data of the event before, where usage may be owed.
+    last: Bytes,
     /// How far the array has come, where the client wants one.
     array: Option<Array>,
     /// Whether the end of the answer has come, as the format marks it.
@@ -112,7 +125,8 @@ impl PassedStream {
             large: None,
             legibility: Legibility::default(),
             ready: Bytes::new(),
-            hide_usage: false,
+            usage: UsageEvent::Passes,
+            last: Bytes::new(),
             array: None,
             done: false,
             failed: false,
@@ -232,7 +246,14 @@ impl PassedStream {
         for event in sse::events(events.clone()) {
             // Nothing follows an error.
             let hidden = self.error.is_some() || self.read(&event);
-            let changed = if hidden { Some(Bytes::new()) } else { self.deltas.push(&self.key.leak, &event) };
+            let mut changed = if hidden { Some(Bytes::new()) } else { self.deltas.push(&self.key.leak, &event) };
+            if self.done
+                && !hidden
+                && let Some(owed) = self.owed_usage()
+            {
+                let before = changed.as_ref().and_then(|shown| shown.strip_suffix(&event[..])).unwrap_or_default();
+                changed = Some([before, &owed[..], &event[..]].concat().into());
+            }
             if changed.is_some() && shown.is_none() {
                 shown = Some(BytesMut::from(&events[..seen]));
             }
@@ -270,6 +291,13 @@ impl PassedStream {
             _ => shown.extend_from_slice(&rest),
         }
         self.show(shown.freeze());
+    }
+
+    /// The usage that the client has asked for, where the provider ends well without having told it.
+    fn owed_usage(&mut self) -> Option<Bytes> {
+        let owed = self.usage == UsageEvent::Owed && self.meter.usage.is_none() && !self.failed;
+        self.usage = if owed { UsageEvent::Passes } else { self.usage };
+        owed.then(|| self.format.protocol().usage_event(&self.last).into())
     }
 
     /// Closes the array, where there is one.
@@ -310,13 +338,16 @@ impl PassedStream {
                 self.error = Some(Box::new(self.redacted(protocol.error_in(&data))));
             }
         }
+        if self.usage == UsageEvent::Owed && !event.done {
+            self.last = data;
+        }
         if event.done {
             self.done = true;
             if !self.failed {
                 self.meter.succeeded();
             }
         }
-        event.only_usage && self.hide_usage
+        event.only_usage && self.usage == UsageEvent::Hidden
     }
 
     /// The error in `text`, which is no event. Some providers, Gemini among them, end a stream with an error document
@@ -381,6 +412,9 @@ impl PassedStream {
         match self.format.protocol().end_marker() {
             Some(marker) if self.meter.finished => {
                 self.meter.succeeded();
+                if let Some(owed) = self.owed_usage() {
+                    self.show(owed);
+                }
                 self.show(Bytes::from_static(marker));
                 Ok(())
             }

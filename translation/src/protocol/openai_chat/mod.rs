@@ -103,6 +103,10 @@ impl Protocol for OpenAiChat {
         Some(b"data: [DONE]\n\n")
     }
 
+    fn usage_event(&self, last: &[u8]) -> Vec<u8> {
+        stream::encoder::usage_event(last)
+    }
+
     fn decoder(&self) -> Box<dyn StreamDecoder> {
         Box::new(stream::decoder::Decoder::new())
     }

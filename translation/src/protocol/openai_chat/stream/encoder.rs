@@ -10,6 +10,8 @@ use super::super::answer::encode::{
     redacted,
 };
 use super::super::answer::usage::CountsOut;
+use super::super::answer::wire::Answer;
+use super::super::soft::Soft;
 use crate::ir::{CallKind, Citation, DECLINED, Event, Finish, ProviderError, Signature, Start, Usage};
 use crate::json::Json;
 use crate::protocol::contract::{AnswerContext, StreamEncoder};
@@ -393,4 +395,26 @@ impl StreamEncoder for Encoder {
     fn keep_alive(&self) -> &'static [u8] {
         crate::protocol::sse::KEEP_ALIVE
     }
+}
+
+/// The chunk that closes a passed stream with zeros. `last` is the data of a chunk before, whose id, time and model it
+/// has.
+pub(in super::super) fn usage_event(last: &[u8]) -> Vec<u8> {
+    let said = serde_json::from_slice::<Soft<Answer<'_>>>(last).ok().and_then(|said| said.0).unwrap_or_default();
+    let created = said.created.0.unwrap_or_default();
+    let head = Head {
+        id: said.id.as_str(),
+        object: "chat.completion.chunk",
+        created,
+        model: said.model.as_str(),
+        service_tier: None,
+    };
+    let mut event = b"data: ".to_vec();
+    json_into(&mut event, &head);
+    // The head ends in a brace, before which the rest belongs.
+    event.pop();
+    event.extend_from_slice(b",\"choices\":[],\"usage\":");
+    json_into(&mut event, &CountsOut::from(Usage::default()));
+    event.extend_from_slice(b"}\n\n");
+    event
 }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::super::encoder::Encoder;
+use super::super::encoder::{Encoder, usage_event};
 use crate::format::Family;
 use crate::format::Format;
 use crate::ir::{CallKind, Citation, ErrorKind, Event, Finish, ProviderError, Request, Signature, Start, Usage};
@@ -110,6 +110,18 @@ fn usage_closes_a_stream_that_asked_for_it_also_where_the_provider_counted_nothi
     let last = told.last().unwrap();
     assert_eq!(last["choices"], json!([]));
     assert_eq!((&last["usage"]["prompt_tokens"], &last["usage"]["total_tokens"]), (&json!(0), &json!(0)));
+}
+
+#[test]
+fn a_passed_stream_is_closed_in_the_words_of_its_own_chunks() {
+    let last = br#"{"id":"c","created":7,"model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
+    for (last, wanted) in [(&last[..], (json!("c"), json!(7), json!("m"))), (b"{}", (json!(""), json!(0), json!("")))] {
+        let event = String::from_utf8(usage_event(last)).unwrap();
+        let data = event.strip_prefix("data: ").and_then(|event| event.strip_suffix("\n\n")).unwrap();
+        let chunk: Value = serde_json::from_str(data).unwrap();
+        assert_eq!((chunk["id"].clone(), chunk["created"].clone(), chunk["model"].clone()), wanted);
+        assert_eq!((&chunk["choices"], &chunk["usage"]["total_tokens"]), (&json!([]), &json!(0)));
+    }
 }
 
 #[test]
