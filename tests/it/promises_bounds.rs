@@ -10,6 +10,7 @@ use harness::http::{Answer, Connection};
 use harness::planes::{Planes, Setup, chat_request, group};
 use harness::wait;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use crate::support::{Bed, SOON, provider, raw_post, split};
 
@@ -181,6 +182,32 @@ async fn p39_many_tiny_messages_are_refused_with_the_bound() {
     }
     let peak = planes.api().process().unwrap().peak_resident_bytes().unwrap();
     assert!(peak < 200 * 1024 * 1024, "{peak} bytes at the peak");
+}
+
+/// What is nested without end takes neither the stack of the node nor its time, where it passes and where it is
+/// translated.
+#[tokio::test(flavor = "multi_thread")]
+async fn deeply_nested_json_is_refused_or_passed_over() {
+    let provider = provider().await;
+    let (open, close) = (r#"{"type":"tool_result","tool_use_id":"t","thinking":1,"content":["#, "]}");
+    let nested = format!("{}{}", open.repeat(100_000), close.repeat(100_000));
+    let body = format!(
+        r#"{{"model":"m","max_tokens":5,"messages":[{{"role":"user","content":"a"}},{{"role":"user","content":[{nested}]}}]}}"#
+    );
+    for (vendor, path, status) in [
+        ("openai", "/v1/messages", Some(400)),
+        ("gemini", "/v1/messages", Some(400)),
+        ("anthropic", "/v1/chat/completions", Some(400)),
+        ("anthropic", "/v1/messages", None),
+        ("openai", "/v1/chat/completions", None),
+    ] {
+        let base_url = if vendor == "openai" { provider.base_url() } else { provider.origin() };
+        let (planes, key) = served(split(1), vendor, &base_url).await;
+        let request = raw_post(path, &key, body.clone()).unwrap();
+        let answer = timeout(SOON, Connection::to(planes.api().http).fetch(request)).await.expect("in time").unwrap();
+        assert!(status.is_none_or(|status| answer.status == status), "{vendor}{path}: {}", answer.text());
+        assert_eq!(planes.api().get("/health/ready").await.unwrap().status, 200, "{vendor}{path}: the node lives");
+    }
 }
 
 /// What a provider sends is no page on the gateway's own address.

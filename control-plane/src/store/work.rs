@@ -8,15 +8,15 @@ use bb8::{ManageConnection, PooledConnection, RunError};
 use diesel_async::SimpleAsyncConnection as _;
 use diesel_async::pooled_connection::PoolError;
 use tokio::task::JoinError;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::guard::{Guarded, GuardedManager, Pool};
 use super::pool::AsyncSqliteConnection;
 use super::{Store, StoreError, metrics};
 
-/// How long a caller waits before it asks whether the database answers at all. Together with that question it is less
-/// than a second.
+/// How long the database may give no sign of life before a caller asks whether it answers at all. Together with that
+/// question it is less than a second.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// How long a caller waits for a database that answers.
@@ -57,10 +57,15 @@ impl Progress {
         }
     }
 
+    /// When there was any for this access last.
+    fn last(&self, access: Access) -> Instant {
+        let (answered, wrote) = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if access == Access::Write { wrote } else { answered }
+    }
+
     /// Whether there was any for this access after `since`.
     fn since(&self, access: Access, since: Instant) -> bool {
-        let (answered, wrote) = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        since < if access == Access::Write { wrote } else { answered }
+        since < self.last(access)
     }
 }
 
@@ -95,12 +100,13 @@ impl Store {
         tokio::pin!(task);
         let deadline = Instant::now() + QUERY_DEADLINE;
         let ended = |done: Result<Result<T, StoreError>, JoinError>| done.unwrap_or(Err(StoreError::Interrupted));
+        // Patience counts from the last sign of life, not from the last look for one.
+        let mut since = Instant::now();
         let why = loop {
-            let since = Instant::now();
             tokio::select! {
                 biased;
                 done = &mut task => return ended(done),
-                () = sleep(PATIENCE) => {}
+                () = sleep_until(since + PATIENCE) => {}
             }
             let answers = tokio::select! {
                 biased;
@@ -113,6 +119,7 @@ impl Store {
             if Instant::now() >= deadline {
                 break "it is too slow";
             }
+            since = self.0.progress.last(Access::Read);
         };
         caller_left.cancel();
         Err(StoreError::Unavailable(why.to_owned()))

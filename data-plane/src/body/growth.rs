@@ -14,6 +14,10 @@ pub const MOST_PARTS: usize = 50_000;
 /// The most JSON values in a request that is translated.
 pub const MOST_VALUES: usize = 500_000;
 
+/// The most levels of values within values in a request that is translated. `serde_json` has the same bound where it
+/// reads values; what is read by levels needs it too.
+pub const MOST_LEVELS: usize = 128;
+
 /// About the bytes that a value takes beside its text, a message or a part as well as a number.
 const PER_VALUE: usize = 96;
 
@@ -35,6 +39,8 @@ pub struct Growth {
     pub messages: usize,
     /// The elements of the lists that stand in fields of such elements, in all.
     pub parts: usize,
+    /// The most lists and objects that stand in each other.
+    pub levels: usize,
 }
 
 impl Growth {
@@ -50,6 +56,7 @@ impl Growth {
                 b'"' => rest = behind_string(rest),
                 b'[' | b'{' => {
                     depth += 1;
+                    growth.levels = growth.levels.max(depth);
                     if depth <= 32 {
                         lists = (lists & !(1 << (depth - 1))) | (u32::from(byte == b'[') << (depth - 1));
                     }
@@ -87,7 +94,10 @@ impl Growth {
     /// # Errors
     /// As [`Self::check`].
     pub fn check_values(self) -> Result<Self, GatewayError> {
-        self.within([(self.values, MOST_VALUES, "JSON values")])
+        self.within([
+            (self.values, MOST_VALUES, "JSON values"),
+            (self.levels, MOST_LEVELS, "levels of JSON values in each other"),
+        ])
     }
 
     fn within<const N: usize>(self, bounds: [(usize, usize, &'static str); N]) -> Result<Self, GatewayError> {

@@ -16,6 +16,10 @@ use crate::names::{Mapping, Rule};
 /// Stands in an id of a tool call before a signature of Gemini's, by the convention of some gateways.
 const IN_ID: &str = "__thought__";
 
+/// How deep parts are looked for below a message: a message has parts, and the result of a tool has parts. What a client
+/// nests deeper than that is no history, and is passed on as it is. Each level is read once more for the one around it.
+const DEEPEST: usize = 4;
+
 /// Begins what a foreign field, a foreign part or a signature in an id looks like.
 static TRACES: LazyLock<[Finder<'static>; 6]> = LazyLock::new(|| {
     ["\"reasoning", "thinking", "signature\"", "provider_specific_fields", "extra_content", IN_ID].map(Finder::new)
@@ -62,11 +66,11 @@ impl Cleaning {
         if let Some(ids) = &mut ids {
             let mut found = Vec::new();
             for message in &messages {
-                self.find_ids(message, &mut found);
+                self.find_ids(message, &mut found, 0);
             }
             ids.reserve(found.iter().map(|id| bare(id)));
         }
-        edit_list(&messages, |message| self.element(message, &mut ids, false))
+        edit_list(&messages, |message| self.element(message, &mut ids, 0))
     }
 
     /// Whether an id stands in the text that the provider does not allow. It may be another id than that of a call.
@@ -79,14 +83,17 @@ impl Cleaning {
         })
     }
 
-    fn find_ids<'a>(&self, element: &'a str, found: &mut Vec<Cow<'a, str>>) {
+    fn find_ids<'a>(&self, element: &'a str, found: &mut Vec<Cow<'a, str>>, depth: usize) {
         let Some(object) = RawObject::read(element) else { return };
         if self.is_part_with_id(&object) {
             found.extend(self.id_fields.iter().filter_map(|name| object.string(name)));
         }
+        if depth == DEEPEST {
+            return;
+        }
         for inner in self.inner.iter().filter_map(|name| list(object.get(name)?)) {
             for element in inner {
-                self.find_ids(element, found);
+                self.find_ids(element, found, depth + 1);
             }
         }
     }
@@ -100,7 +107,9 @@ impl Cleaning {
             || object.get("function").is_some()
     }
 
-    fn element(&self, element: &str, ids: &mut Option<Mapping>, within: bool) -> Edit {
+    /// Cleans what lies `depth` levels below a message.
+    fn element(&self, element: &str, ids: &mut Option<Mapping>, depth: usize) -> Edit {
+        let within = depth > 0;
         let Some(object) = RawObject::read(element) else { return Edit::Keep };
         // Some vendors have parts for thoughts themselves.
         let foreign = within
@@ -115,9 +124,9 @@ impl Cleaning {
             _ if self.fields.contains(&name) => Edit::Remove,
             "id" if own == Own::RemoveId => Edit::Remove,
             _ if of_call && self.id_fields.contains(&name) => fitted(value, ids),
-            _ if self.inner.contains(&name) => match list(value) {
+            _ if depth < DEEPEST && self.inner.contains(&name) => match list(value) {
                 Some(inner) => {
-                    let edited = edit_list(&inner, |element| self.element(element, ids, true));
+                    let edited = edit_list(&inner, |element| self.element(element, ids, depth + 1));
                     edited.map_or(Edit::Keep, |text| Edit::Set(if text == "[]" { "\"\"".to_owned() } else { text }))
                 }
                 None => Edit::Keep,

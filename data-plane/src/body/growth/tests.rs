@@ -22,7 +22,7 @@ fn messages_and_parts_are_counted_where_they_stand() {
     assert_eq!((counted.messages, counted.parts), (3, 3));
     assert_eq!(counted.bytes, body.to_string().len());
     assert_eq!(growth(&json!({})).values, 0);
-    assert_eq!(growth(&json!({ "a": [1, 2, 3] })), Growth { bytes: 13, values: 4, messages: 3, parts: 0 });
+    assert_eq!(growth(&json!({ "a": [1, 2, 3] })), Growth { bytes: 13, values: 4, messages: 3, parts: 0, levels: 2 });
 }
 
 #[test]
@@ -31,7 +31,8 @@ fn what_is_no_json_is_counted_without_a_panic() {
         let _counted = Growth::of(body.as_bytes());
     }
     let deep = "[".repeat(100_000);
-    assert_eq!(Growth::of(deep.as_bytes()).values, 100_000);
+    let counted = Growth::of(deep.as_bytes());
+    assert_eq!((counted.values, counted.levels), (100_000, 100_000));
 }
 
 #[test]
@@ -45,4 +46,9 @@ fn p39_a_request_of_too_many_messages_parts_or_values_is_refused_with_the_bound(
     assert!(growth(&parts).check().unwrap_err().to_string().contains("50000 parts"));
     let values = json!({ "schema": { "a": vec![1; MOST_VALUES + 1] } });
     assert!(growth(&values).check().unwrap_err().to_string().contains("500000 JSON values"));
+
+    let nested = |levels| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+    assert!(Growth::of(nested(MOST_LEVELS).as_bytes()).check().is_ok());
+    let refused = Growth::of(nested(MOST_LEVELS + 1).as_bytes()).check().unwrap_err();
+    assert!(refused.to_string().contains("128 levels"), "{refused}");
 }

@@ -16,6 +16,20 @@ fn call(id: &str) -> Value {
     json!({"id": id, "type": "function", "function": {"name": "f", "arguments": "{\"n\":1.0}"}})
 }
 
+/// Whoever sends it would have the cleaning of it take all the stack, and hours.
+#[test]
+fn what_is_nested_deeper_than_a_history_is_passed_over() {
+    let (open, close) = (r#"{"type":"tool_result","thinking":1,"content":["#, "]}");
+    for depth in [6, 200_000] {
+        let messages = format!("[{}{}]", open.repeat(depth), close.repeat(depth));
+        for format in [Format::OpenAiChat, Format::AnthropicMessages] {
+            let cleaned = format.protocol().without_foreign(&messages, &Quirks::NONE);
+            let left = cleaned.as_deref().unwrap_or(&messages).matches("tool_result").count();
+            assert_eq!(left, depth, "{format}");
+        }
+    }
+}
+
 #[test]
 fn c3_history_without_anything_foreign_is_left_alone() {
     let messages = json!([
