@@ -41,6 +41,9 @@ pub enum GatewayError {
         /// Why there is none, for the operator.
         reason: String,
     },
+    /// Too many requests to the provider have failed of late, so that it is left alone for a few seconds.
+    #[error("too many requests to the provider have failed; it is tried again in a few seconds")]
+    Failing,
     /// The body is not JSON.
     #[error("the request body is not valid JSON: {0}")]
     Json(serde_json::Error),
@@ -216,9 +219,12 @@ impl GatewayError {
     /// The status that the client gets, unless its API has a status of its own for such errors.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::NotReady | Self::NoUpstream { .. } | Self::Draining | Self::Busy(_) | Self::UploadsFull => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::NotReady
+            | Self::NoUpstream { .. }
+            | Self::Failing
+            | Self::Draining
+            | Self::Busy(_)
+            | Self::UploadsFull => StatusCode::SERVICE_UNAVAILABLE,
             Self::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
             Self::MissingKey { .. } | Self::InvalidKey => StatusCode::UNAUTHORIZED,
             Self::ModelNotFound { .. } | Self::UnknownRoute { .. } | Self::NoGroup(_) => StatusCode::NOT_FOUND,
@@ -254,6 +260,7 @@ impl GatewayError {
             Self::MissingKey { .. } | Self::InvalidKey => "invalid_api_key",
             Self::ModelNotFound { .. } => "model_not_found",
             Self::NoUpstream { .. } => "no_upstream_key",
+            Self::Failing => "upstream_failing",
             Self::Json(_) => "invalid_json",
             Self::Field { .. } => "invalid_request",
             Self::Translate(error) => error.code.word(),
@@ -289,6 +296,7 @@ impl GatewayError {
         match self {
             Self::Timeout | Self::BodyTimeout => Outcome::Timeout,
             Self::Connect(_)
+            | Self::Failing
             | Self::Cut
             | Self::Credentials { .. }
             | Self::Token(_)
@@ -312,9 +320,12 @@ impl GatewayError {
 
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotReady | Self::NoUpstream { .. } | Self::Draining | Self::Busy(_) | Self::UploadsFull => {
-                ErrorKind::Overloaded
-            }
+            Self::NotReady
+            | Self::NoUpstream { .. }
+            | Self::Failing
+            | Self::Draining
+            | Self::Busy(_)
+            | Self::UploadsFull => ErrorKind::Overloaded,
             Self::MissingKey { .. } | Self::InvalidKey => ErrorKind::Authentication,
             Self::ModelNotFound { .. } | Self::UnknownRoute { .. } | Self::NoGroup(_) => ErrorKind::NotFound,
             Self::Forbidden(_) => ErrorKind::PermissionDenied,

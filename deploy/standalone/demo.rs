@@ -16,7 +16,8 @@ use shared::ids::{Id, new_id};
 use shared::secret::{Secret, mask};
 use shared::serve::{reachable, who_else_reaches};
 use shared::snapshot::{
-    BalancePolicy, Group, GroupPolicy, ProxyKey, UnsupportedParameters, UpstreamKey, UpstreamStream,
+    BalancePolicy, Group, GroupPolicy, GroupRouting, ProxyKey, ProxyKeyRouting, UnsupportedParameters, UpstreamKey,
+    UpstreamKeyRouting, UpstreamStream,
 };
 use tracing::info;
 
@@ -137,6 +138,7 @@ fn group(base_url: &str) -> StoredGroup {
         masked: mask(UPSTREAM_KEY).into(),
         secret: UPSTREAM_KEY.into(),
         enabled: true,
+        routing: UpstreamKeyRouting::default(),
     };
     StoredGroup {
         group: Group {
@@ -163,6 +165,7 @@ fn group(base_url: &str) -> StoredGroup {
             api_version: None,
             health_check_enabled: false,
             outbound_proxy: None,
+            routing: GroupRouting::default(),
         },
         proxy_enabled: false,
         created_at: 0,
@@ -185,6 +188,7 @@ fn proxy_key(value: &str, group: &Id) -> StoredProxyKey {
             tpm_limit: 0,
             concurrency_limit: 0,
             expires_at_ms: None,
+            routing: ProxyKeyRouting::default(),
         },
         masked: mask(value),
         description: Some(DESCRIPTION.to_owned()),

@@ -106,6 +106,7 @@ fn good(version: u64, base_url: &str, digest: Vec<u8>) -> pb::Snapshot {
                 masked: "sk-u****0001".into(),
                 secret: "sk-upstream-key-0001".into(),
                 enabled: true,
+                routing: None,
             }],
             models: vec!["gpt-4o".into()],
             parameter_defaults_json: "{}".into(),

@@ -2,6 +2,7 @@
 
 pub mod audit;
 mod bounds;
+mod fallbacks;
 pub mod groups;
 pub mod logs;
 pub mod nodes;

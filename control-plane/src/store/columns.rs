@@ -34,3 +34,11 @@ pub(super) fn named<T>(column: &'static str, name: &str, known: Option<T>) -> Re
 pub(super) fn some_text(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
+
+/// As [`from_json`], for a column that is null in rows from before it existed.
+pub(super) fn optional_json<T: DeserializeOwned + Default>(
+    column: &'static str,
+    text: Option<&str>,
+) -> Result<T, StoreError> {
+    text.map_or_else(|| Ok(T::default()), |text| from_json(column, text))
+}

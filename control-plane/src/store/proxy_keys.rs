@@ -9,7 +9,7 @@ use shared::snapshot::{GroupPolicy, ProxyKey};
 use shared::time::now_ms;
 
 use super::change::{Change, Kind, change};
-use super::columns::{from_json, json, named, number, signed};
+use super::columns::{from_json, json, named, number, optional_json, signed};
 use super::schema::proxy_keys;
 use super::{Actor, Listed, Page, Scope, Store, StoreError};
 
@@ -51,6 +51,8 @@ pub(super) struct Row {
     expires_at: Option<i64>,
     usage_count: i64,
     last_used_at: Option<i64>,
+    /// `None` in a row from before the column existed, which means the defaults.
+    routing: Option<String>,
     created_at: i64,
     updated_at: i64,
 }
@@ -75,6 +77,7 @@ impl Row {
             expires_at: key.expires_at_ms,
             usage_count: stored.usage_count,
             last_used_at: stored.last_used_at,
+            routing: Some(json(&key.routing)?),
             created_at: stored.created_at,
             updated_at: stored.updated_at,
         })
@@ -98,6 +101,7 @@ impl Row {
                 tpm_limit: number("tpm_limit", self.tpm_limit)?,
                 concurrency_limit: number("concurrency_limit", self.concurrency_limit)?,
                 expires_at_ms: self.expires_at,
+                routing: optional_json("routing", self.routing.as_deref())?,
             },
             masked: self.masked,
             description: self.description,
@@ -224,6 +228,7 @@ pub async fn replace(
             proxy_keys::tpm_limit.eq(new.tpm_limit),
             proxy_keys::concurrency_limit.eq(new.concurrency_limit),
             proxy_keys::expires_at.eq(new.expires_at),
+            proxy_keys::routing.eq(new.routing),
             proxy_keys::updated_at.eq(new.updated_at),
         );
         diesel::update(proxy_keys::table.find(&row.id)).set(values).execute(conn).await?;

@@ -66,6 +66,7 @@ diesel::table! {
         upstream_stream -> Nullable<Text>,
         model_facts -> Nullable<Text>,
         api_version -> Nullable<Text>,
+        routing -> Nullable<Text>,
         created_at -> BigInt,
         updated_at -> BigInt,
     }
@@ -80,6 +81,7 @@ diesel::table! {
         masked -> Text,
         enabled -> Bool,
         created_at -> BigInt,
+        routing -> Nullable<Text>,
     }
 }
 
@@ -101,6 +103,7 @@ diesel::table! {
         expires_at -> Nullable<BigInt>,
         usage_count -> BigInt,
         last_used_at -> Nullable<BigInt>,
+        routing -> Nullable<Text>,
         created_at -> BigInt,
         updated_at -> BigInt,
     }

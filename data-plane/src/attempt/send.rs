@@ -1,6 +1,7 @@
 //! One attempt: one request to one candidate, until its answer has begun.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -34,6 +35,7 @@ use crate::provider::verdict::{Effect, Extent, LONGEST_PAUSE, Meaning, Question,
 use crate::request::{Added, Begins, Content, Outgoing};
 use crate::route::candidate::Candidate;
 use crate::route::health::KeyState;
+use crate::route::running::{Failed, Running};
 use crate::upstream::{RequestBody, Upstream};
 use crate::usage::attempts::{AttemptRecord, Tried};
 use crate::usage::meter::Meter;
@@ -46,6 +48,9 @@ const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a client is to wait when its provider is overloaded, says so with the status of success, and not how long.
 const OVERLOADED_PAUSE: Duration = Duration::from_secs(1);
+
+/// The status by which a provider says that it is overloaded (Anthropic), with whatever key.
+const OVERLOADED: u16 = 529;
 
 const ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
 
@@ -64,20 +69,41 @@ struct Attempt<'m> {
     meter: &'m Meter,
     /// None when it has been left.
     record: Option<AttemptRecord>,
+    /// What it keeps busy.
+    running: Option<Running>,
 }
 
 impl<'m> Attempt<'m> {
-    /// Begins an attempt at `candidate`.
-    fn begin(meter: &'m Meter, candidate: &Candidate) -> Self {
+    /// Begins an attempt at `candidate`; none where it is left alone, because too much has failed there.
+    fn begin(meter: &'m Meter, candidate: &Candidate) -> Option<Self> {
+        let running = Running::begin(candidate)?;
         let tried = Tried::new(&candidate.group.group, &candidate.key.key, &candidate.upstream_model);
-        Self { meter, record: Some(AttemptRecord::begin(tried)) }
+        Some(Self { meter, record: Some(AttemptRecord::begin(tried)), running: Some(running) })
     }
 
     /// Ends the attempt. `status` is 0 where no answer came.
     fn end(mut self, result: AttemptResult, status: u16, error: impl Into<Cow<'static, str>>) {
-        if let Some(record) = self.record.take() {
-            self.meter.attempted(record.end(result, status, error.into()));
+        let Some(record) = self.record.take() else { return };
+        let mut record = record.end(result, status, error.into());
+        if let Some(mut running) = self.running.take() {
+            match result {
+                AttemptResult::Success => {
+                    running.began(record.duration);
+                    record.running = Some(Arc::new(running));
+                }
+                AttemptResult::ConnectError
+                | AttemptResult::Timeout
+                | AttemptResult::ServerError
+                | AttemptResult::Unusable => {
+                    let what = if status == OVERLOADED { Failed::Model } else { Failed::Key };
+                    running.failed(what);
+                }
+                AttemptResult::ClientFault | AttemptResult::RateLimited | AttemptResult::KeyRefused => {
+                    running.answered();
+                }
+            }
         }
+        self.meter.attempted(record);
     }
 }
 
@@ -103,6 +129,11 @@ pub(super) struct Ended {
 impl Ended {
     fn next(error: GatewayError) -> Self {
         Self { step: Step::NextKey, failure: error.into(), again: false }
+    }
+
+    /// Nothing was sent: too much has failed there of late.
+    fn spared() -> Self {
+        Self::next(GatewayError::Failing)
     }
 
     fn end(error: GatewayError) -> Self {
@@ -182,7 +213,8 @@ impl Sender {
             let again = credential.tokens().is_some();
             *request.headers_mut() = if again { headers.clone() } else { std::mem::take(&mut headers) };
             if let Err(error) = credential.put(&mut request, &body, errand).await {
-                Attempt::begin(meter, &candidate).end(AttemptResult::ConnectError, 0, error.to_string());
+                let attempt = Attempt::begin(meter, &candidate).ok_or_else(Ended::spared)?;
+                attempt.end(AttemptResult::ConnectError, 0, error.to_string());
                 return Err(Ended::next(error));
             }
             let shown = credential.tokens().and_then(|_| request.headers().get(AUTHORIZATION).cloned());
@@ -194,7 +226,7 @@ impl Sender {
             });
 
             began = effect::begin(&candidate);
-            let attempt = Attempt::begin(meter, &candidate);
+            let attempt = Attempt::begin(meter, &candidate).ok_or_else(Ended::spared)?;
             let response = match timeout_at(until, self.upstream.send(&group.exit, request)).await {
                 Ok(Ok(response)) => response,
                 Ok(Err(error)) => {

@@ -92,6 +92,9 @@ async fn ask(
     admitted.may_name(request.names_further_models)?;
 
     let mut plan = Plan::serving(admitted.table, admitted.client, &request.model)?;
+    if plan.keeps_sessions() && plan.has_choice() {
+        plan = plan.of_session(request.session(proxy_key, &admitted.parts.headers));
+    }
     sticky::follow(&admitted, &mut plan, &body, meter).await;
     let mut answer = admitted.walk(plan, &request, meter).await?;
     let learns = facts.keeps_answers && answer.conversion.is_none();

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use http::Uri;
+use http::{HeaderMap, Uri};
 use serde::Deserialize;
 use shared::ids::Id;
 use tokio::time::Instant;
@@ -23,6 +23,7 @@ use crate::body::budget::Held;
 use crate::body::growth::Growth;
 use crate::error::GatewayError;
 use crate::media::{FetchedMedia, MediaFetcher, Wanted};
+use crate::route::affinity::Session;
 use crate::route::candidate::Candidate;
 use crate::route::table::RoutedGroup;
 use crate::signatures::ClientSignatures;
@@ -160,6 +161,11 @@ impl<'b> ChatRequest<'b> {
             fetched: FetchedMedia::default(),
             held: None,
         })
+    }
+
+    /// What the request belongs to.
+    pub fn session(&self, proxy_key: &Id, headers: &HeaderMap) -> Option<Session> {
+        Session::of(proxy_key, self.format, headers, &self.object)
     }
 
     /// The request, which has the node hold what becomes of it along with the body that is `held`.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use translation::facts::ModelFacts;
 
+use super::models::ModelState;
 use super::table::{Route, RoutedGroup, RoutedKey};
 use crate::error::GatewayError;
 use crate::provider::Endpoint;
@@ -19,6 +20,8 @@ pub struct Candidate {
     pub upstream_model: Arc<str>,
     /// What is known of the model.
     pub facts: Arc<ModelFacts>,
+    /// What is remembered of the model at the group.
+    pub state: Arc<ModelState>,
 }
 
 impl Candidate {
@@ -29,6 +32,7 @@ impl Candidate {
             key: Arc::clone(key),
             upstream_model: Arc::clone(&route.upstream_model),
             facts: Arc::clone(&route.facts),
+            state: Arc::clone(&route.state),
         }
     }
 

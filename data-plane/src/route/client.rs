@@ -6,6 +6,8 @@ use std::sync::Arc;
 use shared::ids::Id;
 use shared::snapshot::ProxyKey;
 
+use super::turns::Turns;
+
 /// A client that has shown its proxy key.
 #[derive(Debug)]
 pub struct Client {
@@ -17,17 +19,20 @@ pub struct Client {
     allowed_models: HashSet<Arc<str>>,
     /// What the names of further models begin with that it may ask for.
     allowed_beginnings: Vec<Box<str>>,
+    /// Whose turn it is, where its policy goes round.
+    turns: Option<Arc<Turns>>,
 }
 
 impl Client {
     /// The client of `key`, compiled for look-ups.
-    pub(super) fn compile(key: &Arc<ProxyKey>) -> Self {
+    pub(super) fn compile(key: &Arc<ProxyKey>, turns: Option<Arc<Turns>>) -> Self {
         let (patterns, names): (Vec<_>, Vec<_>) = key.allowed_models.iter().partition(|model| model.ends_with('*'));
         Self {
             key: Arc::clone(key),
             allowed_groups: key.allowed_groups.iter().cloned().collect(),
             allowed_models: names.into_iter().cloned().collect(),
             allowed_beginnings: patterns.into_iter().map(|pattern| pattern.trim_end_matches('*').into()).collect(),
+            turns,
         }
     }
 
@@ -37,6 +42,11 @@ impl Client {
         unbound
             || self.allowed_models.contains(model)
             || self.allowed_beginnings.iter().any(|beginning| model.starts_with(&**beginning))
+    }
+
+    /// The next turn for `model`, where its policy goes round.
+    pub(super) fn turn(&self, model: &str) -> usize {
+        self.turns.as_ref().map_or(0, |turns| turns.next(model))
     }
 
     /// Whether the client may use the group `id`.

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use shared::crypto::sha256;
 use shared::snapshot::{
-    BalancePolicy, Group, GroupPolicy, ProxyKey, Snapshot, UnsupportedParameters, UpstreamKey, UpstreamStream,
+    BalancePolicy, Group, GroupPolicy, GroupRouting, ProxyKey, ProxyKeyRouting, Snapshot, UnsupportedParameters,
+    UpstreamKey, UpstreamKeyRouting, UpstreamStream,
 };
 
 use super::candidate::Candidate;
@@ -25,7 +26,8 @@ pub(crate) fn group(id: &str, models: &[&str]) -> Group {
         parameter_defaults: serde_json::Map::new(),
         parameter_overrides: serde_json::Map::new(),
         headers: std::collections::BTreeMap::new(),
-        balance_policy: BalancePolicy::RoundRobin,
+        // In the operator's order, as long as nothing is asked.
+        balance_policy: BalancePolicy::LeastUsed,
         retry_count: 3,
         timeout: Duration::from_mins(1),
         rpm_limit: 0,
@@ -38,13 +40,20 @@ pub(crate) fn group(id: &str, models: &[&str]) -> Group {
         api_version: None,
         health_check_enabled: true,
         outbound_proxy: None,
+        routing: GroupRouting { affinity: false, ..GroupRouting::default() },
     }
 }
 
 /// An upstream key of the id `id`.
 pub(crate) fn upstream_key(id: &str) -> Arc<UpstreamKey> {
     let secret = format!("sk-upstream-{id}");
-    Arc::new(UpstreamKey { id: id.into(), masked: id.into(), secret: secret.into(), enabled: true })
+    Arc::new(UpstreamKey {
+        id: id.into(),
+        masked: id.into(),
+        secret: secret.into(),
+        enabled: true,
+        routing: UpstreamKeyRouting::default(),
+    })
 }
 
 /// A proxy key that may use everything; a client shows it as `value`.
@@ -62,6 +71,7 @@ pub(crate) fn key(name: &str, value: &str) -> ProxyKey {
         tpm_limit: 0,
         concurrency_limit: 0,
         expires_at_ms: None,
+        routing: ProxyKeyRouting::default(),
     }
 }
 

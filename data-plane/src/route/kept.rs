@@ -1,7 +1,7 @@
 //! What is remembered over changes of config: of upstream keys and of groups, by their ids. Each route table holds what
 //! was kept for it, and the next one takes over what its own config still has; the rest is forgotten.
 //!
-//! A group policy that counts or measures keeps its numbers here too, of a proxy key beside those of keys and groups.
+//! What policies count and measure is here too, of a proxy key beside that of keys and groups.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,9 +10,13 @@ use shared::ids::Id;
 use shared::marks::Observed;
 use shared::snapshot::Group;
 
+use super::breaker::Breaker;
 use super::clock::FleetClock;
 use super::health::{Health, KeyHealth, KeyState};
+use super::load::Load;
+use super::models::Models;
 use super::refusals::Refusals;
+use super::turns::Turns;
 use crate::metrics::series::SeriesStore;
 use crate::provider::credential::Tokens;
 use crate::provider::redact::GroupSecrets;
@@ -24,6 +28,8 @@ pub struct Kept {
     clock: Arc<FleetClock>,
     keys: HashMap<Id, KeptKey>,
     groups: HashMap<Id, KeptGroup>,
+    /// Whose turn it is, of proxy keys whose policy goes round.
+    turns: HashMap<Id, Arc<Turns>>,
     /// The series of metrics by group and model.
     pub series: SeriesStore,
 }
@@ -37,6 +43,10 @@ pub struct KeptKey {
     pub health: Arc<KeyHealth>,
     /// The access tokens that it gets, for a vendor that has such.
     pub tokens: Option<Arc<Tokens>>,
+    /// How busy and fast it is.
+    pub load: Arc<Load>,
+    /// Whether requests with it fail.
+    pub breaker: Arc<Breaker>,
 }
 
 /// What is remembered of a group.
@@ -50,6 +60,12 @@ pub struct KeptGroup {
     pub secrets: GroupSecrets,
     /// What its provider has refused of what the gateway adds to requests.
     pub refusals: Arc<Refusals>,
+    /// What is known of its models.
+    pub models: Arc<Models>,
+    /// How busy and fast it is.
+    pub load: Arc<Load>,
+    /// Whose turn it is of its keys.
+    pub turns: Arc<Turns>,
 }
 
 impl Kept {
@@ -71,6 +87,16 @@ impl Kept {
     /// What is remembered of the group `id`.
     pub fn group(&self, id: &str) -> Option<&KeptGroup> {
         self.groups.get(id)
+    }
+
+    /// Whose turn it is for the proxy key `id`.
+    pub fn turns(&self, id: &str) -> Option<&Arc<Turns>> {
+        self.turns.get(id)
+    }
+
+    /// Remembers whose turn it is for the proxy key `id`.
+    pub fn keep_turns(&mut self, id: &Id, turns: Arc<Turns>) {
+        self.turns.insert(Arc::clone(id), turns);
     }
 
     /// Remembers `key` as the upstream key `id`.

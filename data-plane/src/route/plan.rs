@@ -4,39 +4,58 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use shared::time::steady_ms;
+use fastrand::Rng;
+use shared::time::{now_ms, steady_ms};
 use translation::facts::Facts;
 
+use super::affinity::Session;
 use super::candidate::Candidate;
 use super::client::Client;
 use super::health::Unhealthy;
-use super::order;
+use super::order::{self, Choice, Policy};
 use super::owners::Owner;
+use super::places::Places;
 use super::table::{Route, RouteTable, RoutedGroup, RoutedKey};
 use crate::error::GatewayError;
 use crate::provider::Endpoint;
 
 /// The ordered attempts that a request may make. Lazy: it gives one candidate after the other, and looks at a key's
-/// health when its turn comes. Groups go by the order of routes, and in each its keys. Keys that are out are left out,
-/// unless every one is: then all of them are given, since a guess about health must not refuse a request. Those that
-/// only rest come first, the soonest before the others, and those that were refused last.
+/// health when its turn comes. Groups go by the policy of the proxy key, and in each its keys by the policy of the
+/// group; a session goes where it was before. Keys that are out are left out, unless every one is: then those are given
+/// of which that is a guess, since a guess about health must not refuse a request. Those that only rest come first, the
+/// soonest before the others, and those that were refused last.
 #[derive(Clone, Debug)]
 pub struct Plan<'t> {
     client: &'t Client,
     /// The groups that serve the request, whether the client may use them or not.
     routes: Cow<'t, [Route]>,
+    /// How the next group is picked.
+    policy: Policy,
+    /// What the request belongs to.
+    session: Option<Session>,
     /// When the plan was made, by this node's own clock ([`steady_ms`]). A pause that ends later is not over for it.
     now: i64,
     /// The plan is narrowed to the group of this owner, with its key first.
     owner: Option<Owner>,
+    draw: Rng,
+    /// The routes whose turn is over.
+    gone: Places,
     /// The route whose turn it is.
-    route: usize,
-    /// The position of the key whose turn it is.
-    position: usize,
+    current: Option<Current>,
     /// Whether a candidate has been given.
     given: bool,
     /// What is left of the last resort, the last one first. None where it was not needed yet.
     last_resort: Option<Vec<Candidate>>,
+}
+
+/// The route whose turn it is.
+#[derive(Clone, Debug)]
+struct Current {
+    route: usize,
+    /// How its next key is picked.
+    policy: Policy,
+    /// The keys whose turn is over.
+    gone: Places,
 }
 
 /// A group, or one of its keys, that is left out.
@@ -59,6 +78,12 @@ pub enum SkipReason {
     UnknownProvider,
     /// The group has no upstream key that is enabled.
     NoKeys,
+    /// The upstream key may not be used for the model.
+    NotForModel,
+    /// The upstream key has expired.
+    Expired,
+    /// Requests to the model at this group, or with this key, have failed too often of late.
+    Failing,
     /// The upstream key is out: refused, or to rest.
     Unhealthy(Unhealthy),
 }
@@ -69,6 +94,9 @@ impl fmt::Display for SkipReason {
             Self::NotAllowed => "the proxy key may not use the group",
             Self::UnknownProvider => "this node does not serve the group's provider type",
             Self::NoKeys => "the group has no enabled upstream key",
+            Self::NotForModel => "the upstream key may not be used for the model",
+            Self::Expired => "the upstream key has expired",
+            Self::Failing => "too many requests have failed of late",
             Self::Unhealthy(Unhealthy::Invalid) => "the provider refused the upstream key",
             Self::Unhealthy(Unhealthy::CoolingDown) => "the provider asked for a pause of the upstream key",
         })
@@ -108,7 +136,7 @@ impl<'t> Plan<'t> {
 
     /// The plan of `client` for `model`.
     pub fn make(table: &'t RouteTable, client: &'t Client, model: &str) -> Self {
-        Self::over(client, table.routes(model))
+        Self::over(client, table.routes(model), model)
     }
 
     /// The plan of `client` for a request that names no model: over the groups whose endpoint `serves` it, or the one
@@ -133,8 +161,9 @@ impl<'t> Plan<'t> {
             group: Arc::clone(group),
             upstream_model: Arc::clone(&model),
             facts: Arc::clone(&facts),
+            state: group.models.of(&model),
         });
-        let plan = Self::over(client, routes.collect());
+        let plan = Self::over(client, routes.collect(), "");
         if plan.is_empty() {
             let named = || pinned.map_or_else(|| "no such endpoint".to_owned(), |name| format!("no group '{name}'"));
             return Err(GatewayError::NoGroup(plan.reason().unwrap_or_else(named)));
@@ -142,8 +171,32 @@ impl<'t> Plan<'t> {
         Ok(plan)
     }
 
-    fn over(client: &'t Client, routes: Cow<'t, [Route]>) -> Self {
-        Self { client, routes, now: steady_ms(), owner: None, route: 0, position: 0, given: false, last_resort: None }
+    fn over(client: &'t Client, routes: Cow<'t, [Route]>, model: &str) -> Self {
+        Self {
+            client,
+            routes,
+            policy: Policy::of_groups(client.key.group_policy, || client.turn(model)),
+            session: None,
+            now: steady_ms(),
+            owner: None,
+            draw: Rng::new(),
+            gone: Places::default(),
+            current: None,
+            given: false,
+            last_resort: None,
+        }
+    }
+
+    /// The plan of a request that belongs to `session`.
+    #[must_use]
+    pub fn of_session(mut self, session: Option<Session>) -> Self {
+        self.session = session;
+        self
+    }
+
+    /// Whether a group of the plan keeps conversations at one key.
+    pub fn keeps_sessions(&self) -> bool {
+        self.routes.iter().any(|route| route.group.group.routing.affinity)
     }
 
     /// Whether there is no candidate.
@@ -192,8 +245,8 @@ impl<'t> Plan<'t> {
                 skip(None, SkipReason::NoKeys);
             } else {
                 for key in &group.keys {
-                    if let Err(out) = key.health.at(self.now, &route.upstream_model) {
-                        skip(Some(Arc::clone(&key.key.masked)), SkipReason::Unhealthy(out.why));
+                    if let Some(reason) = self.against(route, key) {
+                        skip(Some(Arc::clone(&key.key.masked)), reason);
                     }
                 }
             }
@@ -214,24 +267,40 @@ impl<'t> Plan<'t> {
             && self.client.may_use_group(&group.group.id)
     }
 
-    /// The key of `route` whose turn comes at `position`.
-    fn key_at<'r>(&self, route: &'r Route, position: usize) -> Option<&'r Arc<RoutedKey>> {
-        let keys = &route.group.keys;
-        let own = self.owner.as_ref().and_then(|owner| keys.iter().position(|key| key.key.id == owner.key));
-        keys.get(order::own_first(own, position)).filter(|_| position < keys.len())
+    /// Whether `key` may be tried in `route` at all, whatever its health.
+    fn may_try(&self, route: &Route, key: &RoutedKey) -> Result<(), SkipReason> {
+        let routing = &key.key.routing;
+        if routing.expires_at_ms.is_some_and(|at| at <= now_ms()) {
+            return Err(SkipReason::Expired);
+        }
+        if !routing.serves(&route.upstream_model) {
+            return Err(SkipReason::NotForModel);
+        }
+        Ok(())
     }
 
-    /// All keys that may be tried, in their order, whatever their health.
+    /// What speaks against trying `key` in `route` now.
+    fn against(&self, route: &Route, key: &RoutedKey) -> Option<SkipReason> {
+        if let Err(reason) = self.may_try(route, key) {
+            return Some(reason);
+        }
+        if let Err(out) = key.health.at(self.now, &route.upstream_model) {
+            return Some(SkipReason::Unhealthy(out.why));
+        }
+        let lets_through = route.state.breaker.allows(self.now) && key.breaker.allows(self.now);
+        (!lets_through).then_some(SkipReason::Failing)
+    }
+
+    /// All keys that may be tried, in the operator's order, whatever their health.
     fn keys(&self) -> impl Iterator<Item = (&Route, &Arc<RoutedKey>)> {
-        self.routes
-            .iter()
-            .filter(move |route| self.includes(route))
-            .flat_map(move |route| (0..).map_while(move |position| Some((route, self.key_at(route, position)?))))
+        let routes = self.routes.iter().filter(move |route| self.includes(route));
+        let keys = routes.flat_map(|route| route.group.keys.iter().map(move |key| (route, key)));
+        keys.filter(move |(route, key)| self.may_try(route, key).is_ok())
     }
 
-    /// The keys that may be tried and are not out, in their order.
+    /// The keys that may be tried and are not out, in the operator's order.
     fn healthy(&self) -> impl Iterator<Item = (&Route, &Arc<RoutedKey>)> {
-        self.keys().filter(move |(route, key)| key.health.at(self.now, &route.upstream_model).is_ok())
+        self.keys().filter(move |(route, key)| self.against(route, key).is_none())
     }
 
     /// All keys that may be tried, all of which are out, in the order in which they are tried nevertheless.
@@ -241,25 +310,108 @@ impl<'t> Plan<'t> {
         keys.sort_by_cached_key(until);
         keys
     }
+
+    /// The next route whose turn comes.
+    fn next_route(&mut self) -> Option<usize> {
+        let mut draw = std::mem::take(&mut self.draw);
+        let choices = self.routes.iter().enumerate().filter_map(|(position, route)| {
+            let there = !self.gone.has(position) && self.includes(route) && route.state.breaker.allows(self.now);
+            there.then(|| {
+                let group = &route.group.group;
+                let weight = self.client.key.group_weights.get(&group.id).copied().unwrap_or(group.routing.weight);
+                let (id, priority, keeps) = (&*group.id, group.priority, group.routing.affinity);
+                Choice { position, id, priority, weight, load: &route.state.load, keeps }
+            })
+        });
+        let picked = order::pick(self.policy, choices, self.routes.len(), self.session, &mut draw);
+        self.draw = draw;
+        let position = picked?;
+        self.gone.add(position);
+        let route = &self.routes[position];
+        let turn = || route.group.turns.next(&route.upstream_model);
+        let policy = Policy::of_keys(route.group.group.balance_policy, turn);
+        self.current = Some(Current { route: position, policy, gone: Places::default() });
+        picked
+    }
+
+    /// The next key of the route whose turn it is.
+    fn next_key(&mut self) -> Option<Candidate> {
+        let mut draw = std::mem::take(&mut self.draw);
+        let picked = self.pick_key(&mut draw);
+        self.draw = draw;
+        let (candidate, position) = picked?;
+        self.current.as_mut()?.gone.add(position);
+        Some(candidate)
+    }
+
+    /// The next key of the route whose turn it is, and its position.
+    fn pick_key(&self, draw: &mut Rng) -> Option<(Candidate, usize)> {
+        let Current { route, policy, gone } = self.current.as_ref()?;
+        let (route, policy) = (&self.routes[*route], *policy);
+        let keys = &route.group.keys;
+        let left = |position: usize| !gone.has(position) && self.against(route, &keys[position]).is_none();
+        let own = self.owner.as_ref().and_then(|owner| keys.iter().position(|key| key.key.id == owner.key));
+        let position = match own.filter(|own| left(*own)) {
+            Some(own) => own,
+            None => {
+                let session = self.session.filter(|_| route.group.group.routing.affinity);
+                let account = own.map(|own| &keys[own].key.routing.account).filter(|account| !account.is_empty());
+                let busiest = session.map(|_| share(keys));
+                let choices = |spared: bool| {
+                    keys.iter().enumerate().filter_map(move |(position, key)| {
+                        let routing = &key.key.routing;
+                        let of_account = account.is_none_or(|account| *account == routing.account);
+                        let busy = busiest.is_some_and(|share| spared && share.is_passed_by(key));
+                        (of_account && !busy && left(position)).then(|| Choice {
+                            position,
+                            id: &key.key.id,
+                            priority: 0,
+                            weight: routing.weight,
+                            load: &key.load,
+                            keeps: true,
+                        })
+                    })
+                };
+                let pick = |spared, draw: &mut Rng| order::pick(policy, choices(spared), keys.len(), session, draw);
+                pick(true, draw).or_else(|| pick(false, draw))?
+            }
+        };
+        Some((Candidate::new(route, &keys[position]), position))
+    }
+}
+
+/// What each key of a group may have in flight before sessions go elsewhere: a quarter more than its share (consistent
+/// hashing with bounded loads, Mirrokni and others).
+#[derive(Clone, Copy)]
+struct Share {
+    in_flight: u64,
+    weight: u64,
+}
+
+fn share(keys: &[Arc<RoutedKey>]) -> Share {
+    let sum = |of: fn(&RoutedKey) -> u32| keys.iter().map(|key| u64::from(of(key))).sum();
+    Share { in_flight: sum(|key| key.load.in_flight()), weight: sum(|key| key.key.routing.weight.max(1)) }
+}
+
+impl Share {
+    fn is_passed_by(self, key: &RoutedKey) -> bool {
+        let weight = u64::from(key.key.routing.weight.max(1));
+        let bound = (5 * (self.in_flight + 1) * weight).div_ceil(4 * self.weight.max(1));
+        u64::from(key.load.in_flight()) >= bound
+    }
 }
 
 impl Iterator for Plan<'_> {
     type Item = Candidate;
 
     fn next(&mut self) -> Option<Candidate> {
-        while let Some(route) = self.routes.get(self.route) {
-            if self.includes(route)
-                && let Some(key) = self.key_at(route, self.position)
-            {
-                let healthy = key.health.at(self.now, &route.upstream_model).is_ok();
-                let candidate = healthy.then(|| Candidate::new(route, key));
-                self.position += 1;
-                if candidate.is_some() {
-                    self.given = true;
-                    return candidate;
-                }
-            } else {
-                (self.route, self.position) = (self.route + 1, 0);
+        loop {
+            if let Some(candidate) = self.next_key() {
+                self.given = true;
+                return Some(candidate);
+            }
+            if self.next_route().is_none() {
+                break;
             }
         }
         if !std::mem::replace(&mut self.given, true) {

@@ -9,18 +9,22 @@ use serde_json::{Map, Value};
 use shared::crypto::KEY_LEN;
 use shared::secret::Secret;
 use shared::snapshot::{
-    Group, Snapshot, UnsupportedParameters, UpstreamKey, UpstreamStream, is_reserved_field, is_reserved_header,
-    validate_destination,
+    Group, GroupPolicy, ProxyKey, Snapshot, UnsupportedParameters, UpstreamKey, UpstreamStream, is_reserved_field,
+    is_reserved_header, validate_destination,
 };
 use tracing::warn;
 use translation::facts::{Facts, ModelFacts};
 
+use super::breaker::Breaker;
 use super::client::Client;
 use super::health::KeyHealth;
 use super::kept::{Kept, KeptGroup, KeptKey};
+use super::load::Load;
+use super::models::{ModelState, Models};
 use super::order;
 use super::patterns::Patterns;
 use super::refusals::Refusals;
+use super::turns::Turns;
 use crate::metrics::series::SeriesTable;
 use crate::provider::Endpoint;
 use crate::provider::credential::Credential;
@@ -57,6 +61,8 @@ pub struct Route {
     pub upstream_model: Arc<str>,
     /// What is known of the model.
     pub facts: Arc<ModelFacts>,
+    /// What is remembered of the model at this group.
+    pub state: Arc<ModelState>,
 }
 
 /// A group that serves names by patterns.
@@ -86,6 +92,12 @@ pub struct RoutedGroup {
     pub exit: Arc<Exit>,
     /// What its provider has refused of what the gateway adds to requests.
     pub refusals: Arc<Refusals>,
+    /// What is known of its models.
+    pub models: Arc<Models>,
+    /// How busy and fast it is.
+    pub load: Arc<Load>,
+    /// Whose turn it is of its keys.
+    pub turns: Arc<Turns>,
 }
 
 /// An upstream key as the request path needs it.
@@ -99,6 +111,10 @@ pub struct RoutedKey {
     pub health: Arc<KeyHealth>,
     /// Finds the secrets of the group in an answer.
     pub leak: Leak,
+    /// How busy and fast it is.
+    pub load: Arc<Load>,
+    /// Whether requests with it fail.
+    pub breaker: Arc<Breaker>,
 }
 
 impl RouteTable {
@@ -110,7 +126,7 @@ impl RouteTable {
         let mut routes: HashMap<Arc<str>, Vec<Route>> = HashMap::new();
         let usable = |group: &&Arc<Group>| group.enabled && is_usable(group);
         let mut groups: Vec<_> = snapshot.groups.values().filter(usable).collect();
-        groups.sort_by(|left, right| order::failover(left, right));
+        groups.sort_by(|left, right| order::listed(left, right));
         let mut ordered = Vec::with_capacity(groups.len());
         let mut patterned = Vec::new();
         // Needed only where a group serves names by patterns.
@@ -126,6 +142,7 @@ impl RouteTable {
             let patterns = Patterns::of(group);
             // An alias that is also the name of a model of the group: the alias is what the operator meant.
             let names: BTreeMap<_, _> = names(group).collect();
+            compiled.models.configure(names.values().copied());
             for (&name, &upstream_model) in &names {
                 let route = Route::new(&compiled, Arc::clone(upstream_model), &facts);
                 routes.entry(Arc::clone(name)).or_default().push(route);
@@ -140,7 +157,15 @@ impl RouteTable {
                 patterned.push(PatternedGroup { group: compiled, patterns, facts });
             }
         }
-        let clients = snapshot.proxy_keys.values().map(|key| (key.digest, Client::compile(key))).collect();
+        let mut client = |key: &Arc<ProxyKey>| {
+            let turns = (key.group_policy == GroupPolicy::RoundRobin)
+                .then(|| kept.and_then(|kept| kept.turns(&key.id)).cloned().unwrap_or_default());
+            if let Some(turns) = &turns {
+                keeps.keep_turns(&key.id, Arc::clone(turns));
+            }
+            (key.digest, Client::compile(key, turns))
+        };
+        let clients = snapshot.proxy_keys.values().map(&mut client).collect();
         let series = Arc::new(keeps.series.table(snapshot.groups.values().filter(|group| group.enabled)));
         Self { snapshot, kept: keeps, series, clients, routes, patterned, groups: ordered }
     }
@@ -174,7 +199,8 @@ impl RouteTable {
 impl Route {
     fn new(group: &Arc<RoutedGroup>, upstream_model: Arc<str>, facts: &Facts) -> Self {
         let facts = Arc::new(facts.of(&upstream_model).clone());
-        Self { group: Arc::clone(group), upstream_model, facts }
+        let state = group.models.of(&upstream_model);
+        Self { group: Arc::clone(group), upstream_model, facts, state }
     }
 }
 
@@ -216,17 +242,38 @@ impl RoutedGroup {
             let fresh = || Arc::new(KeyHealth::new(Arc::clone(keeps.clock())));
             let health = known.map_or_else(fresh, |known| Arc::clone(&known.health));
             let (group_id, tokens) = (Arc::clone(&group.id), credential.tokens().cloned());
-            keeps.keep_key(&key.id, KeptKey { group_id, health: Arc::clone(&health), tokens });
+            let (load, breaker) =
+                known.map(|known| (Arc::clone(&known.load), Arc::clone(&known.breaker))).unwrap_or_default();
+            let kept = KeptKey {
+                group_id,
+                health: Arc::clone(&health),
+                tokens,
+                load: Arc::clone(&load),
+                breaker: Arc::clone(&breaker),
+            };
+            keeps.keep_key(&key.id, kept);
             let leak = secrets.with_key(&key.secret, credential.tokens());
-            Some(Arc::new(RoutedKey { key: Arc::clone(key), credential, health, leak }))
+            Some(Arc::new(RoutedKey { key: Arc::clone(key), credential, health, leak, load, breaker }))
         });
         let keys = keys.collect();
         // Connections outlive a change of config that does not change the way out.
         let exit = Exit::of(group);
         let known = known_group.map(|known| &known.exit);
         let exit = known.filter(|known| ***known == exit).cloned().unwrap_or_else(|| Arc::new(exit));
-        let kept_group =
-            KeptGroup { exit: Arc::clone(&exit), config: Arc::clone(group), secrets, refusals: Arc::clone(&refusals) };
+        // What is known of another address says nothing of this one.
+        let there = known_group.filter(|known| known.config.base_url == group.base_url);
+        let models = there.map(|known| Arc::clone(&known.models)).unwrap_or_default();
+        let load = there.map(|known| Arc::clone(&known.load)).unwrap_or_default();
+        let turns = known_group.map(|known| Arc::clone(&known.turns)).unwrap_or_default();
+        let kept_group = KeptGroup {
+            exit: Arc::clone(&exit),
+            config: Arc::clone(group),
+            secrets,
+            refusals: Arc::clone(&refusals),
+            models: Arc::clone(&models),
+            load: Arc::clone(&load),
+            turns: Arc::clone(&turns),
+        };
         keeps.keep_group(&group.id, kept_group);
         let headers = headers(group, endpoint.as_ref());
         Self {
@@ -237,6 +284,9 @@ impl RoutedGroup {
             headers,
             exit,
             refusals,
+            models,
+            load,
+            turns,
             group: Arc::clone(group),
         }
     }

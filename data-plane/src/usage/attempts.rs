@@ -9,6 +9,7 @@ use shared::pb;
 use shared::snapshot::{Group, UpstreamKey};
 
 use crate::metrics::AttemptResult;
+use crate::route::running::Running;
 
 /// Whom an attempt asked.
 #[derive(Clone, Debug)]
@@ -36,6 +37,8 @@ pub struct AttemptRecord {
     pub status: u16,
     /// Why it brought no answer.
     pub error: Cow<'static, str>,
+    /// What it keeps busy as long as its answer comes.
+    pub running: Option<Arc<Running>>,
 }
 
 impl Tried {
@@ -50,7 +53,8 @@ impl AttemptRecord {
     /// before the attempt ends.
     pub fn begin(tried: Tried) -> Self {
         let error = Cow::Borrowed("the client left");
-        Self { tried, started: Instant::now(), duration: Duration::ZERO, result: None, status: 0, error }
+        let started = Instant::now();
+        Self { tried, started, duration: Duration::ZERO, result: None, status: 0, error, running: None }
     }
 
     /// The record of the attempt, which ends now.

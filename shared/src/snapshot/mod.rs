@@ -1,22 +1,28 @@
 //! The domain model of a config snapshot: an immutable, versioned picture of all config that a node needs.
 //!
-//! This module holds the types. `proto` is the one place that converts them to and from the wire form, and `validate`
+//! This module holds the types, and `routing` those that say where requests go. `proto` is the one place that converts them to and from the wire form, and `validate`
 //! decides whether a node may serve from them.
 
+mod names;
 mod proto;
+mod routing;
 mod validate;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
+use self::names::names;
 use crate::ids::Id;
 use crate::secret::Secret;
 
+pub use routing::{
+    ErrorRule, FallbackOn, Fallbacks, GroupRouting, HEAVIEST, ProxyKeyRouting, QUEUE_TIMEOUT, RuleEffect, RuleScope,
+    RuleStep, UpstreamKeyRouting,
+};
 pub use validate::{
     is_reserved_field, is_reserved_header, validate_base_url, validate_destination, validate_group, validate_host,
     validate_pattern, validate_proxy_key,
@@ -108,6 +114,8 @@ pub struct Group {
     pub health_check_enabled: bool,
     /// The proxy through which requests of the group leave.
     pub outbound_proxy: Option<OutboundProxy>,
+    /// How the group is routed to.
+    pub routing: GroupRouting,
 }
 
 /// A vendor's API key in a group.
@@ -119,8 +127,10 @@ pub struct UpstreamKey {
     pub masked: Arc<str>,
     /// The key itself.
     pub secret: Secret,
-    /// Whether the key may be used.
+    /// Whether the key may be used. No probe changes that.
     pub enabled: bool,
+    /// How the key is used.
+    pub routing: UpstreamKeyRouting,
 }
 
 /// A proxy between a node and the provider.
@@ -159,7 +169,7 @@ pub struct ProxyKey {
     pub allowed_models: Vec<Arc<str>>,
     /// How the key picks among groups that serve the model.
     pub group_policy: GroupPolicy,
-    /// Group id → weight, for [`GroupPolicy::Weighted`]. A group that is missing weighs 1.
+    /// Group id → weight, in place of the group's own.
     pub group_weights: BTreeMap<Id, u32>,
     /// Requests a minute; 0 is no limit.
     pub rpm_limit: u32,
@@ -169,38 +179,8 @@ pub struct ProxyKey {
     pub concurrency_limit: u32,
     /// The time from which on the key is refused, in epoch milliseconds.
     pub expires_at_ms: Option<i64>,
-}
-
-/// A closed list of names, spelled the same in JSON, in the database and on the wire.
-macro_rules! names {
-    ($(#[$meta:meta])* $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $text:literal,)+ }) => {
-        $(#[$meta])*
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        #[serde(rename_all = "snake_case")]
-        pub enum $name {
-            $($(#[$variant_meta])* $variant,)+
-        }
-
-        impl $name {
-            /// All names, in the order of preference for help texts.
-            pub const NAMES: &'static [&'static str] = &[$($text,)+];
-
-            /// The name of this value.
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $text,)+
-                }
-            }
-
-            /// The value that has this name.
-            pub fn from_name(name: &str) -> Option<Self> {
-                match name {
-                    $($text => Some(Self::$variant),)+
-                    _ => None,
-                }
-            }
-        }
-    };
+    /// How its requests are routed.
+    pub routing: ProxyKeyRouting,
 }
 
 names! {
@@ -211,8 +191,12 @@ names! {
         RoundRobin = "round_robin",
         /// Uniformly.
         Random = "random",
-        /// The one with the fewest requests so far.
+        /// At random, by weight.
+        Weighted = "weighted",
+        /// The one with the fewest requests in flight, and of those the one with the fewest so far.
         LeastUsed = "least_used",
+        /// The faster one of two that are drawn at random, by the time to the first byte and the requests in flight.
+        Latency = "latency",
     }
 }
 
@@ -244,7 +228,7 @@ names! {
 names! {
     /// How a proxy key picks among groups that serve the model.
     GroupPolicy {
-        /// The highest priority first.
+        /// The highest priority first, and among equals at random by weight.
         #[default]
         Failover = "failover",
         /// One after the other.
@@ -253,8 +237,12 @@ names! {
         Weighted = "weighted",
         /// Uniformly.
         Random = "random",
-        /// The one with the fewest requests so far.
+        /// The one with the fewest requests in flight, and of those the one with the fewest so far.
         LeastUsed = "least_used",
+        /// The faster one of two that are drawn at random, by the time to the first byte and the requests in flight.
+        Latency = "latency",
+        /// The cheapest for the model.
+        Cost = "cost",
     }
 }
 

@@ -1,13 +1,15 @@
 //! Conversion between the domain model and the wire form. No other place knows both.
 
+mod routing;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use super::{
-    BalancePolicy, Delta, Group, GroupPolicy, OutboundProxy, ProxyKey, ProxyScheme, SCHEMA, Snapshot, SnapshotError,
-    UnsupportedParameters, UpstreamKey, UpstreamStream,
+    BalancePolicy, Delta, Group, GroupPolicy, GroupRouting, OutboundProxy, ProxyKey, ProxyKeyRouting, ProxyScheme,
+    SCHEMA, Snapshot, SnapshotError, UnsupportedParameters, UpstreamKey, UpstreamStream,
 };
 use crate::pb;
 
@@ -119,6 +121,7 @@ impl From<&Group> for pb::Group {
             upstream_stream: group.upstream_stream.as_str().to_owned(),
             model_facts_json: json_text(&group.model_facts),
             api_version: group.api_version.as_deref().unwrap_or_default().to_owned(),
+            routing: Some((&group.routing).into()),
         }
     }
 }
@@ -144,6 +147,10 @@ impl TryFrom<pb::Group> for Group {
             name => {
                 UnsupportedParameters::from_name(name).ok_or_else(|| unknown(place("unsupported_parameters"), name))?
             }
+        };
+        let routing = match message.routing {
+            Some(routing) => routing::group(&place("routing"), routing)?,
+            None => GroupRouting::default(),
         };
         let outbound_proxy = match message.outbound_proxy {
             Some(proxy) => Some(outbound_proxy(&place("outbound_proxy"), proxy)?),
@@ -173,6 +180,7 @@ impl TryFrom<pb::Group> for Group {
             api_version: Some(message.api_version).filter(|version| !version.is_empty()).map(Into::into),
             health_check_enabled: message.health_check_enabled,
             outbound_proxy,
+            routing,
         })
     }
 }
@@ -184,6 +192,7 @@ impl From<&UpstreamKey> for pb::UpstreamKey {
             masked: key.masked.to_string(),
             secret: key.secret.expose().to_owned(),
             enabled: key.enabled,
+            routing: Some((&key.routing).into()),
         }
     }
 }
@@ -195,6 +204,7 @@ impl From<pb::UpstreamKey> for UpstreamKey {
             masked: message.masked.into(),
             secret: message.secret.into(),
             enabled: message.enabled,
+            routing: message.routing.map(Into::into).unwrap_or_default(),
         }
     }
 }
@@ -241,6 +251,7 @@ impl From<&ProxyKey> for pb::ProxyKey {
             tpm_limit: key.tpm_limit,
             concurrency_limit: key.concurrency_limit,
             expires_at_ms: key.expires_at_ms.unwrap_or_default(),
+            routing: Some((&key.routing).into()),
         }
     }
 }
@@ -256,6 +267,10 @@ impl TryFrom<pb::ProxyKey> for ProxyKey {
         })?;
         let group_policy = GroupPolicy::from_name(&message.group_policy)
             .ok_or_else(|| unknown(place("group_policy"), &message.group_policy))?;
+        let routing = match message.routing {
+            Some(routing) => routing::proxy_key(&place("routing"), routing)?,
+            None => ProxyKeyRouting::default(),
+        };
         Ok(Self {
             id: id.into(),
             name: message.name.into(),
@@ -269,6 +284,7 @@ impl TryFrom<pb::ProxyKey> for ProxyKey {
             tpm_limit: message.tpm_limit,
             concurrency_limit: message.concurrency_limit,
             expires_at_ms: Some(message.expires_at_ms).filter(|at| *at != 0),
+            routing,
         })
     }
 }

@@ -1,3 +1,5 @@
+mod routing;
+
 use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
@@ -25,12 +27,14 @@ fn json_object() -> impl Strategy<Value = Map<String, Value>> {
 }
 
 fn upstream_key() -> impl Strategy<Value = Arc<UpstreamKey>> {
-    (any::<u128>(), "[!-~]{1,40}", any::<bool>()).prop_map(|(id, secret, enabled)| {
+    let routing = routing::upstream_key_routing();
+    (any::<u128>(), "[!-~]{1,40}", any::<bool>(), routing).prop_map(|(id, secret, enabled, routing)| {
         Arc::new(UpstreamKey {
             id: format!("{id:x}").into(),
             masked: crate::secret::mask(&secret).into(),
             secret: secret.into(),
             enabled,
+            routing,
         })
     })
 }
@@ -61,7 +65,8 @@ fn group() -> impl Strategy<Value = Arc<Group>> {
     let unsupported = prop_oneof![Just(UnsupportedParameters::Drop), Just(UnsupportedParameters::Reject)];
     let facts = btree_map(word(), json_object().prop_map(Value::Object), 0..3);
     let translation = (stream, unsupported, facts, option::of("[a-zA-Z0-9._-]{1,12}"));
-    (names, json, numbers, rest, translation).prop_map(|(names, json, numbers, rest, translation)| {
+    let routing = routing::group_routing();
+    (names, json, numbers, rest, translation, routing).prop_map(|(names, json, numbers, rest, translation, routing)| {
         Arc::new(Group {
             id: format!("{:x}", rest.2).into(),
             name: format!("{}-{:x}", names.0, rest.2).into(),
@@ -86,6 +91,7 @@ fn group() -> impl Strategy<Value = Arc<Group>> {
             api_version: translation.3.map(Into::into),
             health_check_enabled: rest.0[1],
             outbound_proxy: rest.1,
+            routing,
         })
     })
 }
@@ -100,8 +106,9 @@ fn proxy_key() -> impl Strategy<Value = Arc<ProxyKey>> {
     ];
     let lists = (vec(word(), 0..4), vec(word(), 0..4), btree_map(word(), any::<u32>(), 0..4));
     let limits = (any::<u32>(), any::<u64>(), any::<u32>(), option::of(1..i64::MAX));
-    (any::<u128>(), word(), any::<bool>(), policy, lists, limits).prop_map(
-        |(id, name, enabled, group_policy, lists, limits)| {
+    let routing = routing::proxy_key_routing();
+    (any::<u128>(), word(), any::<bool>(), policy, lists, limits, routing).prop_map(
+        |(id, name, enabled, group_policy, lists, limits, routing)| {
             Arc::new(ProxyKey {
                 id: format!("{id:x}").into(),
                 name: name.into(),
@@ -115,6 +122,7 @@ fn proxy_key() -> impl Strategy<Value = Arc<ProxyKey>> {
                 tpm_limit: limits.1,
                 concurrency_limit: limits.2,
                 expires_at_ms: limits.3,
+                routing,
             })
         },
     )

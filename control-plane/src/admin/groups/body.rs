@@ -18,6 +18,7 @@ use super::keys::{WrittenKeys, check_keys, read_keys};
 use super::moved::{self, KeptSecrets};
 use super::place::place;
 use super::proxy::{PROXY_FIELDS, read_proxy};
+use super::routing::{read_routing, read_timeout};
 use super::translating::{keep_agreeing, merge_rows, read_translating};
 use super::view::GroupView;
 use crate::admin::bounds::{MODEL_BYTES, NAME_BYTES};
@@ -54,6 +55,20 @@ pub(super) const FIELDS: &[Known] = &[
     Known::new("modelFacts"),
     Known::new("apiVersion"),
     Known::new("healthCheckEnabled"),
+    Known::new("weight"),
+    Known::new("tags"),
+    Known::new("affinity"),
+    Known::new("connectTimeout"),
+    Known::new("chunkTimeout"),
+    Known::new("totalTimeout"),
+    Known::new("queueTimeoutMs"),
+    Known::new("hedging"),
+    Known::new("retryUnsafeRequests"),
+    Known::new("retryEmptyAnswers"),
+    Known::new("cacheSeconds"),
+    Known::new("modelFallbacks"),
+    Known::new("fallbackOn"),
+    Known::new("errorRules"),
     Known::new("upstreamKeys"),
     Known::new("updatedAt"),
     Known::new("id"),
@@ -69,7 +84,6 @@ const HEADER_BYTES: usize = 8192;
 
 const DEFAULT_RETRY_COUNT: u32 = 3;
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
-const LONGEST_TIMEOUT_SECONDS: f64 = 3600.0;
 
 /// A group to be stored, and what was repaired in the body that describes it.
 #[derive(Debug)]
@@ -124,7 +138,7 @@ pub(super) fn replacement(body: Value, existing: Option<&StoredGroup>) -> Result
             .name_of("balancePolicy", BalancePolicy::NAMES, BalancePolicy::from_name)
             .unwrap_or_default(),
         retry_count: retry_count.unwrap_or(DEFAULT_RETRY_COUNT),
-        timeout: read_timeout(&mut fields),
+        timeout: read_timeout(&mut fields, "timeout").unwrap_or(DEFAULT_TIMEOUT),
         rpm_limit: fields.limit("rpmLimit"),
         test_model: fields.text("testModel", MODEL_BYTES).filter(|model| !model.is_empty()).map(Into::into),
         priority: priority.and_then(|priority| i32::try_from(priority).ok()).unwrap_or_default(),
@@ -135,6 +149,7 @@ pub(super) fn replacement(body: Value, existing: Option<&StoredGroup>) -> Result
         api_version: translating.api_version,
         health_check_enabled: fields.boolean("healthCheckEnabled", true),
         outbound_proxy,
+        routing: read_routing(&mut fields),
     };
     if fields.is_fine()
         && let Err(error) = validate_group(&group).and_then(|()| validate_destination(&group))
@@ -297,18 +312,6 @@ fn header_problem(name: &str, vendor: Option<&Vendor>) -> Option<String> {
         "is the place of a credential, but not of {}'s, which stands in {own}: put the key into apiKeys",
         vendor.title
     ))
-}
-
-fn read_timeout(fields: &mut Fields) -> Duration {
-    let Some(seconds) = fields.number("timeout") else { return DEFAULT_TIMEOUT };
-    let timeout = Duration::try_from_secs_f64(seconds).unwrap_or_default();
-    // The timeout is stored in whole milliseconds.
-    let timeout = Duration::from_millis(u64::try_from(timeout.as_millis()).unwrap_or_default());
-    if timeout.is_zero() || seconds > LONGEST_TIMEOUT_SECONDS {
-        fields.error("timeout", format!("must be seconds from 0.001 to {LONGEST_TIMEOUT_SECONDS}"));
-        return DEFAULT_TIMEOUT;
-    }
-    timeout
 }
 
 fn arcs(texts: Vec<String>) -> Vec<Arc<str>> {

@@ -7,27 +7,60 @@ use axum::http::HeaderValue;
 use serde_json::{Map, Value};
 use shared::ids::new_id;
 use shared::secret::{Secret, mask};
-use shared::snapshot::UpstreamKey;
+use shared::snapshot::{UpstreamKey, UpstreamKeyRouting};
 use translation::vendors::Vendor;
 use utoipa::ToSchema;
 
 use super::pasted::{self, Pasted};
+use super::routing::read_key_routing;
 use super::view::masks;
 use crate::admin::bounds::ID_BYTES;
 use crate::web::fields::{Fields, Known, MASK_MARK, kind};
 
-pub(super) const FIELDS: &[Known] = &[Known::new("id"), Known::new("enabled"), Known::new("masked")];
+pub(super) const FIELDS: &[Known] = &[
+    Known::new("id"),
+    Known::new("key"),
+    Known::new("enabled"),
+    Known::new("masked"),
+    Known::new("models"),
+    Known::new("deniedModels"),
+    Known::new("weight"),
+    Known::new("note"),
+    Known::new("tags"),
+    Known::new("account"),
+    Known::new("expiresAt"),
+];
 
 /// Longest upstream key, in bytes.
 const KEY_BYTES: usize = 8192;
 
-/// Switches a stored upstream key.
+/// Settings of an upstream key.
 #[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
 pub struct UpstreamKeyBody {
-    /// Id of the key.
-    pub id: String,
-    /// Whether it may be used.
-    pub enabled: bool,
+    /// Id of a stored key.
+    pub id: Option<String>,
+    /// The key itself, in place of an id. A key that the group does not have yet is added to it.
+    pub key: Option<String>,
+    /// Whether it may be used. No probe changes that.
+    #[schema(default = true)]
+    pub enabled: Option<bool>,
+    /// Models that the key may be used for, as the vendor names them; a name may end in `*`. An empty list means all.
+    pub models: Option<Vec<String>>,
+    /// Models that it may not be used for.
+    pub denied_models: Option<Vec<String>>,
+    /// Weight among the keys of the group. 0: only when nothing else is left.
+    #[schema(default = 1, maximum = 1_000_000)]
+    pub weight: Option<u32>,
+    /// Note for people.
+    #[schema(max_length = 2000)]
+    pub note: Option<String>,
+    /// Labels for people.
+    pub tags: Option<Vec<String>>,
+    /// The account at the vendor. Keys of one account share its limits, and may serve what another of them made.
+    pub account: Option<String>,
+    /// When the key stops being used: epoch milliseconds, or RFC 3339 text.
+    pub expires_at: Option<i64>,
 }
 
 /// The keys of a group as it is written.
@@ -38,32 +71,26 @@ pub(super) struct WrittenKeys {
 }
 
 pub(super) fn read_keys(fields: &mut Fields, existing: &[Arc<UpstreamKey>]) -> WrittenKeys {
-    let (keys, keeps) = match fields.list("apiKeys") {
-        None => (existing.to_vec(), !existing.is_empty()),
-        Some(list) => {
-            let mut chosen = Chosen {
-                masks: masks(existing),
-                existing,
-                taken: HashSet::new(),
-                secrets: HashSet::new(),
-                keeps: false,
-                said: Vec::new(),
-            };
-            let mut keys = Vec::with_capacity(list.len());
-            for (index, value) in list.iter().enumerate() {
-                let place = format!("apiKeys[{index}]");
-                match chosen.key(value) {
-                    Ok(key) => keys.push(key),
-                    Err(problem) => fields.error(&place, problem),
-                }
-                for said in chosen.said.drain(..) {
-                    fields.warn(&place, said);
-                }
-            }
-            (keys, chosen.keeps)
-        }
+    let mut chosen = Chosen {
+        masks: masks(existing),
+        existing,
+        taken: HashSet::new(),
+        secrets: HashSet::new(),
+        keeps: false,
+        said: Vec::new(),
     };
-    WrittenKeys { keys: switch(fields, keys, existing), keeps }
+    let mut keys = Vec::new();
+    if let Some(list) = fields.list("apiKeys") {
+        for (index, value) in list.iter().enumerate() {
+            keys.extend(chosen.read(fields, &format!("apiKeys[{index}]"), value));
+        }
+    } else {
+        keys = existing.to_vec();
+        chosen.keeps = !existing.is_empty();
+        chosen.secrets = existing.iter().map(|key| key.secret.expose().to_owned()).collect();
+    }
+    set_up(fields, &mut keys, &mut chosen);
+    WrittenKeys { keys, keeps: chosen.keeps }
 }
 
 /// What the list of keys has named so far.
@@ -80,6 +107,15 @@ struct Chosen<'a> {
 }
 
 impl Chosen<'_> {
+    /// The key that stands at `place`. What is wrong with it, or was repaired, is noted.
+    fn read(&mut self, fields: &mut Fields, place: &str, value: &Value) -> Option<Arc<UpstreamKey>> {
+        let key = self.key(value).map_err(|problem| fields.error(place, problem)).ok();
+        for said in self.said.drain(..) {
+            fields.warn(place, said);
+        }
+        key
+    }
+
     fn key(&mut self, value: &Value) -> Result<Arc<UpstreamKey>, String> {
         let text = value.as_str().ok_or_else(|| format!("must be a text, not {}", kind(value)))?;
         let key = if text.contains(MASK_MARK) {
@@ -129,6 +165,7 @@ impl Chosen<'_> {
             masked: mask(text).into(),
             secret: Secret::new(text),
             enabled: true,
+            routing: UpstreamKeyRouting::default(),
         }))
     }
 }
@@ -148,13 +185,9 @@ fn on_one_line(text: &str) -> Option<String> {
     serde_json::from_str::<Map<String, Value>>(text).ok().map(|file| Value::Object(file).to_string())
 }
 
-/// Sets `enabled` of the keys as `upstreamKeys` says. An entry may name a key that `apiKeys` of the same body has just
-/// dropped.
-fn switch(
-    fields: &mut Fields,
-    mut keys: Vec<Arc<UpstreamKey>>,
-    existing: &[Arc<UpstreamKey>],
-) -> Vec<Arc<UpstreamKey>> {
+/// Sets up the keys as `upstreamKeys` says. An entry may name a key that `apiKeys` of the same body has just dropped,
+/// and one that comes with its value may be new.
+fn set_up(fields: &mut Fields, keys: &mut Vec<Arc<UpstreamKey>>, chosen: &mut Chosen<'_>) {
     for (index, value) in fields.list("upstreamKeys").unwrap_or_default().into_iter().enumerate() {
         let place = format!("upstreamKeys[{index}]");
         let Value::Object(entry) = value else {
@@ -163,15 +196,38 @@ fn switch(
         };
         let mut entry = Fields::named(format!("{place}."), entry, FIELDS);
         entry.take("masked");
-        let id = entry.required_text("id", ID_BYTES);
-        let enabled = entry.boolean("enabled", true);
-        if entry.is_fine() && !existing.iter().any(|key| *key.id == *id) {
-            entry.error("id", "is the id of no upstream key of this group; new keys go into apiKeys");
-        }
-        if let Some(key) = keys.iter_mut().find(|key| *key.id == *id && key.enabled != enabled) {
-            *key = Arc::new(UpstreamKey { enabled, ..UpstreamKey::clone(key) });
+        let id = match entry.take("key") {
+            Some(value) if !entry.has("id") => {
+                let named = |key: &&Arc<UpstreamKey>| value.as_str() == Some(key.secret.expose());
+                match keys.iter().find(named).cloned().or_else(|| {
+                    let key = chosen.read(&mut entry, "key", &value)?;
+                    keys.push(Arc::clone(&key));
+                    Some(key)
+                }) {
+                    Some(key) => key.id.to_string(),
+                    None => String::new(),
+                }
+            }
+            Some(_) => {
+                entry.error("key", "is given beside id: one of them names the key");
+                String::new()
+            }
+            None => {
+                let id = entry.required_text("id", ID_BYTES);
+                if entry.is_fine() && !chosen.existing.iter().any(|key| *key.id == *id) {
+                    entry.error("id", "is the id of no upstream key of this group; a new key comes with its key");
+                }
+                id
+            }
+        };
+        let key = keys.iter_mut().find(|key| *key.id == *id);
+        let before = key.as_deref().map(|key| key.routing.clone()).unwrap_or_default();
+        let routing = read_key_routing(&mut entry, &before);
+        let enabled = if entry.has("enabled") { Some(entry.boolean("enabled", true)) } else { None };
+        if let Some(key) = key {
+            let enabled = enabled.unwrap_or(key.enabled);
+            *key = Arc::new(UpstreamKey { enabled, routing, ..UpstreamKey::clone(key) });
         }
         fields.absorb(entry);
     }
-    keys
 }

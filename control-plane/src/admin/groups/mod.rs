@@ -7,6 +7,7 @@ mod moved;
 mod pasted;
 mod place;
 mod proxy;
+mod routing;
 mod schema;
 mod translating;
 mod view;

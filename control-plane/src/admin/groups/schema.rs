@@ -35,8 +35,8 @@ pub struct GroupBody {
     /// Headers that are sent with each upstream request, in place of the gateway's own. The mask of a stored value
     /// keeps the value; without the field, all headers stay.
     pub headers: Option<BTreeMap<String, String>>,
-    /// How the group picks among its upstream keys: `round_robin`, `random` or `least_used`. Not in force yet: they are
-    /// tried in their order.
+    /// How the group picks among its upstream keys: `round_robin`, `random`, `weighted`, `least_used` (the fewest in
+    /// flight) or `latency` (the faster one of two that are drawn).
     #[schema(default = "round_robin")]
     pub balance_policy: Option<String>,
     /// How many further attempts, after the first one of a request, this group gets, each with its next upstream key. 0
@@ -91,7 +91,10 @@ pub struct GroupBody {
     /// Whether background probes cover the group. Not in force yet.
     #[schema(default = true)]
     pub health_check_enabled: Option<bool>,
-    /// Switches stored upstream keys on and off, by id.
+    /// How the group is routed to.
+    #[serde(flatten)]
+    pub routing: super::routing::GroupRoutingBody,
+    /// Settings of upstream keys: stored ones by their `id`, new ones with their `key`. What an entry leaves out stays.
     pub upstream_keys: Option<Vec<super::keys::UpstreamKeyBody>>,
     /// The `updatedAt` that was read. The write is refused with 409 when the group has changed since.
     pub updated_at: Option<i64>,

@@ -49,7 +49,17 @@ fn full() -> StoredGroup {
         "proxy_config": {"type": "socks5", "host": "proxy.test", "port": 1080, "username": "u",
                          "password": "proxy-password-1", "bypass_local": false, "bypass_domains": ["a.test"]},
         "fake_streaming": true, "health_check_enabled": false, "unsupported_parameters": "reject",
-        "model_facts": {"m": {"max_output": 9, "off": null}}
+        "model_facts": {"m": {"max_output": 9, "off": null}},
+        "weight": 5, "tags": ["eu", "batch"], "affinity": false, "connect_timeout": 0.5, "chunk_timeout": 30,
+        "total_timeout": 600, "queue_timeout_ms": 0, "hedging": true, "retry_unsafe_requests": true,
+        "retry_empty_answers": true, "cache_seconds": 60, "model_fallbacks": {"m": ["n", "o"], "x": "y"},
+        "fallback_on": ["context_length", "content_filter"],
+        "error_rules": [{"status": 503, "words": ["Busy"], "step": "next_group"},
+                        {"statuses": [400], "effect": "exhaust", "scope": "key", "seconds": 3600}],
+        "upstream_keys": [{"key": "sk-other-key-0002", "models": ["m"], "denied_models": ["n*"], "weight": 2,
+                           "note": "the spare", "tags": ["spare"], "account": "acme",
+                           "expires_at": "2030-01-01T00:00:00Z"},
+                          {"key": "sk-third-key-00003", "enabled": false}]
     });
     let mut group = replacement(body, None).unwrap();
     group.created_at = 1;
@@ -94,8 +104,34 @@ fn every_field_has_its_place_and_no_secret_is_shown() {
     let stored = full();
     let shown = view(&stored);
     assert_eq!(shown["baseUrl"], "http://host:1/v1");
-    assert_eq!(shown["apiKeys"], json!(["sk-f****0001", "sk-o****0002"]));
+    assert_eq!(shown["apiKeys"], json!(["sk-f****0001", "sk-o****0002", "sk-t****0003"]));
     assert_eq!(shown["upstreamKeys"][0]["masked"], "sk-f****0001");
+    let mut key = shown["upstreamKeys"][1].clone();
+    assert!(key.as_object_mut().unwrap().remove("id").is_some());
+    assert_eq!(
+        key,
+        json!({"masked": "sk-o****0002", "enabled": true, "models": ["m"], "deniedModels": ["n*"], "weight": 2,
+               "note": "the spare", "tags": ["spare"], "account": "acme", "expiresAt": 1_893_456_000_000_i64})
+    );
+    assert_eq!((&shown["upstreamKeys"][2]["enabled"], &shown["upstreamKeys"][2]["weight"]), (&json!(false), &json!(1)));
+    assert_eq!((&shown["weight"], &shown["tags"]), (&json!(5), &json!(["eu", "batch"])));
+    assert_eq!(shown["affinity"], false);
+    assert_eq!(
+        [&shown["connectTimeout"], &shown["chunkTimeout"], &shown["totalTimeout"], &shown["queueTimeoutMs"]],
+        [&json!(0.5), &json!(30), &json!(600), &json!(0)]
+    );
+    for name in ["hedging", "retryUnsafeRequests", "retryEmptyAnswers"] {
+        assert_eq!(shown[name], true, "{name}");
+    }
+    assert_eq!(shown["cacheSeconds"], 60);
+    assert_eq!(shown["modelFallbacks"], json!({"m": ["n", "o"], "x": ["y"]}));
+    assert_eq!(shown["fallbackOn"], json!(["context_length", "content_filter"]));
+    assert_eq!(
+        shown["errorRules"],
+        json!([{"statuses": [503], "words": ["Busy"], "step": "next_group", "effect": null, "scope": "model",
+                "seconds": 0},
+               {"statuses": [400], "words": [], "step": null, "effect": "exhaust", "scope": "key", "seconds": 3600}])
+    );
     assert_eq!(shown["headers"], json!({"x-token": "a-lo****cret"}));
     assert_eq!(
         shown["proxyConfig"],

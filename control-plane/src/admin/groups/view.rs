@@ -1,6 +1,7 @@
 //! A group as it is shown: everything, with masks in place of its secrets.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -9,6 +10,7 @@ use shared::secret::mask;
 use shared::snapshot::{OutboundProxy, UpstreamKey, UpstreamStream};
 use utoipa::ToSchema;
 
+use super::routing::GroupRoutingView;
 use super::warnings;
 use crate::store::groups::StoredGroup;
 use crate::web::warnings::FieldWarning;
@@ -41,7 +43,7 @@ pub struct GroupView {
     pub parameter_overrides: Map<String, Value>,
     /// Headers that are sent with each upstream request; their values are masks.
     pub headers: BTreeMap<String, String>,
-    /// How the group picks among its upstream keys. Not in force yet: they are tried in their order.
+    /// How the group picks among its upstream keys.
     pub balance_policy: &'static str,
     /// How many further attempts, after the first one of a request, this group gets, each with its next upstream key. 0
     /// means that the group is passed over once an attempt has failed, at this group or another; the groups behind it
@@ -75,6 +77,9 @@ pub struct GroupView {
     pub api_version: Option<String>,
     /// Whether background probes cover the group. Not in force yet.
     pub health_check_enabled: bool,
+    /// How the group is routed to.
+    #[serde(flatten)]
+    pub routing: GroupRoutingView,
     /// When the group was made, in epoch milliseconds.
     pub created_at: i64,
     /// When the group was last changed, in epoch milliseconds. A write that sends it back is refused when the group has
@@ -86,13 +91,28 @@ pub struct GroupView {
 
 /// An upstream key as it is read.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct UpstreamKeyView {
     /// Id of the key, which stays the same; a new secret is a new key.
     pub id: String,
     /// The mask of the key. Where keys of a group look alike, the later ones end in `#2`, `#3` …
     pub masked: String,
-    /// Whether the key may be used.
+    /// Whether the key may be used. No probe changes that.
     pub enabled: bool,
+    /// Models that the key may be used for, as the vendor names them. An empty list means all.
+    pub models: Vec<String>,
+    /// Models that it may not be used for.
+    pub denied_models: Vec<String>,
+    /// Weight among the keys of the group. 0: only when nothing else is left.
+    pub weight: u32,
+    /// Note for people.
+    pub note: String,
+    /// Labels for people.
+    pub tags: Vec<String>,
+    /// The account at the vendor; empty where nothing is said. Keys of one account share its limits.
+    pub account: String,
+    /// When the key stops being used, in epoch milliseconds.
+    pub expires_at: Option<i64>,
 }
 
 /// A proxy between a node and the provider, as it is read.
@@ -130,11 +150,7 @@ impl GroupView {
                 .upstream_keys
                 .iter()
                 .zip(&masks)
-                .map(|(key, masked)| UpstreamKeyView {
-                    id: key.id.to_string(),
-                    masked: masked.clone(),
-                    enabled: key.enabled,
-                })
+                .map(|(key, masked)| UpstreamKeyView::of(key, masked))
                 .collect(),
             api_keys: masks,
             models: group.models.iter().map(ToString::to_string).collect(),
@@ -161,9 +177,29 @@ impl GroupView {
             model_facts: group.model_facts.clone(),
             api_version: group.api_version.as_ref().map(ToString::to_string),
             health_check_enabled: group.health_check_enabled,
+            routing: GroupRoutingView::of(&group.routing),
             created_at: stored.created_at,
             updated_at: stored.updated_at,
             warnings: warnings::of(stored),
+        }
+    }
+}
+
+impl UpstreamKeyView {
+    fn of(key: &UpstreamKey, masked: &str) -> Self {
+        let routing = &key.routing;
+        let texts = |names: &[Arc<str>]| names.iter().map(ToString::to_string).collect();
+        Self {
+            id: key.id.to_string(),
+            masked: masked.to_owned(),
+            enabled: key.enabled,
+            models: texts(&routing.models),
+            denied_models: texts(&routing.denied_models),
+            weight: routing.weight,
+            note: routing.note.clone(),
+            tags: texts(&routing.tags),
+            account: routing.account.to_string(),
+            expires_at: routing.expires_at_ms,
         }
     }
 }
@@ -196,7 +232,7 @@ pub(super) fn masks<K: AsRef<UpstreamKey>>(keys: &[K]) -> Vec<String> {
 }
 
 /// The duration in seconds, without a decimal point where it is whole.
-fn seconds(duration: Duration) -> Number {
+pub(super) fn seconds(duration: Duration) -> Number {
     let fraction = if duration.subsec_nanos() == 0 { None } else { Number::from_f64(duration.as_secs_f64()) };
     fraction.unwrap_or_else(|| duration.as_secs().into())
 }

@@ -1,6 +1,6 @@
 //! What is kept of a group and has no effect, or none yet. What comes into force is taken from here.
 
-use shared::snapshot::{BalancePolicy, UpstreamKey, is_reserved_field, validate_destination};
+use shared::snapshot::{UpstreamKey, is_reserved_field, validate_destination};
 use translation::vendors;
 
 use super::endpoint::lacks_version;
@@ -47,9 +47,6 @@ pub(super) fn of(stored: &StoredGroup) -> Vec<FieldWarning> {
     }
     if group.outbound_proxy.is_some() && !stored.proxy_enabled {
         warn("proxyConfig", "has no effect, because proxyEnabled is false");
-    }
-    if group.balance_policy != BalancePolicy::default() || group.upstream_keys.len() > 1 {
-        warn("balancePolicy", "is kept, but not in force yet: the keys are tried in their order");
     }
     if group.rpm_limit > 0 {
         warn("rpmLimit", "is kept, but not in force yet: requests are not limited");

@@ -2,16 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 use shared::crypto::{random_token, sha256};
 use shared::ids::{Id, new_id};
 use shared::secret::{Secret, mask};
-use shared::snapshot::{GroupPolicy, ProxyKey, validate_pattern, validate_proxy_key};
+use shared::snapshot::{GroupPolicy, HEAVIEST, ProxyKey, ProxyKeyRouting, validate_pattern, validate_proxy_key};
 use utoipa::ToSchema;
 
 use super::view::ProxyKeyView;
 use crate::admin::bounds::{ID_BYTES, MODEL_BYTES, NAME_BYTES};
+use crate::admin::fallbacks::read_fallbacks;
 use crate::error::{ApiError, FieldError};
 use crate::store::proxy_keys::StoredProxyKey;
 use crate::store::{Scope, Store, StoreError, groups};
@@ -33,6 +35,10 @@ pub(super) const FIELDS: &[Known] = &[
     Known::also("tpmLimit", &["tpm"]),
     Known::also("concurrencyLimit", &["concurrency"]),
     Known::new("expiresAt"),
+    Known::new("modelFallbacks"),
+    Known::new("fallbackOn"),
+    Known::new("clientHints"),
+    Known::new("cacheSeconds"),
     Known::new("updatedAt"),
     Known::new("id"),
     Known::new("masked"),
@@ -57,7 +63,9 @@ const MADE_BYTES: usize = 32;
 const KEY_CHARACTERS: std::ops::RangeInclusive<usize> = 16..=512;
 
 const DESCRIPTION_BYTES: usize = 2000;
-const HEAVIEST: i64 = 1_000_000;
+
+/// The longest time for which an answer is kept, in seconds.
+const LONGEST_CACHE_SECONDS: i64 = 24 * 60 * 60;
 
 /// A proxy key to be stored, its value where the value is new, and what was repaired in the body that describes it.
 pub(super) struct Written {
@@ -92,6 +100,7 @@ pub(super) fn replacement(body: Value, existing: Option<&StoredProxyKey>) -> Res
         tpm_limit: tpm_limit.unwrap_or_default(),
         concurrency_limit: fields.limit("concurrencyLimit"),
         expires_at_ms: fields.time("expiresAt"),
+        routing: read_routing(&mut fields),
     };
     if fields.is_fine()
         && let Err(error) = validate_proxy_key(&key)
@@ -244,13 +253,24 @@ fn read_weights(fields: &mut Fields) -> BTreeMap<Id, u32> {
     for (place, entry) in entries {
         let mut entry = Fields::named(format!("{place}."), entry, WEIGHT_FIELDS);
         let id = entry.required_text("groupId", ID_BYTES);
-        let weight = entry.integer("weight", 0, HEAVIEST).and_then(|weight| u32::try_from(weight).ok()).unwrap_or(1);
+        let weight =
+            entry.integer("weight", 0, i64::from(HEAVIEST)).and_then(|weight| u32::try_from(weight).ok()).unwrap_or(1);
         if entry.is_fine() && weights.insert(id.into(), weight).is_some() {
             entry.error("groupId", "has a weight already");
         }
         fields.absorb(entry);
     }
     weights
+}
+
+fn read_routing(fields: &mut Fields) -> ProxyKeyRouting {
+    let cache =
+        fields.integer("cacheSeconds", 0, LONGEST_CACHE_SECONDS).and_then(|seconds| u64::try_from(seconds).ok());
+    ProxyKeyRouting {
+        fallbacks: read_fallbacks(fields),
+        client_hints: fields.boolean("clientHints", false),
+        cache: Duration::from_secs(cache.unwrap_or_default()),
+    }
 }
 
 fn arcs(texts: Option<Vec<String>>) -> Vec<Arc<str>> {
@@ -275,13 +295,12 @@ pub struct ProxyKeyBody {
     pub allowed_groups: Option<Vec<String>>,
     /// Models that the key may use, as clients name them. An empty list means all.
     pub allowed_models: Option<Vec<String>>,
-    /// How the key picks among groups that serve the model: `failover` (the highest priority first), `round_robin`,
-    /// `weighted`, `random` or `least_used`. Also accepted as `groupBalancePolicy`. Not in force yet: each acts as
-    /// `failover`.
+    /// How the key picks among groups that serve the model: `failover` (the highest priority first, equals by weight),
+    /// `round_robin`, `weighted`, `random`, `least_used` (the fewest in flight), `latency` (the faster one of two that
+    /// are drawn) or `cost` (the cheapest for the model). Also accepted as `groupBalancePolicy`.
     #[schema(default = "failover")]
     pub group_policy: Option<String>,
-    /// Group id → weight, for `weighted`; a group that is missing weighs 1. A list of `{groupId, weight}` is accepted
-    /// too. Not in force yet.
+    /// Group id → weight, in place of the group's own. A list of `{groupId, weight}` is accepted too.
     pub group_weights: Option<BTreeMap<String, u32>>,
     /// Requests a minute; 0 means no limit. Also accepted as `rpm`. Not in force yet.
     #[schema(default = 0, example = 100)]
@@ -294,6 +313,19 @@ pub struct ProxyKeyBody {
     pub concurrency_limit: Option<u32>,
     /// When the key stops being valid: epoch milliseconds, or RFC 3339 text.
     pub expires_at: Option<i64>,
+    /// Model that a client asks for → the models that are asked when it fails, in their order. They count before those
+    /// of a group.
+    #[schema(example = json!({"gpt-4o": ["claude-sonnet-4-5", "gemini-2.5-pro"]}))]
+    pub model_fallbacks: Option<BTreeMap<String, Vec<String>>>,
+    /// Refusals of a request for which the fallbacks are asked, too: `context_length`, `content_filter`.
+    pub fallback_on: Option<Vec<String>>,
+    /// Whether requests may narrow by themselves where they go, with `models` in the body and the headers
+    /// `x-orchestration-group` and `x-orchestration-tags`.
+    #[schema(default = false)]
+    pub client_hints: Option<bool>,
+    /// Seconds for which identical requests of the key are answered from memory. 0: as the group says.
+    #[schema(default = 0, maximum = 86_400)]
+    pub cache_seconds: Option<u32>,
     /// The `updatedAt` that was read. The write is refused with 409 when the key has changed since.
     pub updated_at: Option<i64>,
 }

@@ -14,7 +14,8 @@ fn full() -> StoredProxyKey {
         "key_name": "app", "key": "sk-brought-along-0001", "description": "for the app", "enabled": false,
         "allowed_groups": ["g1", "g2"], "allowed_models": ["m"], "group_balance_policy": "weighted",
         "group_weights": [{"group_id": "g1", "weight": 3}, {"groupId": "g2", "weight": 0}],
-        "rpm": 100, "tpm": 5_000_000_000_u64, "concurrency": 4, "expires_at": "2030-01-01T00:00:00Z"
+        "rpm": 100, "tpm": 5_000_000_000_u64, "concurrency": 4, "expires_at": "2030-01-01T00:00:00Z",
+        "model_fallbacks": {"m": ["n"]}, "fallback_on": ["content_filter"], "client_hints": true, "cache_seconds": 9
     });
     let mut stored = replacement(body, None).unwrap().stored;
     stored.updated_at = 7;
@@ -58,6 +59,9 @@ fn every_field_has_its_place() {
     let shown = serde_json::to_value(ProxyKeyView::of(&stored)).unwrap();
     assert_eq!(shown["groupPolicy"], "weighted");
     assert_eq!(shown["groupWeights"], json!({"g1": 3, "g2": 0}));
+    assert_eq!(shown["modelFallbacks"], json!({"m": ["n"]}));
+    assert_eq!(shown["fallbackOn"], json!(["content_filter"]));
+    assert_eq!((&shown["clientHints"], &shown["cacheSeconds"]), (&json!(true), &json!(9)));
 }
 
 #[test]

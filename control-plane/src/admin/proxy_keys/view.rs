@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::warnings;
+use crate::admin::fallbacks::{faults_of, models_of};
 use crate::store::proxy_keys::StoredProxyKey;
 use crate::web::warnings::FieldWarning;
 
@@ -31,9 +32,9 @@ pub struct ProxyKeyView {
     pub allowed_groups: Vec<String>,
     /// Models that the key may use, as clients name them. An empty list means all.
     pub allowed_models: Vec<String>,
-    /// How the key picks among groups that serve the model. Not in force yet: each acts as `failover`.
+    /// How the key picks among groups that serve the model.
     pub group_policy: &'static str,
-    /// Group id → weight, for `weighted`. Not in force yet.
+    /// Group id → weight, in place of the group's own.
     pub group_weights: BTreeMap<String, u32>,
     /// Requests a minute; 0 means no limit. Not in force yet.
     pub rpm_limit: u32,
@@ -43,6 +44,14 @@ pub struct ProxyKeyView {
     pub concurrency_limit: u32,
     /// When the key stops being valid, in epoch milliseconds.
     pub expires_at: Option<i64>,
+    /// Model that a client asks for → the models that are asked when it fails, in their order.
+    pub model_fallbacks: BTreeMap<String, Vec<String>>,
+    /// Refusals of a request for which the fallbacks are asked, too.
+    pub fallback_on: Vec<&'static str>,
+    /// Whether requests may narrow by themselves where they go.
+    pub client_hints: bool,
+    /// Seconds for which identical requests of the key are answered from memory. 0: as the group says.
+    pub cache_seconds: u64,
     /// Number of requests with this key so far.
     pub usage_count: i64,
     /// When the key was last used, in epoch milliseconds.
@@ -75,6 +84,10 @@ impl ProxyKeyView {
             tpm_limit: key.tpm_limit,
             concurrency_limit: key.concurrency_limit,
             expires_at: key.expires_at_ms,
+            model_fallbacks: models_of(&key.routing.fallbacks),
+            fallback_on: faults_of(&key.routing.fallbacks),
+            client_hints: key.routing.client_hints,
+            cache_seconds: key.routing.cache.as_secs(),
             usage_count: stored.usage_count,
             last_used_at: stored.last_used_at,
             created_at: stored.created_at,

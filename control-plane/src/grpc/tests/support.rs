@@ -18,7 +18,8 @@ use shared::pb::{self, ControlMessage, NodeMessage, UsageAck, UsageBatch};
 use shared::secret::Secret;
 use shared::serve::{ConnectionLimits, serve};
 use shared::snapshot::{
-    BalancePolicy, Delta, Group, GroupPolicy, ProxyKey, Snapshot, UnsupportedParameters, UpstreamKey, UpstreamStream,
+    BalancePolicy, Delta, Group, GroupPolicy, GroupRouting, ProxyKey, ProxyKeyRouting, Snapshot, UnsupportedParameters,
+    UpstreamKey, UpstreamKeyRouting, UpstreamStream,
 };
 use shared::telemetry::Metrics;
 use tokio::net::TcpListener;
@@ -236,6 +237,7 @@ pub(super) fn group(name: &str) -> Group {
         masked: "sk-1****2345".into(),
         secret: Secret::new(format!("sk-secret-of-{name}")),
         enabled: true,
+        routing: UpstreamKeyRouting::default(),
     };
     Group {
         id: new_id().into(),
@@ -261,6 +263,7 @@ pub(super) fn group(name: &str) -> Group {
         api_version: None,
         health_check_enabled: false,
         outbound_proxy: None,
+        routing: GroupRouting::default(),
     }
 }
 
@@ -278,5 +281,6 @@ fn proxy_key(name: &str) -> ProxyKey {
         tpm_limit: 0,
         concurrency_limit: 0,
         expires_at_ms: None,
+        routing: ProxyKeyRouting::default(),
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Map;
 use shared::crypto::SealingKey;
 use shared::drain::Tasks;
 use shared::ids::new_id;
-use shared::snapshot::{BalancePolicy, Group, UnsupportedParameters, UpstreamStream};
+use shared::snapshot::{BalancePolicy, Group, GroupRouting, UnsupportedParameters, UpstreamStream};
 use tokio::time::timeout;
 
 use super::{ConfigPosition, Publisher, Update};
@@ -46,6 +46,7 @@ async fn add_group(store: &Store, name: &str) {
         api_version: None,
         health_check_enabled: false,
         outbound_proxy: None,
+        routing: GroupRouting::default(),
     };
     let actor = Actor { user_id: None, username: "test".to_owned(), client_ip: "127.0.0.1".to_owned() };
     let stored = StoredGroup { group, proxy_enabled: false, created_at: 0, updated_at: 0 };

@@ -126,6 +126,7 @@ pub async fn replace(
                     upstream_keys::enabled.eq(key.enabled),
                     upstream_keys::masked.eq(key.masked),
                     upstream_keys::secret_sealed.eq(key.secret_sealed),
+                    upstream_keys::routing.eq(key.routing),
                 );
                 diesel::update(upstream_keys::table.find(key.id)).set(values).execute(conn).await?;
             } else {

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
-use serde_json::Map;
 use shared::crypto::SealingKey;
 use shared::secret::Secret;
 use shared::snapshot::{
@@ -15,7 +14,7 @@ use shared::snapshot::{
 use shared::time::now_ms;
 
 use crate::store::StoreError;
-use crate::store::columns::{from_json, json, named, number};
+use crate::store::columns::{from_json, json, named, number, optional_json};
 use crate::store::schema::{provider_groups, upstream_keys};
 
 /// A group as it is stored.
@@ -67,6 +66,8 @@ pub(in crate::store) struct Row {
     upstream_stream: Option<String>,
     model_facts: Option<String>,
     api_version: Option<String>,
+    /// `None` in a row from before the column existed, which means the defaults. So it does for a key.
+    routing: Option<String>,
     created_at: i64,
     updated_at: i64,
 }
@@ -81,6 +82,7 @@ pub(in crate::store) struct KeyRow {
     pub(super) masked: String,
     pub(super) enabled: bool,
     created_at: i64,
+    pub(super) routing: Option<String>,
 }
 
 /// The outbound proxy as it is sealed.
@@ -149,6 +151,7 @@ impl Row {
             upstream_stream: Some(group.upstream_stream.as_str().to_owned()),
             model_facts: if group.model_facts.is_empty() { None } else { Some(json(&group.model_facts)?) },
             api_version: group.api_version.as_deref().map(str::to_owned),
+            routing: Some(json(&group.routing)?),
             created_at: stored.created_at,
             updated_at: stored.updated_at,
         })
@@ -207,10 +210,11 @@ impl Row {
                     &self.unsupported_parameters,
                     UnsupportedParameters::from_name(&self.unsupported_parameters),
                 )?,
-                model_facts: self.model_facts.map_or_else(|| Ok(Map::new()), |text| from_json("model_facts", &text))?,
+                model_facts: optional_json("model_facts", self.model_facts.as_deref())?,
                 api_version: self.api_version.map(Into::into),
                 health_check_enabled: self.health_check_enabled,
                 outbound_proxy,
+                routing: optional_json("routing", self.routing.as_deref())?,
             },
             proxy_enabled: self.proxy_enabled,
             created_at: self.created_at,
@@ -229,6 +233,7 @@ pub(super) fn key_rows(stored: &StoredGroup, sealing: &SealingKey) -> Result<Vec
             masked: key.masked.to_string(),
             enabled: key.enabled,
             created_at: now_ms(),
+            routing: Some(json(&key.routing)?),
         })
     };
     stored.group.upstream_keys.iter().enumerate().map(row).collect()
@@ -248,6 +253,7 @@ pub(in crate::store) fn assemble(
             masked: row.masked.into(),
             secret: Secret::new(secret.as_str()),
             enabled: row.enabled,
+            routing: optional_json("routing", row.routing.as_deref())?,
         };
         keys.entry(row.group_id).or_default().push(Arc::new(key));
     }

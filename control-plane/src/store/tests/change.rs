@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 use shared::crypto::sha256;
 use shared::ids::new_id;
-use shared::snapshot::{GroupPolicy, ProxyKey};
+use shared::snapshot::{GroupPolicy, ProxyKey, ProxyKeyRouting};
 
 use super::database::TestDatabase;
 use super::{SCOPE, actor, open};
@@ -29,6 +29,7 @@ pub(super) fn proxy_key(name: &str) -> StoredProxyKey {
             tpm_limit: 0,
             concurrency_limit: 0,
             expires_at_ms: None,
+            routing: ProxyKeyRouting::default(),
         },
         masked: "sk-****".to_owned(),
         description: None,

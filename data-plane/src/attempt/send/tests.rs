@@ -35,9 +35,9 @@ fn seen(attempts: &[pb::Attempt]) -> Vec<(&str, u32, &str)> {
 #[test]
 fn an_attempt_leaves_its_record_when_it_ends() {
     let (attempts, metrics) = attempts(|meter| {
-        let attempt = Attempt::begin(meter, &candidate());
+        let attempt = Attempt::begin(meter, &candidate()).unwrap();
         attempt.end(AttemptResult::ServerError, 500, "the provider failed");
-        Attempt::begin(meter, &candidate()).end(AttemptResult::Success, 200, "");
+        Attempt::begin(meter, &candidate()).unwrap().end(AttemptResult::Success, 200, "");
     });
     assert_eq!(seen(&attempts), [("g", 500, "the provider failed"), ("g", 200, "")]);
     assert!(metrics.contains(r#"upstream_attempts_total{result="success"} 1"#), "{metrics}");
@@ -55,7 +55,7 @@ fn an_attempt_that_the_client_leaves_is_in_the_record_and_not_in_the_metrics() {
 fn two_attempts_run_at_once() {
     let (attempts, _) = attempts(|meter| {
         let slow = Attempt::begin(meter, &candidate());
-        Attempt::begin(meter, &candidate()).end(AttemptResult::Success, 200, "");
+        Attempt::begin(meter, &candidate()).unwrap().end(AttemptResult::Success, 200, "");
         drop(slow);
     });
     assert_eq!(seen(&attempts), [("g", 200, ""), ("g", 0, "the client left")]);

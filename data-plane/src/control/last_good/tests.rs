@@ -1,6 +1,6 @@
 use std::os::unix::fs::PermissionsExt as _;
 
-use shared::snapshot::{Group, ProxyKey, UpstreamKey};
+use shared::snapshot::{Group, ProxyKey, UpstreamKey, UpstreamKeyRouting};
 
 use super::*;
 
@@ -8,7 +8,13 @@ const TOKEN: &str = "a-node-token-of-more-than-32-bytes";
 const UPSTREAM: &str = "sk-upstream-secret-0001";
 
 fn snapshot(version: u64) -> Snapshot {
-    let key = UpstreamKey { id: "u1".into(), masked: "sk-u****0001".into(), secret: UPSTREAM.into(), enabled: true };
+    let key = UpstreamKey {
+        id: "u1".into(),
+        masked: "sk-u****0001".into(),
+        secret: UPSTREAM.into(),
+        enabled: true,
+        routing: UpstreamKeyRouting::default(),
+    };
     let group = Group {
         id: "g1".into(),
         name: "group".into(),

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use shared::secret::Secret;
-use shared::snapshot::{OutboundProxy, ProxyScheme, UpstreamKey};
+use shared::snapshot::{OutboundProxy, ProxyScheme, UpstreamKey, UpstreamKeyRouting};
 use translation::ir::{ErrorKind, ProviderError};
 
 use super::{GroupSecrets, Leak, Redactor, TextRedactor};
@@ -85,7 +85,13 @@ fn every_secret_of_the_group_is_taken_out_in_every_form() {
     let mut group = group("g", &["m"]);
     group.upstream_keys = [r#"sk-"quoted"/\key+1"#, "AKIA1234:aws/Secret+Key:session/Token=1@eu-west-1"]
         .map(|secret| {
-            Arc::new(UpstreamKey { id: secret.into(), masked: "m".into(), secret: secret.into(), enabled: true })
+            Arc::new(UpstreamKey {
+                id: secret.into(),
+                masked: "m".into(),
+                secret: secret.into(),
+                enabled: true,
+                routing: UpstreamKeyRouting::default(),
+            })
         })
         .to_vec();
     let basic = STANDARD.encode("someone:pass-word-1");

@@ -364,6 +364,9 @@ pub fn group(name: &str, base_url: &str, keys: &[&str], models: &[&str]) -> Valu
         "apiKeys": keys,
         "models": models,
         "enabled": true,
+        // What each key is asked is known: they are asked in their order, as long as nothing is under way.
+        "balancePolicy": "least_used",
+        "affinity": false,
     })
 }
 

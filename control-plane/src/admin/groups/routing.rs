@@ -1,0 +1,306 @@
+//! The settings of a group and of its upstream keys that say how requests are routed and tried.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Number, Value};
+use shared::snapshot::{
+    ErrorRule, GroupRouting, HEAVIEST, QUEUE_TIMEOUT, RuleEffect, RuleScope, RuleStep, UpstreamKeyRouting,
+    validate_pattern,
+};
+use utoipa::ToSchema;
+
+use super::view::seconds;
+use crate::admin::bounds::{MODEL_BYTES, NAME_BYTES};
+use crate::admin::fallbacks::{faults_of, models_of, read_fallbacks};
+use crate::web::fields::{Fields, Known, kind};
+
+/// The longest timeout, in seconds.
+const LONGEST_TIMEOUT_SECONDS: f64 = 3600.0;
+
+/// The longest wait for a key to return, in milliseconds.
+const LONGEST_QUEUE_MS: i64 = 60_000;
+
+/// The longest time for which an answer is kept, and a key is out by a rule, in seconds.
+const DAY_SECONDS: i64 = 24 * 60 * 60;
+
+/// Longest note of an upstream key, in bytes.
+const NOTE_BYTES: usize = 2000;
+
+/// The most rules for errors of a group.
+const MOST_RULES: usize = 100;
+
+/// The most words of one rule.
+const MOST_WORDS: usize = 50;
+
+const RULE_FIELDS: &[Known] = &[
+    Known::also("statuses", &["status"]),
+    Known::new("words"),
+    Known::new("step"),
+    Known::new("effect"),
+    Known::new("scope"),
+    Known::new("seconds"),
+];
+
+/// How a group is routed to, as it is written.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct GroupRoutingBody {
+    /// Weight among groups of the same priority, and for group policies that weigh. 0: only when nothing else is left.
+    #[schema(default = 1, maximum = 1_000_000)]
+    pub weight: Option<u32>,
+    /// Labels by which clients may narrow their requests.
+    pub tags: Option<Vec<String>>,
+    /// Whether requests of one conversation stay at one upstream key, where the provider's prompt cache is warm.
+    #[schema(default = true)]
+    pub affinity: Option<bool>,
+    /// Seconds for a connection to the provider. Null: as the node has it.
+    pub connect_timeout: Option<f64>,
+    /// Seconds between two chunks of an answer. Null: as the node has it.
+    pub chunk_timeout: Option<f64>,
+    /// Seconds for a whole attempt. Null: as the node has it.
+    pub total_timeout: Option<f64>,
+    /// Milliseconds that a request waits for the earliest return of a key when all are out.
+    #[schema(default = 2000, maximum = 60_000)]
+    pub queue_timeout_ms: Option<u64>,
+    /// Whether a second attempt is made elsewhere when the first byte is later than usual.
+    #[schema(default = false)]
+    pub hedging: Option<bool>,
+    /// Whether requests that make pictures, sound, files or batches are sent again although the first one may have been
+    /// carried out.
+    #[schema(default = false)]
+    pub retry_unsafe_requests: Option<bool>,
+    /// Whether an answer that ends well and holds nothing is a failure, so that the next candidate is asked.
+    #[schema(default = false)]
+    pub retry_empty_answers: Option<bool>,
+    /// Seconds for which identical requests of the same proxy key are answered from memory. 0: never.
+    #[schema(default = 0, maximum = 86_400)]
+    pub cache_seconds: Option<u32>,
+    /// Model that a client asks for → the models that are asked when it fails, in their order.
+    #[schema(example = json!({"gpt-4o": ["claude-sonnet-4-5", "gemini-2.5-pro"]}))]
+    pub model_fallbacks: Option<BTreeMap<String, Vec<String>>>,
+    /// Refusals of a request for which the fallbacks are asked, too: `context_length`, `content_filter`.
+    pub fallback_on: Option<Vec<String>>,
+    /// What error answers of the provider mean, where the gateway takes them for something else. The first rule that
+    /// fits counts.
+    pub error_rules: Option<Vec<ErrorRuleBody>>,
+}
+
+/// What certain error answers mean. A rule cannot make a fault of the client's harm a key, nor repeat what may not be
+/// repeated.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ErrorRuleBody {
+    /// The statuses with which it counts. Empty: all errors.
+    #[schema(required = false)]
+    pub statuses: Vec<u16>,
+    /// What must stand in the answer, any one of these, whatever its letters' case. Empty: nothing.
+    #[schema(required = false)]
+    pub words: Vec<String>,
+    /// What is done next: `end`, `next_key` or `next_group`. Null: as without the rule.
+    pub step: Option<&'static str>,
+    /// What it says of the upstream key: `none`, `cool`, `exhaust` or `refuse`. Null: as without the rule.
+    pub effect: Option<&'static str>,
+    /// What of the key that is about: `model` (the key for this model) or `key`.
+    #[schema(required = false, default = "model")]
+    pub scope: &'static str,
+    /// Seconds for which the key is out by `cool` or `exhaust`. 0: as the answer says, or as without the rule.
+    #[schema(required = false, default = 0)]
+    pub seconds: u32,
+}
+
+/// How a group is routed to, as it is read.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GroupRoutingView {
+    /// Weight among groups of the same priority, and for group policies that weigh. 0: only when nothing else is left.
+    pub weight: u32,
+    /// Labels by which clients may narrow their requests.
+    pub tags: Vec<String>,
+    /// Whether requests of one conversation stay at one upstream key.
+    pub affinity: bool,
+    /// Seconds for a connection to the provider. Null: as the node has it.
+    #[schema(value_type = Option<f64>)]
+    pub connect_timeout: Option<Number>,
+    /// Seconds between two chunks of an answer. Null: as the node has it.
+    #[schema(value_type = Option<f64>)]
+    pub chunk_timeout: Option<Number>,
+    /// Seconds for a whole attempt. Null: as the node has it.
+    #[schema(value_type = Option<f64>)]
+    pub total_timeout: Option<Number>,
+    /// Milliseconds that a request waits for the earliest return of a key when all are out.
+    pub queue_timeout_ms: u64,
+    /// Whether a second attempt is made elsewhere when the first byte is later than usual.
+    pub hedging: bool,
+    /// Whether requests are sent again that may be carried out twice by that.
+    pub retry_unsafe_requests: bool,
+    /// Whether an answer that ends well and holds nothing is a failure.
+    pub retry_empty_answers: bool,
+    /// Seconds for which identical requests of the same proxy key are answered from memory. 0: never.
+    pub cache_seconds: u64,
+    /// Model that a client asks for → the models that are asked when it fails, in their order.
+    pub model_fallbacks: BTreeMap<String, Vec<String>>,
+    /// Refusals of a request for which the fallbacks are asked, too.
+    pub fallback_on: Vec<&'static str>,
+    /// What error answers of the provider mean, where the gateway takes them for something else.
+    pub error_rules: Vec<ErrorRuleBody>,
+}
+
+impl GroupRoutingView {
+    pub(super) fn of(routing: &GroupRouting) -> Self {
+        Self {
+            weight: routing.weight,
+            tags: routing.tags.iter().map(ToString::to_string).collect(),
+            affinity: routing.affinity,
+            connect_timeout: routing.connect_timeout.map(seconds),
+            chunk_timeout: routing.chunk_timeout.map(seconds),
+            total_timeout: routing.total_timeout.map(seconds),
+            queue_timeout_ms: u64::try_from(routing.queue_timeout.as_millis()).unwrap_or(u64::MAX),
+            hedging: routing.hedging,
+            retry_unsafe_requests: routing.retry_unsafe_requests,
+            retry_empty_answers: routing.retry_empty_answers,
+            cache_seconds: routing.cache.as_secs(),
+            model_fallbacks: models_of(&routing.fallbacks),
+            fallback_on: faults_of(&routing.fallbacks),
+            error_rules: routing.error_rules.iter().map(ErrorRuleBody::of).collect(),
+        }
+    }
+}
+
+impl ErrorRuleBody {
+    fn of(rule: &ErrorRule) -> Self {
+        Self {
+            statuses: rule.statuses.clone(),
+            words: rule.words.clone(),
+            step: rule.step.map(RuleStep::as_str),
+            effect: rule.effect.map(RuleEffect::as_str),
+            scope: rule.scope.as_str(),
+            seconds: rule.seconds,
+        }
+    }
+}
+
+/// Reads how a group is routed to.
+pub(super) fn read_routing(fields: &mut Fields) -> GroupRouting {
+    let queue = fields.integer("queueTimeoutMs", 0, LONGEST_QUEUE_MS).and_then(|ms| u64::try_from(ms).ok());
+    let cache = fields.integer("cacheSeconds", 0, DAY_SECONDS).and_then(|seconds| u64::try_from(seconds).ok());
+    GroupRouting {
+        weight: read_weight(fields, 1),
+        tags: read_tags(fields),
+        affinity: fields.boolean("affinity", true),
+        connect_timeout: read_timeout(fields, "connectTimeout"),
+        chunk_timeout: read_timeout(fields, "chunkTimeout"),
+        total_timeout: read_timeout(fields, "totalTimeout"),
+        queue_timeout: queue.map_or(QUEUE_TIMEOUT, Duration::from_millis),
+        hedging: fields.boolean("hedging", false),
+        retry_unsafe_requests: fields.boolean("retryUnsafeRequests", false),
+        retry_empty_answers: fields.boolean("retryEmptyAnswers", false),
+        cache: Duration::from_secs(cache.unwrap_or_default()),
+        fallbacks: read_fallbacks(fields),
+        error_rules: read_rules(fields),
+    }
+}
+
+/// Reads how an upstream key is used. What `fields` leaves out stays as it was.
+pub(super) fn read_key_routing(fields: &mut Fields, before: &UpstreamKeyRouting) -> UpstreamKeyRouting {
+    let models = |fields: &mut Fields, name: &str, before: &[Arc<str>]| {
+        if !fields.has(name) {
+            return before.to_vec();
+        }
+        arcs(fields.pasted_names(name, MODEL_BYTES, |name| validate_pattern(name).err()))
+    };
+    UpstreamKeyRouting {
+        models: models(fields, "models", &before.models),
+        denied_models: models(fields, "deniedModels", &before.denied_models),
+        weight: if fields.has("weight") { read_weight(fields, 1) } else { before.weight },
+        note: if fields.has("note") {
+            fields.text("note", NOTE_BYTES).unwrap_or_default()
+        } else {
+            before.note.clone()
+        },
+        tags: if fields.has("tags") { read_tags(fields) } else { before.tags.clone() },
+        account: match fields.has("account") {
+            true => fields.text("account", NAME_BYTES).unwrap_or_default().trim().into(),
+            false => Arc::clone(&before.account),
+        },
+        expires_at_ms: if fields.has("expiresAt") { fields.time("expiresAt") } else { before.expires_at_ms },
+    }
+}
+
+fn read_weight(fields: &mut Fields, default: u32) -> u32 {
+    let weight = fields.integer("weight", 0, i64::from(HEAVIEST));
+    weight.and_then(|weight| u32::try_from(weight).ok()).unwrap_or(default)
+}
+
+fn read_tags(fields: &mut Fields) -> Vec<Arc<str>> {
+    arcs(fields.pasted_names("tags", NAME_BYTES, |tag| {
+        tag.contains(',').then_some("must not hold a comma, which separates tags in a header")
+    }))
+}
+
+/// A timeout in seconds. None where the field is absent.
+pub(super) fn read_timeout(fields: &mut Fields, name: &str) -> Option<Duration> {
+    let seconds = fields.number(name)?;
+    let timeout = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+    // The timeout is stored in whole milliseconds.
+    let timeout = Duration::from_millis(u64::try_from(timeout.as_millis()).unwrap_or_default());
+    if timeout.is_zero() || seconds > LONGEST_TIMEOUT_SECONDS {
+        fields.error(name, format!("must be seconds from 0.001 to {LONGEST_TIMEOUT_SECONDS}"));
+        return None;
+    }
+    Some(timeout)
+}
+
+fn read_rules(fields: &mut Fields) -> Vec<ErrorRule> {
+    let given = fields.list("errorRules").unwrap_or_default();
+    if given.len() > MOST_RULES {
+        fields.error("errorRules", format!("must not have more than {MOST_RULES} rules"));
+        return Vec::new();
+    }
+    let mut rules = Vec::with_capacity(given.len());
+    for (index, value) in given.into_iter().enumerate() {
+        let place = format!("errorRules[{index}]");
+        let Value::Object(rule) = value else {
+            fields.error(&place, format!("must be an object, not {}", kind(&value)));
+            continue;
+        };
+        let mut rule = Fields::named(format!("{place}."), rule, RULE_FIELDS);
+        rules.push(read_rule(&mut rule));
+        fields.absorb(rule);
+    }
+    rules
+}
+
+fn read_rule(fields: &mut Fields) -> ErrorRule {
+    let statuses = match fields.take("statuses") {
+        None => Vec::new(),
+        Some(Value::Array(list)) => list,
+        Some(one) => vec![one],
+    };
+    let status = |value: &Value| value.as_u64().filter(|status| (400..600).contains(status));
+    let numbers: Vec<u16> = statuses.iter().filter_map(|value| u16::try_from(status(value)?).ok()).collect();
+    if numbers.len() != statuses.len() {
+        fields.error("statuses", "must be statuses of errors, from 400 to 599");
+    }
+    let words = fields.texts("words", MODEL_BYTES).unwrap_or_default();
+    if words.len() > MOST_WORDS {
+        fields.error("words", format!("must not be more than {MOST_WORDS}"));
+    }
+    let step = fields.name_of("step", RuleStep::NAMES, RuleStep::from_name);
+    let effect = fields.name_of("effect", RuleEffect::NAMES, RuleEffect::from_name);
+    let scope = fields.name_of("scope", RuleScope::NAMES, RuleScope::from_name).unwrap_or_default();
+    let seconds = fields.integer("seconds", 0, DAY_SECONDS).and_then(|seconds| u32::try_from(seconds).ok());
+    if fields.is_fine() && numbers.is_empty() && words.is_empty() {
+        fields.error("words", "and statuses are both empty: the rule would fit every error");
+    }
+    if fields.is_fine() && step.is_none() && effect.is_none() {
+        fields.error("step", "and effect are both missing: the rule would do nothing");
+    }
+    ErrorRule { statuses: numbers, words, step, effect, scope, seconds: seconds.unwrap_or_default() }
+}
+
+fn arcs(names: Option<Vec<String>>) -> Vec<Arc<str>> {
+    names.unwrap_or_default().into_iter().map(Into::into).collect()
+}

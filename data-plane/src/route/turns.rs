@@ -1,0 +1,27 @@
+//! Whose turn it is, for policies that go round.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use xxhash_rust::xxh3::xxh3_64;
+
+/// The number of counters. Models share them: a counter for each would grow with the names that clients think of, and
+/// one for all would let two models that are asked in turn each have one half of the groups.
+const COUNTERS: usize = 32;
+
+/// Counters of turns. Each starts at a random place, so that nodes do not march in step.
+#[derive(Debug)]
+pub struct Turns([AtomicU32; COUNTERS]);
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| AtomicU32::new(fastrand::u32(..))))
+    }
+}
+
+impl Turns {
+    /// The next turn for `model`.
+    pub fn next(&self, model: &str) -> usize {
+        let counter = xxh3_64(model.as_bytes()) as usize % COUNTERS;
+        self.0[counter].fetch_add(1, Ordering::Relaxed) as usize
+    }
+}

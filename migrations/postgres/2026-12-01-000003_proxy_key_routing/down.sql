@@ -1,0 +1,1 @@
+ALTER TABLE proxy_keys DROP COLUMN routing;

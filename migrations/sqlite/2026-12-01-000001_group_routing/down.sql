@@ -1,0 +1,1 @@
+ALTER TABLE provider_groups DROP COLUMN routing;

@@ -1,0 +1,1 @@
+ALTER TABLE provider_groups ADD COLUMN routing TEXT;

@@ -1,0 +1,166 @@
+//! What config says of routing, to the wire and back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::unknown;
+use crate::pb;
+use crate::snapshot::{
+    ErrorRule, FallbackOn, Fallbacks, GroupRouting, ProxyKeyRouting, RuleEffect, RuleScope, RuleStep, SnapshotError,
+    UpstreamKeyRouting,
+};
+
+fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn optional(ms: u64) -> Option<Duration> {
+    Some(ms).filter(|ms| *ms > 0).map(Duration::from_millis)
+}
+
+fn texts(names: &[Arc<str>]) -> Vec<String> {
+    names.iter().map(ToString::to_string).collect()
+}
+
+fn arcs(names: Vec<String>) -> Vec<Arc<str>> {
+    names.into_iter().map(Into::into).collect()
+}
+
+impl From<&GroupRouting> for pb::GroupRouting {
+    fn from(routing: &GroupRouting) -> Self {
+        Self {
+            weight: routing.weight,
+            tags: texts(&routing.tags),
+            no_affinity: !routing.affinity,
+            connect_timeout_ms: routing.connect_timeout.map_or(0, ms),
+            chunk_timeout_ms: routing.chunk_timeout.map_or(0, ms),
+            total_timeout_ms: routing.total_timeout.map_or(0, ms),
+            queue_timeout_ms: ms(routing.queue_timeout),
+            hedging: routing.hedging,
+            retry_unsafe_requests: routing.retry_unsafe_requests,
+            retry_empty_answers: routing.retry_empty_answers,
+            cache_ms: ms(routing.cache),
+            fallbacks: Some((&routing.fallbacks).into()),
+            error_rules: routing.error_rules.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+pub(super) fn group(place: &str, message: pb::GroupRouting) -> Result<GroupRouting, SnapshotError> {
+    let rule = |(index, rule)| error_rule(&format!("{place}.error_rules[{index}]"), rule);
+    Ok(GroupRouting {
+        weight: message.weight,
+        tags: arcs(message.tags),
+        affinity: !message.no_affinity,
+        connect_timeout: optional(message.connect_timeout_ms),
+        chunk_timeout: optional(message.chunk_timeout_ms),
+        total_timeout: optional(message.total_timeout_ms),
+        queue_timeout: Duration::from_millis(message.queue_timeout_ms),
+        hedging: message.hedging,
+        retry_unsafe_requests: message.retry_unsafe_requests,
+        retry_empty_answers: message.retry_empty_answers,
+        cache: Duration::from_millis(message.cache_ms),
+        fallbacks: fallbacks(place, message.fallbacks.unwrap_or_default())?,
+        error_rules: message.error_rules.into_iter().enumerate().map(rule).collect::<Result<_, _>>()?,
+    })
+}
+
+impl From<&UpstreamKeyRouting> for pb::UpstreamKeyRouting {
+    fn from(routing: &UpstreamKeyRouting) -> Self {
+        Self {
+            models: texts(&routing.models),
+            denied_models: texts(&routing.denied_models),
+            weight: routing.weight,
+            note: routing.note.clone(),
+            tags: texts(&routing.tags),
+            account: routing.account.to_string(),
+            expires_at_ms: routing.expires_at_ms.unwrap_or_default(),
+        }
+    }
+}
+
+impl From<pb::UpstreamKeyRouting> for UpstreamKeyRouting {
+    fn from(message: pb::UpstreamKeyRouting) -> Self {
+        Self {
+            models: arcs(message.models),
+            denied_models: arcs(message.denied_models),
+            weight: message.weight,
+            note: message.note,
+            tags: arcs(message.tags),
+            account: message.account.into(),
+            expires_at_ms: Some(message.expires_at_ms).filter(|at| *at != 0),
+        }
+    }
+}
+
+impl From<&ProxyKeyRouting> for pb::ProxyKeyRouting {
+    fn from(routing: &ProxyKeyRouting) -> Self {
+        Self {
+            fallbacks: Some((&routing.fallbacks).into()),
+            client_hints: routing.client_hints,
+            cache_ms: ms(routing.cache),
+        }
+    }
+}
+
+pub(super) fn proxy_key(place: &str, message: pb::ProxyKeyRouting) -> Result<ProxyKeyRouting, SnapshotError> {
+    Ok(ProxyKeyRouting {
+        fallbacks: fallbacks(place, message.fallbacks.unwrap_or_default())?,
+        client_hints: message.client_hints,
+        cache: Duration::from_millis(message.cache_ms),
+    })
+}
+
+impl From<&Fallbacks> for pb::Fallbacks {
+    fn from(fallbacks: &Fallbacks) -> Self {
+        let chain =
+            |(model, names): (&Arc<str>, &Vec<Arc<str>>)| (model.to_string(), pb::ModelNames { names: texts(names) });
+        Self {
+            models: fallbacks.models.iter().map(chain).collect(),
+            on: fallbacks.on.iter().map(|on| on.as_str().to_owned()).collect(),
+        }
+    }
+}
+
+fn fallbacks(place: &str, message: pb::Fallbacks) -> Result<Fallbacks, SnapshotError> {
+    let on = |name: &String| FallbackOn::from_name(name).ok_or_else(|| unknown(format!("{place}.fallbacks.on"), name));
+    Ok(Fallbacks {
+        models: message.models.into_iter().map(|(model, chain)| (model.into(), arcs(chain.names))).collect(),
+        on: message.on.iter().map(on).collect::<Result<_, _>>()?,
+    })
+}
+
+impl From<&ErrorRule> for pb::ErrorRule {
+    fn from(rule: &ErrorRule) -> Self {
+        Self {
+            statuses: rule.statuses.iter().copied().map(Into::into).collect(),
+            words: rule.words.clone(),
+            step: rule.step.map_or("", RuleStep::as_str).to_owned(),
+            effect: rule.effect.map_or("", RuleEffect::as_str).to_owned(),
+            scope: rule.scope.as_str().to_owned(),
+            seconds: rule.seconds,
+        }
+    }
+}
+
+fn error_rule(place: &str, message: pb::ErrorRule) -> Result<ErrorRule, SnapshotError> {
+    let bad = |field: &str, name: &str| unknown(format!("{place}.{field}"), name);
+    let status = |status: u32| u16::try_from(status).map_err(|_| bad("statuses", &status.to_string()));
+    Ok(ErrorRule {
+        statuses: message.statuses.into_iter().map(status).collect::<Result<_, _>>()?,
+        words: message.words,
+        step: match &*message.step {
+            "" => None,
+            name => Some(RuleStep::from_name(name).ok_or_else(|| bad("step", name))?),
+        },
+        effect: match &*message.effect {
+            "" => None,
+            name => Some(RuleEffect::from_name(name).ok_or_else(|| bad("effect", name))?),
+        },
+        scope: match &*message.scope {
+            "" => RuleScope::default(),
+            name => RuleScope::from_name(name).ok_or_else(|| bad("scope", name))?,
+        },
+        seconds: message.seconds,
+    })
+}
