@@ -362,7 +362,7 @@ fn what_cannot_be_said_is_reported_or_refused() {
         request.stop = ["a", "b", "c", "d", "e"].map(str::to_owned).to_vec();
     });
     assert_eq!((&told["user"], &told["stop"]), (&json!("u"), &json!(["a", "b", "c", "d"])));
-    assert_eq!(dropped, ["stop", "verbosity", "service_tier", "cache_control", "container"]);
+    assert_eq!(dropped, ["stop_sequences", "verbosity", "service_tier", "cache_control", "container"]);
     let strict = |request: &mut Request| {
         request.tools = vec![Tool { kind: ToolKind::Function { parameters: None, strict: Some(true) }, ..tool("f") }];
     };
