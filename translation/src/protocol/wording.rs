@@ -14,6 +14,7 @@ pub(crate) const TOO_LONG: &[&str] = &[
     "reduce the length of the messages",
     // Together, and what serves models with Text Generation Inference.
     "than the model's context length",
+    "than the context length of the model",
     "tokens + `max_new_tokens` must be",
     // OpenRouter.
     "maximum allowed input length",

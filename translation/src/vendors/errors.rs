@@ -135,7 +135,7 @@ const SIGNS: &[Sign] = &[
     // Alibaba Cloud Model Studio ("Rate limits", "Coding Plan: FAQ"): what is free, and the windows of a plan.
     Sign {
         refused: Refused::Exhausted,
-        statuses: &[403, 429],
+        statuses: MONEY,
         names: &["allocationquota.freetieronly"],
         words: &[
             "free allocated quota exceeded",
