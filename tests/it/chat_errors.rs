@@ -235,6 +235,27 @@ async fn the_providers_own_words_reach_the_client_whatever_their_shape() {
     assert!(records.iter().any(|record| record["errorMessage"] == "API version not valid"), "{records:?}");
 }
 
+/// Some vendors refuse content with the status of a refused key.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_content_that_a_filter_refuses_is_the_clients_matter_and_harms_no_key() {
+    let words = "m requires moderation on X. Your input was flagged for \"violence\".";
+    for body in [json!({ "error": { "message": words, "code": 403 } }), json!({ "error": words })] {
+        let bed = Bed::start(standalone()).await.unwrap();
+        bed.provider.script(Target::All, Script::verbatim(403, "application/json", body.to_string()));
+        let answer = bed.chat(&chat("gpt-4o", false)).await.unwrap();
+        assert_eq!(answer.status, 400, "{}", answer.text());
+        let (kind, code, message) = error(&answer);
+        assert_eq!(
+            (kind.as_str(), code.as_str(), message.as_str()),
+            ("invalid_request_error", "content_policy_violation", words)
+        );
+        // The key is as good as before.
+        assert_eq!(bed.chat(&chat("gpt-4o", false)).await.unwrap().status, 200);
+        let records = bed.chat_records(2).await.unwrap();
+        assert!(records.iter().all(|record| record["attempts"].as_array().map(Vec::len) == Some(1)), "{records:?}");
+    }
+}
+
 /// The status of a refused key is the operator's business, and so are the words of a 401, which tend to repeat a part
 /// of the key.
 #[tokio::test(flavor = "multi_thread")]

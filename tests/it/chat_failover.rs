@@ -136,6 +136,18 @@ async fn an_account_without_money_is_passed_over_and_its_key_rests() {
     }
 }
 
+/// Relays say with 503 that they have no such model.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_without_the_model_is_not_asked_with_its_other_keys() {
+    let provider = provider().await;
+    let (planes, key) = groups(&provider, &[("one", 3, 2), ("two", 3, 1)]).await;
+    let missing = json!({ "message": "分组 default 下模型 gpt-4o 无可用渠道", "code": "model_not_found" });
+    provider.always(Target::Key(upstream("one", 1)), Script { error: Some(missing), ..Script::error(503) });
+    let answer = planes.api().chat(&key.value, &chat("gpt-4o", false)).await.unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(keys_used(&provider), [upstream("one", 1), upstream("two", 1)]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_model_that_one_group_lacks_is_asked_of_the_next_and_only_then_is_404() {
     let provider = provider().await;

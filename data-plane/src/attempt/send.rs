@@ -357,6 +357,11 @@ impl Sender {
             Meaning::ClientFault if said.status == StatusCode::NOT_FOUND => {
                 end(AttemptResult::ClientFault, format!("the provider found nothing at {}", address(uri)).into());
             }
+            // The status would blame the client's key.
+            Meaning::ClientFault if said.status == StatusCode::FORBIDDEN => {
+                end(AttemptResult::ClientFault, format!("the provider refused the request: {words}").into());
+                (said.status, said.body) = (StatusCode::BAD_REQUEST, Bytes::new());
+            }
             Meaning::ClientFault => end(AttemptResult::ClientFault, "the provider refused the request".into()),
             Meaning::NoModel => {
                 end(AttemptResult::ClientFault, "the provider has no such model, or not for this key".into());

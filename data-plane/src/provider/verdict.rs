@@ -3,7 +3,7 @@
 //!
 //! | what the answer says | next | of the key |
 //! |---|---|---|
-//! | too many requests | next key | rests for this model |
+//! | too many requests or tokens for now | next key | rests for this model |
 //! | no money, or the quota of a day is spent | next key | rests, as a whole unless the quota is that of a model |
 //! | the key is wrong | next key | refused |
 //! | the key may not do this | next key | refused for this model; beside chat nothing |
@@ -115,6 +115,8 @@ impl Meaning {
             200..300 => Self::Success,
             300..400 => Self::Unusable("it is a redirect, and redirects are not followed"),
             429 => Self::RateLimited,
+            // Relays say so, too, that they have no such model.
+            503 => return None,
             508 => Self::Circle,
             408 | 500..600 => Self::Failed,
             failure if rules.failures.contains(&failure) => Self::Failed,
@@ -135,14 +137,15 @@ pub fn judge(
 ) -> Verdict {
     let by_status = Meaning::of_status(status, rules);
     let decided = by_status.is_some_and(|meaning| meaning != Meaning::RateLimited);
-    let refused = if decided { None } else { refused(status, error, body, question, rules) };
+    let name = headers.get(rules.name).and_then(|name| name.to_str().ok());
+    let refused = if decided { None } else { refused(status, name, error, body, question, rules) };
     let meaning = match refused {
         Some(Refused::Overloaded) => Meaning::Failed,
         Some(Refused::Exhausted) => Meaning::Exhausted,
-        Some(Refused::InFlight) => Meaning::RateLimited,
+        Some(Refused::InFlight | Refused::Rate) => Meaning::RateLimited,
         Some(Refused::Key | Refused::Right) if by_status.is_none() => Meaning::KeyRefused,
         Some(Refused::Model) if by_status.is_none() => Meaning::NoModel,
-        _ => by_status.unwrap_or(Meaning::ClientFault),
+        _ => by_status.unwrap_or(if status.is_server_error() { Meaning::Failed } else { Meaning::ClientFault }),
     };
     let pause = match meaning {
         Meaning::RateLimited | Meaning::Exhausted => {
@@ -165,7 +168,8 @@ pub fn judge(
         Meaning::RateLimited if refused == Some(Refused::InFlight) => Effect::None,
         Meaning::RateLimited if question.names_model => Effect::Rest(Extent::Model, pause.unwrap_or(DEFAULT_PAUSE)),
         Meaning::Exhausted => {
-            let extent = if question.names_model && rules.is_of_model(body) { Extent::Model } else { Extent::Key };
+            let extent =
+                if question.names_model && rules.is_of_model(name, body) { Extent::Model } else { Extent::Key };
             Effect::Rest(extent, pause.unwrap_or(LONGEST_PAUSE))
         }
         Meaning::KeyRefused if refused == Some(Refused::Key) => Effect::Refuse(Extent::Key),
@@ -178,15 +182,17 @@ pub fn judge(
 /// What an answer is about whose status does not decide it.
 fn refused(
     status: StatusCode,
+    name: Option<&str>,
     error: &ProviderError,
     body: &[u8],
     question: Question,
     rules: &ErrorRules,
 ) -> Option<Refused> {
-    let by_words = rules.refused(status.as_u16(), body);
+    let by_words = rules.refused(status.as_u16(), name, body);
     // An object that is not there is no model that is not there.
     let by_words = by_words.filter(|refused| question.names_model || *refused != Refused::Model);
     by_words.or_else(|| match (status, error.kind) {
+        _ if status.is_server_error() => None,
         (StatusCode::PAYMENT_REQUIRED, _) | (_, ErrorKind::Quota) => Some(Refused::Exhausted),
         (StatusCode::FORBIDDEN, _) => Some(Refused::Right),
         (StatusCode::UNAUTHORIZED, _) | (_, ErrorKind::UpstreamAuthentication) => Some(Refused::Key),

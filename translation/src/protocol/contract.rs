@@ -209,6 +209,8 @@ pub const FOREIGN_BUT_REASONING: &[&str] = match FOREIGN_FIELDS {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Quirks {
+    /// OpenAI chat: the API is the owner's own, in whatever version, so that its first fields and its bounds hold.
+    pub owner: bool,
     /// OpenAI chat: the vendor takes `max_completion_tokens`; otherwise the older `max_tokens`.
     pub max_completion_tokens: bool,
     /// OpenAI chat: the vendor takes the role `developer`; otherwise `system`.
@@ -241,6 +243,7 @@ pub struct Quirks {
 impl Quirks {
     /// No differences: the owner of the format itself.
     pub const NONE: Self = Self {
+        owner: true,
         max_completion_tokens: true,
         developer_role: true,
         json_schema: true,
@@ -258,12 +261,12 @@ impl Quirks {
     /// A vendor that is compatible with OpenAI and of which nothing else is known. It is told the older words, which
     /// are wider spread.
     pub const COMPATIBLE: Self =
-        Self { max_completion_tokens: false, developer_role: false, foreign_fields: &[], ..Self::NONE };
+        Self { owner: false, max_completion_tokens: false, developer_role: false, foreign_fields: &[], ..Self::NONE };
 
-    /// Whether this is the owner of the format, or a vendor that keeps up with it. Other vendors refuse fields that
-    /// they do not know, or the owner's newer ones.
-    pub fn are_of_owner(&self) -> bool {
-        self.developer_role && self.max_completion_tokens
+    /// Whether the owner's newer fields are taken, such as `store` and `service_tier`. Other vendors refuse fields that
+    /// they do not know, and so do versions of the owner's API from before the role `developer`.
+    pub fn take_newer_fields(&self) -> bool {
+        self.owner && self.developer_role
     }
 }
 

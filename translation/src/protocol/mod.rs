@@ -20,6 +20,7 @@
 //! - `state`: requests for what only the provider of their own format has.
 //! - [`thinking_rules`]: how compatible vendors are told to think.
 //! - `unserved`: refuses what a format cannot do here.
+//! - `wording`: how providers say that the request itself is at fault.
 //!
 //! A format imports the contract and what is shared, and nothing from this list.
 
@@ -44,6 +45,7 @@ pub mod sse;
 mod state;
 pub mod thinking_rules;
 mod unserved;
+pub(crate) mod wording;
 
 use contract::Protocol;
 use embeddings::EmbeddingsProtocol;

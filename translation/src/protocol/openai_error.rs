@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::wording;
 use crate::ir::{ErrorKind, ProviderError};
 
 #[derive(Serialize)]
@@ -89,20 +90,21 @@ pub fn decode(status: u16, body: &[u8]) -> ProviderError {
     let text = |name: &str| error[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
     let code = text("code").or_else(|| error["code"].as_i64().map(|code| code.to_string()));
     let kind = kind_of(status, code.as_deref(), text("type").as_deref());
+    // Vendors have the words of others without their codes.
+    let fault = message.as_deref().and_then(wording::code);
+    let kind = if status == 403 && fault.is_some() { ErrorKind::InvalidRequest } else { kind };
     if kind == ErrorKind::UpstreamAuthentication {
         return ProviderError { provider_type: text("type"), ..key_refused() };
     }
     let message = message.unwrap_or_else(|| format!("the provider answered HTTP {status} without an error message"));
-    // vLLM and others say this in OpenAI's words, but without its code.
-    let too_long = kind == ErrorKind::InvalidRequest && message.contains("maximum context length");
-    let code = if too_long { Some("context_length_exceeded".to_owned()) } else { code };
+    let fault = fault.filter(|_| kind == ErrorKind::InvalidRequest).map(Cow::Borrowed);
     // The answer is a page of a proxy in front of the provider.
     let unread = document.is_none() && status >= 500;
     ProviderError {
-        status: if status == 422 { 400 } else { client_status(kind, status) },
+        status: if matches!(status, 403 | 422) { 400 } else { client_status(kind, status) },
         param: text("param"),
         provider_type: text("type"),
-        code: code.map(Cow::Owned).or_else(|| unread.then_some(Cow::Borrowed("bad_upstream_response"))),
+        code: fault.or(code.map(Cow::Owned)).or(unread.then_some(Cow::Borrowed("bad_upstream_response"))),
         retry_after: match kind {
             ErrorKind::RateLimited | ErrorKind::Overloaded => wait(&message),
             _ => None,

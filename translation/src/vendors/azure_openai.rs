@@ -5,9 +5,9 @@
 //! stands in the path (<https://learn.microsoft.com/azure/ai-foundry/openai/reference>); responses are in previews of
 //! it only, so they are not counted on. What a version lacks it refuses. By the list of changes between versions
 //! (<https://learn.microsoft.com/azure/ai-services/openai/api-version-deprecation>), structured outputs came with
-//! `2024-08-01-preview`, `stream_options` and `parallel_tool_calls` with `2024-09-01-preview`, and `reasoning_effort`
-//! with the reasoning models of `2024-12-01-preview`. The list of models names those that can be deployed, not the
-//! deployments.
+//! `2024-08-01-preview`, `stream_options`, `parallel_tool_calls` and `max_completion_tokens` with `2024-09-01-preview`,
+//! and with `2024-12-01-preview` the reasoning models with `reasoning_effort` and the role `developer`, and `store` and
+//! `metadata`. The list of models names those that can be deployed, not the deployments.
 
 use super::{ApiVersion, Auth, Dated, Vendor};
 use crate::format::{Format, Path};
@@ -42,6 +42,7 @@ pub(super) const VENDOR: Vendor = Vendor {
     ..Vendor::COMPATIBLE
 };
 
-const BEFORE_2024_12: Quirks = Quirks { reasoning_effort: false, ..Quirks::NONE };
+const BEFORE_2024_12: Quirks = Quirks { developer_role: false, reasoning_effort: false, ..Quirks::NONE };
 
-const BEFORE_2024_09: Quirks = Quirks { stream_usage: false, parallel_tool_calls: false, ..BEFORE_2024_12 };
+const BEFORE_2024_09: Quirks =
+    Quirks { max_completion_tokens: false, stream_usage: false, parallel_tool_calls: false, ..BEFORE_2024_12 };

@@ -7,6 +7,7 @@ mod shape;
 use std::time::Duration;
 
 use self::shape::Said;
+use crate::protocol::wording;
 
 /// How the error answers of a vendor are read.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +20,8 @@ pub struct ErrorRules {
     /// The beginnings of the headers that say how much of a window is left, and how long until it is open again. They
     /// end in the name of the window. One of which nothing is left counts where no pause is given.
     pub windows: (&'static str, &'static str),
+    /// The header that holds the name of an error whose body has none.
+    pub name: &'static str,
     /// Statuses below 500 by which a provider says that what stands behind it has failed.
     pub failures: &'static [u16],
     /// By what a refusal is known, in the order in which it is looked for.
@@ -28,6 +31,10 @@ pub struct ErrorRules {
 /// What a refusal is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
+    /// The request: a filter refuses its content, or it is too long.
+    Request,
+    /// The rate of requests or tokens, though the provider speaks of a quota: waiting a little helps.
+    Rate,
     /// What stands behind the provider's API has no room now. It says nothing of the key.
     Overloaded,
     /// The account has no money left, or its quota of a day or month is spent: waiting a little does not help.
@@ -67,27 +74,31 @@ impl ErrorRules {
         resets: "anthropic-ratelimit-",
         // OpenAI (API guide, "Rate limits in headers") and Groq.
         windows: ("x-ratelimit-remaining-", "x-ratelimit-reset-"),
+        // AWS (Bedrock API Reference, "Converse", section "Errors").
+        name: "x-amzn-errortype",
         // 424: Bedrock, of the model. 498: Groq ("Flex tier capacity exceeded").
         failures: &[424, 498],
         signs: SIGNS,
     };
 
-    /// What an error answer with this status and body is about; none where it does not say.
-    pub fn refused(&self, status: u16, body: &[u8]) -> Option<Refused> {
-        let said = Said::read(body);
+    /// What an error answer with this status, this name in its header and this body is about; none where it does not
+    /// say.
+    pub fn refused(&self, status: u16, name: Option<&str>, body: &[u8]) -> Option<Refused> {
+        let said = Said::read(name, body);
         let sign = self.signs.iter().find(|sign| sign.stands_in(status, &said));
         sign.map(|sign| sign.refused)
     }
 
-    /// Whether a quota that is spent is that of one model: Google and AWS count by model.
-    pub fn is_of_model(&self, body: &[u8]) -> bool {
-        let said = Said::read(body);
-        said.names.iter().any(|name| matches!(&**name, "resource_exhausted" | "throttlingexception"))
+    /// Whether a quota that is spent, of which an answer with this name in its header and this body tells, is that of
+    /// one model: Google and AWS count by model, and so does Alibaba what is free.
+    pub fn is_of_model(&self, name: Option<&str>, body: &[u8]) -> bool {
+        const OF_MODEL: [&str; 3] = ["resource_exhausted", "throttlingexception", "allocationquota.freetieronly"];
+        Said::read(name, body).names.iter().any(|name| OF_MODEL.contains(&&**name))
     }
 
     /// The pause that the body of an error answer asks for, in a field or in words.
     pub fn pause(&self, body: &[u8]) -> Option<Duration> {
-        pause::of(&Said::read(body))
+        pause::of(&Said::read(None, body))
     }
 
     /// A pause such as `1s`, `6m0s` or `350ms`, as headers have it. A bare number is seconds.
@@ -112,6 +123,40 @@ const MONEY: &[u16] = &[400, 401, 402, 403, 412, 429, 432];
 const NONE: Sign = Sign { refused: Refused::Overloaded, statuses: &[], names: &[], words: &[], with: &[] };
 
 const SIGNS: &[Sign] = &[
+    // A filter of OpenRouter's or xAI's; Together answers 403 where a request is too long ("Error codes").
+    Sign {
+        refused: Refused::Request,
+        statuses: &[403],
+        names: &["content_policy_violation"],
+        words: wording::FILTERED,
+        ..NONE
+    },
+    Sign { refused: Refused::Request, statuses: &[403], words: wording::TOO_LONG, ..NONE },
+    // Alibaba Cloud Model Studio ("Rate limits", "Coding Plan: FAQ"): what is free, and the windows of a plan.
+    Sign {
+        refused: Refused::Exhausted,
+        statuses: MONEY,
+        names: &["allocationquota.freetieronly"],
+        words: &[
+            "free allocated quota exceeded",
+            "hour allocated quota exceeded",
+            "week allocated quota exceeded",
+            "month allocated quota exceeded",
+        ],
+        ..NONE
+    },
+    // The same code, `insufficient_quota`, is there a rate of tokens ("Rate limits": "Allocated quota exceeded").
+    Sign {
+        refused: Refused::Rate,
+        statuses: &[429],
+        names: &["throttling.allocationquota"],
+        words: &[
+            "error-code#token-limit",
+            "allocated quota exceeded, please increase",
+            "concurrency allocated quota exceeded",
+        ],
+        ..NONE
+    },
     // OpenRouter (API reference, "Errors"): credits are held for requests in flight.
     Sign {
         refused: Refused::InFlight,
@@ -120,16 +165,26 @@ const SIGNS: &[Sign] = &[
         words: &["in_flight_budget_exhausted"],
         ..NONE
     },
-    // Moonshot ("engine_overloaded_error", 429), Anthropic, OpenAI ("That model is currently overloaded"), Gemini.
+    // Moonshot ("engine_overloaded_error", 429), Anthropic, OpenAI ("That model is currently overloaded"), Gemini,
+    // Volcengine ("ServerOverloaded"), Zhipu (1305 and 1312).
     Sign {
         refused: Refused::Overloaded,
         statuses: &[],
-        names: &["engine_overloaded_error", "overloaded_error", "model_overloaded", "server_overloaded", "overloaded"],
+        names: &[
+            "engine_overloaded_error",
+            "overloaded_error",
+            "model_overloaded",
+            "server_overloaded",
+            "serveroverloaded",
+            "overloaded",
+        ],
         words: &[
             "engine is currently overloaded",
             "engine is overloaded",
             "model is overloaded",
             "is currently overloaded",
+            "may be temporarily overloaded",
+            "该模型当前访问量过大",
             "模型当前负载过高",
             "负载已饱和",
         ],
@@ -143,6 +198,13 @@ const SIGNS: &[Sign] = &[
             "insufficient_quota",
             "billing_hard_limit_reached",
             "billing_not_active",
+            // OpenAI (API guide, "Error codes", 429).
+            "credit_balance_exhausted",
+            "organization_spend_limit_exceeded",
+            "project_spend_limit_exceeded",
+            "organization_usage_limit_exceeded",
+            // Google (`google.rpc.ErrorInfo`).
+            "billing_disabled",
             // Anthropic.
             "billing_error",
             "enforced_spend_limit_reached",
@@ -156,7 +218,6 @@ const SIGNS: &[Sign] = &[
             "prepaidbilloverdue",
             "postpaidbilloverdue",
             "commoditynotpurchased",
-            "allocationquota.freetieronly",
             // Volcengine.
             "accountoverdueerror",
             "accountoverdue",
@@ -190,6 +251,27 @@ const SIGNS: &[Sign] = &[
             "spending cap",
             "spend limit",
             "billing hard limit",
+            // Anthropic (Claude documentation, "Rate limits", section "Spend limits").
+            "api usage limits",
+            // xAI.
+            "have any credits",
+            // OpenRouter (a key's limit, a budget).
+            "key limit exceeded",
+            "budget limit exceeded",
+            // Mistral, Zhipu (1308).
+            "usage limit reached",
+            // Ollama (cloud).
+            "reached your session usage limit",
+            "reached your weekly usage limit",
+            // Moonshot (Kimi for Coding, `access_terminated_error`, which stands for other things too).
+            "usage limit for this billing cycle",
+            // Zhipu (1310, 1308, 1304, 1309).
+            "monthly limit exhausted",
+            "使用上限",
+            "今日调用次数限额",
+            "套餐已到期",
+            // Volcengine ("You have exceeded the monthly usage quota. It will reset at …").
+            "usage quota. it will reset at",
             "account is in arrears",
             "overdue payment",
             "余额不足",
@@ -221,10 +303,13 @@ const SIGNS: &[Sign] = &[
             // OpenAI.
             "invalid_api_key",
             "account_deactivated",
+            // Groq.
+            "organization_restricted",
             // Google (`google.rpc.ErrorInfo`).
             "api_key_invalid",
             "api_key_expired",
             "api_key_not_found",
+            "api_key_service_blocked",
             "consumer_suspended",
             // AWS ("Common errors").
             "unrecognizedclientexception",
@@ -238,7 +323,21 @@ const SIGNS: &[Sign] = &[
             "authenticationerror",
             "invalid_authentication_error",
         ],
-        words: &["api key not valid", "api key expired", "api key not found", "incorrect api key", "invalid api key"],
+        words: &[
+            "api key not valid",
+            "api key expired",
+            "api key not found",
+            "incorrect api key",
+            "invalid api key",
+            // Anthropic, Groq.
+            "organization has been disabled",
+            "organization has been restricted",
+            // Gemini.
+            "has been denied access",
+            // Bedrock.
+            "security token included in the request is",
+            "please make sure your api key is valid",
+        ],
         ..NONE
     },
     // OpenAI, of a key that is limited to some endpoints: "insufficient permissions", "missing scopes".
@@ -254,7 +353,7 @@ const SIGNS: &[Sign] = &[
         refused: Refused::Right,
         statuses: &[400],
         names: &["unsupported_country_region_territory"],
-        words: &["user location is not supported"],
+        words: &["user location is not supported", "free tier is not available in your country"],
         ..NONE
     },
     Sign {
@@ -277,7 +376,8 @@ const SIGNS: &[Sign] = &[
     },
     Sign {
         refused: Refused::Model,
-        statuses: &[400, 404, 422],
+        // 503: New API and One API, where the group of the key has no channel for the model.
+        statuses: &[400, 404, 422, 503],
         names: &[
             // OpenAI and most others.
             "model_not_found",
@@ -293,8 +393,11 @@ const SIGNS: &[Sign] = &[
         words: &[
             // DeepSeek.
             "model not exist",
+            // SiliconFlow (20012).
+            "model does not exist",
             // Bedrock.
             "model identifier is invalid",
+            "with on-demand throughput isn",
             // Mistral.
             "invalid model:",
             // OpenRouter.
@@ -306,6 +409,7 @@ const SIGNS: &[Sign] = &[
             "unknown model",
             "模型不存在",
             "无可用渠道",
+            "no available channel for model",
         ],
         ..NONE
     },

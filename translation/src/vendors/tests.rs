@@ -167,6 +167,12 @@ fn what_a_version_of_azures_api_lacks_is_known() {
             "{version}"
         );
         assert_eq!(quirks.parallel_tool_calls, usage, "{version}");
+        assert_eq!(quirks.max_completion_tokens, usage, "{version}");
+        // It is the owner's API all the same, of before the role `developer` and what came with it.
+        let newer = (quirks.developer_role, quirks.take_newer_fields());
+        assert_eq!((quirks.owner, newer), (true, (false, false)), "{version}");
+        let long = format!(r#"[{{"role":"tool","tool_call_id":"{}","content":"1"}}]"#, "i".repeat(65));
+        assert!(Format::OpenAiChat.protocol().without_foreign(&long, quirks).is_some(), "{version}");
     }
 }
 

@@ -11,6 +11,8 @@ use super::{
 };
 
 const RULES: &ErrorRules = &ErrorRules::USUAL;
+mod bodies;
+
 const CHAT: Question = Question { beside_chat: false, names_model: true };
 
 fn headers(entries: &[(&'static str, &str)]) -> HeaderMap {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::lenient::{Object, Text};
 use crate::ir::{ErrorCode, ErrorKind, ProviderError};
-use crate::protocol::openai_error;
+use crate::protocol::{openai_error, wording};
 
 #[derive(Serialize)]
 struct Document<'e> {
@@ -110,6 +110,10 @@ pub(super) fn of(status: u16, wire: &Wire<'_>) -> ProviderError {
     let kind = match wire.r#type.as_str() {
         "invalid_request_error" if status == 413 => ErrorKind::TooLarge,
         "invalid_request_error" => ErrorKind::InvalidRequest,
+        // Relays of this format refuse content so.
+        "permission_error" if status == 403 && wording::code(wire.message.as_str()).is_some() => {
+            ErrorKind::InvalidRequest
+        }
         "authentication_error" | "permission_error" => ErrorKind::UpstreamAuthentication,
         "billing_error" => ErrorKind::Quota,
         "not_found_error" => ErrorKind::NotFound,
@@ -131,6 +135,10 @@ pub(super) fn of(status: u16, wire: &Wire<'_>) -> ProviderError {
     refined(error)
 }
 
+/// How Anthropic says with 400 that the account has no money left, or that it has spent what its owner allows (Claude
+/// documentation, "Rate limits", section "Spend limits").
+const SPENT: [&str; 2] = ["credit balance is too low", "API usage limits"];
+
 /// The error with what its message says beyond its kind.
 fn refined(mut error: ProviderError) -> ProviderError {
     match error.kind {
@@ -138,13 +146,13 @@ fn refined(mut error: ProviderError) -> ProviderError {
             // The provider's words may quote a part of the key.
             return ProviderError { provider_type: error.provider_type, ..openai_error::key_refused() };
         }
-        ErrorKind::InvalidRequest if error.message.contains("credit balance is too low") => {
+        ErrorKind::InvalidRequest if SPENT.iter().any(|words| error.message.contains(words)) => {
             error.kind = ErrorKind::Quota;
             return refined(error);
         }
         ErrorKind::InvalidRequest => {
-            if too_long(&error.message) {
-                error.code = Some(Cow::Borrowed("context_length_exceeded"));
+            if let Some(code) = wording::code(&error.message) {
+                error.code = Some(Cow::Borrowed(code));
             }
             error.param = error.param.take().or_else(|| leading_path(&error.message));
         }
@@ -166,10 +174,6 @@ fn refined(mut error: ProviderError) -> ProviderError {
         ErrorKind::Authentication | ErrorKind::PermissionDenied | ErrorKind::Server => {}
     }
     error
-}
-
-fn too_long(message: &str) -> bool {
-    message.contains("prompt is too long") || (message.contains("exceed") && message.contains("context"))
 }
 
 /// The field that a message begins with: `messages.0.content: …` speaks of `messages[0].content`.

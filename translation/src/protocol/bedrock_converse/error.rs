@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 use crate::ir::{ErrorKind, ProviderError};
-use crate::protocol::openai_error;
+use crate::protocol::{openai_error, wording};
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -94,14 +94,12 @@ fn kind_of(name: &str) -> Option<ErrorKind> {
 fn refined(mut error: ProviderError) -> ProviderError {
     let says = |words: &str| error.message.to_ascii_lowercase().contains(words);
     match error.kind {
-        ErrorKind::InvalidRequest if says("input is too long") || says("prompt is too long") || is_context(&error) => {
-            error.code = Some(Cow::Borrowed("context_length_exceeded"));
-        }
         ErrorKind::InvalidRequest if says("model identifier is invalid") => {
             error.kind = ErrorKind::NotFound;
             error.status = error.kind.status();
             error.code = Some(Cow::Borrowed("model_not_found"));
         }
+        ErrorKind::InvalidRequest => error.code = wording::code(&error.message).map(Cow::Borrowed).or(error.code),
         ErrorKind::NotFound => error.code = Some(Cow::Borrowed("model_not_found")),
         ErrorKind::RateLimited if says("per day") => {
             error.kind = ErrorKind::Quota;
@@ -115,9 +113,4 @@ fn refined(mut error: ProviderError) -> ProviderError {
         _ => {}
     }
     error
-}
-
-fn is_context(error: &ProviderError) -> bool {
-    let words = error.message.to_ascii_lowercase();
-    words.contains("exceed") && words.contains("context")
 }

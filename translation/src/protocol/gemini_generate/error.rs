@@ -7,7 +7,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::ir::{ErrorKind, ProviderError};
-use crate::protocol::openai_error;
+use crate::protocol::{openai_error, wording};
 
 #[derive(Serialize)]
 struct Document<'e> {
@@ -117,6 +117,10 @@ pub(super) fn decode(http: u16, body: &[u8]) -> ProviderError {
     ProviderError { provider_type: (!status.is_empty()).then(|| status.to_owned()), ..told }
 }
 
+/// How Google says with 400 that it does not serve where the gateway stands, or not without money (Gemini API,
+/// "Troubleshooting", `FAILED_PRECONDITION`).
+const ELSEWHERE: [&str; 2] = ["user location is not supported", "free tier is not available in your country"];
+
 fn read(http: u16, status: &str, message: String, details: &[Value]) -> ProviderError {
     if is_key_refused(&message, details) {
         return openai_error::key_refused();
@@ -133,7 +137,7 @@ fn read(http: u16, status: &str, message: String, details: &[Value]) -> Provider
         (status, _) => status,
     };
     match status {
-        "FAILED_PRECONDITION" if lower.contains("user location is not supported") => {
+        "FAILED_PRECONDITION" if ELSEWHERE.iter().any(|words| lower.contains(words)) => {
             ProviderError::new(ErrorKind::Server, message)
         }
         "INVALID_ARGUMENT" | "FAILED_PRECONDITION" | "OUT_OF_RANGE" => invalid(message, &lower),
@@ -164,12 +168,11 @@ fn is_key_refused(message: &str, details: &[Value]) -> bool {
 }
 
 fn invalid(message: String, lower: &str) -> ProviderError {
-    let too_long = lower.contains("exceeds the maximum number of tokens")
-        || (lower.contains("token count") && lower.contains("exceeds the maximum"));
+    let fault = wording::code(&message);
     let signature = lower.contains("thought_signature") || lower.contains("thought signature");
     let error = ProviderError::new(ErrorKind::InvalidRequest, message);
-    if too_long {
-        error.code("context_length_exceeded")
+    if let Some(code) = fault {
+        error.code(code)
     } else if signature {
         error.code(ProviderError::INVALID_SIGNATURE)
     } else {

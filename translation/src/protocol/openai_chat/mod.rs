@@ -45,7 +45,7 @@ impl Protocol for OpenAiChat {
     }
 
     fn without_foreign(&self, messages: &str, quirks: &Quirks) -> Option<String> {
-        let bounded = quirks.are_of_owner() || quirks.call_id_length.is_some();
+        let bounded = quirks.owner || quirks.call_id_length.is_some();
         let cleaning = Cleaning {
             fields: quirks.foreign_fields,
             ids: bounded.then_some(Rule { exact: quirks.call_id_length, ..OPENAI_IDS }),
@@ -54,7 +54,7 @@ impl Protocol for OpenAiChat {
             own: |_| Own::Keep,
         };
         // Breakpoints of the prompt cache alone are no reason to write anew what goes to OpenAI itself.
-        let marked = !quirks.are_of_owner() && !quirks.foreign_fields.is_empty() && messages.contains("cache_control");
+        let marked = !quirks.owner && !quirks.foreign_fields.is_empty() && messages.contains("cache_control");
         cleaning.clean(messages, marked)
     }
 

@@ -73,7 +73,7 @@ impl Protocol for OpenAiResponses {
     }
 
     fn without_foreign(&self, messages: &str, quirks: &Quirks) -> Option<String> {
-        if !quirks.are_of_owner() {
+        if !quirks.owner {
             return None;
         }
         // Ids of items need a look wherever there are calls, and breakpoints of the prompt cache are refused.

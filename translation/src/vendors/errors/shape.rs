@@ -67,9 +67,12 @@ pub(super) struct Said {
 }
 
 impl Said {
-    /// Reads a body. One that is not JSON is the words itself.
-    pub(super) fn read(body: &[u8]) -> Self {
+    /// Reads the name in a header and a body. One that is not JSON is the words itself.
+    pub(super) fn read(name: Option<&str>, body: &[u8]) -> Self {
         let mut said = Self::default();
+        if let Some(name) = name {
+            said.add_name(name);
+        }
         match serde_json::from_slice::<Value>(body) {
             Ok(Value::String(words)) => said.add_words(&words),
             Ok(document) => said.look_into(&document, 0),
@@ -105,9 +108,7 @@ impl Said {
             return;
         }
         if NAMES.contains(&name) && value.is_string() {
-            // AWS writes the name of an error behind its namespace.
-            let name = text.rsplit('#').next().unwrap_or(&text);
-            self.names.push(name.to_ascii_lowercase());
+            self.add_name(&text);
         }
         if WORDS.contains(&name) && value.is_string() {
             self.add_words(&text);
@@ -118,6 +119,14 @@ impl Said {
                 self.look_into(&document, DEEPEST / 2);
             }
         }
+    }
+
+    /// Notes a name. AWS writes it behind a namespace, and in front of an address (`x-amzn-errortype`, AWS restJson1
+    /// protocol, "Operation error serialization").
+    fn add_name(&mut self, name: &str) {
+        let name = name.split([',', ':']).next().unwrap_or(name);
+        let name = name.rsplit('#').next().unwrap_or(name);
+        self.names.push(name.trim().to_ascii_lowercase());
     }
 
     fn add_words(&mut self, words: &str) {

@@ -18,10 +18,10 @@ fn words_and_codes_are_found_in_any_shape() {
         r#""insufficient balance""#,
         "insufficient balance",
     ] {
-        assert_eq!(RULES.refused(429, body.as_bytes()), spent, "{body}");
+        assert_eq!(RULES.refused(429, None, body.as_bytes()), spent, "{body}");
     }
     for body in ["", "{}", "null", "<html>insufficient balance</html>", r#"{"input":"insufficient balance"}"#] {
-        assert_eq!(RULES.refused(429, body.as_bytes()), None, "{body}");
+        assert_eq!(RULES.refused(429, None, body.as_bytes()), None, "{body}");
     }
 }
 
@@ -29,8 +29,18 @@ fn words_and_codes_are_found_in_any_shape() {
 fn a_limit_of_a_minute_is_no_empty_account() {
     let google =
         r#"{"error":{"status":"RESOURCE_EXHAUSTED","message":"Quota exceeded for metric: requests per minute"}}"#;
-    assert_eq!(RULES.refused(429, google.as_bytes()), None);
-    assert!(RULES.is_of_model(google.as_bytes()) && !RULES.is_of_model(b"{}"));
+    assert_eq!(RULES.refused(429, None, google.as_bytes()), None);
+    assert!(RULES.is_of_model(None, google.as_bytes()) && !RULES.is_of_model(None, b"{}"));
+}
+
+#[test]
+fn the_name_of_an_error_may_stand_in_a_header() {
+    let refused = |name| RULES.refused(403, Some(name), br#"{"message":"No."}"#);
+    assert_eq!(refused("ExpiredTokenException"), Some(Refused::Key));
+    assert_eq!(refused("ExpiredTokenException:http://internal.amazon.com/coral/com.amazon.coral/"), Some(Refused::Key));
+    assert_eq!(refused("aws.protocols#ExpiredTokenException:http://x,y"), Some(Refused::Key));
+    assert_eq!(refused("AccessDeniedException"), None);
+    assert!(RULES.is_of_model(Some("ThrottlingException"), b"{}"));
 }
 
 #[test]
@@ -40,7 +50,7 @@ fn the_clients_fault_stays_the_clients() {
         r#"{"error":{"message":"Invalid value for 'model_kwargs'"}}"#,
         r#"{"error":{"code":"content_filter","message":"The response was filtered"}}"#,
     ] {
-        assert_eq!(RULES.refused(400, body.as_bytes()), None, "{body}");
+        assert_eq!(RULES.refused(400, None, body.as_bytes()), None, "{body}");
     }
 }
 

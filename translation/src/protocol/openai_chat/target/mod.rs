@@ -6,9 +6,9 @@
 //! - [`settings`]: the rest.
 //! - [`wire`]: the body.
 //!
-//! A request is "own" if a client of this format wrote it: its extensions are meant for the provider. The "owner" is
-//! OpenAI itself or a vendor that keeps up with it. Other vendors refuse fields that they do not know, or OpenAI's
-//! newer ones.
+//! A request is "own" if a client of this format wrote it: its extensions are meant for the provider. "Newer"
+//! fields are those that OpenAI's API did not have from the beginning: other vendors and older versions of it refuse
+//! fields that they do not know.
 
 mod media;
 mod message;
@@ -40,7 +40,7 @@ struct Writer<'r> {
     /// What the vendor's rules make of the client's wish to think.
     thinking: Option<Planned>,
     own: bool,
-    owner: bool,
+    newer: bool,
     /// Whether tools of free text are declared as such.
     custom_tools: bool,
 }
@@ -49,7 +49,7 @@ struct Writer<'r> {
 pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, TranslateError> {
     let quirks = target.quirks;
     let own = request.origin == Format::OpenAiChat;
-    let owner = quirks.are_of_owner();
+    let newer = quirks.take_newer_fields();
     let mut writer = Writer {
         request,
         target,
@@ -59,8 +59,8 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
         back: Back { think_tags: quirks.think_tags, ..Back::default() },
         thinking: thinking::planned(request, target),
         own,
-        owner,
-        custom_tools: owner || own,
+        newer,
+        custom_tools: newer || own,
     };
     writer.reserve();
     let mut body = BodyOut { model: target.model, ..BodyOut::default() };
@@ -140,7 +140,7 @@ impl<'r> Writer<'r> {
         const SHARED_WITH_RESPONSES: [&str; 5] =
             ["metadata", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "store"];
         let openais = self.request.origin.family() == Family::OpenAi;
-        self.own || (openais && self.owner && SHARED_WITH_RESPONSES.contains(&name))
+        self.own || (openais && self.newer && SHARED_WITH_RESPONSES.contains(&name))
     }
 }
 

@@ -44,14 +44,14 @@ impl<'r> Writer<'r> {
             }
         }
         if let Some(verbosity) = &request.verbosity {
-            if self.own || self.owner {
+            if self.own || self.newer {
                 body.verbosity = Some(verbosity);
             } else {
                 self.dropped.field(request, Field::Verbosity);
             }
         }
         if let Some(user) = &request.user {
-            match (self.own, self.owner) {
+            match (self.own, quirks.owner) {
                 (true, _) => body.user = Some(Cow::Borrowed(user)),
                 (false, true) => body.user = Some(openai_limits::user(user)),
                 (false, false) => self.dropped.field(request, Field::User),
@@ -101,7 +101,7 @@ impl<'r> Writer<'r> {
         }
         body.seed = request.seed;
         body.stop = request.stop.iter().map(String::as_str).filter(|stop| !stop.is_empty()).collect();
-        let most = match (self.target.facts.stop && !self.refuses(Field::Stop), self.owner) {
+        let most = match (self.target.facts.stop && !self.refuses(Field::Stop), self.target.quirks.owner) {
             (false, _) => 0,
             (true, true) => MOST_STOPS,
             (true, false) => usize::MAX,
@@ -170,7 +170,7 @@ impl<'r> Writer<'r> {
             Some(ServiceTier::Other(word)) if self.own => word,
             Some(ServiceTier::Other(_)) => return self.dropped.field(self.request, Field::ServiceTier),
         };
-        if self.own || self.owner {
+        if self.own || self.newer {
             body.service_tier = Some(word);
         } else if word != "auto" {
             self.dropped.field(self.request, Field::ServiceTier);

@@ -355,6 +355,14 @@ fn what_cannot_be_said_is_reported_or_refused() {
         (&told["user"], &told["service_tier"], dropped),
         (&json!("u"), &json!("priority"), vec!["cache_control".to_owned(), "container".to_owned()])
     );
+    // A version of the owner's API from before its newer fields knows the first ones.
+    let older = Quirks { developer_role: false, ..Quirks::NONE };
+    let (told, dropped, _) = with(older, &ModelFacts::default(), |request| {
+        change(request);
+        request.stop = ["a", "b", "c", "d", "e"].map(str::to_owned).to_vec();
+    });
+    assert_eq!((&told["user"], &told["stop"]), (&json!("u"), &json!(["a", "b", "c", "d"])));
+    assert_eq!(dropped, ["stop_sequences", "verbosity", "service_tier", "cache_control", "container"]);
     let strict = |request: &mut Request| {
         request.tools = vec![Tool { kind: ToolKind::Function { parameters: None, strict: Some(true) }, ..tool("f") }];
     };

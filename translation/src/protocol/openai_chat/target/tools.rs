@@ -19,8 +19,8 @@ impl<'r> Writer<'r> {
     pub(super) fn tools(&mut self, body: &mut BodyOut<'r>) -> Result<(), TranslateError> {
         let request = self.request;
         let allowed = match &request.tool_choice {
-            // Only the owner knows this choice. For other vendors the tools that may not be called are left out.
-            Some(ToolChoice::Allowed { names, .. }) if !self.owner => Some(names),
+            // The choice is one of the newer fields. For others the tools that may not be called are left out.
+            Some(ToolChoice::Allowed { names, .. }) if !self.newer => Some(names),
             _ => None,
         };
         for (at, tool) in request.tools.iter().enumerate() {
@@ -129,7 +129,7 @@ impl<'r> Writer<'r> {
                 let named = self.named(name, param)?;
                 if forced { named } else { json!("auto") }
             }
-            ToolChoice::Allowed { names, .. } if self.owner => {
+            ToolChoice::Allowed { names, .. } if self.newer => {
                 let left_out = |name: &&String| {
                     let is_builtin = |tool: &Tool| tool.name == **name && matches!(tool.kind, ToolKind::Builtin(_));
                     !self.own && self.request.tools.iter().any(is_builtin)

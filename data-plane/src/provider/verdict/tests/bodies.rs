@@ -1,0 +1,48 @@
+//! What the error answers of vendors mean, body by body (`bodies.txt`).
+
+use std::time::Duration;
+
+use http::{HeaderMap, StatusCode};
+use translation::vendors::by_name;
+
+use super::super::{DEFAULT_PAUSE, Effect, Extent, LONGEST_PAUSE, Meaning, Step, judge};
+use super::CHAT;
+
+/// What the word of a row stands for.
+fn expected(word: &str) -> (Meaning, Step, Effect) {
+    let rest = |extent, pause: Duration| Effect::Rest(extent, pause);
+    match word {
+        "request" => (Meaning::ClientFault, Step::End, Effect::None),
+        "rate" => (Meaning::RateLimited, Step::NextKey, rest(Extent::Model, DEFAULT_PAUSE)),
+        "spent" => (Meaning::Exhausted, Step::NextKey, rest(Extent::Key, LONGEST_PAUSE)),
+        "spent-model" => (Meaning::Exhausted, Step::NextKey, rest(Extent::Model, LONGEST_PAUSE)),
+        "key" => (Meaning::KeyRefused, Step::NextKey, Effect::Refuse(Extent::Key)),
+        "right" => (Meaning::KeyRefused, Step::NextKey, Effect::Refuse(Extent::Model)),
+        "model" => (Meaning::NoModel, Step::NextGroup, Effect::Refuse(Extent::Model)),
+        "failed" => (Meaning::Failed, Step::NextKey, Effect::None),
+        other => panic!("there is no such word: {other}"),
+    }
+}
+
+#[test]
+fn each_body_means_what_its_vendor_says() {
+    let rows = include_str!("bodies.txt").lines().filter(|row| !row.is_empty() && !row.starts_with('#'));
+    let mut wrong = Vec::new();
+    for row in rows {
+        let [vendor, status, word, body] = row.splitn(4, ' ').collect::<Vec<_>>().try_into().unwrap();
+        let vendor = by_name(vendor).unwrap();
+        let (status, name) = status.split_once('@').map_or((status, None), |(status, name)| (status, Some(name)));
+        let status: StatusCode = status.parse().unwrap();
+        let error = vendor.formats[0].protocol().decode_error(status.as_u16(), body.as_bytes());
+        let mut headers = HeaderMap::new();
+        if let Some(name) = name {
+            headers.insert(vendor.errors.name, name.parse().unwrap());
+        }
+        let said = judge(status, &headers, &error, body.as_bytes(), CHAT, &vendor.errors);
+        let said = (said.meaning, said.step, said.effect);
+        if said != expected(word) {
+            wrong.push(format!("{row}\n    {said:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
