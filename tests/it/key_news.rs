@@ -196,6 +196,6 @@ async fn key_ids(planes: &Planes) -> Vec<String> {
     let groups = planes.admin.get("/admin/groups").await.unwrap();
     let path = format!("/admin/groups/{}", groups["items"][0]["id"].as_str().unwrap());
     let group = planes.admin.get(&path).await.unwrap();
-    let keys = group["apiKeys"].as_array().unwrap();
+    let keys = group["upstreamKeys"].as_array().unwrap();
     keys.iter().map(|key| key["id"].as_str().unwrap_or_else(|| panic!("{group}")).to_owned()).collect()
 }
