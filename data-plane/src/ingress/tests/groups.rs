@@ -36,40 +36,34 @@ async fn two_groups(first: &str, second: &str) -> Bench {
 }
 
 /// Of two groups the first, whose vendor is `first`, answers 200 with what is no answer. The client of every format gets
-/// the answer of the other group, whatever format that one speaks.
+/// the answer of the other group, which speaks another format each time.
 async fn goes_to_the_other_group(first: &str) {
+    let mut others = ["openai", "openai_responses", "anthropic", "gemini", "openai_compatible"].into_iter().cycle();
     for format in CLIENTS {
         let spoken = spoken_to(first, format);
         let streams = bad_streams(spoken).into_iter().map(|body| (true, "text/event-stream", body));
         let answers = bad_answers(spoken).into_iter().flat_map(|(kind, body)| {
-            [
-                (false, kind, body.to_owned()),
-                (true, kind, body.to_owned()),
-                (true, "text/event-stream", body.to_owned()),
-            ]
+            let as_stream = (true, "text/event-stream", body.to_owned());
+            [(false, kind, body.to_owned()), (true, kind, body.to_owned()), as_stream]
         });
-        for (stream, kind, body) in streams.chain(answers) {
-            for second in ["openai", "openai_responses", "anthropic", "gemini"] {
-                let about = format!("{format} from {first}, then {second}, stream {stream}: {kind} {body:?}");
-                let mut bench = two_groups(first, second).await;
-                let refused = Script::verbatim(200, kind, body.clone());
-                bench.provider.always(Target::Key("sk-upstream-one-1".to_owned()), refused);
-                bench.provider.always(Target::All, Script::saying("one two").usage(20, 7));
-                let response = bench.send(request(format, "Hello", stream, false)).await;
-                let status = response.status().as_u16();
-                let answer = text(response).await;
-                assert_eq!(status, 200, "{about}: {answer}");
-                let words = if stream {
-                    streamed(format, &answer)
-                } else {
-                    said(format, &serde_json::from_str(&answer).unwrap())
-                };
-                assert_eq!(words.0, "one two", "{about}: {answer}");
-                assert_eq!(bench.keys_used(), ["sk-upstream-one-1", "sk-upstream-two-1"], "{about}");
-                let record = bench.record();
-                assert_eq!((record.outcome(), record.output_tokens), (Outcome::Success, 7), "{about}");
-                assert_eq!((record.attempts.len(), record.group_name.as_str()), (2, "two"), "{about}");
-            }
+        for ((stream, kind, body), second) in streams.chain(answers).zip(&mut others) {
+            let about = format!("{format} from {first}, then {second}, stream {stream}: {kind} {body:?}");
+            let mut bench = two_groups(first, second).await;
+            let refused = Script::verbatim(200, kind, body);
+            bench.provider.always(Target::Key("sk-upstream-one-1".to_owned()), refused);
+            let whole = Script::saying("one two").usage(20, 7);
+            bench.provider.always(Target::Key("sk-upstream-two-1".to_owned()), whole);
+            let response = bench.send(request(format, "Hello", stream, false)).await;
+            let status = response.status().as_u16();
+            let answer = text(response).await;
+            assert_eq!(status, 200, "{about}: {answer}");
+            let words =
+                if stream { streamed(format, &answer) } else { said(format, &serde_json::from_str(&answer).unwrap()) };
+            assert_eq!(words.0, "one two", "{about}: {answer}");
+            assert_eq!(bench.keys_used(), ["sk-upstream-one-1", "sk-upstream-two-1"], "{about}");
+            let record = bench.record();
+            assert_eq!((record.outcome(), record.output_tokens), (Outcome::Success, 7), "{about}");
+            assert_eq!((record.attempts.len(), record.group_name.as_str()), (2, "two"), "{about}");
         }
     }
 }
