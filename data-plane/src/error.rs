@@ -10,7 +10,8 @@ use translation::ir::{ErrorKind, ProviderError, TranslateError};
 use translation::object::ReadError;
 
 /// Why a request has no answer of a provider. The text is for the client: what happened, to what, and what to do. It
-/// names no group, upstream key, host or node; what the operator is to know beside it is [`GatewayError::for_operator`].
+/// names no group, upstream key, host or node; what the operator is to know beside it is
+/// [`GatewayError::for_operator`].
 #[derive(Debug, Error)]
 pub enum GatewayError {
     /// No config has reached this node yet.

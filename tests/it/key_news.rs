@@ -122,8 +122,8 @@ async fn agree(what: &str, since: Instant, nodes: &[&Program], key: &str, health
     writeln!(std::io::stderr(), "{what}: {:?}", since.elapsed()).unwrap();
 }
 
-/// Three nodes whose clocks are right, an hour ahead and an hour behind agree about two keys, through a restart of a node
-/// and of a control plane that comes back with another clock and hears old news and new ones in any order.
+/// Three nodes whose clocks are right, an hour ahead and an hour behind agree about two keys, through a restart of a
+/// node and of a control plane that comes back with another clock and hears old news and new ones in any order.
 #[tokio::test(flavor = "multi_thread")]
 async fn p38_three_nodes_with_clocks_an_hour_off_agree_and_old_news_puts_out_no_recovered_key() {
     let mut planes = split(0).start().await.unwrap();

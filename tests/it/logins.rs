@@ -171,8 +171,8 @@ async fn a_data_plane_of_its_own_believes_its_trusted_proxies_too() {
     }
 }
 
-/// The delays of `count` chat requests, one every 10 ms, sorted. Each is measured from when it was due: what waits behind
-/// a slow request is late, too.
+/// The delays of `count` chat requests, one every 10 ms, sorted. Each is measured from when it was due: what waits
+/// behind a slow request is late, too.
 async fn delays(bed: &Bed, count: usize) -> Vec<Duration> {
     let mut delays = Vec::with_capacity(count);
     let mut ticks = tokio::time::interval(Duration::from_millis(10));
@@ -200,9 +200,10 @@ async fn sixteen_attackers_at_the_login_get_little_done_and_chat_goes_on() {
     assert_eq!(status, 200, "{answer}");
 }
 
-/// The statuses that sixteen attackers got while `count` chat requests were made, and the delays of these. The attackers
-/// have a thread of their own, so that the requests that are measured do not wait for them in this process. Each tries a
-/// password every 10 ms, or as soon as it is answered: more would measure how the attackers use up the machine.
+/// The statuses that sixteen attackers got while `count` chat requests were made, and the delays of these. The
+/// attackers have a thread of their own, so that the requests that are measured do not wait for them in this process.
+/// Each tries a password every 10 ms, or as soon as it is answered: more would measure how the attackers use up the
+/// machine.
 async fn under_attack(bed: &Bed, count: usize) -> (Vec<u16>, Vec<Duration>) {
     let http = bed.planes.control.http;
     // The attack goes on while this is held, and so ends with a test that fails, too.
@@ -236,7 +237,7 @@ const MEASURED: usize = 2_000;
 
 /// Prints the 99th percentile of the delay of chat without and with sixteen attackers at the login, and how much of the
 /// processors this test has used itself. It is for a release build, and a machine that does nothing else:
-/// `cargo test --release --test it -- --ignored --exact logins::sixteen_attackers_move_the_p99_of_chat_by_less_than_ten_milliseconds`
+/// `cargo test --release --test it -- --ignored sixteen_attackers_move`
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a figure, for a release build on a machine that does nothing else"]
 async fn sixteen_attackers_move_the_p99_of_chat_by_less_than_ten_milliseconds() {

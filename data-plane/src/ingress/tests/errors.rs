@@ -254,7 +254,8 @@ async fn named(vendor: &str, change: impl FnOnce(&mut Group)) -> Bench {
     .await
 }
 
-/// Sends `request`, and gives the status, the text and the ledger's error of what is no answer and names nothing hidden.
+/// Sends `request`, and gives the status, the text and the ledger's error of what is no answer and names nothing
+/// hidden.
 async fn refused(bench: &mut Bench, request: Request<Body>) -> (u16, String, String) {
     let about = format!("{} {}", request.method(), request.uri());
     let response = bench.send(request).await;

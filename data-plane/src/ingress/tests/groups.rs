@@ -35,8 +35,8 @@ async fn two_groups(first: &str, second: &str) -> Bench {
     serving(provider, [one, two])
 }
 
-/// Of two groups the first, whose vendor is `first`, answers 200 with what is no answer. The client of every format gets
-/// the answer of the other group, which speaks another format each time.
+/// Of two groups the first, whose vendor is `first`, answers 200 with what is no answer. The client of every format
+/// gets the answer of the other group, which speaks another format each time.
 async fn goes_to_the_other_group(first: &str) {
     let mut others = ["openai", "openai_responses", "anthropic", "gemini", "openai_compatible"].into_iter().cycle();
     for format in CLIENTS {
