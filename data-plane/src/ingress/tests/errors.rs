@@ -299,9 +299,8 @@ async fn a_group_that_cannot_serve_is_named_to_the_operator_and_not_to_the_clien
     }
 
     // Requests without a model go by the group.
-    for request in
-        [to("/v1/batches", "application/json", "{}"), to("/v1/files", "multipart/form-data; boundary=x", "--x--\r\n")]
-    {
+    let list = Request::get("/v1/files").header("authorization", "Bearer sk-client").body(Body::empty()).unwrap();
+    for request in [list, to("/v1/files", "multipart/form-data; boundary=x", "--x--\r\n")] {
         let about = request.uri().to_string();
         let (status, answer, noted) = refused(&mut bench, request).await;
         assert_eq!(status, 404, "{about}: {answer}");
