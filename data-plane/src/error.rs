@@ -9,7 +9,9 @@ use translation::Format;
 use translation::ir::{ErrorKind, ProviderError, TranslateError};
 use translation::object::ReadError;
 
-/// Why a request has no answer of a provider. The text is for the client: what happened, to what, and what to do.
+/// Why a request has no answer of a provider. The text is for the client: what happened, to what, and what to do. It
+/// names no group, upstream key, host or node; what the operator is to know beside it is
+/// [`GatewayError::for_operator`].
 #[derive(Debug, Error)]
 pub enum GatewayError {
     /// No config has reached this node yet.
@@ -34,11 +36,13 @@ pub enum GatewayError {
         model: String,
     },
     /// Groups serve the model, but none of them has an upstream key to use.
-    #[error("the model '{model}' is configured, but no upstream key can serve it now: {reason}")]
+    #[error(
+        "the model '{model}' is configured, but no upstream key can serve it now; the operator of this gateway finds the reason in its log"
+    )]
     NoUpstream {
         /// The model, as the client named it.
         model: String,
-        /// Why there is none, for the operator.
+        /// Why there is none, for the operator alone.
         reason: String,
     },
     /// Too many requests to the provider have failed of late, so that it is left alone for a few seconds.
@@ -75,8 +79,13 @@ pub enum GatewayError {
         vendor: &'static str,
     },
     /// No group serves a request that names no model.
-    #[error("no group that this key may use has this: {0}")]
-    NoGroup(String),
+    #[error("no group that this key may use has this: {missing}")]
+    NoGroup {
+        /// What there is not.
+        missing: String,
+        /// Why there is none, for the operator alone; empty where nothing is hidden from the client.
+        reason: String,
+    },
     /// The proxy key may not do this.
     #[error("this key may not do this: {0}")]
     Forbidden(&'static str),
@@ -216,6 +225,16 @@ impl GatewayError {
         Self::Field { param: error.param, message: error.message }
     }
 
+    /// What the log and the ledger say: the text for the client, and what is hidden from it.
+    pub fn for_operator(&self) -> String {
+        match self {
+            Self::NoUpstream { reason, .. } | Self::NoGroup { reason, .. } if !reason.is_empty() => {
+                format!("{self}: {reason}")
+            }
+            _ => self.to_string(),
+        }
+    }
+
     /// The status that the client gets, unless its API has a status of its own for such errors.
     pub fn status(&self) -> StatusCode {
         match self {
@@ -227,7 +246,7 @@ impl GatewayError {
             | Self::UploadsFull => StatusCode::SERVICE_UNAVAILABLE,
             Self::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
             Self::MissingKey { .. } | Self::InvalidKey => StatusCode::UNAUTHORIZED,
-            Self::ModelNotFound { .. } | Self::UnknownRoute { .. } | Self::NoGroup(_) => StatusCode::NOT_FOUND,
+            Self::ModelNotFound { .. } | Self::UnknownRoute { .. } | Self::NoGroup { .. } => StatusCode::NOT_FOUND,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::Json(_)
             | Self::Field { .. }
@@ -266,7 +285,7 @@ impl GatewayError {
             Self::Translate(error) => error.code.word(),
             Self::Unsupported { .. } => "unsupported_parameter",
             Self::NoEndpoint { .. } => "unsupported_endpoint",
-            Self::NoGroup(_) => "not_found",
+            Self::NoGroup { .. } => "not_found",
             Self::Forbidden(_) => "permission_denied",
             Self::BodyTooLarge { .. } | Self::ConversationTooLarge { .. } => "request_too_large",
             Self::TooMany { .. } => "too_many_items",
@@ -327,7 +346,7 @@ impl GatewayError {
             | Self::Busy(_)
             | Self::UploadsFull => ErrorKind::Overloaded,
             Self::MissingKey { .. } | Self::InvalidKey => ErrorKind::Authentication,
-            Self::ModelNotFound { .. } | Self::UnknownRoute { .. } | Self::NoGroup(_) => ErrorKind::NotFound,
+            Self::ModelNotFound { .. } | Self::UnknownRoute { .. } | Self::NoGroup { .. } => ErrorKind::NotFound,
             Self::Forbidden(_) => ErrorKind::PermissionDenied,
             Self::BodyTooLarge { .. } | Self::ConversationTooLarge { .. } => ErrorKind::TooLarge,
             Self::Timeout => ErrorKind::Timeout,

@@ -120,4 +120,4 @@ fn open_to(origins: Option<&AllowedOrigins>, router: Router) -> Router {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

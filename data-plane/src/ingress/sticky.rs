@@ -86,7 +86,7 @@ pub(super) async fn find(
             Err(failure) => drop(failed.get_or_insert(failure)),
         }
     }
-    let nothing = || GatewayError::NoGroup("no such object".to_owned()).into();
+    let nothing = || GatewayError::NoGroup { missing: "no such object".to_owned(), reason: String::new() }.into();
     Err(failed.or(unknown).unwrap_or_else(nothing))
 }
 

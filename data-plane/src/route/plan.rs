@@ -165,8 +165,16 @@ impl<'t> Plan<'t> {
         });
         let plan = Self::over(client, routes.collect(), "");
         if plan.is_empty() {
-            let named = || pinned.map_or_else(|| "no such endpoint".to_owned(), |name| format!("no group '{name}'"));
-            return Err(GatewayError::NoGroup(plan.reason().unwrap_or_else(named)));
+            let reason = plan.reason().unwrap_or_default();
+            let missing = match pinned {
+                _ if !reason.is_empty() => {
+                    "no upstream key can serve it now; the operator of this gateway finds the reason in its log"
+                        .to_owned()
+                }
+                Some(name) => format!("no group '{name}'"),
+                None => "no such endpoint".to_owned(),
+            };
+            return Err(GatewayError::NoGroup { missing, reason });
         }
         Ok(plan)
     }
@@ -254,7 +262,7 @@ impl<'t> Plan<'t> {
         skipped
     }
 
-    /// Why there is no candidate, as far as the client is to know.
+    /// Why there is no candidate, for the operator. None where the client may use no group that serves the request.
     fn reason(&self) -> Option<String> {
         self.skipped().iter().find(|skipped| !skipped.is_hidden()).map(Skipped::to_string)
     }

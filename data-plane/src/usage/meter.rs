@@ -245,7 +245,7 @@ impl Meter {
         self.outcome = error.outcome();
         self.error_code = error.code();
         self.unauthenticated = error.into();
-        cut(&error.to_string()).clone_into(&mut self.error_message);
+        cut(&error.for_operator()).clone_into(&mut self.error_message);
     }
 
     /// Notes that the provider ended the answer with an error of its own. `message` holds no secret.

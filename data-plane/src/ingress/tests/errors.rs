@@ -1,11 +1,14 @@
 //! What a client learns of a provider's failure: broken documents, codes, and headers.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::response::Response;
 use fake_provider::queue::Target;
-use fake_provider::script::Script;
+use fake_provider::script::{Cut, Script};
 use http::Request;
 use serde_json::{Value, json};
+use shared::snapshot::Group;
 use translation::Format;
 
 use super::matrix::{CLIENTS, bench_with, request};
@@ -234,5 +237,110 @@ async fn a_base_url_with_too_little_or_too_much_is_explained() {
         let body = text(response).await;
         assert!(error(&body)["message"].as_str().unwrap().contains(words), "{body}");
         assert_eq!(body.contains("request_id"), anthropics, "{body}");
+    }
+}
+
+/// What must not reach a client: the names of the group, its upstream key, the provider's host, and the node.
+const HIDDEN: [&str; 5] = ["pool-of-berlin", "g-1", "127.0.0.1", "localhost", "node-7"];
+
+/// A group with a name of its own and one upstream key, as `change` makes it.
+async fn named(vendor: &str, change: impl FnOnce(&mut Group)) -> Bench {
+    let (_, versioned, model, _) = OWN.into_iter().find(|(name, ..)| *name == vendor).unwrap();
+    bench_with(vendor, versioned, model, |group| {
+        (group.name, group.retry_count) = ("pool-of-berlin".into(), 0);
+        group.upstream_keys.truncate(1);
+        change(group);
+    })
+    .await
+}
+
+/// Sends `request`, and gives the status, the text and the ledger's error of what is no answer and names nothing
+/// hidden.
+async fn refused(bench: &mut Bench, request: Request<Body>) -> (u16, String, String) {
+    let about = format!("{} {}", request.method(), request.uri());
+    let response = bench.send(request).await;
+    let (status, headers) = (response.status().as_u16(), format!("{:?}", response.headers()));
+    let answer = text(response).await;
+    for hidden in HIDDEN {
+        assert!(!answer.contains(hidden) && !headers.contains(hidden), "{about}: {status} {headers} {answer}");
+    }
+    (status, answer, bench.record().error_message)
+}
+
+fn to(path: &str, kind: &str, body: impl Into<Body>) -> Request<Body> {
+    let request = Request::post(path).header("authorization", "Bearer sk-client").header("content-type", kind);
+    request.body(body.into()).unwrap()
+}
+
+/// A group without a key serves nobody. The client learns that of the model, and the operator of the group.
+#[tokio::test]
+async fn a_group_that_cannot_serve_is_named_to_the_operator_and_not_to_the_client() {
+    let mut bench = named("openai", |group| group.upstream_keys.clear()).await;
+    let form = "--x\r\ncontent-disposition: form-data; name=\"model\"\r\n\r\nm\r\n--x\r\n\
+        content-disposition: form-data; name=\"file\"; filename=\"a.mp3\"\r\n\r\na\r\n--x--\r\n";
+    let of_model = json!({ "model": "m", "input": "a", "prompt": "a", "query": "a", "documents": ["a"] }).to_string();
+    let counted = json!({ "model": "m", "messages": [{ "role": "user", "content": "a" }] }).to_string();
+    let mut requests: Vec<_> = CLIENTS
+        .into_iter()
+        .flat_map(|format| [false, true].map(|stream| request(format, "Hello", stream, false)))
+        .collect();
+    for path in ["/v1/completions", "/v1/embeddings", "/v1/moderations", "/v1/images/generations", "/v1/audio/speech"] {
+        requests.push(to(path, "application/json", of_model.clone()));
+    }
+    requests.push(to("/v1/messages/count_tokens", "application/json", counted));
+    requests.push(to("/v1/audio/transcriptions", "multipart/form-data; boundary=x", form));
+    for request in requests {
+        let about = request.uri().to_string();
+        let (status, answer, noted) = refused(&mut bench, request).await;
+        // Anthropic has a status of its own for it.
+        assert!(matches!(status, 503 | 529), "{about}: {status} {answer}");
+        assert!(answer.contains("the model 'm'") && answer.contains("operator"), "{about}: {answer}");
+        assert!(noted.ends_with("the group has no enabled upstream key (group pool-of-berlin)"), "{about}: {noted}");
+    }
+
+    // Requests without a model go by the group.
+    let list = Request::get("/v1/files").header("authorization", "Bearer sk-client").body(Body::empty()).unwrap();
+    for request in [list, to("/v1/files", "multipart/form-data; boundary=x", "--x--\r\n")] {
+        let about = request.uri().to_string();
+        let (status, answer, noted) = refused(&mut bench, request).await;
+        assert_eq!(status, 404, "{about}: {answer}");
+        assert!(answer.contains("operator"), "{about}: {answer}");
+        assert!(noted.ends_with("(group pool-of-berlin)"), "{about}: {noted}");
+    }
+}
+
+/// Whatever goes wrong behind the gateway, what it says of it names nothing that is the operator's to know.
+#[tokio::test]
+async fn no_error_of_the_gateways_names_a_group_a_key_a_host_or_a_node() {
+    let quiet = |status| Script::verbatim(status, "text/plain", "");
+    let scripts = [
+        quiet(400),
+        quiet(401),
+        quiet(403),
+        quiet(404),
+        quiet(408),
+        quiet(429),
+        quiet(500),
+        quiet(508),
+        Script::verbatim(302, "text/plain", "").header("location", "http://127.0.0.1:1/pool-of-berlin"),
+        Script::verbatim(200, "text/html", "<html>"),
+        Script::verbatim(200, "application/json", "{\"id\":"),
+        Script::verbatim(200, "text/event-stream", ""),
+        Script { raw: Some("junk\r\n\r\n".to_owned()), ..Script::default() },
+        Script::default().cut(Cut::BeforeHead),
+        Script::default().head_delay(Duration::from_mins(1)),
+    ];
+    for (vendor, ..) in OWN {
+        let mut bench = named(vendor, |group| group.timeout = Duration::from_millis(200)).await;
+        let mut unreached = named(vendor, |group| group.base_url = "http://127.0.0.1:1".into()).await;
+        for (format, stream) in CLIENTS.into_iter().flat_map(|format| [(format, false), (format, true)]) {
+            for script in &scripts {
+                bench.provider.clear_scripts();
+                bench.provider.always(Target::All, script.clone());
+                let (status, answer, _) = refused(&mut bench, request(format, "Hello", stream, false)).await;
+                assert!(status >= 400, "{vendor} to {format}: {script:?} {answer}");
+            }
+            assert_eq!(refused(&mut unreached, request(format, "Hello", stream, false)).await.0, 502);
+        }
     }
 }

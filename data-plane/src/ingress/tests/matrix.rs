@@ -11,7 +11,7 @@ use translation::Format;
 
 use super::{Bench, bench, text};
 
-pub(super) const CLIENTS: [Format; 4] =
+pub(crate) const CLIENTS: [Format; 4] =
     [Format::OpenAiChat, Format::OpenAiResponses, Format::AnthropicMessages, Format::GeminiGenerate];
 
 /// Vendors, whether their base URL ends in `/v1`, and a model.
@@ -41,7 +41,7 @@ pub(super) async fn bench_with(vendor: &str, versioned: bool, model: &str, chang
 }
 
 /// The request of a client of `format` that asks `prompt`.
-pub(super) fn request(format: Format, prompt: &str, stream: bool, tools: bool) -> Request<Body> {
+pub(crate) fn request(format: Format, prompt: &str, stream: bool, tools: bool) -> Request<Body> {
     let schema = json!({ "type": "object", "properties": { "city": { "type": "string" } }, "required": ["city"] });
     let (path, mut body) = match format {
         Format::OpenAiChat => (
@@ -143,7 +143,7 @@ pub(super) fn said(format: Format, answer: &Value) -> (String, Vec<(String, Valu
 }
 
 /// The text of a stream, and its calls with their arguments.
-pub(super) fn streamed(format: Format, body: &str) -> (String, Vec<(String, Value)>) {
+pub(crate) fn streamed(format: Format, body: &str) -> (String, Vec<(String, Value)>) {
     let events = events(body);
     let mut text = String::new();
     let mut calls: Vec<(String, String)> = Vec::new();

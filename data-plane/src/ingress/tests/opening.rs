@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fake_provider::queue::Target;
-use fake_provider::script::Script;
+use fake_provider::script::{Cut, Script};
 use serde_json::Value;
 use shared::drain::Tasks;
 use shared::pb::usage_record::{Outcome, UsageSource};
@@ -14,7 +14,7 @@ use translation::Format;
 
 use super::matrix::{CLIENTS, VENDORS, bench_with, request, said, streamed};
 use super::streaming::spoken_to;
-use super::{bench, chat, plain, text};
+use super::{bench, chat, error, plain, text};
 
 const OPENAI_ERROR: &str = r#"{"error":{"code":502,"message":"Provider returned error"}}"#;
 const ANTHROPIC_ERROR: &str = r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#;
@@ -30,7 +30,7 @@ fn named(name: &str, document: &str) -> String {
 }
 
 /// What a provider of `format` sends in place of a stream.
-fn bad_streams(format: Format) -> Vec<String> {
+pub(super) fn bad_streams(format: Format) -> Vec<String> {
     let mut streams = match format {
         Format::OpenAiChat => {
             let role = r#"{"id":"c","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}"#;
@@ -80,7 +80,7 @@ fn bad_streams(format: Format) -> Vec<String> {
 }
 
 /// What a provider of `format` sends in place of a whole answer.
-fn bad_answers(format: Format) -> Vec<(&'static str, &'static str)> {
+pub(super) fn bad_answers(format: Format) -> Vec<(&'static str, &'static str)> {
     let own = match format {
         Format::OpenAiChat => OPENAI_ERROR,
         Format::OpenAiResponses => {
@@ -182,6 +182,25 @@ async fn an_error_within_a_chunk_in_mid_stream_is_an_error_in_stream_and_ledger(
             assert_eq!(bench.record().outcome(), Outcome::UpstreamError, "{about}");
             assert_eq!(bench.keys_used().len(), 1, "promise 7: {about}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_ends_with_an_error_and_is_not_repeated() {
+    for cut in [Cut::AfterChunks(2), Cut::InsideChunk(2)] {
+        let mut bench = bench(|_| {}).await;
+        bench.provider.script(Target::All, Script::saying("one two three four").cut(cut));
+        let (status, body) = bench.chat(&plain("gpt-4o", true)).await;
+        assert_eq!((status, bench.keys_used().len()), (200, 1));
+        let events: Vec<_> = body.split("\n\n").filter(|event| !event.is_empty()).collect();
+        let last = events.last().unwrap().strip_prefix("data: ").unwrap();
+        assert_eq!(error(last)["code"], "upstream_stream_truncated");
+        assert!(!body.contains("[DONE]"));
+        for event in events {
+            assert!(serde_json::from_str::<Value>(event.strip_prefix("data: ").unwrap()).is_ok(), "{event}");
+        }
+        let record = bench.record();
+        assert_eq!((record.outcome(), record.usage_source()), (Outcome::UpstreamError, UsageSource::Partial));
     }
 }
 
