@@ -16,8 +16,8 @@ use crate::names::{Mapping, Rule};
 /// Stands in an id of a tool call before a signature of Gemini's, by the convention of some gateways.
 const IN_ID: &str = "__thought__";
 
-/// How deep parts are looked for below a message: a message has parts, and the result of a tool has parts. What a client
-/// nests deeper is no history, and is passed on as it is. Each level is read once more for the one around it.
+/// How deep parts are looked for below a message: a message has parts, and the result of a tool has parts. What is
+/// nested deeper is no history, and is passed on as it is. Each level is read once more for the one around it.
 const DEEPEST: usize = 4;
 
 /// Begins what a foreign field, a foreign part or a signature in an id looks like.

@@ -40,7 +40,7 @@ fn issue_body() -> Value {
 }
 
 fn full() -> StoredGroup {
-    let body = json!({
+    let mut body = json!({
         "group_name": "full", "provider_type": "openai_compatible", "base_url": "http://host:1/v1/",
         "api_keys": ["sk-first-key-0001", "sk-other-key-0002"], "models": ["m"], "model_aliases": {"fast": "m"},
         "parameter_defaults": {"temperature": 0.5}, "parameter_overrides": {"seed": 1},
@@ -49,7 +49,9 @@ fn full() -> StoredGroup {
         "proxy_config": {"type": "socks5", "host": "proxy.test", "port": 1080, "username": "u",
                          "password": "proxy-password-1", "bypass_local": false, "bypass_domains": ["a.test"]},
         "fake_streaming": true, "health_check_enabled": false, "unsupported_parameters": "reject",
-        "model_facts": {"m": {"max_output": 9, "off": null}},
+        "model_facts": {"m": {"max_output": 9, "off": null}}
+    });
+    let Value::Object(routing) = json!({
         "weight": 5, "tags": ["eu", "batch"], "affinity": false, "connect_timeout": 0.5, "chunk_timeout": 30,
         "total_timeout": 600, "queue_timeout_ms": 0, "hedging": true, "retry_unsafe_requests": true,
         "retry_empty_answers": true, "cache_seconds": 60, "model_fallbacks": {"m": ["n", "o"], "x": "y"},
@@ -60,7 +62,10 @@ fn full() -> StoredGroup {
                            "note": "the spare", "tags": ["spare"], "account": "acme",
                            "expires_at": "2030-01-01T00:00:00Z"},
                           {"key": "sk-third-key-00003", "enabled": false}]
-    });
+    }) else {
+        unreachable!("it is written as an object");
+    };
+    body.as_object_mut().unwrap().extend(routing);
     let mut group = replacement(body, None).unwrap();
     group.created_at = 1;
     group.updated_at = 2;
