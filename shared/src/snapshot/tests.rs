@@ -125,6 +125,7 @@ fn snapshot() -> impl Strategy<Value = Snapshot> {
         Snapshot {
             version,
             epoch: epoch.into(),
+            lineage: format!("of {version}").into(),
             groups: groups.into_iter().map(|group| (Arc::clone(&group.id), group)).collect(),
             proxy_keys: keys.into_iter().map(|key| (Arc::clone(&key.id), key)).collect(),
         }
@@ -151,6 +152,7 @@ proptest! {
             from_version: old.version,
             version: old.version + 1,
             epoch: Arc::clone(&old.epoch),
+            lineage: Arc::clone(&new.lineage),
             groups: new.groups.values().cloned().collect(),
             removed_groups: old.groups.keys().cloned().collect(),
             proxy_keys: new.proxy_keys.values().cloned().collect(),
