@@ -27,8 +27,8 @@ pub struct NodeView {
     /// The last config that the node refused.
     pub last_nack: Option<NackView>,
     /// Set while the node refuses the config of this control plane because it belongs to another database, or to a
-    /// version of this one that it has no more. It serves from its last good config and keeps its usage records, until `POST
-    /// /admin/nodes/{id}/accept-database`.
+    /// version of this one that it has no more. It serves from its last good config and keeps its usage records, until
+    /// `POST /admin/nodes/{id}/accept-database`.
     pub foreign_database: Option<ForeignDatabaseView>,
     /// How busy the node was when it was last heard of.
     pub load: Option<LoadView>,

@@ -68,8 +68,8 @@ pub(super) const POSTGRES_SETUP: &str = "SET lock_timeout = '10s'; SET statement
 const MYSQL_ROOM: &str =
     "CREATE TABLE IF NOT EXISTS room_probe (value INT) ENGINE=InnoDB; DROP TABLE IF EXISTS room_probe";
 
-/// What tells whether the disk of a PostgreSQL server has room, in the same way. It tells by the code of the error: the
-/// texts may be in any language, where the user may not ask for English ones, and the driver gives no codes.
+/// What tells whether the disk of a PostgreSQL server has room, in the same way. It tells by the code of the error:
+/// the texts may be in any language, where the user may not ask for English ones, and the driver gives no codes.
 const POSTGRES_ROOM: &str = "DO $$ BEGIN \
     CREATE TEMPORARY TABLE room_probe AS \
         SELECT string_agg(md5(random()::text), '') AS value FROM generate_series(1, 1200); \

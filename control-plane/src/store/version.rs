@@ -46,8 +46,8 @@ macro_rules! counters {
 }
 pub(super) use counters;
 
-/// Reads the lineage of a version within a transaction. It is empty where none is noted: for the first version, one that
-/// was pruned, and one that an older build made.
+/// Reads the lineage of a version within a transaction. It is empty where none is noted: for the first version, one
+/// that was pruned, and one that an older build made.
 macro_rules! lineage {
     ($conn:expr, $version:expr) => {{
         use $crate::store::schema::config_changes;

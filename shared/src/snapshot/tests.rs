@@ -202,7 +202,8 @@ fn valid() -> pb::Snapshot {
         group_policy: "failover".into(),
         ..Default::default()
     };
-    pb::Snapshot { version: 1, epoch: "e".into(), min_schema: 1, groups: vec![group], proxy_keys: vec![key] }
+    let (groups, proxy_keys) = (vec![group], vec![key]);
+    pb::Snapshot { version: 1, epoch: "e".into(), min_schema: 1, groups, proxy_keys, ..pb::Snapshot::default() }
 }
 
 #[test]
