@@ -63,8 +63,8 @@ pub(super) const POSTGRES_SETUP: &str = "SET lock_timeout = '10s'; SET statement
     SET default_transaction_isolation = 'read committed'; \
     DO $$ BEGIN PERFORM set_config('lc_messages', 'C', false); EXCEPTION WHEN insufficient_privilege THEN NULL; END $$";
 
-/// What tells whether the disk of a MySQL or MariaDB server has room: a table of its own needs new room, while a row may
-/// find some in what others left.
+/// What tells whether the disk of a MySQL or MariaDB server has room: a table of its own needs new room, while a row
+/// may find some in what others left.
 const MYSQL_ROOM: &str =
     "CREATE TABLE IF NOT EXISTS room_probe (value INT) ENGINE=InnoDB; DROP TABLE IF EXISTS room_probe";
 
