@@ -8,7 +8,7 @@ use harness::planes::{Planes, group};
 use hyper::Method;
 use serde_json::json;
 
-use crate::support::{SOON, SmallDisk, readiness, split, standalone};
+use crate::support::{SmallDisk, readiness, split, standalone};
 
 const FILE: &str = "orchestration_api.db";
 
