@@ -231,7 +231,7 @@ async fn metrics_tell_groups_models_and_statuses_apart() {
         format!("group_attempts_total{{{},result=\"success\"}} 1", of("gpt-4o")),
         format!("group_tokens_total{{{},kind=\"output\",source=\"reported\"}}", of("gpt-4o")),
         "group_request_duration_seconds_count{group=\"fake\",outcome=\"success\"} 1".to_owned(),
-        "group_request_duration_seconds_count{group=\"fake\",outcome=\"client\"} 1".to_owned(),
+        "group_request_duration_seconds_count{group=\"fake\",outcome=\"failure\"} 1".to_owned(),
     ] {
         assert!(scrape.text().contains(&line), "{line} in {}", scrape.text());
     }
