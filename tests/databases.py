@@ -10,7 +10,9 @@ Servers that run in temporary directories, on free ports of the loopback interfa
 The command finds in its environment
 
 - `TEST_DATABASE_URL`: the URL of a database of the server, by which others may be made,
-- `TEST_DATABASE_PID`: the process of the server, which the command may stop and continue.
+- `TEST_DATABASE_PID`: the process of the server, which the command may stop and continue,
+- `TEST_DATABASE_SMALL_NAME`: the name of an empty database whose files are on a small disk, and `TEST_DATABASE_SMALL_DISK`: a directory of that disk,
+  by which it may be filled. Both are empty where no disk can be mounted.
 
 `tests/databases.py --only mysql COMMAND` runs against one of them. A server that has to be run by its own user is, if this is run by root.
 """
@@ -97,6 +99,28 @@ def directory(user):
         yield path
 
 
+SMALL_DISK_MIB = 24
+SMALL_DATABASE = "small_disk"
+
+
+@contextlib.contextmanager
+def small_disk(root, user):
+    """A directory on a small disk of its own, which belongs to the server. None where none can be mounted."""
+    place = Path(root, "small")
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK_MIB}m", "tmpfs", str(place)]
+    if os.getuid() != 0 or subprocess.run(mount, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode != 0:
+        yield None
+        return
+    try:
+        files = place / "files"
+        files.mkdir()
+        os.chown(files, user["user"], user["group"])
+        yield files
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=False)
+
+
 @contextlib.contextmanager
 def mysql():
     with directory("mysql") as root:
@@ -124,8 +148,11 @@ def mysql():
             "--innodb-buffer-pool-size=64M",
         ]
         answers = [program("mariadb"), "--no-defaults", "--protocol=tcp", "-h127.0.0.1", f"-P{port}", "-utest", "-ptest", "-e", "SELECT 1"]
-        with serving(command, answers, f"{root}/log", cwd=root, **user) as pid:
-            yield f"mysql://test:test@127.0.0.1:{port}/mysql", pid
+        with small_disk(root, user) as small, serving(command, answers, f"{root}/log", cwd=root, **user) as pid:
+            if small:
+                # A database is a folder among the data; the server follows a link to one.
+                Path(root, "data", SMALL_DATABASE).symlink_to(small)
+            yield f"mysql://test:test@127.0.0.1:{port}/mysql", pid, small
 
 
 @contextlib.contextmanager
@@ -141,8 +168,12 @@ def postgres(*locale):
         for setting in ("listen_addresses=127.0.0.1", "fsync=off", "max_connections=400", "shared_buffers=32MB"):
             command += ["-c", setting]
         url = f"postgres://test@127.0.0.1:{port}/postgres"
-        with serving(command, [program("psql"), url, "-c", "SELECT 1"], f"{root}/log", cwd=root, **user) as pid:
-            yield url, pid
+        client = [program("psql"), url]
+        with small_disk(root, user) as small, serving(command, [*client, "-c", "SELECT 1"], f"{root}/log", cwd=root, **user) as pid:
+            if small:
+                run([*client, "-c", f"CREATE TABLESPACE {SMALL_DATABASE} LOCATION '{small}'"])
+                run([*client, "-c", f"CREATE DATABASE {SMALL_DATABASE} TABLESPACE {SMALL_DATABASE}"])
+            yield url, pid, small
 
 
 SERVERS = {
@@ -161,8 +192,10 @@ def main(arguments):
     failed = []
     for name in names:
         print(f"-- {name}", flush=True)
-        with SERVERS[name]() as (url, pid):
+        with SERVERS[name]() as (url, pid, small):
             environment = {**os.environ, "TEST_DATABASE_URL": url, "TEST_DATABASE_PID": str(pid)}
+            environment["TEST_DATABASE_SMALL_NAME"] = SMALL_DATABASE if small else ""
+            environment["TEST_DATABASE_SMALL_DISK"] = str(small.parent) if small else ""
             if subprocess.run(arguments, env=environment, check=False).returncode != 0:
                 failed.append(name)
     if failed:

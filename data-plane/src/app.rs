@@ -157,7 +157,7 @@ impl DataPlane {
     /// What answers for paths that have no route, in a process that serves other things too: an error of their API for
     /// those that are nearly of one, and `others` for the rest.
     pub fn fallback(&self, others: MethodRouter) -> MethodRouter {
-        ingress::fallback(others, self.origins.as_ref())
+        ingress::fallback(Arc::clone(&self.gateway), others, self.origins.as_ref())
     }
 
     /// Ends the node, after its requests have ended: writes all usage records to disk, reports them if the control

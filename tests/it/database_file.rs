@@ -1,33 +1,19 @@
 //! The file of a SQLite database under the running program: locked by another, gone, or on a full disk.
 
-use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, SqliteConnection};
 use harness::planes::{Planes, group};
-use harness::wait;
 use hyper::Method;
-use serde_json::{Value, json};
-use tempfile::TempDir;
+use serde_json::json;
 
-use crate::support::{SOON, split, standalone};
+use crate::support::{SmallDisk, readiness, split, standalone};
 
 const FILE: &str = "orchestration_api.db";
 
 async fn make_key(planes: &Planes, name: &str) -> harness::http::Answer {
     planes.admin.send(Method::POST, "/admin/proxy-keys", &json!({ "name": name })).await.unwrap()
-}
-
-/// Waits until the readiness probe answers with `status`, and returns what it says.
-async fn readiness(planes: &Planes, status: u16) -> Value {
-    wait::until_async("the readiness probe changes its mind", SOON, async || {
-        let answer = planes.control.get("/health/ready").await.ok()?;
-        (answer.status == status).then(|| answer.json())
-    })
-    .await
-    .unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -87,29 +73,6 @@ async fn a_database_file_that_vanishes_is_an_error_and_not_a_201() {
         readiness(&planes, 200).await;
         assert_eq!(make_key(&planes, "after").await.status, 201);
         assert_eq!(planes.admin.get("/admin/proxy-keys").await.unwrap()["items"].as_array().unwrap().len(), 2);
-    }
-}
-
-/// A small filesystem in memory, which ends with it.
-struct SmallDisk(TempDir);
-
-impl SmallDisk {
-    /// `None` where mounting is not allowed.
-    fn mount() -> Option<Self> {
-        let directory = TempDir::new().unwrap();
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=3m", "tmpfs"]).arg(directory.path());
-        mount.output().ok()?.status.success().then_some(Self(directory))
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ended = Command::new("umount").arg("--lazy").arg(self.path()).output();
     }
 }
 

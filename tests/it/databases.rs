@@ -193,6 +193,68 @@ async fn a_restored_backup_is_refused_until_all_nodes_are_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_restored_backup_that_was_changed_past_a_nodes_version_is_refused_too() {
+    let mut bed = Bed::start(split(1)).await.unwrap();
+    bed.planes.control.stop(SOON).await.unwrap();
+    let place = bed.planes.directory().join("backup");
+    back_up(&bed.planes.control, &place);
+    bed.planes.control.start().await.unwrap();
+    let later = |name: &str| group(name, &bed.provider.base_url(), &["sk-upstream-key-0002"], &[name]);
+    bed.planes.admin.create_group(&later("lost")).await.unwrap();
+    node_when(&bed.planes, "node-0", |node| node["appliedVersion"] == 4).await;
+    bed.config_kept().await.unwrap();
+
+    bed.planes.control.stop(SOON).await.unwrap();
+    let waiting = 2;
+    for _ in 0..waiting {
+        assert!(served(&bed).await);
+    }
+    bed.planes.nodes[0].stop(SOON).await.unwrap();
+    restore(&bed.planes.control, &place);
+    bed.planes.control.start().await.unwrap();
+    bed.planes.login().await.unwrap();
+    // The version of the node, and past it.
+    for (name, version) in [("new-1", 4), ("new-2", 5)] {
+        bed.planes.admin.create_group(&later(name)).await.unwrap();
+        bed.planes.nodes[0].start().await.unwrap();
+        let refuses = |node: &Value| node["foreignDatabase"].is_object() && node["lastNack"]["version"] == version;
+        let node = node_when(&bed.planes, "node-0", refuses).await;
+        assert_eq!(node["foreignDatabase"]["knownVersion"], 4, "{node}");
+        assert!(node["lastNack"]["reason"].as_str().unwrap().contains("backup"), "{node}");
+        let ready = bed.planes.nodes[0].get("/health/ready").await.unwrap();
+        assert_eq!((ready.status, &ready.json()["database"]["refused"]["configVersion"]), (200, &json!(version)));
+        let log = bed.planes.nodes[0].process().unwrap().log();
+        assert!(log.lines().any(|line| line.contains("ERROR") && line.contains("accept-database")), "{log}");
+        assert_eq!(bed.chat(&chat("lost", false)).await.unwrap().status, 200, "the last good config serves");
+        assert_eq!(ledger(&bed.planes).await.unwrap(), Vec::<Value>::new(), "what waits is not delivered");
+        bed.planes.nodes[0].stop(SOON).await.unwrap();
+        bed.planes.control.stop(SOON).await.unwrap();
+        bed.planes.control.start().await.unwrap();
+        bed.planes.login().await.unwrap();
+    }
+
+    bed.planes.nodes[0].start().await.unwrap();
+    node_when(&bed.planes, "node-0", |node| node["connected"] == true && node["foreignDatabase"].is_object()).await;
+    bed.planes.admin.ok(Method::POST, "/admin/nodes/node-0/accept-database", &Value::Null).await.unwrap();
+    node_when(&bed.planes, "node-0", |node| node["foreignDatabase"].is_null() && node["appliedVersion"] == 5).await;
+    assert_eq!(bed.chat(&chat("lost", false)).await.unwrap().status, 404);
+    assert_eq!(bed.chat(&chat("new-1", false)).await.unwrap().status, 200);
+    let ready = bed.planes.nodes[0].get("/health/ready").await.unwrap();
+    assert_eq!(ready.json()["database"].get("refused"), None);
+    chat_records(&bed.planes, waiting + 4, SOON).await.unwrap();
+
+    // It follows the database that it was told, over a restart of both.
+    bed.config_kept().await.unwrap();
+    bed.planes.control.stop(SOON).await.unwrap();
+    bed.planes.nodes[0].stop(SOON).await.unwrap();
+    bed.planes.control.start().await.unwrap();
+    bed.planes.login().await.unwrap();
+    bed.planes.nodes[0].start().await.unwrap();
+    bed.planes.admin.create_group(&later("new-3")).await.unwrap();
+    node_when(&bed.planes, "node-0", |node| node["foreignDatabase"].is_null() && node["appliedVersion"] == 6).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_node_can_be_started_for_another_database() {
     let mut bed = Bed::start(split(1)).await.unwrap();
     bed.config_kept().await.unwrap();

@@ -95,6 +95,7 @@ fn good(version: u64, base_url: &str, digest: Vec<u8>) -> pb::Snapshot {
     pb::Snapshot {
         version,
         epoch: "epoch-1".into(),
+        lineage: String::new(),
         min_schema: 1,
         groups: vec![pb::Group {
             id: "group-1".into(),

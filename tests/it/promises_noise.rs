@@ -104,7 +104,12 @@ async fn p40_requests_that_never_authenticate_leave_no_row() {
     assert_eq!(api.chat("sk-unknown", &chat("gpt-4o", false)).await.unwrap().status, 401);
     assert_eq!(api.chat("", &chat("gpt-4o", false)).await.unwrap().status, 401);
     let mut connection = Connection::to(api.http);
-    for (method, path) in [(Method::GET, "/v1/no-such-path"), (Method::GET, "/v1/chat/completions")] {
+    for (method, path) in [
+        (Method::GET, "/v1/no-such-path"),
+        (Method::GET, "/v1/chat/completions"),
+        (Method::GET, "/chat/completions"),
+        (Method::GET, "/openai/v1/models"),
+    ] {
         let request = harness::http::bare(method, path, "sk-unknown").unwrap();
         assert!((404..=405).contains(&connection.fetch(request).await.unwrap().status), "{path}");
     }
@@ -114,8 +119,8 @@ async fn p40_requests_that_never_authenticate_leave_no_row() {
     assert!(rows.iter().all(|row| row["proxyKeyId"] == bed.key.id.as_str()), "{rows:?}");
     let scrape = api.scrape().await.unwrap();
     assert_eq!(unauthenticated(&scrape) - before, 1);
-    for reason in ["no_key", "unknown_url", "wrong_method"] {
-        let line = format!("unauthenticated_requests_total{{reason=\"{reason}\"}} 1");
+    for (reason, count) in [("no_key", 1), ("unknown_url", 3), ("wrong_method", 1)] {
+        let line = format!("unauthenticated_requests_total{{reason=\"{reason}\"}} {count}");
         assert!(scrape.text().contains(&line), "{line}");
     }
 }
@@ -224,9 +229,39 @@ async fn metrics_tell_groups_models_and_statuses_apart() {
         format!("group_requests_total{{{},status=\"200\"}} 1", of("gpt-4o")),
         format!("group_requests_total{{{},status=\"400\"}} 1", of("fake-error-400")),
         format!("group_attempts_total{{{},result=\"success\"}} 1", of("gpt-4o")),
-        format!("group_tokens_total{{{},kind=\"output\"}}", of("gpt-4o")),
+        format!("group_tokens_total{{{},kind=\"output\",source=\"reported\"}}", of("gpt-4o")),
+        "group_request_duration_seconds_count{group=\"fake\",outcome=\"success\"} 1".to_owned(),
+        "group_request_duration_seconds_count{group=\"fake\",outcome=\"failure\"} 1".to_owned(),
     ] {
         assert!(scrape.text().contains(&line), "{line} in {}", scrape.text());
     }
     assert!(!scrape.text().contains("never-heard-of"), "a label holds what a client sent");
+
+    // A provider that reports nothing: what is estimated is counted as such.
+    let answer = json!({
+        "id": "a", "object": "chat.completion", "created": 1, "model": "m",
+        "choices": [{ "index": 0, "message": { "role": "assistant", "content": "Hi" }, "finish_reason": "stop" }],
+    });
+    bed.provider.script(Target::All, Script::json(answer));
+    assert_eq!(bed.chat(&chat("gpt-4o-mini", false)).await.unwrap().status, 200);
+    wait::until_async("the estimate is counted", SOON, async || {
+        let scrape = bed.planes.api().scrape().await.ok()?;
+        let is_counted = |line: String| scrape.text().lines().any(|shown| shown.contains(&line));
+        let of_group =
+            |kind: &str| format!("group_tokens_total{{{},kind=\"{kind}\",source=\"estimated\"}}", of("gpt-4o-mini"));
+        let all = |kind: &str| format!("_tokens_total{{kind=\"{kind}\",source=\"estimated\"}} 0");
+        let counted = ["input", "output"].iter().all(|kind| is_counted(of_group(kind)) && !is_counted(all(kind)));
+        counted.then_some(())
+    })
+    .await
+    .unwrap();
+    assert!(
+        !bed.planes
+            .api()
+            .scrape()
+            .await
+            .unwrap()
+            .text()
+            .contains("model=\"gpt-4o-mini\",kind=\"output\",source=\"reported\"")
+    );
 }

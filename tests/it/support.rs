@@ -1,6 +1,7 @@
 //! The deployments that tests start from, and what they share.
 
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -12,6 +13,7 @@ use harness::planes::{Planes, Setup, group};
 use http_body_util::Full;
 use hyper::{Method, Request};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 /// The deadline for something that happens at once, on a busy machine.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
@@ -173,4 +175,37 @@ pub(crate) fn chunks(events: &[String]) -> Vec<Value> {
 /// The content that a stream of chunks adds up to.
 pub(crate) fn content(chunks: &[Value]) -> String {
     chunks.iter().filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str()).collect()
+}
+
+/// Waits until the readiness probe of the control plane answers with `status`, and returns what it says.
+pub(crate) async fn readiness(planes: &Planes, status: u16) -> Value {
+    harness::wait::until_async("the readiness probe changes its mind", SOON, async || {
+        let answer = planes.control.get("/health/ready").await.ok()?;
+        (answer.status == status).then(|| answer.json())
+    })
+    .await
+    .unwrap()
+}
+
+/// A filesystem of 3 MB in memory, which ends with it.
+pub(crate) struct SmallDisk(TempDir);
+
+impl SmallDisk {
+    /// `None` where mounting is not allowed.
+    pub(crate) fn mount() -> Option<Self> {
+        let directory = TempDir::new().unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=3m", "tmpfs"]).arg(directory.path());
+        mount.output().ok()?.status.success().then_some(Self(directory))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ended = Command::new("umount").arg("--lazy").arg(self.path()).output();
+    }
 }

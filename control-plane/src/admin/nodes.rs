@@ -53,10 +53,11 @@ async fn list(State(state): State<AppState>, _permit: Permitted<ReadNodes>) -> J
 
 /// Give a node this database
 ///
-/// A node that belongs to another database, or to a newer version of this one (because a backup was restored), refuses
-/// the config, and shows it as `foreignDatabase`. This tells the node to take the config nevertheless, and to deliver
-/// the usage records that it has kept. The answer shows the node as it was before; `GET /admin/nodes` shows when it has
-/// taken the config. A node that is not connected is 404: start it with `--accept-database` and the `databaseId`.
+/// A node that belongs to another database, or to a version of this one that it has no more (because a backup was
+/// restored), refuses the config, and shows it as `foreignDatabase`. This tells the node to take the config
+/// nevertheless, and to deliver the usage records that it has kept. The answer shows the node as it was before;
+/// `GET /admin/nodes` shows when it has taken the config. A node that is not connected is 404: start it with
+/// `--accept-database` and the `databaseId`.
 #[utoipa::path(
     post,
     path = "/admin/nodes/{id}/accept-database",

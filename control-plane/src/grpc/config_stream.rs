@@ -14,6 +14,7 @@ use shared::drain::Tasks;
 use shared::pb::config_service_server::ConfigService;
 use shared::pb::control_message::Message as Down;
 use shared::pb::node_message::Message as Up;
+use shared::pb::welcome::Lineage;
 use shared::pb::{self, ControlMessage, NodeMessage};
 use shared::time::steady_ms;
 use tokio::sync::{Notify, broadcast, mpsc, watch};
@@ -116,7 +117,7 @@ impl Greeting {
 
     async fn serve(self: Box<Self>, hello: pb::Hello) -> Result<Box<Outbox>, Status> {
         let Self { publisher, registry, tasks, incoming, address } = *self;
-        let positions = publisher.position();
+        let (positions, databases) = (publisher.position(), publisher.replaced());
         let has = ConfigPosition { epoch: hello.epoch.as_str().into(), version: hello.applied_version };
         let ahead = |position: &ConfigPosition| has.epoch == position.epoch && has.version > position.version;
         // Another replica has sent the node config that this replica has not read yet. Sending the older config would
@@ -124,11 +125,21 @@ impl Greeting {
         if ahead(&positions.borrow()) && timeout(CATCH_UP, publisher.checked()).await.is_err() {
             return Err(Status::unavailable("the node has newer config, and the database cannot be asked for it"));
         }
+        let lineage = publisher.lineage(hello.known.as_ref()).await.map_err(|error| {
+            Status::unavailable(format!(
+                "the database cannot be asked whether it is the one that the node knows: {error}"
+            ))
+        })?;
+        if lineage == Lineage::Other {
+            warn!(node = hello.node_id, "the database has never had the config that the node knows");
+        }
+        // A node that knows another history is sent all, even of the version that it has: it refuses that, and says so.
+        let has = (hello.applied_version > 0 && lineage != Lineage::Other).then_some(has);
         let Connected { node, replaced, commands, replace_database } =
             registry.connect(&hello, address).map_err(|full| Status::resource_exhausted(full.to_string()))?;
         let (known, key_states) = registry.key_states.follow();
         let link = Arc::new(Link {
-            progress: Mutex::new(Progress { has: (hello.applied_version > 0).then_some(has), ..Progress::default() }),
+            progress: Mutex::new(Progress { has, ..Progress::default() }),
             answered: Notify::new(),
             ended: CancellationToken::new(),
         });
@@ -136,13 +147,14 @@ impl Greeting {
             publisher,
             tasks: tasks.clone(),
             positions,
+            databases,
             link: Arc::clone(&link),
             node: node.clone(),
             replaced,
             commands,
             replace_database,
             replaces: false,
-            welcomes: hello.wants_welcome,
+            welcomes: hello.wants_welcome.then_some(lineage),
             known: known.into(),
             key_states,
         };
@@ -250,6 +262,8 @@ struct Outbox {
     publisher: Arc<Publisher>,
     tasks: Tasks,
     positions: watch::Receiver<ConfigPosition>,
+    /// Tells that the database was replaced.
+    databases: watch::Receiver<u64>,
     link: Arc<Link>,
     node: Node,
     replaced: CancellationToken,
@@ -258,8 +272,8 @@ struct Outbox {
     replace_database: Arc<Notify>,
     /// Whether the config that is sent next is to be taken whatever database the node knew.
     replaces: bool,
-    /// Whether the node waits to be told which control plane this is.
-    welcomes: bool,
+    /// What the node is told of its own config's history with the news which control plane this is, if it waits for it.
+    welcomes: Option<Lineage>,
     /// Key states from before the stream, which are sent first.
     known: VecDeque<Arc<pb::KeyState>>,
     key_states: broadcast::Receiver<Arc<pb::KeyState>>,
@@ -275,9 +289,10 @@ impl Drop for Outbox {
 impl Outbox {
     /// The next message, or why the stream ends.
     async fn next(&mut self) -> Option<Result<ControlMessage, Status>> {
-        if std::mem::take(&mut self.welcomes) {
+        if let Some(lineage) = self.welcomes.take() {
             let ConfigPosition { epoch, version } = self.positions.borrow().clone();
-            return down(Down::Welcome(pb::Welcome { epoch: epoch.to_string(), version, now_ms: steady_ms() }));
+            let (epoch, lineage) = (epoch.to_string(), lineage.into());
+            return down(Down::Welcome(pb::Welcome { epoch, version, now_ms: steady_ms(), lineage }));
         }
         loop {
             if self.replaces {
@@ -300,6 +315,9 @@ impl Outbox {
                 () = self.tasks.stopping() => return Some(Err(stopping())),
                 () = self.replaced.cancelled() => {
                     return Some(Err(Status::aborted("another stream of the same node replaced this one")));
+                }
+                Ok(()) = self.databases.changed() => {
+                    return Some(Err(Status::unavailable("the database was replaced, and the node is to be met anew")));
                 }
                 () = self.link.ended.cancelled() => return None,
                 Ok(()) = self.positions.changed() => {}
@@ -340,6 +358,9 @@ impl Outbox {
             _ if refused => self.publisher.update(None),
             newest => newest,
         };
+        if self.databases.has_changed().unwrap_or(true) {
+            return None;
+        }
         let message = match update {
             Update::Nothing => return None,
             Update::Delta(delta) => Down::Delta(delta.as_ref().clone()),

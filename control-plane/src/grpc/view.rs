@@ -27,8 +27,8 @@ pub struct NodeView {
     /// The last config that the node refused.
     pub last_nack: Option<NackView>,
     /// Set while the node refuses the config of this control plane because it belongs to another database, or to a
-    /// newer version of this one. It serves from its last good config and keeps its usage records, until `POST
-    /// /admin/nodes/{id}/accept-database`.
+    /// version of this one that it has no more. It serves from its last good config and keeps its usage records, until
+    /// `POST /admin/nodes/{id}/accept-database`.
     pub foreign_database: Option<ForeignDatabaseView>,
     /// How busy the node was when it was last heard of.
     pub load: Option<LoadView>,
@@ -51,7 +51,7 @@ pub struct NackView {
 #[serde(rename_all = "camelCase")]
 pub struct ForeignDatabaseView {
     /// Id of the database that the node belongs to. It is that of this control plane's own database where the node has
-    /// had newer config of it: then a backup was restored.
+    /// had config of it that it has no more: then a backup was restored.
     pub known_database_id: String,
     /// Version of the config that the node has from it.
     pub known_version: u64,

@@ -109,6 +109,7 @@ pub(crate) fn merge(version: u64, steps: &[Arc<pb::Delta>]) -> Option<pb::Delta>
         from_version: version,
         version: last.version,
         epoch: last.epoch.clone(),
+        lineage: last.lineage.clone(),
         min_schema: steps.iter().map(|step| step.min_schema).max().unwrap_or_default(),
         removed_group_ids: groups.iter().filter_map(|(id, group)| removed(group.is_none(), id)).collect(),
         groups: groups.into_values().flatten().cloned().collect(),

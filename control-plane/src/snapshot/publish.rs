@@ -11,12 +11,13 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use shared::drain::Tasks;
-use shared::pb;
+use shared::pb::welcome::Lineage;
+use shared::pb::{self, KnownConfig};
 use shared::snapshot::{Delta, Snapshot};
 use shared::telemetry::Metrics;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::history::{History, Steps, merge};
 use crate::store::published::{self, Since};
@@ -58,6 +59,8 @@ pub struct Publisher {
     store: Store,
     published: Mutex<Published>,
     position: watch::Sender<ConfigPosition>,
+    /// How often the database turned out to be another one, or a restored backup, while this process ran.
+    replaced: watch::Sender<u64>,
     /// Number of answers of the database so far. It lets a waiter know that the database was asked after the wait
     /// began.
     checks: watch::Sender<u64>,
@@ -92,6 +95,7 @@ impl Publisher {
         let publisher = Arc::new(Self {
             store,
             position: watch::Sender::new(position),
+            replaced: watch::Sender::new(0),
             published: Mutex::new(Published { snapshot: Arc::new(snapshot), history: History::default() }),
             checks: watch::Sender::new(0),
             check_now: Notify::new(),
@@ -132,6 +136,27 @@ impl Publisher {
     /// The position of the newest snapshot, which changes whenever a newer one is published.
     pub fn position(&self) -> watch::Receiver<ConfigPosition> {
         self.position.subscribe()
+    }
+
+    /// Changes when the database turns out to be another one, or a restored backup. Nodes are to be met anew then.
+    pub fn replaced(&self) -> watch::Receiver<u64> {
+        self.replaced.subscribe()
+    }
+
+    /// Whether the database has had the config that a node knows.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn lineage(&self, known: Option<&KnownConfig>) -> Result<Lineage, StoreError> {
+        let Some(known) = known else { return Ok(Lineage::Unspecified) };
+        let newest = self.snapshot();
+        if *known.lineage == *newest.lineage && known.version == newest.version && !known.lineage.is_empty() {
+            return Ok(Lineage::Shared);
+        }
+        if known.lineage.is_empty() || *known.epoch != *newest.epoch {
+            return Ok(Lineage::Unspecified);
+        }
+        published::lineage(&self.store, known.clone()).await
     }
 
     /// Why the config in the database cannot be read at the moment. `None` when it can.
@@ -209,11 +234,17 @@ impl Publisher {
 
     /// Publishes what has been committed since. Returns whether there was anything.
     async fn advance(&self) -> Result<bool, StoreError> {
-        let have = self.position.borrow().clone();
-        match published::since(&self.store, have.version, &have.epoch).await? {
+        let have = self.snapshot();
+        match published::since(&self.store, &have).await? {
             Since::Unchanged => return Ok(false),
             Since::Delta(delta) => self.publish_delta(&delta),
-            Since::TooOld => self.publish_snapshot(published::snapshot(&self.store).await?),
+            Since::TooOld => self.publish_snapshot(published::snapshot(&self.store).await?, false),
+            Since::Elsewhere => {
+                let snapshot = published::snapshot(&self.store).await?;
+                let (before, now) = (have.version, snapshot.version);
+                error!(before, now, "the database is another one than before, or a restored backup");
+                self.publish_snapshot(snapshot, true);
+            }
         }
         Ok(true)
     }
@@ -228,11 +259,15 @@ impl Publisher {
         self.announce();
     }
 
-    fn publish_snapshot(&self, snapshot: Snapshot) {
+    fn publish_snapshot(&self, snapshot: Snapshot, of_another_database: bool) {
         info!(version = snapshot.version, epoch = %snapshot.epoch, "config published as a whole");
         let mut published = self.published();
         published.snapshot = Arc::new(snapshot);
         published.history.clear();
+        if of_another_database {
+            // Whoever gets the snapshot can know that from here on.
+            self.replaced.send_modify(|times| *times += 1);
+        }
         drop(published);
         self.announce();
     }
@@ -297,6 +332,7 @@ fn position_of(snapshot: &Snapshot) -> ConfigPosition {
 fn after(snapshot: &Snapshot, delta: &Delta) -> Snapshot {
     let mut next = snapshot.clone();
     next.version = delta.version;
+    next.lineage = Arc::clone(&delta.lineage);
     for id in &delta.removed_groups {
         next.groups.remove(id);
     }

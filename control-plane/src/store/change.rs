@@ -4,6 +4,7 @@
 //! half done, and no write can forget its part.
 
 use serde_json::json;
+use shared::ids::new_id;
 use shared::time::now_ms;
 
 use super::{Actor, audit};
@@ -32,6 +33,8 @@ pub(super) struct Change {
     pub(super) id: String,
     /// Time of the change, in epoch milliseconds.
     pub(super) at: i64,
+    /// What tells the version that it leads to from one of the same number in another history.
+    pub(super) lineage: String,
     pub(super) entry: audit::Row,
 }
 
@@ -52,7 +55,7 @@ impl Change {
     }
 
     fn new(kind: Kind, id: &str, entry: audit::Row) -> Self {
-        Self { kind, id: id.to_owned(), at: now_ms(), entry }
+        Self { kind, id: id.to_owned(), at: now_ms(), lineage: new_id(), entry }
     }
 }
 
@@ -72,6 +75,7 @@ macro_rules! change {
                     config_changes::entity_kind.eq(change.kind.name()),
                     config_changes::entity_id.eq(&change.id),
                     config_changes::changed_at.eq(change.at),
+                    config_changes::lineage.eq(&change.lineage),
                 )
             };
             diesel::insert_into($crate::store::schema::config_changes::table).values(noted).execute($conn).await?;

@@ -5,8 +5,10 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bb8::ManageConnection;
+use diesel::result::{DatabaseErrorKind, Error};
 use diesel::{ConnectionError, ConnectionResult, SqliteConnection};
-use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
+use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, PoolError, RecyclingMethod};
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_async::{AsyncConnection, AsyncMysqlConnection, AsyncPgConnection, SimpleAsyncConnection};
 use futures_util::FutureExt as _;
@@ -14,7 +16,7 @@ use shared::secret::Secret;
 use tokio::time::timeout;
 
 use super::StoreError;
-use super::guard::{GuardedManager, Pool};
+use super::guard::{Guarded, GuardedManager, Pool};
 
 /// SQLite has no asynchronous interface: its calls run on blocking threads.
 pub(super) type AsyncSqliteConnection = SyncConnectionWrapper<SqliteConnection>;
@@ -60,6 +62,19 @@ pub(super) const MYSQL_SETUP: &str = "SET SESSION TRANSACTION ISOLATION LEVEL RE
 pub(super) const POSTGRES_SETUP: &str = "SET lock_timeout = '10s'; SET statement_timeout = '30s'; \
     SET default_transaction_isolation = 'read committed'; \
     DO $$ BEGIN PERFORM set_config('lc_messages', 'C', false); EXCEPTION WHEN insufficient_privilege THEN NULL; END $$";
+
+/// What tells whether the disk of a MySQL or MariaDB server has room: a table of its own needs new room, while a row
+/// may find some in what others left.
+const MYSQL_ROOM: &str =
+    "CREATE TABLE IF NOT EXISTS room_probe (value INT) ENGINE=InnoDB; DROP TABLE IF EXISTS room_probe";
+
+/// What tells whether the disk of a PostgreSQL server has room, in the same way. It tells by the code of the error:
+/// the texts may be in any language, where the user may not ask for English ones, and the driver gives no codes.
+const POSTGRES_ROOM: &str = "DO $$ BEGIN \
+    CREATE TEMPORARY TABLE room_probe AS \
+        SELECT string_agg(md5(random()::text), '') AS value FROM generate_series(1, 1200); \
+    DROP TABLE room_probe; \
+    EXCEPTION WHEN disk_full THEN RAISE EXCEPTION 'No space left on device'; END $$";
 
 /// Which kind of database it is, and where.
 #[derive(Clone)]
@@ -168,6 +183,42 @@ impl Pools {
             Self::Postgres { pulse, .. } => pulse.get().await.is_ok(),
         }
     }
+
+    /// Whether the disk of a server has room for something new. `None` for a file.
+    pub(super) async fn room(&self) -> Option<Result<(), StoreError>> {
+        Some(match self {
+            Self::Sqlite { .. } => return None,
+            Self::MySql { work, .. } => ask(work, MYSQL_ROOM).await,
+            Self::Postgres { work, .. } => ask(work, POSTGRES_ROOM).await,
+        })
+    }
+
+    /// What `error` means of which a PostgreSQL server has given no kind: it may be a full disk in another language.
+    pub(super) async fn explain(&self, error: StoreError) -> StoreError {
+        let unknown = matches!(&error, StoreError::Database(Error::DatabaseError(DatabaseErrorKind::Unknown, _)));
+        if unknown && matches!(self, Self::Postgres { .. }) && matches!(self.room().await, Some(Err(StoreError::Full)))
+        {
+            return StoreError::Full;
+        }
+        error
+    }
+}
+
+/// Runs `sql` on a connection of `pool`, within a deadline.
+async fn ask<C>(pool: &Pool<C>, sql: &str) -> Result<(), StoreError>
+where
+    C: SimpleAsyncConnection + Send + 'static,
+    GuardedManager<C>: ManageConnection<Connection = Guarded<C>, Error = PoolError>,
+{
+    let asked = timeout(CONNECT_DEADLINE, async {
+        let mut guarded = pool.get().await.map_err(StoreError::no_connection)?;
+        let asked = guarded.begin().batch_execute(sql).await.map_err(StoreError::from);
+        if !asked.as_ref().is_err_and(StoreError::leaves_doubt) {
+            guarded.end();
+        }
+        asked
+    });
+    asked.await.unwrap_or_else(|_| Err(StoreError::Unavailable("it did not answer in time".to_owned())))
 }
 
 /// Makes connections of one kind, each set up with `sql`.

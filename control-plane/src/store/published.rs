@@ -7,11 +7,13 @@ use std::sync::Arc;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use shared::ids::Id;
+use shared::pb::KnownConfig;
+use shared::pb::welcome::Lineage;
 use shared::snapshot::{Delta, Snapshot};
 
 use super::change::Kind;
 use super::schema::{config_changes, provider_groups, proxy_keys, settings, upstream_keys};
-use super::version::{CONFIG_PRUNED, counters};
+use super::version::{CONFIG_PRUNED, counters, lineage};
 use super::{Store, StoreError, groups, proxy_keys as keys};
 
 /// The most changes that a delta is made of. Nodes are sent a whole snapshot instead of more.
@@ -26,6 +28,8 @@ pub enum Since {
     Delta(Delta),
     /// So much has changed, or the version is so old, that the whole snapshot is needed.
     TooOld,
+    /// The database has never had that config, or has it no more: it is another database, or a restored backup.
+    Elsewhere,
 }
 
 /// The whole config, with its version.
@@ -33,16 +37,17 @@ pub enum Since {
 /// # Errors
 /// [`StoreError`].
 pub async fn snapshot(store: &Store) -> Result<Snapshot, StoreError> {
-    let (counters, groups, upstream_keys, keys) = with_read_tx!(store, conn => {
+    let (counters, lineage, groups, upstream_keys, keys) = with_read_tx!(store, conn => {
         let counters = counters!(conn);
+        let lineage = lineage!(conn, counters.version);
         let groups = provider_groups::table.select(groups::Row::as_select()).load::<groups::Row>(conn).await?;
         let order = (upstream_keys::group_id, upstream_keys::position);
         let query = upstream_keys::table.order(order).select(groups::KeyRow::as_select());
         let upstream_keys = query.load::<groups::KeyRow>(conn).await?;
         let keys = proxy_keys::table.select(keys::Row::as_select()).load::<keys::Row>(conn).await?;
-        Ok((counters, groups, upstream_keys, keys))
+        Ok((counters, lineage, groups, upstream_keys, keys))
     })?;
-    let mut snapshot = Snapshot { version: counters.version, epoch: counters.epoch, ..Snapshot::default() };
+    let mut snapshot = Snapshot { version: counters.version, epoch: counters.epoch, lineage, ..Snapshot::default() };
     for stored in groups::assemble(store.sealing(), groups, upstream_keys)? {
         let group = Arc::new(stored.for_nodes());
         snapshot.groups.insert(Arc::clone(&group.id), group);
@@ -54,17 +59,40 @@ pub async fn snapshot(store: &Store) -> Result<Snapshot, StoreError> {
     Ok(snapshot)
 }
 
-/// What has changed since `version` of the history `epoch`.
+/// Whether the database has had the config `known` of its own epoch: the version, and with it the lineage. It cannot be
+/// said of a version without a lineage, one that was pruned, and one that the database has not reached.
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn since(store: &Store, version: u64, epoch: &str) -> Result<Since, StoreError> {
-    let epoch: Arc<str> = epoch.into();
+pub async fn lineage(store: &Store, known: KnownConfig) -> Result<Lineage, StoreError> {
+    with_read_tx!(store, conn => {
+        let counters = counters!(conn);
+        let remembered = counters.pruned + 1..=counters.version;
+        if known.lineage.is_empty() || *counters.epoch != *known.epoch || !remembered.contains(&known.version) {
+            return Ok(Lineage::Unspecified);
+        }
+        let shared = *lineage!(conn, known.version) == *known.lineage;
+        Ok(if shared { Lineage::Shared } else { Lineage::Other })
+    })
+}
+
+/// What has changed since the config of `have`: its version, in its epoch and with its lineage.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn since(store: &Store, have: &Snapshot) -> Result<Since, StoreError> {
+    let (version, epoch, had) = (have.version, Arc::clone(&have.epoch), Arc::clone(&have.lineage));
     let from = i64::try_from(version).unwrap_or(i64::MAX);
     let read = with_read_tx!(store, conn => {
         let counters = counters!(conn);
-        if counters.epoch != epoch || version > counters.version || version < counters.pruned {
+        if counters.epoch != epoch || version > counters.version {
+            return Ok(Err(Since::Elsewhere));
+        }
+        if version < counters.pruned {
             return Ok(Err(Since::TooOld));
+        }
+        if version > counters.pruned && lineage!(conn, version) != had {
+            return Ok(Err(Since::Elsewhere));
         }
         if version == counters.version {
             return Ok(Err(Since::Unchanged));
@@ -86,14 +114,15 @@ pub async fn since(store: &Store, version: u64, epoch: &str) -> Result<Since, St
         let upstream_keys = query.load::<groups::KeyRow>(conn).await?;
         let query = proxy_keys::table.filter(proxy_keys::id.eq_any(key_ids.clone()));
         let keys = query.select(keys::Row::as_select()).load::<keys::Row>(conn).await?;
-        Ok(Ok((counters, group_ids, key_ids, groups, upstream_keys, keys)))
+        let lineage = lineage!(conn, counters.version);
+        Ok(Ok((counters, lineage, group_ids, key_ids, groups, upstream_keys, keys)))
     })?;
-    let (counters, group_ids, key_ids, groups, upstream_keys, keys) = match read {
+    let (counters, lineage, group_ids, key_ids, groups, upstream_keys, keys) = match read {
         Ok(read) => read,
         Err(since) => return Ok(since),
     };
-    let mut delta =
-        Delta { from_version: version, version: counters.version, epoch: counters.epoch, ..Delta::default() };
+    let (to, epoch) = (counters.version, counters.epoch);
+    let mut delta = Delta { from_version: version, version: to, epoch, lineage, ..Delta::default() };
     for stored in groups::assemble(store.sealing(), groups, upstream_keys)? {
         delta.groups.push(Arc::new(stored.for_nodes()));
     }

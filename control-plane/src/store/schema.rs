@@ -115,6 +115,7 @@ diesel::table! {
         entity_kind -> Text,
         entity_id -> Text,
         changed_at -> BigInt,
+        lineage -> Nullable<Text>,
     }
 }
 

@@ -46,6 +46,19 @@ macro_rules! counters {
 }
 pub(super) use counters;
 
+/// Reads the lineage of a version within a transaction. It is empty where none is noted: for the first version, one
+/// that was pruned, and one that an older build made.
+macro_rules! lineage {
+    ($conn:expr, $version:expr) => {{
+        use $crate::store::schema::config_changes;
+        let version = i64::try_from($version).unwrap_or(i64::MAX);
+        let query = config_changes::table.filter(config_changes::version.eq(version)).select(config_changes::lineage);
+        let found = query.first::<Option<String>>($conn).await.optional()?;
+        std::sync::Arc::<str>::from(found.flatten().unwrap_or_default())
+    }};
+}
+pub(super) use lineage;
+
 /// Raises the config version within a transaction and gives the new one. It has to come first in the transaction,
 /// because the row is the lock that makes versions commit in their order.
 macro_rules! raise_version {

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::guard::{Guarded, GuardedManager, Pool};
+use super::place::Place;
 use super::pool::AsyncSqliteConnection;
 use super::{Store, StoreError, metrics};
 
@@ -176,7 +177,10 @@ impl Store {
             metrics::deadline_hit();
             StoreError::Unavailable("it did not answer in time".to_owned())
         };
-        let done = timeout(WORK_DEADLINE, work).await.map_err(cut)?.map_err(|error| place.explain(error));
+        let done = match timeout(WORK_DEADLINE, work).await.map_err(cut)? {
+            Err(error) => Err(place.explain(self.0.pools.explain(error).await)),
+            done => done,
+        };
         if !done.as_ref().is_err_and(StoreError::leaves_doubt) {
             self.0.progress.note(access);
         }
@@ -184,7 +188,10 @@ impl Store {
             (Err(StoreError::Full), _) => self.0.room.none(),
             (Ok(_), Access::Write) => {
                 place.check().await?;
-                self.0.room.some();
+                // On a server, a row may find room in what others left: there, `Store::check` asks.
+                if matches!(place, Place::File { .. }) {
+                    self.0.room.some();
+                }
             }
             _ => {}
         }

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use shared::health::Readiness;
+use shared::pb::KnownConfig;
+use shared::pb::welcome::Lineage;
 use shared::snapshot::Snapshot;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -22,6 +24,8 @@ pub struct Database {
     pub epoch: Arc<str>,
     /// The version of its config.
     pub version: u64,
+    /// What tells the version from one of the same number in another history. Empty where that is not known.
+    pub lineage: Arc<str>,
 }
 
 /// A database that is not the one that the node knows.
@@ -36,13 +40,22 @@ pub struct Foreign {
 impl Database {
     /// The database that `snapshot` is from.
     pub fn of(snapshot: &Snapshot) -> Self {
-        Self { epoch: Arc::clone(&snapshot.epoch), version: snapshot.version }
+        let (epoch, lineage) = (Arc::clone(&snapshot.epoch), Arc::clone(&snapshot.lineage));
+        Self { epoch, version: snapshot.version, lineage }
     }
 }
 
 impl fmt::Display for Foreign {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { known, offered } = self;
+        if known.epoch == offered.epoch && known.version <= offered.version {
+            return write!(
+                f,
+                "the control plane's database {} has config version {}, and has never had the version {} of this node: a backup was \
+                 restored, and changed since",
+                known.epoch, offered.version, known.version
+            );
+        }
         if known.epoch == offered.epoch {
             return write!(
                 f,
@@ -116,12 +129,22 @@ impl Allegiance {
         self.refused.is_some() && self.accepted.is_none()
     }
 
+    /// The config that the node knows its database by, for a control plane to say whether that is in its history.
+    pub(super) fn known(&self) -> Option<KnownConfig> {
+        let Database { epoch, version, lineage } = self.known.as_ref()?;
+        Some(KnownConfig { epoch: epoch.to_string(), version: *version, lineage: lineage.to_string() })
+    }
+
     /// Checks whether config of the database `offered` may be put in force.
     ///
     /// # Errors
     /// [`Foreign`].
     pub fn check(&mut self, offered: &Database) -> Result<(), Foreign> {
-        let Some(foreign) = self.foreign(offered) else { return Ok(()) };
+        self.judge(offered, Lineage::Unspecified)
+    }
+
+    fn judge(&mut self, offered: &Database, lineage: Lineage) -> Result<(), Foreign> {
+        let Some(foreign) = self.foreign(offered, lineage) else { return Ok(()) };
         self.delivery.send_replace(None);
         let said = self.refused.as_ref().filter(|(refused, _)| *refused == foreign).map(|(_, said)| *said);
         if said.is_none() {
@@ -132,10 +155,10 @@ impl Allegiance {
         Err(foreign)
     }
 
-    /// A control plane with the database `offered` has answered. Usage is delivered to it where it is not a foreign
-    /// one.
-    pub(super) fn met(&mut self, offered: &Database) {
-        if self.check(offered).is_ok() {
+    /// A control plane with the database `offered` has answered, and said whether the config that the node knows is in
+    /// its history by its `lineage`. Usage is delivered to it where it is not a foreign one.
+    pub(super) fn met(&mut self, offered: &Database, lineage: Lineage) {
+        if self.judge(offered, lineage).is_ok() {
             if self.accepted.is_none() && self.refused.take().is_some() {
                 info!(database = &*offered.epoch, "the control plane has the database that this node belongs to");
                 self.show();
@@ -155,7 +178,8 @@ impl Allegiance {
     pub(super) fn follow(&mut self, database: Database) {
         let before = self.known.replace(database);
         let (known, taken) = (self.known.clone().unwrap_or_default(), self.accepted.take());
-        if self.refused.take().is_some() {
+        let refused = self.refused.take().is_some();
+        if refused {
             info!(
                 database = &*known.epoch,
                 version = known.version,
@@ -165,7 +189,7 @@ impl Allegiance {
             warn!(database = &*known.epoch, "Node:AcceptDatabase names another database than the control plane has");
         }
         self.deliver();
-        if before.is_none_or(|before| before.epoch != known.epoch || before.version > known.version) {
+        if refused || before.is_none_or(|before| before.epoch != known.epoch) {
             self.show();
         }
     }
@@ -184,13 +208,16 @@ impl Allegiance {
         }
     }
 
-    fn foreign(&self, offered: &Database) -> Option<Foreign> {
+    fn foreign(&self, offered: &Database, lineage: Lineage) -> Option<Foreign> {
         let known = self.known.as_ref()?;
         // Config without a history, or without a version, is refused as such.
         if offered.epoch.is_empty() || offered.version == 0 || self.accepted.as_ref() == Some(&offered.epoch) {
             return None;
         }
-        if known.epoch == offered.epoch {
+        if known.epoch == offered.epoch && lineage == Lineage::Shared {
+            return None;
+        }
+        if known.epoch == offered.epoch && lineage == Lineage::Unspecified {
             // A backup does not become the right database by the changes that are made to it.
             let ran_back = self.refused.as_ref().filter(|(refused, _)| refused.offered.epoch == known.epoch);
             if let Some((foreign, _)) = ran_back {

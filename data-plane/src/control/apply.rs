@@ -49,11 +49,11 @@ pub enum Change {
 
 impl Change {
     fn database(&self) -> Database {
-        let (epoch, version) = match self {
-            Self::Whole(snapshot) => (&snapshot.epoch, snapshot.version),
-            Self::Since(delta) => (&delta.epoch, delta.version),
+        let (epoch, version, lineage) = match self {
+            Self::Whole(snapshot) => (&snapshot.epoch, snapshot.version, &snapshot.lineage),
+            Self::Since(delta) => (&delta.epoch, delta.version, &delta.lineage),
         };
-        Database { epoch: epoch.as_str().into(), version }
+        Database { epoch: epoch.as_str().into(), version, lineage: lineage.as_str().into() }
     }
 }
 

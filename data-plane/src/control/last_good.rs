@@ -95,7 +95,9 @@ impl LastGood {
         let note = fs::read_to_string(self.directory.join(DATABASE)).ok()?;
         let mut lines = note.lines();
         let (epoch, version) = (lines.next()?, lines.next()?.parse().ok()?);
-        (!epoch.is_empty()).then(|| Database { epoch: epoch.into(), version })
+        // An older build notes no lineage.
+        let lineage = lines.next().unwrap_or_default().into();
+        (!epoch.is_empty()).then(|| Database { epoch: epoch.into(), version, lineage })
     }
 
     /// Replaces the config, so that a crash leaves the old or the new one.
@@ -107,7 +109,8 @@ impl LastGood {
         let sealed = self.key.seal(PURPOSE, &plain)?;
         DirBuilder::new().recursive(true).mode(0o700).create(&self.directory)?;
         // Where only one of the two is written, the node refuses no database whose config it has.
-        self.replace(DATABASE, format!("{}\n{}\n", snapshot.epoch, snapshot.version).as_bytes())?;
+        let Snapshot { epoch, version, lineage, .. } = snapshot;
+        self.replace(DATABASE, format!("{epoch}\n{version}\n{lineage}\n").as_bytes())?;
         self.replace(FILE, &sealed)?;
         File::open(&self.directory)?.sync_all()?;
         Ok(())

@@ -173,6 +173,7 @@ impl Subscriber {
             epoch: epoch.to_string(),
             schema: SCHEMA,
             wants_welcome: true,
+            known: self.applier.allegiance().known(),
         };
         send(&to_control, ToControl::Hello(hello)).await?;
         let mut client = self.link.config();
@@ -290,8 +291,10 @@ impl Subscriber {
             }
             FromControl::Welcome(welcome) => {
                 self.set_clock(welcome.now_ms);
-                let database = Database { epoch: welcome.epoch.into(), version: welcome.version };
-                self.applier.allegiance().met(&database);
+                let lineage = welcome.lineage();
+                let database =
+                    Database { epoch: welcome.epoch.into(), version: welcome.version, ..Database::default() };
+                self.applier.allegiance().met(&database, lineage);
                 Ok(())
             }
             FromControl::ReplaceDatabase(replace) => {
@@ -323,7 +326,7 @@ impl Subscriber {
                 return Err(Ended::WrongBase);
             }
             Err(Refusal::Foreign(foreign)) => {
-                let Database { epoch, version: known } = &foreign.known;
+                let Database { epoch, version: known, .. } = &foreign.known;
                 let known = pb::ForeignDatabase { epoch: epoch.to_string(), version: *known };
                 send(to_control, ToControl::ForeignDatabase(known)).await?;
                 ToControl::Nack(pb::Nack { version, reason: foreign.to_string() })

@@ -107,7 +107,8 @@ fn is_api(path: &str) -> bool {
 
 /// Serves the same paths, and an error on every other one, for a node that serves nothing else.
 pub fn only_router(gateway: Arc<Gateway>, origins: Option<&AllowedOrigins>) -> Router {
-    let router = routes(gateway).route(CLIENT_DOCUMENT, get(document::document)).fallback(elsewhere);
+    let others = any(elsewhere).with_state(Arc::clone(&gateway));
+    let router = routes(gateway).route(CLIENT_DOCUMENT, get(document::document)).fallback_service(others);
     open_to(origins, router)
 }
 

@@ -17,13 +17,14 @@ use super::gateway::Gateway;
 use super::near::{self, format_of};
 use crate::body::receive;
 use crate::error::GatewayError;
-use crate::metrics::Api;
+use crate::metrics::{Api, Unauthenticated};
 use crate::respond::{error, own};
 use crate::usage::meter::Meter;
 
-/// Answers a request that belongs to no API. It leaves no usage record, so that whoever scans a node does not fill the
-/// ledger.
-pub(super) async fn elsewhere(request: Request) -> Response {
+/// Answers a request that belongs to no API. It is counted, and leaves neither a usage record nor a line in the log, so
+/// that whoever scans a node fills neither.
+pub(super) async fn elsewhere(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    gateway.recorder.metrics.unauthenticated(Unauthenticated::UnknownUrl);
     let id = new_id();
     let (parts, _body) = request.into_parts();
     let format = format_of(&parts);
@@ -39,8 +40,8 @@ pub(super) fn unknown_route(parts: &request::Parts, format: Format) -> GatewayEr
 
 /// Serves paths that have no route, in a process that serves other things too: those that are nearly of an API are
 /// answered in the shape of that API, and `others` answers for the rest.
-pub fn fallback(others: MethodRouter, origins: Option<&AllowedOrigins>) -> MethodRouter {
-    let nearly = any(elsewhere);
+pub fn fallback(gateway: Arc<Gateway>, others: MethodRouter, origins: Option<&AllowedOrigins>) -> MethodRouter {
+    let nearly = any(elsewhere).with_state(gateway);
     let nearly = match origins {
         Some(origins) => nearly.layer(from_fn_with_state(origins.clone(), cors::layer)),
         None => nearly,

@@ -45,6 +45,11 @@ impl Histogram {
         self.0.buckets[bucket].fetch_add(1, Ordering::Relaxed);
         self.0.sum_us.fetch_add(time, Ordering::Relaxed);
     }
+
+    /// Whether there was no time yet.
+    pub fn is_empty(&self) -> bool {
+        self.0.buckets.iter().all(|bucket| bucket.load(Ordering::Relaxed) == 0)
+    }
 }
 
 impl TypedMetric for Histogram {

@@ -1,6 +1,7 @@
 //! Metrics of the request path. Every label has a fixed set of values, and each series is made at the start, or with a
 //! config ([`series`]): a request touches atomics and nothing else.
 
+mod estimated;
 mod histogram;
 pub mod series;
 
@@ -17,10 +18,12 @@ use shared::pb::usage_record::Outcome;
 use shared::telemetry::Metrics;
 use translation::ir::Usage;
 
+pub use estimated::{Estimate, EstimatedTokens};
 pub use histogram::Histogram;
 
 use crate::error::GatewayError;
 use crate::node::Node;
+use series::Series;
 
 /// The API that a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +101,7 @@ impl Api {
     }
 
     /// Whether a model writes answers there, so that their times say something of the gateway and the provider.
-    fn is_chat(self) -> bool {
+    pub fn is_chat(self) -> bool {
         matches!(self, Self::OpenAiChat | Self::OpenAiResponses | Self::AnthropicMessages | Self::GeminiGenerate)
     }
 }
@@ -221,8 +224,9 @@ struct ResultLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct KindLabels {
+struct TokenLabels {
     kind: &'static str,
+    source: &'static str,
 }
 
 /// Metrics of the request path.
@@ -234,6 +238,7 @@ pub struct RequestMetrics {
     duration: Histogram,
     first_byte: Histogram,
     tokens: [Counter<u64, AtomicU64>; series::KINDS.len()],
+    estimated: EstimatedTokens,
 }
 
 impl RequestMetrics {
@@ -242,7 +247,7 @@ impl RequestMetrics {
         let requests = Family::<RequestLabels, Counter>::default();
         let unauthenticated = Family::<ReasonLabels, Counter>::default();
         let attempts = Family::<ResultLabels, Counter>::default();
-        let tokens = Family::<KindLabels, Counter>::default();
+        let tokens = Family::<TokenLabels, Counter>::default();
         let duration = Histogram::default();
         let first_byte = Histogram::default();
         metrics.register(|registry| {
@@ -255,7 +260,8 @@ impl RequestMetrics {
             registry.register("upstream_attempts", "Tries at an upstream key, by result", attempts.clone());
             registry.register(
                 "tokens",
-                "Tokens that providers reported, by kind; cached and cache_write are parts of input, reasoning of output",
+                "Tokens by kind and source, which is what providers reported or the gateway estimated; cached and cache_write \
+                 are parts of input, reasoning of output",
                 tokens.clone(),
             );
             let help = "From the arrival of a chat request to the end of its answer";
@@ -269,7 +275,7 @@ impl RequestMetrics {
         };
         // Within the struct, the guard of the first look-up would live to its end, and the second would wait for it for
         // ever.
-        let tokens = |kind| tokens.get_or_create(&KindLabels { kind }).clone();
+        let tokens = |kind, source| tokens.get_or_create(&TokenLabels { kind, source }).clone();
         Self {
             requests: Api::ALL.map(|api| OUTCOMES.map(|outcome| counter(api, outcome))),
             unauthenticated: Unauthenticated::ALL
@@ -277,7 +283,8 @@ impl RequestMetrics {
             attempts: AttemptResult::ALL.map(|(_, result)| attempts.get_or_create(&ResultLabels { result }).clone()),
             duration,
             first_byte,
-            tokens: series::KINDS.map(tokens),
+            tokens: series::KINDS.map(|kind| tokens(kind, series::REPORTED)),
+            estimated: series::ESTIMATED_KINDS.map(|kind| tokens(kind, series::ESTIMATED)),
         }
     }
 
@@ -304,6 +311,11 @@ impl RequestMetrics {
                 counter.inc_by(tokens);
             }
         }
+    }
+
+    /// What counts the tokens of a request that are estimated, here and in the `series` of its group.
+    pub fn estimate(&self, series: Option<&Arc<Series>>) -> Estimate {
+        Estimate::new(self.estimated.clone(), series.cloned())
     }
 
     /// Counts an attempt that has ended.

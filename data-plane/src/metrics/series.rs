@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, NoLabelSet};
 use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Unit;
+use shared::pb::usage_record::Outcome;
 use shared::snapshot::Group;
 use translation::ir::Usage;
 
-use super::AttemptResult;
+use super::{AttemptResult, Histogram};
 
 /// The most pairs of a group and a model that have series of their own.
 const MOST: usize = 2_000;
@@ -48,6 +50,13 @@ const STATUSES: [(u16, &str); 19] = [
 pub(super) const KINDS: [&str; 7] =
     ["input", "cached", "cache_write", "input_audio", "output", "reasoning", "output_audio"];
 
+/// The kinds of tokens that are estimated where a provider does not report them.
+pub(super) const ESTIMATED_KINDS: [&str; 2] = ["input", "output"];
+
+/// Where a number of tokens comes from.
+pub(super) const REPORTED: &str = "reported";
+pub(super) const ESTIMATED: &str = "estimated";
+
 /// The tokens of each kind.
 pub(super) fn by_kind(usage: &Usage) -> [u64; KINDS.len()] {
     let Usage { input, cached, cache_write, input_audio, output, reasoning, output_audio, .. } = *usage;
@@ -68,6 +77,7 @@ pub struct Series {
     requests: [AtomicU64; STATUSES.len()],
     attempts: [AtomicU64; AttemptResult::ALL.len()],
     tokens: [AtomicU64; KINDS.len()],
+    estimated: [AtomicU64; ESTIMATED_KINDS.len()],
 }
 
 impl Series {
@@ -75,11 +85,12 @@ impl Series {
     pub fn request(&self, status: u16, usage: &Usage) {
         let at = STATUSES.binary_search_by_key(&status, |(known, _)| *known).unwrap_or_default();
         self.requests[at].fetch_add(1, Ordering::Relaxed);
-        for (count, tokens) in self.tokens.iter().zip(by_kind(usage)) {
-            if tokens > 0 {
-                count.fetch_add(tokens, Ordering::Relaxed);
-            }
-        }
+        add(&self.tokens, by_kind(usage));
+    }
+
+    /// Counts tokens that are estimated.
+    pub(super) fn estimated(&self, tokens: [u64; ESTIMATED_KINDS.len()]) {
+        add(&self.estimated, tokens);
     }
 
     /// Counts an attempt.
@@ -88,9 +99,62 @@ impl Series {
     }
 }
 
+fn add<const N: usize>(counts: &[AtomicU64; N], numbers: [u64; N]) {
+    for (count, number) in counts.iter().zip(numbers) {
+        if number > 0 {
+            count.fetch_add(number, Ordering::Relaxed);
+        }
+    }
+}
+
+/// How a request ended, told apart no further than times differ for it.
+#[derive(Clone, Copy, Debug)]
+enum Ending {
+    /// The client has the whole answer.
+    Success,
+    /// The client was at fault, or left.
+    Client,
+    /// The provider or the gateway failed.
+    Failure,
+}
+
+impl Ending {
+    const ALL: [Self; 3] = [Self::Success, Self::Client, Self::Failure];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Client => "client",
+            Self::Failure => "failure",
+        }
+    }
+
+    const fn of(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Success => Self::Success,
+            Outcome::Refused | Outcome::ClientGone => Self::Client,
+            Outcome::Unspecified | Outcome::UpstreamError | Outcome::Timeout | Outcome::InternalError => Self::Failure,
+        }
+    }
+}
+
+/// How long requests took, by how they ended.
+#[derive(Debug, Default)]
+struct Times([Histogram; Ending::ALL.len()]);
+
+impl Times {
+    fn of(&self, outcome: Outcome) -> &Histogram {
+        &self.0[Ending::of(outcome) as usize]
+    }
+}
+
 /// All series. They stay over changes of config, and those of what is gone make room when there are many.
 #[derive(Clone, Debug, Default)]
-pub struct SeriesStore(Arc<Mutex<BTreeMap<Name, Arc<Series>>>>);
+pub struct SeriesStore {
+    series: Arc<Mutex<BTreeMap<Name, Arc<Series>>>>,
+    /// How long requests took, by the name of the group.
+    times: Arc<Mutex<BTreeMap<Arc<str>, Arc<Times>>>>,
+}
 
 /// The series of one config, compiled for look-ups.
 #[derive(Debug, Default)]
@@ -103,24 +167,35 @@ struct OfGroup {
     patterns: Vec<(Arc<str>, Arc<Series>)>,
     /// For requests that name no model.
     none: Arc<Series>,
+    times: Arc<Times>,
 }
 
 impl SeriesTable {
     /// The series of the group `id` and of `model`, as the client named it.
-    pub fn of(&self, id: &str, model: Option<&str>) -> Option<&Series> {
+    pub fn of(&self, id: &str, model: Option<&str>) -> Option<&Arc<Series>> {
         let group = self.0.get(id)?;
         let Some(model) = model else { return Some(&group.none) };
         let pattern = || group.patterns.iter().find(|(prefix, _)| model.starts_with(&**prefix)).map(|(_, it)| it);
         Some(group.models.get(model).or_else(pattern).unwrap_or(&group.none))
+    }
+
+    /// Adds how long a chat request took that the group `id` was the last to be tried for.
+    pub fn took(&self, id: &str, outcome: Outcome, total_us: u64) {
+        if let Some(group) = self.0.get(id) {
+            group.times.of(outcome).observe_us(total_us);
+        }
     }
 }
 
 impl SeriesStore {
     /// Makes the series of `groups`, and finds those that there are.
     pub fn table<'g>(&self, groups: impl Iterator<Item = &'g Arc<Group>>) -> SeriesTable {
-        let mut all = self.all();
+        let (mut all, mut times) = (self.all(), self.times());
         if all.len() > MOST / 2 {
             all.retain(|_, series| Arc::strong_count(series) > 1);
+        }
+        if times.len() > MOST_GROUPS / 2 {
+            times.retain(|_, times| Arc::strong_count(times) > 1);
         }
         let mut table = SeriesTable::default();
         for group in groups {
@@ -136,7 +211,10 @@ impl SeriesStore {
             // The longest prefix says most.
             patterns.sort_by_key(|(prefix, _): &(Arc<str>, _)| std::cmp::Reverse(prefix.len()));
             let none = resolve(&mut all, group, &Arc::from(""));
-            table.0.insert(Arc::clone(&group.id), OfGroup { models, patterns, none });
+            let has_room = times.len() < MOST_GROUPS || times.contains_key(&group.name);
+            let name = if has_room { Arc::clone(&group.name) } else { Arc::from(OTHER) };
+            let times = Arc::clone(times.entry(name).or_default());
+            table.0.insert(Arc::clone(&group.id), OfGroup { models, patterns, none, times });
         }
         table
     }
@@ -150,15 +228,37 @@ impl SeriesStore {
         let statuses = STATUSES.map(|(_, status)| status);
         let results = AttemptResult::ALL.map(|(_, result)| result);
         let help = "Client requests, by the group that was tried last, the model and the status that the client got";
-        family(encoder, "group_requests", help, "status", &statuses, &all, |series| &series.requests)?;
+        let statuses = statuses.map(|status| [("status", status)]);
+        family(encoder, "group_requests", help, &all, |series| labelled(&statuses, &series.requests))?;
         let help = "Tries at an upstream key, by group, model and result";
-        family(encoder, "group_attempts", help, "result", &results, &all, |series| &series.attempts)?;
-        let help = "Tokens that providers reported, by group, model and kind";
-        family(encoder, "group_tokens", help, "kind", &KINDS, &all, |series| &series.tokens)
+        let results = results.map(|result| [("result", result)]);
+        family(encoder, "group_attempts", help, &all, |series| labelled(&results, &series.attempts))?;
+        let help = "Tokens by group, model, kind and source, which is what providers reported or the gateway estimated";
+        let reported = KINDS.map(|kind| [("kind", kind), ("source", REPORTED)]);
+        let estimated = ESTIMATED_KINDS.map(|kind| [("kind", kind), ("source", ESTIMATED)]);
+        family(encoder, "group_tokens", help, &all, |series| {
+            labelled(&reported, &series.tokens).chain(labelled(&estimated, &series.estimated))
+        })?;
+        let help = "From the arrival of a chat request to the end of its answer, by the group that was tried last and how \
+                    it ended";
+        let unit = Some(&Unit::Seconds);
+        let mut metric = encoder.encode_descriptor("group_request_duration", help, unit, MetricType::Histogram)?;
+        for (group, times) in &*self.times() {
+            for (outcome, histogram) in Ending::ALL.iter().zip(&times.0).filter(|(_, histogram)| !histogram.is_empty())
+            {
+                let labels = [("group", &**group), ("outcome", outcome.name())];
+                histogram.encode(metric.encode_family(&labels)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn times(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Arc<Times>>> {
+        self.times.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn all(&self) -> MutexGuard<'_, BTreeMap<Name, Arc<Series>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.series.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -179,23 +279,33 @@ fn resolve(all: &mut BTreeMap<Name, Arc<Series>>, group: &Group, model: &Arc<str
     Arc::default()
 }
 
+/// Each of `counts` with its labels.
+fn labelled<'a, const N: usize, const M: usize>(
+    labels: &'a [[(&'static str, &'static str); N]; M],
+    counts: &'a [AtomicU64; M],
+) -> impl Iterator<Item = (&'a [(&'static str, &'static str)], &'a AtomicU64)> {
+    labels.iter().map(<[_; N]>::as_slice).zip(counts)
+}
+
 /// Writes the counters of one metric. Those that are 0 are left out.
-fn family(
+fn family<'a, I>(
     encoder: &mut DescriptorEncoder<'_>,
     metric: &str,
     help: &str,
-    label: &'static str,
-    values: &[&'static str],
-    all: &[(Name, Arc<Series>)],
-    counts: impl Fn(&Series) -> &[AtomicU64],
-) -> std::fmt::Result {
+    all: &'a [(Name, Arc<Series>)],
+    counts: impl Fn(&'a Series) -> I,
+) -> std::fmt::Result
+where
+    I: Iterator<Item = (&'a [(&'static str, &'static str)], &'a AtomicU64)>,
+{
     let mut metric = encoder.encode_descriptor(metric, help, None, MetricType::Counter)?;
     for (Name { group, provider, model }, series) in all {
-        for (value, count) in values.iter().zip(counts(series)) {
+        for (of_count, count) in counts(series) {
             let count = count.load(Ordering::Relaxed);
             if count > 0 {
-                let labels = [("group", &**group), ("provider", provider), ("model", model), (label, value)];
-                metric.encode_family(&labels)?.encode_counter::<NoLabelSet, u64, u64>(&count, None)?;
+                let mut labels = vec![("group", &**group), ("provider", provider), ("model", model)];
+                labels.extend(of_count);
+                metric.encode_family(&labels.as_slice())?.encode_counter::<NoLabelSet, u64, u64>(&count, None)?;
             }
         }
     }

@@ -80,6 +80,7 @@ pub(crate) fn snapshot(groups: impl IntoIterator<Item = Group>, keys: impl IntoI
     Snapshot {
         version: 1,
         epoch: "e".into(),
+        lineage: "l".into(),
         groups: groups.into_iter().map(|group| (Arc::clone(&group.id), Arc::new(group))).collect(),
         proxy_keys: keys.into_iter().map(|key| (Arc::clone(&key.id), Arc::new(key))).collect(),
     }

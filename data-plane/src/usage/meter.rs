@@ -22,7 +22,7 @@ use translation::ir::Usage;
 use crate::body::budget::Held;
 use crate::error::GatewayError;
 use crate::metrics::series::{Series, SeriesTable};
-use crate::metrics::{Api, RequestMetrics, Unauthenticated, outcome_name};
+use crate::metrics::{Api, Estimate, RequestMetrics, Unauthenticated, outcome_name};
 use crate::node::{InFlight, Node};
 use crate::usage::UsageSink;
 use crate::usage::attempts::{AttemptRecord, Trail, Tried, cut, micros};
@@ -196,7 +196,7 @@ impl Meter {
     }
 
     /// The series of the group that `record` is of.
-    fn series_of(&self, record: &AttemptRecord) -> Option<&Series> {
+    fn series_of(&self, record: &AttemptRecord) -> Option<&Arc<Series>> {
         self.series.as_ref()?.of(&record.tried.group.id, self.model.as_deref())
     }
 
@@ -266,12 +266,14 @@ impl Meter {
             // not all.
             Some(usage) => {
                 let heard = std::mem::take(&mut self.heard);
-                let unreported = Unreported { asked: None, heard, written: usage.output };
+                let unreported =
+                    Unreported { asked: None, heard, written: usage.output, estimate: Estimate::default() };
                 (usage, UsageSource::Partial, Some(unreported))
             }
             None if self.is_spending() => {
                 let asked = Some(std::mem::take(&mut self.asked));
-                let unreported = Unreported { asked, heard: std::mem::take(&mut self.heard), written: 0 };
+                let heard = std::mem::take(&mut self.heard);
+                let unreported = Unreported { asked, heard, written: 0, estimate: Estimate::default() };
                 let source = if whole { UsageSource::Estimated } else { UsageSource::Partial };
                 (Usage::default(), source, Some(unreported))
             }
@@ -327,11 +329,19 @@ impl Drop for Meter {
         let authenticated = self.proxy_key.is_some();
         let logged = self.outcome != Outcome::Refused && authenticated || self.recorder.refusals.takes(authenticated);
         let first_byte_us = self.first_byte.map(micros).unwrap_or_default();
-        let (usage, usage_source, unreported) = self.counts();
+        let (usage, usage_source, mut unreported) = self.counts();
         self.recorder.metrics.request(self.api, self.outcome, first_byte_us, micros(total));
         self.recorder.metrics.tokens(&usage);
-        if let Some(series) = self.attempts.last().and_then(|last| self.series_of(last)) {
+        let last = self.attempts.last();
+        let series = last.and_then(|last| self.series_of(last));
+        if let Some(series) = series {
             series.request(self.status, &usage);
+        }
+        if let Some(unreported) = &mut unreported {
+            unreported.estimate = self.recorder.metrics.estimate(series);
+        }
+        if let (Some(last), Some(table), true) = (last, &self.series, self.api.is_chat()) {
+            table.took(&last.tried.group.id, self.outcome, micros(total));
         }
         if logged {
             self.log(total, (usage_source == UsageSource::Reported).then_some(usage));

@@ -99,7 +99,7 @@ impl UsageSink {
 
     /// Hands over one record, and what its tokens are to be estimated from where the provider did not report them.
     pub fn submit(&self, mut record: UsageRecord, unreported: Option<Unreported>) {
-        let unreported = unreported.and_then(|unreported| {
+        let unreported = unreported.and_then(|mut unreported| {
             unreported.count_roughly_in(&mut record);
             let held = Held::take(unreported.bytes(), &self.uncounted)?;
             Some((unreported, held))

@@ -39,6 +39,8 @@ pub struct Snapshot {
     pub version: u64,
     /// The name of the history that versions count in.
     pub epoch: Arc<str>,
+    /// Tells the version from one of the same number that another change led to. Empty where that is not known.
+    pub lineage: Arc<str>,
     /// All groups by id, enabled or not.
     pub groups: HashMap<Id, Arc<Group>>,
     /// All proxy keys by id, enabled or not.
@@ -54,6 +56,8 @@ pub struct Delta {
     pub version: u64,
     /// As in [`Snapshot::epoch`].
     pub epoch: Arc<str>,
+    /// As in [`Snapshot::lineage`], of the version that it leads to.
+    pub lineage: Arc<str>,
     /// Groups that are new or changed.
     pub groups: Vec<Arc<Group>>,
     /// Groups that are gone.
@@ -316,6 +320,7 @@ impl Snapshot {
         }
         let mut next = self.clone();
         next.version = delta.version;
+        next.lineage = Arc::clone(&delta.lineage);
         for id in &delta.removed_groups {
             next.groups.remove(id);
         }

@@ -21,6 +21,7 @@ impl From<&Snapshot> for pb::Snapshot {
             min_schema: SCHEMA,
             groups: snapshot.groups.values().map(|group| group.as_ref().into()).collect(),
             proxy_keys: snapshot.proxy_keys.values().map(|key| key.as_ref().into()).collect(),
+            lineage: snapshot.lineage.to_string(),
         }
     }
 }
@@ -32,7 +33,8 @@ impl TryFrom<pb::Snapshot> for Snapshot {
     fn try_from(message: pb::Snapshot) -> Result<Self, Self::Error> {
         check_schema(message.min_schema)?;
         let (groups, proxy_keys) = (message.groups.len(), message.proxy_keys.len());
-        let mut snapshot = Self { version: message.version, epoch: message.epoch.into(), ..Self::default() };
+        let (epoch, lineage) = (message.epoch.into(), message.lineage.into());
+        let mut snapshot = Self { version: message.version, epoch, lineage, ..Self::default() };
         snapshot.groups.reserve(groups);
         for group in message.groups {
             let group = Group::try_from(group)?;
@@ -65,6 +67,7 @@ impl From<&Delta> for pb::Delta {
             removed_group_ids: delta.removed_groups.iter().map(ToString::to_string).collect(),
             proxy_keys: delta.proxy_keys.iter().map(|key| key.as_ref().into()).collect(),
             removed_proxy_key_ids: delta.removed_proxy_keys.iter().map(ToString::to_string).collect(),
+            lineage: delta.lineage.to_string(),
         }
     }
 }
@@ -78,6 +81,7 @@ impl TryFrom<pb::Delta> for Delta {
             from_version: message.from_version,
             version: message.version,
             epoch: message.epoch.into(),
+            lineage: message.lineage.into(),
             groups: message.groups.into_iter().map(|group| group.try_into().map(Arc::new)).collect::<Result<_, _>>()?,
             removed_groups: message.removed_group_ids.into_iter().map(Into::into).collect(),
             proxy_keys: message

@@ -133,6 +133,7 @@ fn snapshot() -> impl Strategy<Value = Snapshot> {
         Snapshot {
             version,
             epoch: epoch.into(),
+            lineage: format!("of {version}").into(),
             groups: groups.into_iter().map(|group| (Arc::clone(&group.id), group)).collect(),
             proxy_keys: keys.into_iter().map(|key| (Arc::clone(&key.id), key)).collect(),
         }
@@ -159,6 +160,7 @@ proptest! {
             from_version: old.version,
             version: old.version + 1,
             epoch: Arc::clone(&old.epoch),
+            lineage: Arc::clone(&new.lineage),
             groups: new.groups.values().cloned().collect(),
             removed_groups: old.groups.keys().cloned().collect(),
             proxy_keys: new.proxy_keys.values().cloned().collect(),
@@ -208,7 +210,8 @@ fn valid() -> pb::Snapshot {
         group_policy: "failover".into(),
         ..Default::default()
     };
-    pb::Snapshot { version: 1, epoch: "e".into(), min_schema: 1, groups: vec![group], proxy_keys: vec![key] }
+    let (groups, proxy_keys) = (vec![group], vec![key]);
+    pb::Snapshot { version: 1, epoch: "e".into(), min_schema: 1, groups, proxy_keys, ..pb::Snapshot::default() }
 }
 
 #[test]

@@ -1,11 +1,13 @@
 use shared::pb::control_message::Message as Down;
 use shared::pb::node_message::Message as Up;
+use shared::pb::welcome::Lineage;
 use shared::pb::{self, key_state::Health};
 use shared::snapshot::Snapshot;
 use shared::time::steady_ms;
 
 use super::support::{Plane, TOKEN, TestNode};
 use crate::grpc::registry::CommandError;
+use crate::store::tests::database::execute;
 
 /// A node that wants to be told whose control plane this is, and has what `hello` says.
 async fn welcomed(plane: &Plane, hello: pb::Hello) -> TestNode {
@@ -76,4 +78,62 @@ async fn news_of_a_model_goes_to_nodes_as_a_message_of_its_own() {
     first.say(Up::ModelKeyState(state.clone())).await;
     let expected = pb::KeyState { node_id: "n1".to_owned(), ..state };
     assert_eq!(second.hear().await.unwrap(), Some(Down::ModelKeyState(expected)));
+}
+
+/// A hello of a node that has `config`, and knows its database by it.
+fn hello_with(config: &Snapshot) -> pb::Hello {
+    let (epoch, lineage) = (config.epoch.to_string(), config.lineage.to_string());
+    pb::Hello {
+        node_id: "n1".to_owned(),
+        applied_version: config.version,
+        epoch: epoch.clone(),
+        known: Some(pb::KnownConfig { epoch, version: config.version, lineage }),
+        ..pb::Hello::default()
+    }
+}
+
+async fn lineage_told(node: &mut TestNode) -> Lineage {
+    let Some(Down::Welcome(welcome)) = node.hear().await.unwrap() else { panic!("a welcome comes first") };
+    welcome.lineage()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_is_told_whether_the_database_has_had_its_config() {
+    let plane = Plane::start().await;
+    plane.add_group("one").await;
+    plane.publisher.checked().await;
+    let first = plane.publisher.snapshot();
+    plane.add_group("two").await;
+    plane.publisher.checked().await;
+    let newest = plane.publisher.snapshot();
+
+    let mut node = welcomed(&plane, hello_with(&first)).await;
+    assert_eq!(lineage_told(&mut node).await, Lineage::Shared);
+    assert_eq!(node.delta().await.lineage, newest.lineage);
+    let mut node = welcomed(&plane, pb::Hello { known: None, ..hello_with(&first) }).await;
+    assert_eq!(lineage_told(&mut node).await, Lineage::Unspecified);
+    node.delta().await;
+    // Of versions of another history, all is sent, even where the number is the newest, so that the node says no.
+    for had in [&first, &newest] {
+        let elsewhere = Snapshot { lineage: "another".into(), ..had.as_ref().clone() };
+        let mut node = welcomed(&plane, hello_with(&elsewhere)).await;
+        assert_eq!(lineage_told(&mut node).await, Lineage::Other);
+        assert_eq!(node.snapshot().await, *newest);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_are_met_anew_when_a_backup_is_restored_under_the_control_plane() {
+    let plane = Plane::start().await;
+    plane.add_group("one").await;
+    plane.publisher.checked().await;
+    let had = plane.publisher.snapshot();
+    let mut node = welcomed(&plane, hello_with(&had)).await;
+    assert_eq!(lineage_told(&mut node).await, Lineage::Shared);
+    execute(&plane.store, "UPDATE config_changes SET lineage = 'another'").await;
+    plane.publisher.checked().await;
+    assert!(node.hear().await.is_err());
+    let mut node = welcomed(&plane, hello_with(&had)).await;
+    assert_eq!(lineage_told(&mut node).await, Lineage::Other);
+    assert_eq!(&*node.snapshot().await.lineage, "another");
 }

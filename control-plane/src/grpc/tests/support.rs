@@ -107,6 +107,7 @@ impl Plane {
             epoch: has.epoch.to_string(),
             schema: shared::snapshot::SCHEMA,
             wants_welcome: false,
+            known: None,
         };
         node.say(Up::Hello(hello)).await;
         node

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::json;
 use shared::crypto::sha256;
 use shared::ids::new_id;
-use shared::snapshot::{GroupPolicy, ProxyKey, ProxyKeyRouting};
+use shared::pb::KnownConfig;
+use shared::pb::welcome::Lineage;
+use shared::snapshot::{GroupPolicy, ProxyKey, ProxyKeyRouting, Snapshot};
 
-use super::database::TestDatabase;
+use super::database::{TestDatabase, execute};
 use super::{SCOPE, actor, open};
 use crate::store::proxy_keys::StoredProxyKey;
 use crate::store::published::{self, Since};
@@ -47,10 +49,9 @@ async fn state(store: &Store) -> (u64, Vec<audit::StoredAudit>) {
     (version, entries)
 }
 
-/// The ids of proxy keys that nodes of `version` are told of, and the ids that they are told to forget.
-async fn told(store: &Store, version: u64) -> (Vec<String>, Vec<String>) {
-    let epoch = published::snapshot(store).await.unwrap().epoch;
-    match published::since(store, version, &epoch).await.unwrap() {
+/// The ids of proxy keys that nodes with the config `had` are told of, and the ids that they are told to forget.
+async fn told(store: &Store, had: &Snapshot) -> (Vec<String>, Vec<String>) {
+    match published::since(store, had).await.unwrap() {
         Since::Delta(delta) => (
             delta.proxy_keys.iter().map(|key| key.id.to_string()).collect(),
             delta.removed_proxy_keys.iter().map(ToString::to_string).collect(),
@@ -66,13 +67,16 @@ async fn every_write_of_config_raises_the_version_and_is_noted_and_audited() {
     let announced = store.config_changed();
     let (first, entries) = state(&store).await;
     assert!(entries.is_empty());
+    let had = published::snapshot(&store).await.unwrap();
     let stored = proxy_keys::create(&store, SCOPE, &proxy_key("app"), &actor()).await.unwrap();
     let id = stored.key.id.to_string();
-    assert_eq!(told(&store, first).await, (vec![id.clone()], vec![]));
+    assert_eq!(told(&store, &had).await, (vec![id.clone()], vec![]));
+    let had = published::snapshot(&store).await.unwrap();
     proxy_keys::replace(&store, SCOPE, &stored, &actor()).await.unwrap();
-    assert_eq!(told(&store, first + 1).await, (vec![id.clone()], vec![]));
+    assert_eq!(told(&store, &had).await, (vec![id.clone()], vec![]));
+    let had = published::snapshot(&store).await.unwrap();
     assert!(proxy_keys::delete(&store, SCOPE, &id, &actor()).await.unwrap());
-    assert_eq!(told(&store, first + 2).await, (vec![], vec![id.clone()]));
+    assert_eq!(told(&store, &had).await, (vec![], vec![id.clone()]));
 
     let (version, entries) = state(&store).await;
     assert_eq!(version, first + 3);
@@ -105,4 +109,69 @@ async fn a_write_that_is_refused_leaves_nothing_behind() {
     let (version_after, entries_after) = state(&store).await;
     assert_eq!((version_after, entries_after.len()), (version, entries.len()));
     assert!(!announced.has_changed().unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_is_known_by_its_lineage_as_long_as_its_changes_are_kept() {
+    let database = TestDatabase::new().await;
+    let store = open(&database).await;
+    let mut had = Vec::new();
+    for name in ["a", "b", "c"] {
+        proxy_keys::create(&store, SCOPE, &proxy_key(name), &actor()).await.unwrap();
+        had.push(published::snapshot(&store).await.unwrap());
+    }
+    assert!(!had[0].lineage.is_empty() && had[0].lineage != had[1].lineage);
+    let known = |snapshot: &Snapshot| KnownConfig {
+        epoch: snapshot.epoch.to_string(),
+        version: snapshot.version,
+        lineage: snapshot.lineage.to_string(),
+    };
+    let asked = async |known: KnownConfig| published::lineage(&store, known).await.unwrap();
+    let Since::Delta(delta) = published::since(&store, &had[0]).await.unwrap() else { panic!("a delta") };
+    assert_eq!((delta.version, &delta.lineage), (had[2].version, &had[2].lineage));
+    for snapshot in &had {
+        assert_eq!(asked(known(snapshot)).await, Lineage::Shared);
+    }
+    // An older node, one of another database, and one that is ahead.
+    for config in [
+        KnownConfig { lineage: String::new(), ..known(&had[1]) },
+        KnownConfig { epoch: "another".to_owned(), ..known(&had[1]) },
+        KnownConfig { version: had[2].version + 1, ..known(&had[1]) },
+    ] {
+        assert_eq!(asked(config).await, Lineage::Unspecified);
+    }
+    // A backup was restored, and changed since. Then it was changed by an older build.
+    for made in ["UPDATE config_changes SET lineage = 'another'", "UPDATE config_changes SET lineage = NULL"] {
+        execute(&store, made).await;
+        assert_eq!(asked(known(&had[1])).await, Lineage::Other);
+        assert!(matches!(published::since(&store, &had[1]).await.unwrap(), Since::Elsewhere));
+    }
+    published::prune(&store, 1).await.unwrap();
+    assert_eq!(asked(known(&had[1])).await, Lineage::Unspecified, "nobody knows any more");
+}
+
+/// A server speaks the language of its settings where the user may not ask for another.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_known_in_any_language() {
+    let database = TestDatabase::new().await;
+    if database.kind() != "postgres" {
+        return;
+    }
+    let store = open(&database).await;
+    let (full, other) = ("53100", "53000");
+    for (code, is_full) in [(full, true), (other, false)] {
+        let refuse = format!("$$ BEGIN RAISE EXCEPTION 'kein Platz' USING ERRCODE = '{code}'; END $$");
+        let make = format!(
+            "CREATE FUNCTION refuse_row() RETURNS trigger LANGUAGE plpgsql AS {refuse}; \
+             CREATE TRIGGER refuse_row BEFORE INSERT ON proxy_keys EXECUTE FUNCTION refuse_row(); \
+             CREATE FUNCTION refuse_table() RETURNS event_trigger LANGUAGE plpgsql AS {refuse}; \
+             CREATE EVENT TRIGGER refuse_table ON ddl_command_start WHEN TAG IN ('CREATE TABLE AS') \
+                 EXECUTE FUNCTION refuse_table()"
+        );
+        execute(&store, make.leak()).await;
+        let refused = proxy_keys::create(&store, SCOPE, &proxy_key("app"), &actor()).await.unwrap_err();
+        assert_eq!(matches!(refused, StoreError::Full), is_full, "{refused}");
+        execute(&store, "DROP FUNCTION refuse_row CASCADE; DROP FUNCTION refuse_table CASCADE").await;
+    }
+    proxy_keys::create(&store, SCOPE, &proxy_key("app"), &actor()).await.unwrap();
 }

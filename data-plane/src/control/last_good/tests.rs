@@ -28,6 +28,7 @@ fn snapshot(version: u64) -> Snapshot {
     Snapshot {
         version,
         epoch: "epoch".into(),
+        lineage: "lineage".into(),
         groups: [(Arc::clone(&group.id), Arc::new(group))].into(),
         proxy_keys: [(Arc::clone(&key.id), Arc::new(key))].into(),
     }
@@ -71,7 +72,10 @@ fn the_database_is_known_under_another_token_too() {
     assert_eq!(file(root.path(), TOKEN).database(), None);
     file(root.path(), TOKEN).save(&snapshot(7)).unwrap();
     let other = file(root.path(), "another-token-of-more-than-32-bytes");
-    assert_eq!(other.database(), Some(Database { epoch: "epoch".into(), version: 7 }));
+    assert_eq!(other.database(), Some(Database { epoch: "epoch".into(), version: 7, lineage: "lineage".into() }));
+    // As an older build noted it.
+    fs::write(root.path().join(DATABASE), "epoch\n7\n").unwrap();
+    assert_eq!(other.database(), Some(Database { epoch: "epoch".into(), version: 7, ..Database::default() }));
     fs::write(root.path().join(DATABASE), "epoch").unwrap();
     assert_eq!(other.database(), None);
 }

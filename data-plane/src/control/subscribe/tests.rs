@@ -43,6 +43,7 @@ fn snapshot(version: u64) -> pb::Snapshot {
         min_schema: 1,
         groups: vec![group("g1"), group("g2")],
         proxy_keys: vec![proxy_key(1), proxy_key(2)],
+        ..pb::Snapshot::default()
     }
 }
 
@@ -335,7 +336,9 @@ async fn a_node_that_is_told_nothing_is_connected_all_the_same() {
 /// Welcomes the node as the control plane of `epoch`, whose clock is off by `skew_ms`.
 async fn welcome(stream: &NodeStream, epoch: &str, version: u64, skew_ms: i64) {
     let now_ms = steady_ms() + skew_ms;
-    stream.send(FromControl::Welcome(pb::Welcome { epoch: epoch.to_owned(), version, now_ms })).await;
+    stream
+        .send(FromControl::Welcome(pb::Welcome { epoch: epoch.to_owned(), version, now_ms, ..pb::Welcome::default() }))
+        .await;
 }
 
 #[tokio::test]

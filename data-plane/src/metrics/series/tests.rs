@@ -39,6 +39,7 @@ fn requests_attempts_and_tokens_are_shown_by_group_and_configured_model() {
         series.request(200, &usage);
         series.request(418, &Usage::default());
     }
+    table.of("g0", Some("m")).unwrap().estimated([0, 5]);
     assert!(table.of("g9", Some("m")).is_none());
     let shown = scrape(&store);
     let labels = |model: &str| format!("group=\"g0\",provider=\"openai\",model=\"{model}\"");
@@ -47,7 +48,8 @@ fn requests_attempts_and_tokens_are_shown_by_group_and_configured_model() {
         format!("group_requests_total{{{},status=\"other\"}} 1", labels("m")),
         format!("group_requests_total{{{},status=\"200\"}} 2", labels("wild-*")),
         format!("group_attempts_total{{{},result=\"rate_limited\"}} 1", labels("")),
-        format!("group_tokens_total{{{},kind=\"cached\"}} 8", labels("wild-*")),
+        format!("group_tokens_total{{{},kind=\"cached\",source=\"reported\"}} 8", labels("wild-*")),
+        format!("group_tokens_total{{{},kind=\"output\",source=\"estimated\"}} 5", labels("m")),
     ] {
         assert!(shown.contains(&line), "{line} in {shown}");
     }
@@ -75,4 +77,32 @@ fn there_are_no_more_series_than_the_bound_and_they_stay_over_configs() {
     let few = store.table(groups(3, &["x"]).iter());
     assert_eq!(store.all().len(), 6);
     drop(few);
+}
+
+#[test]
+fn times_are_shown_by_group_and_ending_and_no_more_groups_than_the_bound() {
+    let store = SeriesStore::default();
+    let table = store.table(groups(MOST_GROUPS + 2, &[]).iter());
+    for (outcome, time) in [(Outcome::Success, 3_000_000), (Outcome::Refused, 1), (Outcome::ClientGone, 2_000)] {
+        table.took("g0", outcome, time);
+    }
+    for number in 0..2 {
+        table.took(&format!("g{}", MOST_GROUPS + number), Outcome::Timeout, 9);
+    }
+    table.took("no such group", Outcome::Success, 1);
+    let shown = scrape(&store);
+    let of = |group: &str, outcome: &str| format!("{{group=\"{group}\",outcome=\"{outcome}\"}}");
+    for line in [
+        format!("group_request_duration_seconds_count{} 1", of("g0", "success")),
+        format!("group_request_duration_seconds_sum{} 3.0", of("g0", "success")),
+        format!("group_request_duration_seconds_count{} 2", of("g0", "client")),
+        format!("group_request_duration_seconds_count{} 2", of("other", "failure")),
+    ] {
+        assert!(shown.contains(&line), "{line} in {shown}");
+    }
+    assert!(
+        shown.contains("group_request_duration_seconds_bucket{le=\"5.0\",group=\"g0\",outcome=\"success\"} 1"),
+        "{shown}"
+    );
+    assert_eq!(store.times().len(), MOST_GROUPS + 1);
 }

@@ -18,6 +18,7 @@ mod text;
 
 use shared::pb::UsageRecord;
 
+use crate::metrics::Estimate;
 use heard::Heard;
 use request::HeldRequest;
 
@@ -32,6 +33,8 @@ pub struct Unreported {
     pub heard: Heard,
     /// The tokens that the provider has said to have written so far.
     pub written: u64,
+    /// Counts the tokens in the metrics.
+    pub estimate: Estimate,
 }
 
 impl Unreported {
@@ -41,20 +44,24 @@ impl Unreported {
     }
 
     /// Writes the counts into `record`. Where the provider has reported more of the output, its number stays.
-    pub fn count_in(self, record: &mut UsageRecord) {
-        if let Some(asked) = self.asked {
-            record.input_tokens = asked.tokens();
-        }
-        record.output_tokens = self.written.max(self.heard.tokens());
+    pub fn count_in(mut self, record: &mut UsageRecord) {
+        let (asked, heard) = (self.asked.as_ref().map(HeldRequest::tokens), self.heard.tokens());
+        self.write(record, asked, heard);
     }
 
     /// Writes counts by the length alone into `record`: four bytes are a token of English text.
-    pub fn count_roughly_in(&self, record: &mut UsageRecord) {
-        const BYTES: usize = 4;
-        if let Some(asked) = &self.asked {
-            record.input_tokens = asked.bytes().div_ceil(BYTES) as u64;
+    pub fn count_roughly_in(&mut self, record: &mut UsageRecord) {
+        let tokens = |bytes: usize| bytes.div_ceil(4) as u64;
+        let (asked, heard) = (self.asked.as_ref().map(|asked| tokens(asked.bytes())), tokens(self.heard.bytes()));
+        self.write(record, asked, heard);
+    }
+
+    fn write(&mut self, record: &mut UsageRecord, asked: Option<u64>, heard: u64) {
+        if let Some(asked) = asked {
+            record.input_tokens = asked;
         }
-        record.output_tokens = self.written.max(self.heard.bytes().div_ceil(BYTES) as u64);
+        record.output_tokens = self.written.max(heard);
+        self.estimate.note(asked.unwrap_or_default(), record.output_tokens - self.written);
     }
 }
 

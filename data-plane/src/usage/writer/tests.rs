@@ -8,6 +8,7 @@ use super::super::spool::SpoolLimits;
 use super::super::worth::Worth;
 use super::super::{DropReason, UsageMetrics, UsageSink};
 use super::*;
+use crate::metrics::Estimate;
 
 const LIMITS: SpoolLimits = SpoolLimits { max_bytes: 1024 * 1024, segment_bytes: 64 * 1024, max_memory_records: 100 };
 
@@ -102,7 +103,8 @@ async fn p23_a_record_waits_for_no_count() {
     for number in 0..3 {
         let uncounted =
             UsageRecord { input_tokens: 0, usage_source: UsageSource::Partial.into(), ..record(100 + number) };
-        sink.submit(uncounted, Some(Unreported { asked: Some(asked.clone()), heard: Heard::Nothing, written: 0 }));
+        let (asked, estimate) = (Some(asked.clone()), Estimate::default());
+        sink.submit(uncounted, Some(Unreported { asked, heard: Heard::Nothing, written: 0, estimate }));
     }
     sink.submit(record(0), None);
     let written = async {

@@ -1,5 +1,6 @@
 //! A database server that `tests/databases.py` has started for this run of the tests.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
@@ -13,7 +14,31 @@ pub struct Server {
     pid: i32,
 }
 
+/// A database whose files are on a small disk.
+#[derive(Clone, Debug)]
+pub struct SmallDisk {
+    /// The URL of the database, which is empty.
+    pub url: String,
+    /// A directory on the disk.
+    pub directory: PathBuf,
+}
+
 impl Server {
+    /// A database of this run's server on a small disk. None where no such disk could be mounted.
+    ///
+    /// # Errors
+    /// When the server refuses, or the tests are not run by `tests/databases.py`.
+    pub fn small_disk() -> Result<Option<SmallDisk>> {
+        let server = Self::of_this_run()?;
+        let named = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let (Some(directory), Some(name)) = (named("TEST_DATABASE_SMALL_DISK"), named("TEST_DATABASE_SMALL_NAME"))
+        else {
+            return Ok(None);
+        };
+        let (place, _) = server.url.rsplit_once('/').context("no database in the URL")?;
+        Ok(Some(SmallDisk { url: format!("{place}/{name}"), directory: directory.into() }))
+    }
+
     /// The server of this run.
     ///
     /// # Errors

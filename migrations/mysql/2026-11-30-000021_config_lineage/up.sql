@@ -1,0 +1,2 @@
+-- What the change has made at random for its version. Null where an older build made the change.
+ALTER TABLE config_changes ADD COLUMN lineage VARCHAR(64);
