@@ -68,7 +68,7 @@ async fn what_is_not_in_force_or_was_repaired_is_in_the_answer() {
 
     let body = json!({ "name": "k", "rpmLimit": 1, "tpmLimit": 2, "concurrencyLimit": 3, "groupPolicy": "weighted" });
     let made = planes.admin.ok(Method::POST, "/admin/proxy-keys", &body).await.unwrap();
-    assert_eq!(warned(&made), ["groupPolicy", "rpmLimit", "tpmLimit", "concurrencyLimit"]);
+    assert_eq!(warned(&made), ["rpmLimit", "tpmLimit", "concurrencyLimit"]);
     let plain = planes.admin.ok(Method::POST, "/admin/proxy-keys", &json!({ "name": "plain" })).await.unwrap();
     assert_eq!(warned(&plain), Vec::<String>::new());
 }
