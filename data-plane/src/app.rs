@@ -33,7 +33,7 @@ use crate::usage::{UsageMetrics, UsageSink};
 const KEY_STATES: usize = 1024;
 
 /// For requests that have lost their connection, when the node ends.
-const LAST_REQUESTS: Duration = Duration::from_millis(200);
+const LAST_REQUESTS: Duration = Duration::from_secs(2);
 
 /// For the disk, when the node ends.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
