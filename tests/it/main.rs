@@ -9,6 +9,7 @@
 mod admin;
 mod admin_access;
 mod admin_secrets;
+mod affinity;
 mod chat;
 mod chat_edits;
 mod chat_errors;
