@@ -9,6 +9,7 @@ pub mod nodes;
 pub mod openapi;
 pub mod providers;
 pub mod proxy_keys;
+pub mod requests;
 pub mod status;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -23,6 +24,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .merge(providers::router())
         .merge(proxy_keys::router())
         .merge(logs::router())
+        .merge(requests::router())
         .merge(nodes::router())
         .merge(audit::router())
 }

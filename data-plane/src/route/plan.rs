@@ -1,7 +1,9 @@
 //! Which candidates a request may try, in which order, and why each other one is left out.
 
+mod home;
+mod skipped;
+
 use std::borrow::Cow;
-use std::fmt;
 use std::sync::Arc;
 
 use fastrand::Rng;
@@ -11,13 +13,15 @@ use translation::facts::Facts;
 use super::affinity::Session;
 use super::candidate::Candidate;
 use super::client::Client;
-use super::health::Unhealthy;
 use super::order::{self, Choice, Policy};
 use super::owners::Owner;
 use super::places::Places;
 use super::table::{Route, RouteTable, RoutedGroup, RoutedKey};
 use crate::error::GatewayError;
 use crate::provider::Endpoint;
+
+pub use home::Home;
+pub use skipped::{SkipReason, Skipped};
 
 /// The ordered attempts that a request may make. Lazy: it gives one candidate after the other, and looks at a key's
 /// health when its turn comes. Groups go by the policy of the proxy key, and in each its keys by the policy of the
@@ -56,64 +60,6 @@ struct Current {
     policy: Policy,
     /// The keys whose turn is over.
     gone: Places,
-}
-
-/// A group, or one of its keys, that is left out.
-#[derive(Debug)]
-pub struct Skipped {
-    /// The name of the group.
-    pub group: Arc<str>,
-    /// What stands for the upstream key where it may be seen, if the reason is one of the key.
-    pub key: Option<Arc<str>>,
-    /// Why it is left out.
-    pub reason: SkipReason,
-}
-
-/// Why something is left out of a plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SkipReason {
-    /// The proxy key may not use the group.
-    NotAllowed,
-    /// This build has no provider of the group's type.
-    UnknownProvider,
-    /// The group has no upstream key that is enabled.
-    NoKeys,
-    /// The upstream key may not be used for the model.
-    NotForModel,
-    /// The upstream key has expired.
-    Expired,
-    /// Requests to the model at this group, or with this key, have failed too often of late.
-    Failing,
-    /// The upstream key is out: refused, or to rest.
-    Unhealthy(Unhealthy),
-}
-
-impl fmt::Display for SkipReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotAllowed => "the proxy key may not use the group",
-            Self::UnknownProvider => "this node does not serve the group's provider type",
-            Self::NoKeys => "the group has no enabled upstream key",
-            Self::NotForModel => "the upstream key may not be used for the model",
-            Self::Expired => "the upstream key has expired",
-            Self::Failing => "too many requests have failed of late",
-            Self::Unhealthy(Unhealthy::Invalid) => "the provider refused the upstream key",
-            Self::Unhealthy(Unhealthy::CoolingDown) => "the provider asked for a pause of the upstream key",
-        })
-    }
-}
-
-impl Skipped {
-    /// Whether the client is not to know of it: a group does not exist for a client that may not use it.
-    pub fn is_hidden(&self) -> bool {
-        self.reason == SkipReason::NotAllowed
-    }
-}
-
-impl fmt::Display for Skipped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (group {})", self.reason, self.group)
-    }
 }
 
 impl<'t> Plan<'t> {
@@ -324,12 +270,7 @@ impl<'t> Plan<'t> {
         let mut draw = std::mem::take(&mut self.draw);
         let choices = self.routes.iter().enumerate().filter_map(|(position, route)| {
             let there = !self.gone.has(position) && self.includes(route) && route.state.breaker.allows(self.now);
-            there.then(|| {
-                let group = &route.group.group;
-                let weight = self.client.key.group_weights.get(&group.id).copied().unwrap_or(group.routing.weight);
-                let (id, priority, keeps) = (&*group.id, group.priority, group.routing.affinity);
-                Choice { position, id, priority, weight, load: &route.state.load, keeps }
-            })
+            there.then(|| self.group_choice(position))
         });
         let picked = order::pick(self.policy, choices, self.routes.len(), self.session, &mut draw);
         self.draw = draw;
@@ -340,6 +281,15 @@ impl<'t> Plan<'t> {
         let policy = Policy::of_keys(route.group.group.balance_policy, turn);
         self.current = Some(Current { route: position, policy, gone: Places::default() });
         picked
+    }
+
+    /// The group of the route at `position`, to be picked.
+    fn group_choice(&self, position: usize) -> Choice<'_> {
+        let route = &self.routes[position];
+        let group = &route.group.group;
+        let weight = self.client.key.group_weights.get(&group.id).copied().unwrap_or(group.routing.weight);
+        let (id, priority, keeps) = (&*group.id, group.priority, group.routing.affinity);
+        Choice { position, id, priority, weight, load: &route.state.load, keeps }
     }
 
     /// The next key of the route whose turn it is.
@@ -367,17 +317,9 @@ impl<'t> Plan<'t> {
                 let busiest = session.map(|_| share(keys));
                 let choices = |spared: bool| {
                     keys.iter().enumerate().filter_map(move |(position, key)| {
-                        let routing = &key.key.routing;
-                        let of_account = account.is_none_or(|account| *account == routing.account);
+                        let of_account = account.is_none_or(|account| *account == key.key.routing.account);
                         let busy = busiest.is_some_and(|share| spared && share.is_passed_by(key));
-                        (of_account && !busy && left(position)).then(|| Choice {
-                            position,
-                            id: &key.key.id,
-                            priority: 0,
-                            weight: routing.weight,
-                            load: &key.load,
-                            keeps: true,
-                        })
+                        (of_account && !busy && left(position)).then(|| key_choice(position, key))
                     })
                 };
                 let pick = |spared, draw: &mut Rng| order::pick(policy, choices(spared), keys.len(), session, draw);
@@ -386,6 +328,12 @@ impl<'t> Plan<'t> {
         };
         Some((Candidate::new(route, &keys[position]), position))
     }
+}
+
+/// `key`, which stands at `position` in its group, to be picked.
+fn key_choice(position: usize, key: &RoutedKey) -> Choice<'_> {
+    let (id, weight) = (&*key.key.id, key.key.routing.weight);
+    Choice { position, id, priority: 0, weight, load: &key.load, keeps: true }
 }
 
 /// What each key of a group may have in flight before sessions go elsewhere: a quarter more than its share (consistent
