@@ -2,6 +2,7 @@
 
 pub mod audit;
 mod bounds;
+pub mod explain;
 mod fallbacks;
 pub mod groups;
 pub mod logs;
@@ -25,6 +26,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .merge(proxy_keys::router())
         .merge(logs::router())
         .merge(requests::router())
+        .merge(explain::router())
         .merge(nodes::router())
         .merge(audit::router())
 }

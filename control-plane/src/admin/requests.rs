@@ -10,8 +10,8 @@ use utoipa_axum::routes;
 use crate::auth::permission::{Permitted, ReadLogs};
 use crate::error::ApiError;
 use crate::state::AppState;
-use crate::store::usage::{self, StoredUsage, UsageFilter};
 use crate::store::Page;
+use crate::store::usage::{self, StoredUsage, UsageFilter};
 use crate::web::extract::ResourceId;
 use crate::web::responses::FindProblems;
 

@@ -24,15 +24,12 @@ use crate::respond::way::Way;
 use crate::route::candidate::Candidate;
 use crate::route::client::Client;
 use crate::route::owners::Owner;
-use crate::route::plan::Plan;
+use crate::route::plan::{Hints, Plan};
 use crate::route::table::RouteTable;
 use crate::usage::meter::Meter;
 
 /// A request that has passed this many gateways like this one goes in a circle.
 const MOST_HOPS: u64 = 2;
-
-/// Names the group that a request without a model goes to.
-const GROUP: &str = "x-orchestration-group";
 
 /// A request that has come in and whose client is not known yet.
 pub(super) struct Arrival<'g> {
@@ -165,7 +162,12 @@ impl Admitted<'_> {
 
     /// The group that the client names for a request without a model.
     pub(super) fn pinned(&self) -> Option<&str> {
-        self.parts.headers.get(GROUP)?.to_str().ok().map(str::trim).filter(|name| !name.is_empty())
+        Hints::of(&self.parts.headers).group()
+    }
+
+    /// What the client wants of the groups that serve it, where its proxy key may say so.
+    pub(super) fn hints(&self) -> Hints<'_> {
+        if self.client.key.routing.client_hints { Hints::of(&self.parts.headers) } else { Hints::default() }
     }
 
     /// Who made the object `id`, as far as this node remembers it and the client may know. The group of another client

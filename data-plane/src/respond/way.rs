@@ -23,7 +23,7 @@ impl Way {
         Self {
             attempts: HeaderValue::from(meter.attempts()),
             group: meter.last_tried().and_then(|tried| named(&tried.group.name)),
-            model: meter.model.as_deref().and_then(named),
+            model: meter.served_model.as_ref().or(meter.model.as_ref()).and_then(|model| named(model)),
         }
     }
 

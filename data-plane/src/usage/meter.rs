@@ -71,6 +71,8 @@ pub struct Meter {
     pub proxy_key: Option<Arc<ProxyKey>>,
     /// The model, as the client named it.
     pub model: Option<String>,
+    /// The model that is asked in place of that, after it has failed, as a client would name it.
+    pub served_model: Option<String>,
     /// What the node holds of the request. It is given back when the meter is dropped.
     pub held: Option<Held>,
     /// Where the request belongs. None where it is not routed.
@@ -122,6 +124,7 @@ impl Meter {
             series: None,
             proxy_key: None,
             model: None,
+            served_model: None,
             held: None,
             home: None,
             streamed: false,

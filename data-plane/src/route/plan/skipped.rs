@@ -33,6 +33,31 @@ pub enum SkipReason {
     Failing,
     /// The upstream key is out: refused, or to rest.
     Unhealthy(Unhealthy),
+    /// The operator has switched the group or the upstream key off.
+    Disabled,
+    /// Nothing may be sent to where the group's requests would go.
+    RefusedDestination,
+    /// The group does not serve the model.
+    ModelNotServed,
+}
+
+impl SkipReason {
+    /// The reason for programs.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NotAllowed => "not_allowed",
+            Self::UnknownProvider => "unknown_provider",
+            Self::NoKeys => "no_keys",
+            Self::NotForModel => "not_for_model",
+            Self::Expired => "expired",
+            Self::Failing => "failing",
+            Self::Unhealthy(Unhealthy::CoolingDown) => "cooling",
+            Self::Unhealthy(Unhealthy::Invalid) => "invalid",
+            Self::Disabled => "disabled",
+            Self::RefusedDestination => "refused_destination",
+            Self::ModelNotServed => "model_not_served",
+        }
+    }
 }
 
 impl fmt::Display for SkipReason {
@@ -44,6 +69,9 @@ impl fmt::Display for SkipReason {
             Self::NotForModel => "the upstream key may not be used for the model",
             Self::Expired => "the upstream key has expired",
             Self::Failing => "too many requests have failed of late",
+            Self::Disabled => "it is switched off",
+            Self::RefusedDestination => "nothing may be sent to its address",
+            Self::ModelNotServed => "the group does not serve the model",
             Self::Unhealthy(Unhealthy::Invalid) => "the provider refused the upstream key",
             Self::Unhealthy(Unhealthy::CoolingDown) => "the provider asked for a pause of the upstream key",
         })
