@@ -16,7 +16,7 @@ use crate::route::plan::Plan;
 use crate::route::table::RouteTable;
 
 fn session(user: &str) -> Option<Session> {
-    let body = format!(r#"{{"user":"{user}"}}"#);
+    let body = bytes::Bytes::from(format!(r#"{{"user":"{user}"}}"#));
     let body = Object::read(&body).unwrap();
     Session::of(&Id::from("k"), Format::OpenAiChat, &HeaderMap::new(), &body)
 }
