@@ -63,6 +63,9 @@ pub enum ApiError {
         /// Time until the next login may be tried.
         retry_after: Duration,
     },
+    /// No node gave what was asked of it. The text says why, in words that can follow `because`.
+    #[error("no node can tell, because {0}")]
+    NoNode(String),
     /// The server has more to do than it can.
     #[error("the server is busy")]
     Busy,

@@ -62,6 +62,8 @@ pub struct NodeSettings {
     /// The id of a database whose config the node takes although it belonged to another one, or to a newer version of
     /// it. It counts for the first config after the start.
     pub accept_database: String,
+    /// Whether answers tell the client the group, the model and the number of attempts.
+    pub route_headers: bool,
 }
 
 /// Section `Limits`. Times are in seconds and may be fractions.
@@ -133,6 +135,7 @@ impl Default for NodeSettings {
             token_file: String::new(),
             id: String::new(),
             accept_database: String::new(),
+            route_headers: true,
         }
     }
 }
@@ -191,7 +194,8 @@ impl DataPlaneSettings {
     /// # Errors
     /// When a value is out of its bounds.
     pub fn limits(&self) -> Result<RequestLimits, SettingError> {
-        Ok(RequestLimits { media: self.media.policy(), ..self.limits.limits()? })
+        let (media, route_headers) = (self.media.policy(), self.node.route_headers);
+        Ok(RequestLimits { media, route_headers, ..self.limits.limits()? })
     }
 }
 

@@ -29,6 +29,8 @@ pub struct RequestLimits {
     pub stream_idle_timeout: Duration,
     /// What a request may make the gateway fetch.
     pub media: MediaPolicy,
+    /// Whether answers tell the group, the model and the number of attempts.
+    pub route_headers: bool,
 }
 
 /// Room on disk for uploads that wait. Clones share it.
@@ -105,6 +107,7 @@ impl Default for RequestLimits {
             request_timeout: Duration::from_mins(10),
             stream_idle_timeout: Duration::from_mins(5),
             media: MediaPolicy::default(),
+            route_headers: true,
         }
     }
 }

@@ -36,6 +36,7 @@ mod promises_noise;
 mod promises_security;
 mod promises_start;
 mod promises_usage;
+mod routing;
 mod start_secrets;
 mod start_settings;
 mod starts;

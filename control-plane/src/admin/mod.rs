@@ -2,6 +2,7 @@
 
 pub mod audit;
 mod bounds;
+pub mod explain;
 mod fallbacks;
 pub mod groups;
 pub mod logs;
@@ -9,6 +10,7 @@ pub mod nodes;
 pub mod openapi;
 pub mod providers;
 pub mod proxy_keys;
+pub mod requests;
 pub mod status;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -23,6 +25,8 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .merge(providers::router())
         .merge(proxy_keys::router())
         .merge(logs::router())
+        .merge(requests::router())
+        .merge(explain::router())
         .merge(nodes::router())
         .merge(audit::router())
 }

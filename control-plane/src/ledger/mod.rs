@@ -162,6 +162,8 @@ fn presentable(mut record: UsageRecord) -> Option<UsageRecord> {
         &mut record.api,
         &mut record.method,
         &mut record.client_ip,
+        &mut record.affinity,
+        &mut record.group_policy,
     ] {
         shorten(word, MAX_WORD);
     }
@@ -173,7 +175,12 @@ fn presentable(mut record: UsageRecord) -> Option<UsageRecord> {
         shorten(&mut attempt.group_id, MAX_NAME);
         shorten(&mut attempt.upstream_key_id, MAX_NAME);
         shorten(&mut attempt.error, MAX_NAME);
-        attempt.duration_us = attempt.duration_us.min(MOST_US);
+        shorten(&mut attempt.group_name, MAX_NAME);
+        shorten(&mut attempt.upstream_key_masked, MAX_NAME);
+        shorten(&mut attempt.upstream_model, MAX_NAME);
+        for time in [&mut attempt.started_us, &mut attempt.duration_us] {
+            *time = (*time).min(MOST_US);
+        }
     }
     let mut capped = false;
     for tokens in [

@@ -163,6 +163,8 @@ diesel::table! {
         request_bytes -> BigInt,
         response_bytes -> BigInt,
         recorded_at -> BigInt,
+        affinity -> Nullable<Text>,
+        group_policy -> Nullable<Text>,
     }
 }
 

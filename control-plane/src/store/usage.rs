@@ -78,6 +78,8 @@ pub struct StoredUsage {
     pub response_bytes: i64,
     /// When the record came in here, in epoch milliseconds.
     pub recorded_at: i64,
+    pub affinity: Option<String>,
+    pub group_policy: Option<String>,
 }
 
 impl StoredUsage {
@@ -89,6 +91,10 @@ impl StoredUsage {
                 "status": attempt.status,
                 "error": attempt.error,
                 "durationUs": attempt.duration_us,
+                "groupName": attempt.group_name,
+                "upstreamKeyMasked": attempt.upstream_key_masked,
+                "upstreamModel": attempt.upstream_model,
+                "startedUs": attempt.started_us,
             })
         };
         Self {
@@ -134,6 +140,8 @@ impl StoredUsage {
             request_bytes: signed(record.request_bytes),
             response_bytes: signed(record.response_bytes),
             recorded_at,
+            affinity: some_text(&record.affinity),
+            group_policy: some_text(&record.group_policy),
         }
     }
 }

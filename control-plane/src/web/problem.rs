@@ -116,6 +116,7 @@ impl ApiError {
             Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large"),
             Self::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json", "The body is not sent as JSON"),
             Self::TooManyLogins { .. } => (StatusCode::TOO_MANY_REQUESTS, "too-many-logins", "Too many wrong logins"),
+            Self::NoNode(_) => (StatusCode::SERVICE_UNAVAILABLE, "no-node", "No node can tell"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy", "The server is busy"),
             Self::Store(StoreError::Unavailable(_)) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "database-unavailable", "The database does not answer")

@@ -19,6 +19,7 @@ const TAKEN: Answer = (409, "The name, or another value that must be unique, is 
 const TAKEN_OR_STALE: Answer =
     (409, "The name, or another value that must be unique, is taken, or the resource was changed meanwhile");
 const NOT_JSON: Answer = (415, "The body is not sent as application/json");
+const NO_NODE: Answer = (503, "No node is connected that can tell, or the database does not answer");
 const AWAY: Answer = (503, "The database does not answer, or is not in its place");
 const FULL: Answer = (507, "The disk of the database is full");
 
@@ -45,6 +46,8 @@ sets! {
     ListProblems = [BAD_QUERY, NOT_LOGGED_IN, AWAY];
     /// The problems of an operation that reads one resource.
     FindProblems = [NOT_LOGGED_IN, NOT_FOUND, AWAY];
+    /// The problems of an operation that asks a node, with a query.
+    AskProblems = [BAD_QUERY, NOT_LOGGED_IN, NOT_FOUND, NO_NODE];
     /// The problems of an operation that makes a resource.
     CreateProblems = [BAD_FIELDS, NOT_LOGGED_IN, FORBIDDEN, TAKEN, NOT_JSON, AWAY, FULL];
     /// The problems of an operation that replaces or changes a resource.

@@ -307,7 +307,8 @@ impl Subscriber {
                 Ok(())
             }
             FromControl::Command(command) => {
-                send(to_control, ToControl::CommandResult(commands::answer(command))).await
+                let result = commands::answer(self.applier.state(), command);
+                send(to_control, ToControl::CommandResult(result)).await
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The front of every API: takes a request in, finds out whose it is, and under which config it is served.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Body;
 use axum::response::Response;
@@ -20,17 +20,16 @@ use crate::error::GatewayError;
 use crate::metrics::Api;
 use crate::request::Outbound;
 use crate::respond::own;
+use crate::respond::way::Way;
 use crate::route::candidate::Candidate;
 use crate::route::client::Client;
 use crate::route::owners::Owner;
+use crate::route::plan::{Hints, Plan};
 use crate::route::table::RouteTable;
 use crate::usage::meter::Meter;
 
 /// A request that has passed this many gateways like this one goes in a circle.
 const MOST_HOPS: u64 = 2;
-
-/// Names the group that a request without a model goes to.
-const GROUP: &str = "x-orchestration-group";
 
 /// A request that has come in and whose client is not known yet.
 pub(super) struct Arrival<'g> {
@@ -42,6 +41,8 @@ pub(super) struct Arrival<'g> {
     deadline: Instant,
     /// The id of the request, which names its answer.
     id: HeaderValue,
+    /// The way of the request so far, where answers show it.
+    way: Mutex<Option<Way>>,
 }
 
 /// A request whose client is known.
@@ -56,6 +57,7 @@ pub(super) struct Admitted<'r> {
     pub(super) headers: ClientHeaders<'r>,
     /// When the answer has to begin at the latest, after all attempts.
     pub(super) deadline: Instant,
+    way: &'r Mutex<Option<Way>>,
 }
 
 impl<'g> Arrival<'g> {
@@ -64,7 +66,7 @@ impl<'g> Arrival<'g> {
         let meter = Meter::start(&gateway.recorder, api, &parts);
         let deadline = Instant::from_std(meter.started() + gateway.limits.request_timeout);
         let id = own::id_header(meter.request_id());
-        (Self { gateway, parts, format, table: gateway.config.table(), deadline, id }, meter)
+        (Self { gateway, parts, format, table: gateway.config.table(), deadline, id, way: Mutex::default() }, meter)
     }
 
     /// Finds out whose the request is. What is learnt on the way is noted in `meter`.
@@ -89,6 +91,7 @@ impl<'g> Arrival<'g> {
             client,
             headers: ClientHeaders::new(&self.parts, self.format),
             deadline: self.deadline,
+            way: &self.way,
         })
     }
 
@@ -106,9 +109,11 @@ impl<'g> Arrival<'g> {
         patience(self.gateway, self.deadline, answer)
     }
 
-    /// `response` with the id of the request where its client looks for it.
+    /// `response` with the id of the request where its client looks for it, and with the way that it took.
     pub(super) fn identify(&self, response: Response) -> Response {
-        own::identified_to(self.format, response, &self.id)
+        let way = self.way.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let response = own::identified_to(self.format, response, &self.id);
+        way.into_iter().fold(response, |response, way| way.shown(response))
     }
 }
 
@@ -157,7 +162,12 @@ impl Admitted<'_> {
 
     /// The group that the client names for a request without a model.
     pub(super) fn pinned(&self) -> Option<&str> {
-        self.parts.headers.get(GROUP)?.to_str().ok().map(str::trim).filter(|name| !name.is_empty())
+        Hints::of(&self.parts.headers).group()
+    }
+
+    /// What the client wants of the groups that serve it, where its proxy key may say so.
+    pub(super) fn hints(&self) -> Hints<'_> {
+        if self.client.key.routing.client_hints { Hints::of(&self.parts.headers) } else { Hints::default() }
     }
 
     /// Who made the object `id`, as far as this node remembers it and the client may know. The group of another client
@@ -174,25 +184,44 @@ impl Admitted<'_> {
     /// As [`crate::attempt::Walker::walk`].
     pub(super) async fn walk(
         &self,
-        plan: impl Iterator<Item = Candidate> + Send,
+        plan: Plan<'_>,
         request: &dyn Outbound,
         meter: &mut Meter,
     ) -> Result<Answer, Failure> {
-        self.gateway.attempts.walk(plan, request, &self.headers, meter, self.deadline).await
+        meter.home = Some(plan.home());
+        self.walk_over(plan, request, meter).await
     }
 
-    /// Does the same as [`Self::walk`], `until` then at the latest.
+    /// Sends `request` to `candidates` until one answers.
+    ///
+    /// # Errors
+    /// As [`Self::walk`].
+    pub(super) async fn walk_over(
+        &self,
+        candidates: impl Iterator<Item = Candidate> + Send,
+        request: &dyn Outbound,
+        meter: &mut Meter,
+    ) -> Result<Answer, Failure> {
+        self.walk_until(self.deadline, candidates, request, meter).await
+    }
+
+    /// Does the same as [`Self::walk_over`], `until` then at the latest.
     ///
     /// # Errors
     /// As [`Self::walk`].
     pub(super) async fn walk_until(
         &self,
         until: Instant,
-        plan: impl Iterator<Item = Candidate> + Send,
+        candidates: impl Iterator<Item = Candidate> + Send,
         request: &dyn Outbound,
         meter: &mut Meter,
     ) -> Result<Answer, Failure> {
-        self.gateway.attempts.walk(plan, request, &self.headers, meter, self.deadline.min(until)).await
+        let until = self.deadline.min(until);
+        let walked = self.gateway.attempts.walk(candidates, request, &self.headers, meter, until).await;
+        if self.gateway.limits.route_headers {
+            *self.way.lock().unwrap_or_else(PoisonError::into_inner) = Some(Way::of(meter));
+        }
+        walked
     }
 
     /// How long `answer` may take.

@@ -13,7 +13,7 @@ use translation::protocol::contract::AnswerContext;
 
 use super::admit::{Arrival, unless_closing};
 use super::gateway::Gateway;
-use super::{query, sticky};
+use super::{fallbacks, query};
 use crate::answer::{Answer, Failure};
 use crate::body::collect::Patience;
 use crate::metrics::Api;
@@ -23,7 +23,6 @@ use crate::respond::headers::name_dropped;
 use crate::respond::learn::Learn;
 use crate::respond::stream::UsageEvent;
 use crate::respond::{error, stream, unary};
-use crate::route::plan::Plan;
 use crate::usage::meter::Meter;
 
 /// How the answer of a provider is to be written on.
@@ -91,12 +90,7 @@ async fn ask(
     admitted.trace(meter)?;
     admitted.may_name(request.names_further_models)?;
 
-    let mut plan = Plan::serving(admitted.table, admitted.client, &request.model)?;
-    if plan.keeps_sessions() && plan.has_choice() {
-        plan = plan.of_session(request.session(proxy_key, &admitted.parts.headers));
-    }
-    sticky::follow(&admitted, &mut plan, &body, meter).await;
-    let mut answer = admitted.walk(plan, &request, meter).await?;
+    let mut answer = fallbacks::walk(&admitted, &request, &body, meter).await?;
     let learns = facts.keeps_answers && answer.conversion.is_none();
     let learn = learns.then(|| Learn::new(&gateway.owners, &answer.candidate));
     let streams = answer.streams();

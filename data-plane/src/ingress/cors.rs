@@ -28,7 +28,8 @@ const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 /// Headers of answers that a page may read, as far as they are there. `x-ratelimit-…` and others are added as they
 /// come.
 const EXPOSED: &str = "x-request-id, request-id, retry-after, retry-after-ms, x-should-retry, x-upstream-request-id, \
-                       x-orchestration-dropped, x-ratelimit-limit-requests, x-ratelimit-limit-tokens, \
+                       x-orchestration-dropped, x-orchestration-attempts, x-orchestration-group, x-orchestration-model, \
+                       x-ratelimit-limit-requests, x-ratelimit-limit-tokens, \
                        x-ratelimit-remaining-requests, x-ratelimit-remaining-tokens, x-ratelimit-reset-requests, \
                        x-ratelimit-reset-tokens";
 

@@ -3,6 +3,7 @@
 //! - [`gateway`]: what every request needs.
 //! - `admit`: the front that every request passes.
 //! - `openai`, `anthropic`, `gemini`: the chat APIs; `chat` is what they have in common.
+//! - `fallbacks`: which models are asked when the one that was asked for fails.
 //! - `models`: which models the proxy key may ask for.
 //! - `endpoints`: what the APIs have beside chat.
 //! - `sticky`: finds the provider that holds what a request refers to.
@@ -15,6 +16,7 @@ mod chat;
 pub mod cors;
 mod document;
 mod endpoints;
+mod fallbacks;
 pub mod gateway;
 mod gemini;
 mod models;

@@ -3,6 +3,7 @@ mod anthropic;
 mod carried;
 mod conversations;
 mod errors;
+mod fallbacks;
 mod gemini;
 mod groups;
 mod large;
@@ -23,7 +24,7 @@ use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use shared::pb;
 use shared::pb::usage_record::{Outcome, UsageSource};
-use shared::snapshot::Group;
+use shared::snapshot::{Group, ProxyKey};
 use shared::telemetry::Metrics;
 use tokio::sync::mpsc;
 use tower::ServiceExt as _;
@@ -58,8 +59,13 @@ async fn bench(change: impl FnOnce(&mut Group)) -> Bench {
 
 /// A gateway with `groups`, which are to reach `provider`.
 fn serving(provider: FakeProvider, groups: impl IntoIterator<Item = Group>) -> Bench {
+    serving_key(provider, groups, key("k", "sk-client"))
+}
+
+/// The same, for a client with this proxy `key`.
+fn serving_key(provider: FakeProvider, groups: impl IntoIterator<Item = Group>, key: ProxyKey) -> Bench {
     let config = ConfigState::default();
-    config.replace(RouteTable::compile(Arc::new(snapshot(groups, [key("k", "sk-client")])), None));
+    config.replace(RouteTable::compile(Arc::new(snapshot(groups, [key])), None));
     let (sink, records) = UsageSink::channel(100, &UsageMetrics::default());
     let (sender, key_states) = mpsc::channel(10);
     let media = MediaPolicy { private_networks: true, ..MediaPolicy::default() };

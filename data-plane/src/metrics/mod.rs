@@ -163,6 +163,33 @@ impl AttemptResult {
     ];
 }
 
+/// What kept a request at the upstream key that it was sent with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Affinity {
+    /// Nothing: there was no choice, or nothing that the request belongs to.
+    None,
+    /// Its conversation belongs there.
+    SoftHit,
+    /// Its conversation belongs elsewhere, where it could not be served.
+    SoftMiss,
+    /// What it refers to is in that account.
+    Hard,
+}
+
+impl Affinity {
+    const ALL: [Self; 4] = [Self::None, Self::SoftHit, Self::SoftMiss, Self::Hard];
+
+    /// The name in usage records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::SoftHit => "soft_hit",
+            Self::SoftMiss => "soft_miss",
+            Self::Hard => "hard",
+        }
+    }
+}
+
 /// Why a request ended before it was known whose it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unauthenticated {
@@ -213,6 +240,11 @@ struct ReasonLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AffinityLabels {
+    affinity: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
     api: &'static str,
     outcome: &'static str,
@@ -235,6 +267,7 @@ pub struct RequestMetrics {
     requests: [[Counter; OUTCOMES.len()]; Api::ALL.len()],
     unauthenticated: [Counter; Unauthenticated::ALL.len()],
     attempts: [Counter; AttemptResult::ALL.len()],
+    affinity: [Counter; Affinity::ALL.len()],
     duration: Histogram,
     first_byte: Histogram,
     tokens: [Counter<u64, AtomicU64>; series::KINDS.len()],
@@ -247,6 +280,7 @@ impl RequestMetrics {
         let requests = Family::<RequestLabels, Counter>::default();
         let unauthenticated = Family::<ReasonLabels, Counter>::default();
         let attempts = Family::<ResultLabels, Counter>::default();
+        let affinity = Family::<AffinityLabels, Counter>::default();
         let tokens = Family::<TokenLabels, Counter>::default();
         let duration = Histogram::default();
         let first_byte = Histogram::default();
@@ -258,6 +292,11 @@ impl RequestMetrics {
                 unauthenticated.clone(),
             );
             registry.register("upstream_attempts", "Tries at an upstream key, by result", attempts.clone());
+            registry.register(
+                "routed_requests",
+                "Requests that were sent to a provider, by what kept them at the upstream key of their last attempt",
+                affinity.clone(),
+            );
             registry.register(
                 "tokens",
                 "Tokens by kind and source, which is what providers reported or the gateway estimated; cached and cache_write \
@@ -281,6 +320,8 @@ impl RequestMetrics {
             unauthenticated: Unauthenticated::ALL
                 .map(|(_, reason)| unauthenticated.get_or_create(&ReasonLabels { reason }).clone()),
             attempts: AttemptResult::ALL.map(|(_, result)| attempts.get_or_create(&ResultLabels { result }).clone()),
+            affinity: Affinity::ALL
+                .map(|kind| affinity.get_or_create(&AffinityLabels { affinity: kind.name() }).clone()),
             duration,
             first_byte,
             tokens: series::KINDS.map(|kind| tokens(kind, series::REPORTED)),
@@ -316,6 +357,11 @@ impl RequestMetrics {
     /// What counts the tokens of a request that are estimated, here and in the `series` of its group.
     pub fn estimate(&self, series: Option<&Arc<Series>>) -> Estimate {
         Estimate::new(self.estimated.clone(), series.cloned())
+    }
+
+    /// Counts a request that was sent to a provider.
+    pub fn routed(&self, affinity: Affinity) {
+        self.affinity[affinity as usize].inc();
     }
 
     /// Counts an attempt that has ended.

@@ -8,7 +8,7 @@
 //! - `legible`: whether what passes is UTF-8.
 //! - [`learn`]: takes note of the ids in an answer; `counts`: of the usage in one that is no chat.
 //! - [`error`]: an error, written as an answer.
-//! - [`own`]: answers that the gateway writes itself.
+//! - [`own`]: answers that the gateway writes itself; [`way`]: which way the request took.
 
 pub mod convert;
 mod counts;
@@ -23,6 +23,7 @@ mod legible;
 pub mod own;
 pub mod stream;
 pub mod unary;
+pub mod way;
 
 #[cfg(test)]
 mod tests;

@@ -20,7 +20,7 @@ pub struct Client {
     /// What the names of further models begin with that it may ask for.
     allowed_beginnings: Vec<Box<str>>,
     /// Whose turn it is, where its policy goes round.
-    turns: Option<Arc<Turns>>,
+    pub(super) turns: Option<Arc<Turns>>,
 }
 
 impl Client {
@@ -42,11 +42,6 @@ impl Client {
         unbound
             || self.allowed_models.contains(model)
             || self.allowed_beginnings.iter().any(|beginning| model.starts_with(&**beginning))
-    }
-
-    /// The next turn for `model`, where its policy goes round.
-    pub(super) fn turn(&self, model: &str) -> usize {
-        self.turns.as_ref().map_or(0, |turns| turns.next(model))
     }
 
     /// Whether the client may use the group `id`.

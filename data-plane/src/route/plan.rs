@@ -1,23 +1,33 @@
 //! Which candidates a request may try, in which order, and why each other one is left out.
 
+mod explain;
+mod hints;
+mod home;
+mod skipped;
+
 use std::borrow::Cow;
-use std::fmt;
+use std::iter;
 use std::sync::Arc;
 
 use fastrand::Rng;
+use shared::snapshot::{Fallbacks, Group};
 use shared::time::{now_ms, steady_ms};
 use translation::facts::Facts;
 
 use super::affinity::Session;
 use super::candidate::Candidate;
 use super::client::Client;
-use super::health::Unhealthy;
 use super::order::{self, Choice, Policy};
 use super::owners::Owner;
 use super::places::Places;
 use super::table::{Route, RouteTable, RoutedGroup, RoutedKey};
 use crate::error::GatewayError;
 use crate::provider::Endpoint;
+
+pub use explain::Explanation;
+pub use hints::Hints;
+pub use home::Home;
+pub use skipped::{SkipReason, Skipped};
 
 /// The ordered attempts that a request may make. Lazy: it gives one candidate after the other, and looks at a key's
 /// health when its turn comes. Groups go by the policy of the proxy key, and in each its keys by the policy of the
@@ -29,6 +39,8 @@ pub struct Plan<'t> {
     client: &'t Client,
     /// The groups that serve the request, whether the client may use them or not.
     routes: Cow<'t, [Route]>,
+    /// Whether nothing is sent, and so no turn is taken.
+    peeks: bool,
     /// How the next group is picked.
     policy: Policy,
     /// What the request belongs to.
@@ -58,64 +70,6 @@ struct Current {
     gone: Places,
 }
 
-/// A group, or one of its keys, that is left out.
-#[derive(Debug)]
-pub struct Skipped {
-    /// The name of the group.
-    pub group: Arc<str>,
-    /// What stands for the upstream key where it may be seen, if the reason is one of the key.
-    pub key: Option<Arc<str>>,
-    /// Why it is left out.
-    pub reason: SkipReason,
-}
-
-/// Why something is left out of a plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SkipReason {
-    /// The proxy key may not use the group.
-    NotAllowed,
-    /// This build has no provider of the group's type.
-    UnknownProvider,
-    /// The group has no upstream key that is enabled.
-    NoKeys,
-    /// The upstream key may not be used for the model.
-    NotForModel,
-    /// The upstream key has expired.
-    Expired,
-    /// Requests to the model at this group, or with this key, have failed too often of late.
-    Failing,
-    /// The upstream key is out: refused, or to rest.
-    Unhealthy(Unhealthy),
-}
-
-impl fmt::Display for SkipReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotAllowed => "the proxy key may not use the group",
-            Self::UnknownProvider => "this node does not serve the group's provider type",
-            Self::NoKeys => "the group has no enabled upstream key",
-            Self::NotForModel => "the upstream key may not be used for the model",
-            Self::Expired => "the upstream key has expired",
-            Self::Failing => "too many requests have failed of late",
-            Self::Unhealthy(Unhealthy::Invalid) => "the provider refused the upstream key",
-            Self::Unhealthy(Unhealthy::CoolingDown) => "the provider asked for a pause of the upstream key",
-        })
-    }
-}
-
-impl Skipped {
-    /// Whether the client is not to know of it: a group does not exist for a client that may not use it.
-    pub fn is_hidden(&self) -> bool {
-        self.reason == SkipReason::NotAllowed
-    }
-}
-
-impl fmt::Display for Skipped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (group {})", self.reason, self.group)
-    }
-}
-
 impl<'t> Plan<'t> {
     /// A plan of `client` for `model` that has a candidate.
     ///
@@ -123,20 +77,63 @@ impl<'t> Plan<'t> {
     /// [`GatewayError::ModelNotFound`] where no group serves the model to this key, [`GatewayError::NoUpstream`] where
     /// one does and cannot now.
     pub fn serving(table: &'t RouteTable, client: &'t Client, model: &str) -> Result<Self, GatewayError> {
-        let unknown = || GatewayError::ModelNotFound { model: model.to_owned() };
-        if !client.may_use_model(model) {
-            return Err(unknown());
-        }
-        let plan = Self::make(table, client, model);
-        if !plan.is_empty() {
-            return Ok(plan);
-        }
-        Err(plan.reason().map_or_else(unknown, |reason| GatewayError::NoUpstream { model: model.to_owned(), reason }))
+        Self::asked(table, client, model)?.or_none_left(model)
     }
 
-    /// The plan of `client` for `model`.
+    /// A plan of `client` for `model`, which may have no candidate now.
+    ///
+    /// # Errors
+    /// [`GatewayError::ModelNotFound`] where no group serves the model to this key.
+    pub fn asked(table: &'t RouteTable, client: &'t Client, model: &str) -> Result<Self, GatewayError> {
+        let (routes, name) = table.asked(model, |group| client.may_use_group(&group.id));
+        let plan = client.may_use_model(name).then(|| Self::over(client, routes, name, false));
+        let plan = plan.filter(|plan| !plan.is_empty() || plan.reason().is_some());
+        plan.ok_or_else(|| GatewayError::ModelNotFound { model: model.to_owned() })
+    }
+
+    /// Leaves the groups that the client itself wants: the one of this name or id, and those that have all of these
+    /// tags.
+    ///
+    /// # Errors
+    /// [`GatewayError::NoGroup`] where none of those that the client may use is left.
+    pub fn wanted(mut self, hints: &Hints<'_>) -> Result<Self, GatewayError> {
+        if hints.is_empty() {
+            return Ok(self);
+        }
+        let client = self.client;
+        self.routes
+            .to_mut()
+            .retain(|route| client.may_use_group(&route.group.group.id) && hints.take(&route.group.group));
+        if self.routes.is_empty() {
+            let missing = format!("the model, {hints}");
+            return Err(GatewayError::NoGroup { missing, reason: String::new() });
+        }
+        Ok(self)
+    }
+
+    /// The plan for `model`, if it has a candidate.
+    ///
+    /// # Errors
+    /// [`GatewayError::NoUpstream`].
+    pub fn or_none_left(self, model: &str) -> Result<Self, GatewayError> {
+        if !self.is_empty() {
+            return Ok(self);
+        }
+        Err(GatewayError::NoUpstream { model: model.to_owned(), reason: self.reason().unwrap_or_default() })
+    }
+
+    /// Which models are asked after `model`: as the proxy key says, or else the first group that says it.
+    pub fn fallbacks(&self, model: &str) -> Option<&Fallbacks> {
+        let of_groups = self.routes.iter().filter(|route| self.includes(route));
+        let of_groups = of_groups.map(|route| &route.group.group.routing.fallbacks);
+        let mut all = iter::once(&self.client.key.routing.fallbacks).chain(of_groups);
+        all.find(|fallbacks| fallbacks.models.contains_key(model))
+    }
+
+    /// The plan of `client` for the name `model`.
+    #[cfg(test)]
     pub fn make(table: &'t RouteTable, client: &'t Client, model: &str) -> Self {
-        Self::over(client, table.routes(model), model)
+        Self::over(client, table.routes(model), model, false)
     }
 
     /// The plan of `client` for a request that names no model: over the groups whose endpoint `serves` it, or the one
@@ -163,7 +160,7 @@ impl<'t> Plan<'t> {
             facts: Arc::clone(&facts),
             state: group.models.of(&model),
         });
-        let plan = Self::over(client, routes.collect(), "");
+        let plan = Self::over(client, routes.collect(), "", false);
         if plan.is_empty() {
             let reason = plan.reason().unwrap_or_default();
             let missing = match pinned {
@@ -179,11 +176,14 @@ impl<'t> Plan<'t> {
         Ok(plan)
     }
 
-    fn over(client: &'t Client, routes: Cow<'t, [Route]>, model: &str) -> Self {
+    /// A plan over `routes`. One that only `peeks` takes no turn of theirs.
+    fn over(client: &'t Client, routes: Cow<'t, [Route]>, model: &str, peeks: bool) -> Self {
+        let turn = || client.turns.as_ref().map_or(0, |turns| turns.of(model, peeks));
         Self {
             client,
             routes,
-            policy: Policy::of_groups(client.key.group_policy, || client.turn(model)),
+            peeks,
+            policy: Policy::of_groups(client.key.group_policy, turn),
             session: None,
             now: steady_ms(),
             owner: None,
@@ -245,12 +245,8 @@ impl<'t> Plan<'t> {
         for route in &*self.routes {
             let group = &route.group;
             let mut skip = |key, reason| skipped.push(Skipped { group: Arc::clone(&group.group.name), key, reason });
-            if !self.client.may_use_group(&group.group.id) {
-                skip(None, SkipReason::NotAllowed);
-            } else if group.endpoint.is_none() {
-                skip(None, SkipReason::UnknownProvider);
-            } else if group.keys.is_empty() {
-                skip(None, SkipReason::NoKeys);
+            if let Some(reason) = self.against_group(route) {
+                skip(None, reason);
             } else {
                 for key in &group.keys {
                     if let Some(reason) = self.against(route, key) {
@@ -265,6 +261,18 @@ impl<'t> Plan<'t> {
     /// Why there is no candidate, for the operator. None where the client may use no group that serves the request.
     fn reason(&self) -> Option<String> {
         self.skipped().iter().find(|skipped| !skipped.is_hidden()).map(Skipped::to_string)
+    }
+
+    /// Why no key of the group of `route` may be tried, whatever their health.
+    fn against_group(&self, route: &Route) -> Option<SkipReason> {
+        let group = &route.group;
+        if !self.client.may_use_group(&group.group.id) {
+            Some(SkipReason::NotAllowed)
+        } else if group.endpoint.is_none() {
+            Some(SkipReason::UnknownProvider)
+        } else {
+            group.keys.is_empty().then_some(SkipReason::NoKeys)
+        }
     }
 
     /// Whether keys of the group of `route` may be tried.
@@ -324,22 +332,31 @@ impl<'t> Plan<'t> {
         let mut draw = std::mem::take(&mut self.draw);
         let choices = self.routes.iter().enumerate().filter_map(|(position, route)| {
             let there = !self.gone.has(position) && self.includes(route) && route.state.breaker.allows(self.now);
-            there.then(|| {
-                let group = &route.group.group;
-                let weight = self.client.key.group_weights.get(&group.id).copied().unwrap_or(group.routing.weight);
-                let (id, priority, keeps) = (&*group.id, group.priority, group.routing.affinity);
-                Choice { position, id, priority, weight, load: &route.state.load, keeps }
-            })
+            there.then(|| self.group_choice(position))
         });
         let picked = order::pick(self.policy, choices, self.routes.len(), self.session, &mut draw);
         self.draw = draw;
         let position = picked?;
         self.gone.add(position);
         let route = &self.routes[position];
-        let turn = || route.group.turns.next(&route.upstream_model);
+        let turn = || route.group.turns.of(&route.upstream_model, self.peeks);
         let policy = Policy::of_keys(route.group.group.balance_policy, turn);
         self.current = Some(Current { route: position, policy, gone: Places::default() });
         picked
+    }
+
+    /// The weight that `group` has for the client.
+    fn group_weight(&self, group: &Group) -> u32 {
+        self.client.key.group_weights.get(&group.id).copied().unwrap_or(group.routing.weight)
+    }
+
+    /// The group of the route at `position`, to be picked.
+    fn group_choice(&self, position: usize) -> Choice<'_> {
+        let route = &self.routes[position];
+        let group = &route.group.group;
+        let weight = self.group_weight(group);
+        let (id, priority, keeps) = (&*group.id, group.priority, group.routing.affinity);
+        Choice { position, id, priority, weight, load: &route.state.load, keeps }
     }
 
     /// The next key of the route whose turn it is.
@@ -367,17 +384,9 @@ impl<'t> Plan<'t> {
                 let busiest = session.map(|_| share(keys));
                 let choices = |spared: bool| {
                     keys.iter().enumerate().filter_map(move |(position, key)| {
-                        let routing = &key.key.routing;
-                        let of_account = account.is_none_or(|account| *account == routing.account);
+                        let of_account = account.is_none_or(|account| *account == key.key.routing.account);
                         let busy = busiest.is_some_and(|share| spared && share.is_passed_by(key));
-                        (of_account && !busy && left(position)).then(|| Choice {
-                            position,
-                            id: &key.key.id,
-                            priority: 0,
-                            weight: routing.weight,
-                            load: &key.load,
-                            keeps: true,
-                        })
+                        (of_account && !busy && left(position)).then(|| key_choice(position, key))
                     })
                 };
                 let pick = |spared, draw: &mut Rng| order::pick(policy, choices(spared), keys.len(), session, draw);
@@ -386,6 +395,12 @@ impl<'t> Plan<'t> {
         };
         Some((Candidate::new(route, &keys[position]), position))
     }
+}
+
+/// `key`, which stands at `position` in its group, to be picked.
+fn key_choice(position: usize, key: &RoutedKey) -> Choice<'_> {
+    let (id, weight) = (&*key.key.id, key.key.routing.weight);
+    Choice { position, id, priority: 0, weight, load: &key.load, keeps: true }
 }
 
 /// What each key of a group may have in flight before sessions go elsewhere: a quarter more than its share (consistent

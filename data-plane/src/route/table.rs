@@ -31,6 +31,9 @@ use crate::provider::credential::Credential;
 use crate::provider::redact::{GroupSecrets, Leak};
 use crate::upstream::Exit;
 
+/// The most slashes of a name that are taken for the end of a prefix.
+const MOST_SLASHES: usize = 4;
+
 /// What the request path reads. It does not change but for what is kept of keys and groups, and is swapped whole when a
 /// new snapshot is applied.
 #[derive(Debug)]
@@ -173,6 +176,29 @@ impl RouteTable {
     /// The client whose proxy key has this digest.
     pub fn client(&self, digest: &[u8; KEY_LEN]) -> Option<&Client> {
         self.clients.get(digest)
+    }
+
+    /// The groups that serve what a client asks for as `asked`, and the name that they serve it by. The exact name counts
+    /// first. Then what stands behind the name of a group, or of a vendor (`openai-primary/gpt-4o`, `anthropic/claude-…`),
+    /// if it is one that the client `may` use. Then patterns.
+    pub fn asked<'t, 'm>(&'t self, asked: &'m str, may: impl Fn(&Group) -> bool) -> (Cow<'t, [Route]>, &'m str) {
+        if !self.routes.contains_key(asked) {
+            // Names of groups and of models may hold slashes, too.
+            for (slash, _) in asked.match_indices('/').take(MOST_SLASHES) {
+                let (prefix, model) = (asked.get(..slash), asked.get(slash + 1..).unwrap_or_default());
+                let routes = self.routes(model);
+                let of = |name: fn(&Group) -> &str| -> Vec<Route> {
+                    let named = |route: &&Route| Some(name(&route.group.group)) == prefix && may(&route.group.group);
+                    routes.iter().filter(named).cloned().collect()
+                };
+                let of_group = of(|group| &group.name);
+                let named = if of_group.is_empty() { of(|group| &group.provider_type) } else { of_group };
+                if !named.is_empty() {
+                    return (Cow::Owned(named), model);
+                }
+            }
+        }
+        (self.routes(asked), asked)
     }
 
     /// The groups that serve `model`, in the order in which they are tried.

@@ -19,9 +19,9 @@ impl Default for Turns {
 }
 
 impl Turns {
-    /// The next turn for `model`.
-    pub fn next(&self, model: &str) -> usize {
-        let counter = xxh3_64(model.as_bytes()) as usize % COUNTERS;
-        self.0[counter].fetch_add(1, Ordering::Relaxed) as usize
+    /// The next turn for `model`. One who `peeks` leaves it to the next.
+    pub fn of(&self, model: &str, peeks: bool) -> usize {
+        let counter = &self.0[xxh3_64(model.as_bytes()) as usize % COUNTERS];
+        (if peeks { counter.load(Ordering::Relaxed) } else { counter.fetch_add(1, Ordering::Relaxed) }) as usize
     }
 }

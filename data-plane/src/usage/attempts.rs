@@ -75,9 +75,13 @@ impl AttemptRecord {
         matches!(self.result, None | Some(AttemptResult::Success | AttemptResult::Timeout))
     }
 
-    /// The record as usage records have it.
-    pub fn written(&self) -> pb::Attempt {
+    /// The record as usage records have it, of a request that `arrived` then.
+    pub fn written(&self, arrived: Instant) -> pb::Attempt {
         pb::Attempt {
+            group_name: self.tried.group.name.to_string(),
+            upstream_key_masked: self.tried.key.masked.to_string(),
+            upstream_model: self.tried.model.to_string(),
+            started_us: micros(self.started.saturating_duration_since(arrived)),
             group_id: self.tried.group.id.to_string(),
             upstream_key_id: self.tried.key.id.to_string(),
             status: self.status.into(),

@@ -22,8 +22,9 @@ use translation::ir::Usage;
 use crate::body::budget::Held;
 use crate::error::GatewayError;
 use crate::metrics::series::{Series, SeriesTable};
-use crate::metrics::{Api, Estimate, RequestMetrics, Unauthenticated, outcome_name};
+use crate::metrics::{Affinity, Api, Estimate, RequestMetrics, Unauthenticated, outcome_name};
 use crate::node::{InFlight, Node};
+use crate::route::plan::Home;
 use crate::usage::UsageSink;
 use crate::usage::attempts::{AttemptRecord, Trail, Tried, cut, micros};
 use crate::usage::estimate::Unreported;
@@ -70,8 +71,12 @@ pub struct Meter {
     pub proxy_key: Option<Arc<ProxyKey>>,
     /// The model, as the client named it.
     pub model: Option<String>,
+    /// The model that is asked in place of that, after it has failed, as a client would name it.
+    pub served_model: Option<String>,
     /// What the node holds of the request. It is given back when the meter is dropped.
     pub held: Option<Held>,
+    /// Where the request belongs. None where it is not routed.
+    pub home: Option<Home>,
     /// Whether the client asked for a stream.
     pub streamed: bool,
     /// Whether the model may call tools.
@@ -119,7 +124,9 @@ impl Meter {
             series: None,
             proxy_key: None,
             model: None,
+            served_model: None,
             held: None,
+            home: None,
             streamed: false,
             has_tools: false,
             request_bytes: 0,
@@ -193,6 +200,22 @@ impl Meter {
             }
         }
         self.attempts.leave(record);
+    }
+
+    /// Attempts so far.
+    pub fn attempts(&self) -> usize {
+        self.attempts.iter().count()
+    }
+
+    /// Whom the last attempt asked.
+    pub fn last_tried(&self) -> Option<&Tried> {
+        self.attempts.last().map(|last| &last.tried)
+    }
+
+    /// What kept the request at the upstream key of the last attempt. None where it was not routed, or not sent.
+    fn affinity(&self) -> Option<Affinity> {
+        let (home, last) = (self.home.as_ref()?, self.last_tried()?);
+        Some(home.affinity(&last.key.id))
     }
 
     /// The series of the group that `record` is of.
@@ -301,7 +324,7 @@ impl Meter {
                     proxy_key = key,
                     model = self.model,
                     group,
-                    attempts = self.attempts.iter().count(),
+                    attempts = self.attempts(),
                     attempt_error,
                     streamed = self.streamed,
                     input_tokens = input,
@@ -332,6 +355,10 @@ impl Drop for Meter {
         let (usage, usage_source, mut unreported) = self.counts();
         self.recorder.metrics.request(self.api, self.outcome, first_byte_us, micros(total));
         self.recorder.metrics.tokens(&usage);
+        let affinity = self.affinity();
+        if let Some(affinity) = affinity {
+            self.recorder.metrics.routed(affinity);
+        }
         let last = self.attempts.last();
         let series = last.and_then(|last| self.series_of(last));
         if let Some(series) = series {
@@ -375,7 +402,8 @@ impl Drop for Meter {
             output_tokens: usage.output,
             reasoning_tokens: usage.reasoning,
             usage_source: usage_source.into(),
-            attempts: self.attempts.iter().map(AttemptRecord::written).collect(),
+            attempts: self.attempts.iter().map(|record| record.written(self.started)).collect(),
+            affinity: affinity.map(|affinity| affinity.name().to_owned()).unwrap_or_default(),
             started_at_ms: self.started_at_ms,
             queue_us: self.queued().map(micros).unwrap_or_default(),
             first_byte_us,
@@ -389,6 +417,9 @@ impl Drop for Meter {
         if let Some(key) = self.proxy_key.take() {
             record.proxy_key_id = key.id.to_string();
             record.proxy_key_name = key.name.to_string();
+            if self.home.is_some() {
+                key.group_policy.as_str().clone_into(&mut record.group_policy);
+            }
         }
         if let Some(AttemptRecord { tried: Tried { group, key, model }, .. }) = self.attempts.last() {
             record.group_id = group.id.to_string();

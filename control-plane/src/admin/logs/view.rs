@@ -104,6 +104,12 @@ pub struct LogView {
     pub usage_source: String,
     /// Cost in micro-dollars.
     pub cost_micros: i64,
+    /// How the groups were put in order, such as `failover`; null where the request was not routed.
+    pub group_policy: Option<String>,
+    /// What kept the request at the upstream key of its last attempt: `none`, `soft_hit` (its conversation belongs
+    /// there), `soft_miss` (its conversation belongs elsewhere) or `hard` (what it refers to is in that account); null
+    /// where it was not sent to a provider.
+    pub affinity: Option<String>,
     /// The attempts: each try at an upstream key.
     #[schema(value_type = Vec<Object>)]
     pub attempts: Value,
@@ -164,6 +170,8 @@ impl LogView {
             total_tokens: stored.input_tokens.saturating_add(stored.output_tokens),
             usage_source: stored.usage_source,
             cost_micros: stored.cost_micros,
+            group_policy: stored.group_policy,
+            affinity: stored.affinity,
             attempts: stored.attempts.0,
             started_at: stored.started_at,
             queue_us: stored.queue_us,

@@ -79,7 +79,7 @@ fn turns_go_round_for_each_model_whoever_asks_at_once() {
         let mut draw = rng();
         let mut counts = BTreeMap::new();
         for _ in 0..300 {
-            let policy = Policy::RoundRobin { turn: turns.next(model) };
+            let policy = Policy::RoundRobin { turn: turns.of(model, false) };
             *counts.entry(pool.pick(policy, None, &mut draw)).or_insert(0) += 1;
         }
         counts

@@ -175,3 +175,46 @@ fn a_key_that_is_out_for_one_model_serves_the_others() {
     assert_eq!(plan(&table, &key, "m").0, ["one-2"]);
     assert_eq!(plan(&table, &key, "n").0, ["one-1", "one-2"]);
 }
+
+/// The keys of the candidates of `key` for `model`, or the code of the error.
+fn served(table: &RouteTable, key: &ProxyKey, model: &str) -> Result<Vec<(String, String)>, &'static str> {
+    let plan = Plan::serving(table, table.client(&key.digest).unwrap(), model).map_err(|error| error.code())?;
+    let named = |candidate: crate::route::candidate::Candidate| {
+        (candidate.key.key.id.to_string(), candidate.upstream_model.to_string())
+    };
+    Ok(plan.map(named).collect())
+}
+
+#[test]
+fn a_prefix_names_the_group_or_the_vendor() {
+    let mut first = group("first", &["m", "meta-llama/Llama-3"]);
+    first.priority = 9;
+    let mut second = group("second", &["m", "claude-*"]);
+    second.provider_type = "anthropic".into();
+    second.model_aliases.insert("fast".into(), "m".into());
+    let mut any = group("any", &["*"]);
+    any.priority = -1;
+    let mut key = key("k", "sk");
+    let groups = || [first.clone(), second.clone(), any.clone()];
+    let of = |pairs: &[(&str, &str)]| -> Result<Vec<(String, String)>, &'static str> {
+        Ok(pairs.iter().map(|(key, model)| ((*key).to_owned(), (*model).to_owned())).collect())
+    };
+    let all = table(groups(), key.clone());
+    assert_eq!(served(&all, &key, "second/m"), of(&[("second-1", "m")]));
+    assert_eq!(served(&all, &key, "second/fast"), of(&[("second-1", "m")]));
+    assert_eq!(served(&all, &key, "anthropic/claude-9"), of(&[("second-1", "claude-9")]));
+    // The exact name counts first, and a pattern last.
+    let llama = [("first-1", "meta-llama/Llama-3"), ("any-1", "meta-llama/Llama-3")];
+    assert_eq!(served(&all, &key, "meta-llama/Llama-3"), of(&llama));
+    assert_eq!(served(&all, &key, "first/meta-llama/Llama-3"), of(&llama[..1]));
+    assert_eq!(served(&all, &key, "unknown/m"), of(&[("any-1", "unknown/m")]));
+
+    // What the key may ask for is the name behind the prefix, and a group that it may not use has no name.
+    key.allowed_models = vec!["m".into()];
+    let limited = table(groups(), key.clone());
+    assert_eq!(served(&limited, &key, "second/m"), of(&[("second-1", "m")]));
+    assert_eq!(served(&limited, &key, "second/fast"), Err("model_not_found"));
+    (key.allowed_models, key.allowed_groups) = (Vec::new(), vec!["first".into()]);
+    let limited = table(groups(), key.clone());
+    assert_eq!(served(&limited, &key, "second/m"), Err("model_not_found"));
+}

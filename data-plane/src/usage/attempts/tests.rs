@@ -1,5 +1,6 @@
 use std::sync::Arc;
 use std::thread;
+use std::time::Instant;
 
 use super::{AttemptRecord, LONGEST_TEXT, Trail, Tried};
 use crate::metrics::AttemptResult;
@@ -58,6 +59,6 @@ fn a_provider_may_be_at_work_where_it_has_not_said_that_it_is_not() {
 #[test]
 fn long_words_of_a_provider_are_cut() {
     let long = "ä".repeat(LONGEST_TEXT);
-    let written = begun().end(AttemptResult::KeyRefused, 401, long.into()).written();
+    let written = begun().end(AttemptResult::KeyRefused, 401, long.into()).written(Instant::now());
     assert_eq!((written.error.len(), written.status), (LONGEST_TEXT, 401));
 }

@@ -1,0 +1,91 @@
+//! The query for a plan, and a plan as it is shown: what a node sends of it.
+
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+/// The request whose way is asked for.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+pub struct ExplainQuery {
+    /// The model, as a client would name it.
+    pub model: String,
+    /// Id of the proxy key.
+    pub key: String,
+    /// Id of the node that is asked; any one that is connected where it is left out. Each node has loads and breakers
+    /// of its own.
+    pub node: Option<String>,
+}
+
+/// The plan of a request.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ExplainView {
+    /// Id of the node that has answered.
+    #[serde(default)]
+    pub node_id: String,
+    /// Version of the config that is in force there.
+    pub snapshot_version: i64,
+    /// How groups are put in order, such as `failover`.
+    pub group_policy: String,
+    /// Why the request would be refused whatever the groups: `invalid_key` (the proxy key is disabled or has expired) or
+    /// `not_allowed` (it may not ask for the model). Null where it would not.
+    pub refused: Option<String>,
+    /// Whether all candidates are out, and are tried nevertheless.
+    pub last_resort: bool,
+    /// What would be tried, in this order, unless a conversation leads elsewhere. Where chance decides, it is one
+    /// possible order.
+    pub candidates: Vec<CandidateView>,
+    /// What is left out, and why.
+    pub skipped: Vec<SkippedView>,
+}
+
+/// An upstream key that would be tried.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CandidateView {
+    /// Id of the group.
+    pub group_id: String,
+    /// Name of the group.
+    pub group_name: String,
+    /// Priority of the group.
+    pub priority: i32,
+    /// Weight of the group for the proxy key.
+    pub group_weight: u32,
+    /// How the keys of the group are put in order.
+    pub balance_policy: String,
+    /// Id of the upstream key.
+    pub upstream_key_id: String,
+    /// Mask of the upstream key.
+    pub upstream_key_masked: String,
+    /// Weight of the upstream key.
+    pub key_weight: u32,
+    /// Model that the vendor would be asked for.
+    pub upstream_model: String,
+    /// Whether conversations stay at one upstream key of the group.
+    pub affinity: bool,
+    /// Attempts that the node has under way with the upstream key.
+    pub in_flight: u32,
+    /// Microseconds until the first byte of the model at the group, on average; null where it was not measured.
+    pub first_byte_us: Option<u64>,
+}
+
+/// A group, or an upstream key of one, that would not be tried.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SkippedView {
+    /// Id of the group.
+    pub group_id: String,
+    /// Name of the group.
+    pub group_name: String,
+    /// Id of the upstream key; null where the whole group is left out.
+    pub upstream_key_id: Option<String>,
+    /// Mask of the upstream key.
+    pub upstream_key_masked: Option<String>,
+    /// Why, for programs: `not_allowed`, `unknown_provider`, `no_keys`, `not_for_model`, `expired`, `failing`, `cooling`,
+    /// `invalid`, `disabled`, `refused_destination` or `model_not_served`.
+    pub reason: String,
+    /// Why, for people.
+    pub detail: String,
+    /// When that is over, in epoch milliseconds; null where no time ends it.
+    pub until: Option<i64>,
+}

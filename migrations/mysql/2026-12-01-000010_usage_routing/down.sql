@@ -1,0 +1,3 @@
+ALTER TABLE usage_records
+  DROP COLUMN affinity,
+  DROP COLUMN group_policy;
