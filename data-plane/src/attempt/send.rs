@@ -124,20 +124,26 @@ pub(super) struct Ended {
     pub(super) failure: Failure,
     /// Whether the provider has refused what the gateway added, and may be asked again without.
     pub(super) again: bool,
+    /// Whether nothing was sent, because too much has failed there of late.
+    pub(super) spared: bool,
 }
 
 impl Ended {
+    fn new(step: Step, failure: impl Into<Failure>) -> Self {
+        Self { step, failure: failure.into(), again: false, spared: false }
+    }
+
     fn next(error: GatewayError) -> Self {
-        Self { step: Step::NextKey, failure: error.into(), again: false }
+        Self::new(Step::NextKey, error)
     }
 
     /// Nothing was sent: too much has failed there of late.
     fn spared() -> Self {
-        Self::next(GatewayError::Failing)
+        Self { spared: true, ..Self::next(GatewayError::Failing) }
     }
 
     fn end(error: GatewayError) -> Self {
-        Self { step: Step::End, failure: error.into(), again: false }
+        Self::new(Step::End, error)
     }
 }
 
@@ -337,7 +343,7 @@ impl Sender {
         let words = said.candidate.key.leak.redact_text(words);
         let verdict = judge(said.status, &said.headers, &said.error, &said.body, question, rules);
         effect::apply(verdict.effect, &said.candidate, status, &self.teller);
-        shorten_pause(&mut said.headers, rules);
+        shorten_pause(&mut said.headers, rules, LONGEST_PAUSE);
         said.error.retry_after = match verdict.meaning {
             Meaning::RateLimited => verdict.pause,
             _ => said.error.retry_after.map(|pause| pause.min(LONGEST_PAUSE)),
@@ -351,7 +357,7 @@ impl Sender {
                 let told = said.status != StatusCode::UNAUTHORIZED && !of_key && !words.is_empty();
                 let words = Some(words).filter(|_| told);
                 let error = GatewayError::Credentials { status: said.status, said: words };
-                return Ended { step: verdict.step, failure: error.into(), again: false };
+                return Ended::new(verdict.step, error);
             }
             // The operator may have given a wrong base URL.
             Meaning::ClientFault if said.status == StatusCode::NOT_FOUND => {
@@ -376,7 +382,7 @@ impl Sender {
                 end(AttemptResult::ServerError, "the provider failed".into());
             }
         }
-        Ended { step: verdict.step, failure: Failure::Provider(said), again: false }
+        Ended::new(verdict.step, Failure::Provider(said))
     }
 }
 

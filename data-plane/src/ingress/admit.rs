@@ -23,6 +23,7 @@ use crate::respond::own;
 use crate::route::candidate::Candidate;
 use crate::route::client::Client;
 use crate::route::owners::Owner;
+use crate::route::plan::Plan;
 use crate::route::table::RouteTable;
 use crate::usage::meter::Meter;
 
@@ -168,23 +169,33 @@ impl Admitted<'_> {
         (there && self.client.may_use_group(&owner.group)).then_some(owner)
     }
 
-    /// Sends `request` to the candidates of `plan` until one answers.
+    /// Sends `request` to the candidates of `plan` until one answers. Where all of them are out for a moment, it waits.
     ///
     /// # Errors
-    /// As [`crate::attempt::Walker::walk`].
+    /// As [`crate::attempt::Walker::ready`] and [`crate::attempt::Walker::walk`].
     pub(super) async fn walk(
         &self,
-        plan: impl Iterator<Item = Candidate> + Send,
+        mut plan: Plan<'_>,
         request: &dyn Outbound,
         meter: &mut Meter,
     ) -> Result<Answer, Failure> {
-        self.gateway.attempts.walk(plan, request, &self.headers, meter, self.deadline).await
+        self.gateway.attempts.ready(&mut plan, self.deadline).await?;
+        self.walk_until(self.deadline, plan, request, meter).await
     }
 
-    /// Does the same as [`Self::walk`], `until` then at the latest.
+    /// All candidates of `plan`. Where all of them are out for a moment, it waits.
     ///
     /// # Errors
-    /// As [`Self::walk`].
+    /// As [`crate::attempt::Walker::ready`].
+    pub(super) async fn candidates(&self, mut plan: Plan<'_>) -> Result<Vec<Candidate>, GatewayError> {
+        self.gateway.attempts.ready(&mut plan, self.deadline).await?;
+        Ok(plan.collect())
+    }
+
+    /// Sends `request` to the candidates of `plan` until one answers, `until` then at the latest.
+    ///
+    /// # Errors
+    /// As [`crate::attempt::Walker::walk`].
     pub(super) async fn walk_until(
         &self,
         until: Instant,

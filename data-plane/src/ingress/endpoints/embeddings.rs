@@ -26,8 +26,10 @@ pub(super) async fn ask(
     let body = admitted.body(body, meter).await?;
     let mut request = EmbeddingsRequest::read(asked, &body)?;
     meter.model = Some(request.json.model.to_string());
-    let candidates: Vec<_> = Plan::serving(admitted.table, admitted.client, &request.json.model)?.collect();
-    let mut answer = admitted.walk(candidates.clone().into_iter(), &request, meter).await?;
+    let plan = Plan::serving(admitted.table, admitted.client, &request.json.model)?;
+    let candidates = admitted.candidates(plan).await?;
+    let all = candidates.clone().into_iter();
+    let mut answer = admitted.walk_until(admitted.deadline, all, &request, meter).await?;
     if answer.format == admitted.format {
         let in_base64 = request.wants_base64();
         return Ok(if in_base64 { Reply::InBase64(Box::new(answer)) } else { Reply::bytes(answer, None) });
@@ -50,7 +52,8 @@ pub(super) async fn ask(
         // The next embeddings come from the same model, because vectors of two models cannot be compared.
         request.from(embedded.vectors.len());
         let same = |candidate: &&Candidate| candidate.group.group.id == group;
-        answer = admitted.walk(candidates.iter().filter(same).cloned(), &request, meter).await?;
+        let further = candidates.iter().filter(same).cloned();
+        answer = admitted.walk_until(admitted.deadline, further, &request, meter).await?;
     }
     let neutral = request.neutral()?;
     let body = match neutral.shape {
