@@ -39,6 +39,7 @@ use crate::usage::{UsageMetrics, UsageQueue, UsageSink};
 
 struct Bench {
     provider: FakeProvider,
+    config: ConfigState,
     router: axum::Router,
     records: UsageQueue,
     key_states: mpsc::Receiver<KeyState>,
@@ -63,8 +64,9 @@ fn serving(provider: FakeProvider, groups: impl IntoIterator<Item = Group>) -> B
     let (sender, key_states) = mpsc::channel(10);
     let media = MediaPolicy { private_networks: true, ..MediaPolicy::default() };
     let limits = RequestLimits { max_body_bytes: 10_000, media, ..RequestLimits::default() };
-    let gateway = Gateway::new(config, sink, Arc::new(Node::new("node-7")), limits, sender, &Metrics::new()).unwrap();
-    Bench { provider, router: router(gateway, None), records, key_states }
+    let gateway =
+        Gateway::new(config.clone(), sink, Arc::new(Node::new("node-7")), limits, sender, &Metrics::new()).unwrap();
+    Bench { provider, config, router: router(gateway, None), records, key_states }
 }
 
 impl Bench {
@@ -72,6 +74,16 @@ impl Bench {
         let response = self.router.clone().oneshot(request).await.unwrap();
         assert!(response.headers().contains_key("x-request-id"));
         response
+    }
+
+    /// Has what failed forgiven, so that what fails again is asked again.
+    fn forgive(&self) {
+        for group in self.config.table().unwrap().groups() {
+            for model in group.group.models.iter().chain(group.group.model_aliases.values()) {
+                group.models.of(model).breaker.forgive();
+            }
+            group.keys.iter().for_each(|key| key.breaker.forgive());
+        }
     }
 
     async fn chat(&self, body: &Value) -> (u16, String) {

@@ -122,6 +122,14 @@ impl Breaker {
         false
     }
 
+    /// Forgets all failures.
+    #[cfg(test)]
+    pub fn forgive(&self) {
+        *self.counts() = Counts::default();
+        self.opens_at.store(0, Ordering::Relaxed);
+        self.troubled.store(false, Ordering::Relaxed);
+    }
+
     /// A request that was let through has ended without saying anything.
     pub fn left(&self) {
         if self.opens_at.load(Ordering::Relaxed) != 0 {

@@ -1,20 +1,18 @@
 //! The settings of a group and of its upstream keys that say how requests are routed and tried.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::{Number, Value};
+use serde_json::Value;
 use shared::snapshot::{
     ErrorRule, GroupRouting, HEAVIEST, QUEUE_TIMEOUT, RuleEffect, RuleScope, RuleStep, UpstreamKeyRouting,
     validate_pattern,
 };
 use utoipa::ToSchema;
 
-use super::view::seconds;
 use crate::admin::bounds::{MODEL_BYTES, NAME_BYTES};
-use crate::admin::fallbacks::{faults_of, models_of, read_fallbacks};
+use crate::admin::fallbacks::read_fallbacks;
 use crate::web::fields::{Fields, Known, kind};
 
 /// The longest timeout, in seconds.
@@ -44,50 +42,6 @@ const RULE_FIELDS: &[Known] = &[
     Known::new("seconds"),
 ];
 
-/// How a group is routed to, as it is written.
-#[derive(Debug, ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub struct GroupRoutingBody {
-    /// Weight among groups of the same priority, and for group policies that weigh. 0: only when nothing else is left.
-    #[schema(default = 1, maximum = 1_000_000)]
-    pub weight: Option<u32>,
-    /// Labels by which clients may narrow their requests.
-    pub tags: Option<Vec<String>>,
-    /// Whether requests of one conversation stay at one upstream key, where the provider's prompt cache is warm.
-    #[schema(default = true)]
-    pub affinity: Option<bool>,
-    /// Seconds for a connection to the provider. Null: as the node has it.
-    pub connect_timeout: Option<f64>,
-    /// Seconds between two chunks of an answer. Null: as the node has it.
-    pub chunk_timeout: Option<f64>,
-    /// Seconds for a whole attempt. Null: as the node has it.
-    pub total_timeout: Option<f64>,
-    /// Milliseconds that a request waits for the earliest return of a key when all are out.
-    #[schema(default = 2000, maximum = 60_000)]
-    pub queue_timeout_ms: Option<u64>,
-    /// Whether a second attempt is made elsewhere when the first byte is later than usual.
-    #[schema(default = false)]
-    pub hedging: Option<bool>,
-    /// Whether requests that make pictures, sound, files or batches are sent again although the first one may have been
-    /// carried out.
-    #[schema(default = false)]
-    pub retry_unsafe_requests: Option<bool>,
-    /// Whether an answer that ends well and holds nothing is a failure, so that the next candidate is asked.
-    #[schema(default = false)]
-    pub retry_empty_answers: Option<bool>,
-    /// Seconds for which identical requests of the same proxy key are answered from memory. 0: never.
-    #[schema(default = 0, maximum = 86_400)]
-    pub cache_seconds: Option<u32>,
-    /// Model that a client asks for → the models that are asked when it fails, in their order.
-    #[schema(example = json!({"gpt-4o": ["claude-sonnet-4-5", "gemini-2.5-pro"]}))]
-    pub model_fallbacks: Option<BTreeMap<String, Vec<String>>>,
-    /// Refusals of a request for which the fallbacks are asked, too: `context_length`, `content_filter`.
-    pub fallback_on: Option<Vec<String>>,
-    /// What error answers of the provider mean, where the gateway takes them for something else. The first rule that
-    /// fits counts.
-    pub error_rules: Option<Vec<ErrorRuleBody>>,
-}
-
 /// What certain error answers mean. A rule cannot make a fault of the client's harm a key, nor repeat what may not be
 /// repeated.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -111,66 +65,8 @@ pub struct ErrorRuleBody {
     pub seconds: u32,
 }
 
-/// How a group is routed to, as it is read.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct GroupRoutingView {
-    /// Weight among groups of the same priority, and for group policies that weigh. 0: only when nothing else is left.
-    pub weight: u32,
-    /// Labels by which clients may narrow their requests.
-    pub tags: Vec<String>,
-    /// Whether requests of one conversation stay at one upstream key.
-    pub affinity: bool,
-    /// Seconds for a connection to the provider. Null: as the node has it.
-    #[schema(value_type = Option<f64>)]
-    pub connect_timeout: Option<Number>,
-    /// Seconds between two chunks of an answer. Null: as the node has it.
-    #[schema(value_type = Option<f64>)]
-    pub chunk_timeout: Option<Number>,
-    /// Seconds for a whole attempt. Null: as the node has it.
-    #[schema(value_type = Option<f64>)]
-    pub total_timeout: Option<Number>,
-    /// Milliseconds that a request waits for the earliest return of a key when all are out.
-    pub queue_timeout_ms: u64,
-    /// Whether a second attempt is made elsewhere when the first byte is later than usual.
-    pub hedging: bool,
-    /// Whether requests are sent again that may be carried out twice by that.
-    pub retry_unsafe_requests: bool,
-    /// Whether an answer that ends well and holds nothing is a failure.
-    pub retry_empty_answers: bool,
-    /// Seconds for which identical requests of the same proxy key are answered from memory. 0: never.
-    pub cache_seconds: u64,
-    /// Model that a client asks for → the models that are asked when it fails, in their order.
-    pub model_fallbacks: BTreeMap<String, Vec<String>>,
-    /// Refusals of a request for which the fallbacks are asked, too.
-    pub fallback_on: Vec<&'static str>,
-    /// What error answers of the provider mean, where the gateway takes them for something else.
-    pub error_rules: Vec<ErrorRuleBody>,
-}
-
-impl GroupRoutingView {
-    pub(super) fn of(routing: &GroupRouting) -> Self {
-        Self {
-            weight: routing.weight,
-            tags: routing.tags.iter().map(ToString::to_string).collect(),
-            affinity: routing.affinity,
-            connect_timeout: routing.connect_timeout.map(seconds),
-            chunk_timeout: routing.chunk_timeout.map(seconds),
-            total_timeout: routing.total_timeout.map(seconds),
-            queue_timeout_ms: u64::try_from(routing.queue_timeout.as_millis()).unwrap_or(u64::MAX),
-            hedging: routing.hedging,
-            retry_unsafe_requests: routing.retry_unsafe_requests,
-            retry_empty_answers: routing.retry_empty_answers,
-            cache_seconds: routing.cache.as_secs(),
-            model_fallbacks: models_of(&routing.fallbacks),
-            fallback_on: faults_of(&routing.fallbacks),
-            error_rules: routing.error_rules.iter().map(ErrorRuleBody::of).collect(),
-        }
-    }
-}
-
 impl ErrorRuleBody {
-    fn of(rule: &ErrorRule) -> Self {
+    pub(super) fn of(rule: &ErrorRule) -> Self {
         Self {
             statuses: rule.statuses.clone(),
             words: rule.words.clone(),

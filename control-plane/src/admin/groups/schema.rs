@@ -91,9 +91,44 @@ pub struct GroupBody {
     /// Whether background probes cover the group. Not in force yet.
     #[schema(default = true)]
     pub health_check_enabled: Option<bool>,
-    /// How the group is routed to.
-    #[serde(flatten)]
-    pub routing: super::routing::GroupRoutingBody,
+    /// Weight among groups of the same priority, and for group policies that weigh. 0: only when nothing else is left.
+    #[schema(default = 1, maximum = 1_000_000)]
+    pub weight: Option<u32>,
+    /// Labels by which clients may narrow their requests.
+    pub tags: Option<Vec<String>>,
+    /// Whether requests of one conversation stay at one upstream key, where the provider's prompt cache is warm.
+    #[schema(default = true)]
+    pub affinity: Option<bool>,
+    /// Seconds for a connection to the provider. Null: as the node has it.
+    pub connect_timeout: Option<f64>,
+    /// Seconds between two chunks of an answer. Null: as the node has it.
+    pub chunk_timeout: Option<f64>,
+    /// Seconds for a whole attempt. Null: as the node has it.
+    pub total_timeout: Option<f64>,
+    /// Milliseconds that a request waits for the earliest return of a key when all are out.
+    #[schema(default = 2000, maximum = 60_000)]
+    pub queue_timeout_ms: Option<u64>,
+    /// Whether a second attempt is made elsewhere when the first byte is later than usual.
+    #[schema(default = false)]
+    pub hedging: Option<bool>,
+    /// Whether requests that make pictures, sound, files or batches are sent again although the first one may have been
+    /// carried out.
+    #[schema(default = false)]
+    pub retry_unsafe_requests: Option<bool>,
+    /// Whether an answer that ends well and holds nothing is a failure, so that the next candidate is asked.
+    #[schema(default = false)]
+    pub retry_empty_answers: Option<bool>,
+    /// Seconds for which identical requests of the same proxy key are answered from memory. 0: never.
+    #[schema(default = 0, maximum = 86_400)]
+    pub cache_seconds: Option<u32>,
+    /// Model that a client asks for → the models that are asked when it fails, in their order.
+    #[schema(example = json!({"gpt-4o": ["claude-sonnet-4-5", "gemini-2.5-pro"]}))]
+    pub model_fallbacks: Option<BTreeMap<String, Vec<String>>>,
+    /// Refusals of a request for which the fallbacks are asked, too: `context_length`, `content_filter`.
+    pub fallback_on: Option<Vec<String>>,
+    /// What error answers of the provider mean, where the gateway takes them for something else. The first rule that
+    /// fits counts.
+    pub error_rules: Option<Vec<super::routing::ErrorRuleBody>>,
     /// Settings of upstream keys: stored ones by their `id`, new ones with their `key`. What an entry leaves out stays.
     pub upstream_keys: Option<Vec<super::keys::UpstreamKeyBody>>,
     /// The `updatedAt` that was read. The write is refused with 409 when the group has changed since.

@@ -60,8 +60,7 @@ fn full() -> StoredGroup {
                         {"statuses": [400], "effect": "exhaust", "scope": "key", "seconds": 3600}],
         "upstream_keys": [{"key": "sk-other-key-0002", "models": ["m"], "denied_models": ["n*"], "weight": 2,
                            "note": "the spare", "tags": ["spare"], "account": "acme",
-                           "expires_at": "2030-01-01T00:00:00Z"},
-                          {"key": "sk-third-key-00003", "enabled": false}]
+                           "expires_at": "2030-01-01T00:00:00Z"}]
     }) else {
         unreachable!("it is written as an object");
     };
@@ -109,7 +108,7 @@ fn every_field_has_its_place_and_no_secret_is_shown() {
     let stored = full();
     let shown = view(&stored);
     assert_eq!(shown["baseUrl"], "http://host:1/v1");
-    assert_eq!(shown["apiKeys"], json!(["sk-f****0001", "sk-o****0002", "sk-t****0003"]));
+    assert_eq!(shown["apiKeys"], json!(["sk-f****0001", "sk-o****0002"]));
     assert_eq!(shown["upstreamKeys"][0]["masked"], "sk-f****0001");
     let mut key = shown["upstreamKeys"][1].clone();
     assert!(key.as_object_mut().unwrap().remove("id").is_some());
@@ -118,7 +117,6 @@ fn every_field_has_its_place_and_no_secret_is_shown() {
         json!({"masked": "sk-o****0002", "enabled": true, "models": ["m"], "deniedModels": ["n*"], "weight": 2,
                "note": "the spare", "tags": ["spare"], "account": "acme", "expiresAt": 1_893_456_000_000_i64})
     );
-    assert_eq!((&shown["upstreamKeys"][2]["enabled"], &shown["upstreamKeys"][2]["weight"]), (&json!(false), &json!(1)));
     assert_eq!((&shown["weight"], &shown["tags"]), (&json!(5), &json!(["eu", "batch"])));
     assert_eq!(shown["affinity"], false);
     assert_eq!(
@@ -237,6 +235,45 @@ fn upstream_keys_are_switched_by_id() {
         bad_fields(patched(json!({"upstreamKeys": [{"id": "x", "enabled": false}]}), &stored)),
         ["upstreamKeys[0].id"]
     );
+}
+
+#[test]
+fn upstream_keys_are_set_up_by_id_or_by_themselves() {
+    let stored = full();
+    let set_up = |entry: Value| patched(json!({ "upstreamKeys": [entry] }), &stored);
+    let again = set_up(json!({"key": "sk-other-key-0002", "note": null, "weight": 9})).unwrap();
+    let routing = &again.group.upstream_keys[1].routing;
+    assert_eq!((routing.weight, &*routing.note, &*routing.account), (9, "", "acme"), "what is left out stays");
+    let again = set_up(json!({"key": "sk-third-key-00003", "enabled": false, "weight": 4})).unwrap();
+    let keys = &again.group.upstream_keys;
+    assert_eq!(keys[..2], stored.group.upstream_keys);
+    assert_eq!((keys[2].secret.expose(), keys[2].enabled, keys[2].routing.weight), ("sk-third-key-00003", false, 4));
+    let id = &stored.group.upstream_keys[0].id;
+    for (entry, field) in [
+        (json!({"key": "sk-other-key-0002", "id": id}), "key"),
+        (json!({"key": ""}), "key"),
+        (json!({"weight": 1}), "id"),
+        (json!({"id": id, "weight": -1}), "weight"),
+        (json!({"id": id, "models": ["a*b"]}), "models[0]"),
+        (json!({"id": id, "tags": ["a,b"]}), "tags[0]"),
+        (json!({"id": id, "expiresAt": "soon"}), "expiresAt"),
+    ] {
+        assert_eq!(bad_fields(set_up(entry.clone())), [format!("upstreamKeys[0].{field}")], "{entry}");
+    }
+}
+
+#[test]
+fn a_rule_fits_something_and_does_something() {
+    for (rule, field) in [
+        (json!({"step": "end"}), "words"),
+        (json!({"status": 500}), "step"),
+        (json!({"status": 200, "step": "end"}), "statuses"),
+        (json!({"status": 500, "step": "again"}), "step"),
+        (json!({"status": 500, "effect": "cool", "seconds": -1}), "seconds"),
+    ] {
+        let bad = bad_fields(patched(json!({ "errorRules": [rule] }), &full()));
+        assert_eq!(bad, [format!("errorRules[0].{field}")]);
+    }
 }
 
 #[test]

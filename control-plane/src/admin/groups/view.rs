@@ -10,8 +10,9 @@ use shared::secret::mask;
 use shared::snapshot::{OutboundProxy, UpstreamKey, UpstreamStream};
 use utoipa::ToSchema;
 
-use super::routing::GroupRoutingView;
+use super::routing::ErrorRuleBody;
 use super::warnings;
+use crate::admin::fallbacks::{faults_of, models_of};
 use crate::store::groups::StoredGroup;
 use crate::web::warnings::FieldWarning;
 
@@ -77,9 +78,37 @@ pub struct GroupView {
     pub api_version: Option<String>,
     /// Whether background probes cover the group. Not in force yet.
     pub health_check_enabled: bool,
-    /// How the group is routed to.
-    #[serde(flatten)]
-    pub routing: GroupRoutingView,
+    /// Weight among groups of the same priority, and for group policies that weigh. 0: only when nothing else is left.
+    pub weight: u32,
+    /// Labels by which clients may narrow their requests.
+    pub tags: Vec<String>,
+    /// Whether requests of one conversation stay at one upstream key.
+    pub affinity: bool,
+    /// Seconds for a connection to the provider. Null: as the node has it.
+    #[schema(value_type = Option<f64>)]
+    pub connect_timeout: Option<Number>,
+    /// Seconds between two chunks of an answer. Null: as the node has it.
+    #[schema(value_type = Option<f64>)]
+    pub chunk_timeout: Option<Number>,
+    /// Seconds for a whole attempt. Null: as the node has it.
+    #[schema(value_type = Option<f64>)]
+    pub total_timeout: Option<Number>,
+    /// Milliseconds that a request waits for the earliest return of a key when all are out.
+    pub queue_timeout_ms: u64,
+    /// Whether a second attempt is made elsewhere when the first byte is later than usual.
+    pub hedging: bool,
+    /// Whether requests are sent again that may be carried out twice by that.
+    pub retry_unsafe_requests: bool,
+    /// Whether an answer that ends well and holds nothing is a failure.
+    pub retry_empty_answers: bool,
+    /// Seconds for which identical requests of the same proxy key are answered from memory. 0: never.
+    pub cache_seconds: u64,
+    /// Model that a client asks for → the models that are asked when it fails, in their order.
+    pub model_fallbacks: BTreeMap<String, Vec<String>>,
+    /// Refusals of a request for which the fallbacks are asked, too.
+    pub fallback_on: Vec<&'static str>,
+    /// What error answers of the provider mean, where the gateway takes them for something else.
+    pub error_rules: Vec<ErrorRuleBody>,
     /// When the group was made, in epoch milliseconds.
     pub created_at: i64,
     /// When the group was last changed, in epoch milliseconds. A write that sends it back is refused when the group has
@@ -177,7 +206,20 @@ impl GroupView {
             model_facts: group.model_facts.clone(),
             api_version: group.api_version.as_ref().map(ToString::to_string),
             health_check_enabled: group.health_check_enabled,
-            routing: GroupRoutingView::of(&group.routing),
+            weight: group.routing.weight,
+            tags: group.routing.tags.iter().map(ToString::to_string).collect(),
+            affinity: group.routing.affinity,
+            connect_timeout: group.routing.connect_timeout.map(seconds),
+            chunk_timeout: group.routing.chunk_timeout.map(seconds),
+            total_timeout: group.routing.total_timeout.map(seconds),
+            queue_timeout_ms: u64::try_from(group.routing.queue_timeout.as_millis()).unwrap_or(u64::MAX),
+            hedging: group.routing.hedging,
+            retry_unsafe_requests: group.routing.retry_unsafe_requests,
+            retry_empty_answers: group.routing.retry_empty_answers,
+            cache_seconds: group.routing.cache.as_secs(),
+            model_fallbacks: models_of(&group.routing.fallbacks),
+            fallback_on: faults_of(&group.routing.fallbacks),
+            error_rules: group.routing.error_rules.iter().map(ErrorRuleBody::of).collect(),
             created_at: stored.created_at,
             updated_at: stored.updated_at,
             warnings: warnings::of(stored),
@@ -232,7 +274,7 @@ pub(super) fn masks<K: AsRef<UpstreamKey>>(keys: &[K]) -> Vec<String> {
 }
 
 /// The duration in seconds, without a decimal point where it is whole.
-pub(super) fn seconds(duration: Duration) -> Number {
+fn seconds(duration: Duration) -> Number {
     let fraction = if duration.subsec_nanos() == 0 { None } else { Number::from_f64(duration.as_secs_f64()) };
     fraction.unwrap_or_else(|| duration.as_secs().into())
 }

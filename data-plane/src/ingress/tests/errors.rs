@@ -58,6 +58,7 @@ async fn rule_5_a_page_is_an_error_of_the_clients_where_the_formats_are_the_same
                 ("application/json", "{\"detail\":\"No such thing\"}"),
                 ("application/json", ""),
             ] {
+                bench.forgive();
                 bench.provider.script(Target::All, Script::verbatim(status, kind, body));
                 let response = asked(&bench, format).await;
                 assert_eq!(
@@ -334,7 +335,9 @@ async fn no_error_of_the_gateways_names_a_group_a_key_a_host_or_a_node() {
         let mut bench = named(vendor, |group| group.timeout = Duration::from_millis(200)).await;
         let mut unreached = named(vendor, |group| group.base_url = "http://127.0.0.1:1".into()).await;
         for (format, stream) in CLIENTS.into_iter().flat_map(|format| [(format, false), (format, true)]) {
+            unreached.forgive();
             for script in &scripts {
+                bench.forgive();
                 bench.provider.clear_scripts();
                 bench.provider.always(Target::All, script.clone());
                 let (status, answer, _) = refused(&mut bench, request(format, "Hello", stream, false)).await;

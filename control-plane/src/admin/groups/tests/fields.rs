@@ -66,6 +66,24 @@ fn each_field_of_a_group_is_shown_as_it_was_written() {
         same("modelFacts", json!({"m": {"maxOutput": 9}})),
         same("apiVersion", json!("2024-10-21")),
         same("healthCheckEnabled", json!(false)),
+        same("weight", json!(0)),
+        same("tags", json!(["eu"])),
+        same("affinity", json!(false)),
+        same("connectTimeout", json!(0.25)),
+        same("chunkTimeout", json!(7)),
+        same("totalTimeout", json!(70)),
+        same("queueTimeoutMs", json!(0)),
+        same("hedging", json!(true)),
+        same("retryUnsafeRequests", json!(true)),
+        same("retryEmptyAnswers", json!(true)),
+        same("cacheSeconds", json!(3)),
+        same("modelFallbacks", json!({"m": ["n"]})),
+        same("fallbackOn", json!(["content_filter"])),
+        (
+            "errorRules",
+            json!([{"status": 503, "step": "end"}]),
+            json!([{"statuses": [503], "words": [], "step": "end", "effect": null, "scope": "model", "seconds": 0}]),
+        ),
     ];
     // `upstreamKeys` and `updatedAt` are about what is stored already, and `proxyEnabled` goes with `proxyConfig`:
     // other tests change them.
@@ -91,10 +109,14 @@ fn what_is_nested_in_a_group_accepts_documents_and_shows_the_same_fields() {
         let bad = bad_fields(replacement(body("proxyConfig", config), None));
         bad.into_iter().map(|field| field.trim_start_matches("proxyConfig.").to_owned()).collect()
     });
+    // A key itself is written and never shown.
+    let accepted: Vec<_> = keys::FIELDS.iter().copied().filter(|known| known.name != "key").collect();
+    let mut documented = properties::<UpstreamKeyBody>();
+    assert!(documented.remove("key").is_some());
     let upstream_key = Fields {
-        accepted: keys::FIELDS,
+        accepted: &accepted,
         read_only: &["masked"],
-        documented: properties::<UpstreamKeyBody>(),
+        documented,
         documented_as_shown: properties::<UpstreamKeyView>(),
         shown: shown["upstreamKeys"][0].clone(),
     };

@@ -29,8 +29,6 @@ fn what_is_not_in_force_is_said() {
         (json!({"rpmLimit": 5}), "rpmLimit"),
         (json!({"testModel": "m"}), "testModel"),
         (json!({"healthCheckEnabled": false}), "healthCheckEnabled"),
-        (json!({"balancePolicy": "random"}), "balancePolicy"),
-        (json!({"apiKeys": ["sk-1", "sk-2"]}), "balancePolicy"),
         (json!({"proxyConfig": {"host": "proxy.test"}}), "proxyConfig"),
         (json!({"apiKeys": []}), "apiKeys"),
         (json!({"models": []}), "models"),

@@ -53,6 +53,10 @@ fn each_field_of_a_proxy_key_is_shown_as_it_was_written() {
         same("tpmLimit", json!(5_000_000_000_u64)),
         same("concurrencyLimit", json!(3)),
         same("expiresAt", json!(1_893_456_000_000_u64)),
+        same("modelFallbacks", json!({"m": ["n"]})),
+        same("fallbackOn", json!(["context_length"])),
+        same("clientHints", json!(true)),
+        same("cacheSeconds", json!(5)),
     ];
     // `updatedAt` is about what is stored already: other tests send it.
     fields().check_each_is_kept(&samples, &["updatedAt"], |name, value| shown(body(name, value)));
