@@ -126,15 +126,22 @@ pub(super) struct Ended {
     pub(super) again: bool,
     /// Whether nothing was sent, because too much has failed there of late.
     pub(super) spared: bool,
+    /// Whether the provider may have carried out the request all the same.
+    pub(super) may_be_done: bool,
 }
 
 impl Ended {
     fn new(step: Step, failure: impl Into<Failure>) -> Self {
-        Self { step, failure: failure.into(), again: false, spared: false }
+        Self { step, failure: failure.into(), again: false, spared: false, may_be_done: false }
     }
 
     fn next(error: GatewayError) -> Self {
         Self::new(Step::NextKey, error)
+    }
+
+    /// The same of a provider that may have carried out the request.
+    fn doubtful(error: GatewayError) -> Self {
+        Self { may_be_done: true, ..Self::next(error) }
     }
 
     /// Nothing was sent: too much has failed there of late.
@@ -204,7 +211,10 @@ impl Sender {
         } = outgoing;
         let group = &candidate.group;
         // How long a body on its way takes is the client's matter: the group's time for an answer begins behind it.
-        let until = if passing.is_some() { deadline } else { deadline.min(Instant::now() + group.group.timeout) };
+        let (now, routing) = (Instant::now(), &group.group.routing);
+        let end = routing.total_timeout.map(|total| now + total);
+        let deadline = end.map_or(deadline, |end| deadline.min(end));
+        let until = if passing.is_some() { deadline } else { deadline.min(now + group.group.timeout) };
         let credential = &candidate.key.credential;
         let errand = Errand { upstream: &self.upstream, exit: &group.exit, deadline: until };
         let (mut passing, progress) = passing.map(|passing| (passing.body, passing.progress)).unzip();
@@ -244,7 +254,7 @@ impl Sender {
                 }
                 Err(_elapsed) => {
                     attempt.end(AttemptResult::Timeout, 0, "no answer in time");
-                    return Err(Ended::next(GatewayError::Timeout));
+                    return Err(Ended::doubtful(GatewayError::Timeout));
                 }
             };
             let status = response.status();
@@ -260,20 +270,22 @@ impl Sender {
         let rules = &endpoint.vendor.errors;
         if !head.status.is_success() {
             let refusal = Refusal { head, body: answered, candidate, format, uri };
+            let may_be_done = may_be_done(refusal.head.status);
             let ended = self.refused(attempt, refusal, question, rules).await;
-            return Err(Ended { again: learns(&ended, added, &body), ..ended });
+            return Err(Ended { again: learns(&ended, added, &body), may_be_done, ..ended });
         }
         let expected = match begins {
             Begins::Chat => Expected::Chat { format, passes: conversion.is_none() },
             Begins::Beside => Expected::Beside(format),
             Begins::Any => Expected::Any,
         };
-        let patience = Patience { first: until, pause: self.pause, whole: deadline };
+        let pause = candidate.group.group.routing.chunk_timeout.unwrap_or(self.pause);
+        let patience = Patience { first: until, pause, whole: deadline, end };
         match opening::open(expected, &head, answered, patience).await {
             Ok(opened) => {
                 attempt.end(AttemptResult::Success, head.status.as_u16(), "");
                 effect::worked(&candidate, began, &self.teller);
-                Ok(Answer { head, opened, candidate, format, conversion, dropped })
+                Ok(Answer { head, opened, candidate, format, conversion, dropped, end })
             }
             Err(OpeningFault::Missing(error)) => Err(missing(attempt, head.status, error)),
             // An error with the status of success means what it would mean with its own.
@@ -286,7 +298,7 @@ impl Sender {
                 }
                 let said = ProviderAnswer { status, headers, body: document, candidate, format, error, usage };
                 let ended = self.judged(Some(attempt), Box::new(said), &uri, question, rules);
-                Err(Ended { again: learns(&ended, added, &body), ..ended })
+                Err(Ended { again: learns(&ended, added, &body), may_be_done: may_be_done(status), ..ended })
             }
         }
     }
@@ -427,11 +439,20 @@ fn headers(candidate: &Candidate, endpoint: &Endpoint, outgoing: &Outgoing, clie
     headers
 }
 
+/// Whether a provider that answers with this status may have carried out the request. Who does not know it, has no room
+/// for it, or refuses it has not.
+fn may_be_done(status: StatusCode) -> bool {
+    match status.as_u16() {
+        501 | 503 | 508 | OVERLOADED => false,
+        status => status == 408 || (500..600).contains(&status),
+    }
+}
+
 /// Ends `attempt`, which brought no answer.
 fn unreached(attempt: Attempt<'_>, error: &legacy::Error, uri: &Uri) -> Ended {
     let reason = if error.is_connect() { "no connection" } else { "it closed the connection without an answer" };
     attempt.end(AttemptResult::ConnectError, 0, format!("{reason} ({}{})", address(uri), causes(error)));
-    Ended::next(GatewayError::Connect(reason))
+    Ended { may_be_done: !error.is_connect(), ..Ended::next(GatewayError::Connect(reason)) }
 }
 
 /// Ends `attempt`, whose answer with the `status` of success has not begun because of `error`.
@@ -443,7 +464,7 @@ fn missing(attempt: Attempt<'_>, status: StatusCode, error: GatewayError) -> End
         other => (AttemptResult::ServerError, other.to_string().into()),
     };
     attempt.end(result, status.as_u16(), why);
-    Ended::next(error)
+    Ended::doubtful(error)
 }
 
 /// What the provider says in an error answer, and where it was asked. A body that does not come, or is too long, is

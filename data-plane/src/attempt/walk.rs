@@ -117,10 +117,13 @@ impl Walker {
                 }
                 Some(_) => {}
             }
+            let once = outgoing.once && !group.group.routing.retry_unsafe_requests;
             match self.ask(candidate, outgoing, &mut course, (request, client, meter, deadline)).await {
                 Ok(answer) => return Ok(answer),
                 Err(Ended { spared: true, failure, step, .. }) => telling.hear(step, failure),
-                Err(Ended { step, failure, .. }) => {
+                Err(Ended { step, failure, may_be_done, .. }) => {
+                    // It may do harm, or cost twice, to have it carried out again.
+                    let step = if once && may_be_done { Step::End } else { step };
                     course.tried(id, step);
                     telling.hear(step, failure);
                 }

@@ -101,6 +101,7 @@ fn owner(group: &str, key: &str) -> Owner {
 fn a_plan_is_narrowed_to_the_owners_group_with_its_key_first() {
     let mut first = group("a", &["m"]);
     first.upstream_keys.push(upstream_key("a-2"));
+    first.priority = 1;
     let key = key("k", "sk");
     let table = table([first, group("b", &["m"])], key.clone());
     let narrowed = |owner: Owner| {
