@@ -275,7 +275,10 @@ impl Sender {
             return Err(Ended { again: learns(&ended, added, &body), may_be_done, ..ended });
         }
         let expected = match begins {
-            Begins::Chat => Expected::Chat { format, passes: conversion.is_none() },
+            Begins::Chat => {
+                let says = candidate.group.group.routing.retry_empty_answers;
+                Expected::Chat { format, passes: conversion.is_none(), says }
+            }
             Begins::Beside => Expected::Beside(format),
             Begins::Any => Expected::Any,
         };

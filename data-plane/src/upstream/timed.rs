@@ -11,7 +11,7 @@ use tower::{BoxError, Service};
 
 /// A connector that gives up when a connection, with TLS and the proxies on the way, is not made in time.
 #[derive(Clone, Debug)]
-pub struct Timed<C> {
+pub(super) struct Timed<C> {
     connector: C,
     within: Duration,
 }

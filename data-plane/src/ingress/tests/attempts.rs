@@ -8,7 +8,9 @@ use fake_provider::script::{Cut, Script};
 use http::Request;
 use serde_json::json;
 use shared::pb::usage_record::Outcome;
+use shared::snapshot::Group;
 
+use super::matrix::{CLIENTS, VENDORS, bench_with, request};
 use super::{bench, chat, plain, text};
 
 /// A request for an image.
@@ -117,5 +119,34 @@ async fn a_client_lowers_the_time_for_its_answer_and_cannot_raise_it() {
     assert!(body.contains("\"error\"") && !body.contains("[DONE]"), "{body}");
     for wrong in ["soon", "-1", "0", "NaN"] {
         assert_eq!(bench.send(asking(false, wrong)).await.status(), 400, "{wrong}");
+    }
+}
+
+/// An answer that ends well and holds nothing counts as a failure where the group says so, whole or as a stream, passed
+/// or translated; one that calls a tool, declines, or ran out of tokens holds something.
+#[tokio::test]
+async fn an_empty_answer_goes_to_the_next_key_where_the_group_says_so() {
+    let empty = || Script { content: Some(String::new()), ..Script::default() };
+    for (vendor, versioned, model) in VENDORS {
+        for (format, stream) in CLIENTS.into_iter().flat_map(|format| [(format, false), (format, true)]) {
+            for (again, first, asked) in [
+                (true, empty(), 2),
+                (false, empty(), 1),
+                (true, Script::saying("Hi"), 1),
+                (true, empty().finish("length"), 1),
+                (true, Script::tool_calls([("weather", "{}")]), 1),
+            ] {
+                let about = format!("{format} from {vendor}, stream {stream}: {first:?}");
+                let change = |group: &mut Group| group.routing.retry_empty_answers = again;
+                let bench = bench_with(vendor, versioned, model, change).await;
+                bench.provider.script(Target::All, first);
+                bench.provider.always(Target::All, Script::saying("Found"));
+                let response = bench.send(request(format, "Hello", stream, true)).await;
+                let status = response.status();
+                let body = text(response).await;
+                assert_eq!(bench.keys_used().len(), asked, "{about}: {status} {body:.300}");
+                assert_eq!(body.contains("Found"), asked == 2, "{about}: {status} {body:.300}");
+            }
+        }
     }
 }
