@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::response::Parts;
 use http::{HeaderMap, StatusCode};
+use tokio::time::Instant;
 use translation::Format;
 use translation::ir::{Dropped, ProviderError, Usage};
 
@@ -26,6 +27,8 @@ pub struct Answer {
     pub conversion: Option<Box<Conversion>>,
     /// What was left out of a request that passed.
     pub dropped: Dropped,
+    /// When all of it has to be there, where its group says so.
+    pub end: Option<Instant>,
 }
 
 /// Why a walk ended without an answer.

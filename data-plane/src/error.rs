@@ -1,6 +1,7 @@
 //! Why a request has no answer of a provider. `respond/error.rs` writes what the client is told of it.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use http::StatusCode;
 use shared::pb::usage_record::Outcome;
@@ -48,6 +49,18 @@ pub enum GatewayError {
     /// Too many requests to the provider have failed of late, so that it is left alone for a few seconds.
     #[error("too many requests to the provider have failed; it is tried again in a few seconds")]
     Failing,
+    /// All that could answer is out for a while, and nothing returns in time to wait for it.
+    #[error(
+        "{}; try again in {} s",
+        if *limited { "every upstream key that serves this has reached its provider's rate limit" } else { "no upstream key can serve this now" },
+        pause.as_millis().div_ceil(1_000).max(1)
+    )]
+    AllOut {
+        /// Whether all of them have reached a rate limit.
+        limited: bool,
+        /// How long it takes until the first one returns.
+        pause: Duration,
+    },
     /// The body is not JSON.
     #[error("the request body is not valid JSON: {0}")]
     Json(serde_json::Error),
@@ -243,7 +256,9 @@ impl GatewayError {
             | Self::Failing
             | Self::Draining
             | Self::Busy(_)
-            | Self::UploadsFull => StatusCode::SERVICE_UNAVAILABLE,
+            | Self::UploadsFull
+            | Self::AllOut { limited: false, .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::AllOut { limited: true, .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
             Self::MissingKey { .. } | Self::InvalidKey => StatusCode::UNAUTHORIZED,
             Self::ModelNotFound { .. } | Self::UnknownRoute { .. } | Self::NoGroup { .. } => StatusCode::NOT_FOUND,
@@ -280,6 +295,8 @@ impl GatewayError {
             Self::ModelNotFound { .. } => "model_not_found",
             Self::NoUpstream { .. } => "no_upstream_key",
             Self::Failing => "upstream_failing",
+            Self::AllOut { limited: true, .. } => "upstream_rate_limited",
+            Self::AllOut { limited: false, .. } => "upstream_unavailable",
             Self::Json(_) => "invalid_json",
             Self::Field { .. } => "invalid_request",
             Self::Translate(error) => error.code.word(),
@@ -316,6 +333,7 @@ impl GatewayError {
             Self::Timeout | Self::BodyTimeout => Outcome::Timeout,
             Self::Connect(_)
             | Self::Failing
+            | Self::AllOut { .. }
             | Self::Cut
             | Self::Credentials { .. }
             | Self::Token(_)
@@ -331,7 +349,7 @@ impl GatewayError {
     /// worked on already. Claude Code, for one, tries a refused key ten times unless it is told.
     pub fn is_final(&self) -> bool {
         match self {
-            Self::Provider(_) | Self::BodyTimeout | Self::BodyUnreadable(_) => false,
+            Self::Provider(_) | Self::BodyTimeout | Self::BodyUnreadable(_) | Self::AllOut { .. } => false,
             Self::Timeout | Self::Credentials { .. } | Self::Loop | Self::NoUpstream { .. } => true,
             _ => self.status().is_client_error(),
         }
@@ -344,7 +362,9 @@ impl GatewayError {
             | Self::Failing
             | Self::Draining
             | Self::Busy(_)
-            | Self::UploadsFull => ErrorKind::Overloaded,
+            | Self::UploadsFull
+            | Self::AllOut { limited: false, .. } => ErrorKind::Overloaded,
+            Self::AllOut { limited: true, .. } => ErrorKind::RateLimited,
             Self::MissingKey { .. } | Self::InvalidKey => ErrorKind::Authentication,
             Self::ModelNotFound { .. } | Self::UnknownRoute { .. } | Self::NoGroup { .. } => ErrorKind::NotFound,
             Self::Forbidden(_) => ErrorKind::PermissionDenied,
@@ -374,7 +394,12 @@ impl GatewayError {
         if let Self::Provider(error) = self {
             return (**error).clone();
         }
+        let retry_after = match self {
+            Self::AllOut { pause, .. } => Some((*pause).max(Duration::from_secs(1))),
+            _ => None,
+        };
         ProviderError {
+            retry_after,
             status: self.status().as_u16(),
             code: Some(Cow::Borrowed(self.code())),
             param: self.param(),

@@ -79,8 +79,8 @@ fn keys_used(provider: &FakeProvider) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_retry_count_of_three_means_three_further_attempts() {
-    for (retry_count, attempts) in [(3, 4), (1, 2), (0, 1), (5, 6), (100, 10)] {
+async fn a_group_gets_its_retry_count_and_three_keys_at_most() {
+    for (retry_count, attempts) in [(3, 3), (1, 2), (0, 1), (100, 3)] {
         let provider = provider().await;
         let (planes, key) = groups(&provider, &[("many", retry_count, 12)]).await;
         provider.always(Target::All, Script::error(503));
@@ -165,28 +165,30 @@ async fn a_model_that_one_group_lacks_is_asked_of_the_next_and_only_then_is_404(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_all_keys_out_the_one_that_only_rests_answers() {
+async fn with_all_keys_out_the_client_is_told_when_the_first_returns() {
     let provider = provider().await;
     let (planes, key) = groups(&provider, &[("one", 3, 2)]).await;
     provider.always(Target::Key(upstream("one", 1)), Script::error(401));
     provider.script(Target::Key(upstream("one", 2)), Script::error(429).header("retry-after", "100"));
     let answer = planes.api().chat(&key.value, &chat("gpt-4o", false)).await.unwrap();
     assert_eq!(answer.status, 429, "{}", answer.text());
+    // One was refused and the other rests for as long as its provider said, so nothing is sent.
     for _ in 0..3 {
         let answer = planes.api().chat(&key.value, &chat("gpt-4o", false)).await.unwrap();
-        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_eq!(answer.status, 503, "{}", answer.text());
+        let pause: u64 = answer.header("retry-after").parse().unwrap();
+        assert!((90..=100).contains(&pause), "{pause}");
     }
-    let used = keys_used(&provider);
-    assert_eq!(used.iter().filter(|used| **used == upstream("one", 1)).count(), 1, "{used:?}");
+    assert_eq!(keys_used(&provider).len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p09_a_client_is_told_to_wait_two_minutes_at_most() {
     let provider = provider().await;
-    let (planes, key) = groups(&provider, &[("one", 3, 1)]).await;
     let words = json!({ "message": "Rate limit reached. Please try again in 3h0m0s.", "type": "tokens" });
     let in_words = Script { error: Some(words), ..Script::error(429) };
     for script in [in_words, Script::error(429).header("retry-after", "10800")] {
+        let (planes, key) = groups(&provider, &[("one", 3, 1)]).await;
         provider.always(Target::All, script);
         let answer = planes.api().chat(&key.value, &chat("gpt-4o", false)).await.unwrap();
         assert_eq!((answer.status, answer.header("retry-after")), (429, "120"), "{}", answer.text());

@@ -124,20 +124,33 @@ pub(super) struct Ended {
     pub(super) failure: Failure,
     /// Whether the provider has refused what the gateway added, and may be asked again without.
     pub(super) again: bool,
+    /// Whether nothing was sent, because too much has failed there of late.
+    pub(super) spared: bool,
+    /// Whether the provider may have carried out the request all the same.
+    pub(super) may_be_done: bool,
 }
 
 impl Ended {
+    fn new(step: Step, failure: impl Into<Failure>) -> Self {
+        Self { step, failure: failure.into(), again: false, spared: false, may_be_done: false }
+    }
+
     fn next(error: GatewayError) -> Self {
-        Self { step: Step::NextKey, failure: error.into(), again: false }
+        Self::new(Step::NextKey, error)
+    }
+
+    /// The same of a provider that may have carried out the request.
+    fn doubtful(error: GatewayError) -> Self {
+        Self { may_be_done: true, ..Self::next(error) }
     }
 
     /// Nothing was sent: too much has failed there of late.
     fn spared() -> Self {
-        Self::next(GatewayError::Failing)
+        Self { spared: true, ..Self::next(GatewayError::Failing) }
     }
 
     fn end(error: GatewayError) -> Self {
-        Self { step: Step::End, failure: error.into(), again: false }
+        Self::new(Step::End, error)
     }
 }
 
@@ -198,7 +211,10 @@ impl Sender {
         } = outgoing;
         let group = &candidate.group;
         // How long a body on its way takes is the client's matter: the group's time for an answer begins behind it.
-        let until = if passing.is_some() { deadline } else { deadline.min(Instant::now() + group.group.timeout) };
+        let (now, routing) = (Instant::now(), &group.group.routing);
+        let end = routing.total_timeout.map(|total| now + total);
+        let deadline = end.map_or(deadline, |end| deadline.min(end));
+        let until = if passing.is_some() { deadline } else { deadline.min(now + group.group.timeout) };
         let credential = &candidate.key.credential;
         let errand = Errand { upstream: &self.upstream, exit: &group.exit, deadline: until };
         let (mut passing, progress) = passing.map(|passing| (passing.body, passing.progress)).unzip();
@@ -238,7 +254,7 @@ impl Sender {
                 }
                 Err(_elapsed) => {
                     attempt.end(AttemptResult::Timeout, 0, "no answer in time");
-                    return Err(Ended::next(GatewayError::Timeout));
+                    return Err(Ended::doubtful(GatewayError::Timeout));
                 }
             };
             let status = response.status();
@@ -254,20 +270,25 @@ impl Sender {
         let rules = &endpoint.vendor.errors;
         if !head.status.is_success() {
             let refusal = Refusal { head, body: answered, candidate, format, uri };
+            let may_be_done = may_be_done(refusal.head.status);
             let ended = self.refused(attempt, refusal, question, rules).await;
-            return Err(Ended { again: learns(&ended, added, &body), ..ended });
+            return Err(Ended { again: learns(&ended, added, &body), may_be_done, ..ended });
         }
         let expected = match begins {
-            Begins::Chat => Expected::Chat { format, passes: conversion.is_none() },
+            Begins::Chat => {
+                let says = candidate.group.group.routing.retry_empty_answers;
+                Expected::Chat { format, passes: conversion.is_none(), says }
+            }
             Begins::Beside => Expected::Beside(format),
             Begins::Any => Expected::Any,
         };
-        let patience = Patience { first: until, pause: self.pause, whole: deadline };
+        let pause = candidate.group.group.routing.chunk_timeout.unwrap_or(self.pause);
+        let patience = Patience { first: until, pause, whole: deadline, end };
         match opening::open(expected, &head, answered, patience).await {
             Ok(opened) => {
                 attempt.end(AttemptResult::Success, head.status.as_u16(), "");
                 effect::worked(&candidate, began, &self.teller);
-                Ok(Answer { head, opened, candidate, format, conversion, dropped })
+                Ok(Answer { head, opened, candidate, format, conversion, dropped, end })
             }
             Err(OpeningFault::Missing(error)) => Err(missing(attempt, head.status, error)),
             // An error with the status of success means what it would mean with its own.
@@ -280,7 +301,7 @@ impl Sender {
                 }
                 let said = ProviderAnswer { status, headers, body: document, candidate, format, error, usage };
                 let ended = self.judged(Some(attempt), Box::new(said), &uri, question, rules);
-                Err(Ended { again: learns(&ended, added, &body), ..ended })
+                Err(Ended { again: learns(&ended, added, &body), may_be_done: may_be_done(status), ..ended })
             }
         }
     }
@@ -337,7 +358,7 @@ impl Sender {
         let words = said.candidate.key.leak.redact_text(words);
         let verdict = judge(said.status, &said.headers, &said.error, &said.body, question, rules);
         effect::apply(verdict.effect, &said.candidate, status, &self.teller);
-        shorten_pause(&mut said.headers, rules);
+        shorten_pause(&mut said.headers, rules, LONGEST_PAUSE);
         said.error.retry_after = match verdict.meaning {
             Meaning::RateLimited => verdict.pause,
             _ => said.error.retry_after.map(|pause| pause.min(LONGEST_PAUSE)),
@@ -351,7 +372,7 @@ impl Sender {
                 let told = said.status != StatusCode::UNAUTHORIZED && !of_key && !words.is_empty();
                 let words = Some(words).filter(|_| told);
                 let error = GatewayError::Credentials { status: said.status, said: words };
-                return Ended { step: verdict.step, failure: error.into(), again: false };
+                return Ended::new(verdict.step, error);
             }
             // The operator may have given a wrong base URL.
             Meaning::ClientFault if said.status == StatusCode::NOT_FOUND => {
@@ -376,7 +397,7 @@ impl Sender {
                 end(AttemptResult::ServerError, "the provider failed".into());
             }
         }
-        Ended { step: verdict.step, failure: Failure::Provider(said), again: false }
+        Ended::new(verdict.step, Failure::Provider(said))
     }
 }
 
@@ -421,11 +442,20 @@ fn headers(candidate: &Candidate, endpoint: &Endpoint, outgoing: &Outgoing, clie
     headers
 }
 
+/// Whether a provider that answers with this status may have carried out the request. Who does not know it, has no room
+/// for it, or refuses it has not.
+fn may_be_done(status: StatusCode) -> bool {
+    match status.as_u16() {
+        501 | 503 | 508 | OVERLOADED => false,
+        status => status == 408 || (500..600).contains(&status),
+    }
+}
+
 /// Ends `attempt`, which brought no answer.
 fn unreached(attempt: Attempt<'_>, error: &legacy::Error, uri: &Uri) -> Ended {
     let reason = if error.is_connect() { "no connection" } else { "it closed the connection without an answer" };
     attempt.end(AttemptResult::ConnectError, 0, format!("{reason} ({}{})", address(uri), causes(error)));
-    Ended::next(GatewayError::Connect(reason))
+    Ended { may_be_done: !error.is_connect(), ..Ended::next(GatewayError::Connect(reason)) }
 }
 
 /// Ends `attempt`, whose answer with the `status` of success has not begun because of `error`.
@@ -437,7 +467,7 @@ fn missing(attempt: Attempt<'_>, status: StatusCode, error: GatewayError) -> End
         other => (AttemptResult::ServerError, other.to_string().into()),
     };
     attempt.end(result, status.as_u16(), why);
-    Ended::next(error)
+    Ended::doubtful(error)
 }
 
 /// What the provider says in an error answer, and where it was asked. A body that does not come, or is too long, is

@@ -3,24 +3,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::ids::Id;
+use shared::time::steady_ms;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
+use super::course::Course;
 use super::headers::ClientHeaders;
+use super::queue::Queue;
 use super::send::{Ended, Sender};
+use super::telling::MostTelling;
 use crate::answer::{Answer, Failure, ProviderAnswer};
 use crate::error::GatewayError;
 use crate::provider::verdict::Step;
 use crate::request::{Outbound, Outgoing};
 use crate::route::candidate::Candidate;
 use crate::route::health::KeyState;
+use crate::route::plan::Plan;
+use crate::route::retries::RetryBudget;
 use crate::upstream::Upstream;
 use crate::usage::meter::Meter;
-
-/// The most attempts of one request, all groups together, however many their groups allow: a request must not become a
-/// storm.
-const MOST_TRIES: u32 = 10;
 
 /// How often a candidate is asked again without what it has refused of what the gateway adds.
 const MOST_REPEATS: usize = 4;
@@ -29,67 +30,41 @@ const MOST_REPEATS: usize = 4;
 #[derive(Debug)]
 pub struct Walker {
     sender: Sender,
+    /// Draws a pause that is no longer than the given one.
+    draw: fn(Duration) -> Duration,
+    queue: Queue,
 }
 
-/// How far a walk has come, as far as it decides whether another candidate may be tried.
-#[derive(Clone, Debug, Default)]
-struct Course {
-    /// Candidates that have been tried.
-    tries: u32,
-    /// What was to be done after the last of them.
-    last: Option<Step>,
-    /// Groups with the further attempts, after the first one of the request, that each of them got.
-    further: Vec<(Id, u32)>,
-    /// Groups of which no other key is tried.
-    closed: Vec<Id>,
-}
-
-impl Course {
-    /// Notes that a candidate of `group` has been tried, and what is to be done next.
-    fn tried(&mut self, group: &Id, step: Step) {
-        if self.tries > 0 {
-            match self.further.iter_mut().find(|(id, _)| id == group) {
-                Some((_, further)) => *further += 1,
-                None => self.further.push((Arc::clone(group), 1)),
-            }
-        }
-        self.tries += 1;
-        self.last = Some(step);
-        if step == Step::NextGroup {
-            self.closed.push(Arc::clone(group));
-        }
-    }
-
-    /// Whether the walk goes on, as far as the last attempt says. A request that cannot be sent without signatures has
-    /// nothing left to try. `late` says that the deadline of the request has passed, which the first attempt finds out
-    /// for itself.
-    fn goes_on(&self, late: bool) -> bool {
-        let wanted = matches!(self.last, None | Some(Step::NextKey | Step::NextGroup));
-        wanted && (self.tries == 0 || (self.tries < MOST_TRIES && !late))
-    }
-
-    /// Whether a candidate of `group` may be tried, which allows `retry_count` further attempts. Another group may
-    /// nevertheless.
-    fn may_try(&self, group: &Id, retry_count: u32) -> bool {
-        let further = self.further.iter().find(|(id, _)| id == group).map_or(0, |(_, further)| *further);
-        !self.closed.contains(group) && (self.tries == 0 || further < retry_count)
-    }
+/// Draws a pause from nothing to `longest`, each as likely (full jitter), so that requests that failed together do not
+/// come back together.
+fn drawn(longest: Duration) -> Duration {
+    longest.mul_f64(fastrand::f64())
 }
 
 impl Walker {
     /// Sends through `upstream`, and what it learns about keys to `key_states`. An answer may pause as long as `pause`.
     pub fn new(upstream: Upstream, key_states: mpsc::Sender<KeyState>, pause: Duration) -> Self {
-        Self { sender: Sender::new(upstream, key_states, pause) }
+        Self { sender: Sender::new(upstream, key_states, pause), draw: drawn, queue: Queue::default() }
+    }
+
+    /// Waits until something of `plan` may be tried, where all of it is out for a moment.
+    ///
+    /// # Errors
+    /// [`GatewayError::AllOut`]: nothing returns in time.
+    pub async fn ready(&self, plan: &mut Plan<'_>, deadline: Instant) -> Result<(), GatewayError> {
+        self.queue.wait(plan, deadline).await
     }
 
     /// Sends `request` to the candidates of `plan` until one answers. On a connect error, no answer in time, 408, 429
     /// or 5xx, and when the provider refuses the key or has no money for it, the next one is tried; when it has no such
-    /// model, the next group is. A group gets as many further attempts as its `retry_count` says.
+    /// model, the next group is. A group gets as many further attempts as its `retry_count` says, with three of its
+    /// keys, and the request six in all. Between two tries at the same group there is a pause. What is tried after the
+    /// first candidate is taken out of the retry budget of the group that the request went to first.
     ///
     /// Nothing is prepared for a candidate that is not tried.
     ///
     /// # Errors
-    /// [`Failure`]: what a provider said last, or why none said anything.
+    /// [`Failure`]: the most telling one of those of the candidates.
     pub async fn walk(
         &self,
         mut plan: impl Iterator<Item = Candidate> + Send,
@@ -99,15 +74,21 @@ impl Walker {
         deadline: Instant,
     ) -> Result<Answer, Failure> {
         let mut course = Course::default();
-        let mut last: Option<(Step, Failure)> = None;
+        let mut telling = MostTelling::default();
         let mut refused: Option<GatewayError> = None;
+        let mut budget: Option<Arc<RetryBudget>> = None;
         let late = || Instant::now() >= deadline;
         while course.goes_on(late())
             && let Some(candidate) = plan.next()
         {
-            let group = Arc::clone(&candidate.group.group.id);
-            if !course.may_try(&group, candidate.group.group.retry_count) {
+            let group = Arc::clone(&candidate.group);
+            let id = &group.group.id;
+            if !course.may_try(id, group.group.retry_count) {
                 continue;
+            }
+            self.pause(course.longest_pause(id), deadline).await;
+            if !course.goes_on(late()) {
+                break;
             }
             let prepared = match request.prepare(&candidate, self.sender.upstream(), deadline) {
                 Some(preparation) => preparation.await,
@@ -125,42 +106,70 @@ impl Walker {
             if !course.goes_on(late()) {
                 break;
             }
-            let mut sent = self.sender.send(candidate, outgoing, client, meter, deadline).await;
-            for _ in 0..MOST_REPEATS {
-                // What the gateway adds to a request is no fault of the client's.
-                let Err(Ended { again: true, failure: Failure::Provider(said), .. }) = &sent else { break };
-                let candidate = said.candidate.clone();
-                let Ok(outgoing) = request.write(&candidate) else { break };
-                sent = self.sender.send(candidate, outgoing, client, meter, deadline).await;
+            match &budget {
+                None => {
+                    group.retries.began(steady_ms());
+                    budget = Some(Arc::clone(&group.retries));
+                }
+                Some(budget) if !course.is_new() && !budget.take(steady_ms()) => {
+                    meter.retries_are_spent();
+                    break;
+                }
+                Some(_) => {}
             }
-            if let Err(Ended { step: Step::Unsigned, failure: Failure::Provider(said), .. }) = &sent
-                && let Some(outgoing) = unsigned(request, said)
-            {
-                sent = self.sender.send(said.candidate.clone(), outgoing, client, meter, deadline).await;
-            }
-            match sent {
+            let once = outgoing.once && !group.group.routing.retry_unsafe_requests;
+            match self.ask(candidate, outgoing, &mut course, (request, client, meter, deadline)).await {
                 Ok(answer) => return Ok(answer),
-                Err(Ended { step, failure, .. }) => {
-                    course.tried(&group, step);
-                    last = Some(worth_more(last, step, failure));
+                Err(Ended { spared: true, failure, step, .. }) => telling.hear(step, failure),
+                Err(Ended { step, failure, may_be_done, .. }) => {
+                    // It may do harm, or cost twice, to have it carried out again.
+                    let step = if once && may_be_done { Step::End } else { step };
+                    course.tried(id, step);
+                    telling.hear(step, failure);
                 }
             }
         }
-        let refused = refused.unwrap_or(GatewayError::Internal("the plan has no candidate"));
-        Err(last.map_or(Failure::Gateway(refused), |(_, failure)| failure))
+        // What was left of the plan may have gone out since it was looked at.
+        let refused = refused.unwrap_or(GatewayError::Failing);
+        Err(telling.into_failure().unwrap_or(Failure::Gateway(refused)))
     }
-}
 
-/// Which failure the client gets, and the step that it led to: the `newest` counts, but for two things. What a provider
-/// said is worth more to the client than that another could not be reached. And that one group has no such model is
-/// worth less than why another failed that may have it.
-fn worth_more(before: Option<(Step, Failure)>, step: Step, newest: Failure) -> (Step, Failure) {
-    match (before, newest) {
-        (Some(before @ (Step::NextKey, _)), _) if step == Step::NextGroup => before,
-        (Some((before @ Step::NextKey, said @ Failure::Provider(_))), Failure::Gateway(_)) if step == Step::NextKey => {
-            (before, said)
+    /// Sends `outgoing` to `candidate`, and once more without what it refuses of what is not the client's own.
+    async fn ask(
+        &self,
+        candidate: Candidate,
+        outgoing: Outgoing,
+        course: &mut Course,
+        (request, client, meter, deadline): (&dyn Outbound, &ClientHeaders<'_>, &Meter, Instant),
+    ) -> Result<Answer, Ended> {
+        course.sent();
+        let mut sent = self.sender.send(candidate, outgoing, client, meter, deadline).await;
+        for _ in 0..MOST_REPEATS {
+            // What the gateway adds to a request is no fault of the client's.
+            let Err(Ended { again: true, failure: Failure::Provider(said), .. }) = &sent else { break };
+            let candidate = said.candidate.clone();
+            let Ok(outgoing) = request.write(&candidate) else { break };
+            if !course.may_send() {
+                break;
+            }
+            course.sent();
+            sent = self.sender.send(candidate, outgoing, client, meter, deadline).await;
         }
-        (_, newest) => (step, newest),
+        if course.may_send()
+            && let Err(Ended { step: Step::Unsigned, failure: Failure::Provider(said), .. }) = &sent
+            && let Some(outgoing) = unsigned(request, said)
+        {
+            course.sent();
+            sent = self.sender.send(said.candidate.clone(), outgoing, client, meter, deadline).await;
+        }
+        sent
+    }
+
+    /// Waits for a drawn time that is no longer than `longest`, and not beyond the `deadline`.
+    async fn pause(&self, longest: Duration, deadline: Instant) {
+        if !longest.is_zero() {
+            sleep((self.draw)(longest).min(deadline.saturating_duration_since(Instant::now()))).await;
+        }
     }
 }
 

@@ -42,13 +42,15 @@ pub struct Patience {
     pub pause: Duration,
     /// When it has to be at its end, or known to be over the bound.
     pub whole: Instant,
+    /// When it has to be at its end, also where it is written on as it comes.
+    pub end: Option<Instant>,
 }
 
 impl Patience {
     /// The whole body has to come within `time`.
     pub fn within(time: Duration) -> Self {
         let until = Instant::now() + time;
-        Self { first: until, pause: time, whole: until }
+        Self { first: until, pause: time, whole: until, end: None }
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use http::{HeaderValue, request};
+use http::{HeaderMap, HeaderValue, request};
 use tokio::time::Instant;
 use translation::Format;
 
@@ -31,6 +32,9 @@ use crate::usage::meter::Meter;
 /// A request that has passed this many gateways like this one goes in a circle.
 const MOST_HOPS: u64 = 2;
 
+/// How long a client lets the whole answer take, in seconds.
+const TIMEOUT: &str = "x-orchestration-timeout";
+
 /// A request that has come in and whose client is not known yet.
 pub(super) struct Arrival<'g> {
     gateway: &'g Gateway,
@@ -39,6 +43,8 @@ pub(super) struct Arrival<'g> {
     /// The config under which the request is served. None where no config has reached this node.
     table: Option<Arc<RouteTable>>,
     deadline: Instant,
+    /// When the client wants the whole answer, if it says so.
+    end: Option<Instant>,
     /// The id of the request, which names its answer.
     id: HeaderValue,
     /// The way of the request so far, where answers show it.
@@ -58,15 +64,21 @@ pub(super) struct Admitted<'r> {
     /// When the answer has to begin at the latest, after all attempts.
     pub(super) deadline: Instant,
     way: &'r Mutex<Option<Way>>,
+    /// When the client wants the whole answer, if it says so.
+    end: Option<Instant>,
 }
 
 impl<'g> Arrival<'g> {
     /// Takes in a request of a client of `format`, and begins to meter it.
     pub(super) fn new(gateway: &'g Gateway, parts: request::Parts, api: Api, format: Format) -> (Self, Meter) {
         let meter = Meter::start(&gateway.recorder, api, &parts);
-        let deadline = Instant::from_std(meter.started() + gateway.limits.request_timeout);
+        let started = Instant::from_std(meter.started());
+        let end = timeout(&parts.headers).ok().flatten().map(|time| started + time);
+        let deadline = started + gateway.limits.request_timeout;
+        let deadline = end.map_or(deadline, |end| deadline.min(end));
         let id = own::id_header(meter.request_id());
-        (Self { gateway, parts, format, table: gateway.config.table(), deadline, id, way: Mutex::default() }, meter)
+        let (table, way) = (gateway.config.table(), Mutex::default());
+        (Self { gateway, parts, format, table, deadline, end, id, way }, meter)
     }
 
     /// Finds out whose the request is. What is learnt on the way is noted in `meter`.
@@ -83,6 +95,7 @@ impl<'g> Arrival<'g> {
         meter.series = Some(Arc::clone(&table.series));
         let client = auth::client(table, &self.parts, self.format)?;
         meter.proxy_key = Some(Arc::clone(&client.key));
+        timeout(&self.parts.headers)?;
         Ok(Admitted {
             gateway: self.gateway,
             parts: &self.parts,
@@ -92,6 +105,7 @@ impl<'g> Arrival<'g> {
             headers: ClientHeaders::new(&self.parts, self.format),
             deadline: self.deadline,
             way: &self.way,
+            end: self.end,
         })
     }
 
@@ -106,7 +120,7 @@ impl<'g> Arrival<'g> {
 
     /// How long `answer` may take.
     pub(super) fn patience(&self, answer: &Answer) -> Patience {
-        patience(self.gateway, self.deadline, answer)
+        patience(self.gateway, self.deadline, self.end, answer)
     }
 
     /// `response` with the id of the request where its client looks for it, and with the way that it took.
@@ -178,37 +192,34 @@ impl Admitted<'_> {
         (there && self.client.may_use_group(&owner.group)).then_some(owner)
     }
 
-    /// Sends `request` to the candidates of `plan` until one answers.
+    /// Sends `request` to the candidates of `plan` until one answers. Where all of them are out for a moment, it waits.
+    ///
+    /// # Errors
+    /// As [`crate::attempt::Walker::ready`] and [`crate::attempt::Walker::walk`].
+    pub(super) async fn walk(
+        &self,
+        mut plan: Plan<'_>,
+        request: &dyn Outbound,
+        meter: &mut Meter,
+    ) -> Result<Answer, Failure> {
+        self.gateway.attempts.ready(&mut plan, self.deadline).await?;
+        meter.home = Some(plan.home());
+        self.walk_until(self.deadline, plan, request, meter).await
+    }
+
+    /// All candidates of `plan`. Where all of them are out for a moment, it waits.
+    ///
+    /// # Errors
+    /// As [`crate::attempt::Walker::ready`].
+    pub(super) async fn candidates(&self, mut plan: Plan<'_>) -> Result<Vec<Candidate>, GatewayError> {
+        self.gateway.attempts.ready(&mut plan, self.deadline).await?;
+        Ok(plan.collect())
+    }
+
+    /// Sends `request` to the candidates of `plan` until one answers, `until` then at the latest.
     ///
     /// # Errors
     /// As [`crate::attempt::Walker::walk`].
-    pub(super) async fn walk(
-        &self,
-        plan: Plan<'_>,
-        request: &dyn Outbound,
-        meter: &mut Meter,
-    ) -> Result<Answer, Failure> {
-        meter.home = Some(plan.home());
-        self.walk_over(plan, request, meter).await
-    }
-
-    /// Sends `request` to `candidates` until one answers.
-    ///
-    /// # Errors
-    /// As [`Self::walk`].
-    pub(super) async fn walk_over(
-        &self,
-        candidates: impl Iterator<Item = Candidate> + Send,
-        request: &dyn Outbound,
-        meter: &mut Meter,
-    ) -> Result<Answer, Failure> {
-        self.walk_until(self.deadline, candidates, request, meter).await
-    }
-
-    /// Does the same as [`Self::walk_over`], `until` then at the latest.
-    ///
-    /// # Errors
-    /// As [`Self::walk`].
     pub(super) async fn walk_until(
         &self,
         until: Instant,
@@ -226,13 +237,31 @@ impl Admitted<'_> {
 
     /// How long `answer` may take.
     pub(super) fn patience(&self, answer: &Answer) -> Patience {
-        patience(self.gateway, self.deadline, answer)
+        patience(self.gateway, self.deadline, self.end, answer)
     }
 }
 
-fn patience(gateway: &Gateway, deadline: Instant, answer: &Answer) -> Patience {
-    let first = deadline.min(Instant::now() + answer.candidate.group.group.timeout);
-    Patience { first, pause: gateway.limits.stream_idle_timeout, whole: deadline }
+fn patience(gateway: &Gateway, deadline: Instant, end: Option<Instant>, answer: &Answer) -> Patience {
+    let group = &answer.candidate.group.group;
+    let end = [end, answer.end].into_iter().flatten().min();
+    let whole = end.map_or(deadline, |end| deadline.min(end));
+    let first = whole.min(Instant::now() + group.timeout);
+    Patience { first, pause: group.routing.chunk_timeout.unwrap_or(gateway.limits.stream_idle_timeout), whole, end }
+}
+
+/// The longest time that a client can ask for. What is longer is no bound beside those of the node.
+const LONGEST_TIMEOUT: Duration = Duration::from_hours(24);
+
+/// How long the whole answer may take, where a client says so.
+///
+/// # Errors
+/// [`GatewayError::Malformed`] where it is no number of seconds.
+fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, GatewayError> {
+    let Some(value) = headers.get(TIMEOUT) else { return Ok(None) };
+    let seconds = value.to_str().ok().and_then(|value| value.trim().parse::<f64>().ok());
+    let seconds = seconds.filter(|seconds| seconds.is_finite() && *seconds > 0.0);
+    let problem = GatewayError::Malformed("the header 'x-orchestration-timeout' must be a number of seconds above 0");
+    seconds.map(|seconds| Some(Duration::from_secs_f64(seconds.min(LONGEST_TIMEOUT.as_secs_f64())))).ok_or(problem)
 }
 
 /// Waits for what `asked` gives, unless the gateway is `closing` before.

@@ -1,5 +1,6 @@
 mod added;
 mod anthropic;
+mod attempts;
 mod carried;
 mod conversations;
 mod errors;

@@ -6,7 +6,7 @@ use http_body::Body;
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout_at};
 use translation::Format;
-use translation::ir::{Event, ProviderError, Usage};
+use translation::ir::{Event, Finish, ProviderError, Usage};
 use translation::protocol::contract::{Life, StreamDecoder, StreamWatcher};
 use translation::protocol::sse::{self, EventSplitter};
 
@@ -26,6 +26,8 @@ pub(super) struct Hold {
     pub(super) passes: bool,
     /// Whether it is an answer of the chat API.
     pub(super) chat: bool,
+    /// Whether it is no answer where it ends well and holds nothing.
+    pub(super) says: bool,
     /// Until when it is held back once it has begun.
     pub(super) until: Instant,
     /// How long it may take until it says something.
@@ -186,7 +188,7 @@ impl Held {
                 self.fail(error, &words);
                 return;
             }
-            self.said |= seen.finishes || (!self.hold.chat && life > Life::Nothing);
+            self.said |= (seen.finishes && !self.hold.says) || (!self.hold.chat && life > Life::Nothing);
         }
         if self.hold.chat {
             self.decode(event, &words);
@@ -210,6 +212,7 @@ impl Held {
                 Event::Usage(usage) => self.usage = Some(usage),
                 // A signature is no word of the answer.
                 Event::ThinkingSignature(_) | Event::TextSignature(_) | Event::Logprobs(_) | Event::Error(_) => {}
+                Event::Finish { reason: Finish::Stop, .. } if self.hold.says => {}
                 _ => self.said = true,
             }
         }

@@ -16,7 +16,7 @@ use http::response::Parts;
 use hyper::body::Incoming;
 use tokio::time::Instant;
 use translation::Format;
-use translation::ir::{self, ProviderError, Usage};
+use translation::ir::{self, Finish, Part, ProviderError, Usage};
 
 use crate::body::collect::Patience;
 use crate::body::unpack::is_packed;
@@ -41,6 +41,8 @@ pub enum Expected {
         format: Format,
         /// Whether the client gets the bytes as they are.
         passes: bool,
+        /// Whether it is no answer where it ends well and holds nothing.
+        says: bool,
     },
     /// An answer of another endpoint beside that of this format: JSON, or a stream.
     Beside(Format),
@@ -118,16 +120,16 @@ pub async fn open(
 ) -> Result<Opened, OpeningFault> {
     let labelled = is_stream(&head.headers);
     let body = ProviderBody::unread(body);
-    let (format, passes, chat) = match expected {
-        Expected::Chat { format, passes } => (format, passes, true),
-        Expected::Beside(format) if labelled || is_json(&head.headers) => (format, true, false),
+    let (format, passes, chat, says) = match expected {
+        Expected::Chat { format, passes, says } => (format, passes, true, says),
+        Expected::Beside(format) if labelled || is_json(&head.headers) => (format, true, false, false),
         // What looks like text may be sound.
         Expected::Beside(_) | Expected::Any => return Ok(Opened::Unread(body)),
     };
     if is_packed(&head.headers) {
         return match (labelled, chat) {
             (true, _) => Err(GatewayError::Unusable("it is a compressed stream, which was not asked for").into()),
-            (false, true) => whole(format, head, body, passes, patience).await,
+            (false, true) => whole(format, head, body, (passes, says), patience).await,
             (false, false) => Ok(Opened::Unread(body)),
         };
     }
@@ -143,10 +145,10 @@ pub async fn open(
     };
     match (streams, chat) {
         (true, _) => {
-            let hold = Hold { format, passes, chat, until: Instant::now() + HOLD, patience };
+            let hold = Hold { format, passes, chat, says, until: Instant::now() + HOLD, patience };
             held::hold(body, hold).await.map(Opened::Stream)
         }
-        (false, true) => whole(format, head, body, passes, patience).await,
+        (false, true) => whole(format, head, body, (passes, says), patience).await,
         (false, false) => beside(format, head, body, patience).await,
     }
 }
@@ -156,13 +158,14 @@ async fn whole(
     format: Format,
     head: &Parts,
     body: ProviderBody,
-    passes: bool,
+    (passes, says): (bool, bool),
     patience: Patience,
 ) -> Result<Opened, OpeningFault> {
     let protocol = format.protocol();
     if !passes {
         let body = whole::whole(head, body, patience).await?;
         return match protocol.decode_response(&body) {
+            Ok(response) if says && is_empty(&response) => Err(EMPTY.into()),
             Ok(response) => Ok(Opened::Decoded(Box::new(response))),
             Err(error) => Err(said(format, error, body)),
         };
@@ -183,10 +186,26 @@ async fn whole(
     }
     // An answer that its provider keeps may be one that is still to be made, which has no usage.
     let doubtful = (usage.is_none() && !format.facts().keeps_answers) || whole::may_be_error(&body);
-    if doubtful && let Err(error) = protocol.decode_response(&body) {
-        return Err(said(format, error, body));
+    if doubtful || says {
+        match protocol.decode_response(&body) {
+            Ok(response) if says && is_empty(&response) => return Err(EMPTY.into()),
+            // What is not read otherwise passes as it is.
+            Err(error) if doubtful => return Err(said(format, error, body)),
+            _ => {}
+        }
     }
     Ok(Opened::Whole(body, usage))
+}
+
+/// The error of an answer that ends well and holds nothing.
+const EMPTY: GatewayError = GatewayError::Unusable("it holds nothing");
+
+/// Whether the model has stopped as if it had said all, and has said nothing: no word, no thought, no call.
+fn is_empty(response: &ir::Response) -> bool {
+    response.choices.iter().all(|choice| {
+        let silent = |part: &Part| matches!(part, Part::Text { text, .. } if text.is_empty());
+        choice.finish == Some(Finish::Stop) && choice.parts.iter().all(silent)
+    })
 }
 
 fn said(format: Format, error: ProviderError, body: Bytes) -> OpeningFault {

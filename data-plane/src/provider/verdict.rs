@@ -203,18 +203,17 @@ fn refused(
     })
 }
 
-/// Shortens the pauses in the headers of an answer to the longest that counts here, so that a client is not told to
-/// wait for longer than the key rests.
-pub fn shorten_pause(headers: &mut HeaderMap, rules: &ErrorRules) {
-    if retry_after(headers, rules) != Some(LONGEST_PAUSE) {
+/// Shortens the pauses in the headers of an answer to the `longest`, so that a client is not told to wait for longer than
+/// counts here.
+pub fn shorten_pause(headers: &mut HeaderMap, rules: &ErrorRules, longest: Duration) {
+    if retry_after(headers, rules).is_none_or(|pause| pause < longest) {
         return;
     }
-    let seconds = LONGEST_PAUSE.as_secs();
     if let Some(pause) = headers.get_mut(rules.pause_ms) {
-        *pause = (seconds * 1000).into();
+        *pause = u64::try_from(longest.as_millis()).unwrap_or(u64::MAX).into();
     }
     if let Some(pause) = headers.get_mut(RETRY_AFTER) {
-        *pause = seconds.into();
+        *pause = (longest.as_secs() + u64::from(longest.subsec_nanos() > 0)).into();
     }
 }
 

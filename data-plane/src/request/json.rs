@@ -133,7 +133,15 @@ impl Outbound for JsonRequest<'_> {
         let any_answer = format.facts().any_answer_beside;
         let outgoing = Outgoing::edited(uri, self.length, self.edited(candidate), *format);
         let added = if self.asks_for_usage(candidate) { Added::StreamUsage } else { Added::Nothing };
-        Ok(Outgoing { stream: self.stream, any_answer, begins: Begins::Beside, added, beside_chat: true, ..outgoing })
+        Ok(Outgoing {
+            stream: self.stream,
+            any_answer,
+            begins: Begins::Beside,
+            added,
+            beside_chat: true,
+            once: ["/images/", "/audio/"].iter().any(|dear| path.starts_with(dear)),
+            ..outgoing
+        })
     }
 }
 

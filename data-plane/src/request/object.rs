@@ -46,6 +46,7 @@ impl Outbound for ObjectRequest {
             content: if self.body.is_empty() { Content::None } else { Content::Json },
             any_answer: true,
             beside_chat: true,
+            once: self.method == Method::POST,
             ..Outgoing::json(uri, self.body.clone(), format)
         })
     }

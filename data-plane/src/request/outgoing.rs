@@ -67,6 +67,8 @@ pub struct Outgoing {
     /// Whether the request is no chat. Keys are often limited to some endpoints, so a key that may not do this may
     /// still be good for chat.
     pub beside_chat: bool,
+    /// Whether the request makes or changes something, or costs much: what may have been carried out is not sent again.
+    pub once: bool,
     /// How the provider's answer becomes the client's. None where the bytes pass.
     pub conversion: Option<Box<Conversion>>,
     /// What was left out of a request that passes.
@@ -89,6 +91,7 @@ impl Outgoing {
             begins: Begins::Any,
             added: Added::Nothing,
             beside_chat: false,
+            once: false,
             conversion: None,
             dropped: Dropped::default(),
         }

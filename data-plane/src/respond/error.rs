@@ -24,10 +24,15 @@ const OVERLOADED_PAUSE: Duration = Duration::from_secs(1);
 
 /// Answers a client of `format` whose request has no answer of a provider.
 pub fn failed(failure: &Failure, format: Format, meter: Meter) -> Response {
-    match failure {
+    let no_retry = meter.has_no_retry();
+    let mut response = match failure {
         Failure::Gateway(error) => refused(error, format, meter),
         Failure::Provider(said) => passed_on(said, format, meter),
+    };
+    if no_retry {
+        response.headers_mut().insert(X_SHOULD_RETRY, HeaderValue::from_static("false"));
     }
+    response
 }
 
 /// Answers a client of `format` with an error of the gateway's.

@@ -23,6 +23,8 @@ pub(super) struct IdleTimer {
     idle: Duration,
     last: Instant,
     beat: Option<Beat>,
+    /// When it runs out at the latest, whatever comes.
+    end: Option<Instant>,
     timer: Pin<Box<Sleep>>,
 }
 
@@ -46,7 +48,16 @@ impl IdleTimer {
     /// A timer that begins now and runs out after `idle`.
     pub(super) fn new(idle: Duration) -> Self {
         let last = Instant::now();
-        Self { idle, last, beat: None, timer: Box::pin(sleep_until(last + idle)) }
+        Self { idle, last, beat: None, end: None, timer: Box::pin(sleep_until(last + idle)) }
+    }
+
+    /// The same, but it runs out at `end` at the latest.
+    #[must_use]
+    pub(super) fn ending(mut self, end: Option<Instant>) -> Self {
+        self.end = end;
+        let next = self.next();
+        self.timer.as_mut().reset(next);
+        self
     }
 
     /// The same, with a beat whenever nothing has been written for `every`.
@@ -79,11 +90,18 @@ impl IdleTimer {
     pub(super) fn shorten(&mut self, idle: Duration) {
         self.idle = idle;
         self.beat = None;
-        self.timer.as_mut().reset(self.last + idle);
+        let next = self.next();
+        self.timer.as_mut().reset(next);
+    }
+
+    /// When it has run out.
+    fn over(&self) -> Instant {
+        let idle = self.last + self.idle;
+        self.end.map_or(idle, |end| idle.min(end))
     }
 
     fn next(&self) -> Instant {
-        let over = self.last + self.idle;
+        let over = self.over();
         self.beat.as_ref().map_or(over, |beat| over.min(beat.last + beat.every))
     }
 
@@ -92,7 +110,7 @@ impl IdleTimer {
         loop {
             ready!(self.timer.as_mut().poll(context));
             let now = Instant::now();
-            if now >= self.last + self.idle {
+            if now >= self.over() {
                 return Poll::Ready(Silence::Over);
             }
             let beats = self.beat.as_mut().is_some_and(|beat| {

@@ -1,7 +1,6 @@
 //! Writes on an answer in one piece.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
@@ -57,7 +56,7 @@ pub async fn respond(
                 return Err((NO_TEXT, meter));
             }
             let key = Arc::clone(&candidate.key);
-            return Ok(large(&head, (start, legibility), rest, key, patience.pause, kind, meter));
+            return Ok(large(&head, (start, legibility), rest, key, patience, kind, meter));
         }
     };
     if usage.is_none() {
@@ -94,7 +93,7 @@ pub async fn pass(
             }
             let key = Arc::clone(&candidate.key);
             let kind = Kind { format, chat: false };
-            let mut response = large(&head, (start, Legibility::default()), rest, key, patience.pause, kind, meter);
+            let mut response = large(&head, (start, Legibility::default()), rest, key, patience, kind, meter);
             if is_stream(&head.headers) {
                 as_stream(&mut response);
             }
@@ -129,7 +128,7 @@ pub async fn pass_in_base64(
             if !openai::begins_with_numbers(&beginning) {
                 let kind = Kind { format, chat: false };
                 let begun = (start, Legibility::default());
-                return Ok(large(&head, begun, rest, Arc::clone(key), patience.pause, kind, meter));
+                return Ok(large(&head, begun, rest, Arc::clone(key), patience, kind, meter));
             }
             match collect(rest, UNPACKED, patience).await {
                 Ok(Collected::Whole(rest)) => [&beginning[..], &rest[..]].concat().into(),
@@ -174,13 +173,13 @@ fn large(
     (start, legibility): (Vec<Bytes>, Legibility),
     rest: ProviderBody,
     key: Arc<RoutedKey>,
-    pause: Duration,
+    patience: Patience,
     kind: Kind,
     mut meter: Meter,
 ) -> Response {
     meter.first_byte();
     meter.answering(head.status);
     let answer = LargeAnswer::new(start, legibility, kind, Arc::clone(&key), meter);
-    let body = Flow::new(rest, IdleTimer::new(pause), None, answer);
+    let body = Flow::new(rest, IdleTimer::new(patience.pause).ending(patience.end), None, answer);
     with_head(head, Body::new(body), &key, kind)
 }

@@ -16,6 +16,7 @@ use super::health::{Health, KeyHealth, KeyState};
 use super::load::Load;
 use super::models::Models;
 use super::refusals::Refusals;
+use super::retries::RetryBudget;
 use super::turns::Turns;
 use crate::metrics::series::SeriesStore;
 use crate::provider::credential::Tokens;
@@ -66,6 +67,8 @@ pub struct KeptGroup {
     pub load: Arc<Load>,
     /// Whose turn it is of its keys.
     pub turns: Arc<Turns>,
+    /// How much its requests may be tried again.
+    pub retries: Arc<RetryBudget>,
 }
 
 impl Kept {

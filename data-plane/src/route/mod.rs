@@ -7,7 +7,7 @@
 //! - [`order`]: the order in which candidates are tried; [`affinity`]: which requests belong together; `turns`: whose
 //!   turn it is; [`load`]: how busy and fast something is;
 //!   [`running`]: an attempt as that sees it; [`breaker`]: what fails is left alone; [`models`]: both, of
-//!   the models of a group.
+//!   the models of a group; [`retries`]: how much a group's requests may be tried again.
 //! - [`plan`]: the candidates of a request, one after the other; [`candidate`]: one of them.
 //! - [`owners`]: which candidate made an object that a client names by its id.
 
@@ -27,6 +27,7 @@ mod patterns;
 mod places;
 pub mod plan;
 pub mod refusals;
+pub mod retries;
 pub mod running;
 pub mod table;
 mod turns;

@@ -3,6 +3,7 @@
 mod explain;
 mod hints;
 mod home;
+mod returns;
 mod skipped;
 
 use std::borrow::Cow;
@@ -17,6 +18,7 @@ use translation::facts::Facts;
 use super::affinity::Session;
 use super::candidate::Candidate;
 use super::client::Client;
+use super::health::Unhealthy;
 use super::order::{self, Choice, Policy};
 use super::owners::Owner;
 use super::places::Places;
@@ -31,9 +33,9 @@ pub use skipped::{SkipReason, Skipped};
 
 /// The ordered attempts that a request may make. Lazy: it gives one candidate after the other, and looks at a key's
 /// health when its turn comes. Groups go by the policy of the proxy key, and in each its keys by the policy of the
-/// group; a session goes where it was before. Keys that are out are left out, unless every one is: then those are given
-/// of which that is a guess, since a guess about health must not refuse a request. Those that only rest come first, the
-/// soonest before the others, and those that were refused last.
+/// group; a session goes where it was before. Keys that are out are left out, unless every one was refused: then they are
+/// given all the same, since a guess about health must not refuse a request. A pause is no guess, and is kept
+/// ([`Self::all_out`]).
 #[derive(Clone, Debug)]
 pub struct Plan<'t> {
     client: &'t Client,
@@ -311,7 +313,14 @@ impl<'t> Plan<'t> {
     fn keys(&self) -> impl Iterator<Item = (&Route, &Arc<RoutedKey>)> {
         let routes = self.routes.iter().filter(move |route| self.includes(route));
         let keys = routes.flat_map(|route| route.group.keys.iter().map(move |key| (route, key)));
-        keys.filter(move |(route, key)| self.may_try(route, key).is_ok())
+        keys.filter(move |(route, key)| self.may_try(route, key).is_ok() && self.may_know(route, key))
+    }
+
+    /// Whether `key` may know the object that the plan is narrowed to: keys of another account do not.
+    fn may_know(&self, route: &Route, key: &RoutedKey) -> bool {
+        let own = self.owner.as_ref().and_then(|owner| route.group.keys.iter().find(|key| key.key.id == owner.key));
+        let account = own.map(|own| &own.key.routing.account).filter(|account| !account.is_empty());
+        account.is_none_or(|account| *account == key.key.routing.account)
     }
 
     /// The keys that may be tried and are not out, in the operator's order.
@@ -319,11 +328,16 @@ impl<'t> Plan<'t> {
         self.keys().filter(move |(route, key)| self.against(route, key).is_none())
     }
 
-    /// All keys that may be tried, all of which are out, in the order in which they are tried nevertheless.
+    /// All keys that may be tried, where every one was refused, in the order in which they are tried nevertheless.
     fn last_resort(&self) -> Vec<(&Route, &Arc<RoutedKey>)> {
-        let until = |(route, key): &(&Route, &Arc<RoutedKey>)| key.health.at(self.now, &route.upstream_model).err();
+        let refused = |(route, key): (&Route, &Arc<RoutedKey>)| {
+            key.health.at(self.now, &route.upstream_model).err().filter(|out| out.why == Unhealthy::Invalid)
+        };
+        if self.keys().any(|key| refused(key).is_none()) {
+            return Vec::new();
+        }
         let mut keys: Vec<_> = self.keys().collect();
-        keys.sort_by_cached_key(until);
+        keys.sort_by_cached_key(|key| refused(*key));
         keys
     }
 
@@ -380,13 +394,12 @@ impl<'t> Plan<'t> {
             Some(own) => own,
             None => {
                 let session = self.session.filter(|_| route.group.group.routing.affinity);
-                let account = own.map(|own| &keys[own].key.routing.account).filter(|account| !account.is_empty());
                 let busiest = session.map(|_| share(keys));
                 let choices = |spared: bool| {
                     keys.iter().enumerate().filter_map(move |(position, key)| {
-                        let of_account = account.is_none_or(|account| *account == key.key.routing.account);
                         let busy = busiest.is_some_and(|share| spared && share.is_passed_by(key));
-                        (of_account && !busy && left(position)).then(|| key_choice(position, key))
+                        let there = self.may_know(route, key) && !busy && left(position);
+                        there.then(|| key_choice(position, key))
                     })
                 };
                 let pick = |spared, draw: &mut Rng| order::pick(policy, choices(spared), keys.len(), session, draw);

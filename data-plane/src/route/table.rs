@@ -24,6 +24,7 @@ use super::models::{ModelState, Models};
 use super::order;
 use super::patterns::Patterns;
 use super::refusals::Refusals;
+use super::retries::RetryBudget;
 use super::turns::Turns;
 use crate::metrics::series::SeriesTable;
 use crate::provider::Endpoint;
@@ -101,6 +102,8 @@ pub struct RoutedGroup {
     pub load: Arc<Load>,
     /// Whose turn it is of its keys.
     pub turns: Arc<Turns>,
+    /// How much its requests may be tried again.
+    pub retries: Arc<RetryBudget>,
 }
 
 /// An upstream key as the request path needs it.
@@ -291,6 +294,7 @@ impl RoutedGroup {
         let models = there.map(|known| Arc::clone(&known.models)).unwrap_or_default();
         let load = there.map(|known| Arc::clone(&known.load)).unwrap_or_default();
         let turns = known_group.map(|known| Arc::clone(&known.turns)).unwrap_or_default();
+        let retries = known_group.map(|known| Arc::clone(&known.retries)).unwrap_or_default();
         let kept_group = KeptGroup {
             exit: Arc::clone(&exit),
             config: Arc::clone(group),
@@ -299,6 +303,7 @@ impl RoutedGroup {
             models: Arc::clone(&models),
             load: Arc::clone(&load),
             turns: Arc::clone(&turns),
+            retries: Arc::clone(&retries),
         };
         keeps.keep_group(&group.id, kept_group);
         let headers = headers(group, endpoint.as_ref());
@@ -313,6 +318,7 @@ impl RoutedGroup {
             models,
             load,
             turns,
+            retries,
             group: Arc::clone(group),
         }
     }

@@ -9,6 +9,7 @@ use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
 
 use super::body::RequestBody;
 use super::port::Ported;
+use super::timed::Timed;
 
 /// Pooled connections.
 pub type Pool<C> = Client<C, RequestBody>;
@@ -16,12 +17,13 @@ pub type Pool<C> = Client<C, RequestBody>;
 /// Makes connections that lead through no proxy.
 pub(super) type Direct = HttpsConnector<HttpConnector>;
 
-/// Connections through a proxy.
+/// Connections of one way out.
 #[derive(Clone, Debug)]
 pub(super) enum Connections {
-    Tunnel(Pool<HttpsConnector<Ported<Tunnel<Direct>>>>),
-    Socks(Pool<HttpsConnector<Ported<SocksV5<HttpConnector>>>>),
+    Direct(Pool<Timed<Direct>>),
+    Tunnel(Pool<Timed<HttpsConnector<Ported<Tunnel<Direct>>>>>),
+    Socks(Pool<Timed<HttpsConnector<Ported<SocksV5<HttpConnector>>>>>),
 }
 
-/// Connections through one proxy, made when the first request needs them.
+/// Connections of one way out, made when the first request needs them.
 pub(super) type Lazy = OnceLock<Connections>;

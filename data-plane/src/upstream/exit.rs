@@ -1,6 +1,7 @@
 //! The way by which a group's requests leave.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,13 +10,18 @@ use shared::snapshot::{Group, OutboundProxy};
 
 use super::connections::Lazy;
 
-/// The way by which a group's requests leave: directly, or through a proxy with connections of its own.
+/// The way by which a group's requests leave: directly, or with connections of its own, which lead through a proxy or
+/// have a time of their own to be made.
 #[derive(Debug, Default)]
-pub struct Exit(Option<(OutboundProxy, Lazy)>);
+pub struct Exit {
+    proxy: Option<OutboundProxy>,
+    connect_timeout: Option<Duration>,
+    connections: Lazy,
+}
 
 impl PartialEq for Exit {
     fn eq(&self, other: &Self) -> bool {
-        self.0.as_ref().map(|(proxy, _)| proxy) == other.0.as_ref().map(|(proxy, _)| proxy)
+        (&self.proxy, self.connect_timeout) == (&other.proxy, other.connect_timeout)
     }
 }
 
@@ -26,17 +32,27 @@ impl Exit {
         let port = uri.port_u16().or_else(|| Some(if uri.scheme_str()? == "http" { 80 } else { 443 }));
         let host = uri.host().unwrap_or_default();
         let proxy = group.outbound_proxy.clone().filter(|proxy| !bypasses(proxy, host, port));
-        Self(proxy.map(|proxy| (proxy, Lazy::default())))
+        Self { proxy, connect_timeout: group.routing.connect_timeout, connections: Lazy::default() }
     }
 
     /// Whether the way leads through no proxy.
     pub fn is_direct(&self) -> bool {
-        self.0.is_none()
+        self.proxy.is_none()
     }
 
-    /// The proxy on the way, and the connections through it.
-    pub(super) fn proxy(&self) -> Option<(&OutboundProxy, &Lazy)> {
-        self.0.as_ref().map(|(proxy, connections)| (proxy, connections))
+    /// The proxy on the way.
+    pub(super) fn proxy(&self) -> Option<&OutboundProxy> {
+        self.proxy.as_ref()
+    }
+
+    /// How long a connection may take to be made, where the group says so.
+    pub(super) fn connect_timeout(&self) -> Option<Duration> {
+        self.connect_timeout
+    }
+
+    /// Its own connections. None where it leads the way that all have.
+    pub(super) fn own(&self) -> Option<&Lazy> {
+        (self.proxy.is_some() || self.connect_timeout.is_some()).then_some(&self.connections)
     }
 }
 

@@ -7,6 +7,7 @@ mod body;
 mod connections;
 mod exit;
 mod port;
+mod timed;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,8 +30,9 @@ pub use body::RequestBody;
 pub use connections::Pool;
 pub use exit::Exit;
 use port::Ported;
+use timed::Timed;
 
-/// How long a TCP connection may take to be made.
+/// How long a connection may take to be made, with TLS and the proxies on the way, where the group says nothing else.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long an idle connection is kept. Providers' load balancers close theirs after a minute or more.
@@ -40,7 +42,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 #[derive(Debug)]
 pub struct Upstream {
     tls: ClientConfig,
-    direct: Pool<Direct>,
+    direct: Pool<Timed<Direct>>,
 }
 
 impl Upstream {
@@ -62,15 +64,16 @@ impl Upstream {
             .context("TLS versions")?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let direct = pool(over_tls(tls.clone(), tcp()));
+        let direct = pool(Timed::new(over_tls(tls.clone(), tcp(CONNECT_TIMEOUT)), CONNECT_TIMEOUT));
         Ok(Self { tls, direct })
     }
 
     /// Sends `request` by the way `exit`. Dropping the future, or the body of its answer, ends the request at the
     /// provider.
     pub fn send(&self, exit: &Exit, request: http::Request<RequestBody>) -> ResponseFuture {
-        let Some((proxy, connections)) = exit.proxy() else { return self.direct.request(request) };
-        match connections.get_or_init(|| self.through(proxy)) {
+        let Some(connections) = exit.own() else { return self.direct.request(request) };
+        match connections.get_or_init(|| self.leading(exit)) {
+            Connections::Direct(pool) => pool.request(request),
             Connections::Tunnel(pool) => pool.request(request),
             Connections::Socks(pool) => pool.request(request),
         }
@@ -84,32 +87,42 @@ impl Upstream {
         pool(over_tls(self.tls.clone(), connector))
     }
 
-    fn through(&self, proxy: &OutboundProxy) -> Connections {
+    /// Connections of their own for `exit`.
+    fn leading(&self, exit: &Exit) -> Connections {
+        let within = exit.connect_timeout().unwrap_or(CONNECT_TIMEOUT);
+        match exit.proxy() {
+            Some(proxy) => self.through(proxy, within),
+            None => Connections::Direct(pool(Timed::new(self.direct_connector(within), within))),
+        }
+    }
+
+    /// Connections through `proxy`, each made `within` that time.
+    fn through(&self, proxy: &OutboundProxy, within: Duration) -> Connections {
         let scheme = if proxy.scheme == ProxyScheme::Socks5 { "socks5" } else { proxy.scheme.as_str() };
         let uri = format!("{scheme}://{}:{}", bracketed(&proxy.host), proxy.port);
         let Ok(uri) = uri.parse::<http::Uri>() else {
             // Validated config does not come here. A proxy whose host is malformed must not lead to a way around the
             // proxy.
             let nowhere = http::Uri::from_static("http://proxy.invalid:1");
-            let tunnel = Tunnel::new(nowhere, self.direct_connector());
-            return Connections::Tunnel(pool(over_tls(self.tls.clone(), Ported(tunnel))));
+            let tunnel = Tunnel::new(nowhere, self.direct_connector(within));
+            return Connections::Tunnel(pool(Timed::new(over_tls(self.tls.clone(), Ported(tunnel)), within)));
         };
         if proxy.scheme == ProxyScheme::Socks5 {
-            let mut socks = SocksV5::new(uri, tcp());
+            let mut socks = SocksV5::new(uri, tcp(within));
             if !proxy.username.is_empty() {
                 socks = socks.with_auth(proxy.username.clone(), proxy.password.expose().to_owned());
             }
-            return Connections::Socks(pool(over_tls(self.tls.clone(), Ported(socks))));
+            return Connections::Socks(pool(Timed::new(over_tls(self.tls.clone(), Ported(socks)), within)));
         }
-        let mut tunnel = Tunnel::new(uri, self.direct_connector());
+        let mut tunnel = Tunnel::new(uri, self.direct_connector(within));
         if let Some(credentials) = exit::basic_credentials(proxy) {
             tunnel = tunnel.with_auth(credentials);
         }
-        Connections::Tunnel(pool(over_tls(self.tls.clone(), Ported(tunnel))))
+        Connections::Tunnel(pool(Timed::new(over_tls(self.tls.clone(), Ported(tunnel)), within)))
     }
 
-    fn direct_connector(&self) -> Direct {
-        over_tls(self.tls.clone(), tcp())
+    fn direct_connector(&self, within: Duration) -> Direct {
+        over_tls(self.tls.clone(), tcp(within))
     }
 }
 
@@ -117,11 +130,11 @@ fn bracketed(host: &str) -> String {
     if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.to_owned() }
 }
 
-fn tcp() -> HttpConnector {
+fn tcp(within: Duration) -> HttpConnector {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
-    tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    tcp.set_connect_timeout(Some(within));
     tcp.set_keepalive(Some(Duration::from_mins(1)));
     tcp
 }

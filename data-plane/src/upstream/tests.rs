@@ -1,3 +1,5 @@
+use std::time::{Duration, Instant};
+
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
@@ -117,4 +119,21 @@ async fn a_socks_proxy_is_asked_for_the_port_of_the_scheme_too() {
     }
     let (address, port) = socks_target("http://[2001:db8::1]:8080/").await;
     assert_eq!((address.len(), port), (16, 8080));
+}
+
+/// A connection is made when TLS is, and the group says how long that may take.
+#[tokio::test]
+async fn a_group_has_a_time_of_its_own_for_connections() {
+    // It takes connections, and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}/", silent.local_addr().unwrap());
+    let mut group = group("g", &["m"]);
+    group.base_url = url.as_str().into();
+    group.routing.connect_timeout = Some(Duration::from_millis(50));
+    let exit = Exit::of(&group);
+    let begun = Instant::now();
+    let error = Upstream::new().unwrap().send(&exit, get(&url)).await.unwrap_err();
+    assert!(error.is_connect() && begun.elapsed() < Duration::from_secs(5), "{error:?}");
+    group.routing.connect_timeout = Some(Duration::from_secs(1));
+    assert!(Exit::of(&group) != exit && exit.is_direct());
 }

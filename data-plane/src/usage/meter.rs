@@ -4,6 +4,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::extract::ConnectInfo;
@@ -93,6 +94,8 @@ pub struct Meter {
     pub heard: Heard,
     asked: HeldRequest,
     attempts: Trail,
+    /// Whether there was no retry left for the request.
+    retries_spent: AtomicBool,
     first_byte: Option<Duration>,
     /// Whether what is asked for costs no tokens, whatever the answer says of tokens that another request has cost.
     free: bool,
@@ -136,6 +139,7 @@ impl Meter {
             heard: Heard::Nothing,
             asked: HeldRequest::default(),
             attempts: Trail::default(),
+            retries_spent: AtomicBool::new(false),
             first_byte: None,
             free: false,
             status: CLIENT_CLOSED_REQUEST,
@@ -216,6 +220,17 @@ impl Meter {
     fn affinity(&self) -> Option<Affinity> {
         let (home, last) = (self.home.as_ref()?, self.last_tried()?);
         Some(home.affinity(&last.key.id))
+    }
+
+    /// Notes that the request was not tried again because the retries of its group are spent.
+    pub fn retries_are_spent(&self) {
+        self.retries_spent.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the request was not tried again because the retries of its group are spent. Then the client is not to
+    /// send it again by itself.
+    pub fn has_no_retry(&self) -> bool {
+        self.retries_spent.load(Ordering::Relaxed)
     }
 
     /// The series of the group that `record` is of.

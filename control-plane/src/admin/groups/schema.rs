@@ -41,7 +41,7 @@ pub struct GroupBody {
     pub balance_policy: Option<String>,
     /// How many further attempts, after the first one of a request, this group gets, each with its next upstream key. 0
     /// means that the group is passed over once an attempt has failed, at this group or another; the groups behind it
-    /// are tried all the same. A request makes at most 10 attempts, all groups together.
+    /// are tried all the same. A request makes at most 6 attempts, 3 at one group.
     #[schema(default = 3, maximum = 100)]
     pub retry_count: Option<u32>,
     /// Seconds that one attempt may take up to the first byte of the answer; may be a fraction.

@@ -48,7 +48,7 @@ pub struct GroupView {
     pub balance_policy: &'static str,
     /// How many further attempts, after the first one of a request, this group gets, each with its next upstream key. 0
     /// means that the group is passed over once an attempt has failed, at this group or another; the groups behind it
-    /// are tried all the same. A request makes at most 10 attempts, all groups together.
+    /// are tried all the same. A request makes at most 6 attempts, 3 at one group.
     pub retry_count: u32,
     /// Seconds that one attempt may take up to the first byte of the answer.
     #[schema(value_type = f64)]

@@ -1,120 +1,30 @@
+use std::cell::RefCell;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode};
-use shared::ids::Id;
+use http::Request;
+use shared::snapshot::{Group, ProxyKey};
 use shared::telemetry::Metrics;
+use shared::time::steady_ms;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use translation::Format;
 
-use super::{Course, MOST_TRIES, Walker, worth_more};
-use crate::answer::{Failure, ProviderAnswer};
+use super::Walker;
+use crate::answer::Failure;
 use crate::attempt::ClientHeaders;
 use crate::error::GatewayError;
 use crate::metrics::{Api, RequestMetrics};
 use crate::node::Node;
-use crate::provider::verdict::Step;
 use crate::request::{Outbound, Outgoing, Preparation};
 use crate::route::candidate::Candidate;
-use crate::route::fixtures::{candidate, group, key, snapshot, upstream_key};
+use crate::route::fixtures::{group, key, snapshot, upstream_key};
 use crate::route::plan::Plan;
 use crate::route::table::RouteTable;
 use crate::upstream::Upstream;
 use crate::usage::meter::{Meter, Recorder};
 use crate::usage::{UsageMetrics, UsageSink};
-
-/// A walk that has been at these groups, and what each said of what comes next.
-fn after(tried: &[(&str, Step)]) -> Course {
-    let mut course = Course::default();
-    for (group, step) in tried {
-        course.tried(&Id::from(*group), *step);
-    }
-    course
-}
-
-#[test]
-fn a_group_gets_as_many_further_attempts_as_its_retry_count_says() {
-    use Step::{NextGroup, NextKey};
-    // What was tried, the group of the next candidate with its retry count, and whether that one may be tried.
-    type Case<'c> = (&'c [(&'c str, Step)], &'c str, u32, bool);
-    const A: (&str, Step) = ("a", NextKey);
-    const B: (&str, Step) = ("b", NextKey);
-    let cases: &[Case<'_>] = &[
-        (&[], "a", 3, true),
-        // The first attempt is no further one.
-        (&[], "a", 0, true),
-        (&[A], "a", 0, false),
-        (&[A], "a", 1, true),
-        (&[A, A], "a", 1, false),
-        (&[A, A, A], "a", 3, true),
-        (&[A, A, A, A], "a", 3, false),
-        // Each group has a count of its own, and one without any is passed over.
-        (&[A], "b", 0, false),
-        (&[A], "c", 3, true),
-        (&[A, A, A, A], "b", 3, true),
-        (&[A, A, B], "b", 1, false),
-        (&[A, A, B], "b", 2, true),
-        // A group without the model is done with, whatever its count.
-        (&[("a", NextGroup)], "a", 9, false),
-        (&[("a", NextGroup)], "b", 1, true),
-    ];
-    for (tried, group, retry_count, allowed) in cases {
-        let course = after(tried);
-        assert_eq!(course.may_try(&Id::from(*group), *retry_count), *allowed, "{tried:?} {group} {retry_count}");
-    }
-}
-
-#[test]
-fn a_walk_goes_on_in_time_and_within_its_bound() {
-    use Step::{End, NextGroup, NextKey, Unsigned};
-    assert!(after(&[]).goes_on(false) && after(&[("a", NextKey), ("a", NextGroup)]).goes_on(false));
-    // The first finds out for itself that there is no time left.
-    assert!(after(&[]).goes_on(true) && !after(&[("a", NextKey)]).goes_on(true));
-    assert!(!after(&[("a", End)]).goes_on(false) && !after(&[("a", NextKey), ("a", Unsigned)]).goes_on(false));
-    let most = usize::try_from(MOST_TRIES).unwrap();
-    let groups: Vec<String> = (0..most).map(|number| number.to_string()).collect();
-    let tried: Vec<_> = groups.iter().map(|group| (group.as_str(), NextKey)).collect();
-    assert!(after(&tried[1..]).goes_on(false) && !after(&tried).goes_on(false));
-}
-
-#[test]
-fn what_a_provider_said_outlives_that_the_next_could_not_be_reached() {
-    let said = |status| {
-        let format = Format::OpenAiChat;
-        let error = format.protocol().decode_error(status, b"");
-        Failure::Provider(Box::new(ProviderAnswer {
-            status: StatusCode::from_u16(status).unwrap(),
-            headers: HeaderMap::new(),
-            body: Bytes::new(),
-            candidate: candidate(),
-            format,
-            error,
-            usage: None,
-        }))
-    };
-    let status = |failure| match failure {
-        Failure::Provider(said) => said.status.as_u16(),
-        Failure::Gateway(_) => 0,
-    };
-    let unreached = || Failure::Gateway(GatewayError::Connect("no connection"));
-    let worth_more = |before: Option<(Step, Failure)>, step, newest| status(worth_more(before, step, newest).1);
-    let next = |failure| Some((Step::NextKey, failure));
-    assert_eq!(worth_more(None, Step::NextKey, unreached()), 0);
-    assert_eq!(worth_more(next(said(500)), Step::NextKey, unreached()), 500);
-    assert_eq!(worth_more(next(unreached()), Step::NextKey, said(500)), 500);
-    assert_eq!(worth_more(next(said(500)), Step::NextKey, said(503)), 503);
-    // What ends the walk is what the client gets.
-    assert_eq!(worth_more(next(said(500)), Step::End, Failure::Gateway(GatewayError::Loop)), 0);
-    assert_eq!(worth_more(next(said(500)), Step::End, said(400)), 400);
-    // That a group has no such model is worth less than why another failed that may have it.
-    let no_model = || Some((Step::NextGroup, said(404)));
-    assert_eq!(worth_more(next(said(503)), Step::NextGroup, said(404)), 503);
-    assert_eq!(worth_more(no_model(), Step::NextKey, said(503)), 503);
-    assert_eq!(worth_more(no_model(), Step::NextKey, unreached()), 0);
-    assert_eq!(worth_more(no_model(), Step::NextGroup, said(404)), 404);
-}
 
 /// Notes of which group a request was prepared and written for.
 #[derive(Default)]
@@ -142,20 +52,33 @@ impl Outbound for Noting {
     }
 }
 
-#[tokio::test]
-async fn nothing_is_prepared_for_a_candidate_that_is_not_tried() {
-    let of = |name: &str, retry_count| {
-        let mut group = group(name, &["m"]);
-        (group.retry_count, group.priority) = (retry_count, -i32::from(name.as_bytes()[0]));
-        group
-    };
-    let mut first = of("a", 1);
-    first.upstream_keys.extend([upstream_key("a-2"), upstream_key("a-3")]);
+/// A config of `groups` and a proxy key that may use all of them.
+fn table(groups: impl IntoIterator<Item = Group>) -> (RouteTable, ProxyKey) {
     let key = key("k", "sk");
-    let groups = [first, of("b", 0), of("c", 3)];
-    let table = RouteTable::compile(Arc::new(snapshot(groups, [key.clone()])), None);
-    let plan = Plan::make(&table, table.client(&key.digest).unwrap(), "m");
+    (RouteTable::compile(Arc::new(snapshot(groups, [key.clone()])), None), key)
+}
 
+/// A group whose further attempts are so many, with so many keys. Groups go in the order of their names.
+fn of(name: &str, retry_count: u32, keys: usize) -> Group {
+    let mut group = group(name, &["m"]);
+    (group.retry_count, group.priority) = (retry_count, -i32::from(name.as_bytes()[0]));
+    group.upstream_keys.extend((2..=keys).map(|number| upstream_key(&format!("{name}-{number}"))));
+    group
+}
+
+thread_local! {
+    /// The longest pauses that were drawn from.
+    static PAUSES: RefCell<Vec<Duration>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Walks the plan of `table` for a client of `key`, where nobody listens: what it ended in, which groups were prepared
+/// for, and the longest pauses in between. Pauses are as long as `draw` says.
+async fn walk(
+    (table, key): &(RouteTable, ProxyKey),
+    left: Duration,
+    draw: fn(Duration) -> Duration,
+) -> (Failure, Vec<String>, Vec<Duration>) {
+    let plan = Plan::make(table, table.client(&key.digest).unwrap(), "m");
     let (sink, _records) = UsageSink::channel(1, &UsageMetrics::default());
     let node = Arc::new(Node::new("n"));
     let metrics = RequestMetrics::register(&Metrics::new(), &node);
@@ -164,9 +87,64 @@ async fn nothing_is_prepared_for_a_candidate_that_is_not_tried() {
     let meter = Meter::start(&recorder, Api::OpenAiChat, &parts);
     let headers = ClientHeaders::new(&parts, Format::OpenAiChat);
     let (states, _learnt) = mpsc::channel(1);
-    let walker = Walker::new(Upstream::new().unwrap(), states, Duration::from_secs(10));
-    let (request, deadline) = (Noting::default(), Instant::now() + Duration::from_mins(1));
-    walker.walk(plan, &request, &headers, &meter, deadline).await.unwrap_err();
-    assert_eq!(*request.prepared.lock().unwrap(), ["a", "a", "c"]);
-    assert_eq!(*request.written.lock().unwrap(), ["a", "a", "c"]);
+    let mut walker = Walker::new(Upstream::new().unwrap(), states, Duration::from_secs(10));
+    walker.draw = draw;
+    let request = Noting::default();
+    let failure = walker.walk(plan, &request, &headers, &meter, Instant::now() + left).await.unwrap_err();
+    assert_eq!(*request.prepared.lock().unwrap(), *request.written.lock().unwrap());
+    (failure, request.prepared.into_inner().unwrap(), PAUSES.take())
+}
+
+/// Notes the longest pause, and makes none.
+fn noted(longest: Duration) -> Duration {
+    PAUSES.with_borrow_mut(|pauses| pauses.push(longest));
+    Duration::ZERO
+}
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+#[tokio::test]
+async fn nothing_is_prepared_for_a_candidate_that_is_not_tried() {
+    let (_, tried, _) = walk(&table([of("a", 1, 3), of("b", 0, 1), of("c", 3, 1)]), MINUTE, noted).await;
+    assert_eq!(tried, ["a", "a", "c"]);
+}
+
+#[tokio::test]
+async fn three_keys_of_a_group_and_six_attempts_in_all_are_tried() {
+    let (_, tried, _) = walk(&table([of("a", 9, 9), of("b", 9, 2), of("c", 9, 9)]), MINUTE, noted).await;
+    assert_eq!(tried, ["a", "a", "a", "b", "b", "c"]);
+}
+
+#[tokio::test]
+async fn a_pause_stands_between_tries_at_the_same_group_and_another_begins_at_once() {
+    let (_, tried, pauses) = walk(&table([of("a", 9, 3), of("b", 9, 2)]), MINUTE, noted).await;
+    assert_eq!(tried, ["a", "a", "a", "b", "b"]);
+    assert_eq!(pauses, [50, 100, 50].map(Duration::from_millis));
+}
+
+#[tokio::test]
+async fn no_pause_goes_on_beyond_the_time_that_is_left() {
+    // It would never end.
+    let (failure, tried, _) = walk(&table([of("a", 9, 3)]), Duration::from_millis(200), |_| Duration::MAX).await;
+    assert_eq!(tried, ["a"]);
+    assert!(matches!(failure, Failure::Gateway(GatewayError::Connect(_))), "{failure:?}");
+}
+
+#[test]
+fn pauses_are_drawn_from_nothing_to_the_longest() {
+    let longest = Duration::from_millis(100);
+    let drawn: Vec<_> = (0..1_000).map(|_| super::drawn(longest)).collect();
+    assert!(drawn.iter().all(|pause| *pause <= longest));
+    assert!(drawn.iter().any(|pause| *pause < longest / 10) && drawn.iter().any(|pause| *pause > longest * 9 / 10));
+}
+
+#[tokio::test]
+async fn a_walk_ends_when_the_retries_of_its_first_group_are_spent() {
+    let table = table([of("a", 9, 3), of("b", 9, 2)]);
+    let group = &table.0.groups()[0];
+    while group.retries.take(steady_ms()) {}
+    // The second may have turned since.
+    let (failure, tried, _) = walk(&table, MINUTE, noted).await;
+    assert!(tried.len() <= 4, "{tried:?}");
+    assert!(matches!(failure, Failure::Gateway(GatewayError::Connect(_))), "{failure:?}");
 }

@@ -48,7 +48,7 @@ async fn a_body_has_a_deadline_for_its_first_bytes_each_part_and_all_of_it() {
     let (short, long) = (Duration::from_millis(20), Duration::from_mins(1));
     let patience = |first: Duration, pause: Duration, whole: Duration| {
         let now = Instant::now();
-        Patience { first: now + first, pause, whole: now + whole }
+        Patience { first: now + first, pause, whole: now + whole, end: None }
     };
     let timed_out =
         async |waits, patience| matches!(collect(slow(waits), 9, patience).await, Err(CollectError::TimedOut));

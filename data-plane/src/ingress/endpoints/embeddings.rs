@@ -28,8 +28,9 @@ pub(super) async fn ask(
     meter.model = Some(request.json.model.to_string());
     let plan = Plan::serving(admitted.table, admitted.client, &request.json.model)?;
     meter.home = Some(plan.home());
-    let candidates: Vec<_> = plan.collect();
-    let mut answer = admitted.walk_over(candidates.clone().into_iter(), &request, meter).await?;
+    let candidates = admitted.candidates(plan).await?;
+    let all = candidates.clone().into_iter();
+    let mut answer = admitted.walk_until(admitted.deadline, all, &request, meter).await?;
     if answer.format == admitted.format {
         let in_base64 = request.wants_base64();
         return Ok(if in_base64 { Reply::InBase64(Box::new(answer)) } else { Reply::bytes(answer, None) });
@@ -52,7 +53,8 @@ pub(super) async fn ask(
         // The next embeddings come from the same model, because vectors of two models cannot be compared.
         request.from(embedded.vectors.len());
         let same = |candidate: &&Candidate| candidate.group.group.id == group;
-        answer = admitted.walk_over(candidates.iter().filter(same).cloned(), &request, meter).await?;
+        let further = candidates.iter().filter(same).cloned();
+        answer = admitted.walk_until(admitted.deadline, further, &request, meter).await?;
     }
     let neutral = request.neutral()?;
     let body = match neutral.shape {

@@ -68,7 +68,11 @@ pub(super) async fn ask(admitted: &Admitted<'_>, body: Body, meter: &mut Meter) 
     }
     let (object, id) = (format!("/{collection}/{id}"), id.to_owned());
     let unknown = request.method == Method::GET && admitted.owner_of(&id).is_none();
-    let candidates = if unknown { distinct(across(admitted, admitted.pinned(), &request)?) } else { Vec::new() };
+    let candidates = if unknown {
+        distinct(admitted.candidates(across(admitted, admitted.pinned(), &request)?).await?)
+    } else {
+        Vec::new()
+    };
     if candidates.len() > 1 {
         // A provider that does not have the object says so, and has done nothing.
         let (candidate, answer) = sticky::find(admitted, candidates, &request, meter).await?;
@@ -124,7 +128,7 @@ async fn owners_plan<'r>(
     let owner = match (admitted.pinned(), admitted.owner_of(id)) {
         (None, Some(owner)) => owner,
         (pinned, _) => {
-            let candidates: Vec<_> = across(admitted, pinned, request)?.collect();
+            let candidates = admitted.candidates(across(admitted, pinned, request)?).await?;
             if let [only] = &*candidates {
                 Owner::of(only)
             } else {

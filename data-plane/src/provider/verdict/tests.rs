@@ -216,7 +216,7 @@ fn p09_a_pause_is_capped_however_it_is_stated() {
 fn a_client_is_told_of_no_longer_pause_than_the_key_has() {
     let shortened = |sent: &[(&'static str, &str)]| {
         let mut sent = headers(sent);
-        shorten_pause(&mut sent, RULES);
+        shorten_pause(&mut sent, RULES, LONGEST_PAUSE);
         let text = |name: &str| sent.get(name).map(|value| value.to_str().unwrap().to_owned());
         (text("retry-after"), text("retry-after-ms"))
     };

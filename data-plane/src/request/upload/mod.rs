@@ -166,6 +166,7 @@ impl Outbound for UploadRequest {
             content: Content::Typed(self.content_type.clone()),
             any_answer: true,
             beside_chat: true,
+            once: true,
             ..Outgoing::json(uri, bytes::Bytes::new(), format)
         };
         if upload.rest.is_none()

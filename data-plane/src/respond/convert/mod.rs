@@ -58,7 +58,7 @@ pub async fn respond(
         let decoder = format.protocol().decoder();
         let converter = Converter { decoder, undo, watch, conversation, encoder };
         let ending = Box::pin(meter.closing());
-        let timer = IdleTimer::beating(patience.pause, KEEP_ALIVE);
+        let timer = IdleTimer::beating(patience.pause, KEEP_ALIVE).ending(patience.end);
         let mut stream = ConvertedStream::new(converter, Arc::clone(key), meter);
         stream.answering(head.status);
         let flow = Flow::new(opened.into_body(), timer, Some(ending), stream);

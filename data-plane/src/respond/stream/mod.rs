@@ -56,7 +56,7 @@ pub fn respond(
     let mut stream = PassedStream::new(format, Arc::clone(&candidate.key), meter);
     (stream.learn, stream.usage) = (learn, usage);
     stream.array = array.then_some(Array::Empty);
-    let timer = IdleTimer::beating(patience.pause, KEEP_ALIVE);
+    let timer = IdleTimer::beating(patience.pause, KEEP_ALIVE).ending(patience.end);
     let flow = Flow::new(opened.into_body(), timer, Some(ending), stream);
     let mut response = Response::new(Body::new(flow));
     *response.status_mut() = head.status;

@@ -86,8 +86,8 @@ fn keys_that_are_out_wait_until_no_other_is_left() {
     assert_eq!(skipped, [("one".to_owned(), SkipReason::Unhealthy(Unhealthy::Invalid))]);
 
     table.kept.observe(&state("one-2", Health::CoolingDown, steady_ms() + 60_000));
-    // Where all are out, the one that only rests goes before the one that was refused.
-    assert_eq!(plan(&table, &key, "m").0, ["one-2", "one-1"]);
+    // A pause that a provider asked for is kept, and with it the one that was refused is not worth a try.
+    assert_eq!(plan(&table, &key, "m").0, Vec::<String>::new());
     table.kept.observe(&state("one-1", Health::Valid, 0));
     table.kept.observe(&state("one-2", Health::Valid, 0));
     assert_eq!(plan(&table, &key, "m").0, ["one-1", "one-2"]);
@@ -148,21 +148,6 @@ fn a_key_that_goes_out_before_its_turn_is_passed_over() {
     let mut next = || last_resort.next().map(|candidate| candidate.key.key.id.to_string());
     assert_eq!([next(), next(), next()].map(Option::unwrap), ["one-1", "one-2", "one-3"]);
     assert_eq!(next(), None);
-}
-
-#[test]
-fn with_all_keys_out_those_that_rest_go_first_the_soonest_before_the_others() {
-    let mut one = group("one", &["m"]);
-    one.upstream_keys.extend([upstream_key("one-2"), upstream_key("one-3")]);
-    let mut two = group("two", &["m"]);
-    two.priority = -1;
-    let key = key("k", "sk");
-    let table = table([one, two], key.clone());
-    table.kept.observe(&state("one-1", Health::Invalid, 0));
-    table.kept.observe(&state("one-2", Health::CoolingDown, steady_ms() + 60_000));
-    table.kept.observe(&state("one-3", Health::CoolingDown, steady_ms() + 40_000));
-    table.kept.observe(&state("two-1", Health::CoolingDown, steady_ms() + 50_000));
-    assert_eq!(plan(&table, &key, "m").0, ["one-3", "two-1", "one-2", "one-1"]);
 }
 
 #[test]

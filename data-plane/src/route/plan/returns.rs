@@ -1,0 +1,68 @@
+//! When a plan has a candidate again that has none now, because keys rest and too much has failed of late.
+
+use std::time::Duration;
+
+use shared::time::steady_ms;
+
+use super::Plan;
+use crate::route::health::Unhealthy;
+
+/// That nothing of a plan may be tried now. Times are milliseconds of this node's own clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AllOut {
+    /// When the first of them returns.
+    pub until: i64,
+    /// When the first returns of those that return within the time for which requests to their group wait; none where
+    /// no one does.
+    pub awaited: Option<i64>,
+    /// Whether all of them only rest because their providers asked for it.
+    pub limited: bool,
+}
+
+impl Plan<'_> {
+    /// Looks at what is out as it is now.
+    pub fn renew(&mut self) {
+        self.now = steady_ms();
+    }
+
+    /// When the plan was made or renewed, by this node's own clock in milliseconds.
+    pub fn time(&self) -> i64 {
+        self.now
+    }
+
+    /// How long nothing may be tried, for a request that has waited since `begun`. None where there is something to
+    /// try, which may be keys that were refused, and where there is no key at all.
+    pub fn all_out(&self, begun: i64) -> Option<AllOut> {
+        let mut out: Option<AllOut> = None;
+        let mut limited = true;
+        for (route, key) in self.keys() {
+            self.against(route, key)?;
+            let rests = match key.health.at(self.now, &route.upstream_model) {
+                Ok(()) => None,
+                Err(out) if out.why == Unhealthy::CoolingDown => Some(out.until),
+                Err(_) => {
+                    limited = false;
+                    continue;
+                }
+            };
+            limited &= rests.is_some();
+            let breakers = [&route.state.breaker, &key.breaker].map(|breaker| breaker.closed_until(self.now));
+            let until = breakers.into_iter().chain([rests]).flatten().max().unwrap_or(self.now);
+            let waits = begun.saturating_add(milliseconds(route.group.group.routing.queue_timeout));
+            let awaited = Some(until).filter(|until| *until <= waits);
+            out = Some(match out {
+                None => AllOut { until, awaited, limited },
+                Some(out) => AllOut {
+                    until: out.until.min(until),
+                    awaited: [out.awaited, awaited].into_iter().flatten().min(),
+                    limited,
+                },
+            });
+        }
+        out.map(|out| AllOut { limited, ..out })
+    }
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
