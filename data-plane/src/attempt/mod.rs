@@ -4,6 +4,7 @@
 //! - `walk`: which candidate is tried next; `course`: whether another may be; `telling`: which failure the client gets.
 //! - `queue`: requests that wait because all that could answer them is out.
 //! - `send`: one attempt, with a record of its own.
+//! - `ended`: how an attempt ended that brought no answer.
 //! - `reasons`: why an attempt brought no answer, in words.
 //! - `effect`: what an attempt says of its upstream key.
 //! - `tell`: what other nodes hear of that.
@@ -11,6 +12,7 @@
 
 mod course;
 mod effect;
+mod ended;
 mod headers;
 mod queue;
 mod reasons;

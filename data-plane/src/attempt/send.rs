@@ -20,6 +20,7 @@ use translation::protocol::openai_error;
 use translation::vendors::ErrorRules;
 
 use super::effect;
+use super::ended::{Ended, OVERLOADED, may_be_done};
 use super::headers::ClientHeaders;
 use super::reasons::{address, causes};
 use super::tell::Teller;
@@ -48,9 +49,6 @@ const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a client is to wait when its provider is overloaded, says so with the status of success, and not how long.
 const OVERLOADED_PAUSE: Duration = Duration::from_secs(1);
-
-/// The status by which a provider says that it is overloaded (Anthropic), with whatever key.
-const OVERLOADED: u16 = 529;
 
 const ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
 
@@ -112,45 +110,6 @@ impl Drop for Attempt<'_> {
         if let Some(record) = self.record.take() {
             self.meter.attempted(record.abandon());
         }
-    }
-}
-
-/// Why there is no answer, and what is to be done next.
-#[derive(Debug)]
-pub(super) struct Ended {
-    /// What is to be done next.
-    pub(super) step: Step,
-    /// What the client gets if nothing else is tried.
-    pub(super) failure: Failure,
-    /// Whether the provider has refused what the gateway added, and may be asked again without.
-    pub(super) again: bool,
-    /// Whether nothing was sent, because too much has failed there of late.
-    pub(super) spared: bool,
-    /// Whether the provider may have carried out the request all the same.
-    pub(super) may_be_done: bool,
-}
-
-impl Ended {
-    fn new(step: Step, failure: impl Into<Failure>) -> Self {
-        Self { step, failure: failure.into(), again: false, spared: false, may_be_done: false }
-    }
-
-    fn next(error: GatewayError) -> Self {
-        Self::new(Step::NextKey, error)
-    }
-
-    /// The same of a provider that may have carried out the request.
-    fn doubtful(error: GatewayError) -> Self {
-        Self { may_be_done: true, ..Self::next(error) }
-    }
-
-    /// Nothing was sent: too much has failed there of late.
-    fn spared() -> Self {
-        Self { spared: true, ..Self::next(GatewayError::Failing) }
-    }
-
-    fn end(error: GatewayError) -> Self {
-        Self::new(Step::End, error)
     }
 }
 
@@ -440,15 +399,6 @@ fn headers(candidate: &Candidate, endpoint: &Endpoint, outgoing: &Outgoing, clie
         headers.insert(name.clone(), value.clone());
     }
     headers
-}
-
-/// Whether a provider that answers with this status may have carried out the request. Who does not know it, has no room
-/// for it, or refuses it has not.
-fn may_be_done(status: StatusCode) -> bool {
-    match status.as_u16() {
-        501 | 503 | 508 | OVERLOADED => false,
-        status => status == 408 || (500..600).contains(&status),
-    }
 }
 
 /// Ends `attempt`, which brought no answer.

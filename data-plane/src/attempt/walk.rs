@@ -8,9 +8,10 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use super::course::Course;
+use super::ended::Ended;
 use super::headers::ClientHeaders;
 use super::queue::Queue;
-use super::send::{Ended, Sender};
+use super::send::Sender;
 use super::telling::MostTelling;
 use crate::answer::{Answer, Failure, ProviderAnswer};
 use crate::error::GatewayError;

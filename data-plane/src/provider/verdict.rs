@@ -203,8 +203,8 @@ fn refused(
     })
 }
 
-/// Shortens the pauses in the headers of an answer to the `longest`, so that a client is not told to wait for longer than
-/// counts here.
+/// Shortens the pauses in the headers of an answer to the `longest`, so that a client is not told to wait for longer
+/// than counts here.
 pub fn shorten_pause(headers: &mut HeaderMap, rules: &ErrorRules, longest: Duration) {
     if retry_after(headers, rules).is_none_or(|pause| pause < longest) {
         return;

@@ -33,8 +33,8 @@ pub use skipped::{SkipReason, Skipped};
 
 /// The ordered attempts that a request may make. Lazy: it gives one candidate after the other, and looks at a key's
 /// health when its turn comes. Groups go by the policy of the proxy key, and in each its keys by the policy of the
-/// group; a session goes where it was before. Keys that are out are left out, unless every one was refused: then they are
-/// given all the same, since a guess about health must not refuse a request. A pause is no guess, and is kept
+/// group; a session goes where it was before. Keys that are out are left out, unless every one was refused: then they
+/// are given all the same, since a guess about health must not refuse a request. A pause is no guess, and is kept
 /// ([`Self::all_out`]).
 #[derive(Clone, Debug)]
 pub struct Plan<'t> {

@@ -57,7 +57,7 @@ async fn each_upload_goes_where_its_model_is() {
 async fn a_small_upload_is_tried_again_and_a_large_one_is_not() {
     let mut bench = plain(&[("a", "openai"), ("b", "openai")]).await;
     let small = form(&[("file", "RIFF"), ("model", "m")]);
-    bench.providers[0].script(Target::All, Script::error(500));
+    bench.providers[0].script(Target::All, Script::error(503));
     assert_eq!(bench.send(0, upload("/v1/audio/transcriptions", small)).await.status, 200);
     assert_eq!(bench.record().attempts.len(), 2);
 

@@ -1,0 +1,58 @@
+//! How an attempt ended that brought no answer.
+
+use http::StatusCode;
+
+use crate::answer::Failure;
+use crate::error::GatewayError;
+use crate::provider::verdict::Step;
+
+/// The status by which a provider says that it is overloaded (Anthropic), with whatever key.
+pub(super) const OVERLOADED: u16 = 529;
+
+/// Why there is no answer, and what is to be done next.
+#[derive(Debug)]
+pub(super) struct Ended {
+    /// What is to be done next.
+    pub(super) step: Step,
+    /// What the client gets if nothing else is tried.
+    pub(super) failure: Failure,
+    /// Whether the provider has refused what the gateway added, and may be asked again without.
+    pub(super) again: bool,
+    /// Whether nothing was sent, because too much has failed there of late.
+    pub(super) spared: bool,
+    /// Whether the provider may have carried out the request all the same.
+    pub(super) may_be_done: bool,
+}
+
+impl Ended {
+    pub(super) fn new(step: Step, failure: impl Into<Failure>) -> Self {
+        Self { step, failure: failure.into(), again: false, spared: false, may_be_done: false }
+    }
+
+    pub(super) fn next(error: GatewayError) -> Self {
+        Self::new(Step::NextKey, error)
+    }
+
+    /// The same of a provider that may have carried out the request.
+    pub(super) fn doubtful(error: GatewayError) -> Self {
+        Self { may_be_done: true, ..Self::next(error) }
+    }
+
+    /// Nothing was sent: too much has failed there of late.
+    pub(super) fn spared() -> Self {
+        Self { spared: true, ..Self::next(GatewayError::Failing) }
+    }
+
+    pub(super) fn end(error: GatewayError) -> Self {
+        Self::new(Step::End, error)
+    }
+}
+
+/// Whether a provider that answers with this status may have carried out the request. Who does not know it, has no room
+/// for it, or refuses it has not.
+pub(super) fn may_be_done(status: StatusCode) -> bool {
+    match status.as_u16() {
+        501 | 503 | 508 | OVERLOADED => false,
+        status => status == 408 || (500..600).contains(&status),
+    }
+}
