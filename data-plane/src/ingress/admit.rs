@@ -20,7 +20,7 @@ use crate::error::GatewayError;
 use crate::metrics::Api;
 use crate::request::Outbound;
 use crate::respond::own;
-use crate::respond::way::Way;
+use crate::respond::way::RouteTaken;
 use crate::route::candidate::Candidate;
 use crate::route::client::Client;
 use crate::route::owners::Owner;
@@ -42,7 +42,7 @@ pub(super) struct Arrival<'g> {
     /// The id of the request, which names its answer.
     id: HeaderValue,
     /// The way of the request so far, where answers show it.
-    way: Mutex<Option<Way>>,
+    way: Mutex<Option<RouteTaken>>,
 }
 
 /// A request whose client is known.
@@ -57,7 +57,7 @@ pub(super) struct Admitted<'r> {
     pub(super) headers: ClientHeaders<'r>,
     /// When the answer has to begin at the latest, after all attempts.
     pub(super) deadline: Instant,
-    way: &'r Mutex<Option<Way>>,
+    way: &'r Mutex<Option<RouteTaken>>,
 }
 
 impl<'g> Arrival<'g> {
@@ -219,7 +219,7 @@ impl Admitted<'_> {
         let until = self.deadline.min(until);
         let walked = self.gateway.attempts.walk(candidates, request, &self.headers, meter, until).await;
         if self.gateway.limits.route_headers {
-            *self.way.lock().unwrap_or_else(PoisonError::into_inner) = Some(Way::of(meter));
+            *self.way.lock().unwrap_or_else(PoisonError::into_inner) = Some(RouteTaken::of(meter));
         }
         walked
     }
