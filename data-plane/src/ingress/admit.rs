@@ -218,10 +218,15 @@ impl Admitted<'_> {
     ) -> Result<Answer, Failure> {
         let until = self.deadline.min(until);
         let walked = self.gateway.attempts.walk(candidates, request, &self.headers, meter, until).await;
+        self.note_way(meter);
+        walked
+    }
+
+    /// Notes for the answer which way the request has taken so far.
+    pub(super) fn note_way(&self, meter: &Meter) {
         if self.gateway.limits.route_headers {
             *self.way.lock().unwrap_or_else(PoisonError::into_inner) = Some(RouteTaken::of(meter));
         }
-        walked
     }
 
     /// How long `answer` may take.

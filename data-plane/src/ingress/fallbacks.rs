@@ -46,6 +46,7 @@ pub(super) async fn walk(
         }
     }
     meter.served_model = None;
+    admitted.note_way(meter);
     Err(first.unwrap_or(failure))
 }
 
