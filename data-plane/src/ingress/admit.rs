@@ -21,7 +21,7 @@ use crate::error::GatewayError;
 use crate::metrics::Api;
 use crate::request::Outbound;
 use crate::respond::own;
-use crate::respond::way::Way;
+use crate::respond::way::RouteTaken;
 use crate::route::candidate::Candidate;
 use crate::route::client::Client;
 use crate::route::owners::Owner;
@@ -48,7 +48,7 @@ pub(super) struct Arrival<'g> {
     /// The id of the request, which names its answer.
     id: HeaderValue,
     /// The way of the request so far, where answers show it.
-    way: Mutex<Option<Way>>,
+    way: Mutex<Option<RouteTaken>>,
 }
 
 /// A request whose client is known.
@@ -63,7 +63,7 @@ pub(super) struct Admitted<'r> {
     pub(super) headers: ClientHeaders<'r>,
     /// When the answer has to begin at the latest, after all attempts.
     pub(super) deadline: Instant,
-    way: &'r Mutex<Option<Way>>,
+    way: &'r Mutex<Option<RouteTaken>>,
     /// When the client wants the whole answer, if it says so.
     end: Option<Instant>,
 }
@@ -229,10 +229,15 @@ impl Admitted<'_> {
     ) -> Result<Answer, Failure> {
         let until = self.deadline.min(until);
         let walked = self.gateway.attempts.walk(candidates, request, &self.headers, meter, until).await;
-        if self.gateway.limits.route_headers {
-            *self.way.lock().unwrap_or_else(PoisonError::into_inner) = Some(Way::of(meter));
-        }
+        self.note_way(meter);
         walked
+    }
+
+    /// Notes for the answer which way the request has taken so far.
+    pub(super) fn note_way(&self, meter: &Meter) {
+        if self.gateway.limits.route_headers {
+            *self.way.lock().unwrap_or_else(PoisonError::into_inner) = Some(RouteTaken::of(meter));
+        }
     }
 
     /// How long `answer` may take.

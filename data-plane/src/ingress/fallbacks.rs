@@ -46,6 +46,7 @@ pub(super) async fn walk(
         }
     }
     meter.served_model = None;
+    admitted.note_way(meter);
     Err(first.unwrap_or(failure))
 }
 
@@ -65,8 +66,8 @@ async fn walk_one(
     admitted.walk(plan, request, meter).await
 }
 
-/// Whether another model may answer where one has failed like this. The client's own fault stays its fault, but for what
-/// the operator says `on`.
+/// Whether another model may answer where one has failed like this. The client's own fault stays its fault, but for
+/// what the operator says `on`.
 fn may_help(failure: &Failure, on: &[FallbackOn]) -> bool {
     match failure {
         Failure::Gateway(error) => match error {

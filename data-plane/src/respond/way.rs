@@ -11,13 +11,13 @@ const MODEL: HeaderName = HeaderName::from_static("x-orchestration-model");
 
 /// The way of a request until its answer began, or until there was none.
 #[derive(Debug)]
-pub struct Way {
+pub struct RouteTaken {
     attempts: HeaderValue,
     group: Option<HeaderValue>,
     model: Option<HeaderValue>,
 }
 
-impl Way {
+impl RouteTaken {
     /// The way so far of the request of `meter`.
     pub fn of(meter: &Meter) -> Self {
         Self {

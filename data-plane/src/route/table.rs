@@ -181,9 +181,9 @@ impl RouteTable {
         self.clients.get(digest)
     }
 
-    /// The groups that serve what a client asks for as `asked`, and the name that they serve it by. The exact name counts
-    /// first. Then what stands behind the name of a group, or of a vendor (`openai-primary/gpt-4o`, `anthropic/claude-…`),
-    /// if it is one that the client `may` use. Then patterns.
+    /// The groups that serve what a client asks for as `asked`, and the name that they serve it by. The exact name
+    /// counts first. Then what stands behind the name of a group, or of a vendor (`openai-primary/gpt-4o`,
+    /// `anthropic/claude-…`), if it is one that the client `may` use. Then patterns.
     pub fn asked<'t, 'm>(&'t self, asked: &'m str, may: impl Fn(&Group) -> bool) -> (Cow<'t, [Route]>, &'m str) {
         if !self.routes.contains_key(asked) {
             // Names of groups and of models may hold slashes, too.

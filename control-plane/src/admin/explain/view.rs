@@ -27,7 +27,7 @@ pub struct ExplainView {
     pub snapshot_version: i64,
     /// How groups are put in order, such as `failover`.
     pub group_policy: String,
-    /// Why the request would be refused whatever the groups: `invalid_key` (the proxy key is disabled or has expired) or
+    /// Why the request would be refused whatever the groups: `invalid_key` (the key is disabled or has expired) or
     /// `not_allowed` (it may not ask for the model). Null where it would not.
     pub refused: Option<String>,
     /// Whether all candidates are out, and are tried nevertheless.
@@ -81,8 +81,8 @@ pub struct SkippedView {
     pub upstream_key_id: Option<String>,
     /// Mask of the upstream key.
     pub upstream_key_masked: Option<String>,
-    /// Why, for programs: `not_allowed`, `unknown_provider`, `no_keys`, `not_for_model`, `expired`, `failing`, `cooling`,
-    /// `invalid`, `disabled`, `refused_destination` or `model_not_served`.
+    /// Why, for programs: `not_allowed`, `unknown_provider`, `no_keys`, `not_for_model`, `expired`, `failing`,
+    /// `cooling`, `invalid`, `disabled`, `refused_destination` or `model_not_served`.
     pub reason: String,
     /// Why, for people.
     pub detail: String,
