@@ -1,6 +1,7 @@
 //! Why a request has no answer of a provider. `respond/error.rs` writes what the client is told of it.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use http::StatusCode;
 use shared::pb::usage_record::Outcome;
@@ -223,6 +224,13 @@ impl GatewayError {
     /// The error of a request with a wrong field.
     pub fn field(error: TranslateError) -> Self {
         Self::Field { param: error.param, message: error.message }
+    }
+
+    /// All upstream keys that may serve the request rest, as their providers have said, the first of them so long.
+    pub fn resting(pause: Duration) -> Self {
+        let message = "all upstream keys for this rest, as their providers have asked; try again later";
+        let error = ProviderError::new(ErrorKind::RateLimited, message).code("upstream_keys_rest");
+        Self::Provider(Box::new(ProviderError { status: 429, retry_after: Some(pause), ..error }))
     }
 
     /// What the log and the ledger say: the text for the client, and what is hidden from it.

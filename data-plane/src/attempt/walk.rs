@@ -11,12 +11,12 @@ use super::headers::ClientHeaders;
 use super::send::{Ended, Sender};
 use crate::answer::{Answer, Failure, ProviderAnswer};
 use crate::error::GatewayError;
-use crate::provider::verdict::Step;
 use crate::request::{Outbound, Outgoing};
 use crate::route::candidate::Candidate;
 use crate::route::health::KeyState;
 use crate::upstream::Upstream;
 use crate::usage::meter::Meter;
+use shared::verdict::Step;
 
 /// The most attempts of one request, all groups together, however many their groups allow: a request must not become a
 /// storm.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use fastrand::Rng;
 use shared::time::{now_ms, steady_ms};
@@ -23,7 +24,8 @@ use crate::provider::Endpoint;
 /// health when its turn comes. Groups go by the policy of the proxy key, and in each its keys by the policy of the
 /// group; a session goes where it was before. Keys that are out are left out, unless every one is: then those are given
 /// of which that is a guess, since a guess about health must not refuse a request. Those that only rest come first, the
-/// soonest before the others, and those that were refused last.
+/// soonest before the others, and those that were refused last. What a provider has stated itself, a pause or that there
+/// is no money, is no guess.
 #[derive(Clone, Debug)]
 pub struct Plan<'t> {
     client: &'t Client,
@@ -84,7 +86,9 @@ pub enum SkipReason {
     Expired,
     /// Requests to the model at this group, or with this key, have failed too often of late.
     Failing,
-    /// The upstream key is out: refused, or to rest.
+    /// The keys of the group have failed alike, so that it rests, or the model there.
+    Resting,
+    /// The upstream key is out: refused, exhausted, or to rest.
     Unhealthy(Unhealthy),
 }
 
@@ -98,6 +102,9 @@ impl fmt::Display for SkipReason {
             Self::Expired => "the upstream key has expired",
             Self::Failing => "too many requests have failed of late",
             Self::Unhealthy(Unhealthy::Invalid) => "the provider refused the upstream key",
+            Self::Resting => "the upstream keys of the group have failed alike",
+            Self::Unhealthy(Unhealthy::Exhausted) => "the account of the upstream key has no money or quota left",
+            Self::Unhealthy(Unhealthy::Guessed) => "the provider limited the upstream key, and stated no pause",
             Self::Unhealthy(Unhealthy::CoolingDown) => "the provider asked for a pause of the upstream key",
         })
     }
@@ -128,6 +135,9 @@ impl<'t> Plan<'t> {
             return Err(unknown());
         }
         let plan = Self::make(table, client, model);
+        if let Some(pause) = plan.rests() {
+            return Err(GatewayError::resting(pause));
+        }
         if !plan.is_empty() {
             return Ok(plan);
         }
@@ -175,6 +185,9 @@ impl<'t> Plan<'t> {
                 None => "no such endpoint".to_owned(),
             };
             return Err(GatewayError::NoGroup { missing, reason });
+        }
+        if let Some(pause) = plan.rests() {
+            return Err(GatewayError::resting(pause));
         }
         Ok(plan)
     }
@@ -295,6 +308,9 @@ impl<'t> Plan<'t> {
         if let Err(out) = key.health.at(self.now, &route.upstream_model) {
             return Some(SkipReason::Unhealthy(out.why));
         }
+        if route.is_resting(self.now) {
+            return Some(SkipReason::Resting);
+        }
         let lets_through = route.state.breaker.allows(self.now) && key.breaker.allows(self.now);
         (!lets_through).then_some(SkipReason::Failing)
     }
@@ -311,19 +327,33 @@ impl<'t> Plan<'t> {
         self.keys().filter(move |(route, key)| self.against(route, key).is_none())
     }
 
-    /// All keys that may be tried, all of which are out, in the order in which they are tried nevertheless.
+    /// The keys that may be tried though they are out, in the order in which they are tried nevertheless: those that are
+    /// out by a guess, and not what a provider has said of its own key.
     fn last_resort(&self) -> Vec<(&Route, &Arc<RoutedKey>)> {
-        let until = |(route, key): &(&Route, &Arc<RoutedKey>)| key.health.at(self.now, &route.upstream_model).err();
-        let mut keys: Vec<_> = self.keys().collect();
-        keys.sort_by_cached_key(until);
+        let out = |route: &Route, key: &RoutedKey| key.health.at(self.now, &route.upstream_model).err();
+        let keys = self.keys().filter(|(route, key)| out(route, key).is_none_or(|out| out.why.is_guess()));
+        let mut keys: Vec<_> = keys.collect();
+        keys.sort_by_cached_key(|(route, key)| out(route, key));
         keys
+    }
+
+    /// How long it is until the first key may be tried, where every one is out by what its provider has said. None where
+    /// one may be tried, or there is none.
+    pub fn rests(&self) -> Option<Duration> {
+        if self.healthy().next().is_some() || !self.last_resort().is_empty() {
+            return None;
+        }
+        let out = self.keys().filter_map(|(route, key)| key.health.at(self.now, &route.upstream_model).err());
+        let left = out.map(|out| out.until.saturating_sub(self.now)).min()?;
+        Some(Duration::from_millis(u64::try_from(left).unwrap_or_default()))
     }
 
     /// The next route whose turn comes.
     fn next_route(&mut self) -> Option<usize> {
         let mut draw = std::mem::take(&mut self.draw);
         let choices = self.routes.iter().enumerate().filter_map(|(position, route)| {
-            let there = !self.gone.has(position) && self.includes(route) && route.state.breaker.allows(self.now);
+            let open = route.state.breaker.allows(self.now) && !route.is_resting(self.now);
+            let there = !self.gone.has(position) && self.includes(route) && open;
             there.then(|| {
                 let group = &route.group.group;
                 let weight = self.client.key.group_weights.get(&group.id).copied().unwrap_or(group.routing.weight);

@@ -24,6 +24,7 @@ use super::models::{ModelState, Models};
 use super::order;
 use super::patterns::Patterns;
 use super::refusals::Refusals;
+use super::rest::Rest;
 use super::turns::Turns;
 use crate::metrics::series::SeriesTable;
 use crate::provider::Endpoint;
@@ -98,6 +99,8 @@ pub struct RoutedGroup {
     pub load: Arc<Load>,
     /// Whose turn it is of its keys.
     pub turns: Arc<Turns>,
+    /// Whether it rests, because its keys fail alike.
+    pub rest: Arc<Rest>,
 }
 
 /// An upstream key as the request path needs it.
@@ -197,6 +200,11 @@ impl RouteTable {
 }
 
 impl Route {
+    /// Whether the group rests at `now`, or the model there.
+    pub fn is_resting(&self, now: i64) -> bool {
+        self.group.rest.is_on(now) || self.state.rest.is_on(now)
+    }
+
     fn new(group: &Arc<RoutedGroup>, upstream_model: Arc<str>, facts: &Facts) -> Self {
         let facts = Arc::new(facts.of(&upstream_model).clone());
         let state = group.models.of(&upstream_model);
@@ -264,6 +272,7 @@ impl RoutedGroup {
         let there = known_group.filter(|known| known.config.base_url == group.base_url);
         let models = there.map(|known| Arc::clone(&known.models)).unwrap_or_default();
         let load = there.map(|known| Arc::clone(&known.load)).unwrap_or_default();
+        let rest = there.map(|known| Arc::clone(&known.rest)).unwrap_or_default();
         let turns = known_group.map(|known| Arc::clone(&known.turns)).unwrap_or_default();
         let kept_group = KeptGroup {
             exit: Arc::clone(&exit),
@@ -273,6 +282,7 @@ impl RoutedGroup {
             models: Arc::clone(&models),
             load: Arc::clone(&load),
             turns: Arc::clone(&turns),
+            rest: Arc::clone(&rest),
         };
         keeps.keep_group(&group.id, kept_group);
         let headers = headers(group, endpoint.as_ref());
@@ -287,6 +297,7 @@ impl RoutedGroup {
             models,
             load,
             turns,
+            rest,
             group: Arc::clone(group),
         }
     }

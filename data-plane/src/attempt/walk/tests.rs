@@ -15,7 +15,6 @@ use crate::attempt::ClientHeaders;
 use crate::error::GatewayError;
 use crate::metrics::{Api, RequestMetrics};
 use crate::node::Node;
-use crate::provider::verdict::Step;
 use crate::request::{Outbound, Outgoing, Preparation};
 use crate::route::candidate::Candidate;
 use crate::route::fixtures::{candidate, group, key, snapshot, upstream_key};
@@ -24,6 +23,7 @@ use crate::route::table::RouteTable;
 use crate::upstream::Upstream;
 use crate::usage::meter::{Meter, Recorder};
 use crate::usage::{UsageMetrics, UsageSink};
+use shared::verdict::Step;
 
 /// A walk that has been at these groups, and what each said of what comes next.
 fn after(tried: &[(&str, Step)]) -> Course {

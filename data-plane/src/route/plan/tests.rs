@@ -25,7 +25,17 @@ fn state(key: &str, health: Health, until_ms: i64) -> KeyState {
     static NEWER: AtomicI64 = AtomicI64::new(0);
     let (upstream_key_id, group_id) = (key.into(), "one".into());
     let observed_at_ms = steady_ms() - 900 + NEWER.fetch_add(1, Ordering::Relaxed);
-    KeyState { upstream_key_id, group_id, model: "".into(), health, until_ms, status: 0, observed_at_ms }
+    KeyState {
+        upstream_key_id,
+        group_id,
+        model: "".into(),
+        health,
+        until_ms,
+        times: 0,
+        status: 0,
+        reason: "".into(),
+        observed_at_ms,
+    }
 }
 
 #[test]
@@ -85,7 +95,7 @@ fn keys_that_are_out_wait_until_no_other_is_left() {
     assert_eq!(candidates, ["one-2"]);
     assert_eq!(skipped, [("one".to_owned(), SkipReason::Unhealthy(Unhealthy::Invalid))]);
 
-    table.kept.observe(&state("one-2", Health::CoolingDown, steady_ms() + 60_000));
+    table.kept.observe(&state("one-2", Health::Guessed, steady_ms() + 60_000));
     // Where all are out, the one that only rests goes before the one that was refused.
     assert_eq!(plan(&table, &key, "m").0, ["one-2", "one-1"]);
     table.kept.observe(&state("one-1", Health::Valid, 0));
@@ -158,10 +168,24 @@ fn with_all_keys_out_those_that_rest_go_first_the_soonest_before_the_others() {
     let key = key("k", "sk");
     let table = table([one, two], key.clone());
     table.kept.observe(&state("one-1", Health::Invalid, 0));
-    table.kept.observe(&state("one-2", Health::CoolingDown, steady_ms() + 60_000));
-    table.kept.observe(&state("one-3", Health::CoolingDown, steady_ms() + 40_000));
-    table.kept.observe(&state("two-1", Health::CoolingDown, steady_ms() + 50_000));
+    table.kept.observe(&state("one-2", Health::Guessed, steady_ms() + 60_000));
+    table.kept.observe(&state("one-3", Health::Guessed, steady_ms() + 40_000));
+    table.kept.observe(&state("two-1", Health::Guessed, steady_ms() + 50_000));
     assert_eq!(plan(&table, &key, "m").0, ["one-3", "two-1", "one-2", "one-1"]);
+    let client = table.client(&key.digest).unwrap();
+    assert_eq!(Plan::make(&table, client, "m").rests(), None);
+
+    // What a provider itself has said is never broken.
+    table.kept.observe(&state("one-3", Health::CoolingDown, steady_ms() + 40_000));
+    table.kept.observe(&state("one-1", Health::Exhausted, steady_ms() + 50_000));
+    assert_eq!(plan(&table, &key, "m").0, ["two-1", "one-2"]);
+    table.kept.observe(&state("one-2", Health::CoolingDown, steady_ms() + 30_000));
+    table.kept.observe(&state("two-1", Health::CoolingDown, steady_ms() + 20_000));
+    assert_eq!(plan(&table, &key, "m").0, Vec::<String>::new());
+    let pause = Plan::make(&table, client, "m").rests().unwrap().as_secs();
+    assert!((18..=20).contains(&pause), "{pause}");
+    let error = Plan::serving(&table, client, "m").unwrap_err();
+    assert_eq!((error.status().as_u16(), error.code()), (429, "upstream_error"));
 }
 
 #[test]
