@@ -130,7 +130,7 @@ fn p09_our_own_guess_doubles_and_one_request_at_a_time_may_test_it() {
 }
 
 #[test]
-fn p08_a_refusal_in_doubt_harms_after_three_and_not_before() {
+fn a_refusal_in_doubt_harms_after_three_and_not_before() {
     let (queue, mut told) = mpsc::channel(10);
     let (teller, candidate) = (Teller::new(queue), candidate());
     let doubt = || apply(Effect::Doubt(Extent::Key), &candidate, seen(401, &candidate), &teller);
@@ -144,7 +144,7 @@ fn p08_a_refusal_in_doubt_harms_after_three_and_not_before() {
 }
 
 #[test]
-fn p08_keys_that_fail_alike_harm_none_of_them_and_the_group_rests() {
+fn keys_that_fail_alike_harm_none_of_them_and_the_group_rests() {
     let (queue, mut told) = mpsc::channel(10);
     let teller = Teller::new(queue);
     let keys = candidates(6);

@@ -62,7 +62,7 @@ fn any_rule() -> impl Strategy<Value = ErrorRule> {
 
 proptest! {
     #[test]
-    fn p08_no_rule_makes_a_fault_of_the_clients_harm_a_key_or_repeats_what_may_not_be(rule in any_rule()) {
+    fn no_rule_makes_a_fault_of_the_clients_harm_a_key_or_repeats_what_may_not_be(rule in any_rule()) {
         for status in [400, 404, 409, 413, 422] {
             let (verdict, _) = said(status, "wrong", std::slice::from_ref(&rule));
             prop_assert_eq!((verdict.meaning, verdict.effect), (Meaning::ClientFault, Effect::None));
