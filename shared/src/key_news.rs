@@ -4,8 +4,8 @@ use crate::marks::Observed;
 use crate::pb::KeyState;
 use crate::pb::key_state::{Health, Pause};
 
-/// What `message` says of a key. None where it speaks of a health that this version does not know. A pause of an unknown
-/// kind is one that was stated.
+/// What `message` says of a key. None where it speaks of a health that this version does not know. A pause of an
+/// unknown kind is one that was stated.
 pub fn observed(message: &KeyState) -> Option<Observed> {
     let (until, times) = (message.until_ms, u8::try_from(message.times).unwrap_or(u8::MAX));
     Some(match (message.health(), message.pause()) {

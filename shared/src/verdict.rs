@@ -198,8 +198,8 @@ pub fn judge(
     Verdict { meaning, step, effect, pause }
 }
 
-/// What an answer is about whose status does not decide it, and whether that is in doubt: no words say so, and the status
-/// is one that some give for other things.
+/// What an answer is about whose status does not decide it, and whether that is in doubt: no words say so, and the
+/// status is one that some give for other things.
 fn refused(
     status: StatusCode,
     name: Option<&str>,

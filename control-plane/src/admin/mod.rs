@@ -2,6 +2,7 @@
 
 pub mod audit;
 mod bounds;
+pub mod error_rules;
 mod fallbacks;
 pub mod groups;
 pub mod logs;
@@ -20,6 +21,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .merge(status::router())
         .merge(groups::router())
+        .merge(error_rules::router())
         .merge(providers::router())
         .merge(proxy_keys::router())
         .merge(logs::router())

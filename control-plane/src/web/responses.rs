@@ -45,6 +45,8 @@ sets! {
     ListProblems = [BAD_QUERY, NOT_LOGGED_IN, AWAY];
     /// The problems of an operation that reads one resource.
     FindProblems = [NOT_LOGGED_IN, NOT_FOUND, AWAY];
+    /// The problems of an operation that tries something out and changes nothing.
+    TryProblems = [BAD_FIELDS, NOT_LOGGED_IN, NOT_FOUND, NOT_JSON, AWAY];
     /// The problems of an operation that makes a resource.
     CreateProblems = [BAD_FIELDS, NOT_LOGGED_IN, FORBIDDEN, TAKEN, NOT_JSON, AWAY, FULL];
     /// The problems of an operation that replaces or changes a resource.

@@ -12,7 +12,7 @@ use shared::verdict::{Effect, Extent};
 use super::tell::Teller;
 use crate::route::candidate::Candidate;
 use crate::route::health::{Health, KeyState};
-use crate::route::rest::Failure;
+use crate::route::rest::KeyFailure;
 
 /// The most characters of a provider's words that are told.
 const LONGEST_REASON: usize = 300;
@@ -70,7 +70,7 @@ pub(super) fn apply(effect: Effect, candidate: &Candidate, seen: Seen<'_>, telle
     // What a provider states of each key is no failure of the group.
     if matches!(word, Health::Invalid | Health::Guessed) {
         let (key, at) = (Arc::clone(&candidate.key.key.id), steady_ms());
-        let failure = Failure { key, model: Arc::clone(&model), kind: (word, seen.status), at };
+        let failure = KeyFailure { key, model: Arc::clone(&model), kind: (word, seen.status), at };
         if let Some(alike) = rest.failed(failure, candidate.group.keys.len()) {
             alike.iter().for_each(|failure| take_back(failure, candidate, teller));
             return true;
@@ -97,7 +97,7 @@ pub(super) fn apply(effect: Effect, candidate: &Candidate, seen: Seen<'_>, telle
 }
 
 /// Takes back what a failure said of its key that is one of the group of `candidate`.
-fn take_back(failure: &Failure, candidate: &Candidate, teller: &Teller) {
+fn take_back(failure: &KeyFailure, candidate: &Candidate, teller: &Teller) {
     let key = candidate.group.keys.iter().find(|key| key.key.id == failure.key);
     let Some(key) = key.inspect(|key| key.health.strikes.clear(&failure.model)) else { return };
     if !key.health.is_out(failure.kind.0, &failure.model) {

@@ -1,4 +1,5 @@
-//! The providers that we call: where a vendor's endpoints are, how a request shows its credential. The differences between vendors are data, in [`translation::vendors`]; this room reads them.
+//! The providers that we call: where a vendor's endpoints are, how a request shows its credential. The differences
+//! between vendors are data, in [`translation::vendors`]; this room reads them.
 //!
 //! - [`credential`]: how a request proves who sends it.
 //! - [`redact`]: takes an upstream key out of an answer that repeats it.

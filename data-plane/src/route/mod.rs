@@ -9,7 +9,7 @@
 //!   [`running`]: an attempt as that sees it; [`breaker`]: what fails is left alone; [`models`]: both, of
 //!   the models of a group.
 //! - [`rest`]: keys of a group that fail alike are one failure of the group; `strikes`: refusals of a key that are in
-//!   doubt.
+//!   doubt; `share`: how much each key of a group may have in flight.
 //! - [`plan`]: the candidates of a request, one after the other; [`candidate`]: one of them.
 //! - [`owners`]: which candidate made an object that a client names by its id.
 
@@ -31,6 +31,7 @@ pub mod plan;
 pub mod refusals;
 pub mod rest;
 pub mod running;
+mod share;
 mod strikes;
 pub mod table;
 mod turns;

@@ -16,6 +16,7 @@ use super::health::Unhealthy;
 use super::order::{self, Choice, Policy};
 use super::owners::Owner;
 use super::places::Places;
+use super::share::share;
 use super::table::{Route, RouteTable, RoutedGroup, RoutedKey};
 use crate::error::GatewayError;
 use crate::provider::Endpoint;
@@ -24,8 +25,8 @@ use crate::provider::Endpoint;
 /// health when its turn comes. Groups go by the policy of the proxy key, and in each its keys by the policy of the
 /// group; a session goes where it was before. Keys that are out are left out, unless every one is: then those are given
 /// of which that is a guess, since a guess about health must not refuse a request. Those that only rest come first, the
-/// soonest before the others, and those that were refused last. What a provider has stated itself, a pause or that there
-/// is no money, is no guess.
+/// soonest before the others, and those that were refused last. What a provider has stated itself, a pause or that
+/// there is no money, is no guess.
 #[derive(Clone, Debug)]
 pub struct Plan<'t> {
     client: &'t Client,
@@ -327,8 +328,8 @@ impl<'t> Plan<'t> {
         self.keys().filter(move |(route, key)| self.against(route, key).is_none())
     }
 
-    /// The keys that may be tried though they are out, in the order in which they are tried nevertheless: those that are
-    /// out by a guess, and not what a provider has said of its own key.
+    /// The keys that may be tried though they are out, in the order in which they are tried nevertheless: those that
+    /// are out by a guess, and not what a provider has said of its own key.
     fn last_resort(&self) -> Vec<(&Route, &Arc<RoutedKey>)> {
         let out = |route: &Route, key: &RoutedKey| key.health.at(self.now, &route.upstream_model).err();
         let keys = self.keys().filter(|(route, key)| out(route, key).is_none_or(|out| out.why.is_guess()));
@@ -337,8 +338,8 @@ impl<'t> Plan<'t> {
         keys
     }
 
-    /// How long it is until the first key may be tried, where every one is out by what its provider has said. None where
-    /// one may be tried, or there is none.
+    /// How long it is until the first key may be tried, where every one is out by what its provider has said. None
+    /// where one may be tried, or there is none.
     pub fn rests(&self) -> Option<Duration> {
         if self.healthy().next().is_some() || !self.last_resort().is_empty() {
             return None;
@@ -415,27 +416,6 @@ impl<'t> Plan<'t> {
             }
         };
         Some((Candidate::new(route, &keys[position]), position))
-    }
-}
-
-/// What each key of a group may have in flight before sessions go elsewhere: a quarter more than its share (consistent
-/// hashing with bounded loads, Mirrokni and others).
-#[derive(Clone, Copy)]
-struct Share {
-    in_flight: u64,
-    weight: u64,
-}
-
-fn share(keys: &[Arc<RoutedKey>]) -> Share {
-    let sum = |of: fn(&RoutedKey) -> u32| keys.iter().map(|key| u64::from(of(key))).sum();
-    Share { in_flight: sum(|key| key.load.in_flight()), weight: sum(|key| key.key.routing.weight.max(1)) }
-}
-
-impl Share {
-    fn is_passed_by(self, key: &RoutedKey) -> bool {
-        let weight = u64::from(key.key.routing.weight.max(1));
-        let bound = (5 * (self.in_flight + 1) * weight).div_ceil(4 * self.weight.max(1));
-        u64::from(key.load.in_flight()) >= bound
     }
 }
 

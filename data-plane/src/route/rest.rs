@@ -38,7 +38,7 @@ pub struct Rest {
 
 #[derive(Debug, Default)]
 struct Failures {
-    newest: Vec<Failure>,
+    newest: Vec<KeyFailure>,
     /// What led to the last rest.
     kind: Option<Kind>,
     /// How many rests there were since a key last worked.
@@ -47,7 +47,7 @@ struct Failures {
 
 /// A failure of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
+pub struct KeyFailure {
     /// The id of the key.
     pub key: Id,
     /// The vendor's name of the model that it is about; empty for the whole key.
@@ -64,9 +64,9 @@ impl Rest {
         self.until.load(Ordering::Relaxed) > now
     }
 
-    /// A key has failed, of `keys` that the group has. Where that is a failure of the group, it rests, and this gives the
-    /// failures that say nothing of their keys.
-    pub fn failed(&self, failure: Failure, keys: usize) -> Option<Vec<Failure>> {
+    /// A key has failed, of `keys` that the group has. Where that is a failure of the group, it rests, and this gives
+    /// the failures that say nothing of their keys.
+    pub fn failed(&self, failure: KeyFailure, keys: usize) -> Option<Vec<KeyFailure>> {
         let now = failure.at;
         let mut failures = self.failures();
         self.troubled.store(true, Ordering::Relaxed);

@@ -103,8 +103,8 @@ impl ErrorRules {
         pause::of(&Said::read(None, body))
     }
 
-    /// When a quota that is spent is there again, where an answer with this name in its header and this body says so, or
-    /// the kind of the quota does.
+    /// When a quota that is spent is there again, where an answer with this name in its header and this body says so,
+    /// or the kind of the quota does.
     pub fn renewal(&self, name: Option<&str>, body: &[u8]) -> Option<Renewal> {
         renewal::of(&Said::read(name, body), body)
     }

@@ -110,6 +110,7 @@ fn owner(group: &str, key: &str) -> Owner {
 #[test]
 fn a_plan_is_narrowed_to_the_owners_group_with_its_key_first() {
     let mut first = group("a", &["m"]);
+    first.priority = 1;
     first.upstream_keys.push(upstream_key("a-2"));
     let key = key("k", "sk");
     let table = table([first, group("b", &["m"])], key.clone());

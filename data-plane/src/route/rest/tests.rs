@@ -1,11 +1,11 @@
-use super::{Failure, Rest, WINDOW_MS};
+use super::{KeyFailure, Rest, WINDOW_MS};
 use crate::route::health::Health;
 
-fn failure(key: &str, status: u16, at: i64) -> Failure {
-    Failure { key: key.into(), model: "".into(), kind: (Health::Invalid, status), at }
+fn failure(key: &str, status: u16, at: i64) -> KeyFailure {
+    KeyFailure { key: key.into(), model: "".into(), kind: (Health::Invalid, status), at }
 }
 
-fn keys(alike: Option<Vec<Failure>>) -> Option<Vec<String>> {
+fn keys(alike: Option<Vec<KeyFailure>>) -> Option<Vec<String>> {
     alike.map(|alike| alike.iter().map(|failure| failure.key.to_string()).collect())
 }
 
