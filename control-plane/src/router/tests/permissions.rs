@@ -28,6 +28,7 @@ const OPERATIONS: &[(&str, Caller)] = &[
     ("replaceGroup", Operator),
     ("changeGroup", Operator),
     ("deleteGroup", Operator),
+    ("tryErrorRules", Viewer),
     ("listProviders", Viewer),
     ("listProxyKeys", Viewer),
     ("createProxyKey", Operator),

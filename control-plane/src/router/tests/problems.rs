@@ -109,7 +109,7 @@ async fn the_document_describes_every_route_and_swagger_shows_it() {
             assert_eq!(answer.status, wanted, "{method} {path}");
         }
     }
-    assert_eq!(operations.len(), 23, "{operations:?}");
+    assert_eq!(operations.len(), 24, "{operations:?}");
     operations.sort();
     operations.dedup();
     assert_eq!(operations.len(), 23, "operation ids are unique");
