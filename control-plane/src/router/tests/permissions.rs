@@ -41,6 +41,8 @@ const OPERATIONS: &[(&str, Caller)] = &[
     ("acceptDatabase", Operator),
     ("acceptDatabaseEverywhere", Operator),
     ("listAudit", Viewer),
+    ("explainRouting", Viewer),
+    ("traceRequest", Viewer),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
