@@ -11,6 +11,8 @@
 //! - [`hosts`]: hosts that nothing may be sent to.
 //! - [`marks`]: what is known of an upstream key, and how news of it are merged.
 //! - [`pb`]: generated from `proto/`.
+//! - [`marks`], [`key_news`]: what is known of upstream keys, and how peers tell it.
+//! - [`verdict`]: what a provider's answer means for the request and for the upstream key.
 //! - [`forwarded`]: the address of a client behind proxies.
 //! - [`ids`], [`time`], [`secret`], [`crypto`]: identifiers, clock, redacted values, and cryptography.
 
@@ -22,6 +24,7 @@ pub mod forwarded;
 pub mod health;
 pub mod hosts;
 pub mod ids;
+pub mod key_news;
 pub mod marks;
 pub mod pb;
 pub mod program;
@@ -31,3 +34,4 @@ pub mod snapshot;
 pub mod telemetry;
 pub mod time;
 pub mod tokens;
+pub mod verdict;

@@ -1,36 +1,77 @@
-//! What is known of an upstream key, or of one model behind it: when it last worked, when it was last refused, and
-//! which pause was last asked for. Each of the three carries the time of its observation, and the newer one wins.
+//! What is known of an upstream key, or of one model behind it: when it last worked, when it was last refused, which
+//! pause was last asked for or guessed, and until when its money or quota is spent. Each of these carries the time of
+//! its observation, and the newer one wins.
 //!
-//! [`Marks::merge`] is commutative, associative and idempotent (a join of three registers), so all who have heard the
+//! [`Marks::merge`] is commutative, associative and idempotent (a join of registers), so all who have heard the
 //! same news know the same, in whatever order the news came (promise 38 in `docs/PROMISES.md`).
 //!
 //! All times are epoch milliseconds in the time of the fleet: that of the control plane's clock.
 
-/// How long a refusal counts, unless the key is seen to work again. In milliseconds.
+/// How long a refusal counts at first, unless the key is seen to work again. Each further one counts twice as long, up
+/// to an hour. In milliseconds.
 pub const REFUSED_FOR_MS: i64 = 5 * 60 * 1000;
 
-/// The longest pause of a key, however it was stated. In milliseconds.
+/// The longest time that a refusal counts. In milliseconds.
+pub const LONGEST_REFUSAL_MS: i64 = 60 * 60 * 1000;
+
+/// The longest pause of a key, stated or guessed. In milliseconds.
 pub const LONGEST_PAUSE_MS: i64 = 2 * 60 * 1000;
+
+/// How long a key rests whose provider names no time. Each further pause is twice as long, up to the longest, until the
+/// key has worked. In milliseconds.
+pub const GUESSED_PAUSE_MS: i64 = 5 * 1000;
+
+/// How long a key counts as exhausted whose provider names no time. Each further time is twice as long, up to a day. In
+/// milliseconds.
+pub const EXHAUSTED_FOR_MS: i64 = 60 * 60 * 1000;
+
+/// The longest time that a key counts as exhausted where its provider names none. In milliseconds.
+pub const LONGEST_GUESSED_EXHAUSTION_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// The longest time that a key counts as exhausted, whatever its provider says. In milliseconds.
+pub const LONGEST_EXHAUSTION_MS: i64 = 31 * 24 * 60 * 60 * 1000;
+
+/// How long something is remembered after it has ended, so that what comes next can be told to be a further one. In
+/// milliseconds.
+const REMEMBERED_MS: i64 = 5 * 60 * 1000;
 
 /// How far ahead of the receiver's clock an observation may lie. One that lies further ahead comes from a clock that is
 /// wrong, and counts as made now.
 pub const MOST_AHEAD_MS: i64 = 1_000;
 
-/// What was observed of a key.
+/// What was observed of a key. Where it happened before and the key has not worked since, `times` says how often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Observed {
     /// The key works.
     Worked,
     /// The provider refused the key, or the key for this model.
-    Refused,
-    /// The key is to rest.
+    Refused {
+        /// How often before.
+        times: u8,
+    },
+    /// The provider stated a pause.
     Paused {
         /// The end of the pause.
         until: i64,
     },
+    /// The provider asked for a pause and stated none.
+    Guessed {
+        /// The end of the pause.
+        until: i64,
+        /// How often before.
+        times: u8,
+    },
+    /// The money or the quota of the key is spent.
+    Exhausted {
+        /// When it may be there again.
+        until: i64,
+        /// How often before.
+        times: u8,
+    },
 }
 
-/// A refusal or a pause. The order is that of time; where two were observed in one millisecond, the longer one counts.
+/// Something that keeps a key out. The order is that of time; where two were observed in one millisecond, the longer
+/// one counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mark {
     /// When it was observed; 0 where it never was.
@@ -39,6 +80,20 @@ pub struct Mark {
     pub until: i64,
     /// The HTTP status that led to it; 0 if there was none.
     pub status: u16,
+    /// How often it had happened before since the key last worked.
+    pub times: u8,
+}
+
+impl Mark {
+    /// How often it has happened, where the key last worked at `worked`: what a further one carries.
+    pub fn times_since(&self, worked: i64) -> u8 {
+        if self.at > worked { self.times.saturating_add(1) } else { 0 }
+    }
+}
+
+/// `first` doubled `times` times, up to `longest`.
+pub fn doubled(first: i64, times: u8, longest: i64) -> i64 {
+    first.saturating_mul(1 << times.min(20)).min(longest)
 }
 
 /// What is known of a key, or of one model behind it.
@@ -48,22 +103,34 @@ pub struct Marks {
     pub worked: i64,
     /// The newest refusal.
     pub refused: Mark,
-    /// The newest pause.
+    /// The newest pause that was stated.
     pub paused: Mark,
+    /// The newest pause that is a guess.
+    pub guessed: Mark,
+    /// The newest exhaustion.
+    pub exhausted: Mark,
 }
 
 impl Marks {
-    /// One observation, made at `at`. A pause longer than the longest is shortened.
+    /// One observation, made at `at`. What is longer than the longest is shortened.
     pub fn of(observed: Observed, at: i64, status: u16) -> Self {
         let none = Self::default();
+        let mark = |until: i64, longest: i64, times| Mark {
+            at,
+            until: until.clamp(at, at.saturating_add(longest)),
+            status,
+            times,
+        };
         match observed {
             Observed::Worked => Self { worked: at, ..none },
-            Observed::Refused => {
-                Self { refused: Mark { at, until: at.saturating_add(REFUSED_FOR_MS), status }, ..none }
+            Observed::Refused { times } => {
+                let until = at.saturating_add(doubled(REFUSED_FOR_MS, times, LONGEST_REFUSAL_MS));
+                Self { refused: mark(until, LONGEST_REFUSAL_MS, times), ..none }
             }
-            Observed::Paused { until } => {
-                let until = until.clamp(at, at.saturating_add(LONGEST_PAUSE_MS));
-                Self { paused: Mark { at, until, status }, ..none }
+            Observed::Paused { until } => Self { paused: mark(until, LONGEST_PAUSE_MS, 0), ..none },
+            Observed::Guessed { until, times } => Self { guessed: mark(until, LONGEST_PAUSE_MS, times), ..none },
+            Observed::Exhausted { until, times } => {
+                Self { exhausted: mark(until, LONGEST_EXHAUSTION_MS, times), ..none }
             }
         }
     }
@@ -74,57 +141,86 @@ impl Marks {
         self.worked = self.worked.max(other.worked);
         self.refused = self.refused.max(other.refused);
         self.paused = self.paused.max(other.paused);
+        self.guessed = self.guessed.max(other.guessed);
+        self.exhausted = self.exhausted.max(other.exhausted);
         *self != before
     }
 
     /// The time of the newest observation; 0 where there is none.
     pub fn newest(&self) -> i64 {
-        self.worked.max(self.refused.at).max(self.paused.at)
+        self.marks().iter().map(|mark| mark.at).fold(self.worked, i64::max)
     }
 
     /// The refusal that counts at `now`: no success is newer.
     pub fn refusal(&self, now: i64) -> Option<Mark> {
-        Some(self.refused).filter(|mark| mark.at > self.worked && mark.until > now)
+        self.counts(self.refused, now)
     }
 
-    /// The pause that counts at `now`: no success is newer.
+    /// The stated pause that counts at `now`: no success is newer.
     pub fn pause(&self, now: i64) -> Option<Mark> {
-        Some(self.paused).filter(|mark| mark.at > self.worked && mark.until > now)
+        self.counts(self.paused, now)
+    }
+
+    /// The guessed pause that counts at `now`: no success is newer.
+    pub fn guess(&self, now: i64) -> Option<Mark> {
+        self.counts(self.guessed, now)
+    }
+
+    /// The exhaustion that counts at `now`: no success is newer.
+    pub fn exhaustion(&self, now: i64) -> Option<Mark> {
+        self.counts(self.exhausted, now)
     }
 
     /// When nothing of it keeps the key out any more; 0 where nothing does.
     pub fn out_until(&self) -> i64 {
-        let counts = |mark: Mark| if mark.at > self.worked { mark.until } else { 0 };
-        counts(self.refused).max(counts(self.paused))
+        let counting = self.marks().into_iter().filter(|mark| mark.at > self.worked);
+        counting.map(|mark| mark.until).max().unwrap_or_default()
     }
 
-    /// Whether it can be forgotten at `now`: no refusal and no pause that could still arrive would count.
+    /// Whether it can be forgotten at `now`: nothing that could still arrive would count, and what comes next is not a
+    /// further one.
     pub fn is_over(&self, now: i64) -> bool {
-        self.newest().saturating_add(REFUSED_FOR_MS) <= now
+        let last = self.marks().iter().map(|mark| mark.until).fold(self.newest(), i64::max);
+        last.saturating_add(REMEMBERED_MS) <= now
     }
 
-    /// The observations that are worth telling at `now`: each with its time and the status that led to it.
+    /// The observations that are worth telling at `now`: each with its time and the status that led to it. That the key
+    /// has worked is told as long as older news that it disproves could count.
     pub fn told(&self, now: i64) -> impl Iterator<Item = (Observed, i64, u16)> {
-        let worked = (self.worked > now - REFUSED_FOR_MS).then_some((Observed::Worked, self.worked, 0));
-        let counts = |mark: Mark| (mark.at > self.worked && mark.until > now).then_some(mark);
-        let refused = counts(self.refused).map(|mark| (Observed::Refused, mark.at, mark.status));
-        let paused = counts(self.paused).map(|mark| (Observed::Paused { until: mark.until }, mark.at, mark.status));
-        [worked, refused, paused].into_iter().flatten()
+        let disproves = self.marks().iter().any(|mark| mark.until > now);
+        let recent = self.worked > now - REFUSED_FOR_MS || (self.worked != 0 && disproves);
+        let worked = recent.then_some((Observed::Worked, self.worked, 0));
+        let tell = |mark: Mark, observed| (observed, mark.at, mark.status);
+        let refused = self.refusal(now).map(|mark| tell(mark, Observed::Refused { times: mark.times }));
+        let paused = self.pause(now).map(|mark| tell(mark, Observed::Paused { until: mark.until }));
+        let guessed = self.guess(now).map(|mark| {
+            let Mark { until, times, .. } = mark;
+            tell(mark, Observed::Guessed { until, times })
+        });
+        let exhausted = self.exhaustion(now).map(|mark| {
+            let Mark { until, times, .. } = mark;
+            tell(mark, Observed::Exhausted { until, times })
+        });
+        [worked, refused, paused, guessed, exhausted].into_iter().flatten()
     }
 
     /// Moves all times by `step` milliseconds, where the clock of the fleet turns out to be another.
     pub fn shift(&mut self, step: i64) {
-        for time in [
-            &mut self.worked,
-            &mut self.refused.at,
-            &mut self.refused.until,
-            &mut self.paused.at,
-            &mut self.paused.until,
-        ] {
+        let marks = [&mut self.refused, &mut self.paused, &mut self.guessed, &mut self.exhausted];
+        let times = marks.into_iter().flat_map(|mark| [&mut mark.at, &mut mark.until]);
+        for time in times.chain([&mut self.worked]) {
             if *time != 0 {
                 *time = time.saturating_add(step).max(1);
             }
         }
+    }
+
+    fn marks(&self) -> [Mark; 4] {
+        [self.refused, self.paused, self.guessed, self.exhausted]
+    }
+
+    fn counts(&self, mark: Mark, now: i64) -> Option<Mark> {
+        Some(mark).filter(|mark| mark.at > self.worked && mark.until > now)
     }
 }
 
@@ -134,10 +230,12 @@ pub fn believed(observed: Observed, at: i64, now: i64) -> (Observed, i64) {
     if at <= now.saturating_add(MOST_AHEAD_MS) {
         return (observed, at);
     }
-    let ahead = at.saturating_sub(now);
+    let earlier = |until: i64| until.saturating_sub(at.saturating_sub(now));
     let observed = match observed {
-        Observed::Paused { until } => Observed::Paused { until: until.saturating_sub(ahead) },
-        other => other,
+        Observed::Paused { until } => Observed::Paused { until: earlier(until) },
+        Observed::Guessed { until, times } => Observed::Guessed { until: earlier(until), times },
+        Observed::Exhausted { until, times } => Observed::Exhausted { until: earlier(until), times },
+        Observed::Worked | Observed::Refused { .. } => observed,
     };
     (observed, now)
 }

@@ -183,7 +183,23 @@ async fn with_all_keys_out_the_client_is_told_when_the_first_returns() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn p09_a_client_is_told_to_wait_two_minutes_at_most() {
+async fn with_all_keys_out_the_one_that_rests_by_a_guess_answers() {
+    let provider = provider().await;
+    let (planes, key) = groups(&provider, &[("one", 3, 2)]).await;
+    provider.always(Target::Key(upstream("one", 1)), Script::error(401));
+    provider.script(Target::Key(upstream("one", 2)), Script::error(429));
+    let answer = planes.api().chat(&key.value, &chat("gpt-4o", false)).await.unwrap();
+    assert_eq!(answer.status, 429, "{}", answer.text());
+    for _ in 0..3 {
+        let answer = planes.api().chat(&key.value, &chat("gpt-4o", false)).await.unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+    let used = keys_used(&provider);
+    assert_eq!(used.iter().filter(|used| **used == upstream("one", 1)).count(), 1, "{used:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p09_a_stated_pause_is_never_broken_and_a_client_is_told_to_wait_two_minutes_at_most() {
     let provider = provider().await;
     let words = json!({ "message": "Rate limit reached. Please try again in 3h0m0s.", "type": "tokens" });
     let in_words = Script { error: Some(words), ..Script::error(429) };
@@ -192,7 +208,34 @@ async fn p09_a_client_is_told_to_wait_two_minutes_at_most() {
         provider.always(Target::All, script);
         let answer = planes.api().chat(&key.value, &chat("gpt-4o", false)).await.unwrap();
         assert_eq!((answer.status, answer.header("retry-after")), (429, "120"), "{}", answer.text());
+        let before = provider.journal().total();
+        let answer = planes.api().chat(&key.value, &chat("gpt-4o", false)).await.unwrap();
+        let pause: u64 = answer.header("retry-after").parse().unwrap();
+        assert_eq!(answer.status, 429, "{}", answer.text());
+        assert!((100..=120).contains(&pause), "{pause}");
+        assert_eq!(provider.journal().total(), before, "nothing is sent while it lasts");
     }
+}
+
+/// A key without money is left alone, and the others serve.
+#[tokio::test(flavor = "multi_thread")]
+async fn p09_a_key_without_money_is_exhausted_and_the_next_one_serves() {
+    let provider = provider().await;
+    let (planes, key) = groups(&provider, &[("one", 3, 2)]).await;
+    let words = json!({ "type": "invalid_request_error", "message": "Your credit balance is too low." });
+    let spent = Script { error: Some(words), ..Script::error(400) };
+    provider.always(Target::Key(upstream("one", 1)), spent);
+    for _ in 0..4 {
+        let answer = planes.api().chat(&key.value, &chat("gpt-4o", false)).await.unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+    let used = keys_used(&provider);
+    assert!(used.iter().filter(|used| **used == upstream("one", 1)).count() <= 1, "{used:?}");
+    provider.always(Target::Key(upstream("one", 2)), Script::error(401));
+    let answer = planes.api().chat(&key.value, &chat("gpt-4o", false)).await.unwrap();
+    assert_eq!(answer.status, 502, "{}", answer.text());
+    let used = keys_used(&provider);
+    assert!(used.iter().filter(|used| **used == upstream("one", 1)).count() <= 1, "{used:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

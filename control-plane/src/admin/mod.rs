@@ -2,6 +2,7 @@
 
 pub mod audit;
 mod bounds;
+pub mod error_rules;
 pub mod explain;
 mod fallbacks;
 pub mod groups;
@@ -22,6 +23,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .merge(status::router())
         .merge(groups::router())
+        .merge(error_rules::router())
         .merge(providers::router())
         .merge(proxy_keys::router())
         .merge(logs::router())

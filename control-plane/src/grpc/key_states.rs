@@ -7,8 +7,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use shared::key_news;
 use shared::marks::{Marks, Observed, believed};
-use shared::pb::{self, key_state::Health};
+use shared::pb;
 use shared::time::steady_ms;
 use tokio::sync::broadcast;
 
@@ -55,12 +56,7 @@ impl KeyStates {
     pub(crate) fn observed(&self, node_id: &str, mut state: pb::KeyState) -> bool {
         let id_fits = |id: &str| !id.is_empty() && id.len() <= MAX_ID;
         let names_fit = id_fits(&state.upstream_key_id) && state.group_id.len() <= MAX_ID;
-        let observed = match state.health() {
-            Health::Valid => Observed::Worked,
-            Health::Invalid => Observed::Refused,
-            Health::CoolingDown => Observed::Paused { until: state.until_ms },
-            Health::Unspecified => return false,
-        };
+        let Some(observed) = key_news::observed(&state) else { return false };
         if !names_fit || state.model.len() > MAX_MODEL {
             return false;
         }
@@ -79,7 +75,11 @@ impl KeyStates {
         if let Some((end, _)) = state.reason.char_indices().nth(MAX_REASON) {
             state.reason.truncate(end);
         }
-        (state.observed_at_ms, state.until_ms) = (at, news.paused.until);
+        state.observed_at_ms = at;
+        // What is told is what it was taken for: no longer than the longest.
+        if let Some((taken, _, _)) = news.told(at).find(|(told, _, _)| *told != Observed::Worked) {
+            state.until_ms = key_news::message(taken).until_ms;
+        }
         let about = (state.upstream_key_id.clone(), state.model.clone());
         let state = Arc::new(state);
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
@@ -116,14 +116,19 @@ impl KeyStates {
 /// The messages that tell of `held` at `now`.
 fn messages(held: &Held, now: i64) -> impl Iterator<Item = Arc<pb::KeyState>> {
     held.marks.told(now).map(move |(observed, observed_at_ms, status)| {
-        let (health, until_ms) = match observed {
-            Observed::Worked => (Health::Valid, 0),
-            Observed::Refused => (Health::Invalid, 0),
-            Observed::Paused { until } => (Health::CoolingDown, until),
-        };
-        let state = held.last.as_ref().clone();
-        let (health, status) = (health.into(), status.into());
-        Arc::new(pb::KeyState { health, until_ms, status, observed_at_ms, ..state })
+        let last = held.last.as_ref();
+        // The words are those of the newest news, and belong to no other.
+        let words = |at: i64| if last.observed_at_ms == at { last.reason.clone() } else { String::new() };
+        Arc::new(pb::KeyState {
+            upstream_key_id: last.upstream_key_id.clone(),
+            group_id: last.group_id.clone(),
+            model: last.model.clone(),
+            node_id: last.node_id.clone(),
+            reason: words(observed_at_ms),
+            status: status.into(),
+            observed_at_ms,
+            ..key_news::message(observed)
+        })
     })
 }
 

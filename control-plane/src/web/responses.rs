@@ -48,6 +48,8 @@ sets! {
     FindProblems = [NOT_LOGGED_IN, NOT_FOUND, AWAY];
     /// The problems of an operation that asks a node, with a query.
     AskProblems = [BAD_QUERY, NOT_LOGGED_IN, NOT_FOUND, NO_NODE];
+    /// The problems of an operation that tries something out and changes nothing.
+    TryProblems = [BAD_FIELDS, NOT_LOGGED_IN, NOT_FOUND, NOT_JSON, AWAY];
     /// The problems of an operation that makes a resource.
     CreateProblems = [BAD_FIELDS, NOT_LOGGED_IN, FORBIDDEN, TAKEN, NOT_JSON, AWAY, FULL];
     /// The problems of an operation that replaces or changes a resource.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use shared::ids::Id;
 
-use crate::provider::verdict::Step;
+use shared::verdict::Step;
 
 /// The most attempts of one request, all groups together, however many their groups allow: a request must not become a
 /// storm.

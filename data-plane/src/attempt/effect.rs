@@ -1,46 +1,117 @@
 //! What an attempt says of its upstream key: which change that is, and its application to what this node knows.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use shared::marks::{
+    EXHAUSTED_FOR_MS, GUESSED_PAUSE_MS, LONGEST_GUESSED_EXHAUSTION_MS, LONGEST_PAUSE_MS, Observed, doubled,
+};
+use shared::time::steady_ms;
+use shared::verdict::{Effect, Extent};
 
 use super::tell::Teller;
-use crate::provider::verdict::{Effect, Extent};
 use crate::route::candidate::Candidate;
 use crate::route::health::{Health, KeyState};
+use crate::route::rest::KeyFailure;
 
-/// The health that `effect` stands for, what it is about, and the end of the pause where it begins at `now`. Times are
-/// epoch milliseconds.
-fn change(effect: Effect, now: i64) -> Option<(Health, Extent, i64)> {
+/// The most characters of a provider's words that are told.
+const LONGEST_REASON: usize = 300;
+
+/// The answer that an effect is of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen<'s> {
+    /// Its status.
+    pub(super) status: u16,
+    /// When the request began, see [`begin`].
+    pub(super) began: i64,
+    /// Its words, without the provider's secrets.
+    pub(super) words: &'s str,
+}
+
+/// The health that `effect` stands for, what it is about, and how long, where the provider says so.
+fn change(effect: Effect) -> Option<(Health, Extent, Option<Duration>)> {
     match effect {
         Effect::None => None,
-        Effect::Rest(extent, pause) => {
-            let until = now.saturating_add(i64::try_from(pause.as_millis()).unwrap_or_default());
-            Some((Health::CoolingDown, extent, until))
-        }
-        Effect::Refuse(extent) => Some((Health::Invalid, extent, 0)),
+        Effect::Rest(extent, pause) => Some((Health::CoolingDown, extent, Some(pause))),
+        Effect::Guess(extent) => Some((Health::Guessed, extent, None)),
+        Effect::Exhaust(extent, time) => Some((Health::Exhausted, extent, time)),
+        Effect::Refuse(extent) | Effect::Doubt(extent) => Some((Health::Invalid, extent, None)),
     }
 }
 
-/// Applies `effect` of an answer with this status to the key of `candidate`. A change is told by `teller`.
-pub(super) fn apply(effect: Effect, candidate: &Candidate, status: u16, teller: &Teller) {
-    let health = &candidate.key.health;
-    let Some((_, extent, _)) = change(effect, 0) else { return };
-    let model = match extent {
-        Extent::Key => Arc::from(""),
-        Extent::Model => Arc::clone(&candidate.upstream_model),
-    };
-    let now = health.next_time(&model);
-    let Some((word, _, until)) = change(effect, now) else { return };
-    // A longer pause is not shortened by a later one, and what is out already is no news.
-    if health.outlasts(word, &model, until) {
-        return;
+/// What is observed at `now` of a key that is out by `health`, for so long where the provider says so, and that was out
+/// by it `times` before.
+fn observed(health: Health, stated: Option<Duration>, times: u8, now: i64) -> Observed {
+    let stated = stated.map(|time| i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
+    let until = |guessed| now.saturating_add(stated.unwrap_or(guessed));
+    match health {
+        Health::Valid => Observed::Worked,
+        Health::Invalid => Observed::Refused { times },
+        Health::CoolingDown => Observed::Paused { until: until(0) },
+        Health::Guessed => {
+            Observed::Guessed { until: until(doubled(GUESSED_PAUSE_MS, times, LONGEST_PAUSE_MS)), times }
+        }
+        Health::Exhausted => {
+            let guessed = doubled(EXHAUSTED_FOR_MS, times, LONGEST_GUESSED_EXHAUSTION_MS);
+            Observed::Exhausted { until: until(guessed), times }
+        }
     }
-    let state = state(candidate, model, word, until, status, now);
+}
+
+/// Applies `effect` of the answer that was `seen` to the key of `candidate`. A change is told by `teller`. Says whether
+/// it is the group that fails: then it rests, or its model does, and what the same failure said of its keys is taken
+/// back.
+pub(super) fn apply(effect: Effect, candidate: &Candidate, seen: Seen<'_>, teller: &Teller) -> bool {
+    let Some((word, extent, stated)) = change(effect) else { return false };
+    let (model, rest) = match extent {
+        Extent::Key => (Arc::from(""), &*candidate.group.rest),
+        Extent::Model => (Arc::clone(&candidate.upstream_model), &candidate.state.rest),
+    };
+    // What a provider states of each key is no failure of the group.
+    if matches!(word, Health::Invalid | Health::Guessed) {
+        let (key, at) = (Arc::clone(&candidate.key.key.id), steady_ms());
+        let failure = KeyFailure { key, model: Arc::clone(&model), kind: (word, seen.status), at };
+        if let Some(alike) = rest.failed(failure, candidate.group.keys.len()) {
+            alike.iter().for_each(|failure| take_back(failure, candidate, teller));
+            return true;
+        }
+    }
+    let health = &candidate.key.health;
+    if matches!(effect, Effect::Doubt(_)) && !health.strikes.add(&model, steady_ms()) {
+        return false;
+    }
+    let now = health.next_time(&model);
+    let until = match observed(word, stated, 0, now) {
+        Observed::Paused { until } => until,
+        _ => 0,
+    };
+    // A longer pause is not shortened by a later one, and what is out already is no news.
+    let Some(times) = health.times(word, &model, seen.began, until) else { return false };
+    let reason: String = seen.words.chars().take(LONGEST_REASON).collect();
+    let state = state(candidate, model, seen.status, now);
+    let state = KeyState { reason: reason.into(), ..state.with(observed(word, stated, times, now)) };
     if health.observe(&state) {
         teller.changed(candidate, state);
     }
+    false
 }
 
-/// The time at which a request to `candidate` begins, for [`worked`].
+/// Takes back what a failure said of its key that is one of the group of `candidate`.
+fn take_back(failure: &KeyFailure, candidate: &Candidate, teller: &Teller) {
+    let key = candidate.group.keys.iter().find(|key| key.key.id == failure.key);
+    let Some(key) = key.inspect(|key| key.health.strikes.clear(&failure.model)) else { return };
+    if !key.health.is_out(failure.kind.0, &failure.model) {
+        return;
+    }
+    let candidate = Candidate { key: Arc::clone(key), ..candidate.clone() };
+    let now = key.health.next_time(&failure.model);
+    let state = state(&candidate, Arc::clone(&failure.model), 0, now);
+    if key.health.observe(&state) {
+        teller.changed(&candidate, state);
+    }
+}
+
+/// The time at which a request to `candidate` begins, for [`apply`] and [`worked`].
 pub(super) fn begin(candidate: &Candidate) -> i64 {
     candidate.key.health.begin(&candidate.upstream_model)
 }
@@ -49,9 +120,12 @@ pub(super) fn begin(candidate: &Candidate) -> i64 {
 /// `teller`.
 pub(super) fn worked(candidate: &Candidate, began: i64, teller: &Teller) {
     let health = &candidate.key.health;
+    candidate.group.rest.worked();
+    candidate.state.rest.worked();
+    health.strikes.clear(&candidate.upstream_model);
     for model in ["", &candidate.upstream_model] {
         if health.disproved(model, began) {
-            let state = state(candidate, model.into(), Health::Valid, 0, 200, began);
+            let state = state(candidate, model.into(), 200, began);
             if health.observe(&state) {
                 teller.changed(candidate, state);
             }
@@ -59,16 +133,11 @@ pub(super) fn worked(candidate: &Candidate, began: i64, teller: &Teller) {
     }
 }
 
-fn state(
-    candidate: &Candidate,
-    model: Arc<str>,
-    health: Health,
-    until_ms: i64,
-    status: u16,
-    observed_at_ms: i64,
-) -> KeyState {
+/// That the key of `candidate` works.
+fn state(candidate: &Candidate, model: Arc<str>, status: u16, observed_at_ms: i64) -> KeyState {
     let (upstream_key_id, group_id) = (Arc::clone(&candidate.key.key.id), Arc::clone(&candidate.group.group.id));
-    KeyState { upstream_key_id, group_id, model, health, until_ms, status, observed_at_ms }
+    let (health, until_ms, times, reason) = (Health::Valid, 0, 0, "".into());
+    KeyState { upstream_key_id, group_id, model, health, until_ms, times, status, reason, observed_at_ms }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use http::StatusCode;
 
 use crate::answer::Failure;
 use crate::error::GatewayError;
-use crate::provider::verdict::Step;
+use shared::verdict::Step;
 
 /// The status by which a provider says that it is overloaded (Anthropic), with whatever key.
 pub(super) const OVERLOADED: u16 = 529;

@@ -19,7 +19,7 @@ use translation::optional;
 use translation::protocol::openai_error;
 use translation::vendors::ErrorRules;
 
-use super::effect;
+use super::effect::{self, Seen};
 use super::ended::{Ended, OVERLOADED, may_be_done};
 use super::headers::ClientHeaders;
 use super::reasons::{address, causes};
@@ -32,7 +32,6 @@ use crate::metrics::AttemptResult;
 use crate::opening::{self, Expected, OpeningFault};
 use crate::provider::Endpoint;
 use crate::provider::credential::Errand;
-use crate::provider::verdict::{Effect, Extent, LONGEST_PAUSE, Meaning, Question, Step, judge, shorten_pause};
 use crate::request::{Added, Begins, Content, Outgoing};
 use crate::route::candidate::Candidate;
 use crate::route::health::KeyState;
@@ -40,6 +39,7 @@ use crate::route::running::{Failed, Running};
 use crate::upstream::{RequestBody, Upstream};
 use crate::usage::attempts::{AttemptRecord, Tried};
 use crate::usage::meter::Meter;
+use shared::verdict::{Effect, Extent, LONGEST_PAUSE, Meaning, Question, Step, judge, ruled, shorten_pause};
 
 /// The most bytes of an error document that are read.
 const LONGEST_ERROR: usize = 64 * 1024;
@@ -111,6 +111,16 @@ impl Drop for Attempt<'_> {
             self.meter.attempted(record.abandon());
         }
     }
+}
+
+/// What an error answer is an answer to.
+#[derive(Clone, Copy)]
+struct Asked {
+    question: Question,
+    /// How the vendor's errors are read.
+    rules: &'static ErrorRules,
+    /// When it was asked, see [`effect::begin`].
+    began: i64,
 }
 
 /// An answer that is an error.
@@ -226,11 +236,11 @@ impl Sender {
             renewed = true;
         };
         let question = Question { beside_chat, names_model: !candidate.upstream_model.is_empty() };
-        let rules = &endpoint.vendor.errors;
+        let asked = Asked { question, rules: &endpoint.vendor.errors, began };
         if !head.status.is_success() {
             let refusal = Refusal { head, body: answered, candidate, format, uri };
             let may_be_done = may_be_done(refusal.head.status);
-            let ended = self.refused(attempt, refusal, question, rules).await;
+            let ended = self.refused(attempt, refusal, asked).await;
             return Err(Ended { again: learns(&ended, added, &body), may_be_done, ..ended });
         }
         let expected = match begins {
@@ -259,20 +269,14 @@ impl Sender {
                     error.retry_after.get_or_insert(OVERLOADED_PAUSE);
                 }
                 let said = ProviderAnswer { status, headers, body: document, candidate, format, error, usage };
-                let ended = self.judged(Some(attempt), Box::new(said), &uri, question, rules);
+                let ended = self.judged(Some(attempt), Box::new(said), &uri, asked);
                 Err(Ended { again: learns(&ended, added, &body), may_be_done: may_be_done(status), ..ended })
             }
         }
     }
 
     /// Ends `attempt`, whose answer to `question` is `refusal`, and judges what that means.
-    async fn refused(
-        &self,
-        attempt: Attempt<'_>,
-        refusal: Refusal,
-        question: Question,
-        rules: &'static ErrorRules,
-    ) -> Ended {
+    async fn refused(&self, attempt: Attempt<'_>, refusal: Refusal, asked: Asked) -> Ended {
         let status = refusal.head.status.as_u16();
         let mut attempt = Some(attempt);
         let mut end = |result, error: Cow<'static, str>| {
@@ -281,7 +285,7 @@ impl Sender {
             }
         };
         // Where the status says how the attempt ended, it is over before the body is read.
-        match Meaning::of_status(refusal.head.status, rules) {
+        match Meaning::of_status(refusal.head.status, asked.rules) {
             Some(Meaning::Circle) => {
                 end(AttemptResult::ClientFault, "the request goes in a circle".into());
                 return Ended::end(GatewayError::Loop);
@@ -294,7 +298,7 @@ impl Sender {
             _ => {}
         }
         let (said, uri) = said(refusal).await;
-        self.judged(attempt, said, &uri, question, rules)
+        self.judged(attempt, said, &uri, asked)
     }
 
     /// Judges what an answer means that the provider at `uri` has given to `question`, and ends `attempt` where that is
@@ -304,8 +308,7 @@ impl Sender {
         mut attempt: Option<Attempt<'_>>,
         mut said: Box<ProviderAnswer>,
         uri: &Uri,
-        question: Question,
-        rules: &'static ErrorRules,
+        asked: Asked,
     ) -> Ended {
         let status = said.status.as_u16();
         let mut end = |result, error: Cow<'static, str>| {
@@ -315,8 +318,14 @@ impl Sender {
         };
         let words = openai_error::message(&said.body).unwrap_or_default();
         let words = said.candidate.key.leak.redact_text(words);
+        let Asked { question, rules, began } = asked;
         let verdict = judge(said.status, &said.headers, &said.error, &said.body, question, rules);
-        effect::apply(verdict.effect, &said.candidate, status, &self.teller);
+        let own = &said.candidate.group.group.routing.error_rules;
+        let (mut verdict, _) = ruled(verdict, status, &said.body, question, own);
+        let seen = Seen { status, began, words: &words };
+        if effect::apply(verdict.effect, &said.candidate, seen, &self.teller) && verdict.step == Step::NextKey {
+            verdict.step = Step::NextGroup;
+        }
         shorten_pause(&mut said.headers, rules, LONGEST_PAUSE);
         said.error.retry_after = match verdict.meaning {
             Meaning::RateLimited => verdict.pause,
@@ -327,7 +336,8 @@ impl Sender {
                 end(AttemptResult::KeyRefused, format!("the provider refused the upstream key: {words}").into());
                 // A 401 is about the key, and such texts repeat the half of it; a 403 is about what it may do, and so
                 // is a 400 about the place that it is used from.
-                let of_key = verdict.effect == Effect::Refuse(Extent::Key) && said.status != StatusCode::FORBIDDEN;
+                let of_key = matches!(verdict.effect, Effect::Refuse(Extent::Key) | Effect::Doubt(Extent::Key))
+                    && said.status != StatusCode::FORBIDDEN;
                 let told = said.status != StatusCode::UNAUTHORIZED && !of_key && !words.is_empty();
                 let words = Some(words).filter(|_| told);
                 let error = GatewayError::Credentials { status: said.status, said: words };

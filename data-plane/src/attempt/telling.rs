@@ -6,7 +6,7 @@ use translation::ir::ErrorKind;
 
 use crate::answer::Failure;
 use crate::error::GatewayError;
-use crate::provider::verdict::{Step, shorten_pause};
+use shared::verdict::{Step, shorten_pause};
 
 /// How much a failure tells the client. Of two that tell as much, the first one counts: it came from where the operator
 /// wants requests to go.

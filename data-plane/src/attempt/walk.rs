@@ -15,7 +15,6 @@ use super::send::Sender;
 use super::telling::MostTelling;
 use crate::answer::{Answer, Failure, ProviderAnswer};
 use crate::error::GatewayError;
-use crate::provider::verdict::Step;
 use crate::request::{Outbound, Outgoing};
 use crate::route::candidate::Candidate;
 use crate::route::health::KeyState;
@@ -23,6 +22,7 @@ use crate::route::plan::Plan;
 use crate::route::retries::RetryBudget;
 use crate::upstream::Upstream;
 use crate::usage::meter::Meter;
+use shared::verdict::Step;
 
 /// How often a candidate is asked again without what it has refused of what the gateway adds.
 const MOST_REPEATS: usize = 4;

@@ -13,13 +13,13 @@ use translation::format::Family;
 use super::admit::Admitted;
 use crate::answer::{Answer, Failure};
 use crate::error::GatewayError;
-use crate::provider::verdict;
 use crate::request::object::ObjectRequest;
 use crate::respond::learn::first_string;
 use crate::route::candidate::Candidate;
 use crate::route::owners::Owner;
 use crate::route::plan::Plan;
 use crate::usage::meter::Meter;
+use shared::verdict;
 
 /// The most candidates that are asked for one object.
 const MOST_ASKED: usize = 32;

@@ -1,13 +1,11 @@
-//! The providers that we call: where a vendor's endpoints are, how a request shows its credential, and what an answer
-//! means. The differences between vendors are data, in [`translation::vendors`]; this room reads them.
+//! The providers that we call: where a vendor's endpoints are, how a request shows its credential. The differences
+//! between vendors are data, in [`translation::vendors`]; this room reads them.
 //!
 //! - [`credential`]: how a request proves who sends it.
 //! - [`redact`]: takes an upstream key out of an answer that repeats it.
-//! - [`verdict`]: what an answer means for the request and for the upstream key.
 
 pub mod credential;
 pub mod redact;
-pub mod verdict;
 
 use std::sync::Arc;
 

@@ -88,8 +88,15 @@ pub(crate) fn snapshot(groups: impl IntoIterator<Item = Group>, keys: impl IntoI
 
 /// The key `g-1` of the group `g`, to be asked for the model `m`.
 pub(crate) fn candidate() -> Candidate {
+    candidates(1).swap_remove(0)
+}
+
+/// So many keys of the group `g`, to be asked for the model `m`.
+pub(crate) fn candidates(number: usize) -> Vec<Candidate> {
     let key = key("k", "sk");
-    let table = RouteTable::compile(Arc::new(snapshot([group("g", &["m"])], [key.clone()])), None);
+    let mut group = group("g", &["m"]);
+    group.upstream_keys.extend((2..=number).map(|number| upstream_key(&format!("g-{number}"))));
+    let table = RouteTable::compile(Arc::new(snapshot([group], [key.clone()])), None);
     let client = table.client(&key.digest).expect("a client with the key");
-    Plan::make(&table, client, "m").next().expect("a candidate")
+    Plan::make(&table, client, "m").collect()
 }

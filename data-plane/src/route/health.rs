@@ -5,12 +5,16 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use shared::ids::Id;
-use shared::marks::{Marks, Observed, believed};
+use shared::marks::{Mark, Marks, Observed, believed};
 
 use super::clock::FleetClock;
+use super::strikes::Strikes;
 
 /// The most models of one key of which something is remembered. Of more, the one of the oldest news is forgotten.
 const MOST_MODELS: usize = 256;
+
+/// After how long a request that was let through as a test counts as lost, in milliseconds.
+const TEST_MS: i64 = 60_000;
 
 /// What a provider made of an upstream key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,18 +23,39 @@ pub enum Health {
     Valid,
     /// The provider refused the key.
     Invalid,
-    /// The provider asked for a pause.
+    /// The provider stated a pause.
     CoolingDown,
+    /// The provider asked for a pause and stated none.
+    Guessed,
+    /// The money or the quota of the key is spent.
+    Exhausted,
 }
 
 impl Health {
-    /// The name in log lines: that of the config stream's messages.
+    /// The name in log lines: that of the config stream's messages, where those have a name for it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Valid => "HEALTH_VALID",
             Self::Invalid => "HEALTH_INVALID",
-            Self::CoolingDown => "HEALTH_COOLING_DOWN",
+            Self::CoolingDown | Self::Guessed => "HEALTH_COOLING_DOWN",
+            Self::Exhausted => "HEALTH_EXHAUSTED",
         }
+    }
+
+    /// The newest of `marks` that says so.
+    fn newest(self, marks: &Marks) -> Mark {
+        match self {
+            Self::Valid => Mark::default(),
+            Self::Invalid => marks.refused,
+            Self::CoolingDown => marks.paused,
+            Self::Guessed => marks.guessed,
+            Self::Exhausted => marks.exhausted,
+        }
+    }
+
+    /// The same, where it counts at `now`.
+    fn mark(self, marks: &Marks, now: i64) -> Option<Mark> {
+        Some(self.newest(marks)).filter(|mark| mark.at > marks.worked && mark.until > now)
     }
 }
 
@@ -45,21 +70,42 @@ pub struct KeyState {
     pub model: Arc<str>,
     /// What the provider made of it.
     pub health: Health,
-    /// The end of the pause, where the provider asked for one.
+    /// When it ends, unless it is a refusal or none.
     pub until_ms: i64,
+    /// How often the same had happened before since the key last worked.
+    pub times: u8,
     /// The HTTP status that said so.
     pub status: u16,
+    /// The words of the provider that said so, without its secrets; empty where it is not known.
+    pub reason: Arc<str>,
     /// When it was seen.
     pub observed_at_ms: i64,
 }
 
 impl KeyState {
-    fn observed(&self) -> Observed {
+    /// What was observed.
+    pub fn observed(&self) -> Observed {
+        let (until, times) = (self.until_ms, self.times);
         match self.health {
             Health::Valid => Observed::Worked,
-            Health::Invalid => Observed::Refused,
-            Health::CoolingDown => Observed::Paused { until: self.until_ms },
+            Health::Invalid => Observed::Refused { times },
+            Health::CoolingDown => Observed::Paused { until },
+            Health::Guessed => Observed::Guessed { until, times },
+            Health::Exhausted => Observed::Exhausted { until, times },
         }
+    }
+
+    /// The same state, of which `observed` is known.
+    #[must_use]
+    pub fn with(self, observed: Observed) -> Self {
+        let (health, until_ms, times) = match observed {
+            Observed::Worked => (Health::Valid, 0, 0),
+            Observed::Refused { times } => (Health::Invalid, 0, times),
+            Observed::Paused { until } => (Health::CoolingDown, until, 0),
+            Observed::Guessed { until, times } => (Health::Guessed, until, times),
+            Observed::Exhausted { until, times } => (Health::Exhausted, until, times),
+        };
+        Self { health, until_ms, times, ..self }
     }
 }
 
@@ -72,19 +118,35 @@ pub struct KeyHealth {
     out_until: AtomicI64,
     /// What is known of the key, and of the models behind it. Nobody waits while this is held.
     known: Mutex<Vec<(Arc<str>, Marks)>>,
+    /// When the request began that tries the key though a guess has it rest, by this node's own clock; 0 where none
+    /// does.
+    test: AtomicI64,
+    /// What may have been refusals of it.
+    pub strikes: Strikes,
 }
 
-/// Why a key is out.
+/// Why a key is out. The order is that in which keys are tried when all are out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Unhealthy {
-    /// The provider asked for a pause.
-    CoolingDown,
+    /// The provider asked for a pause, and how long is a guess.
+    Guessed,
     /// The provider refused it.
     Invalid,
+    /// The provider stated a pause.
+    CoolingDown,
+    /// Its money or quota is spent.
+    Exhausted,
 }
 
-/// A key that is out. The order is that in which keys are tried when all are out: those that only rest first, the
-/// soonest before the others.
+impl Unhealthy {
+    /// Whether such a key may be tried nevertheless when all are out: a guess about health must not refuse a request,
+    /// and what the provider itself has said is none.
+    pub fn is_guess(self) -> bool {
+        matches!(self, Self::Guessed | Self::Invalid)
+    }
+}
+
+/// A key that is out. The order is that in which keys are tried when all are out, the soonest before the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Out {
     /// Why.
@@ -109,10 +171,14 @@ impl KeyHealth {
         let known = self.known();
         let about = known.iter().filter(|(name, _)| name.is_empty() || **name == *model);
         let out = about.flat_map(|(_, marks)| {
-            let refusal = marks.refusal(now).map(|mark| (Unhealthy::Invalid, mark));
-            [refusal, marks.pause(now).map(|mark| (Unhealthy::CoolingDown, mark))]
+            [
+                (Unhealthy::Guessed, marks.guess(now)),
+                (Unhealthy::Invalid, marks.refusal(now)),
+                (Unhealthy::CoolingDown, marks.pause(now)),
+                (Unhealthy::Exhausted, marks.exhaustion(now)),
+            ]
         });
-        let out = out.flatten().map(|(why, mark)| Out { why, until: self.clock.steady(mark.until) });
+        let out = out.filter_map(|(why, mark)| Some(Out { why, until: self.clock.steady(mark?.until) }));
         out.max().map_or(Ok(()), Err)
     }
 
@@ -123,19 +189,37 @@ impl KeyHealth {
         self.add(&state.model, &Marks::of(observed, at, state.status), now)
     }
 
-    /// Whether the key, as a whole or for `model`, is out already by `health`, and as long as `until`.
-    pub fn outlasts(&self, health: Health, model: &str, until: i64) -> bool {
+    /// How often the key, as a whole or for `model`, has been out by `health` since it last worked, when a request that
+    /// began at `began` finds it so anew. None where that is no news: it is out by that already, as long as `until`,
+    /// and the request was under way by then.
+    pub fn times(&self, health: Health, model: &str, began: i64, until: i64) -> Option<u8> {
         if self.out_until.load(Ordering::Relaxed) == 0 {
-            return false;
+            return Some(0);
         }
         let now = self.clock.now();
         let known = self.known();
-        let mut about = known.iter().filter(|(name, _)| name.is_empty() || **name == *model);
-        about.any(|(_, marks)| match health {
-            Health::Valid => false,
-            Health::Invalid => marks.refusal(now).is_some(),
-            Health::CoolingDown => marks.pause(now).is_some_and(|mark| mark.until >= until),
-        })
+        let about = known.iter().filter(|(name, _)| name.is_empty() || **name == *model);
+        let mut times = 0;
+        for (name, marks) in about {
+            let counting = health.mark(marks, now);
+            let mark = health.newest(marks);
+            let longer = health != Health::CoolingDown || mark.until >= until;
+            if counting.is_some() && longer && (began < mark.at || health == Health::CoolingDown) {
+                return None;
+            }
+            if **name == *model {
+                times = mark.times_since(marks.worked);
+            }
+        }
+        Some(times)
+    }
+
+    /// Whether the key itself, or for `model` where that is named, is out by `health`.
+    pub fn is_out(&self, health: Health, model: &str) -> bool {
+        let now = self.clock.now();
+        let known = self.known();
+        let marks = known.iter().find(|(name, _)| **name == *model).map(|(_, marks)| *marks);
+        marks.is_some_and(|marks| health.mark(&marks, now).is_some())
     }
 
     /// The time of something that is about to be observed of the key or of `model` behind it. It is later than that of
@@ -161,8 +245,12 @@ impl KeyHealth {
         let now = self.clock.now();
         let known = self.known();
         let marks = known.iter().find(|(name, _)| **name == *model).map(|(_, marks)| *marks);
-        let out = |mark: Option<shared::marks::Mark>| mark.is_some_and(|mark| mark.at <= began);
-        marks.is_some_and(|marks| out(marks.refusal(now)) || out(marks.pause(now)))
+        // What has ended by itself is disproved, too: the next of its kind is a first one.
+        let out = |mark: Mark, marks: &Marks| mark.at > marks.worked && mark.at <= began;
+        marks.is_some_and(|marks| {
+            let all = [marks.refused, marks.paused, marks.guessed, marks.exhausted];
+            !marks.is_over(now) && all.into_iter().any(|mark| out(mark, &marks))
+        })
     }
 
     /// All that is known and counts still: of the key, and of the models behind it.
@@ -182,6 +270,29 @@ impl KeyHealth {
         let mut known = self.known();
         known.iter_mut().for_each(|(_, marks)| marks.shift(step));
         self.note(&known);
+    }
+
+    /// Lets a request to `model` through at `steady`, by this node's own clock. While a guess has the key rest, one
+    /// request at a time tries whether it is over. Says whether the request is such a test; none where it may not go.
+    pub fn enter(&self, steady: i64, model: &str) -> Option<bool> {
+        match self.at(steady, model) {
+            Err(Out { why: Unhealthy::Guessed, .. }) => {
+                let claim = |begun: i64| (begun == 0 || begun + TEST_MS <= steady).then_some(steady.max(1));
+                self.test.fetch_update(Ordering::Relaxed, Ordering::Relaxed, claim).ok().map(|_| true)
+            }
+            _ => Some(false),
+        }
+    }
+
+    /// Whether a request tests at `steady` if a guess is over.
+    pub fn is_tested(&self, steady: i64) -> bool {
+        let begun = self.test.load(Ordering::Relaxed);
+        begun != 0 && begun + TEST_MS > steady
+    }
+
+    /// A request that was let through as a test has ended.
+    pub fn tested(&self) {
+        self.test.store(0, Ordering::Relaxed);
     }
 
     fn newest(&self, model: &str) -> Option<i64> {

@@ -7,7 +7,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use shared::ids::Id;
-use shared::marks::Observed;
 use shared::snapshot::Group;
 
 use super::breaker::Breaker;
@@ -16,6 +15,7 @@ use super::health::{Health, KeyHealth, KeyState};
 use super::load::Load;
 use super::models::Models;
 use super::refusals::Refusals;
+use super::rest::Rest;
 use super::retries::RetryBudget;
 use super::turns::Turns;
 use crate::metrics::series::SeriesStore;
@@ -69,6 +69,8 @@ pub struct KeptGroup {
     pub turns: Arc<Turns>,
     /// How much its requests may be tried again.
     pub retries: Arc<RetryBudget>,
+    /// Whether it rests, because its keys fail alike.
+    pub rest: Arc<Rest>,
 }
 
 impl Kept {
@@ -122,13 +124,10 @@ impl Kept {
     pub fn told(&self) -> Vec<KeyState> {
         let told = |(id, key): (&Id, &KeptKey)| {
             let state = |(model, observed, observed_at_ms, status)| {
-                let (health, until_ms) = match observed {
-                    Observed::Worked => (Health::Valid, 0),
-                    Observed::Refused => (Health::Invalid, 0),
-                    Observed::Paused { until } => (Health::CoolingDown, until),
-                };
                 let (upstream_key_id, group_id) = (Arc::clone(id), Arc::clone(&key.group_id));
-                KeyState { upstream_key_id, group_id, model, health, until_ms, status, observed_at_ms }
+                let (health, until_ms, times, reason) = (Health::Valid, 0, 0, "".into());
+                KeyState { upstream_key_id, group_id, model, health, until_ms, times, status, reason, observed_at_ms }
+                    .with(observed)
             };
             key.health.told().into_iter().map(state).collect::<Vec<_>>()
         };

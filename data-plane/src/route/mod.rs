@@ -8,6 +8,8 @@
 //!   turn it is; [`load`]: how busy and fast something is;
 //!   [`running`]: an attempt as that sees it; [`breaker`]: what fails is left alone; [`models`]: both, of
 //!   the models of a group; [`retries`]: how much a group's requests may be tried again.
+//! - [`rest`]: keys of a group that fail alike are one failure of the group; `strikes`: refusals of a key that are in
+//!   doubt; `share`: how much each key of a group may have in flight.
 //! - [`plan`]: the candidates of a request, one after the other; [`candidate`]: one of them.
 //! - [`owners`]: which candidate made an object that a client names by its id.
 
@@ -27,8 +29,11 @@ mod patterns;
 mod places;
 pub mod plan;
 pub mod refusals;
+pub mod rest;
 pub mod retries;
 pub mod running;
+mod share;
+mod strikes;
 pub mod table;
 mod turns;
 

@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 
 use super::breaker::Breaker;
 use super::load::Load;
+use super::rest::Rest;
 
 /// The most models of a group that are remembered beside those in its config: names that a pattern fits.
 const MOST_FURTHER: usize = 1_000;
@@ -18,6 +19,8 @@ pub struct ModelState {
     pub load: Arc<Load>,
     /// Whether it fails.
     pub breaker: Breaker,
+    /// Whether it rests, because the keys of the group fail alike for it.
+    pub rest: Rest,
 }
 
 /// What is remembered of the models of a group. It is read by each request and seldom written.

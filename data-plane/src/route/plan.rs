@@ -9,6 +9,7 @@ mod skipped;
 use std::borrow::Cow;
 use std::iter;
 use std::sync::Arc;
+use std::time::Duration;
 
 use fastrand::Rng;
 use shared::snapshot::{Fallbacks, Group};
@@ -22,6 +23,7 @@ use super::health::Unhealthy;
 use super::order::{self, Choice, Policy};
 use super::owners::Owner;
 use super::places::Places;
+use super::share::share;
 use super::table::{Route, RouteTable, RoutedGroup, RoutedKey};
 use crate::error::GatewayError;
 use crate::provider::Endpoint;
@@ -33,9 +35,10 @@ pub use skipped::{SkipReason, Skipped};
 
 /// The ordered attempts that a request may make. Lazy: it gives one candidate after the other, and looks at a key's
 /// health when its turn comes. Groups go by the policy of the proxy key, and in each its keys by the policy of the
-/// group; a session goes where it was before. Keys that are out are left out, unless every one was refused: then they
-/// are given all the same, since a guess about health must not refuse a request. A pause is no guess, and is kept
-/// ([`Self::all_out`]).
+/// group; a session goes where it was before. Keys that are out are left out, unless every one is: then those are given
+/// of which that is a guess, since a guess about health must not refuse a request. Those that only rest come first, the
+/// soonest before the others, and those that were refused last. What a provider has stated itself, a pause or that
+/// there is no money, is no guess ([`Self::all_out`]).
 #[derive(Clone, Debug)]
 pub struct Plan<'t> {
     client: &'t Client,
@@ -305,6 +308,9 @@ impl<'t> Plan<'t> {
         if let Err(out) = key.health.at(self.now, &route.upstream_model) {
             return Some(SkipReason::Unhealthy(out.why));
         }
+        if route.is_resting(self.now) {
+            return Some(SkipReason::Resting);
+        }
         let lets_through = route.state.breaker.allows(self.now) && key.breaker.allows(self.now);
         (!lets_through).then_some(SkipReason::Failing)
     }
@@ -328,16 +334,13 @@ impl<'t> Plan<'t> {
         self.keys().filter(move |(route, key)| self.against(route, key).is_none())
     }
 
-    /// All keys that may be tried, where every one was refused, in the order in which they are tried nevertheless.
+    /// The keys that may be tried though they are out, in the order in which they are tried nevertheless: those that
+    /// are out by a guess, and not what a provider has said of its own key.
     fn last_resort(&self) -> Vec<(&Route, &Arc<RoutedKey>)> {
-        let refused = |(route, key): (&Route, &Arc<RoutedKey>)| {
-            key.health.at(self.now, &route.upstream_model).err().filter(|out| out.why == Unhealthy::Invalid)
-        };
-        if self.keys().any(|key| refused(key).is_none()) {
-            return Vec::new();
-        }
-        let mut keys: Vec<_> = self.keys().collect();
-        keys.sort_by_cached_key(|key| refused(*key));
+        let out = |route: &Route, key: &RoutedKey| key.health.at(self.now, &route.upstream_model).err();
+        let keys = self.keys().filter(|(route, key)| out(route, key).is_none_or(|out| out.why.is_guess()));
+        let mut keys: Vec<_> = keys.collect();
+        keys.sort_by_cached_key(|(route, key)| out(route, key));
         keys
     }
 
@@ -345,7 +348,8 @@ impl<'t> Plan<'t> {
     fn next_route(&mut self) -> Option<usize> {
         let mut draw = std::mem::take(&mut self.draw);
         let choices = self.routes.iter().enumerate().filter_map(|(position, route)| {
-            let there = !self.gone.has(position) && self.includes(route) && route.state.breaker.allows(self.now);
+            let open = route.state.breaker.allows(self.now) && !route.is_resting(self.now);
+            let there = !self.gone.has(position) && self.includes(route) && open;
             there.then(|| self.group_choice(position))
         });
         let picked = order::pick(self.policy, choices, self.routes.len(), self.session, &mut draw);
@@ -414,27 +418,6 @@ impl<'t> Plan<'t> {
 fn key_choice(position: usize, key: &RoutedKey) -> Choice<'_> {
     let (id, weight) = (&*key.key.id, key.key.routing.weight);
     Choice { position, id, priority: 0, weight, load: &key.load, keeps: true }
-}
-
-/// What each key of a group may have in flight before sessions go elsewhere: a quarter more than its share (consistent
-/// hashing with bounded loads, Mirrokni and others).
-#[derive(Clone, Copy)]
-struct Share {
-    in_flight: u64,
-    weight: u64,
-}
-
-fn share(keys: &[Arc<RoutedKey>]) -> Share {
-    let sum = |of: fn(&RoutedKey) -> u32| keys.iter().map(|key| u64::from(of(key))).sum();
-    Share { in_flight: sum(|key| key.load.in_flight()), weight: sum(|key| key.key.routing.weight.max(1)) }
-}
-
-impl Share {
-    fn is_passed_by(self, key: &RoutedKey) -> bool {
-        let weight = u64::from(key.key.routing.weight.max(1));
-        let bound = (5 * (self.in_flight + 1) * weight).div_ceil(4 * self.weight.max(1));
-        u64::from(key.load.in_flight()) >= bound
-    }
 }
 
 impl Iterator for Plan<'_> {

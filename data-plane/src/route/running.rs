@@ -7,6 +7,7 @@ use shared::time::steady_ms;
 
 use super::breaker::Breaker;
 use super::candidate::Candidate;
+use super::health::KeyHealth;
 use super::load::Load;
 use super::models::ModelState;
 
@@ -20,6 +21,8 @@ pub struct Running {
     breaker: Arc<Breaker>,
     /// Whether the breakers know how it went.
     told: bool,
+    /// The key whose guessed pause it tests, if it does.
+    test: Option<Arc<KeyHealth>>,
 }
 
 /// What has failed where an attempt has.
@@ -43,6 +46,11 @@ impl Running {
             model.breaker.left();
             return None;
         }
+        let Some(is_test) = candidate.key.health.enter(now, &candidate.upstream_model) else {
+            [&model.breaker, &**breaker].into_iter().for_each(Breaker::left);
+            return None;
+        };
+        let test = is_test.then(|| Arc::clone(&candidate.key.health));
         let (group, key) = (&candidate.group.load, &candidate.key.load);
         [group, &model.load, key].into_iter().for_each(|load| load.begin());
         Some(Self {
@@ -51,6 +59,7 @@ impl Running {
             key: Arc::clone(key),
             breaker: Arc::clone(breaker),
             told: false,
+            test,
         })
     }
 
@@ -87,6 +96,9 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         [&self.group, &self.model.load, &self.key].into_iter().for_each(|load| load.end());
+        if let Some(health) = &self.test {
+            health.tested();
+        }
         if !self.told {
             self.model.breaker.left();
             self.breaker.left();

@@ -24,6 +24,7 @@ use super::models::{ModelState, Models};
 use super::order;
 use super::patterns::Patterns;
 use super::refusals::Refusals;
+use super::rest::Rest;
 use super::retries::RetryBudget;
 use super::turns::Turns;
 use crate::metrics::series::SeriesTable;
@@ -104,6 +105,8 @@ pub struct RoutedGroup {
     pub turns: Arc<Turns>,
     /// How much its requests may be tried again.
     pub retries: Arc<RetryBudget>,
+    /// Whether it rests, because its keys fail alike.
+    pub rest: Arc<Rest>,
 }
 
 /// An upstream key as the request path needs it.
@@ -226,6 +229,16 @@ impl RouteTable {
 }
 
 impl Route {
+    /// Whether the group rests at `now`, or the model there.
+    pub fn is_resting(&self, now: i64) -> bool {
+        self.group.rest.is_on(now) || self.state.rest.is_on(now)
+    }
+
+    /// The end of the newest rest of the group, or of the model there.
+    pub fn rests_until(&self) -> i64 {
+        self.group.rest.until().max(self.state.rest.until())
+    }
+
     fn new(group: &Arc<RoutedGroup>, upstream_model: Arc<str>, facts: &Facts) -> Self {
         let facts = Arc::new(facts.of(&upstream_model).clone());
         let state = group.models.of(&upstream_model);
@@ -293,6 +306,7 @@ impl RoutedGroup {
         let there = known_group.filter(|known| known.config.base_url == group.base_url);
         let models = there.map(|known| Arc::clone(&known.models)).unwrap_or_default();
         let load = there.map(|known| Arc::clone(&known.load)).unwrap_or_default();
+        let rest = there.map(|known| Arc::clone(&known.rest)).unwrap_or_default();
         let turns = known_group.map(|known| Arc::clone(&known.turns)).unwrap_or_default();
         let retries = known_group.map(|known| Arc::clone(&known.retries)).unwrap_or_default();
         let kept_group = KeptGroup {
@@ -304,6 +318,7 @@ impl RoutedGroup {
             load: Arc::clone(&load),
             turns: Arc::clone(&turns),
             retries: Arc::clone(&retries),
+            rest: Arc::clone(&rest),
         };
         keeps.keep_group(&group.id, kept_group);
         let headers = headers(group, endpoint.as_ref());
@@ -319,6 +334,7 @@ impl RoutedGroup {
             load,
             turns,
             retries,
+            rest,
             group: Arc::clone(group),
         }
     }

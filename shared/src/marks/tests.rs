@@ -1,14 +1,25 @@
 use proptest::prelude::*;
 
-use super::{LONGEST_PAUSE_MS, MOST_AHEAD_MS, Marks, Observed, REFUSED_FOR_MS, believed};
+use super::{
+    EXHAUSTED_FOR_MS, GUESSED_PAUSE_MS, LONGEST_EXHAUSTION_MS, LONGEST_GUESSED_EXHAUSTION_MS, LONGEST_PAUSE_MS,
+    MOST_AHEAD_MS, Mark, Marks, Observed, REFUSED_FOR_MS, REMEMBERED_MS, believed, doubled,
+};
 
 const NOW: i64 = 1_800_000_000_000;
+const REFUSED: Observed = Observed::Refused { times: 0 };
+
+/// All that keeps a key out at `now`.
+fn out(known: &Marks, now: i64) -> [Option<Mark>; 4] {
+    [known.refusal(now), known.pause(now), known.guess(now), known.exhaustion(now)]
+}
 
 fn observation() -> impl Strategy<Value = Marks> {
     let observed = prop_oneof![
         Just(Observed::Worked),
-        Just(Observed::Refused),
+        (0..4_u8).prop_map(|times| Observed::Refused { times }),
         (0..400_000_i64).prop_map(|left| Observed::Paused { until: NOW + left }),
+        (0..400_000_i64, 0..6_u8).prop_map(|(left, times)| Observed::Guessed { until: NOW + left, times }),
+        (0..90_000_000_i64, 0..6_u8).prop_map(|(left, times)| Observed::Exhausted { until: NOW + left, times }),
     ];
     // Few different times, so that some observations fall into one millisecond.
     let at = (0..40_i64).prop_map(|step| NOW - 20_000 + step * 1_000);
@@ -43,10 +54,9 @@ proptest! {
         news in prop::collection::vec(observation(), 1..12),
     ) {
         let known = merged(&news);
-        if let Some(mark) = known.refusal(NOW).or(known.pause(NOW)) {
-            prop_assert!(mark.at > known.worked);
-        }
-        prop_assert_eq!(known.out_until() > NOW, known.refusal(NOW).or(known.pause(NOW)).is_some());
+        let out = out(&known, NOW);
+        prop_assert!(out.iter().flatten().all(|mark| mark.at > known.worked));
+        prop_assert_eq!(known.out_until() > NOW, out.iter().flatten().next().is_some());
     }
 
     #[test]
@@ -54,20 +64,19 @@ proptest! {
         let known = merged(&news);
         let told: Vec<_> = known.told(NOW).map(|(observed, at, status)| Marks::of(observed, at, status)).collect();
         let heard = merged(&told);
-        prop_assert_eq!(heard.refusal(NOW), known.refusal(NOW));
-        prop_assert_eq!(heard.pause(NOW), known.pause(NOW));
+        prop_assert_eq!(out(&heard, NOW), out(&known, NOW));
         prop_assert_eq!(heard.worked, known.worked);
     }
 }
 
 #[test]
 fn a_success_ends_what_is_older_and_not_what_is_newer() {
-    let mut known = Marks::of(Observed::Refused, NOW, 401);
+    let mut known = Marks::of(REFUSED, NOW, 401);
     assert!(known.merge(&Marks::of(Observed::Worked, NOW - 1, 200)));
     assert!(known.refusal(NOW).is_some(), "an old success does not wipe out a newer refusal");
     assert!(known.merge(&Marks::of(Observed::Worked, NOW, 200)));
     assert!(known.refusal(NOW).is_none());
-    assert!(!known.merge(&Marks::of(Observed::Refused, NOW - 5, 401)), "old news says nothing new");
+    assert!(!known.merge(&Marks::of(REFUSED, NOW - 5, 401)), "old news says nothing new");
     known.merge(&Marks::of(Observed::Paused { until: NOW + 9_000 }, NOW + 1, 429));
     assert_eq!(known.pause(NOW + 2).map(|mark| mark.until), Some(NOW + 9_000));
     assert!(known.pause(NOW + 9_000).is_none());
@@ -79,16 +88,16 @@ fn a_pause_is_bounded_and_a_refusal_ends_by_itself() {
     assert_eq!(long.paused.until, NOW + LONGEST_PAUSE_MS);
     let past = Marks::of(Observed::Paused { until: 0 }, NOW, 429);
     assert_eq!(past.paused.until, NOW);
-    let refused = Marks::of(Observed::Refused, NOW, 401);
+    let refused = Marks::of(REFUSED, NOW, 401);
     assert!(refused.refusal(NOW + REFUSED_FOR_MS - 1).is_some() && refused.refusal(NOW + REFUSED_FOR_MS).is_none());
-    assert!(!refused.is_over(NOW) && refused.is_over(NOW + REFUSED_FOR_MS));
+    assert!(!refused.is_over(NOW + REFUSED_FOR_MS) && refused.is_over(NOW + REFUSED_FOR_MS + REMEMBERED_MS));
 }
 
 #[test]
 fn p38_a_clock_that_is_ahead_is_not_believed() {
     let hour = 3_600_000;
     let pause = |until| Observed::Paused { until };
-    assert_eq!(believed(Observed::Refused, NOW + hour, NOW), (Observed::Refused, NOW));
+    assert_eq!(believed(REFUSED, NOW + hour, NOW), (REFUSED, NOW));
     assert_eq!(believed(pause(NOW + hour + 7_000), NOW + hour, NOW), (pause(NOW + 7_000), NOW));
     let near = NOW + MOST_AHEAD_MS;
     assert_eq!(believed(Observed::Worked, near, NOW), (Observed::Worked, near));
@@ -102,4 +111,36 @@ fn a_step_of_the_clock_moves_all_times_alike() {
     known.shift(-3_600_000);
     assert_eq!((known.worked, known.paused.at), (NOW - 7 - 3_600_000, NOW - 3_600_000));
     assert_eq!((known.paused.until, known.refused.at), (NOW + 5_000 - 3_600_000, 0));
+}
+
+#[test]
+fn p09_a_guess_doubles_until_the_key_has_worked() {
+    let mut known = Marks::default();
+    let mut now = NOW;
+    let mut pauses = Vec::new();
+    for _ in 0..7 {
+        let times = known.guessed.times_since(known.worked);
+        let pause = doubled(GUESSED_PAUSE_MS, times, LONGEST_PAUSE_MS);
+        pauses.push(pause / 1000);
+        known.merge(&Marks::of(Observed::Guessed { until: now + pause, times }, now, 429));
+        now += pause;
+    }
+    assert_eq!(pauses, [5, 10, 20, 40, 80, 120, 120]);
+    known.merge(&Marks::of(Observed::Worked, now, 200));
+    assert_eq!(known.guessed.times_since(known.worked), 0);
+}
+
+#[test]
+fn an_exhaustion_is_bounded_and_outlives_what_it_is_told_with() {
+    let day = LONGEST_GUESSED_EXHAUSTION_MS;
+    let hours = |times| doubled(EXHAUSTED_FOR_MS, times, day) / 3_600_000;
+    assert_eq!([0, 1, 2, 3, 4, 5, 255].map(hours), [1, 2, 4, 8, 16, 24, 24]);
+    let mut known = Marks::of(Observed::Exhausted { until: i64::MAX, times: 0 }, NOW, 402);
+    assert_eq!(known.exhausted.until, NOW + LONGEST_EXHAUSTION_MS);
+    assert!(known.exhaustion(NOW + day).is_some() && !known.is_over(NOW + day));
+    // As long as older news could count, it is remembered and told that they are disproved.
+    let old = known;
+    known.merge(&Marks::of(Observed::Worked, NOW + 5, 200));
+    assert!(!known.is_over(NOW + day) && !known.merge(&old));
+    assert!(known.told(NOW + day).any(|(observed, at, _)| observed == Observed::Worked && at == NOW + 5));
 }

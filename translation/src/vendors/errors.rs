@@ -2,10 +2,12 @@
 //! to wait. Vendors' words, codes and headers are data here, with where they are documented.
 
 mod pause;
+mod renewal;
 mod shape;
 
 use std::time::Duration;
 
+pub use self::renewal::Renewal;
 use self::shape::Said;
 use crate::protocol::wording;
 
@@ -99,6 +101,12 @@ impl ErrorRules {
     /// The pause that the body of an error answer asks for, in a field or in words.
     pub fn pause(&self, body: &[u8]) -> Option<Duration> {
         pause::of(&Said::read(None, body))
+    }
+
+    /// When a quota that is spent is there again, where an answer with this name in its header and this body says so,
+    /// or the kind of the quota does.
+    pub fn renewal(&self, name: Option<&str>, body: &[u8]) -> Option<Renewal> {
+        renewal::of(&Said::read(name, body), body)
     }
 
     /// A pause such as `1s`, `6m0s` or `350ms`, as headers have it. A bare number is seconds.

@@ -13,7 +13,7 @@ use crate::protocol::contract::Quirks;
 mod errors;
 pub mod key;
 
-pub use errors::{ErrorRules, Refused, Sign};
+pub use errors::{ErrorRules, Refused, Renewal, Sign};
 
 /// Declares the file of each vendor, and lists the vendors.
 macro_rules! vendors {

@@ -36,6 +36,8 @@ use body::WrittenGroup;
 
 pub use keys::UpstreamKeyBody;
 pub use proxy::ProxyConfigBody;
+pub use routing::ErrorRuleBody;
+pub(super) use routing::read_rules;
 pub use schema::GroupBody;
 pub use view::{GroupView, ProxyConfigView, UpstreamKeyView};
 

@@ -95,7 +95,7 @@ pub(super) fn read_routing(fields: &mut Fields) -> GroupRouting {
         retry_empty_answers: fields.boolean("retryEmptyAnswers", false),
         cache: Duration::from_secs(cache.unwrap_or_default()),
         fallbacks: read_fallbacks(fields),
-        error_rules: read_rules(fields),
+        error_rules: read_rules(fields, "errorRules"),
     }
 }
 
@@ -149,15 +149,16 @@ pub(super) fn read_timeout(fields: &mut Fields, name: &str) -> Option<Duration> 
     Some(timeout)
 }
 
-fn read_rules(fields: &mut Fields) -> Vec<ErrorRule> {
-    let given = fields.list("errorRules").unwrap_or_default();
+/// Reads the rules in the field `name`.
+pub(in crate::admin) fn read_rules(fields: &mut Fields, name: &str) -> Vec<ErrorRule> {
+    let given = fields.list(name).unwrap_or_default();
     if given.len() > MOST_RULES {
-        fields.error("errorRules", format!("must not have more than {MOST_RULES} rules"));
+        fields.error(name, format!("must not have more than {MOST_RULES} rules"));
         return Vec::new();
     }
     let mut rules = Vec::with_capacity(given.len());
     for (index, value) in given.into_iter().enumerate() {
-        let place = format!("errorRules[{index}]");
+        let place = format!("{name}[{index}]");
         let Value::Object(rule) = value else {
             fields.error(&place, format!("must be an object, not {}", kind(&value)));
             continue;

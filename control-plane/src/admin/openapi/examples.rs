@@ -49,6 +49,11 @@ fn body_example(operation: &str) -> Option<Value> {
         "createProxyKey" | "replaceProxyKey" => {
             json!({"name": "my-app-key", "description": "What my application uses", "allowedModels": ["gpt-4o*", "fast"]})
         }
+        "tryErrorRules" => json!({
+            "providerType": "openai", "status": 429, "headers": {"retry-after": "20"},
+            "body": {"error": {"message": "No seats left today", "type": "rate_limit_error"}},
+            "rules": [{"words": ["no seats left"], "effect": "exhaust", "scope": "key", "seconds": 3600}]
+        }),
         "changeProxyKey" => json!({"enabled": false}),
         _ => return None,
     })

@@ -175,6 +175,8 @@ async fn key_states_reach_the_other_nodes() {
         observed_at_ms: now_ms(),
         node_id: "forged".to_owned(),
         model: String::new(),
+        pause: 0,
+        times: 0,
     };
     first.say(Up::KeyState(state.clone())).await;
     let expected = pb::KeyState { node_id: "n1".to_owned(), ..state };

@@ -28,6 +28,7 @@ const OPERATIONS: &[(&str, Caller)] = &[
     ("replaceGroup", Operator),
     ("changeGroup", Operator),
     ("deleteGroup", Operator),
+    ("tryErrorRules", Viewer),
     ("listProviders", Viewer),
     ("listProxyKeys", Viewer),
     ("createProxyKey", Operator),
@@ -40,6 +41,8 @@ const OPERATIONS: &[(&str, Caller)] = &[
     ("acceptDatabase", Operator),
     ("acceptDatabaseEverywhere", Operator),
     ("listAudit", Viewer),
+    ("explainRouting", Viewer),
+    ("traceRequest", Viewer),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

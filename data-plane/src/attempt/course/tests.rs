@@ -3,7 +3,7 @@ use std::time::Duration;
 use shared::ids::Id;
 
 use super::{Course, MOST_TRIES};
-use crate::provider::verdict::Step;
+use shared::verdict::Step;
 
 /// A walk that has been at these groups, and what each said of what comes next.
 fn after(tried: &[(&str, Step)]) -> Course {

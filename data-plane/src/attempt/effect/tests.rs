@@ -1,13 +1,16 @@
 use std::time::Duration;
 
+use shared::marks::Observed;
 use shared::time::steady_ms;
 use tokio::sync::mpsc;
 
-use super::{apply, begin, change, worked};
+use super::{Seen, apply, begin, change, observed, worked};
 use crate::attempt::tell::Teller;
-use crate::provider::verdict::{Effect, Extent};
-use crate::route::fixtures::candidate;
+use crate::route::candidate::Candidate;
+use crate::route::fixtures::{candidate, candidates};
 use crate::route::health::{Health, Unhealthy};
+use crate::route::running::Running;
+use shared::verdict::{Effect, Extent};
 
 const REFUSE: Effect = Effect::Refuse(Extent::Key);
 
@@ -15,11 +18,24 @@ fn rest(extent: Extent, seconds: u64) -> Effect {
     Effect::Rest(extent, Duration::from_secs(seconds))
 }
 
+fn seen(status: u16, candidate: &Candidate) -> Seen<'static> {
+    Seen { status, began: begin(candidate), words: "no" }
+}
+
 #[test]
 fn each_effect_is_a_change_of_health() {
-    assert_eq!(change(Effect::None, 100), None);
-    assert_eq!(change(REFUSE, 100), Some((Health::Invalid, Extent::Key, 0)));
-    assert_eq!(change(rest(Extent::Model, 1), 100), Some((Health::CoolingDown, Extent::Model, 1100)));
+    let second = Duration::from_secs(1);
+    assert_eq!(change(Effect::None), None);
+    assert_eq!(change(REFUSE), Some((Health::Invalid, Extent::Key, None)));
+    let rest = change(rest(Extent::Model, 1)).unwrap();
+    assert_eq!(rest, (Health::CoolingDown, Extent::Model, Some(second)));
+    assert_eq!(observed(rest.0, rest.2, 0, 100), Observed::Paused { until: 1100 });
+    let guess = |times| observed(Health::Guessed, None, times, 0);
+    assert_eq!(guess(0), Observed::Guessed { until: 5_000, times: 0 });
+    assert_eq!(guess(3), Observed::Guessed { until: 40_000, times: 3 });
+    let exhausted = |stated, times| observed(Health::Exhausted, stated, times, 0);
+    assert_eq!(exhausted(None, 1), Observed::Exhausted { until: 7_200_000, times: 1 });
+    assert_eq!(exhausted(Some(second), 1), Observed::Exhausted { until: 1_000, times: 1 });
 }
 
 #[test]
@@ -28,12 +44,13 @@ fn a_change_is_told_once_and_also_that_the_key_works_again() {
     let (teller, candidate) = (Teller::new(queue), candidate());
     let why = || candidate.key.health.at(steady_ms(), "m").err().map(|out| out.why);
     worked(&candidate, begin(&candidate), &teller);
-    apply(Effect::None, &candidate, 500, &teller);
+    apply(Effect::None, &candidate, seen(500, &candidate), &teller);
     assert!(told.try_recv().is_err());
 
     let before = begin(&candidate);
-    apply(REFUSE, &candidate, 401, &teller);
-    apply(REFUSE, &candidate, 401, &teller);
+    let first = seen(401, &candidate);
+    apply(REFUSE, &candidate, first, &teller);
+    apply(REFUSE, &candidate, Seen { began: before - 1, ..first }, &teller);
     assert_eq!(why(), Some(Unhealthy::Invalid));
     let state = told.try_recv().unwrap();
     assert_eq!((&*state.upstream_key_id, &*state.group_id, &*state.model), ("g-1", "g", ""));
@@ -50,13 +67,13 @@ fn a_change_is_told_once_and_also_that_the_key_works_again() {
     worked(&candidate, begin(&candidate), &teller);
     assert!(told.try_recv().is_err());
 
-    apply(rest(Extent::Key, 60), &candidate, 429, &teller);
+    apply(rest(Extent::Key, 60), &candidate, seen(429, &candidate), &teller);
     assert_eq!(why(), Some(Unhealthy::CoolingDown));
     let state = told.try_recv().unwrap();
     assert_eq!((state.health, state.status), (Health::CoolingDown, 429));
     assert!(state.until_ms > steady_ms() + 50_000);
     // A longer pause is not shortened by a later one.
-    apply(rest(Extent::Key, 1), &candidate, 429, &teller);
+    apply(rest(Extent::Key, 1), &candidate, seen(429, &candidate), &teller);
     assert!(told.try_recv().is_err());
 }
 
@@ -64,7 +81,7 @@ fn a_change_is_told_once_and_also_that_the_key_works_again() {
 fn what_is_about_a_model_leaves_the_key_for_others() {
     let (queue, mut told) = mpsc::channel(10);
     let (teller, candidate) = (Teller::new(queue), candidate());
-    apply(Effect::Refuse(Extent::Model), &candidate, 403, &teller);
+    apply(Effect::Refuse(Extent::Model), &candidate, seen(403, &candidate), &teller);
     let out = |model| candidate.key.health.at(steady_ms(), model).is_err();
     assert!(out("m") && !out("n") && !out(""));
     assert_eq!(&*told.try_recv().unwrap().model, "m");
@@ -79,8 +96,72 @@ fn nothing_waits_for_a_queue_that_is_full() {
     let (queue, mut told) = mpsc::channel(1);
     let teller = Teller::new(queue);
     let (first, second) = (candidate(), candidate());
-    apply(REFUSE, &first, 401, &teller);
-    apply(REFUSE, &second, 401, &teller);
+    apply(REFUSE, &first, seen(401, &first), &teller);
+    apply(REFUSE, &second, seen(401, &second), &teller);
     assert!(second.key.health.at(steady_ms(), "m").is_err());
     assert!(told.try_recv().is_ok() && told.try_recv().is_err());
+}
+
+#[test]
+fn p09_our_own_guess_doubles_and_one_request_at_a_time_may_test_it() {
+    let (queue, mut told) = mpsc::channel(100);
+    let (teller, candidate) = (Teller::new(queue), candidate());
+    let mut guess = || {
+        apply(Effect::Guess(Extent::Model), &candidate, seen(429, &candidate), &teller);
+        let state = told.try_recv().unwrap();
+        (state.health, state.until_ms - state.observed_at_ms, state.times)
+    };
+    assert_eq!(guess(), (Health::Guessed, 5_000, 0));
+    // Each further one is of a request that began behind the last.
+    assert_eq!((guess(), guess()), ((Health::Guessed, 10_000, 1), (Health::Guessed, 20_000, 2)));
+    let old = Seen { began: 0, ..seen(429, &candidate) };
+    apply(Effect::Guess(Extent::Model), &candidate, old, &teller);
+
+    let test = Running::begin(&candidate).expect("a test");
+    assert!(Running::begin(&candidate).is_none());
+    drop(test);
+    assert!(Running::begin(&candidate).is_some());
+
+    assert!(told.try_recv().is_err(), "what was under way is no further one");
+    worked(&candidate, begin(&candidate), &teller);
+    assert_eq!(told.try_recv().unwrap().health, Health::Valid);
+    apply(Effect::Guess(Extent::Model), &candidate, seen(429, &candidate), &teller);
+    assert_eq!(told.try_recv().unwrap().times, 0, "it begins anew when the key has worked");
+}
+
+#[test]
+fn a_refusal_in_doubt_harms_after_three_and_not_before() {
+    let (queue, mut told) = mpsc::channel(10);
+    let (teller, candidate) = (Teller::new(queue), candidate());
+    let doubt = || apply(Effect::Doubt(Extent::Key), &candidate, seen(401, &candidate), &teller);
+    let out = || candidate.key.health.at(steady_ms(), "m").is_err();
+    assert!(!doubt() && !doubt() && !out());
+    worked(&candidate, begin(&candidate), &teller);
+    assert!(!doubt() && !doubt() && !out(), "a success counts");
+    assert!(!doubt() && out());
+    let state = told.try_recv().unwrap();
+    assert_eq!((state.health, &*state.reason), (Health::Invalid, "no"));
+}
+
+#[test]
+fn keys_that_fail_alike_harm_none_of_them_and_the_group_rests() {
+    let (queue, mut told) = mpsc::channel(10);
+    let teller = Teller::new(queue);
+    let keys = candidates(6);
+    let out = |candidate: &Candidate| candidate.key.health.at(steady_ms(), "m").is_err();
+    let refuse = |candidate: &Candidate| apply(REFUSE, candidate, seen(401, candidate), &teller);
+    assert!(!refuse(&keys[0]) && !refuse(&keys[1]));
+    assert!(out(&keys[0]) && out(&keys[1]));
+    assert!(refuse(&keys[2]), "it is the group");
+    assert!(keys.iter().all(|key| !out(key)) && keys[0].group.rest.is_on(steady_ms()));
+    let told: Vec<_> = std::iter::from_fn(|| told.try_recv().ok()).map(|state| state.health).collect();
+    assert_eq!(told, [Health::Invalid, Health::Invalid, Health::Valid, Health::Valid]);
+    worked(&keys[3], begin(&keys[3]), &teller);
+    assert!(!keys[0].group.rest.is_on(steady_ms()));
+
+    // What a provider states of each key is of each key.
+    for key in &keys {
+        assert!(!apply(Effect::Exhaust(Extent::Key, None), key, seen(402, key), &teller));
+    }
+    assert!(keys.iter().all(out));
 }

@@ -7,7 +7,7 @@ use translation::Format;
 use super::MostTelling;
 use crate::answer::{Failure, ProviderAnswer};
 use crate::error::GatewayError;
-use crate::provider::verdict::Step;
+use shared::verdict::Step;
 use crate::route::fixtures::candidate;
 
 fn said(status: u16, body: &'static str, pause: Option<u64>) -> Failure {

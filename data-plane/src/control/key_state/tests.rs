@@ -1,17 +1,24 @@
 use shared::pb;
 
-use super::{ToControl, Word, read, write};
+use shared::pb::key_state::Health as Word;
+
+use super::{ToControl, read, write};
 use crate::route::health::{Health, KeyState};
 
 #[test]
 fn what_a_node_saw_is_what_the_others_read() {
-    for (health, word) in
-        [(Health::Valid, Word::Valid), (Health::Invalid, Word::Invalid), (Health::CoolingDown, Word::CoolingDown)]
-    {
+    for (health, until_ms, times, word) in [
+        (Health::Valid, 0, 0, Word::Valid),
+        (Health::Invalid, 0, 2, Word::Invalid),
+        (Health::CoolingDown, 7, 0, Word::CoolingDown),
+        (Health::Guessed, 7, 3, Word::CoolingDown),
+        (Health::Exhausted, 7, 1, Word::CoolingDown),
+    ] {
         for model in ["", "m"] {
             let (upstream_key_id, group_id, model) = ("k".into(), "g".into(), model.into());
+            let (status, reason, observed_at_ms) = (429, "too much".into(), 5);
             let state =
-                KeyState { upstream_key_id, group_id, model, health, until_ms: 7, status: 429, observed_at_ms: 5 };
+                KeyState { upstream_key_id, group_id, model, health, until_ms, times, status, reason, observed_at_ms };
             // An older peer would take news of a model for news of the key, so it is another message.
             let message = match write(&state) {
                 ToControl::KeyState(message) if state.model.is_empty() => message,
@@ -20,7 +27,9 @@ fn what_a_node_saw_is_what_the_others_read() {
             };
             assert_eq!(message.health(), word);
             // Log lines name it as the message does.
-            assert_eq!(health.name(), word.as_str_name());
+            if health != Health::Exhausted {
+                assert_eq!(health.name(), word.as_str_name());
+            }
             assert_eq!(read(message), Some(state));
         }
     }

@@ -62,7 +62,17 @@ fn delta(from_version: u64, version: u64) -> pb::Delta {
 /// A pause of a key of the group `g1`.
 fn cooling(key: &str, until_ms: i64) -> KeyState {
     let (upstream_key_id, group_id, model) = (key.into(), "g1".into(), "".into());
-    KeyState { upstream_key_id, group_id, model, health: Health::CoolingDown, until_ms, status: 429, observed_at_ms: 0 }
+    KeyState {
+        upstream_key_id,
+        group_id,
+        model,
+        health: Health::CoolingDown,
+        until_ms,
+        times: 0,
+        status: 429,
+        reason: "".into(),
+        observed_at_ms: 0,
+    }
 }
 
 /// A node that subscribes.

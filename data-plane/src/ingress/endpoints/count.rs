@@ -10,11 +10,11 @@ use super::reply::Reply;
 use crate::answer::Failure;
 use crate::error::GatewayError;
 use crate::ingress::admit::Admitted;
-use crate::provider::verdict;
 use crate::request::json::{JsonEndpoint, JsonRequest};
 use crate::route::plan::Plan;
 use crate::usage::estimate::request::tokens_of_request;
 use crate::usage::meter::Meter;
+use shared::verdict;
 
 pub(super) async fn ask(
     admitted: &Admitted<'_>,

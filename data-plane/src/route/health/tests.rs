@@ -8,10 +8,21 @@ use super::{Health, KeyHealth, KeyState, MOST_MODELS, Unhealthy};
 use crate::route::clock::FleetClock;
 
 const HOUR: i64 = 3_600_000;
+const ALL: [Health; 5] = [Health::Valid, Health::Invalid, Health::CoolingDown, Health::Guessed, Health::Exhausted];
 
 fn state(model: &str, health: Health, observed_at_ms: i64, until_ms: i64) -> KeyState {
     let (upstream_key_id, group_id, model) = ("k".into(), "g".into(), model.into());
-    KeyState { upstream_key_id, group_id, model, health, until_ms, status: 0, observed_at_ms }
+    KeyState {
+        upstream_key_id,
+        group_id,
+        model,
+        health,
+        until_ms,
+        times: 0,
+        status: 0,
+        reason: "".into(),
+        observed_at_ms,
+    }
 }
 
 fn why(key: &KeyHealth, model: &str) -> Option<Unhealthy> {
@@ -65,7 +76,7 @@ fn p38_the_clock_of_the_fleet_counts_and_not_that_of_the_node() {
 #[test]
 fn p38_a_refusal_that_is_old_when_it_arrives_counts_for_what_is_left_of_it() {
     let (key, now) = (KeyHealth::default(), steady_ms());
-    assert!(!key.observe(&state("", Health::Invalid, now - REFUSED_FOR_MS, 0)));
+    key.observe(&state("", Health::Invalid, now - REFUSED_FOR_MS, 0));
     assert_eq!(why(&key, ""), None);
     key.observe(&state("", Health::Invalid, now - REFUSED_FOR_MS + 5_000, 0));
     assert!(key.at(now, "").is_err_and(|out| out.until <= now + 5_000));
@@ -83,7 +94,7 @@ fn models_are_bounded_and_the_oldest_is_forgotten() {
 }
 
 fn news() -> impl Strategy<Value = (usize, u8, i64, i64)> {
-    (0..2_usize, 0..3_u8, 0..30_i64, 0..130_i64)
+    (0..2_usize, 0..5_u8, 0..30_i64, 0..130_i64)
 }
 
 proptest! {
@@ -96,11 +107,24 @@ proptest! {
         let heard = |news: &[(usize, u8, i64, i64)]| {
             let key = KeyHealth::default();
             for (model, health, ago, left) in news {
-                let health = [Health::Valid, Health::Invalid, Health::CoolingDown][usize::from(*health)];
+                let health = ALL[usize::from(*health)];
                 key.observe(&state(["", "m"][*model], health, now - ago * 1_000, now + left * 1_000 + 500));
             }
             ["", "m", "n"].map(|model| key.at(now, model))
         };
         prop_assert_eq!(heard(&news), heard(&shuffled));
     }
+}
+
+#[test]
+fn p38_what_an_older_version_takes_for_a_pause_is_shortened_there_and_not_here() {
+    let (key, now) = (KeyHealth::default(), steady_ms());
+    key.observe(&state("", Health::Exhausted, now, now + 5 * HOUR));
+    assert_eq!(why(&key, "m"), Some(Unhealthy::Exhausted));
+    assert_eq!(key.at(now, "m").unwrap_err().until, now + 5 * HOUR);
+    // The same, as an older version hands it on.
+    key.observe(&state("", Health::CoolingDown, now, now + 5 * HOUR));
+    assert_eq!(why(&key, "m"), Some(Unhealthy::Exhausted));
+    key.observe(&state("", Health::Valid, now + 1, 0));
+    assert_eq!(why(&key, "m"), None);
 }

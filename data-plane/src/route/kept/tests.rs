@@ -44,6 +44,8 @@ fn what_another_node_saw_of_an_unknown_key_is_nothing() {
         model: "".into(),
         health: Health::Invalid,
         until_ms: 0,
+        times: 0,
+        reason: "".into(),
         status: 401,
         observed_at_ms: steady_ms(),
     };

@@ -154,6 +154,7 @@ impl Plan<'_> {
     fn until(&self, route: &Route, key: &RoutedKey, why: SkipReason) -> Option<i64> {
         let steady = match why {
             SkipReason::Unhealthy(_) => key.health.at(self.now, &route.upstream_model).err().map(|out| out.until),
+            SkipReason::Resting => Some(route.rests_until()),
             SkipReason::Failing => route.state.breaker.closed_until(self.now).max(key.breaker.closed_until(self.now)),
             _ => None,
         };

@@ -39,13 +39,22 @@ impl Plan<'_> {
             self.against(route, key)?;
             let rests = match key.health.at(self.now, &route.upstream_model) {
                 Ok(()) => None,
-                Err(out) if out.why == Unhealthy::CoolingDown => Some(out.until),
-                Err(_) => {
-                    limited = false;
-                    continue;
-                }
+                // Whether a guess is over can be tested, by one request at a time.
+                Err(out) if out.why == Unhealthy::Guessed && !key.health.is_tested(self.now) => return None,
+                Err(out) => match out.why {
+                    Unhealthy::CoolingDown | Unhealthy::Guessed => Some(out.until),
+                    Unhealthy::Exhausted => {
+                        limited = false;
+                        Some(out.until)
+                    }
+                    Unhealthy::Invalid => {
+                        limited = false;
+                        continue;
+                    }
+                },
             };
             limited &= rests.is_some();
+            let rests = rests.max(Some(route.rests_until()).filter(|until| *until > self.now));
             let breakers = [&route.state.breaker, &key.breaker].map(|breaker| breaker.closed_until(self.now));
             let until = breakers.into_iter().chain([rests]).flatten().max().unwrap_or(self.now);
             let waits = begun.saturating_add(milliseconds(route.group.group.routing.queue_timeout));

@@ -31,7 +31,9 @@ pub enum SkipReason {
     Expired,
     /// Requests to the model at this group, or with this key, have failed too often of late.
     Failing,
-    /// The upstream key is out: refused, or to rest.
+    /// The keys of the group have failed alike, so that it rests, or the model there.
+    Resting,
+    /// The upstream key is out: refused, exhausted, or to rest.
     Unhealthy(Unhealthy),
     /// The operator has switched the group or the upstream key off.
     Disabled,
@@ -51,7 +53,9 @@ impl SkipReason {
             Self::NotForModel => "not_for_model",
             Self::Expired => "expired",
             Self::Failing => "failing",
-            Self::Unhealthy(Unhealthy::CoolingDown) => "cooling",
+            Self::Resting => "resting",
+            Self::Unhealthy(Unhealthy::CoolingDown | Unhealthy::Guessed) => "cooling",
+            Self::Unhealthy(Unhealthy::Exhausted) => "exhausted",
             Self::Unhealthy(Unhealthy::Invalid) => "invalid",
             Self::Disabled => "disabled",
             Self::RefusedDestination => "refused_destination",
@@ -73,6 +77,9 @@ impl fmt::Display for SkipReason {
             Self::RefusedDestination => "nothing may be sent to its address",
             Self::ModelNotServed => "the group does not serve the model",
             Self::Unhealthy(Unhealthy::Invalid) => "the provider refused the upstream key",
+            Self::Resting => "the upstream keys of the group have failed alike",
+            Self::Unhealthy(Unhealthy::Exhausted) => "the account of the upstream key has no money or quota left",
+            Self::Unhealthy(Unhealthy::Guessed) => "the provider limited the upstream key, and stated no pause",
             Self::Unhealthy(Unhealthy::CoolingDown) => "the provider asked for a pause of the upstream key",
         })
     }

@@ -25,7 +25,17 @@ fn state(key: &str, health: Health, until_ms: i64) -> KeyState {
     static NEWER: AtomicI64 = AtomicI64::new(0);
     let (upstream_key_id, group_id) = (key.into(), "one".into());
     let observed_at_ms = steady_ms() - 900 + NEWER.fetch_add(1, Ordering::Relaxed);
-    KeyState { upstream_key_id, group_id, model: "".into(), health, until_ms, status: 0, observed_at_ms }
+    KeyState {
+        upstream_key_id,
+        group_id,
+        model: "".into(),
+        health,
+        until_ms,
+        times: 0,
+        status: 0,
+        reason: "".into(),
+        observed_at_ms,
+    }
 }
 
 #[test]
@@ -85,9 +95,9 @@ fn keys_that_are_out_wait_until_no_other_is_left() {
     assert_eq!(candidates, ["one-2"]);
     assert_eq!(skipped, [("one".to_owned(), SkipReason::Unhealthy(Unhealthy::Invalid))]);
 
-    table.kept.observe(&state("one-2", Health::CoolingDown, steady_ms() + 60_000));
-    // A pause that a provider asked for is kept, and with it the one that was refused is not worth a try.
-    assert_eq!(plan(&table, &key, "m").0, Vec::<String>::new());
+    table.kept.observe(&state("one-2", Health::Guessed, steady_ms() + 60_000));
+    // Where all are out, the one that only rests goes before the one that was refused.
+    assert_eq!(plan(&table, &key, "m").0, ["one-2", "one-1"]);
     table.kept.observe(&state("one-1", Health::Valid, 0));
     table.kept.observe(&state("one-2", Health::Valid, 0));
     assert_eq!(plan(&table, &key, "m").0, ["one-1", "one-2"]);
@@ -100,6 +110,7 @@ fn owner(group: &str, key: &str) -> Owner {
 #[test]
 fn a_plan_is_narrowed_to_the_owners_group_with_its_key_first() {
     let mut first = group("a", &["m"]);
+    first.priority = 1;
     first.upstream_keys.push(upstream_key("a-2"));
     first.priority = 1;
     let key = key("k", "sk");
@@ -148,6 +159,36 @@ fn a_key_that_goes_out_before_its_turn_is_passed_over() {
     let mut next = || last_resort.next().map(|candidate| candidate.key.key.id.to_string());
     assert_eq!([next(), next(), next()].map(Option::unwrap), ["one-1", "one-2", "one-3"]);
     assert_eq!(next(), None);
+}
+
+#[test]
+fn with_all_keys_out_those_that_rest_go_first_the_soonest_before_the_others() {
+    let mut one = group("one", &["m"]);
+    one.upstream_keys.extend([upstream_key("one-2"), upstream_key("one-3")]);
+    let mut two = group("two", &["m"]);
+    two.priority = -1;
+    let key = key("k", "sk");
+    let table = table([one, two], key.clone());
+    table.kept.observe(&state("one-1", Health::Invalid, 0));
+    table.kept.observe(&state("one-2", Health::Guessed, steady_ms() + 60_000));
+    table.kept.observe(&state("one-3", Health::Guessed, steady_ms() + 40_000));
+    table.kept.observe(&state("two-1", Health::Guessed, steady_ms() + 50_000));
+    assert_eq!(plan(&table, &key, "m").0, ["one-3", "two-1", "one-2", "one-1"]);
+    let client = table.client(&key.digest).unwrap();
+    assert_eq!(Plan::make(&table, client, "m").all_out(steady_ms()), None);
+
+    // What a provider itself has said is never broken.
+    table.kept.observe(&state("one-3", Health::CoolingDown, steady_ms() + 40_000));
+    table.kept.observe(&state("one-1", Health::Exhausted, steady_ms() + 50_000));
+    assert_eq!(plan(&table, &key, "m").0, ["two-1", "one-2"]);
+    table.kept.observe(&state("one-2", Health::CoolingDown, steady_ms() + 30_000));
+    table.kept.observe(&state("two-1", Health::CoolingDown, steady_ms() + 20_000));
+    assert_eq!(plan(&table, &key, "m").0, Vec::<String>::new());
+    let out = Plan::make(&table, client, "m").all_out(steady_ms()).unwrap();
+    let pause = (out.until - steady_ms()) / 1000;
+    assert!((18..=20).contains(&pause), "{pause}");
+    // That one has no money is no rate limit.
+    assert_eq!((out.awaited, out.limited), (None, false));
 }
 
 #[test]

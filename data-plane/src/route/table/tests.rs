@@ -16,6 +16,8 @@ fn what_was_learnt_about_a_key_outlives_a_change_of_config() {
         model: "".into(),
         health: Health::Invalid,
         until_ms: 0,
+        times: 0,
+        reason: "".into(),
         status: 401,
         observed_at_ms: steady_ms(),
     });

@@ -122,7 +122,7 @@ async fn an_access_token_that_is_refused_is_renewed_once_and_the_key_is_not_harm
 
 #[tokio::test]
 async fn a_key_whose_fresh_token_is_refused_too_is_refused() {
-    let mut bench = bench(|_| say(401, r#"{"error":{"code":401}}"#)).await;
+    let mut bench = bench(|_| say(401, r#"{"error":{"code":401,"message":"Invalid token"}}"#)).await;
     let (status, words) = bench.send(GENERATE, &contents()).await;
     assert_eq!(status, 502, "{words}");
     assert_eq!(bench.asked().len(), 2);

@@ -1,23 +1,22 @@
 //! What the error answers of vendors mean, body by body (`bodies.txt`).
 
-use std::time::Duration;
-
 use http::{HeaderMap, StatusCode};
 use translation::vendors::by_name;
 
-use super::super::{DEFAULT_PAUSE, Effect, Extent, LONGEST_PAUSE, Meaning, Step, judge};
+use super::super::{Effect, Extent, Meaning, Step, judge};
 use super::CHAT;
 
 /// What the word of a row stands for.
 fn expected(word: &str) -> (Meaning, Step, Effect) {
-    let rest = |extent, pause: Duration| Effect::Rest(extent, pause);
     match word {
         "request" => (Meaning::ClientFault, Step::End, Effect::None),
-        "rate" => (Meaning::RateLimited, Step::NextKey, rest(Extent::Model, DEFAULT_PAUSE)),
-        "spent" => (Meaning::Exhausted, Step::NextKey, rest(Extent::Key, LONGEST_PAUSE)),
-        "spent-model" => (Meaning::Exhausted, Step::NextKey, rest(Extent::Model, LONGEST_PAUSE)),
+        "rate" => (Meaning::RateLimited, Step::NextKey, Effect::Guess(Extent::Model)),
+        "spent" => (Meaning::Exhausted, Step::NextKey, Effect::Exhaust(Extent::Key, None)),
+        "spent-model" => (Meaning::Exhausted, Step::NextKey, Effect::Exhaust(Extent::Model, None)),
         "key" => (Meaning::KeyRefused, Step::NextKey, Effect::Refuse(Extent::Key)),
         "right" => (Meaning::KeyRefused, Step::NextKey, Effect::Refuse(Extent::Model)),
+        "doubt-key" => (Meaning::KeyRefused, Step::NextKey, Effect::Doubt(Extent::Key)),
+        "doubt" => (Meaning::KeyRefused, Step::NextKey, Effect::Doubt(Extent::Model)),
         "model" => (Meaning::NoModel, Step::NextGroup, Effect::Refuse(Extent::Model)),
         "failed" => (Meaning::Failed, Step::NextKey, Effect::None),
         other => panic!("there is no such word: {other}"),
@@ -39,7 +38,12 @@ fn each_body_means_what_its_vendor_says() {
             headers.insert(vendor.errors.name, name.parse().unwrap());
         }
         let said = judge(status, &headers, &error, body.as_bytes(), CHAT, &vendor.errors);
-        let said = (said.meaning, said.step, said.effect);
+        // How long is the matter of another test.
+        let effect = match said.effect {
+            Effect::Exhaust(extent, _) => Effect::Exhaust(extent, None),
+            effect => effect,
+        };
+        let said = (said.meaning, said.step, effect);
         if said != expected(word) {
             wrong.push(format!("{row}\n    {said:?}"));
         }

@@ -4,29 +4,35 @@
 //! | what the answer says | next | of the key |
 //! |---|---|---|
 //! | too many requests or tokens for now | next key | rests for this model |
-//! | no money, or the quota of a day is spent | next key | rests, as a whole unless the quota is that of a model |
+//! | no money, or the quota of a day is spent | next key | exhausted, as a whole unless the quota is that of a model |
 //! | the key is wrong | next key | refused |
 //! | the key may not do this | next key | refused for this model; beside chat nothing |
+//! | a status of keys whose words leave doubt | next key | the same, after several of them |
 //! | no such model | next group | refused for this model; beside chat nothing |
 //! | the provider failed, or is overloaded | next key | nothing |
 //! | the request is at fault | end | nothing |
+
+mod ruled;
 
 use std::time::Duration;
 
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
-use jiff::Timestamp;
+use jiff::civil::Time;
 use jiff::fmt::rfc2822;
+use jiff::tz::Offset;
+use jiff::{Span, Timestamp, ToSpan};
 use translation::ir::{ErrorKind, ProviderError};
 use translation::protocol::openai_error;
-use translation::vendors::{ErrorRules, Refused};
+use translation::vendors::{ErrorRules, Refused, Renewal};
 
-/// The longest pause that an answer can ask for, however it does: beyond it the key is tried again all the same. So
-/// long rests a key without money, too.
+pub use ruled::ruled;
+
+/// The longest pause that an answer can ask for, however it does: beyond it the key is tried again all the same.
 pub const LONGEST_PAUSE: Duration = Duration::from_mins(2);
 
-/// How long a key rests when the provider names no time.
-const DEFAULT_PAUSE: Duration = Duration::from_secs(5);
+/// The longest time for which an answer can say that money or a quota is spent.
+const LONGEST_EXHAUSTION: Duration = Duration::from_hours(31 * 24);
 
 /// What an answer means for the request and for the upstream key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,10 +89,16 @@ pub enum Step {
 pub enum Effect {
     /// Nothing.
     None,
-    /// The key is to rest so long.
+    /// The key is to rest so long, as the provider states.
     Rest(Extent, Duration),
+    /// The key is to rest, and nobody says how long.
+    Guess(Extent),
+    /// The money or the quota of the key is spent: for so long, where the provider says so.
+    Exhaust(Extent, Option<Duration>),
     /// The key is refused.
     Refuse(Extent),
+    /// It may be refused: the status says so, and no words do.
+    Doubt(Extent),
 }
 
 /// What of a key something is about.
@@ -138,7 +150,7 @@ pub fn judge(
     let by_status = Meaning::of_status(status, rules);
     let decided = by_status.is_some_and(|meaning| meaning != Meaning::RateLimited);
     let name = headers.get(rules.name).and_then(|name| name.to_str().ok());
-    let refused = if decided { None } else { refused(status, name, error, body, question, rules) };
+    let (refused, doubtful) = if decided { (None, false) } else { refused(status, name, error, body, question, rules) };
     let meaning = match refused {
         Some(Refused::Overloaded) => Meaning::Failed,
         Some(Refused::Exhausted) => Meaning::Exhausted,
@@ -147,14 +159,15 @@ pub fn judge(
         Some(Refused::Model) if by_status.is_none() => Meaning::NoModel,
         _ => by_status.unwrap_or(if status.is_server_error() { Meaning::Failed } else { Meaning::ClientFault }),
     };
-    let pause = match meaning {
-        Meaning::RateLimited | Meaning::Exhausted => {
-            let by_headers = retry_after(headers, rules).or_else(|| reset(headers, rules));
-            let stated = by_headers.or(error.retry_after).or_else(|| rules.pause(body));
-            stated.map(|pause| pause.min(LONGEST_PAUSE))
+    let stated = match meaning {
+        Meaning::RateLimited => {
+            let by_headers = retry_after(headers, rules).or_else(|| window(headers, rules));
+            by_headers.or(error.retry_after).or_else(|| rules.pause(body))
         }
+        Meaning::Exhausted => retry_after(headers, rules).or(error.retry_after).or_else(|| rules.pause(body)),
         _ => None,
     };
+    let pause = stated.map(|pause| pause.min(LONGEST_PAUSE));
     let unreadable = error.code.as_deref() == Some(ProviderError::INVALID_SIGNATURE);
     let step = match meaning {
         Meaning::RateLimited | Meaning::Exhausted | Meaning::KeyRefused | Meaning::Failed => Step::NextKey,
@@ -166,12 +179,18 @@ pub fn judge(
     let of_model = question.names_model && !question.beside_chat;
     let effect = match meaning {
         Meaning::RateLimited if refused == Some(Refused::InFlight) => Effect::None,
-        Meaning::RateLimited if question.names_model => Effect::Rest(Extent::Model, pause.unwrap_or(DEFAULT_PAUSE)),
+        Meaning::RateLimited if question.names_model => {
+            pause.map_or(Effect::Guess(Extent::Model), |pause| Effect::Rest(Extent::Model, pause))
+        }
         Meaning::Exhausted => {
             let extent =
                 if question.names_model && rules.is_of_model(name, body) { Extent::Model } else { Extent::Key };
-            Effect::Rest(extent, pause.unwrap_or(LONGEST_PAUSE))
+            // Some state the short pause of a rate limit beside a quota that is spent for long.
+            let stated = stated.filter(|pause| *pause > LONGEST_PAUSE).or_else(|| renewal(name, body, rules));
+            Effect::Exhaust(extent, stated.map(|pause| pause.min(LONGEST_EXHAUSTION)))
         }
+        Meaning::KeyRefused if doubtful && refused == Some(Refused::Key) => Effect::Doubt(Extent::Key),
+        Meaning::KeyRefused if doubtful && of_model => Effect::Doubt(Extent::Model),
         Meaning::KeyRefused if refused == Some(Refused::Key) => Effect::Refuse(Extent::Key),
         Meaning::KeyRefused | Meaning::NoModel if of_model => Effect::Refuse(Extent::Model),
         _ => Effect::None,
@@ -179,7 +198,8 @@ pub fn judge(
     Verdict { meaning, step, effect, pause }
 }
 
-/// What an answer is about whose status does not decide it.
+/// What an answer is about whose status does not decide it, and whether that is in doubt: no words say so, and the
+/// status is one that some give for other things.
 fn refused(
     status: StatusCode,
     name: Option<&str>,
@@ -187,20 +207,44 @@ fn refused(
     body: &[u8],
     question: Question,
     rules: &ErrorRules,
-) -> Option<Refused> {
+) -> (Option<Refused>, bool) {
     let by_words = rules.refused(status.as_u16(), name, body);
     // An object that is not there is no model that is not there.
     let by_words = by_words.filter(|refused| question.names_model || *refused != Refused::Model);
-    by_words.or_else(|| match (status, error.kind) {
-        _ if status.is_server_error() => None,
-        (StatusCode::PAYMENT_REQUIRED, _) | (_, ErrorKind::Quota) => Some(Refused::Exhausted),
-        (StatusCode::FORBIDDEN, _) => Some(Refused::Right),
-        (StatusCode::UNAUTHORIZED, _) | (_, ErrorKind::UpstreamAuthentication) => Some(Refused::Key),
+    if by_words.is_some() {
+        return (by_words, false);
+    }
+    match (status, error.kind) {
+        _ if status.is_server_error() => (None, false),
+        (StatusCode::PAYMENT_REQUIRED, _) | (_, ErrorKind::Quota) => (Some(Refused::Exhausted), false),
+        (StatusCode::FORBIDDEN, _) => (Some(Refused::Right), true),
+        (StatusCode::UNAUTHORIZED, _) => (Some(Refused::Key), true),
+        (_, ErrorKind::UpstreamAuthentication) => (Some(Refused::Key), false),
         (_, ErrorKind::NotFound) if question.names_model && error.code.as_deref() == Some("model_not_found") => {
-            Some(Refused::Model)
+            (Some(Refused::Model), false)
         }
-        _ => None,
-    })
+        _ => (None, false),
+    }
+}
+
+/// How long it is until a quota that is spent is there again, by the words of an answer or by what is known of it.
+fn renewal(name: Option<&str>, body: &[u8], rules: &ErrorRules) -> Option<Duration> {
+    let now = Timestamp::now();
+    let at = match rules.renewal(name, body)? {
+        Renewal::At(time) => time.parse::<Timestamp>().ok()?,
+        Renewal::NextDay { offset_hours } => next(now, offset_hours, ToSpan::days)?,
+        Renewal::NextMonth => next(now, 0, ToSpan::months)?,
+    };
+    Duration::try_from(at.duration_since(now)).ok().filter(|left| !left.is_zero())
+}
+
+/// When the next day or month begins after `now`, so many hours from UTC.
+fn next(now: Timestamp, offset_hours: i8, unit: fn(i64) -> Span) -> Option<Timestamp> {
+    let local = Offset::from_hours(offset_hours).ok()?.to_datetime(now);
+    let one = unit(1);
+    let begin = if one.get_months() == 0 { local.date() } else { local.date().first_of_month() };
+    let next = begin.checked_add(one).ok()?.to_datetime(Time::midnight());
+    Offset::from_hours(offset_hours).ok()?.to_timestamp(next).ok()
 }
 
 /// Shortens the pauses in the headers of an answer to the `longest`, so that a client is not told to wait for longer
@@ -241,11 +285,12 @@ fn retry_after(headers: &HeaderMap, rules: &ErrorRules) -> Option<Duration> {
             Some(at.duration_since(Timestamp::now()).as_secs_f64())
         })
     })?;
-    (seconds.is_finite() && seconds > 0.0).then(|| Duration::from_secs_f64(seconds.min(LONGEST_PAUSE.as_secs_f64())))
+    (seconds.is_finite() && seconds > 0.0)
+        .then(|| Duration::from_secs_f64(seconds.min(LONGEST_EXHAUSTION.as_secs_f64())))
 }
 
 /// The pause until the last window is open again, by the headers that the vendor has for it.
-fn reset(headers: &HeaderMap, rules: &ErrorRules) -> Option<Duration> {
+fn window(headers: &HeaderMap, rules: &ErrorRules) -> Option<Duration> {
     let named = |name: &str| name.starts_with(rules.resets) && name.ends_with("-reset");
     let times = headers.iter().filter(|(name, _)| named(name.as_str()));
     let times = times.filter_map(|(_, value)| value.to_str().ok()?.parse::<Timestamp>().ok());

@@ -6,8 +6,8 @@ use translation::ir::{ErrorKind, ProviderError};
 use translation::vendors::ErrorRules;
 
 use super::{
-    DEFAULT_PAUSE, Effect, Extent, LONGEST_PAUSE, Meaning, Question, Step, Verdict, has_no_endpoint, has_no_object,
-    judge, reset, retry_after, shorten_pause,
+    Effect, Extent, LONGEST_EXHAUSTION, LONGEST_PAUSE, Meaning, Question, Step, Verdict, has_no_endpoint,
+    has_no_object, judge, retry_after, shorten_pause, window,
 };
 
 const RULES: &ErrorRules = &ErrorRules::USUAL;
@@ -35,8 +35,8 @@ fn the_pause_is_read_in_every_form() {
     assert_eq!(pause("retry-after", "7"), Some(Duration::from_secs(7)));
     assert_eq!(pause("retry-after", " 0.5 "), Some(Duration::from_millis(500)));
     assert_eq!(pause("retry-after-ms", "250"), Some(Duration::from_millis(250)));
-    assert_eq!(pause("retry-after", "1e9"), Some(LONGEST_PAUSE));
-    assert_eq!(pause("retry-after", "Fri, 31 Dec 2100 23:59:59 GMT"), Some(LONGEST_PAUSE));
+    assert_eq!(pause("retry-after", "1e9"), Some(LONGEST_EXHAUSTION));
+    assert_eq!(pause("retry-after", "Fri, 31 Dec 2100 23:59:59 GMT"), Some(LONGEST_EXHAUSTION));
     for none in ["-1", "0", "NaN", "inf", "soon", "", "Fri, 31 Dec 1999 23:59:59 GMT"] {
         assert_eq!(pause("retry-after", none), None, "{none:?}");
     }
@@ -74,10 +74,10 @@ fn a_window_that_opens_again_is_a_pause() {
         ("anthropic-ratelimit-tokens-reset", &soon),
         ("anthropic-ratelimit-tokens-limit", "5"),
     ]);
-    let pause = reset(&sent, RULES).unwrap();
+    let pause = window(&sent, RULES).unwrap();
     assert!(pause > Duration::from_secs(18) && pause <= Duration::from_secs(20), "{pause:?}");
-    assert_eq!(reset(&headers(&[("anthropic-ratelimit-x-reset", "2020-01-01T00:00:00Z")]), RULES), None);
-    assert_eq!(reset(&HeaderMap::new(), RULES), None);
+    assert_eq!(window(&headers(&[("anthropic-ratelimit-x-reset", "2020-01-01T00:00:00Z")]), RULES), None);
+    assert_eq!(window(&HeaderMap::new(), RULES), None);
 }
 
 /// The format, the status, the headers and the body of an answer; the step and the effect.
@@ -90,7 +90,7 @@ fn each_answer_has_its_step_and_its_effect() {
     const KEY: Effect = Effect::Refuse(Extent::Key);
     const MODEL: Effect = Effect::Refuse(Extent::Model);
     let rest = |seconds| Effect::Rest(Extent::Model, Duration::from_secs(seconds));
-    let spent = Effect::Rest(Extent::Key, LONGEST_PAUSE);
+    let spent = Effect::Exhaust(Extent::Key, None);
     let message = |words: &str| format!(r#"{{"error":{{"message":"{words}"}}}}"#);
     let bad_key = r#"{"error":{"code":400,"message":"API key not valid.","status":"INVALID_ARGUMENT"}}"#;
     let signature = r#"{"error":{"code":400,"message":"Corrupted thought signature.","status":"INVALID_ARGUMENT"}}"#;
@@ -107,16 +107,18 @@ fn each_answer_has_its_step_and_its_effect() {
         (GEMINI, 400, &[], bad_key, Step::NextKey, KEY),
         (Format::BedrockConverse, 400, &[], aws, Step::NextKey, KEY),
         (GEMINI, 400, &[], signature, Step::Unsigned, Effect::None),
-        (OPENAI, 401, &[], "", Step::NextKey, KEY),
+        // No words say that it is about the key.
+        (OPENAI, 401, &[], "", Step::NextKey, Effect::Doubt(Extent::Key)),
+        (OPENAI, 401, &[], &message("Incorrect API key provided."), Step::NextKey, KEY),
         // What the key may not do is about the model.
-        (OPENAI, 403, &[], "", Step::NextKey, MODEL),
+        (OPENAI, 403, &[], "", Step::NextKey, Effect::Doubt(Extent::Model)),
         (OPENAI, 401, &[], &message("missing scopes"), Step::NextKey, MODEL),
         // A pause of a header counts, then one in the words.
-        (OPENAI, 429, &[], "", Step::NextKey, Effect::Rest(Extent::Model, DEFAULT_PAUSE)),
+        (OPENAI, 429, &[], "", Step::NextKey, Effect::Guess(Extent::Model)),
         (OPENAI, 429, &[("retry-after", "7")], "", Step::NextKey, rest(7)),
         (OPENAI, 429, &[("retry-after", "7"), ("retry-after-ms", "3000")], &wait, Step::NextKey, rest(3)),
         (OPENAI, 429, &[], &wait, Step::NextKey, rest(9)),
-        (OPENAI, 429, &[("retry-after", "never")], "", Step::NextKey, Effect::Rest(Extent::Model, DEFAULT_PAUSE)),
+        (OPENAI, 429, &[("retry-after", "never")], "", Step::NextKey, Effect::Guess(Extent::Model)),
         // A failure of the provider says nothing of the key, whatever else it says.
         (OPENAI, 408, &[], "", Step::NextKey, Effect::None),
         (OPENAI, 424, &[], "", Step::NextKey, Effect::None),
@@ -255,7 +257,7 @@ fn no_money_moves_on_and_rests_the_key() {
         (OPENAI, 401, r#"{"detail":"insufficient user quota"}"#.to_owned()),
     ] {
         let said = verdict(format, status, &[], &body);
-        let expected = (Meaning::Exhausted, Step::NextKey, Effect::Rest(Extent::Key, LONGEST_PAUSE));
+        let expected = (Meaning::Exhausted, Step::NextKey, Effect::Exhaust(Extent::Key, None));
         assert_eq!((said.meaning, said.step, said.effect), expected, "{status} {body}");
     }
     // The quota of a day is counted by model.
