@@ -1,10 +1,12 @@
 //! How an attempt ended that brought no answer.
 
+use bytes::Bytes;
 use http::StatusCode;
-
-use crate::answer::Failure;
-use crate::error::GatewayError;
 use shared::verdict::Step;
+use translation::ir::{ErrorKind, ProviderError};
+
+use crate::answer::{Failure, ProviderAnswer};
+use crate::error::GatewayError;
 
 /// The status by which a provider says that it is overloaded (Anthropic), with whatever key.
 pub(super) const OVERLOADED: u16 = 529;
@@ -55,4 +57,16 @@ pub(super) fn may_be_done(status: StatusCode) -> bool {
         501 | 503 | 508 | OVERLOADED => false,
         status => status == 408 || (500..600).contains(&status),
     }
+}
+
+/// Makes of what a provider `said` about money, in these `words`, an error that does not blame the client or its key:
+/// some say it with a status that does.
+pub(super) fn exhausted(said: &mut ProviderAnswer, words: String) {
+    if matches!(said.status.as_u16(), 402 | 429) {
+        return;
+    }
+    said.status = StatusCode::SERVICE_UNAVAILABLE;
+    said.body = Bytes::new();
+    let error = ProviderError::new(ErrorKind::Quota, words).code("insufficient_quota");
+    said.error = ProviderError { status: said.status.as_u16(), retry_after: said.error.retry_after, ..error };
 }

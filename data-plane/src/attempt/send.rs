@@ -14,13 +14,13 @@ use hyper_util::client::legacy;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 use translation::Format;
-use translation::ir::{ErrorKind, ProviderError};
+use translation::ir::ErrorKind;
 use translation::optional;
 use translation::protocol::openai_error;
 use translation::vendors::ErrorRules;
 
 use super::effect::{self, Seen};
-use super::ended::{Ended, OVERLOADED, may_be_done};
+use super::ended::{Ended, OVERLOADED, exhausted, may_be_done};
 use super::headers::ClientHeaders;
 use super::reasons::{address, causes};
 use super::tell::Teller;
@@ -35,7 +35,7 @@ use crate::provider::credential::Errand;
 use crate::request::{Added, Begins, Content, Outgoing};
 use crate::route::candidate::Candidate;
 use crate::route::health::KeyState;
-use crate::route::running::{Failed, Running};
+use crate::route::occupied::{Failed, Occupied};
 use crate::upstream::{RequestBody, Upstream};
 use crate::usage::attempts::{AttemptRecord, Tried};
 use crate::usage::meter::Meter;
@@ -68,13 +68,13 @@ struct Attempt<'m> {
     /// None when it has been left.
     record: Option<AttemptRecord>,
     /// What it keeps busy.
-    running: Option<Running>,
+    running: Option<Occupied>,
 }
 
 impl<'m> Attempt<'m> {
     /// Begins an attempt at `candidate`; none where it is left alone, because too much has failed there.
     fn begin(meter: &'m Meter, candidate: &Candidate) -> Option<Self> {
-        let running = Running::begin(candidate)?;
+        let running = Occupied::begin(candidate)?;
         let tried = Tried::new(&candidate.group.group, &candidate.key.key, &candidate.upstream_model);
         Some(Self { meter, record: Some(AttemptRecord::begin(tried)), running: Some(running) })
     }
@@ -368,18 +368,6 @@ impl Sender {
         }
         Ended::new(verdict.step, Failure::Provider(said))
     }
-}
-
-/// Makes of what a provider `said` about money, in these `words`, an error that does not blame the client or its key:
-/// some say it with a status that does.
-fn exhausted(said: &mut ProviderAnswer, words: String) {
-    if matches!(said.status.as_u16(), 402 | 429) {
-        return;
-    }
-    said.status = StatusCode::SERVICE_UNAVAILABLE;
-    said.body = Bytes::new();
-    let error = ProviderError::new(ErrorKind::Quota, words).code("insufficient_quota");
-    said.error = ProviderError { status: said.status.as_u16(), retry_after: said.error.retry_after, ..error };
 }
 
 /// Remembers what the provider has refused of what was `added` to the request `body`, where `ended` is about that.

@@ -23,7 +23,7 @@ use crate::body::budget::Held;
 use crate::body::growth::Growth;
 use crate::error::GatewayError;
 use crate::media::{FetchedMedia, MediaFetcher, Wanted};
-use crate::route::affinity::Session;
+use crate::route::affinity::SessionKey;
 use crate::route::candidate::Candidate;
 use crate::route::table::RoutedGroup;
 use crate::signatures::ClientSignatures;
@@ -164,8 +164,8 @@ impl<'b> ChatRequest<'b> {
     }
 
     /// What the request belongs to.
-    pub fn session(&self, proxy_key: &Id, headers: &HeaderMap) -> Option<Session> {
-        Session::of(proxy_key, self.format, headers, &self.object)
+    pub fn session(&self, proxy_key: &Id, headers: &HeaderMap) -> Option<SessionKey> {
+        SessionKey::of(proxy_key, self.format, headers, &self.object)
     }
 
     /// The request, which has the node hold what becomes of it along with the body that is `held`.

@@ -26,9 +26,9 @@ const MOST_BYTES: usize = 64 * 1024;
 
 /// What requests have in common that belong together. It is the same on every node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Session(u64);
+pub struct SessionKey(u64);
 
-impl Session {
+impl SessionKey {
     /// The session of a request of `format` that was sent with the proxy key `proxy_key`; none where nothing in it says
     /// what it belongs to.
     pub fn of(proxy_key: &Id, format: Format, headers: &HeaderMap, body: &Object<'_>) -> Option<Self> {

@@ -6,7 +6,7 @@
 //!   [`clock`] of the fleet; [`refusals`]: what a provider refuses of what the gateway adds.
 //! - [`order`]: the order in which candidates are tried; [`affinity`]: which requests belong together; `turns`: whose
 //!   turn it is; [`load`]: how busy and fast something is;
-//!   [`running`]: an attempt as that sees it; [`breaker`]: what fails is left alone; [`models`]: both, of
+//!   [`occupied`]: an attempt as that sees it; [`breaker`]: what fails is left alone; [`models`]: both, of
 //!   the models of a group; [`retries`]: how much a group's requests may be tried again.
 //! - [`rest`]: keys of a group that fail alike are one failure of the group; `strikes`: refusals of a key that are in
 //!   doubt; `share`: how much each key of a group may have in flight.
@@ -23,6 +23,7 @@ pub mod health;
 pub mod kept;
 pub mod load;
 pub mod models;
+pub mod occupied;
 pub mod order;
 pub mod owners;
 mod patterns;
@@ -31,7 +32,6 @@ pub mod plan;
 pub mod refusals;
 pub mod rest;
 pub mod retries;
-pub mod running;
 mod share;
 mod strikes;
 pub mod table;

@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 use fastrand::Rng;
 use shared::snapshot::{BalancePolicy, Group, GroupPolicy};
 
-use super::affinity::Session;
+use super::affinity::SessionKey;
 use super::load::Load;
 
 /// How the next one is picked.
@@ -65,7 +65,7 @@ impl Policy {
 
 /// One of those that may be picked.
 #[derive(Clone, Copy, Debug)]
-pub struct Choice<'c> {
+pub struct Contender<'c> {
     /// Where it stands among all.
     pub position: usize,
     /// What it is known by to every node.
@@ -86,15 +86,15 @@ pub struct Choice<'c> {
 /// without talking, what one candidate had is spread over all others when it is away, and comes home afterwards.
 pub fn pick<'c>(
     policy: Policy,
-    choices: impl Iterator<Item = Choice<'c>>,
+    choices: impl Iterator<Item = Contender<'c>>,
     all: usize,
-    session: Option<Session>,
+    session: Option<SessionKey>,
     draw: &mut Rng,
 ) -> Option<usize> {
     if policy == Policy::Latency && session.is_none() {
         return faster_of_two(choices, draw);
     }
-    let mut rank = |choice: &Choice<'_>| match (policy, session) {
+    let mut rank = |choice: &Contender<'_>| match (policy, session) {
         (_, Some(session)) => {
             let priority = if policy == Policy::Failover { choice.priority } else { 0 };
             let weight = if policy.weighs() { choice.weight } else { 1 };
@@ -125,8 +125,8 @@ pub fn pick<'c>(
 }
 
 /// Of two that are drawn at random, the one that costs less. All are as likely to be drawn (a reservoir of two).
-fn faster_of_two<'c>(choices: impl Iterator<Item = Choice<'c>>, draw: &mut Rng) -> Option<usize> {
-    let mut drawn: [Option<Choice<'_>>; 2] = [None; 2];
+fn faster_of_two<'c>(choices: impl Iterator<Item = Contender<'c>>, draw: &mut Rng) -> Option<usize> {
+    let mut drawn: [Option<Contender<'_>>; 2] = [None; 2];
     for (seen, choice) in choices.enumerate() {
         let slot = if seen < 2 { seen } else { draw.usize(..=seen) };
         if let Some(slot) = drawn.get_mut(slot) {

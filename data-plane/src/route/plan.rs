@@ -9,18 +9,16 @@ mod skipped;
 use std::borrow::Cow;
 use std::iter;
 use std::sync::Arc;
-use std::time::Duration;
 
 use fastrand::Rng;
 use shared::snapshot::{Fallbacks, Group};
 use shared::time::{now_ms, steady_ms};
 use translation::facts::Facts;
 
-use super::affinity::Session;
+use super::affinity::SessionKey;
 use super::candidate::Candidate;
 use super::client::Client;
-use super::health::Unhealthy;
-use super::order::{self, Choice, Policy};
+use super::order::{self, Contender, Policy};
 use super::owners::Owner;
 use super::places::Places;
 use super::share::share;
@@ -49,7 +47,7 @@ pub struct Plan<'t> {
     /// How the next group is picked.
     policy: Policy,
     /// What the request belongs to.
-    session: Option<Session>,
+    session: Option<SessionKey>,
     /// When the plan was made, by this node's own clock ([`steady_ms`]). A pause that ends later is not over for it.
     now: i64,
     /// The plan is narrowed to the group of this owner, with its key first.
@@ -202,7 +200,7 @@ impl<'t> Plan<'t> {
 
     /// The plan of a request that belongs to `session`.
     #[must_use]
-    pub fn of_session(mut self, session: Option<Session>) -> Self {
+    pub fn of_session(mut self, session: Option<SessionKey>) -> Self {
         self.session = session;
         self
     }
@@ -369,12 +367,12 @@ impl<'t> Plan<'t> {
     }
 
     /// The group of the route at `position`, to be picked.
-    fn group_choice(&self, position: usize) -> Choice<'_> {
+    fn group_choice(&self, position: usize) -> Contender<'_> {
         let route = &self.routes[position];
         let group = &route.group.group;
         let weight = self.group_weight(group);
         let (id, priority, keeps) = (&*group.id, group.priority, group.routing.affinity);
-        Choice { position, id, priority, weight, load: &route.state.load, keeps }
+        Contender { position, id, priority, weight, load: &route.state.load, keeps }
     }
 
     /// The next key of the route whose turn it is.
@@ -415,9 +413,9 @@ impl<'t> Plan<'t> {
 }
 
 /// `key`, which stands at `position` in its group, to be picked.
-fn key_choice(position: usize, key: &RoutedKey) -> Choice<'_> {
+fn key_choice(position: usize, key: &RoutedKey) -> Contender<'_> {
     let (id, weight) = (&*key.key.id, key.key.routing.weight);
-    Choice { position, id, priority: 0, weight, load: &key.load, keeps: true }
+    Contender { position, id, priority: 0, weight, load: &key.load, keeps: true }
 }
 
 impl Iterator for Plan<'_> {

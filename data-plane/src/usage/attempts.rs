@@ -9,7 +9,7 @@ use shared::pb;
 use shared::snapshot::{Group, UpstreamKey};
 
 use crate::metrics::AttemptResult;
-use crate::route::running::Running;
+use crate::route::occupied::Occupied;
 
 /// Whom an attempt asked.
 #[derive(Clone, Debug)]
@@ -38,13 +38,23 @@ pub struct AttemptRecord {
     /// Why it brought no answer.
     pub error: Cow<'static, str>,
     /// What it keeps busy as long as its answer comes.
-    pub running: Option<Arc<Running>>,
+    pub running: Option<Arc<Occupied>>,
 }
 
 impl Tried {
     /// The model `model` asked of `group` with `key`.
     pub fn new(group: &Arc<Group>, key: &Arc<UpstreamKey>, model: &Arc<str>) -> Self {
         Self { group: Arc::clone(group), key: Arc::clone(key), model: Arc::clone(model) }
+    }
+
+    /// Names in `record` who answered the request, or was asked last.
+    pub(super) fn name_in(&self, record: &mut pb::UsageRecord) {
+        record.group_id = self.group.id.to_string();
+        record.group_name = self.group.name.to_string();
+        record.provider_type = self.group.provider_type.to_string();
+        record.upstream_key_id = self.key.id.to_string();
+        record.upstream_key_masked = self.key.masked.to_string();
+        record.upstream_model = self.model.to_string();
     }
 }
 

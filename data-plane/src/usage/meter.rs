@@ -436,13 +436,8 @@ impl Drop for Meter {
                 key.group_policy.as_str().clone_into(&mut record.group_policy);
             }
         }
-        if let Some(AttemptRecord { tried: Tried { group, key, model }, .. }) = self.attempts.last() {
-            record.group_id = group.id.to_string();
-            record.group_name = group.name.to_string();
-            record.provider_type = group.provider_type.to_string();
-            record.upstream_key_id = key.id.to_string();
-            record.upstream_key_masked = key.masked.to_string();
-            record.upstream_model = model.to_string();
+        if let Some(tried) = self.last_tried() {
+            tried.name_in(&mut record);
         }
         self.recorder.sink.submit(record, unreported);
     }

@@ -73,7 +73,7 @@ enum Ended {
 }
 
 /// One stream of batches.
-struct Session {
+struct SessionKey {
     batches: mpsc::Sender<UsageBatch>,
     acks: Streaming<UsageAck>,
     /// The sequence number of the batch that was sent last.
@@ -201,7 +201,7 @@ impl Reporter {
     }
 
     /// Opens a stream to the control plane of `database`, and sends on it what was in flight on the last one.
-    async fn open(&self, database: &str) -> Result<Session, Ended> {
+    async fn open(&self, database: &str) -> Result<SessionKey, Ended> {
         let (batches, receiver) = mpsc::channel(IN_FLIGHT);
         let mut client = self.link.usage();
         let (mut sequence, mut sent) = (0, VecDeque::new());
@@ -214,7 +214,7 @@ impl Reporter {
         }
         let answer = timeout(self.deadlines.open, client.report(ReceiverStream::new(receiver)));
         let answer = answer.await.map_err(|_| Ended::Silent(self.deadlines.open))??;
-        Ok(Session { batches, acks: answer.into_inner(), sequence, sent })
+        Ok(SessionKey { batches, acks: answer.into_inner(), sequence, sent })
     }
 
     async fn next_batch(&self) -> Result<Option<Batch>, Ended> {
@@ -223,7 +223,7 @@ impl Reporter {
     }
 
     /// Frees all batches up to `sequence`.
-    async fn acked(&mut self, session: &mut Session, sequence: u64) -> Result<(), Ended> {
+    async fn acked(&mut self, session: &mut SessionKey, sequence: u64) -> Result<(), Ended> {
         let oldest = session.sequence - session.sent.len() as u64 + 1;
         let count = usize::try_from(sequence.saturating_add(1).saturating_sub(oldest)).unwrap_or(usize::MAX);
         let batches: Vec<Batch> = self.in_flight.drain(..count.min(self.in_flight.len())).collect();
@@ -234,7 +234,7 @@ impl Reporter {
     }
 }
 
-impl Session {
+impl SessionKey {
     fn message(&mut self, batch: &Batch, node_id: &str, epoch: &str) -> UsageBatch {
         self.sequence += 1;
         self.sent.push_back(Instant::now());

@@ -1,7 +1,7 @@
 //! The domain model of a config snapshot: an immutable, versioned picture of all config that a node needs.
 //!
-//! This module holds the types, and `routing` those that say where requests go. `proto` is the one place that converts them to and from the wire form, and `validate`
-//! decides whether a node may serve from them.
+//! This module holds the types, and `routing` those that say where requests go. `proto` is the one place that converts
+//! them to and from the wire form, and `validate` decides whether a node may serve from them.
 
 mod names;
 mod proto;

@@ -9,7 +9,7 @@ use crate::attempt::tell::Teller;
 use crate::route::candidate::Candidate;
 use crate::route::fixtures::{candidate, candidates};
 use crate::route::health::{Health, Unhealthy};
-use crate::route::running::Running;
+use crate::route::occupied::Occupied;
 use shared::verdict::{Effect, Extent};
 
 const REFUSE: Effect = Effect::Refuse(Extent::Key);
@@ -117,10 +117,10 @@ fn p09_our_own_guess_doubles_and_one_request_at_a_time_may_test_it() {
     let old = Seen { began: 0, ..seen(429, &candidate) };
     apply(Effect::Guess(Extent::Model), &candidate, old, &teller);
 
-    let test = Running::begin(&candidate).expect("a test");
-    assert!(Running::begin(&candidate).is_none());
+    let test = Occupied::begin(&candidate).expect("a test");
+    assert!(Occupied::begin(&candidate).is_none());
     drop(test);
-    assert!(Running::begin(&candidate).is_some());
+    assert!(Occupied::begin(&candidate).is_some());
 
     assert!(told.try_recv().is_err(), "what was under way is no further one");
     worked(&candidate, begin(&candidate), &teller);

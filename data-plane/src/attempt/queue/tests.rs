@@ -10,8 +10,8 @@ use super::{MOST_WAITING, Queue};
 use crate::error::GatewayError;
 use crate::route::fixtures::{group, key, snapshot, upstream_key};
 use crate::route::health::{Health, KeyState};
+use crate::route::occupied::{Failed, Occupied};
 use crate::route::plan::Plan;
-use crate::route::running::{Failed, Running};
 use crate::route::table::RouteTable;
 
 /// A group of two keys, to which requests wait so long.
@@ -37,6 +37,8 @@ fn rests(table: &RouteTable, key: &str, health: Health, milliseconds: i64) {
         health,
         until_ms,
         status: 429,
+        times: 0,
+        reason: "".into(),
         observed_at_ms: now,
     });
 }
@@ -44,7 +46,7 @@ fn rests(table: &RouteTable, key: &str, health: Health, milliseconds: i64) {
 /// Opens the breaker of the model.
 fn fails(table: &RouteTable, key: &ProxyKey) {
     let candidate = Plan::make(table, table.client(&key.digest).unwrap(), "m").next().unwrap();
-    while let Some(mut running) = Running::begin(&candidate) {
+    while let Some(mut running) = Occupied::begin(&candidate) {
         running.failed(Failed::Model);
     }
 }

@@ -7,8 +7,8 @@ use translation::Format;
 use super::MostTelling;
 use crate::answer::{Failure, ProviderAnswer};
 use crate::error::GatewayError;
-use shared::verdict::Step;
 use crate::route::fixtures::candidate;
+use shared::verdict::Step;
 
 fn said(status: u16, body: &'static str, pause: Option<u64>) -> Failure {
     let format = Format::OpenAiChat;

@@ -25,7 +25,6 @@ use crate::route::table::RouteTable;
 use crate::upstream::Upstream;
 use crate::usage::meter::{Meter, Recorder};
 use crate::usage::{UsageMetrics, UsageSink};
-use shared::verdict::Step;
 
 /// Notes of which group a request was prepared and written for.
 #[derive(Default)]

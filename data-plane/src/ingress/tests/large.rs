@@ -1,4 +1,4 @@
-//! Events that are too large to be held, such as those with pictures.
+//! Requests that are large unpacked, and events that are too large to be held, such as those with pictures.
 
 use fake_provider::script::Script;
 use translation::Format;
@@ -110,4 +110,20 @@ async fn p20_an_endless_text_ends_in_an_error() {
     let (_, event) = body.trim_end().rsplit_once("\n\n").unwrap();
     assert!(error(event.strip_prefix("data: ").unwrap())["message"].as_str().unwrap().contains("64 MiB"));
     assert_eq!(bench.record().outcome(), Outcome::UpstreamError);
+}
+
+#[tokio::test]
+async fn a_compressed_request_is_unpacked_within_the_limit() {
+    let bench = bench(|_| {}).await;
+    let send = |body: Vec<u8>| {
+        Request::post("/v1/chat/completions")
+            .header("authorization", "Bearer sk-client")
+            .header("content-encoding", "zstd")
+            .body(Body::from(zstd::encode_all(&*body, 1).unwrap()))
+            .unwrap()
+    };
+    let good = plain("gpt-4o", false);
+    assert_eq!(bench.send(send(good.to_string().into_bytes())).await.status(), 200);
+    assert_eq!(bench.provider.journal().last().unwrap().json(), good);
+    assert_eq!(bench.send(send(vec![b' '; 50_000_000])).await.status(), 413);
 }

@@ -5,19 +5,19 @@ use serde_json::{Value, json};
 
 use super::*;
 
-impl Session {
+impl SessionKey {
     /// A session of a test.
     pub(in crate::route) fn named(number: usize) -> Self {
         Self(xxhash_rust::xxh3::xxh3_64(&number.to_le_bytes()))
     }
 }
 
-fn of(format: Format, headers: &[(&'static str, &str)], body: &Value) -> Option<Session> {
+fn of(format: Format, headers: &[(&'static str, &str)], body: &Value) -> Option<SessionKey> {
     let headers = headers
         .iter()
         .map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()));
     let body = Bytes::from(body.to_string());
-    Session::of(&"key".into(), format, &headers.collect(), &Object::read(&body).unwrap())
+    SessionKey::of(&"key".into(), format, &headers.collect(), &Object::read(&body).unwrap())
 }
 
 fn chat(turns: &[&str]) -> Value {
@@ -107,7 +107,7 @@ fn what_the_client_says_counts_before_what_is_seen_in_order() {
 fn two_proxy_keys_share_no_session() {
     let body = Bytes::from(chat(&["a"]).to_string());
     let object = Object::read(&body).unwrap();
-    let of = |key: &str| Session::of(&key.into(), Format::OpenAiChat, &HeaderMap::new(), &object);
+    let of = |key: &str| SessionKey::of(&key.into(), Format::OpenAiChat, &HeaderMap::new(), &object);
     assert_ne!(of("one"), of("two"));
 }
 

@@ -15,8 +15,8 @@ impl Pool {
         Self(weights.iter().enumerate().map(one).collect())
     }
 
-    fn choices(&self) -> impl Iterator<Item = Choice<'_>> {
-        self.0.iter().enumerate().map(|(position, (id, priority, weight, load))| Choice {
+    fn choices(&self) -> impl Iterator<Item = Contender<'_>> {
+        self.0.iter().enumerate().map(|(position, (id, priority, weight, load))| Contender {
             position,
             id,
             priority: *priority,
@@ -26,7 +26,7 @@ impl Pool {
         })
     }
 
-    fn pick(&self, policy: Policy, session: Option<Session>, draw: &mut Rng) -> usize {
+    fn pick(&self, policy: Policy, session: Option<SessionKey>, draw: &mut Rng) -> usize {
         pick(policy, self.choices(), self.0.len(), session, draw).unwrap()
     }
 
@@ -52,11 +52,11 @@ fn weights_decide_the_shares() {
     let (pool, mut draw) = (Pool::of(&[1, 2, 7, 0]), rng());
     for policy in [Policy::Weighted, Policy::Failover] {
         near(&pool.shares(|_| pool.pick(policy, None, &mut draw)), &[0.1, 0.2, 0.7, 0.0]);
-        let sessions = pool.shares(|turn| pool.pick(policy, Some(Session::named(turn)), &mut draw));
+        let sessions = pool.shares(|turn| pool.pick(policy, Some(SessionKey::named(turn)), &mut draw));
         near(&sessions, &[0.1, 0.2, 0.7, 0.0]);
     }
     near(&pool.shares(|_| pool.pick(Policy::Random, None, &mut draw)), &[0.25; 4]);
-    let sessions = pool.shares(|turn| pool.pick(Policy::Random, Some(Session::named(turn)), &mut draw));
+    let sessions = pool.shares(|turn| pool.pick(Policy::Random, Some(SessionKey::named(turn)), &mut draw));
     near(&sessions, &[0.25; 4]);
     // What weighs nothing serves when nothing else is left.
     let pool = Pool::of(&[0, 0]);
@@ -135,7 +135,7 @@ fn a_session_stays_where_it_is_and_comes_home() {
     let (pool, mut draw) = (Pool::of(&[1, 1, 1, 1]), rng());
     let mut moved = 0;
     for number in 0..1_000 {
-        let session = Some(Session::named(number));
+        let session = Some(SessionKey::named(number));
         let home = pool.pick(Policy::Weighted, session, &mut draw);
         // Another node has drawn other numbers, and may list them in another order.
         let reversed: Vec<_> = pool.choices().collect();

@@ -44,6 +44,8 @@ fn seen(upstream_key: &str, health: Health, until_ms: i64) -> KeyState {
         health,
         until_ms,
         status: 429,
+        times: 0,
+        reason: "".into(),
         observed_at_ms: steady_ms(),
     }
 }

@@ -8,17 +8,17 @@ use translation::object::Object;
 
 use super::Home;
 use crate::metrics::Affinity;
-use crate::route::affinity::Session;
+use crate::route::affinity::SessionKey;
 use crate::route::fixtures::{group, key, snapshot, upstream_key};
 use crate::route::health::{Health, KeyState};
 use crate::route::owners::Owner;
 use crate::route::plan::Plan;
 use crate::route::table::RouteTable;
 
-fn session(user: &str) -> Option<Session> {
+fn session(user: &str) -> Option<SessionKey> {
     let body = bytes::Bytes::from(format!(r#"{{"user":"{user}"}}"#));
     let body = Object::read(&body).unwrap();
-    Session::of(&Id::from("k"), Format::OpenAiChat, &HeaderMap::new(), &body)
+    SessionKey::of(&Id::from("k"), Format::OpenAiChat, &HeaderMap::new(), &body)
 }
 
 /// A group of four keys that keeps sessions.
@@ -62,6 +62,8 @@ fn a_key_that_is_out_stays_the_home_of_its_sessions() {
         health: Health::Invalid,
         until_ms: 0,
         status: 401,
+        times: 0,
+        reason: "".into(),
         observed_at_ms: 1,
     };
     table.kept.observe(&KeyState { observed_at_ms: shared::time::steady_ms(), ..state });

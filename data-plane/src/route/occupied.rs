@@ -14,7 +14,7 @@ use super::models::ModelState;
 /// An attempt that is under way. It keeps its group, its key and its model busy until it is dropped, and lets their
 /// breakers know how it went.
 #[derive(Debug)]
-pub struct Running {
+pub struct Occupied {
     group: Arc<Load>,
     model: Arc<ModelState>,
     key: Arc<Load>,
@@ -34,7 +34,7 @@ pub enum Failed {
     Model,
 }
 
-impl Running {
+impl Occupied {
     /// Begins an attempt at `candidate`; none where a breaker does not let it through.
     pub fn begin(candidate: &Candidate) -> Option<Self> {
         let (model, breaker) = (&candidate.state, &candidate.key.breaker);
@@ -93,7 +93,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for Occupied {
     fn drop(&mut self) {
         [&self.group, &self.model.load, &self.key].into_iter().for_each(|load| load.end());
         if let Some(health) = &self.test {
