@@ -436,9 +436,7 @@ impl Drop for Meter {
                 key.group_policy.as_str().clone_into(&mut record.group_policy);
             }
         }
-        if let Some(tried) = self.last_tried() {
-            tried.name_in(&mut record);
-        }
+        self.last_tried().inspect(|tried| tried.name_in(&mut record));
         self.recorder.sink.submit(record, unreported);
     }
 }

@@ -356,6 +356,31 @@ const SIGNS: &[Sign] = &[
         words: &["permission", "scope", "没有权限", "无权"],
         ..NONE
     },
+    // The same with the status that is meant for it. What no words say is in doubt.
+    Sign {
+        refused: Refused::Right,
+        statuses: &[403],
+        names: &[
+            // OpenAI, of a project.
+            "model_not_found",
+            "unsupported_country_region_territory",
+            // Anthropic, AWS, Kimi.
+            "permission_error",
+            "accessdeniedexception",
+            "access_terminated_error",
+        ],
+        words: &[
+            "access to model",
+            "access to the model",
+            "access to the specified model",
+            "have permission",
+            "not authorized to",
+            "is not allowed to",
+            "没有权限",
+            "无权",
+        ],
+        ..NONE
+    },
     // Google says with 400 where it does not serve.
     Sign {
         refused: Refused::Right,

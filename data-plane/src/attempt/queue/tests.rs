@@ -100,7 +100,9 @@ async fn what_rests_for_longer_than_requests_wait_is_refused_at_once_with_its_re
     assert_eq!(refused(first(&table, &Queue::default(), 60_000).await), (true, 9));
     assert!(begun.elapsed() < Duration::from_millis(50));
     // A key that was refused is no rate limit.
+    let table = self::table(two_keys(TWO));
     rests(&table.0, "g-1", Health::Invalid, 0);
+    rests(&table.0, "g-2", Health::CoolingDown, 30_000);
     assert_eq!(refused(first(&table, &Queue::default(), 60_000).await), (false, 30));
 }
 
