@@ -265,7 +265,7 @@ fn no_money_moves_on_and_rests_the_key() {
     // The quota of a day is counted by model.
     let day = r#"{"error":{"code":429,"status":"RESOURCE_EXHAUSTED","message":"Quota.","details":[{"violations":[{"quotaId":"GenerateRequestsPerDayPerProject"}]}]}}"#;
     let said = verdict(Format::GeminiGenerate, 429, &[], day);
-    assert_eq!(said.effect, Effect::Rest(Extent::Model, LONGEST_PAUSE));
+    assert!(matches!(said.effect, Effect::Exhaust(Extent::Model, Some(_))), "{:?}", said.effect);
     // Money that requests in flight hold may come back at once.
     let held = verdict(OPENAI, 402, &[], &body("", "in_flight_budget_exhausted", "wait for requests in flight"));
     assert_eq!((held.step, held.effect), (Step::NextKey, Effect::None));

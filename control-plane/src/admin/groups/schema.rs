@@ -108,7 +108,7 @@ pub struct GroupBody {
     /// Milliseconds that a request waits for the earliest return of a key when all are out.
     #[schema(default = 2000, maximum = 60_000)]
     pub queue_timeout_ms: Option<u64>,
-    /// Whether a second attempt is made elsewhere when the first byte is later than usual.
+    /// Whether a second attempt is made elsewhere when the first byte is later than usual. Not in force yet.
     #[schema(default = false)]
     pub hedging: Option<bool>,
     /// Whether requests that make pictures, sound, files or batches are sent again although the first one may have been
@@ -118,7 +118,7 @@ pub struct GroupBody {
     /// Whether an answer that ends well and holds nothing is a failure, so that the next candidate is asked.
     #[schema(default = false)]
     pub retry_empty_answers: Option<bool>,
-    /// Seconds for which identical requests of the same proxy key are answered from memory. 0: never.
+    /// Seconds for which identical requests of the same proxy key are answered from memory. 0: never. Not in force yet.
     #[schema(default = 0, maximum = 86_400)]
     pub cache_seconds: Option<u32>,
     /// Model that a client asks for → the models that are asked when it fails, in their order.

@@ -95,13 +95,13 @@ pub struct GroupView {
     pub total_timeout: Option<Number>,
     /// Milliseconds that a request waits for the earliest return of a key when all are out.
     pub queue_timeout_ms: u64,
-    /// Whether a second attempt is made elsewhere when the first byte is later than usual.
+    /// Whether a second attempt is made elsewhere when the first byte is later than usual. Not in force yet.
     pub hedging: bool,
     /// Whether requests are sent again that may be carried out twice by that.
     pub retry_unsafe_requests: bool,
     /// Whether an answer that ends well and holds nothing is a failure.
     pub retry_empty_answers: bool,
-    /// Seconds for which identical requests of the same proxy key are answered from memory. 0: never.
+    /// Seconds for which identical requests of the same proxy key are answered from memory. 0: never. Not in force yet.
     pub cache_seconds: u64,
     /// Model that a client asks for → the models that are asked when it fails, in their order.
     pub model_fallbacks: BTreeMap<String, Vec<String>>,

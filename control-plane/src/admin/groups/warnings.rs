@@ -51,6 +51,12 @@ pub(super) fn of(stored: &StoredGroup) -> Vec<FieldWarning> {
     if group.rpm_limit > 0 {
         warn("rpmLimit", "is kept, but not in force yet: requests are not limited");
     }
+    if group.routing.hedging {
+        warn("hedging", "is kept, but not in force yet: there are no second attempts");
+    }
+    if !group.routing.cache.is_zero() {
+        warn("cacheSeconds", "is kept, but not in force yet: every request is sent");
+    }
     if group.test_model.is_some() {
         warn("testModel", "is kept, but not in force yet: there are no background probes");
     }

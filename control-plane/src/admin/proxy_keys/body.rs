@@ -324,6 +324,7 @@ pub struct ProxyKeyBody {
     #[schema(default = false)]
     pub client_hints: Option<bool>,
     /// Seconds for which identical requests of the key are answered from memory. 0: as the group says.
+    /// Not in force yet.
     #[schema(default = 0, maximum = 86_400)]
     pub cache_seconds: Option<u32>,
     /// The `updatedAt` that was read. The write is refused with 409 when the key has changed since.

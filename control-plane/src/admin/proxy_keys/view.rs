@@ -51,6 +51,7 @@ pub struct ProxyKeyView {
     /// Whether requests may narrow by themselves where they go.
     pub client_hints: bool,
     /// Seconds for which identical requests of the key are answered from memory. 0: as the group says.
+    /// Not in force yet.
     pub cache_seconds: u64,
     /// Number of requests with this key so far.
     pub usage_count: i64,

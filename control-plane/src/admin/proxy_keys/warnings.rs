@@ -12,6 +12,9 @@ pub(super) fn of(key: &ProxyKey) -> Vec<FieldWarning> {
     if key.group_policy == GroupPolicy::Cost {
         warn("groupPolicy", "acts as failover until models have prices");
     }
+    if !key.routing.cache.is_zero() {
+        warn("cacheSeconds", "is kept, but not in force yet: every request is sent");
+    }
     if key.rpm_limit > 0 {
         warn("rpmLimit", "is kept, but not in force yet: requests are not limited");
     }

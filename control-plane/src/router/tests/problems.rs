@@ -123,8 +123,8 @@ async fn the_document_describes_every_route_and_swagger_shows_it() {
 
     let schemas = &document["components"]["schemas"];
     let stored = [
-        ("Group", &["rpmLimit", "testModel", "healthCheckEnabled"][..]),
-        ("ProxyKey", &["rpmLimit", "tpmLimit", "concurrencyLimit"]),
+        ("Group", &["rpmLimit", "testModel", "healthCheckEnabled", "hedging", "cacheSeconds"][..]),
+        ("ProxyKey", &["rpmLimit", "tpmLimit", "concurrencyLimit", "cacheSeconds"]),
     ];
     for (schema, fields) in stored {
         for (kind, field) in ["Body", "View"].iter().flat_map(|kind| fields.iter().map(move |field| (kind, field))) {

@@ -39,7 +39,8 @@ fn the_name_of_an_error_may_stand_in_a_header() {
     assert_eq!(refused("ExpiredTokenException"), Some(Refused::Key));
     assert_eq!(refused("ExpiredTokenException:http://internal.amazon.com/coral/com.amazon.coral/"), Some(Refused::Key));
     assert_eq!(refused("aws.protocols#ExpiredTokenException:http://x,y"), Some(Refused::Key));
-    assert_eq!(refused("AccessDeniedException"), None);
+    assert_eq!(refused("AccessDeniedException"), Some(Refused::Right));
+    assert_eq!(refused("ServiceException"), None);
     assert!(RULES.is_of_model(Some("ThrottlingException"), b"{}"));
 }
 
