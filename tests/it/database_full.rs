@@ -12,7 +12,7 @@ use harness::wait;
 use hyper::Method;
 use serde_json::json;
 
-use crate::support::{Bed, SOON, chat_records, readiness, split};
+use crate::support::{Bed, SOON, chat_records, readiness, split, tell};
 
 /// Writes to `path` until its disk takes no more.
 fn fill(path: &Path) {
@@ -43,7 +43,7 @@ async fn until_refused(bed: &Bed, word: &str) -> Answer {
 #[ignore = "needs a server with a small disk: tests/run databases"]
 async fn a_server_with_a_full_disk_is_507_loses_no_usage_and_heals_by_itself() {
     let Some(small) = Server::small_disk().unwrap() else {
-        eprintln!("skipped: no small disk can be mounted here");
+        tell("skipped: no small disk can be mounted here");
         return;
     };
     let bed = Bed::start(split(1).set("Database:Url", small.url)).await.unwrap();

@@ -1,6 +1,5 @@
 //! Tests of what nodes tell each other of upstream keys.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
@@ -13,7 +12,7 @@ use harness::planes::{Planes, Program, chat, group};
 use harness::wait;
 use serde_json::{Value, json};
 
-use crate::support::{SOON, provider, split};
+use crate::support::{SOON, provider, split, tell};
 
 const FIRST: &str = "sk-upstream-first-0001";
 const SECOND: &str = "sk-upstream-second-0002";
@@ -119,7 +118,7 @@ async fn agree(what: &str, since: Instant, nodes: &[&Program], key: &str, health
     })
     .await
     .unwrap();
-    writeln!(std::io::stderr(), "{what}: {:?}", since.elapsed()).unwrap();
+    tell(&format!("{what}: {:?}", since.elapsed()));
 }
 
 /// Three nodes whose clocks are right, an hour ahead and an hour behind agree about two keys, through a restart of a

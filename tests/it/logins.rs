@@ -1,6 +1,5 @@
 //! Tests of logins under attack, of passwords that are changed, and of the address that a client is known by.
 
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,7 +15,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpSocket;
 use tokio::time::MissedTickBehavior;
 
-use crate::support::{Bed, SOON, split, standalone};
+use crate::support::{Bed, SOON, split, standalone, tell};
 
 /// Posts `body` to `path` from the address `from`, with further `headers`, and returns the status and the whole answer.
 async fn post_from(from: [u8; 4], to: SocketAddr, path: &str, headers: &str, body: &Value) -> (u16, String) {
@@ -241,7 +240,8 @@ const MEASURED: usize = 2_000;
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a figure, for a release build on a machine that does nothing else"]
 async fn sixteen_attackers_move_the_p99_of_chat_by_less_than_ten_milliseconds() {
-    assert!(!cfg!(debug_assertions), "a debug build gives no figure: add --release");
+    let debug = cfg!(debug_assertions);
+    assert!(!debug, "a debug build gives no figure: add --release");
     let bed = Bed::start(standalone()).await.unwrap();
     let p50 = |delays: &[Duration]| delays[delays.len() / 2];
     let p99 = |delays: &[Duration]| delays[delays.len() * 99 / 100];
@@ -271,7 +271,7 @@ async fn sixteen_attackers_move_the_p99_of_chat_by_less_than_ten_milliseconds() 
         share(0),
         share(1)
     );
-    writeln!(std::io::stderr(), "{told}").unwrap();
+    tell(&told);
     assert!(count(401) >= 16, "the attackers were hardly heard: {told}");
     assert!(moved < Duration::from_millis(10), "{told}");
 }

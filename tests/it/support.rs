@@ -1,5 +1,6 @@
 //! The deployments that tests start from, and what they share.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -208,4 +209,11 @@ impl Drop for SmallDisk {
     fn drop(&mut self) {
         let _ended = Command::new("umount").arg("--lazy").arg(self.path()).output();
     }
+}
+
+/// Prints what a test has measured, or why it was left out.
+pub(crate) fn tell(text: &str) {
+    let mut output = std::io::stderr().lock();
+    // Nobody may be reading.
+    let _unread = writeln!(output, "{text}");
 }

@@ -72,7 +72,9 @@ pub(super) fn apply(effect: Effect, candidate: &Candidate, seen: Seen<'_>, telle
         let (key, at) = (Arc::clone(&candidate.key.key.id), steady_ms());
         let failure = KeyFailure { key, model: Arc::clone(&model), kind: (word, seen.status), at };
         if let Some(alike) = rest.failed(failure, candidate.group.keys.len()) {
-            alike.iter().for_each(|failure| take_back(failure, candidate, teller));
+            for failure in &alike {
+                take_back(failure, candidate, teller);
+            }
             return true;
         }
     }

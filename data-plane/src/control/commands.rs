@@ -16,12 +16,11 @@ use crate::route::current::ConfigState;
 /// to wait until its deadline.
 pub fn answer(state: &ConfigState, command: pb::Command) -> pb::CommandResult {
     let started = Instant::now();
-    let outcome = match command.command {
-        Some(Command::Explain(asked)) => explain::answer(state, &asked),
-        _ => {
-            debug!(command_id = command.id, "a command that this version does not serve");
-            Err("not served by this version".to_owned())
-        }
+    let outcome = if let Some(Command::Explain(asked)) = command.command {
+        explain::answer(state, &asked)
+    } else {
+        debug!(command_id = command.id, "a command that this version does not serve");
+        Err("not served by this version".to_owned())
     };
     let (ok, result_json, error) = match outcome {
         Ok(result) => (true, result, String::new()),

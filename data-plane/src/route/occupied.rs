@@ -52,7 +52,9 @@ impl Occupied {
         };
         let test = is_test.then(|| Arc::clone(&candidate.key.health));
         let (group, key) = (&candidate.group.load, &candidate.key.load);
-        [group, &model.load, key].into_iter().for_each(|load| load.begin());
+        for load in [group, &model.load, key] {
+            load.begin();
+        }
         Some(Self {
             group: Arc::clone(group),
             model: Arc::clone(model),
@@ -66,7 +68,9 @@ impl Occupied {
     /// The answer has begun after `time`.
     pub fn began(&mut self, time: Duration) {
         let now = steady_ms();
-        [&self.group, &self.model.load, &self.key].into_iter().for_each(|load| load.measured(time, now));
+        for load in [&self.group, &self.model.load, &self.key] {
+            load.measured(time, now);
+        }
         self.answered();
     }
 
@@ -95,7 +99,9 @@ impl Occupied {
 
 impl Drop for Occupied {
     fn drop(&mut self) {
-        [&self.group, &self.model.load, &self.key].into_iter().for_each(|load| load.end());
+        for load in [&self.group, &self.model.load, &self.key] {
+            load.end();
+        }
         if let Some(health) = &self.test {
             health.tested();
         }

@@ -287,7 +287,7 @@ impl<'t> Plan<'t> {
     }
 
     /// Whether `key` may be tried in `route` at all, whatever its health.
-    fn may_try(&self, route: &Route, key: &RoutedKey) -> Result<(), SkipReason> {
+    fn may_try(route: &Route, key: &RoutedKey) -> Result<(), SkipReason> {
         let routing = &key.key.routing;
         if routing.expires_at_ms.is_some_and(|at| at <= now_ms()) {
             return Err(SkipReason::Expired);
@@ -300,7 +300,7 @@ impl<'t> Plan<'t> {
 
     /// What speaks against trying `key` in `route` now.
     fn against(&self, route: &Route, key: &RoutedKey) -> Option<SkipReason> {
-        if let Err(reason) = self.may_try(route, key) {
+        if let Err(reason) = Self::may_try(route, key) {
             return Some(reason);
         }
         if let Err(out) = key.health.at(self.now, &route.upstream_model) {
@@ -317,7 +317,7 @@ impl<'t> Plan<'t> {
     fn keys(&self) -> impl Iterator<Item = (&Route, &Arc<RoutedKey>)> {
         let routes = self.routes.iter().filter(move |route| self.includes(route));
         let keys = routes.flat_map(|route| route.group.keys.iter().map(move |key| (route, key)));
-        keys.filter(move |(route, key)| self.may_try(route, key).is_ok() && self.may_know(route, key))
+        keys.filter(move |(route, key)| Self::may_try(route, key).is_ok() && self.may_know(route, key))
     }
 
     /// Whether `key` may know the object that the plan is narrowed to: keys of another account do not.
@@ -392,22 +392,20 @@ impl<'t> Plan<'t> {
         let keys = &route.group.keys;
         let left = |position: usize| !gone.has(position) && self.against(route, &keys[position]).is_none();
         let own = self.owner.as_ref().and_then(|owner| keys.iter().position(|key| key.key.id == owner.key));
-        let position = match own.filter(|own| left(*own)) {
-            Some(own) => own,
-            None => {
-                let session = self.session.filter(|_| route.group.group.routing.affinity);
-                let busiest = session.map(|_| share(keys));
-                let choices = |spared: bool| {
-                    keys.iter().enumerate().filter_map(move |(position, key)| {
-                        let busy = busiest.is_some_and(|share| spared && share.is_passed_by(key));
-                        let there = self.may_know(route, key) && !busy && left(position);
-                        there.then(|| key_choice(position, key))
-                    })
-                };
-                let pick = |spared, draw: &mut Rng| order::pick(policy, choices(spared), keys.len(), session, draw);
-                pick(true, draw).or_else(|| pick(false, draw))?
-            }
+        let session = self.session.filter(|_| route.group.group.routing.affinity);
+        let mut policed = || {
+            let busiest = session.map(|_| share(keys));
+            let choices = |spared: bool| {
+                keys.iter().enumerate().filter_map(move |(position, key)| {
+                    let busy = busiest.is_some_and(|share| spared && share.is_passed_by(key));
+                    let there = self.may_know(route, key) && !busy && left(position);
+                    there.then(|| key_choice(position, key))
+                })
+            };
+            let pick = |spared, draw: &mut Rng| order::pick(policy, choices(spared), keys.len(), session, draw);
+            pick(true, draw).or_else(|| pick(false, draw))
         };
+        let position = own.filter(|own| left(*own)).or_else(&mut policed)?;
         Some((Candidate::new(route, &keys[position]), position))
     }
 }

@@ -21,7 +21,8 @@ impl Default for Turns {
 impl Turns {
     /// The next turn for `model`. One who `peeks` leaves it to the next.
     pub fn of(&self, model: &str, peeks: bool) -> usize {
-        let counter = &self.0[xxh3_64(model.as_bytes()) as usize % COUNTERS];
+        let counter = usize::try_from(xxh3_64(model.as_bytes()) % COUNTERS as u64).unwrap_or_default();
+        let counter = &self.0[counter];
         (if peeks { counter.load(Ordering::Relaxed) } else { counter.fetch_add(1, Ordering::Relaxed) }) as usize
     }
 }

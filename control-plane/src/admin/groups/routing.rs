@@ -117,9 +117,10 @@ pub(super) fn read_key_routing(fields: &mut Fields, before: &UpstreamKeyRouting)
             before.note.clone()
         },
         tags: if fields.has("tags") { read_tags(fields) } else { before.tags.clone() },
-        account: match fields.has("account") {
-            true => fields.text("account", NAME_BYTES).unwrap_or_default().trim().into(),
-            false => Arc::clone(&before.account),
+        account: if fields.has("account") {
+            fields.text("account", NAME_BYTES).unwrap_or_default().trim().into()
+        } else {
+            Arc::clone(&before.account)
         },
         expires_at_ms: if fields.has("expiresAt") { fields.time("expiresAt") } else { before.expires_at_ms },
     }

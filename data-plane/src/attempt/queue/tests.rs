@@ -61,7 +61,9 @@ async fn first((table, key): &(RouteTable, ProxyKey), queue: &Queue, left: u64) 
 /// Whether all rest, and after how many seconds the client may come back.
 fn refused(result: Result<String, GatewayError>) -> (bool, u64) {
     match result {
-        Err(GatewayError::AllOut { limited, pause }) => (limited, pause.as_millis().div_ceil(1_000) as u64),
+        Err(GatewayError::AllOut { limited, pause }) => {
+            (limited, u64::try_from(pause.as_millis().div_ceil(1_000)).unwrap())
+        }
         other => panic!("it was not refused: {other:?}"),
     }
 }

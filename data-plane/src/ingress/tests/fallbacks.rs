@@ -21,7 +21,9 @@ fn chain(model: &str, further: &[&str], on: &[FallbackOn]) -> Fallbacks {
 async fn bench(change: impl FnOnce(&mut [Group; 3], &mut ProxyKey)) -> Bench {
     let provider = FakeProvider::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let mut groups = ["m", "second", "third"].map(|model| group(model, &[model]));
-    groups.iter_mut().for_each(|group| group.base_url = provider.base_url().into());
+    for group in &mut groups {
+        group.base_url = provider.base_url().into();
+    }
     let mut key = key("k", "sk-client");
     change(&mut groups, &mut key);
     let bench = serving_key(provider, groups, key);
@@ -116,7 +118,9 @@ async fn where_all_fail_the_client_hears_of_the_model_that_it_asked_for() {
 async fn a_client_may_narrow_where_it_goes_if_its_key_says_so() {
     let hinted = async |hints: bool, headers: &[(&str, &str)]| {
         let bench = bench(|groups, key| {
-            groups.iter_mut().for_each(|group| group.models = vec!["m".into()]);
+            for group in groups.iter_mut() {
+                group.models = vec!["m".into()];
+            }
             groups[1].routing.tags = vec!["eu".into(), "fast".into()];
             groups[2].routing.tags = vec!["eu".into()];
             groups[2].priority = 9;

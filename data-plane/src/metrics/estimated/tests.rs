@@ -1,3 +1,5 @@
+use prometheus_client::metrics::counter::Counter;
+
 use super::{Estimate, EstimatedTokens};
 
 #[test]
@@ -6,7 +8,7 @@ fn the_last_word_of_an_estimate_is_counted_once() {
     let mut estimate = Estimate::new(counters.clone(), None);
     estimate.note(100, 7);
     estimate.note(90, 8);
-    assert_eq!(counters.each_ref().map(|counter| counter.get()), [0, 0]);
+    assert_eq!(counters.each_ref().map(Counter::get), [0, 0]);
     drop(estimate);
-    assert_eq!(counters.each_ref().map(|counter| counter.get()), [90, 8]);
+    assert_eq!(counters.each_ref().map(Counter::get), [90, 8]);
 }

@@ -33,8 +33,8 @@ impl Pool {
     /// The share of each in many picks.
     fn shares(&self, mut pick: impl FnMut(usize) -> usize) -> Vec<f64> {
         let mut counts = vec![0.0; self.0.len()];
-        (0..MANY).for_each(|turn| counts[pick(turn)] += 1.0 / MANY as f64);
-        counts
+        (0..MANY).for_each(|turn| counts[pick(turn)] += 1.0);
+        counts.iter().map(|count| count / f64::from(u32::try_from(MANY).unwrap())).collect()
     }
 }
 

@@ -46,7 +46,7 @@ impl Plan<'_> {
         let mut draw = Rng::with_seed(0);
         let serves = |position: usize| {
             let route = &self.routes[position];
-            self.includes(route) && route.group.keys.iter().any(|key| self.may_try(route, key).is_ok())
+            self.includes(route) && route.group.keys.iter().any(|key| Self::may_try(route, key).is_ok())
         };
         let all = self.routes.len();
         let groups = (0..all).filter(|position| serves(*position)).map(|position| self.group_choice(position));
@@ -55,7 +55,7 @@ impl Plan<'_> {
             return None;
         }
         let keys = &route.group.keys;
-        let usable = keys.iter().enumerate().filter(|(_, key)| self.may_try(route, key).is_ok());
+        let usable = keys.iter().enumerate().filter(|(_, key)| Self::may_try(route, key).is_ok());
         let choices = usable.map(|(position, key)| key_choice(position, key));
         let policy = Policy::of_keys(route.group.group.balance_policy, || 0);
         let position = order::pick(policy, choices, keys.len(), self.session, &mut draw)?;
