@@ -361,24 +361,13 @@ const SIGNS: &[Sign] = &[
         refused: Refused::Right,
         statuses: &[403],
         names: &[
-            // OpenAI, of a project.
             "model_not_found",
-            "unsupported_country_region_territory",
-            // Anthropic, AWS, Kimi.
             "permission_error",
             "accessdeniedexception",
             "access_terminated_error",
+            "unsupported_country_region_territory",
         ],
-        words: &[
-            "access to model",
-            "access to the model",
-            "access to the specified model",
-            "have permission",
-            "not authorized to",
-            "is not allowed to",
-            "没有权限",
-            "无权",
-        ],
+        words: &["access to model", "access to the", "have permission", "not authorized to", "is not allowed to"],
         ..NONE
     },
     // Google says with 400 where it does not serve.
