@@ -23,6 +23,7 @@ use crate::ingress::{self, AllowedOrigins, Gateway};
 use crate::limits::RequestLimits;
 use crate::link::Link;
 use crate::node::Node;
+use crate::route::breaker;
 use crate::route::current::ConfigState;
 use crate::usage::report::{Deadlines, Reporter};
 use crate::usage::spool::Spool;
@@ -70,6 +71,7 @@ impl DataPlane {
         tasks: &Tasks,
     ) -> Result<Self> {
         let limits = settings.limits()?;
+        breaker::open_after(settings.node.breaker_failures);
         ensure!(settings.usage.queue_capacity > 0, "Usage:QueueCapacity must be above 0");
         let origins = AllowedOrigins::of(&settings.server.allowed_origins)?;
         let token = settings.node.token()?;

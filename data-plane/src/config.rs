@@ -11,6 +11,7 @@ use shared::secret::strength::is_placeholder;
 use shared::serve::ConnectionLimits;
 
 use crate::limits::{MediaPolicy, RequestLimits, UploadSpace};
+use crate::route::breaker;
 use crate::usage::spool::SpoolLimits;
 
 /// Sections of a shared settings file that belong to the control plane.
@@ -64,6 +65,8 @@ pub struct NodeSettings {
     pub accept_database: String,
     /// Whether answers tell the client the group, the model and the number of attempts.
     pub route_headers: bool,
+    /// After how many failures in a row a model of a group, or an upstream key, is left alone for a while; 0 is never.
+    pub breaker_failures: u32,
 }
 
 /// Section `Limits`. Times are in seconds and may be fractions.
@@ -136,6 +139,7 @@ impl Default for NodeSettings {
             id: String::new(),
             accept_database: String::new(),
             route_headers: true,
+            breaker_failures: breaker::IN_A_ROW,
         }
     }
 }

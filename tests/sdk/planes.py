@@ -203,6 +203,8 @@ def running(root):
             "--data-dir",
             str(root / "gateway" / "data"),
             OrchestrationApi__Limits__MaxBodyBytes=str(BODY_LIMIT),
+            # Errors are asked for again and again.
+            OrchestrationApi__Node__BreakerFailures="0",
             # Tests serve on this machine what the gateway has to fetch.
             OrchestrationApi__Media__AllowPrivateNetworks="true",
             OrchestrationApi__Server__DrainDelaySeconds="0.1",

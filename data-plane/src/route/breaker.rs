@@ -1,10 +1,13 @@
 //! A circuit breaker: what fails again and again is left alone for a while, and then tried with one request at a time.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Failures in a row that open it.
-const IN_A_ROW: u32 = 5;
+/// Failures in a row that open it, unless the operator has set another number.
+pub const IN_A_ROW: u32 = 5;
+
+/// What the operator has set, for all breakers of the process; 0 is never.
+static FAILURES: AtomicU32 = AtomicU32::new(IN_A_ROW);
 
 /// How long failures are counted, in milliseconds.
 const WINDOW_MS: i64 = 10_000;
@@ -20,6 +23,11 @@ const LONGEST_MS: i64 = 8_000;
 
 /// After how long a request that was let through as a test counts as lost, in milliseconds.
 const TEST_MS: i64 = 60_000;
+
+/// Has all breakers of this process open after so many failures in a row; 0 is never.
+pub fn open_after(failures: u32) {
+    FAILURES.store(failures, Ordering::Relaxed);
+}
 
 /// A circuit breaker. All times are milliseconds of this node's own clock.
 #[derive(Debug, Default)]
@@ -109,10 +117,11 @@ impl Breaker {
         counts.failures += 1;
         counts.in_a_row += 1;
         let open = self.opens_at.load(Ordering::Relaxed);
+        let enough = FAILURES.load(Ordering::Relaxed);
         let half = counts.requests >= FEWEST && counts.failures * 2 >= counts.requests;
         // What was under way when it opened says nothing new.
         let tested = open != 0 && counts.test != 0;
-        if tested || (open == 0 && (counts.in_a_row >= IN_A_ROW || half)) {
+        if tested || (enough != 0 && open == 0 && (counts.in_a_row >= enough || half)) {
             let pause = (FIRST_MS << counts.times_open.min(8)).min(LONGEST_MS);
             let times_open = counts.times_open + 1;
             *counts = Counts { since: now, times_open, ..Counts::default() };
