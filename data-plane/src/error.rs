@@ -396,6 +396,8 @@ impl GatewayError {
         }
         let retry_after = match self {
             Self::AllOut { pause, .. } => Some((*pause).max(Duration::from_secs(1))),
+            // Another request has the one test of what is left alone, and knows more in a moment.
+            Self::Failing => Some(Duration::from_secs(1)),
             _ => None,
         };
         ProviderError {
@@ -412,3 +414,6 @@ impl GatewayError {
         if matches!(self, Self::Cut) { ProviderError::truncated() } else { self.neutral() }
     }
 }
+
+#[cfg(test)]
+mod tests;
