@@ -15,7 +15,14 @@ use tonic::service::Routes;
 
 use crate::auth::{InitialAdmin, Logins, check_settings, first_admin};
 use crate::config::{ControlPlaneSettings, database_place};
+use crate::grpc::key_states;
 use crate::grpc::registry::NodeRegistry;
+use crate::jobs::ScheduledWork;
+use crate::jobs::health_checks::ask::NodeAsker;
+use crate::jobs::health_checks::{CheckSchedule, HealthChecker};
+use crate::jobs::key_counts::KeyCounts;
+use crate::jobs::lease::JobLease;
+use crate::jobs::probes::{KeyProbes, ProbeTimes};
 use crate::ledger::Ledger;
 use crate::router::AdminMetrics;
 use crate::secrets::{Canary, GivenSecrets, Secrets};
@@ -82,10 +89,31 @@ impl ControlPlane {
         publisher.register(metrics);
         let nodes = NodeRegistry::new();
         nodes.register(metrics);
+        // Before any node is welcomed, so that the first one hears it.
+        nodes.key_states.restore(&store).await.context("states of upstream keys")?;
+        let (states, replaced) = (Arc::clone(&nodes.key_states), publisher.replaced());
+        let hear = key_states::hear(Arc::clone(&states), store.clone(), replaced.clone(), tasks.clone());
+        tasks.spawn("key states", key_states::keep(states, store.clone(), replaced, tasks.clone()));
+        tasks.spawn("key states of others", hear);
+        let counts = KeyCounts::register(metrics);
+        tasks.spawn("key counts", counts.run(Arc::clone(&publisher), Arc::clone(&nodes), tasks.clone()));
+        let (every, kept) = settings.health_check.times();
+        let first_probe = settings.probes.first_ms()?;
+        let work = ScheduledWork { probes: first_probe.is_some(), checks: every.is_some() };
+        let (lease_publisher, lease_nodes) = (Arc::clone(&publisher), Arc::clone(&nodes));
+        let lease = JobLease::start(store.clone(), move || work.waits(&lease_publisher, &lease_nodes), tasks);
+        if let Some(first) = first_probe {
+            let times = ProbeTimes::from_first(first);
+            let probes = KeyProbes::new(Arc::clone(&publisher), Arc::clone(&nodes), Arc::clone(&lease), times);
+            tasks.spawn("key probes", probes.run(tasks.clone()));
+        }
         let ledger = Ledger::start(store.clone(), metrics, tasks);
         tasks.spawn("database check", check_database(store.clone(), readiness.clone(), tasks.clone()));
         tasks.spawn("session purge", purge_sessions(store.clone(), tasks.clone()));
-        let state = AppState::new(store, publisher, nodes, logins, database_type(url.expose()));
+        let asker = Arc::new(NodeAsker::new(Arc::clone(&nodes)));
+        let schedule = CheckSchedule { every, kept };
+        let checker = HealthChecker::start(store.clone(), Arc::clone(&publisher), asker, schedule, lease, tasks);
+        let state = AppState::new(store, publisher, nodes, checker, logins, database_type(url.expose()));
         drop(starting);
         let admin_metrics = AdminMetrics::register(metrics);
         let (node_token, streams) = (secrets.node_token, tasks.part());

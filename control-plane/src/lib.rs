@@ -12,6 +12,7 @@
 //!   other secrets of an installation.
 //! - [`snapshot`] is what nodes are told. It is built from the store, and published after each change.
 //! - [`grpc`] is what nodes connect to.
+//! - [`jobs`] is what goes on by itself.
 //! - [`ledger`] takes usage records from the nodes into the store.
 
 pub mod admin;
@@ -20,6 +21,7 @@ pub mod auth;
 pub mod config;
 pub mod error;
 pub mod grpc;
+pub mod jobs;
 pub mod ledger;
 mod router;
 pub mod secrets;

@@ -8,6 +8,7 @@ use shared::time::now_ms;
 
 use crate::auth::Logins;
 use crate::grpc::registry::NodeRegistry;
+use crate::jobs::health_checks::HealthChecker;
 use crate::snapshot::publish::Publisher;
 use crate::store::Store;
 
@@ -22,6 +23,7 @@ struct Inner {
     store: Store,
     publisher: Arc<Publisher>,
     nodes: Arc<NodeRegistry>,
+    checker: HealthChecker,
     logins: Logins,
     database_type: &'static str,
     started: Instant,
@@ -34,11 +36,12 @@ impl AppState {
         store: Store,
         publisher: Arc<Publisher>,
         nodes: Arc<NodeRegistry>,
+        checker: HealthChecker,
         logins: Logins,
         database_type: &'static str,
     ) -> Self {
         let (started, started_at) = (Instant::now(), now_ms());
-        Self(Arc::new(Inner { store, publisher, nodes, logins, database_type, started, started_at }))
+        Self(Arc::new(Inner { store, publisher, nodes, checker, logins, database_type, started, started_at }))
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -51,6 +54,10 @@ impl AppState {
 
     pub(crate) fn nodes(&self) -> &Arc<NodeRegistry> {
         &self.0.nodes
+    }
+
+    pub(crate) fn checker(&self) -> &HealthChecker {
+        &self.0.checker
     }
 
     pub(crate) fn database_type(&self) -> &'static str {

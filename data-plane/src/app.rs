@@ -16,12 +16,15 @@ use tracing::{info, warn};
 
 use crate::config::DataPlaneSettings;
 use crate::control::apply::{Applier, ControlMetrics};
+use crate::control::commands::Commands;
+use crate::control::kept_states::{self, KeptStates, KnownStates};
 use crate::control::last_good::{self, Keeping, LastGood};
 use crate::control::subscribe::{Subscriber, UsageState};
 use crate::data_dir::DataDir;
 use crate::ingress::{self, AllowedOrigins, Gateway};
 use crate::limits::RequestLimits;
 use crate::link::Link;
+use crate::metrics::ProbeMetrics;
 use crate::node::Node;
 use crate::route::breaker;
 use crate::route::current::ConfigState;
@@ -88,10 +91,16 @@ impl DataPlane {
                 .with_context(|| format!("usage spool in {}", path.display()))?;
             let last_good = LastGood::new(directory.path(), &token)?;
             let restored = (last_good.database(), last_good.load());
+            let kept_states = KeptStates::new(directory.path(), &token)?;
+            let known = kept_states.load().unwrap_or_else(|error| {
+                warn!(%error, "what was known of upstream keys cannot be read from disk; it is found out anew");
+                KnownStates::default()
+            });
             let uploads = directory.uploads()?;
-            Ok((directory, made, spool, last_good, restored, uploads))
+            Ok((directory, made, spool, (last_good, restored), (kept_states, known), uploads))
         };
-        let (directory, made, spool, last_good, (database, restored), uploads) = tasks.spawn_blocking(open).await??;
+        let (directory, made, spool, (last_good, (database, restored)), (kept_states, known), uploads) =
+            tasks.spawn_blocking(open).await??;
         let limits = RequestLimits { upload_directory: uploads, ..limits };
         let id = if settings.node.id.is_empty() { made } else { settings.node.id };
         let node = Arc::new(Node::new(id));
@@ -111,6 +120,7 @@ impl DataPlane {
                 info!(version = snapshot.version, "serving from the last good config until the control plane answers");
                 kept.set(i64::try_from(snapshot.version).unwrap_or(i64::MAX));
                 applier.restore(snapshot).await?;
+                known.restore(&config);
             }
             Ok(None) => info!("no config on disk yet; waiting for the control plane"),
             Err(error) => warn!(%error, "the last good config on disk cannot be used; waiting for the control plane"),
@@ -120,6 +130,7 @@ impl DataPlane {
         let (sink, records) = UsageSink::channel(settings.usage.queue_capacity, &usage_metrics);
         sink.end_in(&spool);
         let (key_states, learnt) = mpsc::channel(KEY_STATES);
+        control.spawn("key states", kept_states::keep(Arc::new(kept_states), config.clone(), known, control.clone()));
         let gateway = Gateway::new(config, sink.clone(), Arc::clone(&node), limits, key_states, metrics)?;
 
         let usage = {
@@ -132,6 +143,7 @@ impl DataPlane {
         let write = Writer::new(Arc::clone(&spool), readiness.clone(), writer.clone());
         writer.spawn("usage writer", write.run(records));
         control.spawn("refusal log", gateway.refusals().run(control.clone()));
+        control.spawn("response cache", gateway.cache().run(control.clone()));
         let id = Arc::clone(&node.id);
         let report = Reporter::new(Arc::clone(&spool), link.clone(), id, Deadlines::default(), reporter.clone());
         let report = report.delivering(applier.allegiance().delivery());
@@ -141,7 +153,8 @@ impl DataPlane {
         control.spawn("last good config", keep);
         info!(node_id = &*node.id, version = node.version, "data plane started");
         let subscriber = Subscriber::new(link, Arc::clone(&node), applier, learnt, usage, control.clone());
-        control.spawn("config stream", subscriber.run());
+        let commands = Commands::new(gateway.prober(), ProbeMetrics::register(metrics), control.clone());
+        control.spawn("config stream", subscriber.commanding(commands).run());
 
         Ok(Self { gateway, origins, node, spool, control, writer, reporter, _directory: directory })
     }

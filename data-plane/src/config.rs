@@ -15,7 +15,7 @@ use crate::route::breaker;
 use crate::usage::spool::SpoolLimits;
 
 /// Sections of a shared settings file that belong to the control plane.
-pub const ELSEWHERE: &[&str] = &["Auth", "Database", "Grpc", "Secrets"];
+pub const ELSEWHERE: &[&str] = &["Auth", "Database", "Grpc", "HealthCheck", "Probes", "Secrets"];
 
 /// Where a data plane listens when no setting says otherwise.
 pub const PORTS: Ports = Ports { http: 8080, metrics: 8081 };
@@ -44,6 +44,8 @@ pub struct DataPlaneSettings {
     pub limits: LimitSettings,
     /// Media that clients name by URL.
     pub media: MediaSettings,
+    /// Answers that are kept in memory.
+    pub cache: CacheSettings,
     /// Usage records on their way.
     pub usage: UsageSettings,
 }
@@ -103,6 +105,14 @@ pub struct MediaSettings {
     pub allow_private_networks: bool,
 }
 
+/// Section `Cache`: answers that are kept in memory, for the proxy keys and groups that have it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct CacheSettings {
+    /// The memory that they take, all together, in bytes; 0 keeps none.
+    pub max_bytes: u64,
+}
+
 /// Section `Usage`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
@@ -125,6 +135,7 @@ impl Default for DataPlaneSettings {
             log: LogSettings::default(),
             limits: LimitSettings::default(),
             media: MediaSettings::default(),
+            cache: CacheSettings::default(),
             usage: UsageSettings::default(),
         }
     }
@@ -168,6 +179,12 @@ impl Default for MediaSettings {
     }
 }
 
+impl Default for CacheSettings {
+    fn default() -> Self {
+        Self { max_bytes: RequestLimits::default().max_cache_bytes }
+    }
+}
+
 impl Default for UsageSettings {
     fn default() -> Self {
         Self { spool_max_bytes: 256 * 1024 * 1024, segment_bytes: 4 * 1024 * 1024, queue_capacity: 65_536 }
@@ -199,7 +216,7 @@ impl DataPlaneSettings {
     /// When a value is out of its bounds.
     pub fn limits(&self) -> Result<RequestLimits, SettingError> {
         let (media, route_headers) = (self.media.policy(), self.node.route_headers);
-        Ok(RequestLimits { media, route_headers, ..self.limits.limits()? })
+        Ok(RequestLimits { media, route_headers, max_cache_bytes: self.cache.max_bytes, ..self.limits.limits()? })
     }
 }
 

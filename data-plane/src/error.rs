@@ -85,6 +85,25 @@ pub enum GatewayError {
         /// The format of the provider.
         format: Format,
     },
+    /// The request is longer than what any model that could be asked reads. The words are those by which clients know
+    /// it.
+    #[error(
+        "prompt is too long: at least {tokens} tokens > {most} maximum. This model's maximum context length is {most} tokens: shorten the messages, or ask for a model with more room"
+    )]
+    TooLong {
+        /// The least number of tokens that it has.
+        tokens: u64,
+        /// The most tokens that a model reads.
+        most: u64,
+    },
+    /// No model that could be asked can do what the request needs.
+    #[error("the model '{model}' cannot {what}, which the request needs")]
+    Unable {
+        /// The model, as the client named it.
+        model: String,
+        /// What it cannot do.
+        what: &'static str,
+    },
     /// The group's vendor has no such endpoint.
     #[error("the provider that serves this model ({vendor}) has no such endpoint")]
     NoEndpoint {
@@ -267,6 +286,8 @@ impl GatewayError {
             | Self::Field { .. }
             | Self::Translate(_)
             | Self::Unsupported { .. }
+            | Self::TooLong { .. }
+            | Self::Unable { .. }
             | Self::NoEndpoint { .. }
             | Self::TooMany { .. }
             | Self::Malformed(_)
@@ -301,6 +322,8 @@ impl GatewayError {
             Self::Field { .. } => "invalid_request",
             Self::Translate(error) => error.code.word(),
             Self::Unsupported { .. } => "unsupported_parameter",
+            Self::TooLong { .. } => "context_length_exceeded",
+            Self::Unable { .. } => "unsupported_by_model",
             Self::NoEndpoint { .. } => "unsupported_endpoint",
             Self::NoGroup { .. } => "not_found",
             Self::Forbidden(_) => "permission_denied",

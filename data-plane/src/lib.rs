@@ -9,6 +9,7 @@
 //! - [`body`]: reads bodies within bounds.
 //! - [`request`]: what the client asks for, written for a candidate. Wire formats and translation are the crate
 //!   [`translation`].
+//! - [`cache`]: answers that are kept in memory.
 //! - [`route`]: client and model → plan.
 //! - [`attempt`]: walks the plan. It ends in an [`answer`], or why there is none.
 //! - [`media`]: fetches what a client names by URL, for providers that want data.
@@ -30,6 +31,7 @@ pub mod app;
 pub mod attempt;
 pub mod auth;
 pub mod body;
+pub mod cache;
 pub mod config;
 pub mod control;
 pub mod conversations;

@@ -31,6 +31,8 @@ pub struct RequestLimits {
     pub media: MediaPolicy,
     /// Whether answers tell the group, the model and the number of attempts.
     pub route_headers: bool,
+    /// The memory of answers that are kept, all together, in bytes. 0: none are kept.
+    pub max_cache_bytes: u64,
 }
 
 /// Room on disk for uploads that wait. Clones share it.
@@ -108,6 +110,7 @@ impl Default for RequestLimits {
             stream_idle_timeout: Duration::from_mins(5),
             media: MediaPolicy::default(),
             route_headers: true,
+            max_cache_bytes: 64 * 1024 * 1024,
         }
     }
 }

@@ -13,9 +13,12 @@
 //! - [`pb`]: generated from `proto/`.
 //! - [`marks`], [`key_news`]: what is known of upstream keys, and how peers tell it.
 //! - [`verdict`]: what a provider's answer means for the request and for the upstream key.
+//! - [`prices`]: what models cost at their vendors.
 //! - [`forwarded`]: the address of a client behind proxies.
+//! - [`clock`]: the time of the fleet.
 //! - [`ids`], [`time`], [`secret`], [`crypto`]: identifiers, clock, redacted values, and cryptography.
 
+pub mod clock;
 pub mod config;
 pub mod crypto;
 pub mod descriptors;
@@ -27,6 +30,7 @@ pub mod ids;
 pub mod key_news;
 pub mod marks;
 pub mod pb;
+pub mod prices;
 pub mod program;
 pub mod secret;
 pub mod serve;

@@ -39,7 +39,7 @@ use tracing::{debug, info, warn};
 
 use self::connections::{Connections, Found, Place};
 use self::fault::{Fault, Refuse};
-use self::unread::{Deadlined, Streams, Watched, WriteDeadline, progress};
+use self::unread::{Deadlined, Outflow, Streams, Taker, Watched, WriteDeadline, progress};
 use crate::descriptors;
 use crate::drain::Tasks;
 
@@ -244,6 +244,10 @@ const BESIDE_DEADLINE: Duration = Duration::from_secs(5);
 const NO_PLACE: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
+/// The most of an answer that an HTTP/2 stream holds which its client's window has room for and its connection does not
+/// take, in bytes.
+const MOST_UNSENT: usize = 64 * 1024;
+
 /// Tells a request that the drain deadline has passed and its connection is about to be closed.
 #[derive(Clone, Debug)]
 pub struct Closing(pub CancellationToken);
@@ -261,6 +265,7 @@ pub async fn serve(component: &'static str, listener: TcpListener, router: Route
         .keep_alive_interval(limits.ping_interval)
         .keep_alive_timeout(Duration::from_secs(20))
         .max_concurrent_streams(1024)
+        .max_send_buf_size(MOST_UNSENT)
         .max_header_list_size(64 * 1024);
     let builder = Arc::new(if http2_only { builder.http2_only() } else { builder });
     let graceful = GracefulShutdown::new();
@@ -287,6 +292,8 @@ pub async fn serve(component: &'static str, listener: TcpListener, router: Route
         let leaving = Arc::clone(&leaving);
         // Each connection has a token of its own, so that requests of different connections share no lock.
         let closing = Closing(closing.child_token());
+        let outflow = Arc::<Outflow>::default();
+        let io = TokioIo::new(Deadlined::new(stream, deadline.clone(), Arc::clone(&outflow)));
         let service = service_fn(move |mut request: Request<Incoming>| {
             let busy = asking.asked();
             let is_crowded = crowded && !request.uri().path().starts_with("/health");
@@ -296,7 +303,7 @@ pub async fn serve(component: &'static str, listener: TcpListener, router: Route
             let is_plain = request.version() < Version::HTTP_2;
             request.extensions_mut().insert(ConnectInfo(peer));
             request.extensions_mut().insert(closing.clone());
-            let (mut router, leaving) = (router.clone(), Arc::clone(&leaving));
+            let (mut router, leaving, outflow) = (router.clone(), Arc::clone(&leaving), Arc::clone(&outflow));
             async move {
                 let mut response = match fault {
                     Some(fault) => refuse(&request.into_parts().0, fault),
@@ -305,11 +312,10 @@ pub async fn serve(component: &'static str, listener: TcpListener, router: Route
                 if is_plain && (last || leaving.load(Ordering::Relaxed)) {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
-                let progress = progress();
-                Ok::<_, Infallible>(response.map(|body| Watched::new(body, progress, busy)))
+                let taker = progress().map_or(Taker::Connection(outflow), Taker::Stream);
+                Ok::<_, Infallible>(response.map(|body| Watched::new(body, taker, busy)))
             }
         });
-        let io = TokioIo::new(Deadlined::new(stream, deadline.clone()));
         let connection = graceful.watch(builder.serve_connection_with_upgrades(io, service).into_owned());
         let (first, idle) = if crowded {
             (BESIDE_DEADLINE, BESIDE_DEADLINE)

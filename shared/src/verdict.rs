@@ -26,6 +26,8 @@ use translation::ir::{ErrorKind, ProviderError};
 use translation::protocol::openai_error;
 use translation::vendors::{ErrorRules, Refused, Renewal};
 
+use crate::time::now;
+
 pub use ruled::ruled;
 
 /// The longest pause that an answer can ask for, however it does: beyond it the key is tried again all the same.
@@ -229,7 +231,7 @@ fn refused(
 
 /// How long it is until a quota that is spent is there again, by the words of an answer or by what is known of it.
 fn renewal(name: Option<&str>, body: &[u8], rules: &ErrorRules) -> Option<Duration> {
-    let now = Timestamp::now();
+    let now = now();
     let at = match rules.renewal(name, body)? {
         Renewal::At(time) => time.parse::<Timestamp>().ok()?,
         Renewal::NextDay { offset_hours } => next(now, offset_hours, ToSpan::days)?,
@@ -282,7 +284,7 @@ fn retry_after(headers: &HeaderMap, rules: &ErrorRules) -> Option<Duration> {
         let value = text("retry-after")?;
         value.parse::<f64>().ok().or_else(|| {
             let at = rfc2822::DateTimeParser::new().parse_timestamp(value).ok()?;
-            Some(at.duration_since(Timestamp::now()).as_secs_f64())
+            Some(at.duration_since(now()).as_secs_f64())
         })
     })?;
     (seconds.is_finite() && seconds > 0.0)
@@ -294,7 +296,7 @@ fn window(headers: &HeaderMap, rules: &ErrorRules) -> Option<Duration> {
     let named = |name: &str| name.starts_with(rules.resets) && name.ends_with("-reset");
     let times = headers.iter().filter(|(name, _)| named(name.as_str()));
     let times = times.filter_map(|(_, value)| value.to_str().ok()?.parse::<Timestamp>().ok());
-    let until = |time: Timestamp| time.duration_since(Timestamp::now()).as_secs_f64();
+    let until = |time: Timestamp| time.duration_since(now()).as_secs_f64();
     let pause = times.max().map(until).filter(|pause| *pause > 0.0).map(Duration::from_secs_f64);
     pause.or_else(|| closed_window(headers, rules)).map(|pause| pause.min(LONGEST_PAUSE))
 }

@@ -68,7 +68,7 @@ async fn the_documented_body_makes_a_group() {
         ("modelFacts", json!({})),
         ("apiVersion", json!(null)),
         ("proxyEnabled", json!(false)),
-        ("healthCheckEnabled", json!(true)),
+        ("healthCheckEnabled", json!(false)),
     ] {
         assert_eq!(read[field], default, "{field} in {read}");
     }

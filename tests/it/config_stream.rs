@@ -209,7 +209,21 @@ async fn secrets_are_0600_and_never_in_the_clear() {
     let provider = provider().await;
     let planes = split(1).start().await.unwrap();
     let key = planes.serve(&provider.base_url(), MODELS).await.unwrap();
-    planes.api().chat(&key.value, &chat("gpt-4o", false)).await.unwrap();
+    let group = planes.admin.get("/admin/groups").await.unwrap()["items"][0].clone();
+    let own = json!({ "upstreamKeys": [{
+        "id": group["upstreamKeys"][0]["id"], "headers": { "x-own-token": "own-header-secret-0001" },
+        "proxyConfig": { "host": "proxy.test", "username": "u", "password": "own-proxy-password-0001" }
+    }] });
+    let path = format!("/admin/groups/{}", group["id"].as_str().unwrap());
+    let shown = planes.admin.ok(Method::PATCH, &path, &own).await.unwrap();
+    assert_eq!(shown["upstreamKeys"][0]["headers"]["x-own-token"], "own-****0001");
+    assert_eq!(planes.admin.get(&path).await.unwrap()["upstreamKeys"], shown["upstreamKeys"]);
+    let through = async || {
+        planes.api().chat(&key.value, &chat("gpt-4o", false)).await.unwrap();
+        let last = provider.journal().last()?;
+        (last.header("x-own-token") == "own-header-secret-0001").then_some(())
+    };
+    wait::until_async("the node knows the header of the key", SOON, through).await.unwrap();
     for name in ["secrets.json", "node-token"] {
         assert_eq!(mode(&planes.control.data.join(name)), 0o600, "{name}");
     }
@@ -230,7 +244,8 @@ async fn secrets_are_0600_and_never_in_the_clear() {
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
             read => read.unwrap(),
         };
-        for secret in ["sk-upstream-key-0001", key.value.as_str(), planes.password.as_str()] {
+        let secrets = ["sk-upstream-key-0001", "own-header-secret-0001", "own-proxy-password-0001"];
+        for secret in secrets.into_iter().chain([key.value.as_str(), planes.password.as_str()]) {
             let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
             assert!(!found, "a secret stands in the clear in {}", path.display());
         }

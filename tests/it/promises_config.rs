@@ -126,6 +126,7 @@ fn good(version: u64, base_url: &str, digest: Vec<u8>) -> pb::Snapshot {
             group_policy: "failover".into(),
             ..pb::ProxyKey::default()
         }],
+        ..pb::Snapshot::default()
     }
 }
 

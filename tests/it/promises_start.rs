@@ -16,7 +16,7 @@ const SECRETS: [(&str, &str); 3] = [
     ("Auth:JwtSecret", "1d3f5b7d9e1c3a5f7b9d1e3c5a7f9b1d3e5c7a9f"),
 ];
 
-fn with_secrets(setup: Setup) -> Setup {
+pub(crate) fn with_secrets(setup: Setup) -> Setup {
     SECRETS.into_iter().fold(setup, |setup, (key, value)| setup.set(key, value))
 }
 

@@ -1,5 +1,7 @@
 //! Tests of which way requests take, and of what answers, traces and plans tell about it.
 
+use std::time::Duration;
+
 use fake_provider::queue::Target;
 use fake_provider::script::Script;
 use harness::planes::{chat, group};
@@ -137,4 +139,151 @@ async fn a_plan_is_explained_as_a_node_would_make_it() {
     assert_eq!(status("/admin/explain").await.status, 400);
     let away = status(&format!("{path}&node=none")).await;
     assert_eq!((away.status, &away.json()["type"]), (503, &json!("urn:orchestration-api:no-node")), "{}", away.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_cheapest_group_is_asked_first_and_tokens_from_the_cache_count() {
+    let provider = provider().await;
+    let planes = standalone().start().await.unwrap();
+    // 0.80 dollars in, cached or not, and 4 out; 1 in, 0.05 from the cache, and 5 out; and a relay of unknown price.
+    for (name, provider_type, upstream_key, model) in [
+        ("relay", "openai_compatible", "sk-upstream-relay-0003", "gpt-5-nano"),
+        ("terra", "openai", SECOND, "gpt-6.1-terra"),
+        ("groq", "groq", FIRST, "qwen/qwen3.8-27b"),
+    ] {
+        let mut group = group(name, &provider.base_url(), &[upstream_key], &[model]);
+        group["providerType"] = json!(provider_type);
+        group["modelAliases"] = json!({ "thrifty": model });
+        (group["priority"], group["affinity"]) = (json!(if name == "relay" { 9 } else { 0 }), json!(true));
+        planes.admin.create_group(&group).await.unwrap();
+    }
+    let key = planes.admin.create_key(&json!({ "name": "thrift", "groupPolicy": "cost" })).await.unwrap();
+    planes.knows(&key).await.unwrap();
+    let shown = planes.admin.get(&format!("/admin/proxy-keys/{}", key.id)).await.unwrap();
+    assert_eq!(shown["warnings"], json!([]), "the policy is in force");
+
+    let plan = async || -> Vec<(String, Option<u64>)> {
+        let plan = planes.admin.get(&format!("/admin/explain?model=thrifty&key={}", key.id)).await.unwrap();
+        let candidates = plan["candidates"].as_array().unwrap().iter();
+        let told = |one: &Value| (one["groupName"].as_str().unwrap().to_owned(), one["effectivePriceMicros"].as_u64());
+        candidates.map(told).collect()
+    };
+    let priced = |name: &str, price: Option<u64>| (name.to_owned(), price);
+    let unpriced = priced("relay", None);
+    let cold = [priced("groq", Some(1_600_000)), priced("terra", Some(2_000_000)), unpriced.clone()];
+    assert_eq!(plan().await, cold);
+    let answer = planes.api().chat(&key.value, &chat("thrifty", false)).await.unwrap();
+    assert_eq!((answer.status, answer.header("x-orchestration-group")), (200, "groq"));
+
+    // The vendor that charges a twentieth for what comes from its cache reports that nine of ten tokens did.
+    provider.script(Target::Key(SECOND.to_owned()), Script::saying("Hello").usage(100_000, 5).cached(90_000, 0));
+    let answer = planes.api().chat(&key.value, &chat("terra/gpt-6.1-terra", false)).await.unwrap();
+    assert_eq!((answer.status, answer.header("x-orchestration-group")), (200, "terra"));
+    let warm = harness::wait::until_async("what was reported counts", SOON, async || {
+        let plan = plan().await;
+        (plan[0].0 == "terra").then_some(plan)
+    });
+    let expected = [priced("terra", Some(1_358_750)), priced("groq", Some(1_600_000)), unpriced];
+    assert_eq!(warm.await.unwrap(), expected);
+    let answer = planes.api().chat(&key.value, &chat("thrifty", false)).await.unwrap();
+    assert_eq!((answer.status, answer.header("x-orchestration-group")), (200, "terra"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_is_explained_for_what_a_request_needs() {
+    let provider = provider().await;
+    let planes = split(1).start().await.unwrap();
+    let mut first = group("first", &provider.base_url(), &[FIRST], &["gpt-4o"]);
+    first["priority"] = json!(9);
+    first["modelFacts"] = json!({"gpt-4o": {"vision": false, "context": 1000}});
+    planes.admin.create_group(&first).await.unwrap();
+    let mut second =
+        group("second", &provider.base_url(), &[SECOND, "sk-upstream-second-0004"], &["gpt-4o", "gpt-4o-mini"]);
+    second["affinity"] = json!(true);
+    planes.admin.create_group(&second).await.unwrap();
+    let chain = json!({"gpt-4o": ["gpt-none", "gpt-4o-mini"]});
+    let key = json!({ "name": "needs", "modelFallbacks": chain, "fallbackOn": ["context_length"] });
+    let key = planes.admin.create_key(&key).await.unwrap();
+    planes.knows(&key).await.unwrap();
+    let explained = async |query: &str| {
+        planes.admin.get(&format!("/admin/explain?model=gpt-4o&key={}{query}", key.id)).await.unwrap()
+    };
+    let left_out = |plan: &Value| -> Vec<String> {
+        let skipped = plan["skipped"].as_array().unwrap().iter();
+        skipped.map(|entry| format!("{} {}", entry["groupName"], entry["reason"])).collect()
+    };
+    let plan = explained("").await;
+    assert_eq!((left_out(&plan).len(), &plan["home"]), (0, &Value::Null), "{plan}");
+    let served = json!([{"model": "gpt-none", "served": false}, {"model": "gpt-4o-mini", "served": true}]);
+    assert_eq!((&plan["fallbacks"], &plan["fallbackOn"]), (&served, &json!(["context_length"])));
+    assert_eq!(left_out(&explained("&needs=vision").await), ["\"first\" \"cannot\""]);
+    assert_eq!(left_out(&explained("&needs=tools&inputTokens=1000").await).len(), 0);
+    let plan = explained("&inputTokens=1001").await;
+    assert_eq!(left_out(&plan), ["\"first\" \"no_room\""]);
+    assert!(plan["skipped"][0]["detail"].as_str().unwrap().contains("1000 tokens"), "{plan}");
+    // A session is at home at the same key each time, which is the first that is tried.
+    let plan = explained("&inputTokens=1001&session=alice").await;
+    assert_eq!(plan["home"], plan["candidates"][0]["upstreamKeyId"], "{plan}");
+    assert_eq!(plan["home"], explained("&inputTokens=1001&session=alice").await["home"]);
+
+    let path = format!("/admin/explain?model=gpt-4o&key={}&needs=wings&inputTokens=-1", key.id);
+    let refused = planes.admin.send(Method::GET, &path, &Value::Null).await.unwrap();
+    assert_eq!(refused.status, 400);
+    assert!(refused.text().contains("needs") && refused.text().contains("inputTokens"), "{}", refused.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_for_errors_of_every_group_reach_the_nodes() {
+    let provider = provider().await;
+    let planes = split(1).start().await.unwrap();
+    let mut first = group("first", &provider.base_url(), &[FIRST], &["gpt-4o"]);
+    first["priority"] = json!(9);
+    planes.admin.create_group(&first).await.unwrap();
+    planes.admin.create_group(&group("second", &provider.base_url(), &[SECOND], &["gpt-4o"])).await.unwrap();
+    let busy = json!({"error": {"message": "We are on holiday", "type": "invalid_request_error"}});
+    provider.always(Target::Key(FIRST.to_owned()), Script::verbatim(400, "application/json", busy.to_string()));
+    let key = planes.admin.create_key(&json!({ "name": "rules" })).await.unwrap();
+    planes.knows(&key).await.unwrap();
+    let answer = planes.api().chat(&key.value, &chat("gpt-4o", false)).await.unwrap();
+    assert_eq!(answer.status, 400, "without a rule it is the client's fault");
+    let rules = json!({"rules": [{"statuses": [400], "words": ["on holiday"], "step": "next_group"}]});
+    let put = planes.admin.send(Method::PUT, "/admin/error-rules", &rules).await.unwrap();
+    assert_eq!(put.status, 200, "{}", put.text());
+    // A key that is made later is known once the rules are.
+    let key = planes.admin.create_key(&json!({ "name": "later" })).await.unwrap();
+    planes.knows(&key).await.unwrap();
+    let answer = planes.api().chat(&key.value, &chat("gpt-4o", false)).await.unwrap();
+    assert_eq!((answer.status, answer.header("x-orchestration-group")), (200, "second"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trace_shows_both_attempts_of_a_request_that_was_late() {
+    let provider = provider().await;
+    let planes = standalone().start().await.unwrap();
+    let mut hedging = group("hedging", &provider.base_url(), &[FIRST, SECOND], &["gpt-4o"]);
+    (hedging["hedging"], hedging["balancePolicy"]) = (json!(true), json!("random"));
+    planes.admin.create_group(&hedging).await.unwrap();
+    let shown = planes.admin.get("/admin/groups").await.unwrap()["items"][0].clone();
+    assert_eq!((&shown["hedging"], &shown["warnings"]), (&json!(true), &json!([])));
+    let key = planes.admin.create_key(&json!({ "name": "late" })).await.unwrap();
+    planes.knows(&key).await.unwrap();
+    // How long an answer takes is known from twenty on.
+    for _ in 0..20 {
+        assert_eq!(planes.api().chat(&key.value, &chat("gpt-4o", false)).await.unwrap().status, 200);
+    }
+    provider.script(Target::All, Script::saying("late").head_delay(Duration::from_mins(1)));
+    let answer = planes.api().chat(&key.value, &chat("gpt-4o", false)).await.unwrap();
+    assert_eq!((answer.status, answer.header("x-orchestration-attempts")), (200, "2"), "{}", answer.text());
+    let id = answer.header("x-request-id").to_owned();
+    let trace = harness::wait::until_async("the trace is there", SOON, async || {
+        planes.admin.get(&format!("/admin/requests/{id}/trace")).await.ok()
+    });
+    let mut attempts = trace.await.unwrap()["attempts"].as_array().unwrap().clone();
+    attempts.sort_by_key(|attempt| attempt["startedUs"].as_i64());
+    let told = |name: &str| attempts.iter().map(|attempt| attempt[name].clone()).collect::<Vec<Value>>();
+    assert_eq!((told("status"), told("hedged")), (vec![json!(0), json!(200)], vec![json!(false), json!(true)]));
+    assert!(attempts[0]["error"].as_str().unwrap().starts_with("cancelled"), "{attempts:?}");
+    assert_eq!(chat_records(&planes, 21, SOON).await.unwrap().len(), 21, "one record for each request");
+    let scrape = planes.api().scrape().await.unwrap();
+    assert!(scrape.text().contains("hedged_requests_total{result=\"won\"} 1"), "{}", scrape.text());
 }

@@ -109,9 +109,10 @@ async fn the_originals_settings_file_works_and_says_what_is_not_used() {
         ("Gemini:StreamingTimeout", "Limits:StreamIdleTimeoutSeconds"),
         ("RequestLogging:Enabled", "GET /admin/logs"),
         ("RequestLogging:Queue:Enabled", "Usage:QueueCapacity"),
-        ("KeyHealthCheck:IntervalMinutes", "comes back by itself"),
+        ("KeyHealthCheck:IntervalMinutes", "Probes:After"),
         ("LogCleanup:Enabled", "usage records"),
-        ("HealthCheck:Enabled", "groups and keys"),
+        ("HealthCheck:CheckOnStartup", "HealthCheck:IntervalMinutes"),
+        ("HealthCheck:EnableCleanup", "HealthCheck:RetentionDays"),
         ("Serilog", "Log:Filter"),
         ("AllowedHosts", "every host name"),
     ] {

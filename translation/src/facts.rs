@@ -1,7 +1,10 @@
 //! What is known of models: data with a date (`data/models.json`) and not code. An operator can override it.
 
-use std::collections::HashMap;
-use std::sync::LazyLock;
+mod purpose;
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::{Arc, LazyLock};
 
 use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
@@ -9,12 +12,21 @@ use serde_json::{Map, Value};
 
 use crate::ir::Effort;
 
+pub use purpose::Purpose;
+
 /// What is known of a model, as far as a request to it depends on that.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct ModelFacts {
     /// The longest answer, in tokens.
     pub max_output: Option<u64>,
+    /// The model's context window, in tokens: the most that it reads, or reads and writes where the vendor counts both
+    /// together. Where it depends on the account or on a header, it is the largest. None where it is not known.
+    pub context: Option<u64>,
+    /// Whether the model takes pictures.
+    pub vision: bool,
+    /// Whether the model can call tools.
+    pub tools: bool,
     /// Which sampling parameters the model takes.
     pub sampling: Sampling,
     /// How the model's thinking is switched.
@@ -106,6 +118,9 @@ impl Default for ModelFacts {
     fn default() -> Self {
         Self {
             max_output: None,
+            context: None,
+            vision: true,
+            tools: true,
             sampling: Sampling::All,
             thinking: ThinkingForm::Level,
             budget: None,
@@ -173,8 +188,7 @@ pub struct Facts {
     /// The day of the data, in ISO 8601.
     pub as_of: String,
     /// The beginning of a model's name, in lower case → what is known of such models.
-    rows: HashMap<String, ModelFacts>,
-    longest: usize,
+    rows: BTreeMap<String, Arc<ModelFacts>>,
 }
 
 #[derive(Deserialize)]
@@ -194,17 +208,21 @@ struct Row {
 }
 
 static BUILT_IN: LazyLock<Facts> = LazyLock::new(|| {
-    let (as_of, rows) = (String::new(), HashMap::new());
     // The text is part of the program, and a test reads it.
-    Facts::read(include_str!("../data/models.json")).unwrap_or(Facts { as_of, rows, longest: 0 })
+    Facts::read(include_str!("../data/models.json")).unwrap_or_else(|_| Facts::none())
 });
 
-static UNKNOWN: LazyLock<ModelFacts> = LazyLock::new(ModelFacts::default);
+static UNKNOWN: LazyLock<Arc<ModelFacts>> = LazyLock::new(Arc::default);
 
 impl Facts {
     /// What this build knows.
     pub fn built_in() -> &'static Self {
         &BUILT_IN
+    }
+
+    /// Nothing: every model is taken for one that can do all that is usual.
+    pub fn none() -> Self {
+        Self { as_of: String::new(), rows: BTreeMap::new() }
     }
 
     /// Reads a document like `data/models.json`.
@@ -213,22 +231,19 @@ impl Facts {
     /// When the document has another shape.
     pub fn read(text: &str) -> serde_json::Result<Self> {
         let document: Document = serde_json::from_str(text)?;
-        let rows = document
-            .rows
-            .into_iter()
-            .flat_map(|row| row.models.into_iter().map(move |name| (name.to_ascii_lowercase(), row.facts.clone())));
-        let rows: HashMap<_, _> = rows.collect();
-        let longest = rows.keys().map(String::len).max().unwrap_or_default();
-        Ok(Self { as_of: document.as_of, rows, longest })
+        let rows = document.rows.into_iter().flat_map(|row| {
+            let facts = Arc::new(row.facts);
+            row.models.into_iter().map(move |name| (name.to_ascii_lowercase(), Arc::clone(&facts)))
+        });
+        Ok(Self { as_of: document.as_of, rows: rows.collect() })
     }
 
     /// These rows, and those of `below` for models that these do not name.
     #[must_use]
     pub fn over(mut self, below: &Self) -> Self {
         for (name, facts) in &below.rows {
-            self.rows.entry(name.clone()).or_insert_with(|| facts.clone());
+            self.rows.entry(name.clone()).or_insert_with(|| Arc::clone(facts));
         }
-        self.longest = self.longest.max(below.longest);
         self
     }
 
@@ -241,8 +256,7 @@ impl Facts {
         for (name, changes) in changes {
             match self.of(name).changed(changes) {
                 Ok(row) => {
-                    facts.longest = facts.longest.max(name.len());
-                    facts.rows.insert(name.to_ascii_lowercase(), row);
+                    facts.rows.insert(name.to_ascii_lowercase(), Arc::new(row));
                 }
                 Err(error) => refused.push((name.clone(), error)),
             }
@@ -254,6 +268,11 @@ impl Facts {
     /// or region is skipped (`us.anthropic.claude-…`, `anthropic/claude-…`, `models/gemini-…`). Each family has a row
     /// for models that are newer than the data.
     pub fn of(&self, model: &str) -> &ModelFacts {
+        self.shared(model)
+    }
+
+    /// As [`Self::of`], to be kept.
+    pub fn shared(&self, model: &str) -> &Arc<ModelFacts> {
         let model = model.to_ascii_lowercase();
         let starts = [0].into_iter().chain(model.match_indices(['/', '.', '@', ':']).map(|(at, _)| at + 1));
         starts
@@ -262,12 +281,21 @@ impl Facts {
             .map_or(&UNKNOWN, |(_, facts)| facts)
     }
 
-    fn longest_prefix(&self, name: &str) -> Option<(usize, &ModelFacts)> {
-        let longest = name.floor_char_boundary(self.longest);
-        (1..=longest)
-            .rev()
-            .filter(|end| name.is_char_boundary(*end))
-            .find_map(|end| self.rows.get(&name[..end]).map(|facts| (end, facts)))
+    /// The row with the longest name that `name` begins with, and how long that is.
+    fn longest_prefix(&self, name: &str) -> Option<(usize, &Arc<ModelFacts>)> {
+        let mut beginning = name;
+        while !beginning.is_empty() {
+            // No row that `beginning` begins with is greater than it, and none stands between the greatest that is not
+            // and what both have in common.
+            let up_to = (Bound::Unbounded, Bound::Included(beginning));
+            let (row, facts) = self.rows.range::<str, _>(up_to).next_back()?;
+            let common = row.bytes().zip(beginning.bytes()).take_while(|(left, right)| left == right).count();
+            if common == row.len() {
+                return (common > 0).then_some((common, facts));
+            }
+            beginning = &beginning[..beginning.floor_char_boundary(common)];
+        }
+        None
     }
 }
 

@@ -164,6 +164,9 @@ pub struct FormatFacts {
     pub stream_type: &'static str,
     /// Headers of a client's request that mean something to a provider of the same format, in lower case.
     pub request_headers: &'static [&'static str],
+    /// The parameter by which the owner's list of models has its longest pages, and its value. None where the list is
+    /// one page.
+    pub models_page: Option<(&'static str, &'static str)>,
     /// A header besides `x-request-id` in which its clients look for the id of their request.
     pub request_id_header: Option<&'static str>,
     /// Which URLs of media a provider fetches by itself.
@@ -206,6 +209,7 @@ const OPENAI_CHAT: FormatFacts = FormatFacts {
     optional_fields: optional_fields::OPENAI_CHAT,
     stream_type: "text/event-stream",
     request_headers: &["openai-organization", "openai-project", "openai-beta"],
+    models_page: None,
     request_id_header: None,
     media_urls: MediaUrls { https: true, http: true, at_hand: &[] },
 };
@@ -250,6 +254,8 @@ const ANTHROPIC_MESSAGES: FormatFacts = FormatFacts {
     delta_fields: &[r#""text""#, r#""thinking""#, r#""partial_json""#],
     optional_fields: optional_fields::ANTHROPIC_MESSAGES,
     request_headers: &["anthropic-version", "anthropic-beta"],
+    // Claude API documentation, "List Models".
+    models_page: Some(("limit", "1000")),
     // Claude API documentation, "Errors".
     request_id_header: Some("request-id"),
     media_urls: MediaUrls { https: true, http: false, at_hand: &[] },
@@ -281,6 +287,8 @@ const GEMINI_GENERATE: FormatFacts = FormatFacts {
     delta_fields: &[r#""text""#],
     optional_fields: optional_fields::GEMINI_GENERATE,
     request_headers: &[],
+    // Gemini API reference, `models.list`.
+    models_page: Some(("pageSize", "1000")),
     media_urls: MediaUrls {
         https: false,
         http: false,

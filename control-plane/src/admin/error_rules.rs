@@ -1,4 +1,5 @@
-//! `/admin/error-rules/try`: what a pasted answer of a provider means, by the code by which nodes judge answers.
+//! `/admin/error-rules`: the rules for errors that count in every group. `/admin/error-rules/try`: what a pasted answer
+//! of a provider means, by the code by which nodes judge answers.
 
 use axum::Json;
 use axum::extract::State;
@@ -14,13 +15,14 @@ use utoipa_axum::routes;
 
 use super::bounds::{ID_BYTES, NAME_BYTES};
 use super::groups::{ErrorRuleBody, read_rules};
-use crate::auth::permission::{Guarded as _, Permitted, ReadGroups};
+use crate::auth::permission::{ChangeGroups, Guarded as _, Permitted, ReadGroups};
 use crate::error::ApiError;
 use crate::state::AppState;
+use crate::store::error_rules::{self as store, StoredRules};
 use crate::store::groups::StoredGroup;
 use crate::web::extract::JsonBody;
 use crate::web::fields::{Fields, Known, kind};
-use crate::web::responses::TryProblems;
+use crate::web::responses::{PutProblems, ReadProblems, TryProblems};
 
 const FIELDS: &[Known] = &[
     Known::new("providerType"),
@@ -30,6 +32,33 @@ const FIELDS: &[Known] = &[
     Known::also("rules", &["errorRules"]),
     Known::new("groupId"),
 ];
+
+const RULES: &[Known] = &[Known::also("rules", &["errorRules"])];
+
+/// The rules for errors that count in every group.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct GlobalRulesBody {
+    /// The rules, in their order: the first that fits counts.
+    pub rules: Vec<ErrorRuleBody>,
+}
+
+/// The rules for errors that count in every group, as they are stored.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GlobalRulesView {
+    /// The rules, in their order: the first that fits counts, behind those of the group.
+    pub rules: Vec<ErrorRuleBody>,
+    /// When they were last changed, in epoch milliseconds. Null where they never were.
+    pub updated_at: Option<i64>,
+}
+
+impl GlobalRulesView {
+    fn of(stored: &StoredRules) -> Json<Self> {
+        let rules = stored.rules.iter().map(ErrorRuleBody::of).collect();
+        Json(Self { rules, updated_at: stored.updated_at })
+    }
+}
 
 /// An answer of a provider, and the rules that are tried on it.
 #[derive(Debug, ToSchema)]
@@ -45,7 +74,7 @@ pub struct AnswerBody {
     pub headers: Option<Value>,
     /// Body of the answer: a text, or a JSON document.
     pub body: Value,
-    /// Rules to try. Without them, those of the group count.
+    /// Rules to try. Without them, those of the group count, and behind them those of every group.
     pub rules: Option<Vec<ErrorRuleBody>>,
     /// Id of a group.
     pub group_id: Option<String>,
@@ -67,19 +96,64 @@ pub struct Judged {
     pub scope: Option<&'static str>,
     /// For how many seconds, where the answer or the rule says so.
     pub seconds: Option<u64>,
-    /// The place of the rule that counted. Null: none did.
+    /// The place of the rule that counted in its list. Null: none did.
     pub rule: Option<usize>,
+    /// The list in which that rule stands: `given` (the body), `group`, or `global`. Null: no rule counted.
+    pub rule_of: Option<&'static str>,
 }
 
-/// The route.
+/// The routes.
 pub(crate) fn router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(try_rules))
+    OpenApiRouter::new().routes(routes!(read, replace)).routes(routes!(try_rules))
+}
+
+/// Read the error rules of every group
+///
+/// What certain error answers mean, whatever the group. The rules of a group count before them.
+#[utoipa::path(
+    get,
+    path = "/admin/error-rules",
+    operation_id = "readErrorRules",
+    tag = "groups",
+    responses(
+        (status = 200, description = "The rules", body = GlobalRulesView),
+        ReadProblems,
+    )
+)]
+async fn read(State(state): State<AppState>, permit: Permitted<ReadGroups>) -> Result<Json<GlobalRulesView>, ApiError> {
+    Ok(GlobalRulesView::of(&store::get(state.store(), &permit.scope).await?))
+}
+
+/// Replace the error rules of every group
+#[utoipa::path(
+    put,
+    path = "/admin/error-rules",
+    operation_id = "replaceErrorRules",
+    tag = "groups",
+    request_body = GlobalRulesBody,
+    responses(
+        (status = 200, description = "The rules as they are stored", body = GlobalRulesView),
+        PutProblems,
+    )
+)]
+async fn replace(
+    State(state): State<AppState>,
+    permit: Permitted<ChangeGroups>,
+    JsonBody(body): JsonBody,
+) -> Result<Json<GlobalRulesView>, ApiError> {
+    let mut fields = Fields::of(body, RULES)?;
+    if !fields.has("rules") {
+        fields.error("rules", "is required");
+    }
+    let rules = read_rules(&mut fields, "rules");
+    fields.finish()?;
+    Ok(GlobalRulesView::of(&store::replace(state.store(), &permit.scope, rules, &permit.actor()).await?))
 }
 
 /// Try error rules
 ///
-/// Judges a pasted answer of a provider as a node would, for a chat request, by the rules in the body or those of a
-/// group. Nothing is sent and nothing is stored.
+/// Judges a pasted answer of a provider as a node would, for a chat request: by the rules in the body, or else by those
+/// of a group and behind them those of every group. Nothing is sent and nothing is stored.
 #[utoipa::path(
     post,
     path = "/admin/error-rules/try",
@@ -120,13 +194,28 @@ async fn try_rules(
         Some(id) => Some(StoredGroup::find(state.store(), &permit.scope, id).await?.ok_or(StoredGroup::NOT_FOUND)?),
         None => None,
     };
-    if let Some(group) = group.as_ref().filter(|_| !given) {
-        rules.clone_from(&group.group.routing.error_rules);
+    let mut own = rules.len();
+    if !given {
+        rules = group.as_ref().map(|group| group.group.routing.error_rules.clone()).unwrap_or_default();
+        own = rules.len();
+        rules.extend(store::get(state.store(), &permit.scope).await?.rules);
     }
     let name = provider.or_else(|| group.as_ref().map(|group| group.group.provider_type.to_string()));
     let vendor = vendors::by_name(name.as_deref().unwrap_or_default());
     let vendor = vendor.ok_or_else(|| ApiError::field("providerType", "is no vendor that is known here"))?;
-    Ok(Json(judged(vendor, status.unwrap_or_default(), &headers, text.as_bytes(), &rules)))
+    let judged = judged(vendor, status.unwrap_or_default(), &headers, text.as_bytes(), &rules);
+    Ok(Json(judged.found(if given { "given" } else { "group" }, own)))
+}
+
+impl Judged {
+    /// The same, where the first `own` rules are those of `list`, and the rest those of every group.
+    fn found(self, list: &'static str, own: usize) -> Self {
+        match self.rule {
+            None => self,
+            Some(place) if place < own => Self { rule_of: Some(list), ..self },
+            Some(place) => Self { rule: Some(place - own), rule_of: Some("global"), ..self },
+        }
+    }
 }
 
 fn read_headers(fields: &mut Fields) -> HeaderMap {
@@ -181,7 +270,7 @@ fn judged(vendor: &vendors::Vendor, status: u16, headers: &HeaderMap, body: &[u8
         Step::Unsigned => "unsigned",
     };
     let scope = extent.map(|extent| if extent == Extent::Key { "key" } else { "model" });
-    Judged { meaning, step, effect, scope, seconds: time.map(|time| time.as_secs()), rule }
+    Judged { meaning, step, effect, scope, seconds: time.map(|time| time.as_secs()), rule, rule_of: None }
 }
 
 #[cfg(test)]

@@ -15,13 +15,26 @@ use crate::error::ApiError;
 use crate::grpc::registry::CommandError;
 use crate::state::AppState;
 use crate::store::proxy_keys;
-use crate::web::extract::query;
+use crate::web::extract::{query, query_integer};
 use crate::web::fields::Known;
 use crate::web::responses::AskProblems;
 
-pub use view::{CandidateView, ExplainQuery, ExplainView, SkippedView};
+pub use view::{CandidateView, ExplainQuery, ExplainView, FallbackView, SkippedView};
 
-const QUERY: &[Known] = &[Known::new("model"), Known::new("key"), Known::new("node")];
+const QUERY: &[Known] = &[
+    Known::new("model"),
+    Known::new("key"),
+    Known::new("node"),
+    Known::new("inputTokens"),
+    Known::new("needs"),
+    Known::new("session"),
+];
+
+/// The most tokens that a request can be said to have.
+const MOST_TOKENS: i64 = 1_000_000_000;
+
+/// What a request may be said to need.
+const NEEDS: [&str; 2] = ["tools", "vision"];
 
 /// Longest value of the query, in bytes.
 const LONGEST: usize = 512;
@@ -63,13 +76,28 @@ async fn explain(
             query.error(name, "is required");
         }
     }
+    let input_tokens = query_integer(&mut query, "inputTokens", 0, MOST_TOKENS).unwrap_or_default();
+    let needs = query.text("needs", LONGEST).unwrap_or_default();
+    let needs: Vec<_> = needs.split(',').map(str::trim).filter(|need| !need.is_empty()).collect();
+    if needs.iter().any(|need| !NEEDS.contains(need)) {
+        query.error("needs", format!("may hold {}, with commas between them", NEEDS.join(" and ")));
+    }
+    let session = query.text("session", LONGEST).unwrap_or_default();
+    let [needs_tools, needs_vision] = NEEDS.map(|need| needs.contains(&need));
     query.finish()?;
     let (model, proxy_key_id) = (model.unwrap_or_default(), key.unwrap_or_default());
     let known = proxy_keys::get(state.store(), &permit.scope, &proxy_key_id).await?;
     known.ok_or(ApiError::NotFound("the proxy key was"))?;
     let connected = || state.nodes().list().into_iter().find(|node| node.connected).map(|node| node.id);
     let node_id = node.or_else(connected).ok_or_else(|| ApiError::NoNode("none is connected".to_owned()))?;
-    let command = Some(Command::Explain(pb::Explain { model, proxy_key_id }));
+    let command = Some(Command::Explain(pb::Explain {
+        model,
+        proxy_key_id,
+        input_tokens: input_tokens.unsigned_abs(),
+        needs_tools,
+        needs_vision,
+        session,
+    }));
     let command = pb::Command { timeout_ms: TIMEOUT_MS, command, ..pb::Command::default() };
     let result = state.nodes().command(&node_id, command).await.map_err(|error| match error {
         CommandError::Busy => ApiError::Busy,

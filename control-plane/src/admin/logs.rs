@@ -29,7 +29,11 @@ const QUERY: &[Known] = &[
     Known::new("from"),
     Known::new("to"),
     Known::new("status"),
+    Known::new("cache"),
 ];
+
+/// What the response cache may have been to a request.
+const CACHE: &[&str] = &["hit", "miss"];
 
 /// Longest value of a filter, in bytes.
 const FILTER_BYTES: usize = 256;
@@ -68,6 +72,7 @@ async fn list(
         from_ms: query_time(&mut query, "from"),
         to_ms: query_time(&mut query, "to"),
         status: query_integer(&mut query, "status", 100, 599).and_then(|status| i32::try_from(status).ok()),
+        cache: query.name_of("cache", CACHE, |name| CACHE.contains(&name).then(|| name.to_owned())),
     };
     query.finish()?;
     Ok(PageOf::of(usage::list(state.store(), &permit.scope, &page, &filter).await?, LogView::of))

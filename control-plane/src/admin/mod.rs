@@ -6,6 +6,7 @@ pub mod error_rules;
 pub mod explain;
 mod fallbacks;
 pub mod groups;
+pub mod health_checks;
 pub mod logs;
 pub mod nodes;
 pub mod openapi;
@@ -26,6 +27,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .merge(error_rules::router())
         .merge(providers::router())
         .merge(proxy_keys::router())
+        .merge(health_checks::router())
         .merge(logs::router())
         .merge(requests::router())
         .merge(explain::router())

@@ -49,6 +49,7 @@ const SWAGGER_POLICY: &str = "default-src 'none'; script-src 'self'; style-src '
         (name = "groups", description = "Provider accounts and pools"),
         (name = "proxy keys", description = "What clients authenticate with"),
         (name = "logs", description = "Usage records"),
+        (name = "health checks", description = "What checks of providers, keys and models came to"),
         (name = "nodes", description = "Data planes"),
         (name = "audit", description = "Who changed what"),
         (name = "status", description = "The control plane itself"),

@@ -37,6 +37,9 @@ pub struct TraceView {
     /// there), `soft_miss` (its conversation belongs elsewhere) or `hard` (what it refers to is in that account); null
     /// where it was not sent to a provider.
     pub affinity: Option<String>,
+    /// What the response cache was to the request: `hit` (the answer came from memory, without an attempt) or `miss`;
+    /// null where it was not asked.
+    pub cache: Option<String>,
     /// The attempts, in the order in which they ended. Those that ask a provider where an object is are among them.
     pub attempts: Vec<AttemptView>,
     /// HTTP status that the client got, or would have got if it had stayed.
@@ -73,12 +76,15 @@ pub struct AttemptView {
     pub upstream_model: String,
     /// HTTP status of the answer; 0 where none came.
     pub status: i32,
-    /// Why the attempt brought no answer; empty where it did.
+    /// Why the attempt brought no answer; empty where it did. It begins with `cancelled` where another attempt, which
+    /// ran beside it, has answered first.
     pub error: String,
     /// Microseconds from the request's start until the attempt began.
     pub started_us: i64,
     /// Microseconds until the answer began, or until the attempt failed.
     pub duration_us: i64,
+    /// Whether the attempt was made beside another one, because that was late.
+    pub hedged: bool,
 }
 
 impl TraceView {
@@ -92,6 +98,7 @@ impl TraceView {
             upstream_model: stored.upstream_model,
             group_policy: stored.group_policy,
             affinity: stored.affinity,
+            cache: stored.cache,
             attempts: serde_json::from_value(stored.attempts.0).unwrap_or_default(),
             status: stored.status,
             outcome: stored.outcome,

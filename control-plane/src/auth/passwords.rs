@@ -1,8 +1,8 @@
 //! Hashes of passwords: Argon2id, computed one after the other on a thread of their own, so that people who try
-//! passwords do not take the cores from those who work.
+//! passwords do not take the cores from those who work. The thread ends when no hash waits, and gives its memory back.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -41,10 +41,10 @@ pub(crate) enum Turn {
     Stranger(Place),
 }
 
-/// Makes and checks password hashes. Clones share the thread, which ends with the last of them.
+/// Makes and checks password hashes. Clones share the thread.
 #[derive(Clone)]
 pub(crate) struct Passwords {
-    worker: Arc<Worker>,
+    turns: Arc<Turns>,
     /// The hash that the password of an unknown user is checked against, so that the answer takes as long as for a
     /// known one.
     nobody: Secret,
@@ -56,21 +56,31 @@ pub(super) type Job = Box<dyn FnOnce() + Send>;
 struct Queue {
     known: VecDeque<Job>,
     strangers: VecDeque<(Place, Job)>,
-    ended: bool,
+    /// Whether a thread takes what waits.
+    served: bool,
 }
 
 /// The jobs that wait, in the order of their turns.
 #[derive(Default)]
 pub(super) struct Turns {
     queue: Mutex<Queue>,
-    more: Condvar,
 }
 
-struct Worker(Arc<Turns>);
+/// The thread that takes what waits.
+struct Serving(Arc<Turns>);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // A job that panics must not leave those behind it, and all that come later, without a thread.
+        if thread::panicking() {
+            self.0.queue().served = false;
+        }
+    }
+}
 
 impl Passwords {
     pub(crate) async fn new() -> Result<Self, ApiError> {
-        let passwords = Self { worker: Arc::new(Worker::start()?), nobody: Secret::default() };
+        let passwords = Self { turns: Arc::default(), nobody: Secret::default() };
         let random = random_token(32).map_err(|error| ApiError::Internal(error.to_string()))?;
         let nobody = passwords.hash(Secret::new(random)).await?;
         Ok(Self { nobody, ..passwords })
@@ -114,37 +124,11 @@ impl Passwords {
                 let _left = answer.send(work());
             }
         };
-        self.worker.0.push(turn, Box::new(job))?;
+        if self.turns.push(turn, Box::new(job))? {
+            self.turns.serve()?;
+        }
         let answered = timeout(PATIENCE, answered).await.map_err(|_| ApiError::Busy)?;
         answered.map_err(|_| ApiError::Internal("the thread for passwords has ended".to_owned()))
-    }
-}
-
-impl Worker {
-    fn start() -> Result<Self, ApiError> {
-        let turns = Arc::<Turns>::default();
-        let worker = Self(Arc::clone(&turns));
-        let run = move || {
-            // On Linux it counts for this thread alone. Where it is not allowed, the thread is one like the others.
-            if let Err(error) = rustix::process::nice(NICE) {
-                tracing::debug!(%error, "the thread for passwords runs at normal priority");
-            }
-            while let Some(job) = turns.next() {
-                job();
-            }
-        };
-        thread::Builder::new()
-            .name("passwords".to_owned())
-            .spawn(run)
-            .map_err(|error| ApiError::Internal(format!("no thread for passwords: {error}")))?;
-        Ok(worker)
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        self.0.queue().ended = true;
-        self.0.more.notify_all();
     }
 }
 
@@ -153,7 +137,11 @@ impl Turns {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn push(&self, turn: Turn, job: Job) -> Result<(), ApiError> {
+    /// Has `job` wait for its turn. Says whether nobody takes it yet: then [`Self::serve`] is to be called.
+    ///
+    /// # Errors
+    /// [`ApiError::Busy`] where too many others wait.
+    pub(super) fn push(&self, turn: Turn, job: Job) -> Result<bool, ApiError> {
         let mut queue = self.queue();
         match turn {
             Turn::Known if queue.known.len() >= WAITING_OF_KNOWN => return Err(ApiError::Busy),
@@ -166,24 +154,36 @@ impl Turns {
                 queue.strangers.push_back((place, job));
             }
         }
-        drop(queue);
-        self.more.notify_one();
-        Ok(())
+        let unserved = !std::mem::replace(&mut queue.served, true);
+        Ok(unserved)
     }
 
-    /// Waits for the next job. There is none once all who could bring one are gone.
+    /// Starts the thread that takes what waits.
+    fn serve(self: &Arc<Self>) -> Result<(), ApiError> {
+        let serving = Serving(Arc::clone(self));
+        let run = move || {
+            // On Linux it counts for this thread alone. Where it is not allowed, the thread is one like the others.
+            if let Err(error) = rustix::process::nice(NICE) {
+                tracing::debug!(%error, "the thread for passwords runs at normal priority");
+            }
+            while let Some(job) = serving.0.next() {
+                job();
+            }
+        };
+        let started = thread::Builder::new().name("passwords".to_owned()).spawn(run);
+        started.map(drop).map_err(|error| {
+            // Those who wait are told that the server is busy; the next one tries again to start the thread.
+            *self.queue() = Queue::default();
+            ApiError::Internal(format!("no thread for passwords: {error}"))
+        })
+    }
+
+    /// The next job. Where none waits, nobody takes what comes later.
     pub(super) fn next(&self) -> Option<Job> {
         let mut queue = self.queue();
-        loop {
-            if queue.ended {
-                return None;
-            }
-            let next = queue.known.pop_front();
-            let next = next.or_else(|| queue.strangers.pop_front().map(|(_, job)| job));
-            if next.is_some() {
-                return next;
-            }
-            queue = self.more.wait(queue).unwrap_or_else(PoisonError::into_inner);
-        }
+        let known = queue.known.pop_front();
+        let next = known.or_else(|| queue.strangers.pop_front().map(|(_, job)| job));
+        queue.served = next.is_some();
+        next
     }
 }

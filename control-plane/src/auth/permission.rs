@@ -65,6 +65,10 @@ rights! {
     ReadGroups: Read,
     /// Make, change and delete groups.
     ChangeGroups: Change,
+    /// Read what checks of groups came to.
+    ReadHealthChecks: Read,
+    /// Have groups checked, and their providers asked. That may cost money.
+    RunHealthChecks: Change,
     /// Read usage records.
     ReadLogs: Read,
     /// Read what is known of nodes.

@@ -109,6 +109,19 @@ fn one_hash_at_a_time_and_strangers_who_are_too_many_are_told_so() {
     assert_eq!(order[39], Turn::Stranger(address(29)));
 }
 
+#[test]
+fn the_thread_for_passwords_ends_when_idle_and_the_next_password_has_one_again() {
+    let turns = Turns::default();
+    let push = || turns.push(Turn::Known, Box::new(|| ()));
+    assert!(push().unwrap(), "nobody takes it yet");
+    assert!(!push().unwrap(), "whoever takes the first takes the second");
+    for _ in 0..2 {
+        turns.next().unwrap()();
+    }
+    assert!(turns.next().is_none());
+    assert!(push().unwrap(), "the thread has ended");
+}
+
 fn admin() -> [u8; 32] {
     account("admin")
 }

@@ -5,6 +5,8 @@ mod auth;
 mod database;
 mod flags;
 mod grpc;
+mod health_check;
+mod probes;
 mod secrets;
 
 use std::path::PathBuf;
@@ -19,10 +21,12 @@ pub use database::DatabaseSettings;
 pub(crate) use database::place as database_place;
 pub use flags::Flags;
 pub use grpc::GrpcSettings;
+pub use health_check::HealthCheckSettings;
+pub use probes::ProbeSettings;
 pub use secrets::SecretSettings;
 
 /// Sections that belong to the data plane. They may stand in the same file.
-pub const ELSEWHERE: &[&str] = &["Limits", "Media", "Usage", "Node"];
+pub const ELSEWHERE: &[&str] = &["Cache", "Limits", "Media", "Usage", "Node"];
 
 /// Where a control plane listens when no setting says otherwise.
 pub const PORTS: Ports = Ports { http: 5000, metrics: 5002 };
@@ -45,6 +49,10 @@ pub struct ControlPlaneSettings {
     pub auth: AuthSettings,
     /// Secrets that are made at the first start where they are not given.
     pub secrets: SecretSettings,
+    /// Tries of upstream keys that are out.
+    pub probes: ProbeSettings,
+    /// Checks of providers, keys and models on a schedule.
+    pub health_check: HealthCheckSettings,
     /// What is logged, and how.
     pub log: LogSettings,
 }
@@ -59,6 +67,8 @@ impl Default for ControlPlaneSettings {
             database: DatabaseSettings::default(),
             auth: AuthSettings::default(),
             secrets: SecretSettings::default(),
+            probes: ProbeSettings::default(),
+            health_check: HealthCheckSettings::default(),
             log: LogSettings::default(),
         }
     }
@@ -85,6 +95,8 @@ impl ControlPlaneSettings {
             return Err(SettingError::new("DataDirectory", "is empty: it must be a directory, such as ./data"));
         }
         listen_address("Grpc:Listen", &self.grpc.listen)?;
+        self.probes.first_ms()?;
+        self.health_check.check()?;
         self.database_url().map(|_| ())
     }
 

@@ -16,7 +16,6 @@ use shared::pb::control_message::Message as Down;
 use shared::pb::node_message::Message as Up;
 use shared::pb::welcome::Lineage;
 use shared::pb::{self, ControlMessage, NodeMessage};
-use shared::time::steady_ms;
 use tokio::sync::{Notify, broadcast, mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -157,6 +156,7 @@ impl Greeting {
             welcomes: hello.wants_welcome.then_some(lineage),
             known: known.into(),
             key_states,
+            catches_up: hello.wants_welcome,
         };
         tasks.spawn("node messages", read(incoming, node, link, tasks.clone()));
         Ok(Box::new(outbox))
@@ -277,6 +277,8 @@ struct Outbox {
     /// Key states from before the stream, which are sent first.
     known: VecDeque<Arc<pb::KeyState>>,
     key_states: broadcast::Receiver<Arc<pb::KeyState>>,
+    /// Whether the node is still to hear that those from before the stream are all told.
+    catches_up: bool,
 }
 
 impl Drop for Outbox {
@@ -292,7 +294,12 @@ impl Outbox {
         if let Some(lineage) = self.welcomes.take() {
             let ConfigPosition { epoch, version } = self.positions.borrow().clone();
             let (epoch, lineage) = (epoch.to_string(), lineage.into());
-            return down(Down::Welcome(pb::Welcome { epoch, version, now_ms: steady_ms(), lineage }));
+            return down(Down::Welcome(pb::Welcome {
+                epoch,
+                version,
+                now_ms: self.node.registry().key_states.now(),
+                lineage,
+            }));
         }
         loop {
             if self.replaces {
@@ -308,6 +315,9 @@ impl Outbox {
             }
             if let Some(state) = self.known.pop_front() {
                 return down(of_key(&state));
+            }
+            if std::mem::take(&mut self.catches_up) {
+                return down(Down::KeyState(pb::KeyState::default()));
             }
             let waiting = self.link.progress().waiting_since.map(|since| since + ANSWER);
             tokio::select! {

@@ -2,12 +2,13 @@
 //!
 //! - [`config_stream`]: config down, acks up, one stream for each node.
 //! - [`registry`]: which nodes there are, and how to reach them; [`view`] is what the admin API shows of them.
-//! - `key_states`: what nodes learnt about upstream keys.
+//! - [`key_states`]: what nodes learnt about upstream keys. `probing`: nodes that find out what they say now.
 //! - [`usage_ingest`]: usage records into the ledger.
 //! - `refusals`: nodes whose token is wrong.
 
 pub mod config_stream;
-mod key_states;
+pub mod key_states;
+pub(crate) mod probing;
 mod refusals;
 pub mod registry;
 pub mod usage_ingest;
@@ -119,4 +120,4 @@ impl Interceptor for Authenticate {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -41,7 +41,7 @@ const MAX_REASON: usize = 2_000;
 /// All nodes that have connected to this process.
 pub struct NodeRegistry {
     nodes: Mutex<HashMap<Id, Entry>>,
-    pub(crate) key_states: KeyStates,
+    pub(crate) key_states: Arc<KeyStates>,
     connected: Gauge,
     nacks: Counter,
     pub(crate) ack_seconds: Histogram,
@@ -94,7 +94,7 @@ impl NodeRegistry {
     pub fn new() -> Arc<Self> {
         Arc::new(Self {
             nodes: Mutex::default(),
-            key_states: KeyStates::default(),
+            key_states: Arc::default(),
             connected: Gauge::default(),
             nacks: Counter::default(),
             ack_seconds: Histogram::new(exponential_buckets(0.001, 2.0, 16)),

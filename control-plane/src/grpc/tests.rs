@@ -2,7 +2,8 @@
 
 mod config;
 mod databases;
+mod key_states;
 mod large;
 mod refusals;
-mod support;
+pub(crate) mod support;
 mod usage;

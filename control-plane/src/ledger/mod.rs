@@ -30,6 +30,9 @@ const MAX_NAME: usize = 255;
 /// The longest id or word of a record that is kept as a whole, in characters. A method is what a client sends.
 const MAX_WORD: usize = 64;
 
+/// Longest mark, in bytes: as long as its column.
+const MAX_MARK: usize = 16;
+
 /// Bounds of numbers in a record. Sums of as many records as a database holds stay within 64 bits.
 const MOST_US: u64 = 365 * 24 * 3_600 * 1_000_000;
 const MOST_BYTES: u64 = 1 << 40;
@@ -167,6 +170,7 @@ fn presentable(mut record: UsageRecord) -> Option<UsageRecord> {
     ] {
         shorten(word, MAX_WORD);
     }
+    shorten(&mut record.cache, MAX_MARK);
     for text in [&mut record.path, &mut record.error_message, &mut record.user_agent] {
         shorten(text, MAX_TEXT);
     }

@@ -1,8 +1,15 @@
+use std::sync::Arc;
+
+use shared::crypto::SealingKey;
+use shared::drain::Tasks;
 use shared::pb::UsageRecord;
 use shared::pb::usage_record::UsageSource;
 use shared::tokens::MOST_TOKENS;
 
-use super::{MAX_NAME, MOST_MICROS, MOST_MS, presentable};
+use super::{MAX_NAME, MAX_WORD, MOST_MICROS, MOST_MS, presentable};
+use crate::store::tests::database::TestDatabase;
+use crate::store::usage::{self, UsageFilter};
+use crate::store::{Page, Scope, Store};
 
 #[test]
 fn ids_are_uuids_in_one_spelling() {
@@ -43,4 +50,43 @@ fn numbers_that_cannot_be_are_capped_so_that_sums_fit() {
     for number in [record.total_us, record.request_bytes, MOST_TOKENS, MOST_MICROS.unsigned_abs()] {
         assert!(i64::try_from(number).unwrap().checked_mul(rows).is_some(), "{number}");
     }
+}
+
+/// Databases that bound their columns refuse a text that is longer.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_longest_texts_that_are_kept_fit_into_every_database() {
+    let long = || "é".repeat(10_000);
+    let record = UsageRecord {
+        id: "0193a7b2-c4d5-7e8f-9a0b-1c2d3e4f5061".to_owned(),
+        request_id: long(),
+        node_id: long(),
+        proxy_key_id: long(),
+        proxy_key_name: long(),
+        group_id: long(),
+        group_name: long(),
+        provider_type: long(),
+        upstream_key_id: long(),
+        upstream_key_masked: long(),
+        api: long(),
+        method: long(),
+        path: long(),
+        requested_model: long(),
+        upstream_model: long(),
+        error_code: long(),
+        error_message: long(),
+        client_ip: long(),
+        user_agent: long(),
+        affinity: long(),
+        group_policy: long(),
+        cache: long(),
+        ..UsageRecord::default()
+    };
+    let record = presentable(record).unwrap();
+    let database = TestDatabase::new().await;
+    let sealing = SealingKey::derive("test", b"a secret of the tests", "tests").unwrap();
+    let store = Store::open(&database.url, Arc::new(sealing), &Tasks::new()).await.unwrap();
+    assert_eq!(usage::insert(&store, std::slice::from_ref(&record)).await.unwrap(), 1);
+    let page = Page { limit: 1, cursor: None };
+    let kept = usage::list(&store, &Scope::Everything, &page, &UsageFilter::default()).await.unwrap().items.remove(0);
+    assert_eq!((kept.affinity, kept.group_policy), (Some("é".repeat(MAX_WORD)), Some("é".repeat(MAX_WORD))));
 }

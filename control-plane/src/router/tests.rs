@@ -2,6 +2,8 @@
 
 mod auth;
 mod examples;
+mod health_checks;
+mod key_states;
 mod metrics;
 mod permissions;
 mod problems;

@@ -105,6 +105,7 @@ pub(crate) fn merge(version: u64, steps: &[Arc<pb::Delta>]) -> Option<pb::Delta>
         proxy_keys.extend(step.proxy_keys.iter().map(|key| (key.id.as_str(), Some(key))));
     }
     let removed = |gone: bool, id: &str| gone.then(|| id.to_owned());
+    let rules = steps.iter().rev().find(|step| step.error_rules_changed);
     Some(pb::Delta {
         from_version: version,
         version: last.version,
@@ -115,6 +116,8 @@ pub(crate) fn merge(version: u64, steps: &[Arc<pb::Delta>]) -> Option<pb::Delta>
         groups: groups.into_values().flatten().cloned().collect(),
         removed_proxy_key_ids: proxy_keys.iter().filter_map(|(id, key)| removed(key.is_none(), id)).collect(),
         proxy_keys: proxy_keys.into_values().flatten().cloned().collect(),
+        error_rules: rules.map(|step| step.error_rules.clone()).unwrap_or_default(),
+        error_rules_changed: rules.is_some(),
     })
 }
 

@@ -341,6 +341,9 @@ fn after(snapshot: &Snapshot, delta: &Delta) -> Snapshot {
         next.proxy_keys.remove(id);
     }
     next.proxy_keys.extend(delta.proxy_keys.iter().map(|key| (Arc::clone(&key.id), Arc::clone(key))));
+    if let Some(rules) = &delta.error_rules {
+        next.error_rules = Arc::clone(rules);
+    }
     next
 }
 

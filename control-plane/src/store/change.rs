@@ -14,6 +14,7 @@ use super::{Actor, audit};
 pub(super) enum Kind {
     Group,
     ProxyKey,
+    ErrorRules,
 }
 
 impl Kind {
@@ -22,6 +23,7 @@ impl Kind {
         match self {
             Self::Group => "group",
             Self::ProxyKey => "proxy_key",
+            Self::ErrorRules => "error_rules",
         }
     }
 }
@@ -66,7 +68,7 @@ macro_rules! change {
         let store: &$crate::store::Store = $store;
         let change: $crate::store::change::Change = $change;
         let committed = with_tx!(store, $conn => {
-            let version = $crate::store::version::raise_version!($conn);
+            let version = $crate::store::version::raise_version!($conn, $crate::store::version::CONFIG_VERSION);
             $body
             let noted = {
                 use $crate::store::schema::config_changes;

@@ -20,7 +20,7 @@ use shared::ids::new_id;
 use super::StoreError;
 use super::pool::{MYSQL_SETUP, SQLITE_FIRST_SETUP, Target, establish, sqlite_path};
 use super::schema::settings;
-use super::version::{CONFIG_EPOCH, CONFIG_PRUNED, CONFIG_VERSION};
+use super::version::{CONFIG_EPOCH, CONFIG_PRUNED, CONFIG_VERSION, KEY_STATES_VERSION};
 use crate::secrets::CANARY;
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("../migrations/sqlite");
@@ -193,7 +193,9 @@ where
         sealing.open_text(CANARY, &sealed)?;
     }
     connection.run_pending_migrations(migrations).map_err(|error| failed(&error))?;
-    for (name, first) in [(CONFIG_VERSION, "1"), (CONFIG_PRUNED, "0"), (CONFIG_EPOCH, &*new_id())] {
+    let epoch = new_id();
+    let counters = [(CONFIG_VERSION, "1"), (CONFIG_PRUNED, "0"), (CONFIG_EPOCH, &*epoch), (KEY_STATES_VERSION, "0")];
+    for (name, first) in counters {
         if connection.setting(name)?.is_none() {
             connection.set(name, first)?;
         }

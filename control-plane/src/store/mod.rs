@@ -3,8 +3,11 @@
 //! - [`groups`], [`proxy_keys`]: what operators configure. Each write goes through `change`, which raises the config
 //!   version and enters the audit log in the same transaction; `version` has the counters of config.
 //! - [`published`]: what nodes are sent, whole or as the changes since a version.
+//! - [`key_states`]: what nodes have learnt about upstream keys.
 //! - [`usage`]: the ledger. [`audit`]: who changed what. [`users`], [`sessions`]: who logs in; [`login_places`]: from
 //!   where.
+//! - [`health_checks`]: what checks of providers, keys and models came to.
+//! - [`job_leases`]: which control plane does what only one is to do. [`clock`]: the time that all of them share.
 //! - `scope`: which resources a right reaches. Functions that read or write resources for somebody take it.
 //! - `pool`, `macros`, `columns`, `migrate`, `schema`: how one body of code runs on three databases. `guard`: a
 //!   connection whose use was cut short is never used again. `work`: how long a caller waits. `place`: whether the file
@@ -14,7 +17,12 @@
 mod macros;
 
 pub mod audit;
+pub mod clock;
+pub mod error_rules;
 pub mod groups;
+pub mod health_checks;
+pub mod job_leases;
+pub mod key_states;
 pub mod login_places;
 pub mod metrics;
 pub mod proxy_keys;
@@ -171,6 +179,11 @@ impl Store {
         }
         let sealing = SealingKey::derive("none", random_token(KEY_LEN)?.as_bytes(), "nothing")?;
         Self::on(&target, 0, Arc::new(sealing), tasks).await
+    }
+
+    /// Whether the database is a file of this machine, and not on a server.
+    pub fn is_file(&self) -> bool {
+        matches!(self.0.pools, Pools::Sqlite { .. })
     }
 
     /// The newest config version that this process has committed, as a value that changes after each commit.

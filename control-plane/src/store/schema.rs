@@ -41,6 +41,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    global_error_rules (id) {
+        id -> Text,
+        rules -> Text,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
     provider_groups (id) {
         id -> Text,
         group_name -> Text,
@@ -82,6 +90,19 @@ diesel::table! {
         enabled -> Bool,
         created_at -> BigInt,
         routing -> Nullable<Text>,
+        own_sealed -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    key_states (upstream_key_id, model) {
+        upstream_key_id -> Text,
+        model -> Text,
+        group_id -> Text,
+        marks -> Text,
+        forget_at -> BigInt,
+        saved_at -> BigInt,
+        version -> BigInt,
     }
 }
 
@@ -165,6 +186,7 @@ diesel::table! {
         recorded_at -> BigInt,
         affinity -> Nullable<Text>,
         group_policy -> Nullable<Text>,
+        cache -> Nullable<Text>,
     }
 }
 
@@ -186,5 +208,49 @@ diesel::table! {
         resource_id -> Nullable<Text>,
         detail -> Text,
         client_ip -> Text,
+    }
+}
+
+diesel::table! {
+    health_check_results (id) {
+        id -> Text,
+        run_id -> Text,
+        group_id -> Text,
+        kind -> Text,
+        upstream_key_id -> Nullable<Text>,
+        upstream_key_masked -> Nullable<Text>,
+        model -> Nullable<Text>,
+        ok -> Bool,
+        status -> Integer,
+        latency_ms -> BigInt,
+        error -> Nullable<Text>,
+        at -> BigInt,
+    }
+}
+
+diesel::table! {
+    health_check_subjects (group_id, kind, upstream_key_id, model) {
+        group_id -> Text,
+        kind -> Text,
+        upstream_key_id -> Text,
+        model -> Text,
+        checks -> BigInt,
+        failures_in_a_row -> BigInt,
+        recent -> BigInt,
+        average_us -> BigInt,
+        last_check_at -> Nullable<BigInt>,
+        last_success_at -> Nullable<BigInt>,
+        last_failure_at -> Nullable<BigInt>,
+        last_status -> Integer,
+        last_error -> Nullable<Text>,
+        claimed_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    job_leases (name) {
+        name -> Text,
+        holder -> Text,
+        expires_at -> BigInt,
     }
 }

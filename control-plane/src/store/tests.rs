@@ -5,6 +5,9 @@ mod change;
 mod cut;
 pub(crate) mod database;
 mod file;
+mod health_checks;
+mod job_leases;
+mod key_states;
 mod lists;
 mod totals;
 

@@ -80,6 +80,7 @@ pub struct StoredUsage {
     pub recorded_at: i64,
     pub affinity: Option<String>,
     pub group_policy: Option<String>,
+    pub cache: Option<String>,
 }
 
 impl StoredUsage {
@@ -95,6 +96,7 @@ impl StoredUsage {
                 "upstreamKeyMasked": attempt.upstream_key_masked,
                 "upstreamModel": attempt.upstream_model,
                 "startedUs": attempt.started_us,
+                "hedged": attempt.hedged,
             })
         };
         Self {
@@ -142,6 +144,7 @@ impl StoredUsage {
             recorded_at,
             affinity: some_text(&record.affinity),
             group_policy: some_text(&record.group_policy),
+            cache: some_text(&record.cache),
         }
     }
 }
@@ -185,6 +188,8 @@ pub struct UsageFilter {
     pub to_ms: Option<i64>,
     /// Only requests that were answered with this status.
     pub status: Option<i32>,
+    /// Only requests to which the response cache was this.
+    pub cache: Option<String>,
 }
 
 /// Name of the total that says how many records the ledger has.
@@ -276,6 +281,9 @@ pub async fn list(
         }
         if let Some(status) = filter.status {
             query = query.filter(column::status.eq(status));
+        }
+        if let Some(cache) = &filter.cache {
+            query = query.filter(column::cache.eq(cache));
         }
         let query = query.order((column::started_at.desc(), column::id.desc())).limit(limit + 1);
         Ok(query.load::<StoredUsage>(conn).await?)

@@ -1,4 +1,5 @@
-//! The version of config: a counter in the settings table that every change of config raises.
+//! Versions: counters in the settings table. Every change of config raises that of config, and every write of states of
+//! upstream keys raises theirs, so that other control planes see that there is something to read.
 
 use std::sync::Arc;
 
@@ -6,6 +7,8 @@ use super::StoreError;
 
 /// Name of the setting that counts config versions. The first version is 1, because nodes read 0 as none.
 pub(super) const CONFIG_VERSION: &str = "config_version";
+/// Name of the setting that counts the writes of states of upstream keys.
+pub(super) const KEY_STATES_VERSION: &str = "key_states_version";
 /// Name of the setting that identifies the history in which config versions count.
 pub(super) const CONFIG_EPOCH: &str = "config_epoch";
 /// Name of the setting that says up to which version config changes have been pruned.
@@ -59,16 +62,15 @@ macro_rules! lineage {
 }
 pub(super) use lineage;
 
-/// Raises the config version within a transaction and gives the new one. It has to come first in the transaction,
-/// because the row is the lock that makes versions commit in their order.
+/// Raises the version that the setting `$name` counts within a transaction, and gives the new one. It has to come
+/// before the writes of the transaction that it counts, because the row is the lock by which versions commit in order.
 macro_rules! raise_version {
-    ($conn:expr) => {{
+    ($conn:expr, $name:expr) => {{
         use $crate::store::schema::settings;
-        use $crate::store::version::CONFIG_VERSION;
-        let row = settings::table.find(CONFIG_VERSION);
-        diesel::update(row).set(settings::name.eq(CONFIG_VERSION)).execute($conn).await?;
+        let row = settings::table.find($name);
+        diesel::update(row).set(settings::name.eq($name)).execute($conn).await?;
         let text: String = row.select(settings::value).first($conn).await?;
-        let corrupt = |_| $crate::store::StoreError::Corrupt("settings.config_version".to_owned());
+        let corrupt = |_| $crate::store::StoreError::Corrupt(format!("settings.{}", $name));
         let version = text.parse::<i64>().map_err(corrupt)? + 1;
         diesel::update(row).set(settings::value.eq(version.to_string())).execute($conn).await?;
         version

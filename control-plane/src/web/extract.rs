@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use axum::body::to_bytes;
+use axum::body::{HttpBody as _, to_bytes};
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, header};
@@ -43,6 +43,20 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
             Err(_) if bytes.is_empty() => Err(ApiError::Malformed("the body is empty, JSON is needed".to_owned())),
             Err(error) => Err(ApiError::Malformed(malformed(&error))),
         }
+    }
+}
+
+/// A body that is sent as JSON, or none at all, which is read as null.
+pub(crate) struct OptionalJsonBody(pub(crate) Value);
+
+impl<S: Send + Sync> FromRequest<S> for OptionalJsonBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        if request.body().is_end_stream() {
+            return Ok(Self(Value::Null));
+        }
+        JsonBody::from_request(request, state).await.map(|JsonBody(value)| Self(value))
     }
 }
 

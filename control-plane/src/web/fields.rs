@@ -73,6 +73,11 @@ impl Fields {
         fields
     }
 
+    /// The fields of the object `given` in the field `name`, whose messages name both.
+    pub(crate) fn nested(&self, name: &str, given: Map<String, Value>, known: &[Known]) -> Self {
+        Self::named(format!("{}{name}.", self.prefix), given, known)
+    }
+
     /// Notes that a field is bad.
     pub(crate) fn error(&mut self, field: &str, message: impl Into<String>) {
         let field = format!("{}{field}", self.prefix);

@@ -48,12 +48,22 @@ sets! {
     FindProblems = [NOT_LOGGED_IN, NOT_FOUND, AWAY];
     /// The problems of an operation that asks a node, with a query.
     AskProblems = [BAD_QUERY, NOT_LOGGED_IN, NOT_FOUND, NO_NODE];
+    /// The problems of an operation that lists what belongs to one resource, with a query.
+    FindListProblems = [BAD_QUERY, NOT_LOGGED_IN, NOT_FOUND, AWAY];
+    /// The problems of an operation that has a node ask a provider, with a query.
+    AskProviderProblems = [BAD_QUERY, NOT_LOGGED_IN, FORBIDDEN, NOT_FOUND, NO_NODE];
+    /// The problems of an operation that has a node ask a provider, which may cost money, with a body.
+    SpendProblems = [BAD_FIELDS, NOT_LOGGED_IN, FORBIDDEN, NOT_FOUND, NOT_JSON, NO_NODE, FULL];
     /// The problems of an operation that tries something out and changes nothing.
     TryProblems = [BAD_FIELDS, NOT_LOGGED_IN, NOT_FOUND, NOT_JSON, AWAY];
     /// The problems of an operation that makes a resource.
     CreateProblems = [BAD_FIELDS, NOT_LOGGED_IN, FORBIDDEN, TAKEN, NOT_JSON, AWAY, FULL];
     /// The problems of an operation that replaces or changes a resource.
     ChangeProblems = [BAD_FIELDS, NOT_LOGGED_IN, FORBIDDEN, NOT_FOUND, TAKEN_OR_STALE, NOT_JSON, AWAY, FULL];
+    /// The problems of an operation that changes what is known of a resource, and may ask a node first.
+    RecoverProblems = [BAD_FIELDS, NOT_LOGGED_IN, FORBIDDEN, NOT_FOUND, NOT_JSON, NO_NODE, FULL];
+    /// The problems of an operation that replaces what is always there.
+    PutProblems = [BAD_FIELDS, NOT_LOGGED_IN, FORBIDDEN, NOT_JSON, AWAY, FULL];
     /// The problems of an operation that tells all nodes something.
     AcceptProblems = [NOT_LOGGED_IN, FORBIDDEN, AWAY, FULL];
     /// The problems of an operation that deletes a resource, or tells it something.

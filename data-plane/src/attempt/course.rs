@@ -1,6 +1,7 @@
 //! How far a walk has come, and whether it may go on.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use shared::ids::Id;
@@ -21,10 +22,10 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// How far a walk has come, as far as it decides whether another candidate may be tried.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Course {
-    /// What was sent.
-    sent: u32,
+    /// What was sent. Two attempts may run at once.
+    sent: AtomicU32,
     /// Candidates that have been tried.
     tries: u32,
     /// What was to be done after the last of them.
@@ -48,13 +49,18 @@ struct Tries {
 
 impl Course {
     /// Notes that something has been sent.
-    pub(super) fn sent(&mut self) {
-        self.sent += 1;
+    pub(super) fn sent(&self) {
+        self.sent.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes that what was about to be sent was not, since too much has failed there.
+    pub(super) fn spared(&self) {
+        self.sent.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Whether more may be sent.
     pub(super) fn may_send(&self) -> bool {
-        self.sent < MOST_TRIES
+        self.sent.load(Ordering::Relaxed) < MOST_TRIES
     }
 
     /// Notes that a candidate of `group` has been tried, and what is to be done next.
@@ -70,7 +76,10 @@ impl Course {
             None => self.groups.push(Tries { group: Arc::clone(group), keys: 1, further, closed }),
         }
         self.tries += 1;
-        self.last = Some(step);
+        // Of two that ran at once, the one that ends the walk counts, whichever is heard first.
+        if self.leads_on() {
+            self.last = Some(step);
+        }
         self.at = Some(Arc::clone(group));
     }
 
@@ -83,8 +92,24 @@ impl Course {
     /// nothing left to try. `late` says that the deadline of the request has passed, which the first attempt finds out
     /// for itself.
     pub(super) fn goes_on(&self, late: bool) -> bool {
-        let wanted = matches!(self.last, None | Some(Step::NextKey | Step::NextGroup));
-        wanted && self.may_send() && (self.is_new() || !late)
+        self.leads_on() && self.may_send() && (self.is_new() || !late)
+    }
+
+    /// Whether nothing that was tried has ended the walk.
+    fn leads_on(&self) -> bool {
+        matches!(self.last, None | Some(Step::NextKey | Step::NextGroup))
+    }
+
+    /// Whether a candidate of `group`, which allows `retry_count` further attempts, may be tried while one of `first`
+    /// still runs, which is not counted yet.
+    pub(super) fn may_try_beside(&self, first: &Id, group: &Id, retry_count: u32) -> bool {
+        let (mut keys, mut further, closed) =
+            self.of(group).map_or((0, 0, false), |of| (of.keys, of.further, of.closed));
+        if first == group {
+            keys += 1;
+            further += u32::from(self.tries > 0);
+        }
+        !closed && keys < MOST_KEYS && further < retry_count && self.may_send()
     }
 
     /// Whether a candidate of `group` may be tried, which allows `retry_count` further attempts. Another group may

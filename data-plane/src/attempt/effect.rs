@@ -10,6 +10,7 @@ use shared::time::steady_ms;
 use shared::verdict::{Effect, Extent};
 
 use super::tell::Teller;
+use crate::request::Proof;
 use crate::route::candidate::Candidate;
 use crate::route::health::{Health, KeyState};
 use crate::route::rest::KeyFailure;
@@ -35,7 +36,8 @@ fn change(effect: Effect) -> Option<(Health, Extent, Option<Duration>)> {
         Effect::Rest(extent, pause) => Some((Health::CoolingDown, extent, Some(pause))),
         Effect::Guess(extent) => Some((Health::Guessed, extent, None)),
         Effect::Exhaust(extent, time) => Some((Health::Exhausted, extent, time)),
-        Effect::Refuse(extent) | Effect::Doubt(extent) => Some((Health::Invalid, extent, None)),
+        Effect::Refuse(extent) => Some((Health::Invalid, extent, None)),
+        Effect::Doubt(extent) => Some((Health::Doubted, extent, None)),
     }
 }
 
@@ -47,6 +49,7 @@ fn observed(health: Health, stated: Option<Duration>, times: u8, now: i64) -> Ob
     match health {
         Health::Valid => Observed::Worked,
         Health::Invalid => Observed::Refused { times },
+        Health::Doubted => Observed::Doubted { times },
         Health::CoolingDown => Observed::Paused { until: until(0) },
         Health::Guessed => {
             Observed::Guessed { until: until(doubled(GUESSED_PAUSE_MS, times, LONGEST_PAUSE_MS)), times }
@@ -58,29 +61,28 @@ fn observed(health: Health, stated: Option<Duration>, times: u8, now: i64) -> Ob
     }
 }
 
-/// Applies `effect` of the answer that was `seen` to the key of `candidate`. A change is told by `teller`. Says whether
-/// it is the group that fails: then it rests, or its model does, and what the same failure said of its keys is taken
-/// back.
-pub(super) fn apply(effect: Effect, candidate: &Candidate, seen: Seen<'_>, teller: &Teller) -> bool {
-    let Some((word, extent, stated)) = change(effect) else { return false };
+/// Applies `effect` of the answer that was `seen` to the key of `candidate`. A change is told by `teller`. Where it is
+/// the group that fails, that rests, or its model does, and what the same failure said of its keys is taken back.
+pub(super) fn apply(effect: Effect, candidate: &Candidate, seen: Seen<'_>, teller: &Teller) {
+    let Some((word, extent, stated)) = change(effect) else { return };
     let (model, rest) = match extent {
         Extent::Key => (Arc::from(""), &*candidate.group.rest),
         Extent::Model => (Arc::clone(&candidate.upstream_model), &candidate.state.rest),
     };
     // What a provider states of each key is no failure of the group.
-    if matches!(word, Health::Invalid | Health::Guessed) {
+    if matches!(word, Health::Invalid | Health::Doubted | Health::Guessed) {
         let (key, at) = (Arc::clone(&candidate.key.key.id), steady_ms());
         let failure = KeyFailure { key, model: Arc::clone(&model), kind: (word, seen.status), at };
         if let Some(alike) = rest.failed(failure, candidate.group.keys.len()) {
             for failure in &alike {
                 take_back(failure, candidate, teller);
             }
-            return true;
+            return;
         }
     }
     let health = &candidate.key.health;
     if matches!(effect, Effect::Doubt(_)) && !health.strikes.add(&model, steady_ms()) {
-        return false;
+        return;
     }
     let now = health.next_time(&model);
     let until = match observed(word, stated, 0, now) {
@@ -88,14 +90,13 @@ pub(super) fn apply(effect: Effect, candidate: &Candidate, seen: Seen<'_>, telle
         _ => 0,
     };
     // A longer pause is not shortened by a later one, and what is out already is no news.
-    let Some(times) = health.times(word, &model, seen.began, until) else { return false };
+    let Some(times) = health.times(word, &model, seen.began, until) else { return };
     let reason: String = seen.words.chars().take(LONGEST_REASON).collect();
     let state = state(candidate, model, seen.status, now);
     let state = KeyState { reason: reason.into(), ..state.with(observed(word, stated, times, now)) };
     if health.observe(&state) {
         teller.changed(candidate, state);
     }
-    false
 }
 
 /// Takes back what a failure said of its key that is one of the group of `candidate`.
@@ -118,14 +119,22 @@ pub(super) fn begin(candidate: &Candidate) -> i64 {
     candidate.key.health.begin(&candidate.upstream_model)
 }
 
-/// Notes that the key of `candidate` works, by a request that began at `began`. That it does so again is told by
-/// `teller`.
-pub(super) fn worked(candidate: &Candidate, began: i64, teller: &Teller) {
+/// Notes what the success of a request proves of the key of `candidate`, which began at `began`. That the key works
+/// again is told by `teller`.
+pub(super) fn worked(proves: Proof, candidate: &Candidate, began: i64, teller: &Teller) {
     let health = &candidate.key.health;
-    candidate.group.rest.worked();
+    let model = &*candidate.upstream_model;
+    let about: &[&str] = match proves {
+        Proof::Nothing => return,
+        Proof::Model => &[model],
+        Proof::Key => {
+            candidate.group.rest.worked();
+            &["", model]
+        }
+    };
     candidate.state.rest.worked();
-    health.strikes.clear(&candidate.upstream_model);
-    for model in ["", &candidate.upstream_model] {
+    health.strikes.clear(model);
+    for &model in about {
         if health.disproved(model, began) {
             let state = state(candidate, model.into(), 200, began);
             if health.observe(&state) {

@@ -4,9 +4,11 @@ use bytes::Bytes;
 use http::StatusCode;
 use shared::verdict::Step;
 use translation::ir::{ErrorKind, ProviderError};
+use translation::optional;
 
 use crate::answer::{Failure, ProviderAnswer};
 use crate::error::GatewayError;
+use crate::request::Added;
 
 /// The status by which a provider says that it is overloaded (Anthropic), with whatever key.
 pub(super) const OVERLOADED: u16 = 529;
@@ -69,4 +71,15 @@ pub(super) fn exhausted(said: &mut ProviderAnswer, words: String) {
     said.body = Bytes::new();
     let error = ProviderError::new(ErrorKind::Quota, words).code("insufficient_quota");
     said.error = ProviderError { status: said.status.as_u16(), retry_after: said.error.retry_after, ..error };
+}
+
+/// Remembers what the provider has refused of what was `added` to the request `body`, where `ended` is about that.
+/// Gives whether there is something new to remember, so that the provider may be asked again without it.
+pub(super) fn learns(ended: &Ended, added: Added, body: &Bytes) -> bool {
+    let Failure::Provider(said) = &ended.failure else { return false };
+    if ended.step != Step::End || !matches!(said.status.as_u16(), 400 | 404 | 422) || added == Added::Nothing {
+        return false;
+    }
+    let refused = optional::refused(added.fields(said.format), &said.error, &said.body, body);
+    refused.is_some_and(|field| said.candidate.group.refusals.learn(&said.candidate.upstream_model, field))
 }

@@ -1,5 +1,8 @@
 //! One attempt: one request to one candidate, until its answer has begun.
 
+#[cfg(test)]
+pub(super) mod simulated;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,12 +18,12 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 use translation::Format;
 use translation::ir::ErrorKind;
-use translation::optional;
 use translation::protocol::openai_error;
 use translation::vendors::ErrorRules;
 
+use super::behalf::Behalf;
 use super::effect::{self, Seen};
-use super::ended::{Ended, OVERLOADED, exhausted, may_be_done};
+use super::ended::{Ended, OVERLOADED, exhausted, learns, may_be_done};
 use super::headers::ClientHeaders;
 use super::reasons::{address, causes};
 use super::tell::Teller;
@@ -32,14 +35,13 @@ use crate::metrics::AttemptResult;
 use crate::opening::{self, Expected, OpeningFault};
 use crate::provider::Endpoint;
 use crate::provider::credential::Errand;
-use crate::request::{Added, Begins, Content, Outgoing};
+use crate::request::{Begins, Content, Outgoing};
 use crate::route::candidate::Candidate;
 use crate::route::health::KeyState;
 use crate::route::occupied::{Failed, Occupied};
 use crate::upstream::{RequestBody, Upstream};
 use crate::usage::attempts::{AttemptRecord, Tried};
-use crate::usage::meter::Meter;
-use shared::verdict::{Effect, Extent, LONGEST_PAUSE, Meaning, Question, Step, judge, ruled, shorten_pause};
+use shared::verdict::{Effect, Extent, LONGEST_PAUSE, Meaning, Question, judge, ruled, shorten_pause};
 
 /// The most bytes of an error document that are read.
 const LONGEST_ERROR: usize = 64 * 1024;
@@ -56,27 +58,27 @@ const ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
 #[derive(Debug)]
 pub(super) struct Sender {
     upstream: Upstream,
-    teller: Teller,
+    pub(super) teller: Teller,
     /// The longest pause of an answer.
     pause: Duration,
 }
 
 /// One attempt. It owns its record, and leaves it with the meter when it ends, or when it is dropped before that
-/// because the client has left. Several may run at once. A span of the attempt would begin and end with it.
-struct Attempt<'m> {
-    meter: &'m Meter,
+/// because nobody waits for it any longer. Several may run at once. A span of the attempt would begin and end with it.
+struct Attempt<'b> {
+    behalf: &'b dyn Behalf,
     /// None when it has been left.
     record: Option<AttemptRecord>,
     /// What it keeps busy.
     running: Option<Occupied>,
 }
 
-impl<'m> Attempt<'m> {
+impl<'b> Attempt<'b> {
     /// Begins an attempt at `candidate`; none where it is left alone, because too much has failed there.
-    fn begin(meter: &'m Meter, candidate: &Candidate) -> Option<Self> {
-        let running = Occupied::begin(candidate)?;
+    fn begin(behalf: &'b dyn Behalf, candidate: &Candidate) -> Option<Self> {
+        let running = behalf.occupy(candidate)?;
         let tried = Tried::new(&candidate.group.group, &candidate.key.key, &candidate.upstream_model);
-        Some(Self { meter, record: Some(AttemptRecord::begin(tried)), running: Some(running) })
+        Some(Self { behalf, record: Some(AttemptRecord::begin(tried)), running: Some(running) })
     }
 
     /// Ends the attempt. `status` is 0 where no answer came.
@@ -96,19 +98,18 @@ impl<'m> Attempt<'m> {
                     let what = if status == OVERLOADED { Failed::Model } else { Failed::Key };
                     running.failed(what);
                 }
-                AttemptResult::ClientFault | AttemptResult::RateLimited | AttemptResult::KeyRefused => {
-                    running.answered();
-                }
+                AttemptResult::RateLimited => running.limited(),
+                AttemptResult::ClientFault | AttemptResult::KeyRefused => running.answered(),
             }
         }
-        self.meter.attempted(record);
+        self.behalf.ended(record);
     }
 }
 
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
         if let Some(record) = self.record.take() {
-            self.meter.attempted(record.abandon());
+            self.behalf.left(record, self.running.as_ref());
         }
     }
 }
@@ -154,9 +155,13 @@ impl Sender {
         candidate: Candidate,
         mut outgoing: Outgoing,
         client: &ClientHeaders<'_>,
-        meter: &Meter,
+        behalf: &dyn Behalf,
         deadline: Instant,
     ) -> Result<Answer, Ended> {
+        #[cfg(test)]
+        if let Some(world) = simulated::world() {
+            return simulated::send(self, &*world, candidate, behalf, deadline).await;
+        }
         let Some(endpoint) = &candidate.group.endpoint else {
             return Err(Ended::next(GatewayError::Internal("the group has no provider")));
         };
@@ -172,8 +177,10 @@ impl Sender {
             passing,
             format,
             begins,
+            refusable,
             added,
             beside_chat,
+            proves,
             conversion,
             dropped,
             ..
@@ -185,7 +192,7 @@ impl Sender {
         let deadline = end.map_or(deadline, |end| deadline.min(end));
         let until = if passing.is_some() { deadline } else { deadline.min(now + group.group.timeout) };
         let credential = &candidate.key.credential;
-        let errand = Errand { upstream: &self.upstream, exit: &group.exit, deadline: until };
+        let errand = Errand { upstream: &self.upstream, exit: &candidate.key.exit, deadline: until };
         let (mut passing, progress) = passing.map(|passing| (passing.body, passing.progress)).unzip();
         // A body on its way is there once: no second try with another token.
         let mut renewed = passing.is_some();
@@ -198,7 +205,7 @@ impl Sender {
             let again = credential.tokens().is_some();
             *request.headers_mut() = if again { headers.clone() } else { std::mem::take(&mut headers) };
             if let Err(error) = credential.put(&mut request, &body, errand).await {
-                let attempt = Attempt::begin(meter, &candidate).ok_or_else(Ended::spared)?;
+                let attempt = Attempt::begin(behalf, &candidate).ok_or_else(Ended::spared)?;
                 attempt.end(AttemptResult::ConnectError, 0, error.to_string());
                 return Err(Ended::next(error));
             }
@@ -211,8 +218,8 @@ impl Sender {
             });
 
             began = effect::begin(&candidate);
-            let attempt = Attempt::begin(meter, &candidate).ok_or_else(Ended::spared)?;
-            let response = match timeout_at(until, self.upstream.send(&group.exit, request)).await {
+            let attempt = Attempt::begin(behalf, &candidate).ok_or_else(Ended::spared)?;
+            let response = match timeout_at(until, self.upstream.send(&candidate.key.exit, request)).await {
                 Ok(Ok(response)) => response,
                 Ok(Err(error)) => {
                     if let Some(fault) = progress.as_ref().and_then(|progress| progress.fault()) {
@@ -246,7 +253,7 @@ impl Sender {
         let expected = match begins {
             Begins::Chat => {
                 let says = candidate.group.group.routing.retry_empty_answers;
-                Expected::Chat { format, passes: conversion.is_none(), says }
+                Expected::Chat { format, passes: conversion.is_none(), says, refusable }
             }
             Begins::Beside => Expected::Beside(format),
             Begins::Any => Expected::Any,
@@ -256,7 +263,7 @@ impl Sender {
         match opening::open(expected, &head, answered, patience).await {
             Ok(opened) => {
                 attempt.end(AttemptResult::Success, head.status.as_u16(), "");
-                effect::worked(&candidate, began, &self.teller);
+                effect::worked(proves, &candidate, began, &self.teller);
                 Ok(Answer { head, opened, candidate, format, conversion, dropped, end })
             }
             Err(OpeningFault::Missing(error)) => Err(missing(attempt, head.status, error)),
@@ -320,12 +327,10 @@ impl Sender {
         let words = said.candidate.key.leak.redact_text(words);
         let Asked { question, rules, began } = asked;
         let verdict = judge(said.status, &said.headers, &said.error, &said.body, question, rules);
-        let own = &said.candidate.group.group.routing.error_rules;
-        let (mut verdict, _) = ruled(verdict, status, &said.body, question, own);
+        let own = &said.candidate.group.error_rules;
+        let (verdict, _) = ruled(verdict, status, &said.body, question, own);
         let seen = Seen { status, began, words: &words };
-        if effect::apply(verdict.effect, &said.candidate, seen, &self.teller) && verdict.step == Step::NextKey {
-            verdict.step = Step::NextGroup;
-        }
+        effect::apply(verdict.effect, &said.candidate, seen, &self.teller);
         shorten_pause(&mut said.headers, rules, LONGEST_PAUSE);
         said.error.retry_after = match verdict.meaning {
             Meaning::RateLimited => verdict.pause,
@@ -370,17 +375,6 @@ impl Sender {
     }
 }
 
-/// Remembers what the provider has refused of what was `added` to the request `body`, where `ended` is about that.
-/// Gives whether there is something new to remember, so that the provider may be asked again without it.
-fn learns(ended: &Ended, added: Added, body: &Bytes) -> bool {
-    let Failure::Provider(said) = &ended.failure else { return false };
-    if ended.step != Step::End || !matches!(said.status.as_u16(), 400 | 404 | 422) || added == Added::Nothing {
-        return false;
-    }
-    let refused = optional::refused(added.fields(said.format), &said.error, &said.body, body);
-    refused.is_some_and(|field| said.candidate.group.refusals.learn(&said.candidate.upstream_model, field))
-}
-
 /// The headers of `outgoing` to `candidate`, without the credential.
 fn headers(candidate: &Candidate, endpoint: &Endpoint, outgoing: &Outgoing, client: &ClientHeaders<'_>) -> HeaderMap {
     let mut headers = client.for_upstream(outgoing.format, outgoing.stream);
@@ -393,7 +387,7 @@ fn headers(candidate: &Candidate, endpoint: &Endpoint, outgoing: &Outgoing, clie
         headers.insert(ACCEPT, ANYTHING);
     }
     endpoint.headers(&mut headers);
-    for (name, value) in &candidate.group.headers {
+    for (name, value) in &candidate.extras().headers {
         headers.insert(name.clone(), value.clone());
     }
     headers

@@ -10,6 +10,9 @@ use tokio::time::{Instant, sleep};
 use super::course::Course;
 use super::ended::Ended;
 use super::headers::ClientHeaders;
+use super::hedge::Hedge;
+use super::lane::Lane;
+use super::probe::Prober;
 use super::queue::Queue;
 use super::send::Sender;
 use super::telling::MostTelling;
@@ -27,10 +30,19 @@ use shared::verdict::Step;
 /// How often a candidate is asked again without what it has refused of what the gateway adds.
 const MOST_REPEATS: usize = 4;
 
+/// What is asked, by whom, until when: the same for all attempts of a walk.
+#[derive(Clone, Copy)]
+pub(super) struct Asking<'w> {
+    pub(super) request: &'w dyn Outbound,
+    pub(super) client: &'w ClientHeaders<'w>,
+    pub(super) meter: &'w Meter,
+    pub(super) deadline: Instant,
+}
+
 /// Walks plans.
 #[derive(Debug)]
 pub struct Walker {
-    sender: Sender,
+    sender: Arc<Sender>,
     /// Draws a pause that is no longer than the given one.
     draw: fn(Duration) -> Duration,
     queue: Queue,
@@ -45,7 +57,13 @@ fn drawn(longest: Duration) -> Duration {
 impl Walker {
     /// Sends through `upstream`, and what it learns about keys to `key_states`. An answer may pause as long as `pause`.
     pub fn new(upstream: Upstream, key_states: mpsc::Sender<KeyState>, pause: Duration) -> Self {
-        Self { sender: Sender::new(upstream, key_states, pause), draw: drawn, queue: Queue::default() }
+        let sender = Arc::new(Sender::new(upstream, key_states, pause));
+        Self { sender, draw: drawn, queue: Queue::default() }
+    }
+
+    /// Asks single candidates, with the connections of this walker.
+    pub fn prober(&self) -> Prober {
+        Prober::new(Arc::clone(&self.sender))
     }
 
     /// Waits until something of `plan` may be tried, where all of it is out for a moment.
@@ -60,7 +78,8 @@ impl Walker {
     /// or 5xx, and when the provider refuses the key or has no money for it, the next one is tried; when it has no such
     /// model, the next group is. A group gets as many further attempts as its `retry_count` says, with three of its
     /// keys, and the request six in all. Between two tries at the same group there is a pause. What is tried after the
-    /// first candidate is taken out of the retry budget of the group that the request went to first.
+    /// first candidate is taken out of the retry budget of the group that the request went to first. Where the group
+    /// hedges, a second candidate is tried beside one that is late.
     ///
     /// Nothing is prepared for a candidate that is not tried.
     ///
@@ -78,9 +97,11 @@ impl Walker {
         let mut telling = MostTelling::default();
         let mut refused: Option<GatewayError> = None;
         let mut budget: Option<Arc<RetryBudget>> = None;
+        let mut hedge = Hedge::default();
+        let asking = Asking { request, client, meter, deadline };
         let late = || Instant::now() >= deadline;
         while course.goes_on(late())
-            && let Some(candidate) = plan.next()
+            && let Some(candidate) = hedge.spare.take().or_else(|| plan.next())
         {
             let group = Arc::clone(&candidate.group);
             let id = &group.group.id;
@@ -91,12 +112,8 @@ impl Walker {
             if !course.goes_on(late()) {
                 break;
             }
-            let prepared = match request.prepare(&candidate, self.sender.upstream(), deadline) {
-                Some(preparation) => preparation.await,
-                None => Ok(()),
-            };
             // What one group cannot be asked for may be no trouble to another; it is no attempt.
-            let outgoing = match prepared.and_then(|()| request.write(&candidate)) {
+            let outgoing = match self.outgoing(&candidate, asking).await {
                 Ok(outgoing) => outgoing,
                 Err(error) => {
                     refused.get_or_insert(error);
@@ -119,9 +136,18 @@ impl Walker {
                 Some(_) => {}
             }
             let once = outgoing.once && !group.group.routing.retry_unsafe_requests;
-            match self.ask(candidate, outgoing, &mut course, (request, client, meter, deadline)).await {
+            let asked = if Hedge::may_pay(&candidate, &outgoing) {
+                let budget = budget.as_deref();
+                Box::pin(self.race((candidate, outgoing), &mut hedge, &mut plan, (&course, budget), asking)).await
+            } else {
+                self.ask(candidate, outgoing, &course, &Lane::first(meter), asking).await
+            };
+            match asked {
                 Ok(answer) => return Ok(answer),
-                Err(Ended { spared: true, failure, step, .. }) => telling.hear(step, failure),
+                Err(Ended { spared: true, failure, step, .. }) => {
+                    course.spared();
+                    telling.hear(step, failure);
+                }
                 Err(Ended { step, failure, may_be_done, .. }) => {
                     // It may do harm, or cost twice, to have it carried out again.
                     let step = if once && may_be_done { Step::End } else { step };
@@ -129,22 +155,46 @@ impl Walker {
                     telling.hear(step, failure);
                 }
             }
+            if let Some((id, Ended { step, failure, spared, .. })) = hedge.failed.take() {
+                if spared {
+                    course.spared();
+                } else {
+                    course.tried(&id, step);
+                }
+                telling.hear(step, failure);
+            }
         }
         // What was left of the plan may have gone out since it was looked at.
         let refused = refused.unwrap_or(GatewayError::Failing);
         Err(telling.into_failure().unwrap_or(Failure::Gateway(refused)))
     }
 
+    /// What is asked, written for `candidate`.
+    ///
+    /// # Errors
+    /// [`GatewayError`]: this candidate cannot be asked for it.
+    pub(super) async fn outgoing(
+        &self,
+        candidate: &Candidate,
+        Asking { request, deadline, .. }: Asking<'_>,
+    ) -> Result<Outgoing, GatewayError> {
+        if let Some(preparation) = request.prepare(candidate, self.sender.upstream(), deadline) {
+            preparation.await?;
+        }
+        request.write(candidate)
+    }
+
     /// Sends `outgoing` to `candidate`, and once more without what it refuses of what is not the client's own.
-    async fn ask(
+    pub(super) async fn ask(
         &self,
         candidate: Candidate,
         outgoing: Outgoing,
-        course: &mut Course,
-        (request, client, meter, deadline): (&dyn Outbound, &ClientHeaders<'_>, &Meter, Instant),
+        course: &Course,
+        lane: &Lane<'_>,
+        Asking { request, client, deadline, .. }: Asking<'_>,
     ) -> Result<Answer, Ended> {
         course.sent();
-        let mut sent = self.sender.send(candidate, outgoing, client, meter, deadline).await;
+        let mut sent = self.sender.send(candidate, outgoing, client, lane, deadline).await;
         for _ in 0..MOST_REPEATS {
             // What the gateway adds to a request is no fault of the client's.
             let Err(Ended { again: true, failure: Failure::Provider(said), .. }) = &sent else { break };
@@ -154,14 +204,14 @@ impl Walker {
                 break;
             }
             course.sent();
-            sent = self.sender.send(candidate, outgoing, client, meter, deadline).await;
+            sent = self.sender.send(candidate, outgoing, client, lane, deadline).await;
         }
         if course.may_send()
             && let Err(Ended { step: Step::Unsigned, failure: Failure::Provider(said), .. }) = &sent
             && let Some(outgoing) = unsigned(request, said)
         {
             course.sent();
-            sent = self.sender.send(said.candidate.clone(), outgoing, client, meter, deadline).await;
+            sent = self.sender.send(said.candidate.clone(), outgoing, client, lane, deadline).await;
         }
         sent
     }

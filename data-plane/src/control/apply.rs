@@ -145,6 +145,11 @@ impl Applier {
         &mut self.allegiance
     }
 
+    /// What this node is ready by.
+    pub fn readiness(&self) -> &Readiness {
+        &self.readiness
+    }
+
     /// The config in force.
     pub fn state(&self) -> &ConfigState {
         &self.state

@@ -23,9 +23,9 @@ pub(super) fn read(message: pb::KeyState) -> Option<KeyState> {
     Some(state.with(observed))
 }
 
-/// The message that tells other nodes of `state`. The control plane knows by the stream which node it is from.
-pub(super) fn write(state: &KeyState) -> ToControl {
-    let message = pb::KeyState {
+/// What is written of `state`.
+pub(super) fn message(state: &KeyState) -> pb::KeyState {
+    pb::KeyState {
         upstream_key_id: state.upstream_key_id.to_string(),
         group_id: state.group_id.to_string(),
         status: state.status.into(),
@@ -33,7 +33,12 @@ pub(super) fn write(state: &KeyState) -> ToControl {
         observed_at_ms: state.observed_at_ms,
         model: state.model.to_string(),
         ..key_news::message(state.observed())
-    };
+    }
+}
+
+/// The message that tells other nodes of `state`. The control plane knows by the stream which node it is from.
+pub(super) fn write(state: &KeyState) -> ToControl {
+    let message = message(state);
     if state.model.is_empty() { ToControl::KeyState(message) } else { ToControl::ModelKeyState(message) }
 }
 

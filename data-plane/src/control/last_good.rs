@@ -110,21 +110,25 @@ impl LastGood {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.directory)?;
         // Where only one of the two is written, the node refuses no database whose config it has.
         let Snapshot { epoch, version, lineage, .. } = snapshot;
-        self.replace(DATABASE, format!("{epoch}\n{version}\n{lineage}\n").as_bytes())?;
-        self.replace(FILE, &sealed)?;
+        replace(&self.directory, DATABASE, format!("{epoch}\n{version}\n{lineage}\n").as_bytes())?;
+        replace(&self.directory, FILE, &sealed)?;
         File::open(&self.directory)?.sync_all()?;
         Ok(())
     }
+}
 
-    fn replace(&self, name: &str, content: &[u8]) -> io::Result<()> {
-        let temporary = self.directory.join(format!("{name}.new"));
-        let written = write_new(&temporary, content).and_then(|()| fs::rename(&temporary, self.directory.join(name)));
-        if written.is_err() {
-            // What was written of it would keep a full disk full.
-            drop(fs::remove_file(&temporary));
-        }
-        written
+/// Replaces the file `name` in `directory`, so that a crash leaves the old or the new one.
+///
+/// # Errors
+/// When the disk fails.
+pub(super) fn replace(directory: &Path, name: &str, content: &[u8]) -> io::Result<()> {
+    let temporary = directory.join(format!("{name}.new"));
+    let written = write_new(&temporary, content).and_then(|()| fs::rename(&temporary, directory.join(name)));
+    if written.is_err() {
+        // What was written of it would keep a full disk full.
+        drop(fs::remove_file(&temporary));
     }
+    written
 }
 
 fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {

@@ -1,11 +1,14 @@
 //! Keeps the config stream open: applies what comes, and tells the control plane what it needs to know.
 
+mod ended;
+
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use shared::drain::Tasks;
+use shared::health::ReadinessGuard;
 use shared::ids::Id;
 use shared::pb;
 use shared::pb::control_message::Message as FromControl;
@@ -15,15 +18,15 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::SendTimeoutError;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Code, Response, Status};
 use tracing::{debug, error, info, warn};
 
+use self::ended::{Ended, speaks_grpc};
 use super::allegiance::Database;
 use super::apply::{Applier, Change, Refusal};
-use super::commands;
+use super::commands::{self, Commands};
 use super::key_state;
+use crate::link::Link;
 use crate::link::backoff::Backoff;
-use crate::link::{Link, explain};
 use crate::node::Node;
 use crate::route::health::KeyState;
 
@@ -40,6 +43,10 @@ const SEND_DEADLINE: Duration = Duration::from_secs(10);
 /// How long it takes until a stream without a message counts as open: a node that has the newest config is told
 /// nothing.
 const SETTLED: Duration = Duration::from_secs(1);
+
+/// How long a node that starts is not ready because it has not heard what is known of upstream keys. After that it does
+/// without.
+const CATCH_UP: Duration = Duration::from_secs(2);
 
 /// How often the node says how busy it is.
 const LOAD_PERIOD: Duration = Duration::from_secs(1);
@@ -66,35 +73,15 @@ pub struct Subscriber {
     applier: Applier,
     key_states: mpsc::Receiver<KeyState>,
     usage: Box<dyn Fn() -> UsageState + Send + Sync>,
+    /// None: commands have no result, as at a node that is older than they are.
+    commands: Option<Arc<Commands>>,
     tasks: Tasks,
     /// Whether the next Hello asks for a whole snapshot, since the last delta did not fit what the node has.
     whole: bool,
     /// What the node learnt while there was no stream, by upstream key and model.
     unsent: HashMap<(Id, Arc<str>), KeyState>,
-}
-
-/// Why a stream ended.
-#[derive(Debug, thiserror::Error)]
-enum Ended {
-    #[error("{}", explain(.0))]
-    Refused(#[from] Status),
-    #[error("the control plane closed the stream")]
-    Closed,
-    #[error("no answer within {0:?}")]
-    Silent(Duration),
-    #[error(
-        "what answers there does not speak gRPC: a control plane does so on a port of its own, 5001 unless it is set otherwise"
-    )]
-    NotGrpc,
-    #[error("a whole snapshot is needed")]
-    WrongBase,
-}
-
-impl Ended {
-    /// Whether the control plane answers and does not take the node token.
-    fn refuses_token(&self) -> bool {
-        matches!(self, Self::Refused(status) if status.code() == Code::Unauthenticated)
-    }
+    /// Held until this node, which has just started, has heard what is known of upstream keys, or does without.
+    catching_up: Option<ReadinessGuard>,
 }
 
 impl Subscriber {
@@ -108,8 +95,17 @@ impl Subscriber {
         usage: impl Fn() -> UsageState + Send + Sync + 'static,
         tasks: Tasks,
     ) -> Self {
-        let usage = Box::new(usage);
-        Self { link, node, applier, key_states, usage, tasks, whole: false, unsent: HashMap::new() }
+        let (usage, commands) = (Box::new(usage), None);
+        let catching_up = Some(applier.readiness().guard("states of upstream keys"));
+        let (whole, unsent) = (false, HashMap::new());
+        Self { link, node, applier, key_states, usage, commands, tasks, whole, unsent, catching_up }
+    }
+
+    /// The same, which has `commands` carry out what the control plane asks for.
+    #[must_use]
+    pub fn commanding(mut self, commands: Commands) -> Self {
+        self.commands = Some(Arc::new(commands));
+        self
     }
 
     /// Subscribes until `tasks` stop.
@@ -123,6 +119,7 @@ impl Subscriber {
                 ended = self.session(&mut backoff, &mut failing) => ended,
                 () = tasks.stopping() => return,
             };
+            self.catching_up = None;
             // A control plane that comes back and refuses the token is news, and so is one that refuses it and goes.
             let told = failing && refused == ended.refuses_token();
             refused = ended.refuses_token();
@@ -178,14 +175,22 @@ impl Subscriber {
         send(&to_control, ToControl::Hello(hello)).await?;
         let mut client = self.link.config();
         let answer = timeout(OPEN_DEADLINE, client.stream(ReceiverStream::new(receiver)));
-        let answer = answer.await.map_err(|_| Ended::Silent(OPEN_DEADLINE))??;
+        tokio::pin!(answer);
+        let answer = tokio::select! {
+            answer = &mut answer => answer,
+            () = sleep(CATCH_UP), if self.catching_up.is_some() => {
+                self.catching_up = None;
+                answer.await
+            }
+        };
+        let answer = answer.map_err(|_| Ended::Silent(OPEN_DEADLINE))??;
         if !speaks_grpc(&answer) {
             return Err(Ended::NotGrpc);
         }
         let mut from_control = answer.into_inner();
         let mut open = false;
-        let settled = sleep(SETTLED);
-        tokio::pin!(settled);
+        let (settled, caught_up) = (sleep(SETTLED), sleep(CATCH_UP));
+        tokio::pin!(settled, caught_up);
 
         let mut load = interval(LOAD_PERIOD);
         load.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -198,10 +203,15 @@ impl Subscriber {
                     let first = !open;
                     self.opened(&mut open, failing);
                     let named = matches!(message.message, Some(FromControl::Welcome(_)));
+                    if first && !named {
+                        // One that is older says nothing of it.
+                        self.catching_up = None;
+                    }
                     if let Some(message) = message.message {
                         self.handle(message, &to_control).await?;
                     }
-                    if first {
+                    // A welcome that comes late says by which clock times are to be told.
+                    if first || named {
                         self.met(named, &to_control).await?;
                     }
                 }
@@ -211,6 +221,7 @@ impl Subscriber {
                     self.opened(&mut open, failing);
                     self.met(false, &to_control).await?;
                 }
+                () = &mut caught_up, if self.catching_up.is_some() => self.catching_up = None,
                 _ = load.tick() => {
                     self.applier.allegiance().remind();
                     send(&to_control, ToControl::Load(self.load())).await?;
@@ -235,6 +246,10 @@ impl Subscriber {
 
     /// Takes over the clock of the control plane, by which times are told.
     fn set_clock(&mut self, now_ms: i64) {
+        // What waits here was observed by the clock as it was.
+        while let Ok(state) = self.key_states.try_recv() {
+            self.keep_unsent(state);
+        }
         let step = self.applier.state().clock().set(now_ms);
         if step != 0 {
             debug!(step_ms = step, "the control plane's clock differs from this node's; its time counts for keys");
@@ -303,12 +318,22 @@ impl Subscriber {
                 Ok(())
             }
             FromControl::KeyState(message) | FromControl::ModelKeyState(message) => {
-                self.learn(message);
+                if message.upstream_key_id.is_empty() {
+                    self.catching_up = None;
+                } else {
+                    self.learn(message);
+                }
                 Ok(())
             }
             FromControl::Command(command) => {
-                let result = commands::answer(self.applier.state(), command);
-                send(to_control, ToControl::CommandResult(result)).await
+                let result = match &self.commands {
+                    Some(commands) => commands.carry_out(self.applier.state(), command, to_control),
+                    None => Some(commands::unserved(command.id)),
+                };
+                match result {
+                    Some(result) => send(to_control, ToControl::CommandResult(result)).await,
+                    None => Ok(()),
+                }
             }
         }
     }
@@ -359,13 +384,16 @@ impl Subscriber {
         loop {
             tokio::select! {
                 () = &mut wait => return,
-                Some(state) = self.key_states.recv() => {
-                    let about = (Arc::clone(&state.upstream_key_id), Arc::clone(&state.model));
-                    if self.unsent.len() < KEPT_KEY_STATES || self.unsent.contains_key(&about) {
-                        self.unsent.insert(about, state);
-                    }
-                }
+                Some(state) = self.key_states.recv() => self.keep_unsent(state),
             }
+        }
+    }
+
+    /// Keeps `state` until there is a stream, unless too much is kept already.
+    fn keep_unsent(&mut self, state: KeyState) {
+        let about = (Arc::clone(&state.upstream_key_id), Arc::clone(&state.model));
+        if self.unsent.len() < KEPT_KEY_STATES || self.unsent.contains_key(&about) {
+            self.unsent.insert(about, state);
         }
     }
 }
@@ -376,13 +404,6 @@ async fn send(to_control: &mpsc::Sender<pb::NodeMessage>, message: ToControl) ->
         SendTimeoutError::Timeout(_) => Ended::Silent(SEND_DEADLINE),
         SendTimeoutError::Closed(_) => Ended::Closed,
     })
-}
-
-/// Whether `answer` is one of a gRPC server. Any web server answers a call, with a page that says that it has no such
-/// path.
-fn speaks_grpc<T>(answer: &Response<T>) -> bool {
-    let kind = answer.metadata().get("content-type").and_then(|kind| kind.to_str().ok());
-    kind.is_some_and(|kind| kind.starts_with("application/grpc"))
 }
 
 /// The memory of this process in bytes; 0 where the operating system does not tell.

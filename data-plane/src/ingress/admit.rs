@@ -17,6 +17,7 @@ use crate::attempt::ClientHeaders;
 use crate::auth;
 use crate::body::collect::Patience;
 use crate::body::receive;
+use crate::cache::note::CacheNote;
 use crate::error::GatewayError;
 use crate::metrics::Api;
 use crate::request::Outbound;
@@ -47,8 +48,16 @@ pub(super) struct Arrival<'g> {
     end: Option<Instant>,
     /// The id of the request, which names its answer.
     id: HeaderValue,
+    notes: Mutex<Notes>,
+}
+
+/// What is noted on the way for the answer.
+#[derive(Debug, Default)]
+struct Notes {
     /// The way of the request so far, where answers show it.
-    way: Mutex<Option<RouteTaken>>,
+    way: Option<RouteTaken>,
+    /// What the cache was to it, where it is on.
+    cache: Option<CacheNote>,
 }
 
 /// A request whose client is known.
@@ -63,7 +72,7 @@ pub(super) struct Admitted<'r> {
     pub(super) headers: ClientHeaders<'r>,
     /// When the answer has to begin at the latest, after all attempts.
     pub(super) deadline: Instant,
-    way: &'r Mutex<Option<RouteTaken>>,
+    notes: &'r Mutex<Notes>,
     /// When the client wants the whole answer, if it says so.
     end: Option<Instant>,
 }
@@ -72,13 +81,13 @@ impl<'g> Arrival<'g> {
     /// Takes in a request of a client of `format`, and begins to meter it.
     pub(super) fn new(gateway: &'g Gateway, parts: request::Parts, api: Api, format: Format) -> (Self, Meter) {
         let meter = Meter::start(&gateway.recorder, api, &parts);
-        let started = Instant::from_std(meter.started());
+        let started = meter.started();
         let end = timeout(&parts.headers).ok().flatten().map(|time| started + time);
         let deadline = started + gateway.limits.request_timeout;
         let deadline = end.map_or(deadline, |end| deadline.min(end));
         let id = own::id_header(meter.request_id());
-        let (table, way) = (gateway.config.table(), Mutex::default());
-        (Self { gateway, parts, format, table, deadline, end, id, way }, meter)
+        let (table, notes) = (gateway.config.table(), Mutex::default());
+        (Self { gateway, parts, format, table, deadline, end, id, notes }, meter)
     }
 
     /// Finds out whose the request is. What is learnt on the way is noted in `meter`.
@@ -104,7 +113,7 @@ impl<'g> Arrival<'g> {
             client,
             headers: ClientHeaders::new(&self.parts, self.format),
             deadline: self.deadline,
-            way: &self.way,
+            notes: &self.notes,
             end: self.end,
         })
     }
@@ -123,9 +132,11 @@ impl<'g> Arrival<'g> {
         patience(self.gateway, self.deadline, self.end, answer)
     }
 
-    /// `response` with the id of the request where its client looks for it, and with the way that it took.
+    /// `response` with the id of the request where its client looks for it, with the way that it took, and with what
+    /// the cache was to it.
     pub(super) fn identify(&self, response: Response) -> Response {
-        let way = self.way.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Notes { way, cache } = std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner));
+        let response = cache.into_iter().fold(response, |response, note| note.shown(response));
         let response = own::identified_to(self.format, response, &self.id);
         way.into_iter().fold(response, |response, way| way.shown(response))
     }
@@ -174,6 +185,26 @@ impl Admitted<'_> {
         Ok(body)
     }
 
+    /// A plan for `model` that has a candidate, in the groups that the client wants.
+    ///
+    /// # Errors
+    /// As [`Plan::asked`], [`Plan::wanted`] and [`Plan::or_none_left`].
+    pub(super) fn serving(&self, model: &str) -> Result<Plan<'_>, GatewayError> {
+        self.narrowed(Plan::asked(self.table, self.client, model), model)
+    }
+
+    /// `plan`, narrowed to the groups that the client wants. It has a candidate. `model` is what the request asks for.
+    ///
+    /// # Errors
+    /// Those of `plan`, and as [`Plan::wanted`] and [`Plan::or_none_left`].
+    pub(super) fn narrowed<'p>(
+        &self,
+        plan: Result<Plan<'p>, GatewayError>,
+        model: &str,
+    ) -> Result<Plan<'p>, GatewayError> {
+        plan?.wanted(&self.hints())?.or_none_left(model)
+    }
+
     /// The group that the client names for a request without a model.
     pub(super) fn pinned(&self) -> Option<&str> {
         Hints::of(&self.parts.headers).group()
@@ -188,8 +219,8 @@ impl Admitted<'_> {
     /// is as unknown to it as one that is gone.
     pub(super) fn owner_of(&self, id: &str) -> Option<Owner> {
         let owner = self.gateway.owners.of(id)?;
-        let there = self.table.groups().iter().any(|group| group.group.id == owner.group);
-        (there && self.client.may_use_group(&owner.group)).then_some(owner)
+        let place = self.table.groups().iter().position(|group| group.group.id == owner.group)?;
+        self.client.may_use_group(place).then_some(owner)
     }
 
     /// Sends `request` to the candidates of `plan` until one answers. Where all of them are out for a moment, it waits.
@@ -236,8 +267,13 @@ impl Admitted<'_> {
     /// Notes for the answer which way the request has taken so far.
     pub(super) fn note_way(&self, meter: &Meter) {
         if self.gateway.limits.route_headers {
-            *self.way.lock().unwrap_or_else(PoisonError::into_inner) = Some(RouteTaken::of(meter));
+            self.notes.lock().unwrap_or_else(PoisonError::into_inner).way = Some(RouteTaken::of(meter));
         }
+    }
+
+    /// Notes for the answer what the cache was to the request.
+    pub(super) fn note_cache(&self, note: CacheNote) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).cache = Some(note);
     }
 
     /// How long `answer` may take.

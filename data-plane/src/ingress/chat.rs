@@ -2,6 +2,7 @@
 //! content.
 
 use std::pin::pin;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -12,17 +13,20 @@ use translation::names;
 use translation::protocol::contract::AnswerContext;
 
 use super::admit::{Arrival, unless_closing};
+use super::further::Further;
 use super::gateway::Gateway;
+use super::memory::{self, Asked, Memory};
 use super::{fallbacks, query};
 use crate::answer::{Answer, Failure};
 use crate::body::collect::Patience;
+use crate::cache::kept::KeptAnswer;
 use crate::metrics::Api;
 use crate::request::{ChatRequest, Spoken};
 use crate::respond::convert::{self, Conversation, Wish};
 use crate::respond::headers::name_dropped;
 use crate::respond::learn::Learn;
 use crate::respond::stream::UsageEvent;
-use crate::respond::{error, stream, unary};
+use crate::respond::{error, replay, stream, unary};
 use crate::usage::meter::Meter;
 
 /// How the answer of a provider is to be written on.
@@ -36,6 +40,15 @@ struct Delivery {
     wish: Option<Wish>,
 }
 
+/// What a client of a chat API gets.
+#[expect(clippy::large_enum_variant, reason = "it is moved once, and most are of the large kind")]
+enum Told {
+    /// The answer of a provider.
+    Provider(Answer, Delivery),
+    /// An answer from memory.
+    Kept(Arc<KeptAnswer>),
+}
+
 /// Serves a request to the chat API `format`.
 pub(super) async fn create(gateway: &Gateway, request: Request, api: Api, format: Format, spoken: Spoken) -> Response {
     let (parts, body) = request.into_parts();
@@ -43,27 +56,24 @@ pub(super) async fn create(gateway: &Gateway, request: Request, api: Api, format
     let closing = meter.closing();
     let asked = unless_closing(closing, pin!(ask(&arrival, body, spoken, &mut meter))).await;
     let response = match asked {
-        Ok((answer, delivery)) => {
+        Ok(Told::Provider(answer, delivery)) => {
             let patience = arrival.patience(&answer);
             deliver(answer, delivery, patience, meter).await
         }
+        Ok(Told::Kept(kept)) => replay::respond(kept.headers.clone(), kept.body.clone(), kept.streams, meter),
         Err(failure) => error::failed(&failure, format, meter),
     };
     arrival.identify(response)
 }
 
-/// Goes from the client's request to the head of a provider's answer.
-async fn ask(
-    arrival: &Arrival<'_>,
-    body: Body,
-    spoken: Spoken,
-    meter: &mut Meter,
-) -> Result<(Answer, Delivery), Failure> {
+/// Goes from the client's request to the head of a provider's answer, or to an answer from memory.
+async fn ask(arrival: &Arrival<'_>, body: Body, spoken: Spoken, meter: &mut Meter) -> Result<Told, Failure> {
     let (admitted, body) = arrival.admit_with(body, meter).await?;
     let (gateway, format, proxy_key) = (admitted.gateway, admitted.format, &admitted.client.key.id);
     let facts = format.facts();
     let body = admitted.read(body, meter).await?;
     let sent = body.len() as u64;
+    let Further { body, models: further } = Further::of(&admitted, body, spoken.model.as_deref())?;
     let conversation =
         facts.keeps_answers.then(|| Conversation { kept: gateway.conversations.of(proxy_key), asked: body.clone() });
     let body = match &conversation {
@@ -90,7 +100,26 @@ async fn ask(
     admitted.trace(meter)?;
     admitted.may_name(request.names_further_models)?;
 
-    let mut answer = fallbacks::walk(&admitted, &request, &body, meter).await?;
+    let asked = Asked {
+        chat: Some(format),
+        endpoint: "",
+        body: &body,
+        model: &request.model,
+        further: &further,
+        stream: request.stream,
+    };
+    let missing = match memory::look_up(&admitted, asked, meter).await {
+        Memory::Hit(kept) => {
+            meter.let_go(0);
+            return Ok(Told::Kept(kept));
+        }
+        Memory::Miss(missing) => Some(missing),
+        Memory::Off => None,
+    };
+    let mut answer = fallbacks::walk(&admitted, &request, further, &body, meter).await?;
+    if let Some(missing) = missing {
+        missing.record(&admitted, &answer.candidate, meter);
+    }
     let learns = facts.keeps_answers && answer.conversion.is_none();
     let learn = learns.then(|| Learn::new(&gateway.owners, &answer.candidate));
     let streams = answer.streams();
@@ -120,7 +149,7 @@ async fn ask(
         turn + wish.asked.request.text_bytes() as u64
     });
     meter.let_go(kept);
-    Ok((answer, Delivery { format, learn, usage, array, wish }))
+    Ok(Told::Provider(answer, Delivery { format, learn, usage, array, wish }))
 }
 
 async fn deliver(mut answer: Answer, delivery: Delivery, patience: Patience, meter: Meter) -> Response {

@@ -29,6 +29,7 @@ const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 /// come.
 const EXPOSED: &str = "x-request-id, request-id, retry-after, retry-after-ms, x-should-retry, x-upstream-request-id, \
                        x-orchestration-dropped, x-orchestration-attempts, x-orchestration-group, x-orchestration-model, \
+                       x-orchestration-cache, \
                        x-ratelimit-limit-requests, x-ratelimit-limit-tokens, \
                        x-ratelimit-remaining-requests, x-ratelimit-remaining-tokens, x-ratelimit-reset-requests, \
                        x-ratelimit-reset-tokens";

@@ -9,8 +9,9 @@ use shared::descriptors;
 use shared::telemetry::Metrics;
 use tokio::sync::mpsc;
 
-use crate::attempt::Walker;
+use crate::attempt::{Prober, Walker};
 use crate::body::budget::BodyBudget;
+use crate::cache::ResponseCache;
 use crate::conversations::Conversations;
 use crate::limits::RequestLimits;
 use crate::media::MediaFetcher;
@@ -50,6 +51,7 @@ pub struct Gateway {
     pub(super) signatures: Arc<Signatures>,
     pub(super) conversations: Arc<Conversations>,
     pub(super) media: MediaFetcher,
+    pub(super) cache: Arc<ResponseCache>,
 }
 
 impl Gateway {
@@ -69,6 +71,7 @@ impl Gateway {
         budget.register(metrics);
         let series = config.clone();
         metrics.register(|registry| registry.register_collector(Box::new(SeriesCollector(series))));
+        let cache = ResponseCache::new(limits.max_cache_bytes, metrics);
         let metrics = RequestMetrics::register(metrics, &node);
         Ok(Arc::new(Self {
             config,
@@ -81,12 +84,23 @@ impl Gateway {
             owners: Arc::default(),
             signatures: Arc::default(),
             conversations: Arc::default(),
+            cache,
         }))
     }
 
     /// Whether more requests are under way than there can be connections to providers.
     pub(super) fn is_crowded(&self) -> bool {
         usize::try_from(self.recorder.node.in_flight()).is_ok_and(|in_flight| in_flight > self.most_requests)
+    }
+
+    /// Asks providers what the gateway itself wants to know, over the connections of clients' requests.
+    pub fn prober(&self) -> Prober {
+        self.attempts.prober()
+    }
+
+    /// The answers that are kept in memory.
+    pub fn cache(&self) -> Arc<ResponseCache> {
+        Arc::clone(&self.cache)
     }
 
     /// What is logged of requests that are refused.

@@ -3,7 +3,8 @@
 //! - [`gateway`]: what every request needs.
 //! - `admit`: the front that every request passes.
 //! - `openai`, `anthropic`, `gemini`: the chat APIs; `chat` is what they have in common.
-//! - `fallbacks`: which models are asked when the one that was asked for fails.
+//! - `fallbacks`: which models are asked when the one that was asked for fails; `further`: those that a client names.
+//! - `memory`: whether the answer is in memory.
 //! - `models`: which models the proxy key may ask for.
 //! - `endpoints`: what the APIs have beside chat.
 //! - `sticky`: finds the provider that holds what a request refers to.
@@ -17,8 +18,10 @@ pub mod cors;
 mod document;
 mod endpoints;
 mod fallbacks;
+mod further;
 pub mod gateway;
 mod gemini;
+mod memory;
 mod models;
 mod near;
 mod openai;

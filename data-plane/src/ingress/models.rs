@@ -51,7 +51,7 @@ fn model<'t>(client: &Client, name: &'t str, routes: &'t [Route]) -> Option<List
     }
     let usable = |route: &&Route| {
         let group = &route.group;
-        client.may_use_group(&group.group.id) && group.endpoint.is_some() && !group.keys.is_empty()
+        client.may_use_group(route.place) && group.endpoint.is_some() && !group.keys.is_empty()
     };
     let route = routes.iter().find(usable)?;
     Some(ListedModel { id: name, owner: &route.group.group.provider_type, output_limit: route.facts.max_output })

@@ -1,15 +1,20 @@
+mod able;
 mod added;
 mod anthropic;
 mod attempts;
+mod caching;
 mod carried;
+mod chains;
 mod conversations;
 mod errors;
 mod fallbacks;
 mod gemini;
 mod groups;
+mod hedging;
 mod large;
 pub(crate) mod matrix;
 mod opening;
+mod own;
 mod streaming;
 
 use std::sync::Arc;
@@ -45,6 +50,7 @@ struct Bench {
     router: axum::Router,
     records: UsageQueue,
     key_states: mpsc::Receiver<KeyState>,
+    metrics: Metrics,
 }
 
 /// A group with two keys that reaches a fake provider.
@@ -71,9 +77,9 @@ fn serving_key(provider: FakeProvider, groups: impl IntoIterator<Item = Group>, 
     let (sender, key_states) = mpsc::channel(10);
     let media = MediaPolicy { private_networks: true, ..MediaPolicy::default() };
     let limits = RequestLimits { max_body_bytes: 10_000, media, ..RequestLimits::default() };
-    let gateway =
-        Gateway::new(config.clone(), sink, Arc::new(Node::new("node-7")), limits, sender, &Metrics::new()).unwrap();
-    Bench { provider, config, router: router(gateway, None), records, key_states }
+    let (metrics, node) = (Metrics::new(), Arc::new(Node::new("node-7")));
+    let gateway = Gateway::new(config.clone(), sink, node, limits, sender, &metrics).unwrap();
+    Bench { provider, config, router: router(gateway, None), records, key_states, metrics }
 }
 
 impl Bench {

@@ -3,6 +3,7 @@
 
 mod estimated;
 mod histogram;
+mod probes;
 pub mod series;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use translation::ir::Usage;
 
 pub use estimated::{Estimate, EstimatedTokens};
 pub use histogram::Histogram;
+pub use probes::ProbeMetrics;
 
 use crate::error::GatewayError;
 use crate::node::Node;
@@ -161,6 +163,26 @@ impl AttemptResult {
         (Self::Timeout, "timeout"),
         (Self::Unusable, "unusable"),
     ];
+
+    /// The name in metrics and in what operators are told.
+    pub fn name(self) -> &'static str {
+        Self::ALL[self as usize].1
+    }
+}
+
+/// What became of an attempt that was made because another one of the request was late.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HedgeResult {
+    /// It answered first.
+    Won,
+    /// The other one answered first.
+    Lost,
+    /// It brought no answer.
+    Failed,
+}
+
+impl HedgeResult {
+    const ALL: [(Self, &'static str); 3] = [(Self::Won, "won"), (Self::Lost, "lost"), (Self::Failed, "failed")];
 }
 
 /// What kept a request at the upstream key that it was sent with.
@@ -267,6 +289,7 @@ pub struct RequestMetrics {
     requests: [[Counter; OUTCOMES.len()]; Api::ALL.len()],
     unauthenticated: [Counter; Unauthenticated::ALL.len()],
     attempts: [Counter; AttemptResult::ALL.len()],
+    hedged: [Counter; HedgeResult::ALL.len()],
     affinity: [Counter; Affinity::ALL.len()],
     duration: Histogram,
     first_byte: Histogram,
@@ -280,6 +303,7 @@ impl RequestMetrics {
         let requests = Family::<RequestLabels, Counter>::default();
         let unauthenticated = Family::<ReasonLabels, Counter>::default();
         let attempts = Family::<ResultLabels, Counter>::default();
+        let hedged = Family::<ResultLabels, Counter>::default();
         let affinity = Family::<AffinityLabels, Counter>::default();
         let tokens = Family::<TokenLabels, Counter>::default();
         let duration = Histogram::default();
@@ -292,6 +316,11 @@ impl RequestMetrics {
                 unauthenticated.clone(),
             );
             registry.register("upstream_attempts", "Tries at an upstream key, by result", attempts.clone());
+            registry.register(
+                "hedged_requests",
+                "Requests with a second attempt because the first was late, by whether the second answered first",
+                hedged.clone(),
+            );
             registry.register(
                 "routed_requests",
                 "Requests that were sent to a provider, by what kept them at the upstream key of their last attempt",
@@ -320,6 +349,7 @@ impl RequestMetrics {
             unauthenticated: Unauthenticated::ALL
                 .map(|(_, reason)| unauthenticated.get_or_create(&ReasonLabels { reason }).clone()),
             attempts: AttemptResult::ALL.map(|(_, result)| attempts.get_or_create(&ResultLabels { result }).clone()),
+            hedged: HedgeResult::ALL.map(|(_, result)| hedged.get_or_create(&ResultLabels { result }).clone()),
             affinity: Affinity::ALL
                 .map(|kind| affinity.get_or_create(&AffinityLabels { affinity: kind.name() }).clone()),
             duration,
@@ -362,6 +392,11 @@ impl RequestMetrics {
     /// Counts a request that was sent to a provider.
     pub fn routed(&self, affinity: Affinity) {
         self.affinity[affinity as usize].inc();
+    }
+
+    /// Counts an attempt that was made because another one was late.
+    pub fn hedged(&self, result: HedgeResult) {
+        self.hedged[result as usize].inc();
     }
 
     /// Counts an attempt that has ended.

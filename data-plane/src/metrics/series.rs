@@ -198,11 +198,18 @@ impl SeriesStore {
             times.retain(|_, times| Arc::strong_count(times) > 1);
         }
         let mut table = SeriesTable::default();
+        let other: Arc<str> = OTHER.into();
+        let nothing: Arc<str> = "".into();
         for group in groups {
-            let mut models = HashMap::new();
+            let mut models = HashMap::with_capacity(group.models.len() + group.model_aliases.len());
+            let mut shared = None;
+            let mut resolve = |model| {
+                own(&mut all, group, model)
+                    .unwrap_or_else(|| Arc::clone(shared.get_or_insert_with(|| of_others(&mut all, group, &other))))
+            };
             let mut patterns = Vec::new();
             for name in group.models.iter().chain(group.model_aliases.keys()) {
-                let series = resolve(&mut all, group, name);
+                let series = resolve(name);
                 match name.strip_suffix('*') {
                     Some(prefix) => patterns.push((Arc::from(prefix), series)),
                     None => drop(models.insert(Arc::clone(name), series)),
@@ -210,7 +217,7 @@ impl SeriesStore {
             }
             // The longest prefix says most.
             patterns.sort_by_key(|(prefix, _): &(Arc<str>, _)| std::cmp::Reverse(prefix.len()));
-            let none = resolve(&mut all, group, &Arc::from(""));
+            let none = resolve(&nothing);
             let has_room = times.len() < MOST_GROUPS || times.contains_key(&group.name);
             let name = if has_room { Arc::clone(&group.name) } else { Arc::from(OTHER) };
             let times = Arc::clone(times.entry(name).or_default());
@@ -262,21 +269,28 @@ impl SeriesStore {
     }
 }
 
-/// The series of `model` in `group`, or one that it shares with others where there are too many.
-fn resolve(all: &mut BTreeMap<Name, Arc<Series>>, group: &Group, model: &Arc<str>) -> Arc<Series> {
-    let (other, provider) = (Arc::from(OTHER), &group.provider_type);
-    let names = [(&group.name, provider, model), (&group.name, provider, &other), (&other, &other, &other)];
-    for ((group, provider, model), most) in names.into_iter().zip([MOST, MOST + MOST_GROUPS, usize::MAX]) {
-        let name = Name { group: Arc::clone(group), provider: Arc::clone(provider), model: Arc::clone(model) };
-        if let Some(series) = all.get(&name) {
-            return Arc::clone(series);
-        }
-        if all.len() < most {
-            return Arc::clone(all.entry(name).or_default());
-        }
-    }
-    // The last bound is none.
-    Arc::default()
+/// The series of `model` in `group`; none where there are too many for it to have one of its own.
+fn own(all: &mut BTreeMap<Name, Arc<Series>>, group: &Group, model: &Arc<str>) -> Option<Arc<Series>> {
+    named(all, MOST, [&group.name, &group.provider_type, model])
+}
+
+/// The series of the models of `group` that have none of their own, or one for all such groups where there are too
+/// many. `other` is the name of it.
+fn of_others(all: &mut BTreeMap<Name, Arc<Series>>, group: &Group, other: &Arc<str>) -> Arc<Series> {
+    named(all, MOST + MOST_GROUPS, [&group.name, &group.provider_type, other])
+        .or_else(|| named(all, usize::MAX, [other; 3]))
+        // The last bound is none.
+        .unwrap_or_default()
+}
+
+/// The series of this name. One that is new is made as long as there are fewer than `most`.
+fn named(
+    all: &mut BTreeMap<Name, Arc<Series>>,
+    most: usize,
+    [group, provider, model]: [&Arc<str>; 3],
+) -> Option<Arc<Series>> {
+    let name = Name { group: Arc::clone(group), provider: Arc::clone(provider), model: Arc::clone(model) };
+    if all.len() < most { Some(Arc::clone(all.entry(name).or_default())) } else { all.get(&name).map(Arc::clone) }
 }
 
 /// Each of `counts` with its labels.

@@ -10,7 +10,7 @@ use translation::ir::{Event, Finish, ProviderError, Usage};
 use translation::protocol::contract::{Life, StreamDecoder, StreamWatcher};
 use translation::protocol::sse::{self, EventSplitter};
 
-use super::{OpeningFault, ProviderBody};
+use super::{OpeningFault, ProviderBody, Wants, filtered};
 use crate::body::collect::Patience;
 use crate::error::GatewayError;
 
@@ -26,8 +26,8 @@ pub(super) struct Hold {
     pub(super) passes: bool,
     /// Whether it is an answer of the chat API.
     pub(super) chat: bool,
-    /// Whether it is no answer where it ends well and holds nothing.
-    pub(super) says: bool,
+    /// What it must be to be an answer.
+    pub(super) wants: Wants,
     /// Until when it is held back once it has begun.
     pub(super) until: Instant,
     /// How long it may take until it says something.
@@ -188,7 +188,8 @@ impl Held {
                 self.fail(error, &words);
                 return;
             }
-            self.said |= (seen.finishes && !self.hold.says) || (!self.hold.chat && life > Life::Nothing);
+            let Wants { says, refusable } = self.hold.wants;
+            self.said |= (seen.finishes && !says && !refusable) || (!self.hold.chat && life > Life::Nothing);
         }
         if self.hold.chat {
             self.decode(event, &words);
@@ -212,7 +213,12 @@ impl Held {
                 Event::Usage(usage) => self.usage = Some(usage),
                 // A signature is no word of the answer.
                 Event::ThinkingSignature(_) | Event::TextSignature(_) | Event::Logprobs(_) | Event::Error(_) => {}
-                Event::Finish { reason: Finish::Stop, .. } if self.hold.says => {}
+                // Before it is known why the answer ends.
+                Event::Refusal(_) if self.hold.wants.refusable => {}
+                Event::Finish { reason: Finish::ContentFilter, .. } if self.hold.wants.refusable && !self.said => {
+                    return self.fail(filtered(), words);
+                }
+                Event::Finish { reason: Finish::Stop, .. } if self.hold.wants.says => {}
                 _ => self.said = true,
             }
         }

@@ -16,7 +16,7 @@ use http::response::Parts;
 use hyper::body::Incoming;
 use tokio::time::Instant;
 use translation::Format;
-use translation::ir::{self, Finish, Part, ProviderError, Usage};
+use translation::ir::{self, ErrorKind, Finish, Part, ProviderError, Usage};
 
 use crate::body::collect::Patience;
 use crate::body::unpack::is_packed;
@@ -43,6 +43,8 @@ pub enum Expected {
         passes: bool,
         /// Whether it is no answer where it ends well and holds nothing.
         says: bool,
+        /// Whether it is no answer where the provider's filter has left nothing of it.
+        refusable: bool,
     },
     /// An answer of another endpoint beside that of this format: JSON, or a stream.
     Beside(Format),
@@ -120,16 +122,16 @@ pub async fn open(
 ) -> Result<Opened, OpeningFault> {
     let labelled = is_stream(&head.headers);
     let body = ProviderBody::unread(body);
-    let (format, passes, chat, says) = match expected {
-        Expected::Chat { format, passes, says } => (format, passes, true, says),
-        Expected::Beside(format) if labelled || is_json(&head.headers) => (format, true, false, false),
+    let (format, passes, chat, wants) = match expected {
+        Expected::Chat { format, passes, says, refusable } => (format, passes, true, Wants { says, refusable }),
+        Expected::Beside(format) if labelled || is_json(&head.headers) => (format, true, false, Wants::default()),
         // What looks like text may be sound.
         Expected::Beside(_) | Expected::Any => return Ok(Opened::Unread(body)),
     };
     if is_packed(&head.headers) {
         return match (labelled, chat) {
             (true, _) => Err(GatewayError::Unusable("it is a compressed stream, which was not asked for").into()),
-            (false, true) => whole(format, head, body, (passes, says), patience).await,
+            (false, true) => whole(format, head, body, (passes, wants), patience).await,
             (false, false) => Ok(Opened::Unread(body)),
         };
     }
@@ -145,10 +147,10 @@ pub async fn open(
     };
     match (streams, chat) {
         (true, _) => {
-            let hold = Hold { format, passes, chat, says, until: Instant::now() + HOLD, patience };
+            let hold = Hold { format, passes, chat, wants, until: Instant::now() + HOLD, patience };
             held::hold(body, hold).await.map(Opened::Stream)
         }
-        (false, true) => whole(format, head, body, (passes, says), patience).await,
+        (false, true) => whole(format, head, body, (passes, wants), patience).await,
         (false, false) => beside(format, head, body, patience).await,
     }
 }
@@ -158,15 +160,17 @@ async fn whole(
     format: Format,
     head: &Parts,
     body: ProviderBody,
-    (passes, says): (bool, bool),
+    (passes, wants): (bool, Wants),
     patience: Patience,
 ) -> Result<Opened, OpeningFault> {
     let protocol = format.protocol();
     if !passes {
         let body = whole::whole(head, body, patience).await?;
         return match protocol.decode_response(&body) {
-            Ok(response) if says && is_empty(&response) => Err(EMPTY.into()),
-            Ok(response) => Ok(Opened::Decoded(Box::new(response))),
+            Ok(response) => {
+                wants.satisfied_by(&response, format, &body)?;
+                Ok(Opened::Decoded(Box::new(response)))
+            }
             Err(error) => Err(said(format, error, body)),
         };
     }
@@ -186,9 +190,9 @@ async fn whole(
     }
     // An answer that its provider keeps may be one that is still to be made, which has no usage.
     let doubtful = (usage.is_none() && !format.facts().keeps_answers) || whole::may_be_error(&body);
-    if doubtful || says {
+    if doubtful || wants.says || wants.refusable {
         match protocol.decode_response(&body) {
-            Ok(response) if says && is_empty(&response) => return Err(EMPTY.into()),
+            Ok(response) => wants.satisfied_by(&response, format, &body)?,
             // What is not read otherwise passes as it is.
             Err(error) if doubtful => return Err(said(format, error, body)),
             _ => {}
@@ -199,6 +203,45 @@ async fn whole(
 
 /// The error of an answer that ends well and holds nothing.
 const EMPTY: GatewayError = GatewayError::Unusable("it holds nothing");
+
+/// What an answer must be, beside well formed.
+#[derive(Clone, Copy, Debug, Default)]
+struct Wants {
+    /// It must not end well and hold nothing.
+    says: bool,
+    /// The provider's filter must have left something of it.
+    refusable: bool,
+}
+
+impl Wants {
+    /// Whether `response`, which was read from `body`, is such an answer.
+    fn satisfied_by(self, response: &ir::Response, format: Format, body: &Bytes) -> Result<(), OpeningFault> {
+        if self.says && is_empty(response) {
+            return Err(EMPTY.into());
+        }
+        if self.refusable && is_filtered(response) {
+            let usage = format.protocol().usage(body).ok().flatten();
+            return Err(OpeningFault::Said { error: Box::new(filtered()), document: Bytes::new(), usage });
+        }
+        Ok(())
+    }
+}
+
+/// The error of an answer of which a provider's filter has left nothing.
+fn filtered() -> ProviderError {
+    ProviderError::new(ErrorKind::InvalidRequest, "the provider's filter has refused to answer").code("content_filter")
+}
+
+/// Whether the provider's filter has left nothing of the answer but words that say so.
+fn is_filtered(response: &ir::Response) -> bool {
+    let silent = |part: &Part| match part {
+        Part::Text { text, .. } => text.is_empty(),
+        part => matches!(part, Part::Refusal(_)),
+    };
+    let filtered =
+        |choice: &ir::Choice| choice.finish == Some(Finish::ContentFilter) && choice.parts.iter().all(silent);
+    !response.choices.is_empty() && response.choices.iter().all(filtered)
+}
 
 /// Whether the model has stopped as if it had said all, and has said nothing: no word, no thought, no call.
 fn is_empty(response: &ir::Response) -> bool {

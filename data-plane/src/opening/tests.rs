@@ -29,7 +29,8 @@ async fn held(format: Format, body: impl Stream<Item = Portion> + Unpin) -> (u64
     let start = Instant::now();
     let until = start + Duration::from_mins(1);
     let patience = Patience { first: until, pause: Duration::from_mins(1), whole: until, end: None };
-    let hold_for = Hold { format, passes: true, chat: true, says: false, until: start + HOLD, patience };
+    let hold_for =
+        Hold { format, passes: true, chat: true, wants: super::Wants::default(), until: start + HOLD, patience };
     let held = hold(ProviderBody::unread(StreamBody::new(body)), hold_for).await;
     let took = start.elapsed().as_secs();
     let Ok(mut body) = held else { return (took, held.map(|_| String::new())) };

@@ -112,6 +112,16 @@ impl Endpoint {
         parsed(&url)
     }
 
+    /// The URL of the list of models, or of a page of it, which is the name and the value of a parameter.
+    ///
+    /// # Errors
+    /// When the vendor lists none.
+    pub fn models(&self, page: Option<(&str, &str)>) -> Result<Uri, GatewayError> {
+        let path = self.vendor.models_page(self.api_version.as_deref(), page);
+        let path = path.ok_or(GatewayError::NoEndpoint { vendor: self.vendor.title })?;
+        parsed(&join(&self.base, &path))
+    }
+
     /// Adds the headers that the vendor demands. Those that the client has sent for the vendor are there already, and
     /// stay.
     pub fn headers(&self, headers: &mut HeaderMap) {

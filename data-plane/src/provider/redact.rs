@@ -9,13 +9,13 @@ mod pieces;
 mod secrets;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use shared::secret::Secret;
-use shared::snapshot::Group;
+use shared::snapshot::{Group, UpstreamKey};
 use translation::ir::ProviderError;
 
 use crate::provider::credential::Tokens;
@@ -50,18 +50,36 @@ impl Shown {
         if known.0 == got {
             return known;
         }
-        let newer = Arc::new((got, Needles::of(&self.tokens.shown())));
+        let newer = Arc::new((got, Needles::of(Source::These(self.tokens.shown()))));
         self.known.store(Arc::clone(&newer));
         newer
     }
 }
 
-/// Texts that are looked for.
+/// Secrets that are looked for. What they are is found out, and what finds them is made, when it is first needed:
+/// config may hold many thousands of keys, and a finder takes some hundred KiB.
 #[derive(Default)]
 struct Needles {
-    texts: Vec<Vec<u8>>,
+    source: Source,
+    texts: OnceLock<Texts>,
     /// None where there is nothing to look for.
-    finder: Option<AhoCorasick>,
+    finder: OnceLock<Option<AhoCorasick>>,
+}
+
+/// Where secrets stand that are looked for.
+enum Source {
+    /// Here.
+    These(Vec<Secret>),
+    /// In the config of a group: all that is secret in it.
+    Group(Arc<Group>),
+    /// In an upstream key and the headers of its group: what a request with the key shows.
+    Shown(Arc<UpstreamKey>, Arc<Group>),
+}
+
+/// Secrets in all their forms.
+#[derive(Default)]
+struct Texts {
+    all: Vec<Vec<u8>>,
     longest: usize,
 }
 
@@ -74,7 +92,7 @@ impl fmt::Debug for Leak {
 
 impl fmt::Debug for Needles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Needles").field("count", &self.texts.len()).finish_non_exhaustive()
+        f.debug_struct("Needles").finish_non_exhaustive()
     }
 }
 
@@ -82,52 +100,92 @@ impl fmt::Debug for Needles {
 #[derive(Clone, Debug)]
 pub struct GroupSecrets {
     needles: Arc<Needles>,
-    headers: Vec<Secret>,
+    group: Arc<Group>,
 }
 
 impl GroupSecrets {
-    /// Those of `group`: of all its keys, of its headers, and of its proxy.
-    pub fn of(group: &Group) -> Self {
-        let headers = secrets::of_headers(group);
-        let mut all = headers.clone();
-        all.extend(group.upstream_keys.iter().flat_map(|key| secrets::of_key(&key.secret)));
-        all.extend(group.outbound_proxy.iter().flat_map(secrets::of_proxy));
-        Self { needles: Arc::new(Needles::of(&all)), headers }
+    /// Those of `group`: of all its keys and what they have of their own, of its headers, and of its proxy.
+    pub fn of(group: &Arc<Group>) -> Self {
+        Self { needles: Arc::new(Needles::of(Source::Group(Arc::clone(group)))), group: Arc::clone(group) }
     }
 
-    /// Finds them in the answers to requests with the upstream key `secret`, which gets `tokens`.
-    pub fn with_key(&self, secret: &Secret, tokens: Option<&Arc<Tokens>>) -> Leak {
-        let mut shown = secrets::of_key(secret);
-        shown.extend(self.headers.iter().cloned());
+    /// Finds them in the answers to requests with the upstream `key`, which gets `tokens`.
+    pub fn with_key(&self, key: &Arc<UpstreamKey>, tokens: Option<&Arc<Tokens>>) -> Leak {
+        let shown = Source::Shown(Arc::clone(key), Arc::clone(&self.group));
         let tokens = tokens.map(|tokens| {
             let known = ArcSwap::from_pointee((0, Needles::default()));
             Arc::new(Shown { tokens: Arc::clone(tokens), known })
         });
-        Leak { group: Arc::clone(&self.needles), shown: Arc::new(Needles::of(&shown)), tokens }
+        Leak { group: Arc::clone(&self.needles), shown: Arc::new(Needles::of(shown)), tokens }
+    }
+}
+
+impl Default for Source {
+    fn default() -> Self {
+        Self::These(Vec::new())
+    }
+}
+
+impl Source {
+    /// The secrets that stand there.
+    fn secrets(&self) -> Vec<Secret> {
+        match self {
+            Self::These(secrets) => secrets.clone(),
+            Self::Group(group) => {
+                let mut all = secrets::of_headers(&group.headers);
+                for key in &group.upstream_keys {
+                    all.extend(secrets::of_key(&key.secret));
+                    if let Some(own) = &key.routing.own {
+                        all.extend(secrets::of_headers(&own.headers));
+                        all.extend(own.outbound_proxy.iter().flat_map(secrets::of_proxy));
+                    }
+                }
+                all.extend(group.outbound_proxy.iter().flat_map(secrets::of_proxy));
+                all
+            }
+            Self::Shown(key, group) => {
+                let mut shown = secrets::of_key(&key.secret);
+                shown.extend(secrets::of_headers(&group.headers));
+                shown.extend(key.routing.own.iter().flat_map(|own| secrets::of_headers(&own.headers)));
+                shown
+            }
+        }
     }
 }
 
 impl Needles {
-    /// Looks for `secrets` in all their forms.
-    fn of(secrets: &[Secret]) -> Self {
-        let mut texts: Vec<Vec<u8>> = secrets.iter().flat_map(|secret| forms::of(secret.expose())).collect();
-        texts.sort_unstable();
-        texts.dedup();
-        if texts.is_empty() {
-            return Self::default();
-        }
-        let kind = (texts.len() > 100).then_some(AhoCorasickKind::ContiguousNFA);
-        let finder = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).kind(kind).build(&texts).ok();
-        let longest = texts.iter().map(Vec::len).max().unwrap_or_default();
-        Self { texts, finder, longest }
+    /// Looks for the secrets of `source` in all their forms.
+    fn of(source: Source) -> Self {
+        Self { source, ..Self::default() }
+    }
+
+    fn texts(&self) -> &Texts {
+        self.texts.get_or_init(|| {
+            let secrets = self.source.secrets();
+            let mut all: Vec<Vec<u8>> = secrets.iter().flat_map(|secret| forms::of(secret.expose())).collect();
+            all.sort_unstable();
+            all.dedup();
+            let longest = all.iter().map(Vec::len).max().unwrap_or_default();
+            Texts { all, longest }
+        })
+    }
+
+    fn finder(&self) -> Option<&AhoCorasick> {
+        let made = self.finder.get_or_init(|| {
+            let texts = &self.texts().all;
+            let kind = (texts.len() > 100).then_some(AhoCorasickKind::ContiguousNFA);
+            let builder = || AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).kind(kind).build(texts).ok();
+            if texts.is_empty() { None } else { builder() }
+        });
+        made.as_ref()
     }
 
     fn is_in(&self, bytes: &[u8]) -> bool {
-        self.finder.as_ref().is_some_and(|finder| finder.is_match(bytes))
+        self.finder().is_some_and(|finder| finder.is_match(bytes))
     }
 
     fn redact(&self, bytes: Bytes) -> Bytes {
-        let Some(finder) = &self.finder else { return bytes };
+        let Some(finder) = self.finder() else { return bytes };
         let Some(mut found) = finder.find(&bytes) else { return bytes };
         let mut clean = Vec::with_capacity(bytes.len());
         let mut from = 0;
@@ -146,8 +204,9 @@ impl Needles {
 
     /// How many bytes at the end of `bytes` may be the beginning of one of the texts: at least `least` of them.
     fn begun(&self, bytes: &[u8], least: usize) -> usize {
-        let window = &bytes[bytes.len().saturating_sub(self.longest.saturating_sub(1))..];
-        let longest = self.texts.iter().filter_map(|text| {
+        let texts = self.texts();
+        let window = &bytes[bytes.len().saturating_sub(texts.longest.saturating_sub(1))..];
+        let longest = texts.all.iter().filter_map(|text| {
             let start = &text[..least.min(text.len())];
             // The first place from which all that follows is the beginning of the text.
             memchr::memmem::find_iter(window, start)
@@ -163,7 +222,7 @@ impl Leak {
     /// Looks for `secret` alone.
     #[cfg(test)]
     pub fn of(secret: &Secret) -> Self {
-        let needles = Arc::new(Needles::of(std::slice::from_ref(secret)));
+        let needles = Arc::new(Needles::of(Source::These(vec![secret.clone()])));
         Self { group: Arc::clone(&needles), shown: needles, tokens: None }
     }
 

@@ -9,28 +9,26 @@ use serde::Deserialize;
 use shared::ids::Id;
 use tokio::time::Instant;
 use translation::Format;
-use translation::ir;
-use translation::ir::{Dropped, TranslateError};
+use translation::ir::{self, Dropped, TranslateError};
 use translation::object::{Edits, Object};
-use translation::optional;
-use translation::protocol::contract::{Target, ThinkingEdits};
+use translation::protocol::contract::ThinkingEdits;
 use translation::protocol::{anthropic_messages, openai_responses};
 
-use super::decisive;
+use super::decisive::{self, without_models};
 use super::model::{check_model, missing_model};
-use super::outgoing::{Added, Begins, Conversion, Outbound, Outgoing, Preparation};
+use super::outgoing::{Added, Begins, Outbound, Outgoing, Preparation};
+use super::written::{configure, target, written};
 use crate::body::budget::Held;
 use crate::body::growth::Growth;
 use crate::error::GatewayError;
 use crate::media::{FetchedMedia, MediaFetcher, Wanted};
 use crate::route::affinity::SessionKey;
 use crate::route::candidate::Candidate;
-use crate::route::table::RoutedGroup;
 use crate::signatures::ClientSignatures;
 use crate::upstream::Upstream;
 
-/// Two names for the limit of the answer's length. A request may hold one of them.
-const LENGTH_LIMITS: [&str; 2] = ["max_tokens", "max_completion_tokens"];
+mod least;
+mod needs;
 
 /// What a client says outside of the request's body.
 #[derive(Debug, Default)]
@@ -239,7 +237,7 @@ impl<'b> ChatRequest<'b> {
         let mut edits = self.object.edit();
         let target = target(candidate, self.stream)?;
         let thinking = self.format.protocol().thinking_edits(&|name| self.object.non_null(name), &target);
-        let ThinkingEdits { set, removed, dropped } = thinking.unwrap_or_default();
+        let ThinkingEdits { set, removed, mut dropped } = thinking.unwrap_or_default();
         for (name, value) in set {
             edits.set(name, value);
         }
@@ -253,7 +251,10 @@ impl<'b> ChatRequest<'b> {
             // The model stands in the URL, and another in the body must not count.
             edits.remove("model");
         }
-        configure(&mut edits, &candidate.group);
+        configure(&mut edits, candidate.extras(), &[]);
+        for name in without_models(&self.object, &mut edits, candidate)?.names() {
+            dropped.named(name.clone());
+        }
         if let Some((field, version)) = candidate.endpoint()?.vendor.body_version(self.format) {
             edits.set_string(field, version);
             edits.remove("model");
@@ -308,40 +309,7 @@ impl<'b> ChatRequest<'b> {
         {
             return Err(GatewayError::Unsupported { field: field.to_string(), format });
         }
-        let group = &candidate.group;
-        let version = endpoint.vendor.body_version(format);
-        let body = if group.overrides.is_empty() && group.defaults.is_empty() && version.is_none() {
-            encoded.body
-        } else {
-            // The body that was just written is an object.
-            let object = Object::read(&encoded.body)?;
-            let mut edits = object.edit();
-            configure(&mut edits, group);
-            if let Some((field, version)) = version {
-                edits.set_string(field, version);
-                edits.remove("model");
-            }
-            edits.apply()
-        };
-        let mut dropped = encoded.dropped;
-        let body = match group.refusals.of(&candidate.upstream_model) {
-            Some(refused) => {
-                let less = optional::without(&body, refused.iter().copied());
-                // What has another name in its place is not left out.
-                for field in refused.iter().filter(|field| less.is_some() && field.instead.is_none()) {
-                    if self.object.get(field.name).is_some() {
-                        dropped.named(field.name);
-                    }
-                }
-                less.unwrap_or(body)
-            }
-            None => body,
-        };
-        let uri = endpoint.uri(format, &candidate.upstream_model, stream)?;
-        let conversion = Some(Box::new(Conversion { back: encoded.back, dropped }));
-        // A group that refuses what cannot be expressed is not asked for less than the client wants.
-        let added = if group.rejects_unsupported() { Added::StreamUsage } else { Added::All };
-        Ok(Outgoing { stream, conversion, begins: Begins::Chat, added, ..Outgoing::json(uri, body, format) })
+        written(encoded, candidate, (format, stream), &[], &|name| self.object.get(name).is_some())
     }
 
     /// Has the node hold `bytes` of the request as it was written.
@@ -376,7 +344,7 @@ impl Outbound for ChatRequest<'_> {
         let wanted = Wanted::by(format, endpoint.quirks());
         media.is_needed(request, wanted, &self.fetched).then(|| -> Preparation<'p> {
             Box::pin(async move {
-                let way = (upstream, &*candidate.group.exit);
+                let way = (upstream, &*candidate.key.exit);
                 media.fetch(proxy_key, request, wanted, &self.fetched, way, until).await
             })
         })
@@ -419,31 +387,11 @@ pub(super) fn refuses_usage(candidate: &Candidate) -> bool {
     })
 }
 
-fn target(candidate: &Candidate, stream: bool) -> Result<Target<'_>, GatewayError> {
-    let quirks = candidate.endpoint()?.quirks();
-    Ok(Target { model: &candidate.upstream_model, facts: &candidate.facts, quirks, stream })
-}
-
 fn with_query(uri: &Uri, pair: &str) -> Result<Uri, GatewayError> {
     let mark = if uri.query().is_some() { '&' } else { '?' };
     format!("{uri}{mark}{pair}")
         .parse()
         .map_err(|_| GatewayError::Internal("the URL of the provider's endpoint is malformed"))
-}
-
-/// Sets the fields that config has: overrides always, defaults where the client has set nothing.
-fn configure<'g>(edits: &mut Edits<'g, '_>, group: &'g RoutedGroup) {
-    for (name, value) in &group.overrides {
-        edits.remove_lookalikes(name);
-        edits.set(name, value.as_str());
-    }
-    for (name, value) in &group.defaults {
-        let limits_length = LENGTH_LIMITS.contains(&name.as_str());
-        let superseded = limits_length && LENGTH_LIMITS.iter().any(|other| edits.has(other));
-        if !edits.has(name) && !superseded {
-            edits.set(name, value.as_str());
-        }
-    }
 }
 
 #[cfg(test)]

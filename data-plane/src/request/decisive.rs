@@ -5,10 +5,11 @@
 
 use bytes::Bytes;
 use translation::Format;
-use translation::ir::TranslateError;
-use translation::object::{Object, alike};
+use translation::ir::{Dropped, TranslateError};
+use translation::object::{Edits, Object, alike};
 
 use crate::error::GatewayError;
+use crate::route::candidate::Candidate;
 
 /// The fields of all APIs, as they are spelled there.
 const DECISIVE: &[&str] = &[
@@ -87,8 +88,11 @@ const TWO_NAMES: &[(&str, &str)] = &[
     ("thinkingConfig", "thinking_config"),
 ];
 
+/// The field with which a request names the models that may answer it, as OpenRouter's API has it.
+pub const MODELS: &str = "models";
+
 /// Fields with which some gateways and vendors let a request name further models to fall back on.
-const FURTHER_MODELS: &[&str] = &["models", "fallbacks", "fallback_models"];
+const FURTHER_MODELS: &[&str] = &[MODELS, "fallbacks", "fallback_models"];
 
 /// Fields of Gemini's API that hold a whole request, or several, each with a name of a model.
 const INNER_REQUESTS: [&str; 3] = ["generateContentRequest", "generate_content_request", "requests"];
@@ -162,6 +166,23 @@ pub fn names_further_models(object: &Object<'_>) -> bool {
     object.has_any_like(FURTHER_MODELS)
 }
 
+/// Takes the names of further models out of what `candidate` gets, where its vendor does not know them.
+///
+/// # Errors
+/// As [`Candidate::endpoint`].
+pub fn without_models(
+    object: &Object<'_>,
+    edits: &mut Edits<'_, '_>,
+    candidate: &Candidate,
+) -> Result<Dropped, GatewayError> {
+    let mut dropped = Dropped::default();
+    if object.get(MODELS).is_some() && !candidate.endpoint()?.quirks().model_lists {
+        edits.remove(MODELS);
+        dropped.named(MODELS);
+    }
+    Ok(dropped)
+}
+
 /// Refuses a query with a decisive field: some readers of forms take what stands in the URL for a field of the body.
 ///
 /// # Errors
@@ -176,6 +197,11 @@ pub fn check_query(query: Option<&str>) -> Result<(), GatewayError> {
         }
     }
     Ok(())
+}
+
+/// Whether some reader of forms takes `name` for the field that names several models.
+pub(super) fn means_models(name: &str) -> bool {
+    alike(name.split('[').next().unwrap_or_default(), MODELS)
 }
 
 /// The decisive field that some reader of forms takes `name` for: case, and the brackets of a list, may not count.

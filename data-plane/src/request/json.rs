@@ -6,15 +6,19 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use serde_json::Value;
 use translation::Format;
+use translation::ir::Dropped;
 use translation::object::{Edits, Object};
 
 use super::chat::refuses_usage;
-use super::decisive;
+use super::decisive::{self, without_models};
 use super::model::{check_model, missing_model};
-use super::outgoing::{Added, Begins, Outbound, Outgoing};
+use super::outgoing::{Added, Begins, Outbound, Outgoing, Proof};
 use crate::error::GatewayError;
 use crate::provider::Call;
 use crate::route::candidate::Candidate;
+
+/// The endpoint that a model answers for nothing (OpenAI, "Moderation").
+const FREE: &str = "/moderations";
 
 /// Which endpoint is asked.
 #[derive(Clone, Debug)]
@@ -70,6 +74,11 @@ impl<'b> JsonRequest<'b> {
         Ok(Self { asked, object, length: body.len(), model, stream, names_further_models })
     }
 
+    /// The path of the endpoint behind the version, or behind the model.
+    pub fn path(&self) -> &str {
+        &self.asked.path
+    }
+
     /// The text of a field.
     pub fn text(&self, name: &'static str) -> Option<Cow<'b, str>> {
         self.object.string(name).ok().flatten()
@@ -87,8 +96,15 @@ impl<'b> JsonRequest<'b> {
             && !refuses_usage(candidate)
     }
 
-    fn edited<'e>(&'e self, candidate: &'e Candidate) -> Edits<'e, 'b> {
+    /// Whether the request costs much, so that it is not sent again where it may have been carried out.
+    pub fn is_dear(&self) -> bool {
+        ["/images/", "/audio/"].iter().any(|dear| self.asked.path.starts_with(dear))
+    }
+
+    /// The client's body as `candidate` gets it, and what had to be left out.
+    fn edited<'e>(&'e self, candidate: &'e Candidate) -> Result<(Edits<'e, 'b>, Dropped), GatewayError> {
         let mut edits = self.object.edit();
+        let dropped = without_models(&self.object, &mut edits, candidate)?;
         if *candidate.upstream_model != *self.model {
             if self.asked.model.is_none() {
                 edits.set_string("model", &candidate.upstream_model);
@@ -99,7 +115,7 @@ impl<'b> JsonRequest<'b> {
         if self.asks_for_usage(candidate) {
             edits.set("stream_options", r#"{"include_usage":true}"#);
         }
-        edits
+        Ok((edits, dropped))
     }
 
     /// Puts `model` wherever the body repeats the model of the URL, as Gemini's bodies may: both must be the same.
@@ -131,7 +147,8 @@ impl Outbound for JsonRequest<'_> {
         let endpoint = candidate.endpoint()?;
         let uri = endpoint.call(call)?;
         let any_answer = format.facts().any_answer_beside;
-        let outgoing = Outgoing::edited(uri, self.length, self.edited(candidate), *format);
+        let (edits, dropped) = self.edited(candidate)?;
+        let outgoing = Outgoing::edited(uri, self.length, edits, *format);
         let added = if self.asks_for_usage(candidate) { Added::StreamUsage } else { Added::Nothing };
         Ok(Outgoing {
             stream: self.stream,
@@ -139,7 +156,9 @@ impl Outbound for JsonRequest<'_> {
             begins: Begins::Beside,
             added,
             beside_chat: true,
-            once: ["/images/", "/audio/"].iter().any(|dear| path.starts_with(dear)),
+            once: self.is_dear(),
+            proves: if path == FREE { Proof::Model } else { Proof::Key },
+            dropped,
             ..outgoing
         })
     }

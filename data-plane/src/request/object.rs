@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::Method;
 use translation::Format;
 
-use super::outgoing::{Content, Outbound, Outgoing};
+use super::outgoing::{Content, Outbound, Outgoing, Proof};
 use crate::error::GatewayError;
 use crate::provider::{Call, Endpoint};
 use crate::route::candidate::Candidate;
@@ -47,6 +47,7 @@ impl Outbound for ObjectRequest {
             any_answer: true,
             beside_chat: true,
             once: self.method == Method::POST,
+            proves: Proof::Nothing,
             ..Outgoing::json(uri, self.body.clone(), format)
         })
     }

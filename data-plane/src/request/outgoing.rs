@@ -62,6 +62,8 @@ pub struct Outgoing {
     pub any_answer: bool,
     /// How the answer begins.
     pub begins: Begins,
+    /// Whether an answer that a provider's filter has left nothing of is none: another model is asked then.
+    pub refusable: bool,
     /// What of the request is the gateway's own.
     pub added: Added,
     /// Whether the request is no chat. Keys are often limited to some endpoints, so a key that may not do this may
@@ -69,6 +71,8 @@ pub struct Outgoing {
     pub beside_chat: bool,
     /// Whether the request makes or changes something, or costs much: what may have been carried out is not sent again.
     pub once: bool,
+    /// What a success says of the upstream key.
+    pub proves: Proof,
     /// How the provider's answer becomes the client's. None where the bytes pass.
     pub conversion: Option<Box<Conversion>>,
     /// What was left out of a request that passes.
@@ -89,9 +93,11 @@ impl Outgoing {
             stream: false,
             any_answer: false,
             begins: Begins::Any,
+            refusable: false,
             added: Added::Nothing,
             beside_chat: false,
             once: false,
+            proves: Proof::Key,
             conversion: None,
             dropped: Dropped::default(),
         }
@@ -126,6 +132,18 @@ pub enum Begins {
     Beside,
     /// Nothing.
     Any,
+}
+
+/// What the success of a request says of the upstream key that it was made with. An account without money may still
+/// list what it has, and a request that is counted by no limit says nothing of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// Nothing: the request costs nothing and no limit counts it with those that a model answers.
+    Nothing,
+    /// The key works for the model. The request costs nothing.
+    Model,
+    /// The key works, and its account has money.
+    Key,
 }
 
 /// What of a request the gateway has added. Where a provider refuses that, it is asked again without.

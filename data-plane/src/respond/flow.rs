@@ -15,6 +15,10 @@ use crate::opening::ProviderBody;
 /// How long a provider may take to end its body behind the end of its answer, so that the connection can be used again.
 const END_GRACE: Duration = Duration::from_millis(250);
 
+/// The most of a provider's body that a writer takes at once, in bytes, so that a client that reads slowly has little
+/// written for it.
+const PORTION: usize = 16 * 1024;
+
 /// Resolves when the gateway ends.
 pub(super) type Ending = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -76,6 +80,8 @@ pub(super) enum Next {
 pub(super) struct Flow<W, B = ProviderBody> {
     /// None when it has ended, or is left.
     upstream: Option<B>,
+    /// What has come of it and is still to be taken.
+    untaken: Bytes,
     /// How long the provider's body may pause.
     timer: IdleTimer,
     /// None for an answer that the end of the gateway does not break off.
@@ -86,7 +92,7 @@ pub(super) struct Flow<W, B = ProviderBody> {
 impl<W: Writer, B> Flow<W, B> {
     /// What `writer` makes of `upstream`.
     pub(super) fn new(upstream: B, timer: IdleTimer, ending: Option<Ending>, writer: W) -> Self {
-        Self { upstream: Some(upstream), timer, ending, writer }
+        Self { upstream: Some(upstream), untaken: Bytes::new(), timer, ending, writer }
     }
 
     /// Takes a portion of the provider's body.
@@ -141,14 +147,21 @@ impl<W: Writer, B: Body<Data = Bytes> + Unpin> Body for Flow<W, B> {
                 this.writer.count(written.len() as u64);
                 return Poll::Ready(Some(Ok(Frame::data(written))));
             }
+            if !this.untaken.is_empty() {
+                let portion = this.untaken.split_to(this.untaken.len().min(PORTION));
+                if this.upstream.is_some() && !this.writer.is_over() {
+                    this.take(portion);
+                } else {
+                    this.untaken.clear();
+                }
+                continue;
+            }
             let Some(upstream) = &mut this.upstream else { return Poll::Ready(this.writer.failure().map(Err)) };
             let broken = match Pin::new(upstream).poll_frame(context) {
                 Poll::Ready(Some(Ok(frame))) => {
                     // Trailers say nothing that a client of these APIs reads.
-                    if let Ok(portion) = frame.into_data()
-                        && !this.writer.is_over()
-                    {
-                        this.take(portion);
+                    if let Ok(portion) = frame.into_data() {
+                        this.untaken = portion;
                     }
                     None
                 }

@@ -8,6 +8,7 @@
 //! - `legible`: whether what passes is UTF-8.
 //! - [`learn`]: takes note of the ids in an answer; `counts`: of the usage in one that is no chat.
 //! - [`error`]: an error, written as an answer.
+//! - [`replay`]: an answer that was given before.
 //! - [`own`]: answers that the gateway writes itself; [`way`]: which way the request took.
 
 pub mod convert;
@@ -21,6 +22,7 @@ mod large;
 pub mod learn;
 mod legible;
 pub mod own;
+pub mod replay;
 pub mod stream;
 pub mod unary;
 pub mod way;

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use shared::ids::Id;
 use translation::Format;
 use translation::object::Object;
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 /// Headers that name a session, the one that counts most first: our own name, then those of Claude Code, Codex and
 /// LiteLLM.
@@ -32,17 +32,15 @@ impl SessionKey {
     /// The session of a request of `format` that was sent with the proxy key `proxy_key`; none where nothing in it says
     /// what it belongs to.
     pub fn of(proxy_key: &Id, format: Format, headers: &HeaderMap, body: &Object<'_>) -> Option<Self> {
-        let mut hash = Xxh3::new();
-        hash.update(proxy_key.as_bytes());
         let named = HEADERS.iter().find_map(|name| headers.get(*name)).filter(|value| !value.is_empty());
         if let Some(name) = named {
-            hash.update(name.as_bytes());
-            return Some(Self(hash.digest()));
+            return Some(Self::called(proxy_key, name.as_bytes()));
         }
         if let Some(name) = FIELDS.iter().find_map(|(field, inner)| named_in(body, field, inner)) {
-            hash.update(name.as_bytes());
-            return Some(Self(hash.digest()));
+            return Some(Self::called(proxy_key, name.as_bytes()));
         }
+        let mut hash = Xxh3::new();
+        hash.update(proxy_key.as_bytes());
         let mut any = false;
         let mut take = |text: &str| {
             let bytes = text.as_bytes();
@@ -68,13 +66,30 @@ impl SessionKey {
         any.then(|| Self(hash.digest()))
     }
 
-    /// The chance, from 0 to 1, that decides whether the session goes to what is known as `id`.
-    #[expect(clippy::cast_precision_loss, reason = "53 bits are what f64 holds")]
-    pub fn chance(self, id: &str) -> f64 {
-        let mut hash = Xxh3::with_seed(self.0);
-        hash.update(id.as_bytes());
-        ((hash.digest() >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
+    /// The session of requests that were sent with the proxy key `proxy_key` and name it so in a header.
+    pub fn called(proxy_key: &Id, name: &[u8]) -> Self {
+        let mut hash = Xxh3::new();
+        hash.update(proxy_key.as_bytes());
+        hash.update(name);
+        Self(hash.digest())
     }
+
+    /// The number that decides whether the session goes to what has this seed ([`seed`]): the higher, the sooner.
+    pub fn number(self, seed: u64) -> u64 {
+        mixed(self.0 ^ seed)
+    }
+}
+
+/// What is known as `id` to every node, as a number by which sessions are spread.
+pub fn seed(id: &str) -> u64 {
+    xxh3_64(id.as_bytes())
+}
+
+/// The bits of `number`, each of which depends on all of them (the last step of SplitMix64, by Steele and others).
+fn mixed(number: u64) -> u64 {
+    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ (number >> 31)
 }
 
 /// What names a session in an object.

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use shared::prices::Price;
 use translation::facts::ModelFacts;
 
+use super::extras::Extras;
 use super::models::ModelState;
 use super::table::{Route, RoutedGroup, RoutedKey};
 use crate::error::GatewayError;
@@ -22,6 +24,8 @@ pub struct Candidate {
     pub facts: Arc<ModelFacts>,
     /// What is remembered of the model at the group.
     pub state: Arc<ModelState>,
+    /// What the model costs at the group's vendor, where that is known.
+    pub price: Option<&'static Price>,
 }
 
 impl Candidate {
@@ -33,7 +37,19 @@ impl Candidate {
             upstream_model: Arc::clone(&route.upstream_model),
             facts: Arc::clone(&route.facts),
             state: Arc::clone(&route.state),
+            price: route.price,
         }
+    }
+
+    /// Whether a guess has it rest, or its provider has stated that it is out, when this node's own clock says `now`.
+    pub fn is_out(&self, now: i64) -> bool {
+        let rests = self.group.rest.is_on(now) || self.state.rest.is_on(now);
+        rests || self.key.health.at(now, &self.upstream_model).is_err()
+    }
+
+    /// What goes with each request: what the group says, or the key.
+    pub fn extras(&self) -> &Extras {
+        self.key.extras.as_deref().unwrap_or(&self.group.extras)
     }
 
     /// The vendor's endpoint of the group.

@@ -6,9 +6,9 @@ use arc_swap::ArcSwapOption;
 use shared::snapshot::Snapshot;
 
 use crate::metrics::series::SeriesStore;
-use crate::route::clock::FleetClock;
 use crate::route::kept::Kept;
 use crate::route::table::RouteTable;
+use shared::clock::FleetClock;
 
 /// The route table in force, swapped without a lock. Clones share it.
 #[derive(Clone, Debug, Default)]

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use shared::crypto::sha256;
 use shared::snapshot::{
-    BalancePolicy, Group, GroupPolicy, GroupRouting, ProxyKey, ProxyKeyRouting, Snapshot, UnsupportedParameters,
-    UpstreamKey, UpstreamKeyRouting, UpstreamStream,
+    BalancePolicy, Group, GroupPolicy, GroupRouting, OutboundProxy, ProxyKey, ProxyKeyRouting, ProxyScheme, Snapshot,
+    UnsupportedParameters, UpstreamKey, UpstreamKeyRouting, UpstreamStream,
 };
 
 use super::candidate::Candidate;
@@ -56,6 +56,19 @@ pub(crate) fn upstream_key(id: &str) -> Arc<UpstreamKey> {
     })
 }
 
+/// A proxy at `host` that nobody has to log in to, and that is passed by for nothing.
+pub(crate) fn proxy(host: &str) -> OutboundProxy {
+    OutboundProxy {
+        scheme: ProxyScheme::Http,
+        host: host.to_owned(),
+        port: 3128,
+        username: String::new(),
+        password: "".into(),
+        bypass_local: false,
+        bypass_domains: Vec::new(),
+    }
+}
+
 /// A proxy key that may use everything; a client shows it as `value`.
 pub(crate) fn key(name: &str, value: &str) -> ProxyKey {
     ProxyKey {
@@ -83,6 +96,7 @@ pub(crate) fn snapshot(groups: impl IntoIterator<Item = Group>, keys: impl IntoI
         lineage: "l".into(),
         groups: groups.into_iter().map(|group| (Arc::clone(&group.id), Arc::new(group))).collect(),
         proxy_keys: keys.into_iter().map(|key| (Arc::clone(&key.id), Arc::new(key))).collect(),
+        ..Snapshot::default()
     }
 }
 

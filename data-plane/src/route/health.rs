@@ -7,14 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use shared::ids::Id;
 use shared::marks::{Mark, Marks, Observed, believed};
 
-use super::clock::FleetClock;
+use super::one_test::{Barred, OneTest, Testing};
 use super::strikes::Strikes;
+use shared::clock::FleetClock;
 
 /// The most models of one key of which something is remembered. Of more, the one of the oldest news is forgotten.
 const MOST_MODELS: usize = 256;
-
-/// After how long a request that was let through as a test counts as lost, in milliseconds.
-const TEST_MS: i64 = 60_000;
 
 /// What a provider made of an upstream key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +21,8 @@ pub enum Health {
     Valid,
     /// The provider refused the key.
     Invalid,
+    /// Requests with the key were refused again and again, in words that leave doubt whether it is the key.
+    Doubted,
     /// The provider stated a pause.
     CoolingDown,
     /// The provider asked for a pause and stated none.
@@ -36,7 +36,7 @@ impl Health {
     pub fn name(self) -> &'static str {
         match self {
             Self::Valid => "HEALTH_VALID",
-            Self::Invalid => "HEALTH_INVALID",
+            Self::Invalid | Self::Doubted => "HEALTH_INVALID",
             Self::CoolingDown | Self::Guessed => "HEALTH_COOLING_DOWN",
             Self::Exhausted => "HEALTH_EXHAUSTED",
         }
@@ -46,7 +46,7 @@ impl Health {
     fn newest(self, marks: &Marks) -> Mark {
         match self {
             Self::Valid => Mark::default(),
-            Self::Invalid => marks.refused,
+            Self::Invalid | Self::Doubted => marks.refused,
             Self::CoolingDown => marks.paused,
             Self::Guessed => marks.guessed,
             Self::Exhausted => marks.exhausted,
@@ -89,6 +89,7 @@ impl KeyState {
         match self.health {
             Health::Valid => Observed::Worked,
             Health::Invalid => Observed::Refused { times },
+            Health::Doubted => Observed::Doubted { times },
             Health::CoolingDown => Observed::Paused { until },
             Health::Guessed => Observed::Guessed { until, times },
             Health::Exhausted => Observed::Exhausted { until, times },
@@ -101,6 +102,7 @@ impl KeyState {
         let (health, until_ms, times) = match observed {
             Observed::Worked => (Health::Valid, 0, 0),
             Observed::Refused { times } => (Health::Invalid, 0, times),
+            Observed::Doubted { times } => (Health::Doubted, 0, times),
             Observed::Paused { until } => (Health::CoolingDown, until, 0),
             Observed::Guessed { until, times } => (Health::Guessed, until, times),
             Observed::Exhausted { until, times } => (Health::Exhausted, until, times),
@@ -118,18 +120,19 @@ pub struct KeyHealth {
     out_until: AtomicI64,
     /// What is known of the key, and of the models behind it. Nobody waits while this is held.
     known: Mutex<Vec<(Arc<str>, Marks)>>,
-    /// When the request began that tries the key though a guess has it rest, by this node's own clock; 0 where none
-    /// does.
-    test: AtomicI64,
+    /// Whether a request tries the key though a guess has it rest.
+    test: Arc<OneTest>,
     /// What may have been refusals of it.
     pub strikes: Strikes,
 }
 
-/// Why a key is out. The order is that in which keys are tried when all are out.
+/// Why a key is out. The order is that in which reasons count where there are several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Unhealthy {
     /// The provider asked for a pause, and how long is a guess.
     Guessed,
+    /// Requests with it were refused again and again, and that it is the key is a guess.
+    Doubted,
     /// The provider refused it.
     Invalid,
     /// The provider stated a pause.
@@ -139,14 +142,14 @@ pub enum Unhealthy {
 }
 
 impl Unhealthy {
-    /// Whether such a key may be tried nevertheless when all are out: a guess about health must not refuse a request,
-    /// and what the provider itself has said is none.
+    /// Whether such a key may be tried nevertheless when nothing else is left: a guess about health must not refuse a
+    /// request, and what the provider itself has said is none.
     pub fn is_guess(self) -> bool {
-        matches!(self, Self::Guessed | Self::Invalid)
+        matches!(self, Self::Guessed | Self::Doubted)
     }
 }
 
-/// A key that is out. The order is that in which keys are tried when all are out, the soonest before the others.
+/// A key that is out. The order is that of the reasons, and then the soonest before the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Out {
     /// Why.
@@ -173,7 +176,8 @@ impl KeyHealth {
         let out = about.flat_map(|(_, marks)| {
             [
                 (Unhealthy::Guessed, marks.guess(now)),
-                (Unhealthy::Invalid, marks.refusal(now)),
+                (Unhealthy::Doubted, marks.refusal(now).filter(|mark| mark.doubtful)),
+                (Unhealthy::Invalid, marks.refusal(now).filter(|mark| !mark.doubtful)),
                 (Unhealthy::CoolingDown, marks.pause(now)),
                 (Unhealthy::Exhausted, marks.exhaustion(now)),
             ]
@@ -273,26 +277,21 @@ impl KeyHealth {
     }
 
     /// Lets a request to `model` through at `steady`, by this node's own clock. While a guess has the key rest, one
-    /// request at a time tries whether it is over. Says whether the request is such a test; none where it may not go.
-    pub fn enter(&self, steady: i64, model: &str) -> Option<bool> {
+    /// request at a time tests whether it is over, and this gives the test.
+    ///
+    /// # Errors
+    /// [`Barred`]: another tests already, or what the provider has stated has been heard of since the key was picked.
+    pub(super) fn enter(&self, steady: i64, model: &str) -> Result<Option<Testing>, Barred> {
         match self.at(steady, model) {
-            Err(Out { why: Unhealthy::Guessed, .. }) => {
-                let claim = |begun: i64| (begun == 0 || begun + TEST_MS <= steady).then_some(steady.max(1));
-                self.test.fetch_update(Ordering::Relaxed, Ordering::Relaxed, claim).ok().map(|_| true)
-            }
-            _ => Some(false),
+            Err(Out { why: Unhealthy::CoolingDown | Unhealthy::Exhausted, .. }) => Err(Barred),
+            Err(out) if out.why.is_guess() => self.test.begin(steady).map(Some).ok_or(Barred),
+            _ => Ok(None),
         }
     }
 
     /// Whether a request tests at `steady` if a guess is over.
     pub fn is_tested(&self, steady: i64) -> bool {
-        let begun = self.test.load(Ordering::Relaxed);
-        begun != 0 && begun + TEST_MS > steady
-    }
-
-    /// A request that was let through as a test has ended.
-    pub fn tested(&self) {
-        self.test.store(0, Ordering::Relaxed);
+        self.test.is_on(steady)
     }
 
     fn newest(&self, model: &str) -> Option<i64> {

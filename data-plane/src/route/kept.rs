@@ -7,21 +7,22 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use shared::ids::Id;
-use shared::snapshot::Group;
+use shared::snapshot::{ErrorRule, Group};
 
 use super::breaker::Breaker;
-use super::clock::FleetClock;
 use super::health::{Health, KeyHealth, KeyState};
 use super::load::Load;
 use super::models::Models;
 use super::refusals::Refusals;
 use super::rest::Rest;
 use super::retries::RetryBudget;
+use super::table::RoutedGroup;
 use super::turns::Turns;
 use crate::metrics::series::SeriesStore;
 use crate::provider::credential::Tokens;
 use crate::provider::redact::GroupSecrets;
 use crate::upstream::Exit;
+use shared::clock::FleetClock;
 
 /// What is remembered over changes of config.
 #[derive(Debug, Default)]
@@ -48,6 +49,8 @@ pub struct KeptKey {
     pub load: Arc<Load>,
     /// Whether requests with it fail.
     pub breaker: Arc<Breaker>,
+    /// Its way out, where it has one of its own, with the connections that are open.
+    pub exit: Option<Arc<Exit>>,
 }
 
 /// What is remembered of a group.
@@ -71,12 +74,27 @@ pub struct KeptGroup {
     pub retries: Arc<RetryBudget>,
     /// Whether it rests, because its keys fail alike.
     pub rest: Arc<Rest>,
+    /// What it was compiled to, with the config that it was compiled from.
+    pub compiled: Option<Arc<RoutedGroup>>,
+}
+
+impl KeptKey {
+    /// Nothing is remembered yet of a key. The times of what will be are those of `clock`.
+    pub fn new(clock: &Arc<FleetClock>) -> Self {
+        Self { health: Arc::new(KeyHealth::new(Arc::clone(clock))), ..Self::default() }
+    }
 }
 
 impl Kept {
     /// Nothing is remembered yet but `series`. The times of what will be are those of `clock`.
     pub fn new(clock: Arc<FleetClock>, series: SeriesStore) -> Self {
         Self { clock, series, ..Self::default() }
+    }
+
+    /// Makes room for what is to be remembered of `groups`.
+    pub fn make_room<'g>(&mut self, groups: impl ExactSizeIterator<Item = &'g Arc<Group>>) {
+        self.groups.reserve(groups.len());
+        self.keys.reserve(groups.map(|group| group.upstream_keys.len()).sum());
     }
 
     /// The clock by which times are told.
@@ -109,9 +127,50 @@ impl Kept {
         self.keys.insert(Arc::clone(id), key);
     }
 
+    /// Remembers what an earlier config has `kept` of the keys of `groups` that are switched off, so that it still
+    /// counts when they are switched on or probed. News of them is taken in meanwhile.
+    pub fn keep_switched_off<'g>(&mut self, groups: impl Iterator<Item = &'g Arc<Group>>, kept: Option<&Self>) {
+        for group in groups {
+            for key in group.upstream_keys.iter().filter(|key| !key.enabled || !group.enabled) {
+                let known = kept.and_then(|kept| kept.key(&key.id)).cloned();
+                let unknown = || KeptKey { group_id: Arc::clone(&group.id), ..KeptKey::new(&self.clock) };
+                let known = known.unwrap_or_else(unknown);
+                self.keep_key(&key.id, known);
+            }
+        }
+    }
+
     /// Remembers `group` as the group `id`.
     pub fn keep_group(&mut self, id: &Id, group: KeptGroup) {
         self.groups.insert(Arc::clone(id), group);
+    }
+
+    /// `group` as an earlier config has compiled it, where neither it nor the rules for errors of `every` group have
+    /// changed since: most changes of config are about one group. All that was `kept` of it is remembered.
+    pub fn take_over(
+        &mut self,
+        group: &Arc<Group>,
+        every: &Arc<[ErrorRule]>,
+        kept: Option<&Self>,
+    ) -> Option<Arc<RoutedGroup>> {
+        let kept = kept?;
+        let known = kept.group(&group.id)?;
+        let compiled = known.compiled.as_ref()?;
+        if !Arc::ptr_eq(&compiled.group, group) || !Arc::ptr_eq(&compiled.error_rules, every) {
+            return None;
+        }
+        for key in &compiled.keys {
+            self.keep_key(&key.key.id, kept.key(&key.key.id)?.clone());
+        }
+        self.keep_group(&group.id, known.clone());
+        Some(Arc::clone(compiled))
+    }
+
+    /// Remembers what the group of `compiled` was compiled to.
+    pub fn keep_compiled(&mut self, compiled: &Arc<RoutedGroup>) {
+        if let Some(group) = self.groups.get_mut(&compiled.group.id) {
+            group.compiled = Some(Arc::clone(compiled));
+        }
     }
 
     /// Takes in what another node saw of an upstream key. Says whether that was news. A key that is not in the config

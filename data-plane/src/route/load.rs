@@ -48,6 +48,15 @@ impl Load {
         self.first_byte_us.store(average, Ordering::Relaxed);
     }
 
+    /// Takes in that the first byte came later than after `time`, how much later is not known. It counts where that is
+    /// slower than what was measured.
+    pub fn at_least(&self, time: Duration, now: i64) {
+        let sample = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        if sample > self.first_byte_us.load(Ordering::Relaxed) {
+            self.measured(time, now);
+        }
+    }
+
     /// The time to the first byte in microseconds; none where it was never measured.
     pub fn first_byte_us(&self) -> Option<u64> {
         Some(self.first_byte_us.load(Ordering::Relaxed)).filter(|time| *time > 0)

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::time::steady_ms;
+use translation::ir::Usage;
 
 use super::breaker::Breaker;
 use super::candidate::Candidate;
-use super::health::KeyHealth;
 use super::load::Load;
 use super::models::ModelState;
+use super::one_test::{Barred, Testing};
 
 /// An attempt that is under way. It keeps its group, its key and its model busy until it is dropped, and lets their
 /// breakers know how it went.
@@ -19,10 +20,29 @@ pub struct Occupied {
     model: Arc<ModelState>,
     key: Arc<Load>,
     breaker: Arc<Breaker>,
+    /// When the breakers let it through, by this node's own clock in milliseconds.
+    entered: i64,
     /// Whether the breakers know how it went.
     told: bool,
-    /// The key whose guessed pause it tests, if it does.
-    test: Option<Arc<KeyHealth>>,
+    /// The guesses that it tests, of the key, the group and the model.
+    tests: Tests,
+    /// Whether it keeps anything busy, and what it measures and fails at counts.
+    counts: bool,
+}
+
+/// The tests of what a guess has rest: the key, the group, the model.
+type Tests = [Option<Testing>; 3];
+
+/// Begins the tests of what has `candidate` rest by a guess.
+///
+/// # Errors
+/// [`Barred`]: it may not be tried at `now`.
+fn enter(candidate: &Candidate, now: i64) -> Result<Tests, Barred> {
+    Ok([
+        candidate.key.health.enter(now, &candidate.upstream_model)?,
+        candidate.group.rest.enter(now)?,
+        candidate.state.rest.enter(now)?,
+    ])
 }
 
 /// What has failed where an attempt has.
@@ -35,7 +55,8 @@ pub enum Failed {
 }
 
 impl Occupied {
-    /// Begins an attempt at `candidate`; none where a breaker does not let it through.
+    /// Begins an attempt at `candidate`; none where a breaker does not let it through, or another attempt tests what
+    /// has it rest.
     pub fn begin(candidate: &Candidate) -> Option<Self> {
         let (model, breaker) = (&candidate.state, &candidate.key.breaker);
         let now = steady_ms();
@@ -43,16 +64,16 @@ impl Occupied {
             return None;
         }
         if !breaker.enter(now) {
-            model.breaker.left();
+            model.breaker.left(now);
             return None;
         }
-        let Some(is_test) = candidate.key.health.enter(now, &candidate.upstream_model) else {
-            [&model.breaker, &**breaker].into_iter().for_each(Breaker::left);
+        let Ok(tests) = enter(candidate, now) else {
+            model.breaker.left(now);
+            breaker.left(now);
             return None;
         };
-        let test = is_test.then(|| Arc::clone(&candidate.key.health));
         let (group, key) = (&candidate.group.load, &candidate.key.load);
-        for load in [group, &model.load, key] {
+        for load in [&**group, &model.load, &**key] {
             load.begin();
         }
         Some(Self {
@@ -60,35 +81,89 @@ impl Occupied {
             model: Arc::clone(model),
             key: Arc::clone(key),
             breaker: Arc::clone(breaker),
+            entered: now,
             told: false,
-            test,
+            tests,
+            counts: true,
         })
+    }
+
+    /// Begins a probe of `candidate`, which goes whatever fails or rests there. It keeps nothing busy, measures nothing
+    /// and counts as no failure; where it is answered, what has failed so far is tried again.
+    pub fn probe(candidate: &Candidate) -> Self {
+        Self {
+            group: Arc::clone(&candidate.group.load),
+            model: Arc::clone(&candidate.state),
+            key: Arc::clone(&candidate.key.load),
+            breaker: Arc::clone(&candidate.key.breaker),
+            entered: steady_ms(),
+            // It has let nothing through that would have to be taken back.
+            told: true,
+            tests: Tests::default(),
+            counts: false,
+        }
     }
 
     /// The answer has begun after `time`.
     pub fn began(&mut self, time: Duration) {
         let now = steady_ms();
-        for load in [&self.group, &self.model.load, &self.key] {
-            load.measured(time, now);
-        }
+        let loads = [&*self.group, &self.model.load, &*self.key];
+        loads.into_iter().filter(|_| self.counts).for_each(|load| load.measured(time, now));
         self.answered();
+    }
+
+    /// It is cancelled after `time`, because another attempt of the request has answered: how long it would have taken
+    /// is not known, only that it is longer.
+    pub fn outrun(&self, time: Duration) {
+        let now = steady_ms();
+        for load in [&*self.group, &self.model.load, &*self.key] {
+            load.at_least(time, now);
+        }
     }
 
     /// The provider has answered, whatever it said.
     pub fn answered(&mut self) {
-        self.told = true;
+        self.is_told();
         let now = steady_ms();
+        if !self.counts && self.model.breaker.is_closed() && self.breaker.is_closed() {
+            return;
+        }
         self.model.breaker.succeeded(now);
         self.breaker.succeeded(now);
     }
 
+    /// It is known how it went, though the answer may be on its way for long: what it has tested may be tested anew.
+    fn is_told(&mut self) {
+        self.told = true;
+        self.tests = Tests::default();
+    }
+
+    /// The provider has reported what the whole answer took.
+    pub fn reported(&self, usage: &Usage) {
+        self.model.cached.reported(usage.input, usage.cached);
+    }
+
+    /// The provider has answered that the key has reached a limit, or has no money.
+    pub fn limited(&mut self) {
+        self.is_told();
+        if !self.counts {
+            return;
+        }
+        let now = steady_ms();
+        self.model.breaker.limited(now, self.entered);
+        self.breaker.limited(now, self.entered);
+    }
+
     /// The provider has not answered, or has failed. Says whether it is left alone from now on.
     pub fn failed(&mut self, what: Failed) -> bool {
-        self.told = true;
+        self.is_told();
+        if !self.counts {
+            return false;
+        }
         let now = steady_ms();
-        let opened = self.model.breaker.failed(now);
+        let opened = self.model.breaker.failed(now, self.entered);
         match what {
-            Failed::Key => self.breaker.failed(now) || opened,
+            Failed::Key => self.breaker.failed(now, self.entered) || opened,
             Failed::Model => {
                 self.breaker.succeeded(now);
                 opened
@@ -99,15 +174,14 @@ impl Occupied {
 
 impl Drop for Occupied {
     fn drop(&mut self) {
-        for load in [&self.group, &self.model.load, &self.key] {
-            load.end();
-        }
-        if let Some(health) = &self.test {
-            health.tested();
+        if self.counts {
+            for load in [&*self.group, &self.model.load, &*self.key] {
+                load.end();
+            }
         }
         if !self.told {
-            self.model.breaker.left();
-            self.breaker.left();
+            self.model.breaker.left(self.entered);
+            self.breaker.left(self.entered);
         }
     }
 }

@@ -3,25 +3,30 @@
 mod explain;
 mod hints;
 mod home;
+mod needed;
+mod price;
+mod resort;
 mod returns;
 mod skipped;
 
 use std::borrow::Cow;
+use std::cell::LazyCell;
 use std::iter;
 use std::sync::Arc;
 
 use fastrand::Rng;
-use shared::snapshot::{Fallbacks, Group};
+use shared::snapshot::Fallbacks;
 use shared::time::{now_ms, steady_ms};
 use translation::facts::Facts;
 
 use super::affinity::SessionKey;
 use super::candidate::Candidate;
 use super::client::Client;
-use super::order::{self, Contender, Policy};
+use super::needs::Needs;
+use super::order::{self, Contender, Lot, Policy};
 use super::owners::Owner;
 use super::places::Places;
-use super::share::share;
+use super::share::Share;
 use super::table::{Route, RouteTable, RoutedGroup, RoutedKey};
 use crate::error::GatewayError;
 use crate::provider::Endpoint;
@@ -29,14 +34,15 @@ use crate::provider::Endpoint;
 pub use explain::Explanation;
 pub use hints::Hints;
 pub use home::Home;
+use price::Pricing;
 pub use skipped::{SkipReason, Skipped};
 
 /// The ordered attempts that a request may make. Lazy: it gives one candidate after the other, and looks at a key's
 /// health when its turn comes. Groups go by the policy of the proxy key, and in each its keys by the policy of the
-/// group; a session goes where it was before. Keys that are out are left out, unless every one is: then those are given
-/// of which that is a guess, since a guess about health must not refuse a request. Those that only rest come first, the
-/// soonest before the others, and those that were refused last. What a provider has stated itself, a pause or that
-/// there is no money, is no guess ([`Self::all_out`]).
+/// group; a session goes where it was before. Keys that are out are left out. When all others have been given, those
+/// follow that are out by a guess alone, the soonest first, since a guess about health must not
+/// refuse a request. What a provider has stated itself, a pause or that there is no money, is no guess
+/// ([`Self::all_out`]).
 #[derive(Clone, Debug)]
 pub struct Plan<'t> {
     client: &'t Client,
@@ -46,6 +52,10 @@ pub struct Plan<'t> {
     peeks: bool,
     /// How the next group is picked.
     policy: Policy,
+    /// How groups are priced, where they go by their price.
+    pricing: Option<Pricing>,
+    /// What the request needs of a model.
+    needs: Needs,
     /// What the request belongs to.
     session: Option<SessionKey>,
     /// When the plan was made, by this node's own clock ([`steady_ms`]). A pause that ends later is not over for it.
@@ -57,10 +67,8 @@ pub struct Plan<'t> {
     gone: Places,
     /// The route whose turn it is.
     current: Option<Current>,
-    /// Whether a candidate has been given.
-    given: bool,
-    /// What is left of the last resort, the last one first. None where it was not needed yet.
-    last_resort: Option<Vec<Candidate>>,
+    /// The routes that had their turn before.
+    past: Vec<Current>,
 }
 
 /// The route whose turn it is.
@@ -74,44 +82,15 @@ struct Current {
 }
 
 impl<'t> Plan<'t> {
-    /// A plan of `client` for `model` that has a candidate.
-    ///
-    /// # Errors
-    /// [`GatewayError::ModelNotFound`] where no group serves the model to this key, [`GatewayError::NoUpstream`] where
-    /// one does and cannot now.
-    pub fn serving(table: &'t RouteTable, client: &'t Client, model: &str) -> Result<Self, GatewayError> {
-        Self::asked(table, client, model)?.or_none_left(model)
-    }
-
     /// A plan of `client` for `model`, which may have no candidate now.
     ///
     /// # Errors
     /// [`GatewayError::ModelNotFound`] where no group serves the model to this key.
     pub fn asked(table: &'t RouteTable, client: &'t Client, model: &str) -> Result<Self, GatewayError> {
-        let (routes, name) = table.asked(model, |group| client.may_use_group(&group.id));
+        let (routes, name) = table.asked(model, client);
         let plan = client.may_use_model(name).then(|| Self::over(client, routes, name, false));
         let plan = plan.filter(|plan| !plan.is_empty() || plan.reason().is_some());
         plan.ok_or_else(|| GatewayError::ModelNotFound { model: model.to_owned() })
-    }
-
-    /// Leaves the groups that the client itself wants: the one of this name or id, and those that have all of these
-    /// tags.
-    ///
-    /// # Errors
-    /// [`GatewayError::NoGroup`] where none of those that the client may use is left.
-    pub fn wanted(mut self, hints: &Hints<'_>) -> Result<Self, GatewayError> {
-        if hints.is_empty() {
-            return Ok(self);
-        }
-        let client = self.client;
-        self.routes
-            .to_mut()
-            .retain(|route| client.may_use_group(&route.group.group.id) && hints.take(&route.group.group));
-        if self.routes.is_empty() {
-            let missing = format!("the model, {hints}");
-            return Err(GatewayError::NoGroup { missing, reason: String::new() });
-        }
-        Ok(self)
     }
 
     /// The plan for `model`, if it has a candidate.
@@ -133,6 +112,12 @@ impl<'t> Plan<'t> {
         all.find(|fallbacks| fallbacks.models.contains_key(model))
     }
 
+    /// A plan of `client` for `model` that has a candidate.
+    #[cfg(test)]
+    pub fn serving(table: &'t RouteTable, client: &'t Client, model: &str) -> Result<Self, GatewayError> {
+        Self::asked(table, client, model)?.or_none_left(model)
+    }
+
     /// The plan of `client` for the name `model`.
     #[cfg(test)]
     pub fn make(table: &'t RouteTable, client: &'t Client, model: &str) -> Self {
@@ -150,19 +135,14 @@ impl<'t> Plan<'t> {
         pinned: Option<&str>,
         serves: impl Fn(&Endpoint) -> bool,
     ) -> Result<Self, GatewayError> {
-        let facts = Arc::new(Facts::built_in().of("").clone());
+        let facts = Facts::built_in().shared("");
         let model: Arc<str> = Arc::from("");
         let wanted = |group: &RoutedGroup| {
             let named = pinned.is_none_or(|pinned| *group.group.name == *pinned || *group.group.id == *pinned);
             named && group.endpoint.as_ref().is_some_and(&serves)
         };
-        let groups = table.groups().iter().filter(|group| wanted(group));
-        let routes = groups.map(|group| Route {
-            group: Arc::clone(group),
-            upstream_model: Arc::clone(&model),
-            facts: Arc::clone(&facts),
-            state: group.models.of(&model),
-        });
+        let groups = table.groups().iter().enumerate().filter(|(_, group)| wanted(group));
+        let routes = groups.map(|(place, group)| Route::unpriced(group, place, &model, facts));
         let plan = Self::over(client, routes.collect(), "", false);
         if plan.is_empty() {
             let reason = plan.reason().unwrap_or_default();
@@ -184,17 +164,18 @@ impl<'t> Plan<'t> {
         let turn = || client.turns.as_ref().map_or(0, |turns| turns.of(model, peeks));
         Self {
             client,
+            pricing: Pricing::asked(client.key.group_policy, &routes),
             routes,
             peeks,
             policy: Policy::of_groups(client.key.group_policy, turn),
+            needs: Needs::default(),
             session: None,
             now: steady_ms(),
             owner: None,
             draw: Rng::new(),
             gone: Places::default(),
             current: None,
-            given: false,
-            last_resort: None,
+            past: Vec::new(),
         }
     }
 
@@ -207,7 +188,7 @@ impl<'t> Plan<'t> {
 
     /// Whether a group of the plan keeps conversations at one key.
     pub fn keeps_sessions(&self) -> bool {
-        self.routes.iter().any(|route| route.group.group.routing.affinity)
+        self.routes.iter().any(|route| route.keeps)
     }
 
     /// Whether there is no candidate.
@@ -269,12 +250,14 @@ impl<'t> Plan<'t> {
     /// Why no key of the group of `route` may be tried, whatever their health.
     fn against_group(&self, route: &Route) -> Option<SkipReason> {
         let group = &route.group;
-        if !self.client.may_use_group(&group.group.id) {
+        if !self.client.may_use_group(route.place) {
             Some(SkipReason::NotAllowed)
         } else if group.endpoint.is_none() {
             Some(SkipReason::UnknownProvider)
+        } else if group.keys.is_empty() {
+            Some(SkipReason::NoKeys)
         } else {
-            group.keys.is_empty().then_some(SkipReason::NoKeys)
+            route.bounds.lack(&self.needs).map(SkipReason::Lacks)
         }
     }
 
@@ -283,7 +266,8 @@ impl<'t> Plan<'t> {
         let group = &route.group;
         self.owner.as_ref().is_none_or(|owner| owner.group == group.group.id)
             && group.endpoint.is_some()
-            && self.client.may_use_group(&group.group.id)
+            && route.bounds.lack(&self.needs).is_none()
+            && self.client.may_use_group(route.place)
     }
 
     /// Whether `key` may be tried in `route` at all, whatever its health.
@@ -309,8 +293,7 @@ impl<'t> Plan<'t> {
         if route.is_resting(self.now) {
             return Some(SkipReason::Resting);
         }
-        let lets_through = route.state.breaker.allows(self.now) && key.breaker.allows(self.now);
-        (!lets_through).then_some(SkipReason::Failing)
+        (!self.passes_breakers(route, key)).then_some(SkipReason::Failing)
     }
 
     /// All keys that may be tried, in the operator's order, whatever their health.
@@ -332,52 +315,42 @@ impl<'t> Plan<'t> {
         self.keys().filter(move |(route, key)| self.against(route, key).is_none())
     }
 
-    /// The keys that may be tried though they are out, in the order in which they are tried nevertheless: those that
-    /// are out by a guess, and not what a provider has said of its own key.
-    fn last_resort(&self) -> Vec<(&Route, &Arc<RoutedKey>)> {
-        let out = |route: &Route, key: &RoutedKey| key.health.at(self.now, &route.upstream_model).err();
-        let keys = self.keys().filter(|(route, key)| out(route, key).is_none_or(|out| out.why.is_guess()));
-        let mut keys: Vec<_> = keys.collect();
-        keys.sort_by_cached_key(|(route, key)| out(route, key));
-        keys
-    }
-
     /// The next route whose turn comes.
     fn next_route(&mut self) -> Option<usize> {
-        let mut draw = std::mem::take(&mut self.draw);
-        let choices = self.routes.iter().enumerate().filter_map(|(position, route)| {
-            let open = route.state.breaker.allows(self.now) && !route.is_resting(self.now);
-            let there = !self.gone.has(position) && self.includes(route) && open;
-            there.then(|| self.group_choice(position))
-        });
-        let picked = order::pick(self.policy, choices, self.routes.len(), self.session, &mut draw);
+        let may = |position: usize| {
+            let route = &self.routes[position];
+            let open = || route.state.breaker.allows(self.now) && !route.is_resting(self.now);
+            !self.gone.has(position) && self.includes(route) && open()
+        };
+        let (contender, mut draw) = (|position: usize| self.group_choice(position), self.draw.clone());
+        let picked = order::pick(self.policy, self.routes.len(), contender, may, self.session, &mut draw);
         self.draw = draw;
         let position = picked?;
         self.gone.add(position);
         let route = &self.routes[position];
         let turn = || route.group.turns.of(&route.upstream_model, self.peeks);
         let policy = Policy::of_keys(route.group.group.balance_policy, turn);
-        self.current = Some(Current { route: position, policy, gone: Places::default() });
+        let before = self.current.replace(Current { route: position, policy, gone: Places::default() });
+        self.past.extend(before);
         picked
     }
 
-    /// The weight that `group` has for the client.
-    fn group_weight(&self, group: &Group) -> u32 {
-        self.client.key.group_weights.get(&group.id).copied().unwrap_or(group.routing.weight)
+    /// The weight that the group of `route` has for the client.
+    fn group_weight(&self, route: &Route) -> u32 {
+        self.client.group_weight(route.place).unwrap_or(route.lot.weight)
     }
 
     /// The group of the route at `position`, to be picked.
     fn group_choice(&self, position: usize) -> Contender<'_> {
         let route = &self.routes[position];
-        let group = &route.group.group;
-        let weight = self.group_weight(group);
-        let (id, priority, keeps) = (&*group.id, group.priority, group.routing.affinity);
-        Contender { position, id, priority, weight, load: &route.state.load, keeps }
+        let lot = Lot { weight: self.group_weight(route), ..route.lot };
+        let price = self.pricing.and_then(|pricing| pricing.of(route.price));
+        Contender { lot, priority: route.priority, load: &route.state.load, keeps: route.keeps, price }
     }
 
     /// The next key of the route whose turn it is.
     fn next_key(&mut self) -> Option<Candidate> {
-        let mut draw = std::mem::take(&mut self.draw);
+        let mut draw = self.draw.clone();
         let picked = self.pick_key(&mut draw);
         self.draw = draw;
         let (candidate, position) = picked?;
@@ -392,28 +365,28 @@ impl<'t> Plan<'t> {
         let keys = &route.group.keys;
         let left = |position: usize| !gone.has(position) && self.against(route, &keys[position]).is_none();
         let own = self.owner.as_ref().and_then(|owner| keys.iter().position(|key| key.key.id == owner.key));
-        let session = self.session.filter(|_| route.group.group.routing.affinity);
+        let session = self.session.filter(|_| route.keeps);
         let mut policed = || {
-            let busiest = session.map(|_| share(keys));
-            let choices = |spared: bool| {
-                keys.iter().enumerate().filter_map(move |(position, key)| {
-                    let busy = busiest.is_some_and(|share| spared && share.is_passed_by(key));
-                    let there = self.may_know(route, key) && !busy && left(position);
-                    there.then(|| key_choice(position, key))
-                })
+            let share = LazyCell::new(|| Share::of(keys));
+            let busy = |key: &RoutedKey| session.is_some() && key.load.in_flight() > 0 && share.is_passed_by(key);
+            let mut pick = |spares: bool| {
+                let may = |position: usize| {
+                    let key = &keys[position];
+                    !(spares && busy(key)) && left(position) && self.may_know(route, key)
+                };
+                order::pick(policy, keys.len(), |position| key_choice(route, position), may, session, draw)
             };
-            let pick = |spared, draw: &mut Rng| order::pick(policy, choices(spared), keys.len(), session, draw);
-            pick(true, draw).or_else(|| pick(false, draw))
+            pick(true).or_else(|| pick(false))
         };
         let position = own.filter(|own| left(*own)).or_else(&mut policed)?;
         Some((Candidate::new(route, &keys[position]), position))
     }
 }
 
-/// `key`, which stands at `position` in its group, to be picked.
-fn key_choice(position: usize, key: &RoutedKey) -> Contender<'_> {
-    let (id, weight) = (&*key.key.id, key.key.routing.weight);
-    Contender { position, id, priority: 0, weight, load: &key.load, keeps: true }
+/// The key at `position` of the group of `route`, to be picked.
+fn key_choice(route: &Route, position: usize) -> Contender<'_> {
+    let (lot, load) = (route.group.lots[position], &route.group.keys[position].load);
+    Contender { lot, priority: 0, load, keeps: true, price: None }
 }
 
 impl Iterator for Plan<'_> {
@@ -422,19 +395,13 @@ impl Iterator for Plan<'_> {
     fn next(&mut self) -> Option<Candidate> {
         loop {
             if let Some(candidate) = self.next_key() {
-                self.given = true;
                 return Some(candidate);
             }
             if self.next_route().is_none() {
                 break;
             }
         }
-        if !std::mem::replace(&mut self.given, true) {
-            let keys = self.last_resort();
-            let candidates = keys.into_iter().rev().map(|(route, key)| Candidate::new(route, key)).collect();
-            self.last_resort = Some(candidates);
-        }
-        self.last_resort.as_mut()?.pop()
+        self.resort()
     }
 }
 

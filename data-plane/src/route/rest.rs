@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use shared::ids::Id;
 
 use super::health::Health;
+use super::one_test::{Barred, OneTest, Testing};
 
 /// How many keys failing alike within [`WINDOW_MS`] are one failure of the group; half of its keys, where that is more
 /// than one and less than this.
@@ -34,6 +35,8 @@ pub struct Rest {
     /// Whether anything is remembered.
     troubled: AtomicBool,
     failures: Mutex<Failures>,
+    /// Whether a request tries a key though it rests.
+    test: Arc<OneTest>,
 }
 
 #[derive(Debug, Default)]
@@ -67,6 +70,20 @@ impl Rest {
     /// The end of the newest rest; 0 where there was none.
     pub fn until(&self) -> i64 {
         self.until.load(Ordering::Relaxed)
+    }
+
+    /// Lets a request through at `now`. While the group rests, which is a guess, one request at a time tests whether
+    /// that is over, and this gives the test.
+    ///
+    /// # Errors
+    /// [`Barred`]: another tests already.
+    pub(super) fn enter(&self, now: i64) -> Result<Option<Testing>, Barred> {
+        if self.is_on(now) { self.test.begin(now).map(Some).ok_or(Barred) } else { Ok(None) }
+    }
+
+    /// Whether the group rests at `now`, and a request tests if that is over.
+    pub fn is_tested(&self, now: i64) -> bool {
+        self.is_on(now) && self.test.is_on(now)
     }
 
     /// A key has failed, of `keys` that the group has. Where that is a failure of the group, it rests, and this gives

@@ -12,13 +12,13 @@ pub(super) struct Share {
     weight: u64,
 }
 
-/// The share of each of `keys`.
-pub(super) fn share(keys: &[Arc<RoutedKey>]) -> Share {
-    let sum = |of: fn(&RoutedKey) -> u32| keys.iter().map(|key| u64::from(of(key))).sum();
-    Share { in_flight: sum(|key| key.load.in_flight()), weight: sum(|key| key.key.routing.weight.max(1)) }
-}
-
 impl Share {
+    /// The share of each of `keys`.
+    pub(super) fn of(keys: &[Arc<RoutedKey>]) -> Self {
+        let sum = |of: fn(&RoutedKey) -> u32| keys.iter().map(|key| u64::from(of(key))).sum();
+        Self { in_flight: sum(|key| key.load.in_flight()), weight: sum(|key| key.key.routing.weight.max(1)) }
+    }
+
     /// Whether `key` has more in flight than that.
     pub(super) fn is_passed_by(self, key: &RoutedKey) -> bool {
         let weight = u64::from(key.key.routing.weight.max(1));

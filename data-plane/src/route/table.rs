@@ -2,26 +2,28 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use http::{HeaderMap, HeaderName, HeaderValue};
-use serde_json::{Map, Value};
 use shared::crypto::KEY_LEN;
-use shared::secret::Secret;
+use shared::ids::Id;
+use shared::prices::{Price, Prices};
 use shared::snapshot::{
-    Group, GroupPolicy, ProxyKey, Snapshot, UnsupportedParameters, UpstreamKey, UpstreamStream, is_reserved_field,
-    is_reserved_header, validate_destination,
+    ErrorRule, Group, GroupPolicy, ProxyKey, Snapshot, UnsupportedParameters, UpstreamKey, UpstreamStream,
+    validate_destination,
 };
 use tracing::warn;
-use translation::facts::{Facts, ModelFacts};
+use translation::facts::ModelFacts;
 
+use super::affinity::seed;
 use super::breaker::Breaker;
 use super::client::Client;
+use super::extras::Extras;
 use super::health::KeyHealth;
 use super::kept::{Kept, KeptGroup, KeptKey};
 use super::load::Load;
 use super::models::{ModelState, Models};
-use super::order;
+use super::needs::{Bounds, GroupFacts};
+use super::order::{self, Lot};
 use super::patterns::Patterns;
 use super::refusals::Refusals;
 use super::rest::Rest;
@@ -55,6 +57,8 @@ pub struct RouteTable {
     patterned: Vec<PatternedGroup>,
     /// All groups that are enabled, in the order in which they are tried.
     groups: Vec<Arc<RoutedGroup>>,
+    /// Whether a proxy key or a group has answers kept in memory.
+    pub caches: bool,
 }
 
 /// A group that serves a model.
@@ -66,20 +70,33 @@ pub struct Route {
     pub upstream_model: Arc<str>,
     /// What is known of the model.
     pub facts: Arc<ModelFacts>,
+    /// What the model certainly has.
+    pub bounds: Bounds,
     /// What is remembered of the model at this group.
     pub state: Arc<ModelState>,
+    /// What the model costs at the group's vendor, where that is known.
+    pub price: Option<&'static Price>,
+    /// Where the group stands in [`RouteTable::groups`].
+    pub(crate) place: usize,
+    /// What decides at random between groups.
+    pub(super) lot: Lot,
+    /// The group's priority.
+    pub(super) priority: i32,
+    /// Whether the group keeps conversations at one key.
+    pub(super) keeps: bool,
 }
 
 /// A group that serves names by patterns.
 #[derive(Debug)]
 struct PatternedGroup {
     group: Arc<RoutedGroup>,
+    place: usize,
     patterns: Patterns,
-    facts: Cow<'static, Facts>,
+    facts: GroupFacts,
 }
 
 /// A group as the request path needs it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RoutedGroup {
     /// Its config.
     pub group: Arc<Group>,
@@ -87,18 +104,18 @@ pub struct RoutedGroup {
     pub endpoint: Option<Endpoint>,
     /// Its usable keys, in the operator's order.
     pub keys: Vec<Arc<RoutedKey>>,
-    /// Request fields set where the client left them out, as JSON text.
-    pub defaults: Vec<(String, String)>,
-    /// Request fields that replace the client's, as JSON text.
-    pub overrides: Vec<(String, String)>,
-    /// Headers that go with each upstream request.
-    pub headers: HeaderMap,
-    /// The way by which its requests leave.
+    /// What decides at random between its keys, in the same order.
+    pub(super) lots: Vec<Lot>,
+    /// What goes with each request, unless its key has more.
+    pub extras: Extras,
+    /// The way by which its requests leave, unless their key has one of its own.
     pub exit: Arc<Exit>,
     /// What its provider has refused of what the gateway adds to requests.
     pub refusals: Arc<Refusals>,
     /// What is known of its models.
     pub models: Arc<Models>,
+    /// What decides at random between it and other groups.
+    pub(super) lot: Lot,
     /// How busy and fast it is.
     pub load: Arc<Load>,
     /// Whose turn it is of its keys.
@@ -107,6 +124,10 @@ pub struct RoutedGroup {
     pub retries: Arc<RetryBudget>,
     /// Whether it rests, because its keys fail alike.
     pub rest: Arc<Rest>,
+    /// What tells its answers from those under another config, once that is asked for.
+    pub(super) identity: OnceLock<u128>,
+    /// What the operator says that answers mean: the rules of the group, and behind them those of every group.
+    pub error_rules: Arc<[ErrorRule]>,
 }
 
 /// An upstream key as the request path needs it.
@@ -124,6 +145,10 @@ pub struct RoutedKey {
     pub load: Arc<Load>,
     /// Whether requests with it fail.
     pub breaker: Arc<Breaker>,
+    /// The way by which requests with it leave.
+    pub exit: Arc<Exit>,
+    /// What goes with each request, where that is not what its group says.
+    pub extras: Option<Box<Extras>>,
 }
 
 impl RouteTable {
@@ -132,51 +157,59 @@ impl RouteTable {
         let series = kept.map(|kept| kept.series.clone()).unwrap_or_default();
         let clock = kept.map(|kept| Arc::clone(kept.clock())).unwrap_or_default();
         let mut keeps = Kept::new(clock, series);
+        keeps.make_room(snapshot.groups.values());
         let mut routes: HashMap<Arc<str>, Vec<Route>> = HashMap::new();
         let usable = |group: &&Arc<Group>| group.enabled && is_usable(group);
         let mut groups: Vec<_> = snapshot.groups.values().filter(usable).collect();
         groups.sort_by(|left, right| order::listed(left, right));
         let mut ordered = Vec::with_capacity(groups.len());
         let mut patterned = Vec::new();
+        let places: HashMap<&Id, usize> = groups.iter().enumerate().map(|(place, group)| (&group.id, place)).collect();
         // Needed only where a group serves names by patterns.
         let exact: HashSet<&Arc<str>> = if groups.iter().any(|group| Patterns::has_any(group)) {
             groups.iter().flat_map(|group| names(group)).map(|(name, _)| name).collect()
         } else {
             HashSet::new()
         };
-        for group in groups {
-            let compiled = Arc::new(RoutedGroup::compile(group, kept, &mut keeps));
+        for (place, group) in groups.into_iter().enumerate() {
+            let compiled = keeps
+                .take_over(group, &snapshot.error_rules, kept)
+                .unwrap_or_else(|| Arc::new(RoutedGroup::compile(group, &snapshot.error_rules, kept, &mut keeps)));
+            keeps.keep_compiled(&compiled);
             ordered.push(Arc::clone(&compiled));
-            let facts = facts_of(group);
+            let facts = GroupFacts::of(group, compiled.endpoint.as_ref());
             let patterns = Patterns::of(group);
             // An alias that is also the name of a model of the group: the alias is what the operator meant.
             let names: BTreeMap<_, _> = names(group).collect();
             compiled.models.configure(names.values().copied());
             for (&name, &upstream_model) in &names {
-                let route = Route::new(&compiled, Arc::clone(upstream_model), &facts);
+                let route = Route::new(&compiled, place, upstream_model, &facts);
                 routes.entry(Arc::clone(name)).or_default().push(route);
             }
             if !patterns.is_empty() {
                 for name in exact.iter().filter(|name| !names.contains_key(**name)) {
                     if let Some(upstream_model) = patterns.find(name) {
-                        let route = Route::new(&compiled, upstream_model, &facts);
+                        let route = Route::new(&compiled, place, &upstream_model, &facts);
                         routes.entry(Arc::clone(name)).or_default().push(route);
                     }
                 }
-                patterned.push(PatternedGroup { group: compiled, patterns, facts });
+                patterned.push(PatternedGroup { group: compiled, place, patterns, facts });
             }
         }
+        keeps.keep_switched_off(snapshot.groups.values(), kept);
         let mut client = |key: &Arc<ProxyKey>| {
             let turns = (key.group_policy == GroupPolicy::RoundRobin)
                 .then(|| kept.and_then(|kept| kept.turns(&key.id)).cloned().unwrap_or_default());
             if let Some(turns) = &turns {
                 keeps.keep_turns(&key.id, Arc::clone(turns));
             }
-            (key.digest, Client::compile(key, turns))
+            (key.digest, Client::compile(key, &places, turns))
         };
         let clients = snapshot.proxy_keys.values().map(&mut client).collect();
         let series = Arc::new(keeps.series.table(snapshot.groups.values().filter(|group| group.enabled)));
-        Self { snapshot, kept: keeps, series, clients, routes, patterned, groups: ordered }
+        let caches = ordered.iter().any(|group| !group.group.routing.cache.is_zero())
+            || snapshot.proxy_keys.values().any(|key| !key.routing.cache.is_zero());
+        Self { snapshot, kept: keeps, series, clients, routes, patterned, groups: ordered, caches }
     }
 
     /// The client whose proxy key has this digest.
@@ -186,22 +219,24 @@ impl RouteTable {
 
     /// The groups that serve what a client asks for as `asked`, and the name that they serve it by. The exact name
     /// counts first. Then what stands behind the name of a group, or of a vendor (`openai-primary/gpt-4o`,
-    /// `anthropic/claude-…`), if it is one that the client `may` use. Then patterns.
-    pub fn asked<'t, 'm>(&'t self, asked: &'m str, may: impl Fn(&Group) -> bool) -> (Cow<'t, [Route]>, &'m str) {
-        if !self.routes.contains_key(asked) {
-            // Names of groups and of models may hold slashes, too.
-            for (slash, _) in asked.match_indices('/').take(MOST_SLASHES) {
-                let (prefix, model) = (asked.get(..slash), asked.get(slash + 1..).unwrap_or_default());
-                let routes = self.routes(model);
-                let of = |name: fn(&Group) -> &str| -> Vec<Route> {
-                    let named = |route: &&Route| Some(name(&route.group.group)) == prefix && may(&route.group.group);
-                    routes.iter().filter(named).cloned().collect()
-                };
-                let of_group = of(|group| &group.name);
-                let named = if of_group.is_empty() { of(|group| &group.provider_type) } else { of_group };
-                if !named.is_empty() {
-                    return (Cow::Owned(named), model);
-                }
+    /// `anthropic/claude-…`), if it is one that the `client` may use. Then patterns.
+    pub fn asked<'t, 'm>(&'t self, asked: &'m str, client: &Client) -> (Cow<'t, [Route]>, &'m str) {
+        if let Some(routes) = self.routes.get(asked) {
+            return (Cow::Borrowed(routes), asked);
+        }
+        // Names of groups and of models may hold slashes, too.
+        for (slash, _) in asked.match_indices('/').take(MOST_SLASHES) {
+            let (prefix, model) = (asked.get(..slash), asked.get(slash + 1..).unwrap_or_default());
+            let routes = self.routes(model);
+            let of = |name: fn(&Group) -> &str| -> Vec<Route> {
+                let is_named = |route: &&Route| Some(name(&route.group.group)) == prefix;
+                let named = routes.iter().filter(is_named).filter(|route| client.may_use_group(route.place));
+                named.cloned().collect()
+            };
+            let of_group = of(|group| &group.name);
+            let named = if of_group.is_empty() { of(|group| &group.provider_type) } else { of_group };
+            if !named.is_empty() {
+                return (Cow::Owned(named), model);
             }
         }
         (self.routes(asked), asked)
@@ -212,7 +247,7 @@ impl RouteTable {
         if let Some(routes) = self.routes.get(model) {
             return Cow::Borrowed(routes);
         }
-        let route = |group: &PatternedGroup| Some(Route::new(&group.group, group.patterns.find(model)?, &group.facts));
+        let route = |of: &PatternedGroup| Some(Route::new(&of.group, of.place, &of.patterns.find(model)?, &of.facts));
         self.patterned.iter().filter_map(route).collect()
     }
 
@@ -234,15 +269,42 @@ impl Route {
         self.group.rest.is_on(now) || self.state.rest.is_on(now)
     }
 
+    /// Whether the group or the model there rests at `now`, and a request tests if that is over.
+    pub fn is_tested(&self, now: i64) -> bool {
+        self.group.rest.is_tested(now) || self.state.rest.is_tested(now)
+    }
+
     /// The end of the newest rest of the group, or of the model there.
     pub fn rests_until(&self) -> i64 {
         self.group.rest.until().max(self.state.rest.until())
     }
 
-    fn new(group: &Arc<RoutedGroup>, upstream_model: Arc<str>, facts: &Facts) -> Self {
-        let facts = Arc::new(facts.of(&upstream_model).clone());
-        let state = group.models.of(&upstream_model);
-        Self { group: Arc::clone(group), upstream_model, facts, state }
+    /// The way to `upstream_model` in `group`, as a model of which nothing is certain and that has no price.
+    pub(super) fn unpriced(
+        group: &Arc<RoutedGroup>,
+        place: usize,
+        upstream_model: &Arc<str>,
+        facts: &Arc<ModelFacts>,
+    ) -> Self {
+        let config = &group.group;
+        Self {
+            state: group.models.of(upstream_model),
+            upstream_model: Arc::clone(upstream_model),
+            facts: Arc::clone(facts),
+            bounds: Bounds::UNKNOWN,
+            price: None,
+            place,
+            lot: group.lot,
+            priority: config.priority,
+            keeps: config.routing.affinity,
+            group: Arc::clone(group),
+        }
+    }
+
+    fn new(group: &Arc<RoutedGroup>, place: usize, upstream_model: &Arc<str>, facts: &GroupFacts) -> Self {
+        let price = Prices::built_in().of(&group.group.provider_type, upstream_model);
+        let (facts, bounds) = facts.of_model(upstream_model);
+        Self { bounds, price, ..Self::unpriced(group, place, upstream_model, facts) }
     }
 }
 
@@ -261,14 +323,19 @@ impl RoutedGroup {
         self.group.unsupported_parameters == UnsupportedParameters::Reject
     }
 
-    /// Compiles `group` with what was `kept` of it, and notes in `keeps` what is to be kept on.
-    fn compile(group: &Arc<Group>, kept: Option<&Kept>, keeps: &mut Kept) -> Self {
+    /// Compiles `group` with the rules for errors of `every` group and with what was `kept` of it, and notes in `keeps`
+    /// what is to be kept on.
+    pub(super) fn compile(group: &Arc<Group>, every: &Arc<[ErrorRule]>, kept: Option<&Kept>, keeps: &mut Kept) -> Self {
         let endpoint = Endpoint::of(group);
         let known_group = kept.and_then(|kept| kept.group(&group.id));
         // What depends on nothing but the group's own config is made anew where that has changed.
-        let same = known_group.filter(|known| known.config == *group);
+        let same = known_group.filter(|known| Arc::ptr_eq(&known.config, group) || known.config == *group);
         let secrets = same.map_or_else(|| GroupSecrets::of(group), |known| known.secrets.clone());
         let refusals = same.map(|known| Arc::clone(&known.refusals)).unwrap_or_default();
+        // Connections outlive a change of config that does not change the way out.
+        let exit = Exit::of(group);
+        let known = known_group.map(|known| &known.exit);
+        let exit = known.filter(|known| ***known == exit).cloned().unwrap_or_else(|| Arc::new(exit));
         let keys = group.upstream_keys.iter().filter(|key| key.enabled).filter_map(|key| {
             let auth = endpoint.as_ref()?.vendor.auth;
             let known = kept.and_then(|kept| kept.key(&key.id));
@@ -286,22 +353,36 @@ impl RoutedGroup {
             let (group_id, tokens) = (Arc::clone(&group.id), credential.tokens().cloned());
             let (load, breaker) =
                 known.map(|known| (Arc::clone(&known.load), Arc::clone(&known.breaker))).unwrap_or_default();
+            let own_exit = Exit::of_key(group, key).map(|own| {
+                let known = known.and_then(|known| known.exit.as_ref());
+                known.filter(|known| ***known == own).cloned().unwrap_or_else(|| Arc::new(own))
+            });
             let kept = KeptKey {
                 group_id,
                 health: Arc::clone(&health),
                 tokens,
                 load: Arc::clone(&load),
                 breaker: Arc::clone(&breaker),
+                exit: own_exit.clone(),
             };
             keeps.keep_key(&key.id, kept);
-            let leak = secrets.with_key(&key.secret, credential.tokens());
-            Some(Arc::new(RoutedKey { key: Arc::clone(key), credential, health, leak, load, breaker }))
+            let leak = secrets.with_key(key, credential.tokens());
+            let extras = Extras::of_key(group, key, endpoint.as_ref());
+            let own = own_exit.unwrap_or_else(|| Arc::clone(&exit));
+            Some(Arc::new(RoutedKey {
+                key: Arc::clone(key),
+                credential,
+                health,
+                leak,
+                load,
+                breaker,
+                exit: own,
+                extras,
+            }))
         });
-        let keys = keys.collect();
-        // Connections outlive a change of config that does not change the way out.
-        let exit = Exit::of(group);
-        let known = known_group.map(|known| &known.exit);
-        let exit = known.filter(|known| ***known == exit).cloned().unwrap_or_else(|| Arc::new(exit));
+        let keys: Vec<Arc<RoutedKey>> = keys.collect();
+        let lot_of = |id: &Id, weight| Lot { seed: seed(id), weight };
+        let lots = keys.iter().map(|key| lot_of(&key.key.id, key.key.routing.weight)).collect();
         // What is known of another address says nothing of this one.
         let there = known_group.filter(|known| known.config.base_url == group.base_url);
         let models = there.map(|known| Arc::clone(&known.models)).unwrap_or_default();
@@ -319,15 +400,19 @@ impl RoutedGroup {
             turns: Arc::clone(&turns),
             retries: Arc::clone(&retries),
             rest: Arc::clone(&rest),
+            compiled: None,
         };
         keeps.keep_group(&group.id, kept_group);
-        let headers = headers(group, endpoint.as_ref());
+        let extras = Extras::of(group, endpoint.as_ref());
+        let own = &group.routing.error_rules;
+        let error_rules =
+            if own.is_empty() { Arc::clone(every) } else { own.iter().chain(every.iter()).cloned().collect() };
         Self {
             endpoint,
             keys,
-            defaults: fields(&group.parameter_defaults),
-            overrides: fields(&group.parameter_overrides),
-            headers,
+            lots,
+            lot: lot_of(&group.id, group.routing.weight),
+            extras,
             exit,
             refusals,
             models,
@@ -335,6 +420,8 @@ impl RoutedGroup {
             turns,
             retries,
             rest,
+            identity: OnceLock::new(),
+            error_rules,
             group: Arc::clone(group),
         }
     }
@@ -342,50 +429,16 @@ impl RoutedGroup {
 
 /// Whether requests may be sent for `group`. The control plane has refused what they may not be sent for; a group that
 /// is here nevertheless is left out, and does not stop the others.
-fn is_usable(group: &Group) -> bool {
+pub(super) fn is_usable(group: &Group) -> bool {
     validate_destination(group)
         .inspect_err(|problem| warn!(group = &*group.name, %problem, "the group is refused, and the others serve"))
         .is_ok()
 }
 
 /// The names that clients have for the models of `group`, without patterns: models first, each with the vendor's name.
-fn names(group: &Group) -> impl Iterator<Item = (&Arc<str>, &Arc<str>)> {
+pub(super) fn names(group: &Group) -> impl Iterator<Item = (&Arc<str>, &Arc<str>)> {
     let all = group.models.iter().map(|model| (model, model)).chain(&group.model_aliases);
     all.filter(|(name, _)| !name.ends_with('*'))
-}
-
-/// What is known of models, with the group's own changes. The control plane has refused changes that cannot be read;
-/// one that is here nevertheless is left out.
-fn facts_of(group: &Group) -> Cow<'static, Facts> {
-    if group.model_facts.is_empty() {
-        return Cow::Borrowed(Facts::built_in());
-    }
-    let (facts, refused) = Facts::built_in().with_changes(&group.model_facts);
-    for (model, error) in refused {
-        warn!(group = &*group.name, model, %error, "what the group says of a model cannot be read and is left out");
-    }
-    Cow::Owned(facts)
-}
-
-/// Fields of requests as JSON text, without those that config may not set.
-fn fields(object: &Map<String, Value>) -> Vec<(String, String)> {
-    let settable = object.iter().filter(|(name, _)| !is_reserved_field(name));
-    settable.map(|(name, value)| (name.clone(), value.to_string())).collect()
-}
-
-/// The group's own headers. The control plane has refused what no group may set; what is here nevertheless is left out.
-fn headers(group: &Group, endpoint: Option<&Endpoint>) -> HeaderMap {
-    let header = |(name, value): (&String, &Secret)| {
-        let foreign = |endpoint: &Endpoint| endpoint.vendor.auth.is_foreign_credential(name);
-        if is_reserved_header(name) || endpoint.is_some_and(foreign) {
-            warn!(group = &*group.name, header = &**name, "no group may set this header, and it is left out");
-            return None;
-        }
-        let mut value = HeaderValue::from_str(value.expose()).ok()?;
-        value.set_sensitive(true);
-        Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value))
-    };
-    group.headers.iter().filter_map(header).collect()
 }
 
 #[cfg(test)]

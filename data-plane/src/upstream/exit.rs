@@ -1,38 +1,62 @@
-//! The way by which a group's requests leave.
+//! The way by which requests of a group leave, or those with one of its keys.
 
 use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderValue, Uri};
-use shared::snapshot::{Group, OutboundProxy};
+use shared::snapshot::{Group, OutboundProxy, UpstreamKey};
 
-use super::connections::Lazy;
+use super::way::Way;
 
-/// The way by which a group's requests leave: directly, or with connections of its own, which lead through a proxy or
-/// have a time of their own to be made.
+/// The way by which a group's requests leave: directly, or with connections of its own, which lead through a proxy,
+/// have a time of their own to be made, or trust further certificates.
 #[derive(Debug, Default)]
 pub struct Exit {
+    /// The host of the group's base URL, in lower case.
+    host: String,
     proxy: Option<OutboundProxy>,
     connect_timeout: Option<Duration>,
-    connections: Lazy,
+    /// Root certificates that are trusted besides the system's, as PEM.
+    roots: Arc<str>,
+    /// The connections, made when the first request needs them.
+    way: OnceLock<Arc<Way>>,
 }
 
 impl PartialEq for Exit {
     fn eq(&self, other: &Self) -> bool {
-        (&self.proxy, self.connect_timeout) == (&other.proxy, other.connect_timeout)
+        (&self.host, &self.proxy, self.connect_timeout, &self.roots)
+            == (&other.host, &other.proxy, other.connect_timeout, &other.roots)
     }
 }
 
 impl Exit {
     /// The way of `group`: its proxy, unless the proxy's exceptions cover the group's host.
     pub fn of(group: &Group) -> Self {
+        Self::through(group, group.outbound_proxy.as_ref())
+    }
+
+    /// The way of requests to `group` with `key`, where that is not the group's way: the key has a proxy of its own,
+    /// with exceptions of its own.
+    pub fn of_key(group: &Group, key: &UpstreamKey) -> Option<Self> {
+        let own = key.routing.own.as_ref()?.outbound_proxy.as_ref()?;
+        Some(Self::through(group, Some(own)))
+    }
+
+    fn through(group: &Group, proxy: Option<&OutboundProxy>) -> Self {
         let uri = group.base_url.parse::<Uri>().unwrap_or_default();
         let port = uri.port_u16().or_else(|| Some(if uri.scheme_str()? == "http" { 80 } else { 443 }));
         let host = uri.host().unwrap_or_default();
-        let proxy = group.outbound_proxy.clone().filter(|proxy| !bypasses(proxy, host, port));
-        Self { proxy, connect_timeout: group.routing.connect_timeout, connections: Lazy::default() }
+        let proxy = proxy.filter(|proxy| !bypasses(proxy, host, port)).cloned();
+        Self {
+            host: host.to_ascii_lowercase(),
+            proxy,
+            connect_timeout: group.routing.connect_timeout,
+            roots: Arc::clone(&group.routing.tls_roots),
+            way: OnceLock::new(),
+        }
     }
 
     /// Whether the way leads through no proxy.
@@ -50,9 +74,27 @@ impl Exit {
         self.connect_timeout
     }
 
-    /// Its own connections. None where it leads the way that all have.
-    pub(super) fn own(&self) -> Option<&Lazy> {
-        (self.proxy.is_some() || self.connect_timeout.is_some()).then_some(&self.connections)
+    /// Root certificates that are trusted besides the system's, as PEM; mostly none.
+    pub(super) fn roots(&self) -> &str {
+        &self.roots
+    }
+
+    /// Whether it leads to its host as all ways do for which nothing else is said.
+    pub(super) fn is_plain(&self) -> bool {
+        self.proxy.is_none() && self.connect_timeout.is_none() && self.roots.is_empty()
+    }
+
+    /// The name of the host that connections are made to, which is the proxy's where there is one. None where that is
+    /// an address, which does not move.
+    pub(super) fn name(&self) -> Option<&str> {
+        let host = self.proxy.as_ref().map_or(&self.host, |proxy| &proxy.host);
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        Some(&**host).filter(|host| !host.is_empty() && bare.parse::<IpAddr>().is_err())
+    }
+
+    /// The connections.
+    pub(super) fn way(&self) -> &OnceLock<Arc<Way>> {
+        &self.way
     }
 }
 

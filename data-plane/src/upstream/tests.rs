@@ -1,3 +1,7 @@
+mod moved;
+mod roots;
+mod windows;
+
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;

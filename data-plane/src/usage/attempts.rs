@@ -3,13 +3,18 @@
 use std::borrow::Cow;
 use std::iter;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use shared::pb;
 use shared::snapshot::{Group, UpstreamKey};
+use tokio::time::Instant;
+use translation::ir::Usage;
 
 use crate::metrics::AttemptResult;
 use crate::route::occupied::Occupied;
+
+/// Why an attempt has brought no answer that was cancelled because another one had. It is not known what it has used.
+const OUTRUN: &str = "cancelled: another attempt answered first; the tokens that this one has used are not known";
 
 /// Whom an attempt asked.
 #[derive(Clone, Debug)]
@@ -39,6 +44,10 @@ pub struct AttemptRecord {
     pub error: Cow<'static, str>,
     /// What it keeps busy as long as its answer comes.
     pub running: Option<Arc<Occupied>>,
+    /// Whether it was made because another attempt was late.
+    pub hedged: bool,
+    /// Whether it was cancelled because another attempt had answered.
+    pub outrun: bool,
 }
 
 impl Tried {
@@ -62,9 +71,17 @@ impl AttemptRecord {
     /// The record of an attempt that begins now. It stays like this, but for its duration, where the client leaves
     /// before the attempt ends.
     pub fn begin(tried: Tried) -> Self {
-        let error = Cow::Borrowed("the client left");
-        let started = Instant::now();
-        Self { tried, started, duration: Duration::ZERO, result: None, status: 0, error, running: None }
+        Self {
+            tried,
+            started: Instant::now(),
+            duration: Duration::ZERO,
+            result: None,
+            status: 0,
+            error: Cow::Borrowed("the client left"),
+            running: None,
+            hedged: false,
+            outrun: false,
+        }
     }
 
     /// The record of the attempt, which ends now.
@@ -79,10 +96,21 @@ impl AttemptRecord {
         Self { duration: self.started.elapsed(), ..self }
     }
 
+    /// The record of the attempt, which is cancelled now because another one has answered.
+    #[must_use]
+    pub fn outrun(self) -> Self {
+        Self { outrun: true, error: Cow::Borrowed(OUTRUN), ..self.abandon() }
+    }
+
     /// Whether the provider may be at work on the request, or has been: it has answered, or nothing is known of it. Any
     /// other end says that it is not.
     pub fn may_spend(&self) -> bool {
         matches!(self.result, None | Some(AttemptResult::Success | AttemptResult::Timeout))
+    }
+
+    /// Lets those that it keeps busy know what the provider has reported of the whole answer.
+    pub fn reported(&self, usage: &Usage) {
+        self.running.as_ref().inspect(|running| running.reported(usage));
     }
 
     /// The record as usage records have it, of a request that `arrived` then.
@@ -97,6 +125,7 @@ impl AttemptRecord {
             status: self.status.into(),
             error: cut(&self.error).to_owned(),
             duration_us: micros(self.duration),
+            hedged: self.hedged,
         }
     }
 }
@@ -124,9 +153,9 @@ impl Trail {
         iter::successors(Some(self), |at| at.next.get().map(|next| &**next)).filter_map(|at| at.record.get())
     }
 
-    /// The last record.
+    /// The last record, without those of attempts that were cancelled because another one had answered.
     pub fn last(&self) -> Option<&AttemptRecord> {
-        self.iter().last()
+        self.iter().filter(|record| !record.outrun).last()
     }
 }
 

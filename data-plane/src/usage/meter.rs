@@ -2,10 +2,12 @@
 //! every path has exactly one: an answer, a refusal, a provider's error, a client that leaves. A request of which it
 //! was never known whose it is leaves none: it is counted in the metrics.
 
+mod further;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::extract::ConnectInfo;
 use bytes::Bytes;
@@ -17,37 +19,25 @@ use shared::pb::usage_record::{Outcome, UsageSource};
 use shared::serve::Closing;
 use shared::snapshot::ProxyKey;
 use shared::time::now_ms;
+use tokio::time::Instant;
 use tracing::{info, warn};
 use translation::ir::Usage;
 
 use crate::body::budget::Held;
 use crate::error::GatewayError;
 use crate::metrics::series::{Series, SeriesTable};
-use crate::metrics::{Affinity, Api, Estimate, RequestMetrics, Unauthenticated, outcome_name};
-use crate::node::{InFlight, Node};
+use crate::metrics::{Affinity, Api, Estimate, Unauthenticated, outcome_name};
+use crate::node::InFlight;
 use crate::route::plan::Home;
-use crate::usage::UsageSink;
 use crate::usage::attempts::{AttemptRecord, Trail, Tried, cut, micros};
 use crate::usage::estimate::Unreported;
 use crate::usage::estimate::heard::Heard;
 use crate::usage::estimate::request::HeldRequest;
-use crate::usage::refusals::RefusalLog;
+
+pub use crate::usage::recorder::Recorder;
 
 /// The status for a client that closed the connection before the head of the answer, as nginx logs it.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
-
-/// Where requests are counted and their records go.
-#[derive(Debug)]
-pub struct Recorder {
-    /// Takes the records.
-    pub sink: UsageSink,
-    /// This node.
-    pub node: Arc<Node>,
-    /// The metrics that count requests.
-    pub metrics: RequestMetrics,
-    /// What is logged of requests that are refused.
-    pub refusals: Arc<RefusalLog>,
-}
 
 /// Meters one client request until it is dropped.
 #[derive(Debug)]
@@ -78,6 +68,10 @@ pub struct Meter {
     pub held: Option<Held>,
     /// Where the request belongs. None where it is not routed.
     pub home: Option<Home>,
+    /// What the response cache was to the request: `hit`, `miss`, or empty where it was not asked.
+    pub cache: &'static str,
+    /// Is set when the client has the whole answer.
+    pub succeeds: Option<Arc<AtomicBool>>,
     /// Whether the client asked for a stream.
     pub streamed: bool,
     /// Whether the model may call tools.
@@ -130,6 +124,8 @@ impl Meter {
             served_model: None,
             held: None,
             home: None,
+            cache: "",
+            succeeds: None,
             streamed: false,
             has_tools: false,
             request_bytes: 0,
@@ -220,17 +216,6 @@ impl Meter {
     fn affinity(&self) -> Option<Affinity> {
         let (home, last) = (self.home.as_ref()?, self.last_tried()?);
         Some(home.affinity(&last.key.id))
-    }
-
-    /// Notes that the request was not tried again because the retries of its group are spent.
-    pub fn retries_are_spent(&self) {
-        self.retries_spent.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether the request was not tried again because the retries of its group are spent. Then the client is not to
-    /// send it again by itself.
-    pub fn has_no_retry(&self) -> bool {
-        self.retries_spent.load(Ordering::Relaxed)
     }
 
     /// The series of the group that `record` is of.
@@ -363,6 +348,9 @@ impl Drop for Meter {
         if self.outcome == Outcome::ClientGone && closed_by_us {
             self.broke(&GatewayError::Draining);
         }
+        if let (Some(succeeds), Outcome::Success) = (&self.succeeds, self.outcome) {
+            succeeds.store(true, Ordering::Release);
+        }
         let total = self.started.elapsed();
         let authenticated = self.proxy_key.is_some();
         let logged = self.outcome != Outcome::Refused && authenticated || self.recorder.refusals.takes(authenticated);
@@ -371,10 +359,10 @@ impl Drop for Meter {
         self.recorder.metrics.request(self.api, self.outcome, first_byte_us, micros(total));
         self.recorder.metrics.tokens(&usage);
         let affinity = self.affinity();
-        if let Some(affinity) = affinity {
-            self.recorder.metrics.routed(affinity);
-        }
+        affinity.inspect(|affinity| self.recorder.metrics.routed(*affinity));
         let last = self.attempts.last();
+        let reported = (usage_source == UsageSource::Reported).then_some(usage);
+        last.zip(reported.as_ref()).inspect(|(last, usage)| last.reported(usage));
         let series = last.and_then(|last| self.series_of(last));
         if let Some(series) = series {
             series.request(self.status, &usage);
@@ -386,7 +374,7 @@ impl Drop for Meter {
             table.took(&last.tried.group.id, self.outcome, micros(total));
         }
         if logged {
-            self.log(total, (usage_source == UsageSource::Reported).then_some(usage));
+            self.log(total, reported);
         }
         if !authenticated {
             // Those who have no key must not fill the ledger, nor push out the records of those who pay.
@@ -427,6 +415,7 @@ impl Drop for Meter {
             user_agent: user_agent(self.user_agent.as_ref()),
             request_bytes: self.request_bytes,
             response_bytes: self.response_bytes,
+            cache: self.cache.to_owned(),
             ..pb::UsageRecord::default()
         };
         if let Some(key) = self.proxy_key.take() {

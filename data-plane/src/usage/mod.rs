@@ -14,6 +14,7 @@ pub mod estimate;
 pub mod meter;
 pub mod metrics;
 pub(crate) mod pace;
+mod recorder;
 pub mod refusals;
 pub mod report;
 pub mod segment;

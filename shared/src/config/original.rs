@@ -31,11 +31,19 @@ const WITHIN: &[Replaced] = &[
         key: "RequestLogging",
         by: "every request leaves a usage record (GET /admin/logs) and a line in the log, neither of which holds a body",
     },
-    Replaced { key: "KeyHealthCheck", by: "a key that was put aside comes back by itself, after a pause" },
+    Replaced {
+        key: "KeyHealthCheck",
+        by: "a key that is refused or has no money left is tried again as Probes:After says, and HealthCheck checks the keys \
+             of groups whose healthCheckEnabled is true",
+    },
     Replaced { key: "LogCleanup", by: "usage records are kept until they are deleted in the database" },
     Replaced {
-        key: "HealthCheck",
-        by: "groups and keys are judged by how they answer requests; nothing is sent to try them",
+        key: "HealthCheck:CheckOnStartup",
+        by: "a group is checked after a start if its last check is longer ago than HealthCheck:IntervalMinutes",
+    },
+    Replaced {
+        key: "HealthCheck:EnableCleanup",
+        by: "results older than HealthCheck:RetentionDays are always removed",
     },
 ];
 

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::{
     EXHAUSTED_FOR_MS, GUESSED_PAUSE_MS, LONGEST_EXHAUSTION_MS, LONGEST_GUESSED_EXHAUSTION_MS, LONGEST_PAUSE_MS,
-    MOST_AHEAD_MS, Mark, Marks, Observed, REFUSED_FOR_MS, REMEMBERED_MS, believed, doubled,
+    MOST_AHEAD_MS, Mark, Marks, Observed, Outage, REFUSED_FOR_MS, REMEMBERED_MS, believed, doubled,
 };
 
 const NOW: i64 = 1_800_000_000_000;
@@ -17,6 +17,7 @@ fn observation() -> impl Strategy<Value = Marks> {
     let observed = prop_oneof![
         Just(Observed::Worked),
         (0..4_u8).prop_map(|times| Observed::Refused { times }),
+        (0..4_u8).prop_map(|times| Observed::Doubted { times }),
         (0..400_000_i64).prop_map(|left| Observed::Paused { until: NOW + left }),
         (0..400_000_i64, 0..6_u8).prop_map(|(left, times)| Observed::Guessed { until: NOW + left, times }),
         (0..90_000_000_i64, 0..6_u8).prop_map(|(left, times)| Observed::Exhausted { until: NOW + left, times }),
@@ -94,6 +95,16 @@ fn a_pause_is_bounded_and_a_refusal_ends_by_itself() {
 }
 
 #[test]
+fn a_refusal_in_doubt_lasts_as_long_and_the_newer_one_says_if_there_is_doubt() {
+    let mut known = Marks::of(Observed::Doubted { times: 1 }, NOW, 401);
+    let refusal = known.refusal(NOW).unwrap();
+    assert!(refusal.doubtful);
+    assert_eq!(refusal.until, Marks::of(Observed::Refused { times: 1 }, NOW, 401).refused.until);
+    known.merge(&Marks::of(Observed::Refused { times: 1 }, NOW + 1, 401));
+    assert!(!known.refusal(NOW + 1).unwrap().doubtful);
+}
+
+#[test]
 fn p38_a_clock_that_is_ahead_is_not_believed() {
     let hour = 3_600_000;
     let pause = |until| Observed::Paused { until };
@@ -143,4 +154,43 @@ fn an_exhaustion_is_bounded_and_outlives_what_it_is_told_with() {
     known.merge(&Marks::of(Observed::Worked, NOW + 5, 200));
     assert!(!known.is_over(NOW + day) && !known.merge(&old));
     assert!(known.told(NOW + day).any(|(observed, at, _)| observed == Observed::Worked && at == NOW + 5));
+}
+
+#[test]
+fn an_exhaustion_that_a_provider_states_is_no_guess_even_where_it_is_as_long() {
+    for times in [0, 1, 4, 5, 255] {
+        let guess = NOW + doubled(EXHAUSTED_FOR_MS, times, LONGEST_GUESSED_EXHAUSTION_MS);
+        let guessed = Marks::of(Observed::Exhausted { until: guess, times }, NOW, 402).exhausted;
+        assert!(guessed.is_guessed_exhaustion());
+        let stated = Marks::of(Observed::Exhausted { until: guess / 1_000 * 1_000, times }, NOW, 429).exhausted;
+        assert!(!stated.is_guessed_exhaustion());
+    }
+}
+
+#[test]
+fn of_several_reasons_the_one_that_counts_most_is_shown() {
+    let mut known = Marks::of(Observed::Refused { times: 0 }, NOW, 401);
+    assert_eq!(known.outage(NOW).map(|(outage, mark)| (outage, mark.status)), Some((Outage::Refused, 401)));
+    known.merge(&Marks::of(Observed::Exhausted { until: NOW + 9_000, times: 0 }, NOW - 5, 402));
+    assert_eq!(known.outage(NOW).map(|(outage, mark)| (outage, mark.until)), Some((Outage::Exhausted, NOW + 9_000)));
+    assert_eq!(known.outage(NOW + 9_000).map(|(outage, _)| outage), Some(Outage::Refused));
+    known.merge(&Marks::of(Observed::Worked, NOW + 1, 200));
+    assert_eq!(known.outage(NOW), None);
+}
+
+#[test]
+fn p38_what_was_kept_by_a_clock_that_went_back_is_older_than_what_anybody_says() {
+    let hour = 3_600_000;
+    let mut known = Marks::of(Observed::Worked, NOW - 20, 200);
+    known.merge(&Marks::of(Observed::Exhausted { until: NOW + 24 * hour, times: 0 }, NOW - 10, 429));
+    known.merge(&Marks::of(REFUSED, NOW - 5, 401));
+    let now = NOW - 2 * hour;
+    known.set_back(2 * hour);
+    assert_eq!(
+        known.outage(now).map(|(outage, mark)| (outage, mark.until)),
+        Some((Outage::Exhausted, now + 24 * hour))
+    );
+    // The key has worked since, while nobody kept it.
+    known.merge(&Marks::of(Observed::Worked, now - 1_000, 200));
+    assert_eq!(known.outage(now), None);
 }

@@ -3,14 +3,16 @@
 //! - [`Deadlined`]: a connection whose writes have a deadline. It ends an HTTP/1.1 connection, or an HTTP/2 connection
 //!   that reads nothing at all.
 //! - [`Streams`]: runs the streams of HTTP/2 connections, and resets one whose window stays shut while others go on.
-//! - [`Watched`]: a body that notes how far it has come. What is dropped with it is all that the request holds, the
-//!   provider's answer included.
+//! - [`Watched`]: a body that notes how far it has come, and of which no more is taken than the client's connection
+//!   takes. What is dropped with it is all that the request holds, the provider's answer included.
+//! - [`Outflow`]: what an HTTP/1.1 connection has been handed and has not written. hyper itself would take sixteen
+//!   portions, each of which may keep a whole block in memory that it is a part of.
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, ready};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -24,9 +26,13 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::connections::Busy;
 use crate::drain::Tasks;
 
-/// The most of a body that is handed to an HTTP/2 stream at once, in bytes. What has been handed over is held until the
-/// client opens its window.
-const PORTION: usize = 64 * 1024;
+/// The most of a body that is handed over at once, in bytes. What has been handed over is held until the client takes
+/// it.
+const PORTION: usize = 16 * 1024;
+
+/// As much as a smaller portion counts for, in bytes: it may be a part of a block of this size, which stays in memory
+/// with it.
+const LEAST: usize = 8 * 1024;
 
 /// How long a client may leave unread what is there for it, and how often one was cut off for it.
 #[derive(Clone, Debug)]
@@ -55,18 +61,62 @@ impl LateTimer {
     }
 }
 
+/// What an HTTP/1.1 connection has been handed of the body of an answer and has not written yet.
+#[derive(Debug, Default)]
+pub(super) struct Outflow(Mutex<Unwritten>);
+
+#[derive(Debug, Default)]
+struct Unwritten {
+    bytes: usize,
+    /// Who waits until all is written.
+    waits: Option<Waker>,
+}
+
+impl Outflow {
+    /// Ready when a further portion may be handed over.
+    fn poll_room(&self, context: &Context<'_>) -> Poll<()> {
+        let mut unwritten = self.unwritten();
+        if unwritten.bytes < PORTION {
+            return Poll::Ready(());
+        }
+        unwritten.waits = Some(context.waker().clone());
+        Poll::Pending
+    }
+
+    /// A portion of so many bytes is handed over.
+    fn hand(&self, bytes: usize) {
+        self.unwritten().bytes += bytes.max(LEAST);
+    }
+
+    /// All that was handed over is written.
+    fn written(&self) {
+        let mut unwritten = self.unwritten();
+        unwritten.bytes = 0;
+        let waits = unwritten.waits.take();
+        drop(unwritten);
+        if let Some(waker) = waits {
+            waker.wake();
+        }
+    }
+
+    fn unwritten(&self) -> MutexGuard<'_, Unwritten> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// A connection whose writes have a deadline. As long as the client takes what is written, nothing is timed.
 pub(super) struct Deadlined<T> {
     io: T,
     deadline: WriteDeadline,
+    outflow: Arc<Outflow>,
     /// Since when the client has taken nothing.
     since: Option<Instant>,
     timer: LateTimer,
 }
 
 impl<T> Deadlined<T> {
-    pub(super) fn new(io: T, deadline: WriteDeadline) -> Self {
-        Self { io, deadline, since: None, timer: LateTimer::default() }
+    pub(super) fn new(io: T, deadline: WriteDeadline, outflow: Arc<Outflow>) -> Self {
+        Self { io, deadline, outflow, since: None, timer: LateTimer::default() }
     }
 
     fn written(&mut self, written: Poll<io::Result<usize>>, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
@@ -108,8 +158,11 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Deadlined<T> {
         self.io.is_write_vectored()
     }
 
+    /// hyper flushes when it has written all that it was handed.
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().io).poll_flush(context)
+        let this = self.get_mut();
+        this.outflow.written();
+        Pin::new(&mut this.io).poll_flush(context)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -200,13 +253,43 @@ pub(super) struct Watched {
     body: Body,
     /// What has come of the body and is still to be handed over.
     rest: Bytes,
-    progress: Option<Arc<Progress>>,
+    taker: Taker,
     _busy: Busy,
 }
 
+/// Who is handed the portions of a body.
+pub(super) enum Taker {
+    /// An HTTP/1.1 connection.
+    Connection(Arc<Outflow>),
+    /// A stream of an HTTP/2 connection.
+    Stream(Arc<Progress>),
+}
+
+impl Taker {
+    /// Ready when a further portion may be handed over.
+    fn poll_room(&self, context: &Context<'_>) -> Poll<()> {
+        match self {
+            Self::Connection(outflow) => outflow.poll_room(context),
+            Self::Stream(progress) => {
+                // Being asked for more means that what was handed over before has been taken.
+                progress.taken();
+                Poll::Ready(())
+            }
+        }
+    }
+
+    /// A portion of so many bytes is handed over.
+    fn hand(&self, bytes: usize) {
+        match self {
+            Self::Connection(outflow) => outflow.hand(bytes),
+            Self::Stream(progress) => progress.hand(),
+        }
+    }
+}
+
 impl Watched {
-    pub(super) fn new(body: Body, progress: Option<Arc<Progress>>, busy: Busy) -> Self {
-        Self { body, rest: Bytes::new(), progress, _busy: busy }
+    pub(super) fn new(body: Body, taker: Taker, busy: Busy) -> Self {
+        Self { body, rest: Bytes::new(), taker, _busy: busy }
     }
 }
 
@@ -216,9 +299,7 @@ impl HttpBody for Watched {
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let this = self.get_mut();
-        let Some(progress) = &this.progress else { return Pin::new(&mut this.body).poll_frame(context) };
-        // Being asked for more means that what was handed over before has been taken.
-        progress.taken();
+        ready!(this.taker.poll_room(context));
         if this.rest.is_empty() {
             let frame = match ready!(Pin::new(&mut this.body).poll_frame(context)) {
                 Some(Ok(frame)) => frame,
@@ -229,8 +310,8 @@ impl HttpBody for Watched {
                 Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
             }
         }
-        progress.hand();
         let portion = this.rest.split_to(this.rest.len().min(PORTION));
+        this.taker.hand(portion.len());
         Poll::Ready(Some(Ok(Frame::data(portion))))
     }
 

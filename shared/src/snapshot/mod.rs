@@ -1,10 +1,13 @@
 //! The domain model of a config snapshot: an immutable, versioned picture of all config that a node needs.
 //!
 //! This module holds the types, and `routing` those that say where requests go. `proto` is the one place that converts
-//! them to and from the wire form, and `validate` decides whether a node may serve from them.
+//! them to and from the wire form, and `validate` decides whether a node may serve from them. `own` is what an upstream
+//! key has besides its group, and `roots` reads certificates.
 
 mod names;
+mod own;
 mod proto;
+mod roots;
 mod routing;
 mod validate;
 
@@ -19,6 +22,8 @@ use self::names::names;
 use crate::ids::Id;
 use crate::secret::Secret;
 
+pub use own::KeySettings;
+pub use roots::tls_roots;
 pub use routing::{
     ErrorRule, FallbackOn, Fallbacks, GroupRouting, HEAVIEST, ProxyKeyRouting, QUEUE_TIMEOUT, RuleEffect, RuleScope,
     RuleStep, UpstreamKeyRouting,
@@ -45,6 +50,9 @@ pub struct Snapshot {
     pub groups: HashMap<Id, Arc<Group>>,
     /// All proxy keys by id, enabled or not.
     pub proxy_keys: HashMap<Id, Arc<ProxyKey>>,
+    /// What the operator says that answers mean in every group. The first rule that fits counts, behind those of the
+    /// group.
+    pub error_rules: Arc<[ErrorRule]>,
 }
 
 /// What changed between two versions.
@@ -66,6 +74,8 @@ pub struct Delta {
     pub proxy_keys: Vec<Arc<ProxyKey>>,
     /// Proxy keys that are gone.
     pub removed_proxy_keys: Vec<Id>,
+    /// The rules for errors as they are now. None where they have not changed.
+    pub error_rules: Option<Arc<[ErrorRule]>>,
 }
 
 /// A provider account or pool.
@@ -332,6 +342,9 @@ impl Snapshot {
         }
         for key in &delta.proxy_keys {
             next.proxy_keys.insert(Arc::clone(&key.id), Arc::clone(key));
+        }
+        if let Some(rules) = &delta.error_rules {
+            next.error_rules = Arc::clone(rules);
         }
         next.validate()?;
         Ok(next)

@@ -22,6 +22,7 @@ impl From<&Snapshot> for pb::Snapshot {
             groups: snapshot.groups.values().map(|group| group.as_ref().into()).collect(),
             proxy_keys: snapshot.proxy_keys.values().map(|key| key.as_ref().into()).collect(),
             lineage: snapshot.lineage.to_string(),
+            error_rules: snapshot.error_rules.iter().map(Into::into).collect(),
         }
     }
 }
@@ -34,7 +35,8 @@ impl TryFrom<pb::Snapshot> for Snapshot {
         check_schema(message.min_schema)?;
         let (groups, proxy_keys) = (message.groups.len(), message.proxy_keys.len());
         let (epoch, lineage) = (message.epoch.into(), message.lineage.into());
-        let mut snapshot = Self { version: message.version, epoch, lineage, ..Self::default() };
+        let error_rules = routing::error_rules("error_rules", message.error_rules)?.into();
+        let mut snapshot = Self { version: message.version, epoch, lineage, error_rules, ..Self::default() };
         snapshot.groups.reserve(groups);
         for group in message.groups {
             let group = Group::try_from(group)?;
@@ -68,6 +70,8 @@ impl From<&Delta> for pb::Delta {
             proxy_keys: delta.proxy_keys.iter().map(|key| key.as_ref().into()).collect(),
             removed_proxy_key_ids: delta.removed_proxy_keys.iter().map(ToString::to_string).collect(),
             lineage: delta.lineage.to_string(),
+            error_rules: delta.error_rules.iter().flat_map(|rules| rules.iter()).map(Into::into).collect(),
+            error_rules_changed: delta.error_rules.is_some(),
         }
     }
 }
@@ -90,6 +94,11 @@ impl TryFrom<pb::Delta> for Delta {
                 .map(|key| key.try_into().map(Arc::new))
                 .collect::<Result<_, _>>()?,
             removed_proxy_keys: message.removed_proxy_key_ids.into_iter().map(Into::into).collect(),
+            error_rules: if message.error_rules_changed {
+                Some(routing::error_rules("error_rules", message.error_rules)?.into())
+            } else {
+                None
+            },
         })
     }
 }
@@ -160,12 +169,14 @@ impl TryFrom<pb::Group> for Group {
             Some(proxy) => Some(outbound_proxy(&place("outbound_proxy"), proxy)?),
             None => None,
         };
+        let key = |(index, key)| upstream_key(&place(&format!("upstream_keys[{index}]")), key).map(Arc::new);
+        let upstream_keys = message.upstream_keys.into_iter().enumerate().map(key).collect::<Result<_, _>>()?;
         Ok(Self {
             id: id.into(),
             name: message.name.into(),
             provider_type: message.provider_type.into(),
             base_url: message.base_url.into(),
-            upstream_keys: message.upstream_keys.into_iter().map(|key| Arc::new(key.into())).collect(),
+            upstream_keys,
             models: message.models.into_iter().map(Into::into).collect(),
             model_aliases: message.model_aliases.into_iter().map(|(k, v)| (k.into(), v.into())).collect(),
             parameter_defaults,
@@ -201,16 +212,15 @@ impl From<&UpstreamKey> for pb::UpstreamKey {
     }
 }
 
-impl From<pb::UpstreamKey> for UpstreamKey {
-    fn from(message: pb::UpstreamKey) -> Self {
-        Self {
-            id: message.id.into(),
-            masked: message.masked.into(),
-            secret: message.secret.into(),
-            enabled: message.enabled,
-            routing: message.routing.map(Into::into).unwrap_or_default(),
-        }
-    }
+fn upstream_key(place: &str, message: pb::UpstreamKey) -> Result<UpstreamKey, SnapshotError> {
+    let routing = message.routing.map(|routing| routing::upstream_key(&format!("{place}.routing"), routing));
+    Ok(UpstreamKey {
+        id: message.id.into(),
+        masked: message.masked.into(),
+        secret: message.secret.into(),
+        enabled: message.enabled,
+        routing: routing.transpose()?.unwrap_or_default(),
+    })
 }
 
 impl From<&OutboundProxy> for pb::OutboundProxy {

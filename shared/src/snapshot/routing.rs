@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::names::names;
+use super::own::KeySettings;
 
 /// The heaviest weight of a group or an upstream key.
 pub const HEAVIEST: u32 = 1_000_000;
@@ -50,6 +51,8 @@ pub struct GroupRouting {
     pub fallbacks: Fallbacks,
     /// What the operator says that answers mean. The first rule that fits counts.
     pub error_rules: Vec<ErrorRule>,
+    /// Root certificates that the group's connections trust besides the system's, as PEM; mostly none.
+    pub tls_roots: Arc<str>,
 }
 
 impl Default for GroupRouting {
@@ -68,6 +71,7 @@ impl Default for GroupRouting {
             cache: Duration::ZERO,
             fallbacks: Fallbacks::default(),
             error_rules: Vec::new(),
+            tls_roots: Arc::from(""),
         }
     }
 }
@@ -90,6 +94,10 @@ pub struct UpstreamKeyRouting {
     pub account: Arc<str>,
     /// The time from which on the key is not used, in epoch milliseconds.
     pub expires_at_ms: Option<i64>,
+    /// What the key has of its own of what its group may have, too; mostly nothing. It holds secrets, and is stored by
+    /// itself.
+    #[serde(skip)]
+    pub own: Option<Box<KeySettings>>,
 }
 
 impl Default for UpstreamKeyRouting {
@@ -102,6 +110,7 @@ impl Default for UpstreamKeyRouting {
             tags: Vec::new(),
             account: Arc::from(""),
             expires_at_ms: None,
+            own: None,
         }
     }
 }

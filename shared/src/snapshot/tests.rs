@@ -28,7 +28,8 @@ fn json_object() -> impl Strategy<Value = Map<String, Value>> {
 
 fn upstream_key() -> impl Strategy<Value = Arc<UpstreamKey>> {
     let routing = routing::upstream_key_routing();
-    (any::<u128>(), "[!-~]{1,40}", any::<bool>(), routing).prop_map(|(id, secret, enabled, routing)| {
+    (any::<u128>(), "[!-~]{1,40}", any::<bool>(), routing, own()).prop_map(|(id, secret, enabled, mut routing, own)| {
+        routing.own = own.or_none();
         Arc::new(UpstreamKey {
             id: format!("{id:x}").into(),
             masked: crate::secret::mask(&secret).into(),
@@ -37,6 +38,20 @@ fn upstream_key() -> impl Strategy<Value = Arc<UpstreamKey>> {
             routing,
         })
     })
+}
+
+/// What a key has of its own, as nodes are told it.
+fn own() -> impl Strategy<Value = KeySettings> {
+    let headers = btree_map("[a-z-]{1,8}", "[!-~]{0,8}".prop_map(Secret::from), 0..3);
+    (option::of(outbound_proxy()), headers, json_object(), json_object()).prop_map(
+        |(proxy, headers, defaults, overrides)| KeySettings {
+            proxy_enabled: proxy.is_some(),
+            outbound_proxy: proxy,
+            headers,
+            parameter_defaults: defaults,
+            parameter_overrides: overrides,
+        },
+    )
 }
 
 fn outbound_proxy() -> impl Strategy<Value = OutboundProxy> {
@@ -129,14 +144,15 @@ fn proxy_key() -> impl Strategy<Value = Arc<ProxyKey>> {
 }
 
 fn snapshot() -> impl Strategy<Value = Snapshot> {
-    (1..u64::MAX / 2, word(), vec(group(), 0..4), vec(proxy_key(), 0..4)).prop_map(|(version, epoch, groups, keys)| {
-        Snapshot {
-            version,
-            epoch: epoch.into(),
-            lineage: format!("of {version}").into(),
-            groups: groups.into_iter().map(|group| (Arc::clone(&group.id), group)).collect(),
-            proxy_keys: keys.into_iter().map(|key| (Arc::clone(&key.id), key)).collect(),
-        }
+    let rules = vec(routing::error_rule(), 0..3);
+    let all = (1..u64::MAX / 2, word(), vec(group(), 0..4), vec(proxy_key(), 0..4), rules);
+    all.prop_map(|(version, epoch, groups, keys, rules)| Snapshot {
+        version,
+        epoch: epoch.into(),
+        lineage: format!("of {version}").into(),
+        groups: groups.into_iter().map(|group| (Arc::clone(&group.id), group)).collect(),
+        proxy_keys: keys.into_iter().map(|key| (Arc::clone(&key.id), key)).collect(),
+        error_rules: rules.into(),
     })
 }
 
@@ -165,6 +181,7 @@ proptest! {
             removed_groups: old.groups.keys().cloned().collect(),
             proxy_keys: new.proxy_keys.values().cloned().collect(),
             removed_proxy_keys: old.proxy_keys.keys().cloned().collect(),
+            error_rules: Some(Arc::clone(&new.error_rules)),
         };
         let received = Delta::try_from(sent(&pb::Delta::from(&delta)));
         prop_assert_eq!(received.as_ref(), Ok(&delta));
@@ -277,6 +294,9 @@ fn a_delta_for_another_version_or_history_is_refused() {
     let snapshot = Snapshot::try_from(valid()).unwrap();
     let delta = Delta { from_version: 1, version: 2, epoch: "e".into(), ..Delta::default() };
     assert_eq!(snapshot.apply(&delta).unwrap().version, 2);
+    let rules: Arc<[_]> = [ErrorRule::default()].into();
+    let with_rules = Snapshot { error_rules: Arc::clone(&rules), ..snapshot.clone() };
+    assert_eq!(with_rules.apply(&delta).unwrap().error_rules, rules, "what a delta does not say stays");
     let other_version = Delta { from_version: 2, version: 3, ..delta.clone() };
     let other_epoch = Delta { epoch: "f".into(), ..delta.clone() };
     let backwards = Delta { version: 1, ..delta };

@@ -1,12 +1,13 @@
 //! Checks whether config makes sense. The control plane does so before it stores config, and a node before it serves
 //! from it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use http::{HeaderName, HeaderValue, Uri};
 
-use super::{Group, ProxyKey, Snapshot, SnapshotError};
+use super::{Group, KeySettings, OutboundProxy, ProxyKey, Snapshot, SnapshotError, tls_roots};
 use crate::hosts::{is_metadata_host, literal};
+use crate::secret::Secret;
 
 /// Longest version of a provider's API, in bytes. It goes into a header or a query as it is.
 const API_VERSION_BYTES: usize = 64;
@@ -108,6 +109,9 @@ pub fn validate_group(group: &Group) -> Checked {
     validate_base_url(&group.base_url)?;
     for (index, key) in group.upstream_keys.iter().enumerate() {
         not_blank(&format!("upstream_keys[{index}].id"), &key.id)?;
+        if let Some(own) = &key.routing.own {
+            validate_own(own).map_err(|error| within(&format!("upstream_keys[{index}].own"), error))?;
+        }
         not_blank(&format!("upstream_keys[{index}].secret"), key.secret.expose())?;
         if HeaderValue::from_str(key.secret.expose()).is_err() {
             return Err(SnapshotError::invalid(
@@ -123,14 +127,7 @@ pub fn validate_group(group: &Group) -> Checked {
         not_blank("model_aliases", alias)?;
         not_blank(&format!("model_aliases[{alias}]"), model)?;
     }
-    for (name, value) in &group.headers {
-        if HeaderName::from_bytes(name.as_bytes()).is_err() {
-            return Err(SnapshotError::invalid(format!("headers[{name:?}]"), "is not a header name"));
-        }
-        if HeaderValue::from_str(value.expose()).is_err() {
-            return Err(SnapshotError::invalid(format!("headers[{name}]"), "is not a header value"));
-        }
-    }
+    validate_headers(&group.headers)?;
     if group.timeout.is_zero() {
         return Err(SnapshotError::invalid("timeout", "is 0"));
     }
@@ -149,13 +146,38 @@ pub fn validate_group(group: &Group) -> Checked {
             ));
         }
     }
-    if let Some(proxy) = &group.outbound_proxy {
-        not_blank("outbound_proxy.host", &proxy.host)?;
-        if proxy.port == 0 {
-            return Err(SnapshotError::invalid("outbound_proxy.port", "is 0"));
+    if !group.routing.tls_roots.is_empty()
+        && let Err(problem) = tls_roots(&group.routing.tls_roots)
+    {
+        return Err(SnapshotError::invalid("tls_roots", problem));
+    }
+    group.outbound_proxy.as_ref().map_or(Ok(()), validate_proxy)
+}
+
+fn validate_headers(headers: &BTreeMap<String, Secret>) -> Checked {
+    for (name, value) in headers {
+        if HeaderName::from_bytes(name.as_bytes()).is_err() {
+            return Err(SnapshotError::invalid(format!("headers[{name:?}]"), "is not a header name"));
+        }
+        if HeaderValue::from_str(value.expose()).is_err() {
+            return Err(SnapshotError::invalid(format!("headers[{name}]"), "is not a header value"));
         }
     }
     Ok(())
+}
+
+fn validate_proxy(proxy: &OutboundProxy) -> Checked {
+    not_blank("outbound_proxy.host", &proxy.host)?;
+    if proxy.port == 0 {
+        return Err(SnapshotError::invalid("outbound_proxy.port", "is 0"));
+    }
+    Ok(())
+}
+
+/// Checks what an upstream key has of its own.
+fn validate_own(own: &KeySettings) -> Checked {
+    validate_headers(&own.headers)?;
+    own.outbound_proxy.as_ref().map_or(Ok(()), validate_proxy)
 }
 
 /// Checks one proxy key without regard to others.
@@ -206,10 +228,15 @@ pub fn validate_base_url(base_url: &str) -> Checked {
 /// [`SnapshotError::Invalid`] with the path of the field.
 pub fn validate_destination(group: &Group) -> Checked {
     validate_host(&group.base_url)?;
-    if let Some(proxy) = &group.outbound_proxy
-        && is_metadata_host(&proxy.host)
-    {
+    let metadata = |proxy: Option<&OutboundProxy>| proxy.is_some_and(|proxy| is_metadata_host(&proxy.host));
+    if metadata(group.outbound_proxy.as_ref()) {
         return Err(SnapshotError::invalid("outbound_proxy.host", METADATA));
+    }
+    for (index, key) in group.upstream_keys.iter().enumerate() {
+        if key.routing.own.as_ref().is_some_and(|own| metadata(own.outbound_proxy.as_ref())) {
+            let place = format!("upstream_keys[{index}].own.outbound_proxy.host");
+            return Err(SnapshotError::invalid(place, METADATA));
+        }
     }
     for (index, model) in group.models.iter().enumerate() {
         validate_pattern(model).map_err(|problem| SnapshotError::invalid(format!("models[{index}]"), problem))?;

@@ -51,6 +51,14 @@ impl Client {
         Ok(())
     }
 
+    /// How many attempts the last answer says that it took; 0 where it does not say.
+    pub(crate) fn attempts(&self) -> u64 {
+        let head = memmem::find(&self.buffer, b"\r\n\r\n").map_or(&[][..], |end| &self.buffer[..end]);
+        let head = std::str::from_utf8(head).unwrap_or_default();
+        let value = head.lines().find_map(|line| line.strip_prefix("x-orchestration-attempts: "));
+        value.and_then(|value| value.trim().parse().ok()).unwrap_or_default()
+    }
+
     /// Sends `request`, waits for the first event of a stream, and returns the time that it took.
     pub(crate) async fn first_event(&mut self, request: &[u8]) -> Result<Duration> {
         let started = Instant::now();

@@ -5,18 +5,20 @@
 //! - [`load`]: unary load, latency and processor time.
 //! - [`streams`]: the first byte of a stream, and open streams.
 //! - [`nginx`]: the proxy that the gateway is compared with.
+//! - [`faults`]: what clients notice while a provider fails.
 
 mod client;
+mod faults;
 mod load;
 mod nginx;
 mod streams;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use harness::planes::{Planes, Setup};
 use harness::process::{Launch, Process};
 use harness::{ports, wait};
@@ -29,8 +31,10 @@ use crate::nginx::Nginx;
 #[derive(Debug, Parser)]
 struct Arguments {
     /// Where the programs are.
-    #[arg(long, default_value = "target/release")]
+    #[arg(long, default_value = "target/release", global = true)]
     programs: PathBuf,
+    #[command(subcommand)]
+    mode: Option<Mode>,
     /// Connections that send unary requests.
     #[arg(long, default_value_t = 16)]
     connections: usize,
@@ -48,6 +52,13 @@ struct Arguments {
     first_bytes: usize,
 }
 
+/// What is measured in place of what a request costs.
+#[derive(Debug, Subcommand)]
+enum Mode {
+    /// What clients notice while one of two providers fails.
+    Faults(faults::Arguments),
+}
+
 /// Something that answers the same requests.
 #[derive(Debug)]
 struct Target {
@@ -62,8 +73,11 @@ async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let programs = std::path::absolute(&arguments.programs)?;
     harness::raise_file_limit();
+    if let Some(Mode::Faults(faults)) = arguments.mode {
+        return faults::run(faults, &programs).await;
+    }
     let directory = tempfile::tempdir()?;
-    let provider = Provider::start(&programs, directory.path()).await?;
+    let provider = Provider::start(&programs, directory.path(), "provider").await?;
     let cores = std::thread::available_parallelism()?.get();
     let nginx = Nginx::start(directory.path(), provider.address, cores).await?;
     let split = Setup::split(&programs, 1).start().await?;
@@ -149,14 +163,15 @@ fn body(extra: &serde_json::Value, bytes: usize) -> String {
     body.to_string()
 }
 
-/// Resident memory once it no longer changes.
+/// Resident memory once it has not changed for two seconds.
 async fn settled(process: &Process) -> Result<u64> {
-    let mut last = 0;
-    wait::until("memory has settled", Duration::from_secs(20), || {
+    let (mut last, mut since) = (0, Instant::now());
+    wait::until("memory has settled", Duration::from_mins(1), || {
         let now = process.resident_bytes().ok()?;
-        let steady = now == last;
-        last = now;
-        steady.then_some(now)
+        if std::mem::replace(&mut last, now) != now {
+            since = Instant::now();
+        }
+        (since.elapsed() > Duration::from_secs(2)).then_some(now)
     })
     .await
 }
@@ -216,25 +231,37 @@ fn mebibytes(bytes: u64) -> f64 {
 #[derive(Debug)]
 struct Provider {
     address: SocketAddr,
+    launch: Launch,
     process: Process,
 }
 
 impl Provider {
-    async fn start(programs: &std::path::Path, directory: &std::path::Path) -> Result<Self> {
+    async fn start(programs: &std::path::Path, directory: &std::path::Path, name: &str) -> Result<Self> {
         let address = ports::free()?;
         let launch = Launch {
-            name: "fake-provider".to_owned(),
+            name: name.to_owned(),
             program: programs.join("fake-provider"),
             arguments: ["--listen", &address.to_string(), "--journal", "0"].map(str::to_owned).to_vec(),
             environment: Vec::new(),
             directory: directory.to_owned(),
-            log: directory.join("provider.log"),
+            log: directory.join(format!("{name}.log")),
         };
         let process = launch.start()?;
+        let provider = Self { address, launch, process };
+        provider.listens().await?;
+        Ok(provider)
+    }
+
+    /// Starts it again where it listened before.
+    async fn restart(&mut self) -> Result<()> {
+        self.process = self.launch.start()?;
+        self.listens().await
+    }
+
+    async fn listens(&self) -> Result<()> {
         wait::until_async("the provider listens", Duration::from_secs(10), async || {
-            client::Client::connect(address).await.ok()
+            client::Client::connect(self.address).await.ok().map(drop)
         })
-        .await?;
-        Ok(Self { address, process })
+        .await
     }
 }

@@ -23,9 +23,11 @@ fn the_longest_name_counts_and_prefixes_of_vendors_are_skipped() {
 #[test]
 fn models_newer_than_the_data_get_the_strictest_row_of_their_family() {
     let facts = Facts::built_in();
-    assert_eq!(facts.of("claude-opus-9"), facts.of("claude-opus-5-5"));
+    // How much they read is not known.
+    let but_for_room = |model| ModelFacts { context: None, ..facts.of(model).clone() };
+    assert_eq!(*facts.of("claude-opus-9"), but_for_room("claude-opus-5-5"));
     assert_eq!(facts.of("claude-opus-9").forced_tools, ForcedTools::No);
-    assert_eq!(facts.of("gemini-9-pro"), facts.of("gemini-3.8-flash"));
+    assert_eq!(*facts.of("gemini-9-pro"), but_for_room("gemini-3.8-flash"));
 }
 
 /// Model pages of the Gemini API and of Vertex AI; the latter answers 400 to a limit of tokens beyond the model's, and
@@ -117,4 +119,31 @@ fn models_that_think_only_when_told_are_told() {
         (most("gpt-5.1"), most("gpt-5.1-codex-max"), most("gpt-5.2")),
         (Some(Effort::High), Some(Effort::XHigh), Some(Effort::XHigh))
     );
+}
+
+/// Models overview of the Claude API, model pages of OpenAI's and Gemini's API. What depends on a header (a million
+/// tokens of Claude Sonnet 4 and 4.5) is the largest.
+#[test]
+fn the_room_of_a_model_is_known_and_what_it_cannot_do() {
+    let of = |model| Facts::built_in().of(model);
+    for (model, context) in [
+        ("claude-3-5-haiku-20241022", 200_000),
+        ("claude-sonnet-4-5-20250929", 1_000_000),
+        ("claude-haiku-4-5", 200_000),
+        ("gpt-4o-mini", 128_000),
+        ("gpt-4.1-nano", 1_047_576),
+        ("gpt-3.5-turbo", 16_385),
+        ("gpt-4-32k-0613", 32_768),
+        ("o3-mini", 200_000),
+        ("gemini-2.5-pro", 1_048_576),
+    ] {
+        assert_eq!(of(model).context, Some(context), "{model}");
+    }
+    // A name that stands for several, or for what is to come, says nothing of its room.
+    for model in ["gpt-4", "gpt-4-new", "claude-opus-9", "gemini-9-pro", "acme"] {
+        assert_eq!((of(model).context, of(model).vision, of(model).tools), (None, true, true), "{model}");
+    }
+    let blind = ["gpt-3.5-turbo-0125", "gpt-4-1106-preview", "gpt-4-0613", "o1-mini", "o1-preview", "o3-mini"];
+    assert!(blind.iter().all(|model| !of(model).vision));
+    assert!(["gpt-4-1106-vision-preview", "gpt-4-turbo", "o1", "o3", "o4-mini"].iter().all(|model| of(model).vision));
 }

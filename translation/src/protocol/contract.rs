@@ -235,6 +235,8 @@ pub struct Quirks {
     pub call_id_length: Option<usize>,
     /// OpenAI chat: fields of messages that other vendors have and this one refuses.
     pub foreign_fields: &'static [&'static str],
+    /// The vendor takes `models`, with which a request names further models that may answer it. Others do not get it.
+    pub model_lists: bool,
     /// The provider fetches URLs of media. Where Anthropic's or Gemini's models run at another place (Bedrock, Vertex)
     /// it does not, and media must be given as data.
     pub media_urls: bool,
@@ -255,6 +257,7 @@ impl Quirks {
         think_tags: false,
         call_id_length: None,
         foreign_fields: FOREIGN_FIELDS,
+        model_lists: false,
         media_urls: true,
     };
 

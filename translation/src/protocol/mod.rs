@@ -17,6 +17,7 @@
 //! - `foreign`: what other families left in a history that passes; `raw`: edits within JSON that passes.
 //! - [`sse`]: server-sent events, whatever they carry.
 //! - `blank`: whether a part of a stream says anything.
+//! - [`listing`]: lists of models, as providers answer with them.
 //! - `state`: requests for what only the provider of their own format has.
 //! - [`thinking_rules`]: how compatible vendors are told to think.
 //! - `unserved`: refuses what a format cannot do here.
@@ -35,6 +36,7 @@ pub mod contract;
 pub mod embeddings;
 mod foreign;
 pub mod gemini_generate;
+pub mod listing;
 pub mod openai_chat;
 pub mod openai_error;
 mod openai_limits;

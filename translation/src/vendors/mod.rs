@@ -192,6 +192,19 @@ impl Vendor {
         Some(version.map_or_else(|| path.to_owned(), |(name, value)| format!("{path}?{name}={}", segment(value))))
     }
 
+    /// Path and query below the base URL of one page of that list, as large as the vendor gives them: the first, or the
+    /// one that a parameter of this name and value asks for.
+    pub fn models_page(&self, api_version: Option<&str>, page: Option<(&str, &str)>) -> Option<String> {
+        let mut path = self.models(api_version)?;
+        let size = self.formats.first().and_then(|format| format.facts().models_page);
+        for (name, value) in size.into_iter().chain(page) {
+            path.push(if path.contains('?') { '&' } else { '?' });
+            // Writing to a text does not fail.
+            let _ = write!(path, "{name}={}", segment(value));
+        }
+        Some(path)
+    }
+
     /// The header that names the version of the API, for a group with this `apiVersion`.
     pub fn version_header<'v>(&self, api_version: Option<&'v str>) -> Option<(&'static str, &'v str)> {
         match self.api_version {

@@ -2,7 +2,8 @@
 //!
 //! It serves Anthropic's messages (<https://openrouter.ai/docs/api/api-reference/anthropic-messages/create-a-message>)
 //! and responses (a beta that keeps nothing) for all models, and leaves out for a model what that does not know. Links
-//! of images it passes on.
+//! of images it passes on. `models` names those that answer where `model` does not
+//! (<https://openrouter.ai/docs/guides/routing/model-fallbacks>).
 //!
 //! Thinking (<https://openrouter.ai/docs/use-cases/reasoning-tokens>) is asked for in one way for all models:
 //! `reasoning` with an effort, or else with tokens. Thoughts go back as `reasoning_details` with what was signed.
@@ -45,7 +46,7 @@ pub(super) const VENDOR: Vendor = Vendor {
     title: "OpenRouter",
     base_url: Some("https://openrouter.ai/api/v1"),
     formats: &[Format::OpenAiChat, Format::AnthropicMessages, Format::OpenAiResponses],
-    quirks: Quirks { max_completion_tokens: true, thinking: THINKING, ..Quirks::COMPATIBLE },
+    quirks: Quirks { max_completion_tokens: true, model_lists: true, thinking: THINKING, ..Quirks::COMPATIBLE },
     docs: "https://openrouter.ai/docs/api/api-reference/chat/send-chat-completion-request",
     ..Vendor::COMPATIBLE
 };

@@ -20,6 +20,7 @@ fn a_pasted_answer_is_judged_as_a_node_would() {
         scope: Some("model"),
         seconds: Some(7),
         rule: None,
+        rule_of: None,
     };
     assert_eq!(limited, expected);
     let low = r#"{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low"}}"#;

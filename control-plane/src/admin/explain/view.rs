@@ -14,6 +14,14 @@ pub struct ExplainQuery {
     /// Id of the node that is asked; any one that is connected where it is left out. Each node has loads and breakers
     /// of its own.
     pub node: Option<String>,
+    /// How many tokens the request would have. Models that read less are left out.
+    #[param(maximum = 1_000_000_000)]
+    pub input_tokens: Option<u64>,
+    /// What the request would need, with commas between them: `tools`, `vision`. Models that are known to lack it are
+    /// left out.
+    pub needs: Option<String>,
+    /// The session that the request would name in `x-session-id`: conversations stay at one upstream key.
+    pub session: Option<String>,
 }
 
 /// The plan of a request.
@@ -32,11 +40,31 @@ pub struct ExplainView {
     pub refused: Option<String>,
     /// Whether all candidates are out, and are tried nevertheless.
     pub last_resort: bool,
+    /// Id of the upstream key that the session in the query is at home at. Null without a session, and where there is
+    /// no choice.
+    #[serde(default)]
+    pub home: Option<String>,
     /// What would be tried, in this order, unless a conversation leads elsewhere. Where chance decides, it is one
     /// possible order.
     pub candidates: Vec<CandidateView>,
     /// What is left out, and why.
     pub skipped: Vec<SkippedView>,
+    /// The models that would be asked one after the other if this one failed, as the proxy key or a group says.
+    #[serde(default)]
+    pub fallbacks: Vec<FallbackView>,
+    /// With which refusals of a request they would be asked, too: `context_length`, `content_filter`.
+    #[serde(default)]
+    pub fallback_on: Vec<String>,
+}
+
+/// A model that would be asked if another failed.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FallbackView {
+    /// Model, as a client would name it.
+    pub model: String,
+    /// Whether a group serves it to the proxy key. It is passed over where none does.
+    pub served: bool,
 }
 
 /// An upstream key that would be tried.
@@ -67,6 +95,9 @@ pub struct CandidateView {
     pub in_flight: u32,
     /// Microseconds until the first byte of the model at the group, on average; null where it was not measured.
     pub first_byte_us: Option<u64>,
+    /// What a typical request costs at the group, in micro-dollars per million tokens: three tokens in for each one
+    /// out, and of those in as many from the cache as of late. Null where no price of the model is known.
+    pub effective_price_micros: Option<u64>,
 }
 
 /// A group, or an upstream key of one, that would not be tried.
@@ -81,8 +112,9 @@ pub struct SkippedView {
     pub upstream_key_id: Option<String>,
     /// Mask of the upstream key.
     pub upstream_key_masked: Option<String>,
-    /// Why, for programs: `not_allowed`, `unknown_provider`, `no_keys`, `not_for_model`, `expired`, `failing`,
-    /// `cooling`, `invalid`, `disabled`, `refused_destination` or `model_not_served`.
+    /// Why, for programs: `not_allowed`, `unknown_provider`, `no_keys`, `no_room`, `cannot`, `not_for_model`,
+    /// `expired`, `failing`, `resting`, `cooling`, `exhausted`, `invalid`, `disabled`, `refused_destination` or
+    /// `model_not_served`.
     pub reason: String,
     /// Why, for people.
     pub detail: String,

@@ -4,28 +4,24 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::{HeaderName, HeaderValue};
 use serde_json::Value;
 use shared::ids::new_id;
-use shared::secret::Secret;
-use shared::snapshot::{
-    BalancePolicy, Group, is_reserved_header, validate_destination, validate_group, validate_pattern,
-};
-use translation::vendors::Vendor;
+use shared::snapshot::{BalancePolicy, Group, validate_destination, validate_group, validate_pattern};
 
 use super::endpoint::{read_base_url, read_vendor};
+use super::headers::read_headers;
 use super::keys::{WrittenKeys, check_keys, read_keys};
 use super::moved::{self, KeptSecrets};
 use super::place::place;
 use super::proxy::{PROXY_FIELDS, read_proxy};
 use super::routing::{read_routing, read_timeout};
 use super::translating::{keep_agreeing, merge_rows, read_translating};
-use super::view::GroupView;
+use super::view::{GroupView, KnownStates};
 use crate::admin::bounds::{MODEL_BYTES, NAME_BYTES};
 use crate::error::ApiError;
 use crate::store::StoreError;
 use crate::store::groups::StoredGroup;
-use crate::web::fields::{Fields, Known, MASK_MARK, into_text, kind, text_problem};
+use crate::web::fields::{Fields, Known, into_text, kind, text_problem};
 use crate::web::merge_patch::merge;
 use crate::web::warnings::FieldWarning;
 
@@ -69,6 +65,7 @@ pub(super) const FIELDS: &[Known] = &[
     Known::new("modelFallbacks"),
     Known::new("fallbackOn"),
     Known::new("errorRules"),
+    Known::new("tlsRoots"),
     Known::new("upstreamKeys"),
     Known::new("updatedAt"),
     Known::new("id"),
@@ -78,9 +75,6 @@ pub(super) const FIELDS: &[Known] = &[
 
 /// The fields that a write does not change. They are accepted so that what was read can be sent back.
 pub(super) const READ_ONLY: &[&str] = &["id", "createdAt", "warnings"];
-
-/// Longest value of a header, in bytes.
-const HEADER_BYTES: usize = 8192;
 
 const DEFAULT_RETRY_COUNT: u32 = 3;
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
@@ -104,7 +98,8 @@ pub(super) fn replacement(body: Value, existing: Option<&StoredGroup>) -> Result
     let vendor = read_vendor(&mut fields, &provider_type);
     let base_url = read_base_url(&mut fields, vendor);
     let stored_keys = group.map_or(&[][..], |group| group.upstream_keys.as_slice());
-    let WrittenKeys { keys: upstream_keys, keeps: keeps_keys } = read_keys(&mut fields, stored_keys);
+    let WrittenKeys { keys: upstream_keys, keeps: keeps_keys, kept_headers: kept_key_headers } =
+        read_keys(&mut fields, vendor, stored_keys);
     if let Some(vendor) = vendor.filter(|_| fields.is_fine()) {
         check_keys(&mut fields, vendor, &upstream_keys, &base_url);
     }
@@ -147,7 +142,7 @@ pub(super) fn replacement(body: Value, existing: Option<&StoredGroup>) -> Result
         unsupported_parameters: translating.unsupported_parameters,
         model_facts: translating.model_facts,
         api_version: translating.api_version,
-        health_check_enabled: fields.boolean("healthCheckEnabled", true),
+        health_check_enabled: fields.boolean("healthCheckEnabled", false),
         outbound_proxy,
         routing: read_routing(&mut fields),
     };
@@ -158,7 +153,8 @@ pub(super) fn replacement(body: Value, existing: Option<&StoredGroup>) -> Result
         fields.error(&field, problem);
     }
     if let Some(existing) = existing.filter(|_| fields.is_fine()) {
-        let kept = KeptSecrets { keys: keeps_keys, headers: kept_headers, proxy_password: keeps_password };
+        let headers = kept_headers.iter().map(|name| format!("headers[{name}]")).chain(kept_key_headers).collect();
+        let kept = KeptSecrets { keys: keeps_keys, headers, proxy_password: keeps_password };
         moved::check(&mut fields, existing, &group, proxy_enabled, &kept);
     }
     let repairs = fields.take_warnings();
@@ -185,7 +181,7 @@ pub(super) fn patched(patch: Value, existing: &StoredGroup) -> Result<WrittenGro
         *headers =
             std::mem::take(headers).into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
     }
-    let mut readable = serde_json::to_value(GroupView::of(existing))
+    let mut readable = serde_json::to_value(GroupView::of(existing, &KnownStates::default(), 0))
         .map_err(|error| ApiError::Internal(format!("a group cannot be written as JSON: {error}")))?;
     keep_agreeing(&mut readable, &patch, existing.group.upstream_stream);
     merge_rows(&mut readable, &mut patch);
@@ -239,79 +235,6 @@ fn read_aliases(fields: &mut Fields) -> BTreeMap<Arc<str>, Arc<str>> {
         }
     }
     aliases
-}
-
-/// The headers, and the names of those whose values are stored ones that were not sent.
-fn read_headers(
-    fields: &mut Fields,
-    vendor: Option<&Vendor>,
-    existing: Option<&BTreeMap<String, Secret>>,
-) -> (BTreeMap<String, Secret>, Vec<String>) {
-    // The values of headers are secrets, which a write without the field keeps.
-    if !fields.has("headers") {
-        let headers = existing.cloned().unwrap_or_default();
-        for name in headers.keys() {
-            if let Some(problem) = header_problem(name, vendor) {
-                fields.error(&format!("headers[{name}]"), problem);
-            }
-        }
-        let names = headers.keys().cloned().collect();
-        return (headers, names);
-    }
-    let (mut headers, mut kept) = (BTreeMap::new(), Vec::new());
-    for (name, value) in fields.object("headers").unwrap_or_default() {
-        let field = format!("headers[{name}]");
-        match header(&name, value, vendor, existing) {
-            Ok((name, value, stored)) => {
-                if stored {
-                    kept.push(name.clone());
-                }
-                if headers.insert(name, value).is_some() {
-                    fields.error(&field, "is given twice");
-                }
-            }
-            Err(problem) => fields.error(&field, problem),
-        }
-    }
-    (headers, kept)
-}
-
-/// The name and value of a header, and whether the value is a stored one that was not sent.
-fn header(
-    name: &str,
-    value: Value,
-    vendor: Option<&Vendor>,
-    existing: Option<&BTreeMap<String, Secret>>,
-) -> Result<(String, Secret, bool), String> {
-    let Ok(name) = HeaderName::from_bytes(name.trim().as_bytes()) else {
-        return Err("is not a header name".to_owned());
-    };
-    if let Some(problem) = header_problem(name.as_str(), vendor) {
-        return Err(problem);
-    }
-    let value = into_text(value).map_err(|other| format!("must be a text, not {}", kind(&other)))?;
-    if value.contains(MASK_MARK) {
-        let kept = existing.and_then(|headers| headers.get(name.as_str())).filter(|stored| stored.mask() == value);
-        let kept = kept.ok_or("is a mask, but of no stored value: send the value itself")?;
-        return Ok((name.as_str().to_owned(), kept.clone(), true));
-    }
-    if value.len() > HEADER_BYTES || HeaderValue::from_str(&value).is_err() {
-        return Err("is not a header value".to_owned());
-    }
-    Ok((name.as_str().to_owned(), value.into(), false))
-}
-
-/// Why no group of `vendor` may set the header `name`, where none may.
-fn header_problem(name: &str, vendor: Option<&Vendor>) -> Option<String> {
-    if is_reserved_header(name) {
-        return Some("belongs to the connection or to the gateway and cannot be set".to_owned());
-    }
-    let vendor = vendor.filter(|vendor| vendor.auth.is_foreign_credential(name))?;
-    let own = vendor.auth.header();
-    Some(format!(
-        "is the place of a credential, but not of {}'s, which stands in {own}: put the key into apiKeys",
-        vendor.title
-    ))
 }
 
 fn arcs(texts: Vec<String>) -> Vec<Arc<str>> {

@@ -1,6 +1,6 @@
 //! The upstream keys of a group. A new secret is a new key; a mask keeps the key that it stands for.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use axum::http::HeaderValue;
@@ -11,6 +11,7 @@ use shared::snapshot::{UpstreamKey, UpstreamKeyRouting};
 use translation::vendors::Vendor;
 use utoipa::ToSchema;
 
+use super::own::{OwnHeaders, read_own};
 use super::pasted::{self, Pasted};
 use super::routing::read_key_routing;
 use super::view::masks;
@@ -29,7 +30,20 @@ pub(super) const FIELDS: &[Known] = &[
     Known::new("tags"),
     Known::new("account"),
     Known::new("expiresAt"),
+    Known::new("state"),
+    Known::new("stateUntil"),
+    Known::new("stateReason"),
+    Known::new("observedAt"),
+    Known::new("modelStates"),
+    Known::new("proxyEnabled"),
+    Known::new("proxyConfig"),
+    Known::new("headers"),
+    Known::also("parameters", &["parameterDefaults"]),
+    Known::new("parameterOverrides"),
 ];
+
+/// The fields that a write does not change. They are accepted so that what was read can be sent back.
+pub(super) const READ_ONLY: &[&str] = &["masked", "state", "stateUntil", "stateReason", "observedAt", "modelStates"];
 
 /// Longest upstream key, in bytes.
 const KEY_BYTES: usize = 8192;
@@ -61,6 +75,20 @@ pub struct UpstreamKeyBody {
     pub account: Option<String>,
     /// When the key stops being used: epoch milliseconds, or RFC 3339 text.
     pub expires_at: Option<i64>,
+    /// Whether requests with the key leave through its own `proxyConfig`, in place of the group's.
+    #[schema(default = false)]
+    pub proxy_enabled: Option<bool>,
+    /// The proxy of the key itself. Null removes it.
+    pub proxy_config: Option<super::proxy::ProxyConfigBody>,
+    /// Headers that are sent with each request with the key, before those of the group of the same name. A mask keeps
+    /// the value that it stands for; null removes all.
+    pub headers: Option<BTreeMap<String, String>>,
+    /// Request fields that are set where the client left them out, before those of the group of the same name.
+    #[schema(value_type = Option<Object>)]
+    pub parameters: Option<Map<String, Value>>,
+    /// Request fields that replace the client's, before those of the group of the same name.
+    #[schema(value_type = Option<Object>)]
+    pub parameter_overrides: Option<Map<String, Value>>,
 }
 
 /// The keys of a group as it is written.
@@ -68,9 +96,11 @@ pub(super) struct WrittenKeys {
     pub(super) keys: Vec<Arc<UpstreamKey>>,
     /// Whether a stored key is among them whose value was not sent.
     pub(super) keeps: bool,
+    /// Places of the keys' own headers whose values were not sent either.
+    pub(super) kept_headers: Vec<String>,
 }
 
-pub(super) fn read_keys(fields: &mut Fields, existing: &[Arc<UpstreamKey>]) -> WrittenKeys {
+pub(super) fn read_keys(fields: &mut Fields, vendor: Option<&Vendor>, existing: &[Arc<UpstreamKey>]) -> WrittenKeys {
     let mut chosen = Chosen {
         masks: masks(existing),
         existing,
@@ -89,8 +119,8 @@ pub(super) fn read_keys(fields: &mut Fields, existing: &[Arc<UpstreamKey>]) -> W
         chosen.keeps = !existing.is_empty();
         chosen.secrets = existing.iter().map(|key| key.secret.expose().to_owned()).collect();
     }
-    set_up(fields, &mut keys, &mut chosen);
-    WrittenKeys { keys, keeps: chosen.keeps }
+    let kept_headers = set_up(fields, vendor, &mut keys, &mut chosen);
+    WrittenKeys { keys, keeps: chosen.keeps, kept_headers }
 }
 
 /// What the list of keys has named so far.
@@ -186,8 +216,15 @@ fn on_one_line(text: &str) -> Option<String> {
 }
 
 /// Sets up the keys as `upstreamKeys` says. An entry may name a key that `apiKeys` of the same body has just dropped,
-/// and one that comes with its value may be new.
-fn set_up(fields: &mut Fields, keys: &mut Vec<Arc<UpstreamKey>>, chosen: &mut Chosen<'_>) {
+/// and one that comes with its value may be new. Gives the places of the keys' own headers whose values are stored ones
+/// that were not sent.
+fn set_up(
+    fields: &mut Fields,
+    vendor: Option<&Vendor>,
+    keys: &mut Vec<Arc<UpstreamKey>>,
+    chosen: &mut Chosen<'_>,
+) -> Vec<String> {
+    let mut own_headers = OwnHeaders::default();
     for (index, value) in fields.list("upstreamKeys").unwrap_or_default().into_iter().enumerate() {
         let place = format!("upstreamKeys[{index}]");
         let Value::Object(entry) = value else {
@@ -195,7 +232,9 @@ fn set_up(fields: &mut Fields, keys: &mut Vec<Arc<UpstreamKey>>, chosen: &mut Ch
             continue;
         };
         let mut entry = Fields::named(format!("{place}."), entry, FIELDS);
-        entry.take("masked");
+        for name in READ_ONLY {
+            entry.take(name);
+        }
         let id = match entry.take("key") {
             Some(value) if !entry.has("id") => {
                 let named = |key: &&Arc<UpstreamKey>| value.as_str() == Some(key.secret.expose());
@@ -222,7 +261,9 @@ fn set_up(fields: &mut Fields, keys: &mut Vec<Arc<UpstreamKey>>, chosen: &mut Ch
         };
         let key = keys.iter_mut().find(|key| *key.id == *id);
         let before = key.as_deref().map(|key| key.routing.clone()).unwrap_or_default();
-        let routing = read_key_routing(&mut entry, &before);
+        let (own, kept) = read_own(&mut entry, vendor, before.own.as_deref());
+        own_headers.of_entry(&id, &place, &kept);
+        let routing = UpstreamKeyRouting { own, ..read_key_routing(&mut entry, &before) };
         let enabled = if entry.has("enabled") { Some(entry.boolean("enabled", true)) } else { None };
         if let Some(key) = key {
             let enabled = enabled.unwrap_or(key.enabled);
@@ -230,4 +271,5 @@ fn set_up(fields: &mut Fields, keys: &mut Vec<Arc<UpstreamKey>>, chosen: &mut Ch
         }
         fields.absorb(entry);
     }
+    own_headers.kept(keys)
 }

@@ -2,11 +2,14 @@
 
 mod body;
 mod endpoint;
+mod headers;
 mod keys;
 mod moved;
+mod own;
 mod pasted;
 mod place;
 mod proxy;
+mod recovery;
 mod routing;
 mod schema;
 mod translating;
@@ -36,10 +39,11 @@ use body::WrittenGroup;
 
 pub use keys::UpstreamKeyBody;
 pub use proxy::ProxyConfigBody;
+pub use recovery::{RecoveryBody, RecoveryProbeView, RecoveryView};
 pub use routing::ErrorRuleBody;
 pub(super) use routing::read_rules;
 pub use schema::GroupBody;
-pub use view::{GroupView, ProxyConfigView, UpstreamKeyView};
+pub use view::{GroupView, ModelStateView, ProxyConfigView, UpstreamKeyView};
 
 impl Guarded for StoredGroup {
     type Read = ReadGroups;
@@ -53,7 +57,8 @@ impl Guarded for StoredGroup {
 
 /// The routes of groups.
 pub(crate) fn router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(read, replace, patch, remove))
+    let groups = OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(read, replace, patch, remove));
+    groups.merge(recovery::router())
 }
 
 /// List groups
@@ -76,7 +81,10 @@ async fn list(
     let mut query = query(&parts, &[LIMIT, CURSOR])?;
     let page = page(&mut query);
     query.finish()?;
-    Ok(PageOf::of(store::list(state.store(), &permit.scope, &page).await?, |group| GroupView::of(&group)))
+    let groups = store::list(state.store(), &permit.scope, &page).await?;
+    let states = &state.nodes().key_states;
+    let (known, now) = (states.known(), states.now());
+    Ok(PageOf::of(groups, |group| GroupView::of(&group, &known, now)))
 }
 
 /// Make a group
@@ -98,7 +106,7 @@ async fn create(
 ) -> Result<Response, ApiError> {
     let WrittenGroup { stored: group, repairs } = body::replacement(body, None)?;
     let stored = store::create(state.store(), &permit.scope, &group, &permit.actor()).await?;
-    let mut response = (StatusCode::CREATED, Json(shown(&stored, repairs))).into_response();
+    let mut response = (StatusCode::CREATED, Json(shown(&state, &stored, repairs))).into_response();
     if let Ok(location) = HeaderValue::from_str(&format!("/admin/groups/{}", stored.group.id)) {
         response.headers_mut().insert(header::LOCATION, location);
     }
@@ -117,8 +125,9 @@ async fn create(
         FindProblems,
     )
 )]
-async fn read(Reading { resource, .. }: Reading<StoredGroup>) -> Json<GroupView> {
-    Json(GroupView::of(&resource))
+async fn read(State(state): State<AppState>, Reading { resource, .. }: Reading<StoredGroup>) -> Json<GroupView> {
+    let states = &state.nodes().key_states;
+    Json(GroupView::of(&resource, &states.known(), states.now()))
 }
 
 /// Replace a group
@@ -144,7 +153,7 @@ async fn replace(
 ) -> Result<Json<GroupView>, ApiError> {
     let WrittenGroup { stored: group, repairs } = body::replacement(body, Some(&existing))?;
     let stored = store::replace(state.store(), &permit.scope, &group, &permit.actor()).await?;
-    Ok(Json(shown(&stored, repairs)))
+    Ok(Json(shown(&state, &stored, repairs)))
 }
 
 /// Change a group
@@ -170,7 +179,7 @@ async fn patch(
 ) -> Result<Json<GroupView>, ApiError> {
     let WrittenGroup { stored: group, repairs } = body::patched(body, &existing)?;
     let stored = store::replace(state.store(), &permit.scope, &group, &permit.actor()).await?;
-    Ok(Json(shown(&stored, repairs)))
+    Ok(Json(shown(&state, &stored, repairs)))
 }
 
 /// Delete a group
@@ -198,8 +207,9 @@ async fn remove(
 }
 
 /// The answer to a write: the group, with what was repaired in the body.
-fn shown(stored: &StoredGroup, repairs: Vec<FieldWarning>) -> GroupView {
-    let mut view = GroupView::of(stored);
+fn shown(state: &AppState, stored: &StoredGroup, repairs: Vec<FieldWarning>) -> GroupView {
+    let states = &state.nodes().key_states;
+    let mut view = GroupView::of(stored, &states.known(), states.now());
     view.warnings.splice(0..0, repairs);
     view
 }

@@ -2,7 +2,7 @@
 //! keys, could read them there.
 
 use axum::http::Uri;
-use shared::snapshot::{Group, OutboundProxy};
+use shared::snapshot::{Group, OutboundProxy, UpstreamKey};
 
 use crate::store::groups::StoredGroup;
 use crate::web::fields::Fields;
@@ -11,7 +11,7 @@ use crate::web::fields::Fields;
 pub(super) struct KeptSecrets {
     /// Whether an upstream key is among them.
     pub(super) keys: bool,
-    /// Names of the headers whose values are.
+    /// Places of the headers whose values are, those of upstream keys among them.
     pub(super) headers: Vec<String>,
     /// Whether the password of the outbound proxy is.
     pub(super) proxy_password: bool,
@@ -27,14 +27,23 @@ pub(super) fn check(fields: &mut Fields, before: &StoredGroup, after: &Group, pr
             );
             fields.error("apiKeys", message);
         }
-        for name in &kept.headers {
+        for place in &kept.headers {
             let message = format!("must be sent again in full, or removed (with null in a PATCH), because {reason}");
-            fields.error(&format!("headers[{name}]"), message);
+            fields.error(place, message);
         }
     }
+    check_password(fields, before.group.outbound_proxy.as_ref(), after.outbound_proxy.as_ref(), kept.proxy_password);
+}
+
+/// Notes the password of a proxy that has to be sent again, where one that is kept would go to another proxy.
+pub(super) fn check_password(
+    fields: &mut Fields,
+    before: Option<&OutboundProxy>,
+    after: Option<&OutboundProxy>,
+    is_kept: bool,
+) {
     let place = |proxy: &OutboundProxy| (proxy.scheme, proxy.host.to_ascii_lowercase(), proxy.port);
-    let (old, new) = (before.group.outbound_proxy.as_ref().map(place), after.outbound_proxy.as_ref().map(place));
-    if kept.proxy_password && old != new {
+    if is_kept && before.map(place) != after.map(place) {
         fields.error("proxyConfig.password", "must be sent again, because the proxy is another");
     }
 }
@@ -45,18 +54,34 @@ fn reason(before: &StoredGroup, after: &Group, proxy_enabled: bool) -> Option<St
     if old != new && !old.is_upgraded_by(&new) {
         return Some(format!("baseUrl leads to {new} and led to {old}"));
     }
-    // A proxy reads what goes to a server without TLS.
-    let reader = |proxy: Option<&OutboundProxy>, enabled: bool| {
-        proxy.filter(|_| enabled).map(|proxy| (proxy.host.to_ascii_lowercase(), proxy.port))
-    };
-    let old = reader(before.group.outbound_proxy.as_ref(), before.proxy_enabled);
-    let new = reader(after.outbound_proxy.as_ref(), proxy_enabled);
-    match new {
-        Some((host, port)) if after.base_url.starts_with("http://") && old.as_ref() != Some(&(host.clone(), port)) => {
-            Some(format!("baseUrl has no TLS and the proxy {host}:{port} would read them"))
-        }
-        _ => None,
+    // Whoever holds their key can pass for the host, on any network or proxy on the way.
+    let roots = |group: &Group| group.routing.tls_roots.clone();
+    if !roots(after).is_empty() && roots(after) != roots(&before.group) {
+        return Some("tlsRoots holds other certificates than before".to_owned());
     }
+    // A proxy reads what goes to a server without TLS.
+    if !after.base_url.starts_with("http://") {
+        return None;
+    }
+    let stored = |key: &UpstreamKey| before.group.upstream_keys.iter().find(|stored| stored.id == key.id);
+    let of_group = (reader(&before.group, before.proxy_enabled, None), reader(after, proxy_enabled, None));
+    let of_keys = after.upstream_keys.iter().filter_map(|key| {
+        let old = reader(&before.group, before.proxy_enabled, Some(stored(key)?));
+        Some((old, reader(after, proxy_enabled, Some(key))))
+    });
+    let mut readers = std::iter::once(of_group).chain(of_keys);
+    let (host, port) = readers.find_map(|(old, new)| new.filter(|new| old.as_ref() != Some(new)))?;
+    Some(format!("baseUrl has no TLS and the proxy {host}:{port} would read them"))
+}
+
+/// The proxy that would read what goes to `group`, or what goes there with `key`.
+fn reader(group: &Group, enabled: bool, key: Option<&UpstreamKey>) -> Option<(String, u16)> {
+    let own = key.and_then(|key| key.routing.own.as_deref()).filter(|own| own.proxy_enabled);
+    let proxy = match own {
+        Some(own) => own.outbound_proxy.as_ref(),
+        None => group.outbound_proxy.as_ref().filter(|_| enabled),
+    };
+    proxy.map(|proxy| (proxy.host.to_ascii_lowercase(), proxy.port))
 }
 
 /// Where a base URL leads: scheme, host and port.

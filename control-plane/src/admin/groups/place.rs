@@ -10,10 +10,14 @@ pub(super) fn place(error: SnapshotError) -> (String, String) {
         SnapshotError::Invalid { place, problem } => {
             let field = match place.as_str() {
                 "name" => "groupName".to_owned(),
-                other => camel_case(other)
-                    .replace("outboundProxy", "proxyConfig")
-                    .replace("upstreamKeys", "apiKeys")
-                    .replace(".secret", ""),
+                other => {
+                    let field = camel_case(other).replace("outboundProxy", "proxyConfig");
+                    if field.contains(".own.") {
+                        field.replace(".own.", ".")
+                    } else {
+                        field.replace("upstreamKeys", "apiKeys").replace(".secret", "")
+                    }
+                }
             };
             (field, problem)
         }

@@ -1,4 +1,4 @@
-//! The proxy that the requests of a group leave through.
+//! The proxy that the requests of a group leave through, or those with one upstream key.
 
 use axum::http::Uri;
 use shared::secret::Secret;
@@ -47,13 +47,13 @@ pub struct ProxyConfigBody {
     pub bypass_domains: Option<Vec<String>>,
 }
 
-/// The proxy of a group as it is written, and whether it has a stored password that was not sent.
+/// The proxy of a group, or of a key, as it is written, and whether it has a stored password that was not sent.
 pub(super) fn read_proxy(group: &mut Fields, existing: Option<&OutboundProxy>) -> (Option<OutboundProxy>, bool) {
     if !group.has("proxyConfig") {
         return (existing.cloned(), existing.is_some_and(|proxy| !proxy.password.is_empty()));
     }
     let Some(given) = group.object("proxyConfig") else { return (None, false) };
-    let mut fields = Fields::named("proxyConfig.".to_owned(), given, PROXY_FIELDS);
+    let mut fields = group.nested("proxyConfig", given, PROXY_FIELDS);
     let host = fields.required_text("host", HOST_BYTES).trim().to_owned();
     if !host.is_empty() && !is_host(&host) {
         fields.error("host", "must be a host name or an address, without scheme, port or path");

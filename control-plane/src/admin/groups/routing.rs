@@ -6,14 +6,14 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 use shared::snapshot::{
-    ErrorRule, GroupRouting, HEAVIEST, QUEUE_TIMEOUT, RuleEffect, RuleScope, RuleStep, UpstreamKeyRouting,
+    ErrorRule, GroupRouting, HEAVIEST, QUEUE_TIMEOUT, RuleEffect, RuleScope, RuleStep, UpstreamKeyRouting, tls_roots,
     validate_pattern,
 };
 use utoipa::ToSchema;
 
 use crate::admin::bounds::{MODEL_BYTES, NAME_BYTES};
 use crate::admin::fallbacks::read_fallbacks;
-use crate::web::fields::{Fields, Known, kind};
+use crate::web::fields::{Fields, Known, into_text, kind};
 
 /// The longest timeout, in seconds.
 const LONGEST_TIMEOUT_SECONDS: f64 = 3600.0;
@@ -66,7 +66,7 @@ pub struct ErrorRuleBody {
 }
 
 impl ErrorRuleBody {
-    pub(super) fn of(rule: &ErrorRule) -> Self {
+    pub(in crate::admin) fn of(rule: &ErrorRule) -> Self {
         Self {
             statuses: rule.statuses.clone(),
             words: rule.words.clone(),
@@ -96,10 +96,29 @@ pub(super) fn read_routing(fields: &mut Fields) -> GroupRouting {
         cache: Duration::from_secs(cache.unwrap_or_default()),
         fallbacks: read_fallbacks(fields),
         error_rules: read_rules(fields, "errorRules"),
+        tls_roots: read_roots(fields),
     }
 }
 
-/// Reads how an upstream key is used. What `fields` leaves out stays as it was.
+fn read_roots(fields: &mut Fields) -> Arc<str> {
+    let text = match fields.take("tlsRoots").map(into_text) {
+        None => return Arc::from(""),
+        Some(Ok(text)) => text,
+        Some(Err(other)) => {
+            fields.error("tlsRoots", format!("must be a text, not {}", kind(&other)));
+            return Arc::from("");
+        }
+    };
+    let text = text.trim();
+    if !text.is_empty()
+        && let Err(problem) = tls_roots(text)
+    {
+        fields.error("tlsRoots", problem);
+    }
+    text.into()
+}
+
+/// Reads how an upstream key is used, without what it has of its own. What `fields` leaves out stays as it was.
 pub(super) fn read_key_routing(fields: &mut Fields, before: &UpstreamKeyRouting) -> UpstreamKeyRouting {
     let models = |fields: &mut Fields, name: &str, before: &[Arc<str>]| {
         if !fields.has(name) {
@@ -123,6 +142,7 @@ pub(super) fn read_key_routing(fields: &mut Fields, before: &UpstreamKeyRouting)
             Arc::clone(&before.account)
         },
         expires_at_ms: if fields.has("expiresAt") { fields.time("expiresAt") } else { before.expires_at_ms },
+        own: None,
     }
 }
 

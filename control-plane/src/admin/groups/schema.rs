@@ -50,7 +50,8 @@ pub struct GroupBody {
     /// Requests a minute; 0 means no limit. Also accepted as `rpm`. Not in force yet.
     #[schema(default = 0)]
     pub rpm_limit: Option<u32>,
-    /// Model that probes use. Not in force yet.
+    /// Model that probes, health checks and test prompts ask, as a client or the vendor names it. Without one, they ask
+    /// the first of `models`.
     pub test_model: Option<String>,
     /// Priority of the group: the higher number goes first.
     #[schema(default = 0)]
@@ -78,9 +79,11 @@ pub struct GroupBody {
     #[schema(default = "drop")]
     pub unsupported_parameters: Option<String>,
     /// Beginning of a model's name → facts that differ from what the gateway knows of the model: `maxOutput`,
-    /// `sampling`, `thinking`, `budget`, `off`, `thinksByDefault`, `efforts`, `forcedTools`, `prefill`, `jsonSchema`,
-    /// `jsonSchemaWithTools`, `stop`, `candidates`, `callIds`, `logprobs`, `schemaFields`, `mediaInResults`,
-    /// `needsSignatures`, `penalties`. Of several that fit, the longest name counts. A patch replaces whole rows.
+    /// `context` (tokens that it reads at most), `vision` and `tools` (false: the model takes no pictures, or calls no
+    /// tools, and is not asked where a request needs that), `sampling`, `thinking`, `budget`, `off`,
+    /// `thinksByDefault`, `efforts`, `forcedTools`, `prefill`, `jsonSchema`, `jsonSchemaWithTools`, `stop`,
+    /// `candidates`, `callIds`, `logprobs`, `schemaFields`, `mediaInResults`, `needsSignatures`, `penalties`. Of
+    /// several that fit, the longest name counts. A patch replaces whole rows.
     #[schema(value_type = Option<Object>, example = json!({"my-model": {"maxOutput": 8192, "thinking": "none", "efforts": []}}))]
     pub model_facts: Option<Map<String, Value>>,
     /// Version of the provider's API, for `anthropic` (the header `anthropic-version`) and `azure_openai`
@@ -88,8 +91,9 @@ pub struct GroupBody {
     /// the vendor's.
     #[schema(example = "2024-10-21", max_length = 64)]
     pub api_version: Option<String>,
-    /// Whether background probes cover the group. Not in force yet.
-    #[schema(default = true)]
+    /// Whether the group's provider, keys and models are checked on a schedule. Each check of a key or a model costs a
+    /// token or more.
+    #[schema(default = false)]
     pub health_check_enabled: Option<bool>,
     /// Weight among groups of the same priority, and for group policies that weigh. 0: only when nothing else is left.
     #[schema(default = 1, maximum = 1_000_000)]
@@ -108,7 +112,8 @@ pub struct GroupBody {
     /// Milliseconds that a request waits for the earliest return of a key when all are out.
     #[schema(default = 2000, maximum = 60_000)]
     pub queue_timeout_ms: Option<u64>,
-    /// Whether a second attempt is made elsewhere when the first byte is later than usual. Not in force yet.
+    /// Whether a second attempt is made elsewhere, beside the first, when the first byte is later than 95 of 100 were.
+    /// What begins to answer first is the answer, and the provider of the other one may charge for it, too.
     #[schema(default = false)]
     pub hedging: Option<bool>,
     /// Whether requests that make pictures, sound, files or batches are sent again although the first one may have been
@@ -118,7 +123,8 @@ pub struct GroupBody {
     /// Whether an answer that ends well and holds nothing is a failure, so that the next candidate is asked.
     #[schema(default = false)]
     pub retry_empty_answers: Option<bool>,
-    /// Seconds for which identical requests of the same proxy key are answered from memory. 0: never. Not in force yet.
+    /// Seconds for which identical requests of the same proxy key are answered from memory, where the proxy key says
+    /// nothing else. 0: never.
     #[schema(default = 0, maximum = 86_400)]
     pub cache_seconds: Option<u32>,
     /// Model that a client asks for → the models that are asked when it fails, in their order.
@@ -129,6 +135,11 @@ pub struct GroupBody {
     /// What error answers of the provider mean, where the gateway takes them for something else. The first rule that
     /// fits counts.
     pub error_rules: Option<Vec<super::routing::ErrorRuleBody>>,
+    /// Root certificates, as PEM, that the connections of this group trust besides the system's: of a private authority
+    /// that has signed the certificate of the provider, or of a proxy that reads what passes. New ones ask for the keys
+    /// again.
+    #[schema(max_length = 65_536)]
+    pub tls_roots: Option<String>,
     /// Settings of upstream keys: stored ones by their `id`, new ones with their `key`. What an entry leaves out stays.
     pub upstream_keys: Option<Vec<super::keys::UpstreamKeyBody>>,
     /// The `updatedAt` that was read. The write is refused with 409 when the group has changed since.

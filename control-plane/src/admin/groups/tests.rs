@@ -2,9 +2,11 @@ mod endpoint;
 mod fields;
 mod key_forms;
 mod moved;
+mod own;
 mod said;
 mod translating;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +33,9 @@ fn repairs(body: Value) -> Vec<(String, String)> {
     repairs.into_iter().map(|warning| (warning.field, warning.message)).collect()
 }
 
+/// A root certificate.
+const ROOT: &str = include_str!("../../../../tests/fixtures/tls/root.pem");
+
 fn issue_body() -> Value {
     json!({
         "groupName": "openai-primary", "providerType": "openai", "apiKeys": ["sk-1", "sk-2"],
@@ -48,7 +53,7 @@ fn full() -> StoredGroup {
         "timeout": 1.5, "rpm": 60, "test_model": "m", "priority": -2, "enabled": false, "proxy_enabled": true,
         "proxy_config": {"type": "socks5", "host": "proxy.test", "port": 1080, "username": "u",
                          "password": "proxy-password-1", "bypass_local": false, "bypass_domains": ["a.test"]},
-        "fake_streaming": true, "health_check_enabled": false, "unsupported_parameters": "reject",
+        "fake_streaming": true, "health_check_enabled": true, "unsupported_parameters": "reject",
         "model_facts": {"m": {"max_output": 9, "off": null}}
     });
     let Value::Object(routing) = json!({
@@ -72,7 +77,7 @@ fn full() -> StoredGroup {
 }
 
 fn view(group: &StoredGroup) -> Value {
-    serde_json::to_value(GroupView::of(group)).unwrap()
+    serde_json::to_value(GroupView::of(group, &HashMap::default(), 0)).unwrap()
 }
 
 fn bad(result: Result<StoredGroup, ApiError>) -> Vec<(String, String)> {
@@ -115,7 +120,9 @@ fn every_field_has_its_place_and_no_secret_is_shown() {
     assert_eq!(
         key,
         json!({"masked": "sk-o****0002", "enabled": true, "models": ["m"], "deniedModels": ["n*"], "weight": 2,
-               "note": "the spare", "tags": ["spare"], "account": "acme", "expiresAt": 1_893_456_000_000_i64})
+               "note": "the spare", "tags": ["spare"], "account": "acme", "expiresAt": 1_893_456_000_000_i64,
+               "proxyEnabled": false, "proxyConfig": null, "headers": {}, "parameters": {}, "parameterOverrides": {},
+               "state": "ok", "stateUntil": null, "stateReason": null, "observedAt": null, "modelStates": []})
     );
     assert_eq!((&shown["weight"], &shown["tags"]), (&json!(5), &json!(["eu", "batch"])));
     assert_eq!(shown["affinity"], false);
@@ -177,7 +184,7 @@ fn a_put_takes_defaults_but_keeps_secrets_that_are_not_named() {
         assert!(without.group.headers.is_empty() && without.group.outbound_proxy.is_none());
     }
     assert_eq!((again.group.retry_count, again.group.timeout), (3, Duration::from_mins(1)));
-    assert!(again.group.enabled && again.group.health_check_enabled && !again.proxy_enabled);
+    assert!(again.group.enabled && !again.group.health_check_enabled && !again.proxy_enabled);
     let mut elsewhere = issue_body();
     elsewhere["headers"] = json!({});
     let elsewhere = replacement(elsewhere, Some(&stored)).unwrap();

@@ -13,7 +13,9 @@ use utoipa::ToSchema;
 use super::routing::ErrorRuleBody;
 use super::warnings;
 use crate::admin::fallbacks::{faults_of, models_of};
+use crate::grpc::key_states::{KeyStanding, ModelStanding};
 use crate::store::groups::StoredGroup;
+use crate::store::key_states::StoredKeyState;
 use crate::web::warnings::FieldWarning;
 
 /// A group as it is read.
@@ -55,7 +57,7 @@ pub struct GroupView {
     pub timeout: Number,
     /// Requests a minute; 0 means no limit. Not in force yet.
     pub rpm_limit: u32,
-    /// Model that probes use. Not in force yet.
+    /// Model that probes, health checks and test prompts ask.
     pub test_model: Option<String>,
     /// Priority of the group: the higher number goes first.
     pub priority: i32,
@@ -76,7 +78,7 @@ pub struct GroupView {
     pub model_facts: Map<String, Value>,
     /// Version of the provider's API; null means the vendor's default.
     pub api_version: Option<String>,
-    /// Whether background probes cover the group. Not in force yet.
+    /// Whether the group's provider, keys and models are checked on a schedule.
     pub health_check_enabled: bool,
     /// Weight among groups of the same priority, and for group policies that weigh. 0: only when nothing else is left.
     pub weight: u32,
@@ -95,13 +97,15 @@ pub struct GroupView {
     pub total_timeout: Option<Number>,
     /// Milliseconds that a request waits for the earliest return of a key when all are out.
     pub queue_timeout_ms: u64,
-    /// Whether a second attempt is made elsewhere when the first byte is later than usual. Not in force yet.
+    /// Whether a second attempt is made elsewhere, beside the first, when the first byte is later than 95 of 100 were.
+    /// What begins to answer first is the answer, and the provider of the other one may charge for it, too.
     pub hedging: bool,
     /// Whether requests are sent again that may be carried out twice by that.
     pub retry_unsafe_requests: bool,
     /// Whether an answer that ends well and holds nothing is a failure.
     pub retry_empty_answers: bool,
-    /// Seconds for which identical requests of the same proxy key are answered from memory. 0: never. Not in force yet.
+    /// Seconds for which identical requests of the same proxy key are answered from memory, where the proxy key says
+    /// nothing else. 0: never.
     pub cache_seconds: u64,
     /// Model that a client asks for → the models that are asked when it fails, in their order.
     pub model_fallbacks: BTreeMap<String, Vec<String>>,
@@ -109,6 +113,8 @@ pub struct GroupView {
     pub fallback_on: Vec<&'static str>,
     /// What error answers of the provider mean, where the gateway takes them for something else.
     pub error_rules: Vec<ErrorRuleBody>,
+    /// Root certificates that connections to the provider and to its proxy trust besides the system's, as PEM.
+    pub tls_roots: Option<String>,
     /// When the group was made, in epoch milliseconds.
     pub created_at: i64,
     /// When the group was last changed, in epoch milliseconds. A write that sends it back is refused when the group has
@@ -142,7 +148,52 @@ pub struct UpstreamKeyView {
     pub account: String,
     /// When the key stops being used, in epoch milliseconds.
     pub expires_at: Option<i64>,
+    /// Whether the key may be used now, as far as nodes have told: `ok`, `cooling` (its provider has asked for a
+    /// pause), `exhausted` (no money or quota is left), `invalid` (its provider refuses it), `disabled` (by `enabled`)
+    /// or `expired` (by `expiresAt`). A key that is `ok` may be out for some models.
+    pub state: &'static str,
+    /// When the state ends by itself, in epoch milliseconds. A key that is invalid, or exhausted without a time that
+    /// its provider has named, is probed, and may return earlier, or stay out longer.
+    pub state_until: Option<i64>,
+    /// The status that led to the state, and the provider's words.
+    pub state_reason: Option<String>,
+    /// When anything was last observed of the key as a whole, in epoch milliseconds; null where nothing is known.
+    pub observed_at: Option<i64>,
+    /// Models for which the key may not be used now, while it may for others.
+    pub model_states: Vec<ModelStateView>,
+    /// Whether requests with the key leave through its own `proxyConfig`, in place of the group's.
+    pub proxy_enabled: bool,
+    /// The proxy of the key itself.
+    pub proxy_config: Option<ProxyConfigView>,
+    /// Headers that are sent with each request with the key, before those of the group of the same name; their values
+    /// are masks.
+    pub headers: BTreeMap<String, String>,
+    /// Request fields that are set where the client left them out, before those of the group of the same name.
+    #[schema(value_type = Object)]
+    pub parameters: Map<String, Value>,
+    /// Request fields that replace the client's, before those of the group of the same name.
+    #[schema(value_type = Object)]
+    pub parameter_overrides: Map<String, Value>,
 }
+
+/// A model for which an upstream key may not be used now.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ModelStateView {
+    /// The model, as the vendor names it.
+    pub model: String,
+    /// Why: `cooling`, `exhausted` or `invalid`, as with the key.
+    pub state: &'static str,
+    /// When that ends by itself, in epoch milliseconds.
+    pub state_until: i64,
+    /// The status that led to it, and the provider's words.
+    pub state_reason: Option<String>,
+    /// When it was observed, in epoch milliseconds.
+    pub observed_at: i64,
+}
+
+/// What nodes have learnt of upstream keys, by their ids.
+pub(super) type KnownStates = HashMap<String, Vec<StoredKeyState>>;
 
 /// A proxy between a node and the provider, as it is read.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -166,9 +217,11 @@ pub struct ProxyConfigView {
 }
 
 impl GroupView {
-    /// The view of a stored group.
-    pub fn of(stored: &StoredGroup) -> Self {
+    /// The view of a stored group whose upstream keys are as `known`, at `now` of the fleet's clock.
+    pub(super) fn of(stored: &StoredGroup, known: &KnownStates, now: i64) -> Self {
         let group = &stored.group;
+        let standing =
+            |key: &UpstreamKey| KeyStanding::at(now, key, known.get(&*key.id).map_or(&[][..], Vec::as_slice));
         let masks = masks(&group.upstream_keys);
         Self {
             id: group.id.to_string(),
@@ -179,7 +232,7 @@ impl GroupView {
                 .upstream_keys
                 .iter()
                 .zip(&masks)
-                .map(|(key, masked)| UpstreamKeyView::of(key, masked))
+                .map(|(key, masked)| UpstreamKeyView::of(key, masked, standing(key)))
                 .collect(),
             api_keys: masks,
             models: group.models.iter().map(ToString::to_string).collect(),
@@ -220,6 +273,7 @@ impl GroupView {
             model_fallbacks: models_of(&group.routing.fallbacks),
             fallback_on: faults_of(&group.routing.fallbacks),
             error_rules: group.routing.error_rules.iter().map(ErrorRuleBody::of).collect(),
+            tls_roots: Some(group.routing.tls_roots.to_string()).filter(|roots| !roots.is_empty()),
             created_at: stored.created_at,
             updated_at: stored.updated_at,
             warnings: warnings::of(stored),
@@ -228,8 +282,9 @@ impl GroupView {
 }
 
 impl UpstreamKeyView {
-    fn of(key: &UpstreamKey, masked: &str) -> Self {
+    pub(super) fn of(key: &UpstreamKey, masked: &str, standing: KeyStanding) -> Self {
         let routing = &key.routing;
+        let own = routing.own.as_deref().cloned().unwrap_or_default();
         let texts = |names: &[Arc<str>]| names.iter().map(ToString::to_string).collect();
         Self {
             id: key.id.to_string(),
@@ -242,7 +297,24 @@ impl UpstreamKeyView {
             tags: texts(&routing.tags),
             account: routing.account.to_string(),
             expires_at: routing.expires_at_ms,
+            state: standing.condition.name(),
+            state_until: standing.until,
+            state_reason: standing.reason,
+            observed_at: standing.observed_at,
+            model_states: standing.models.into_iter().map(ModelStateView::of).collect(),
+            proxy_enabled: own.proxy_enabled,
+            proxy_config: own.outbound_proxy.as_ref().map(ProxyConfigView::of),
+            headers: own.headers.iter().map(|(name, value)| (name.clone(), value.mask())).collect(),
+            parameters: own.parameter_defaults,
+            parameter_overrides: own.parameter_overrides,
         }
+    }
+}
+
+impl ModelStateView {
+    fn of(standing: ModelStanding) -> Self {
+        let ModelStanding { model, condition, until, reason, observed_at } = standing;
+        Self { model, state: condition.name(), state_until: until, state_reason: reason, observed_at }
     }
 }
 

@@ -45,23 +45,25 @@ pub(super) fn of(stored: &StoredGroup) -> Vec<FieldWarning> {
             warn(&format!("{place}[{name}]"), "has no effect: the gateway sets this field by itself");
         }
     }
+    for (index, key) in group.upstream_keys.iter().enumerate() {
+        let Some(own) = &key.routing.own else { continue };
+        for (place, fields) in
+            [("parameters", &own.parameter_defaults), ("parameterOverrides", &own.parameter_overrides)]
+        {
+            for name in fields.keys().filter(|name| is_reserved_field(name)) {
+                let field = format!("upstreamKeys[{index}].{place}[{name}]");
+                warn(&field, "has no effect: the gateway sets this field by itself");
+            }
+        }
+        if own.outbound_proxy.is_some() && !own.proxy_enabled {
+            warn(&format!("upstreamKeys[{index}].proxyConfig"), "has no effect, because proxyEnabled is false");
+        }
+    }
     if group.outbound_proxy.is_some() && !stored.proxy_enabled {
         warn("proxyConfig", "has no effect, because proxyEnabled is false");
     }
     if group.rpm_limit > 0 {
         warn("rpmLimit", "is kept, but not in force yet: requests are not limited");
-    }
-    if group.routing.hedging {
-        warn("hedging", "is kept, but not in force yet: there are no second attempts");
-    }
-    if !group.routing.cache.is_zero() {
-        warn("cacheSeconds", "is kept, but not in force yet: every request is sent");
-    }
-    if group.test_model.is_some() {
-        warn("testModel", "is kept, but not in force yet: there are no background probes");
-    }
-    if !group.health_check_enabled {
-        warn("healthCheckEnabled", "is kept, but not in force yet: there are no background probes");
     }
     warnings
 }

@@ -30,6 +30,8 @@ pub struct LogQuery {
     pub to: Option<String>,
     /// Only requests that were answered with this HTTP status.
     pub status: Option<u16>,
+    /// Only requests to which the response cache was this: `hit` or `miss`.
+    pub cache: Option<String>,
 }
 
 /// A usage record.
@@ -110,6 +112,9 @@ pub struct LogView {
     /// there), `soft_miss` (its conversation belongs elsewhere) or `hard` (what it refers to is in that account); null
     /// where it was not sent to a provider.
     pub affinity: Option<String>,
+    /// What the response cache was to the request: `hit` (the answer came from memory: no attempt, no group, no tokens
+    /// and no cost) or `miss`; null where it was not asked.
+    pub cache: Option<String>,
     /// The attempts: each try at an upstream key.
     #[schema(value_type = Vec<Object>)]
     pub attempts: Value,
@@ -172,6 +177,7 @@ impl LogView {
             cost_micros: stored.cost_micros,
             group_policy: stored.group_policy,
             affinity: stored.affinity,
+            cache: stored.cache,
             attempts: stored.attempts.0,
             started_at: stored.started_at,
             queue_us: stored.queue_us,

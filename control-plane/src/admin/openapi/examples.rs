@@ -54,6 +54,12 @@ fn body_example(operation: &str) -> Option<Value> {
             "body": {"error": {"message": "No seats left today", "type": "rate_limit_error"}},
             "rules": [{"words": ["no seats left"], "effect": "exhaust", "scope": "key", "seconds": 3600}]
         }),
+        "recoverUpstreamKey" => json!({"probe": false}),
+        "replaceErrorRules" => json!({
+            "rules": [{"statuses": [429], "words": ["no seats left"], "effect": "exhaust", "scope": "key", "seconds": 3600}]
+        }),
+        "runHealthChecks" => json!({"kinds": ["provider", "key"]}),
+        "testGroup" => json!({"model": "gpt-4o-mini", "prompt": "Say hello."}),
         "changeProxyKey" => json!({"enabled": false}),
         _ => return None,
     })

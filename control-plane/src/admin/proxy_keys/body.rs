@@ -297,7 +297,8 @@ pub struct ProxyKeyBody {
     pub allowed_models: Option<Vec<String>>,
     /// How the key picks among groups that serve the model: `failover` (the highest priority first, equals by weight),
     /// `round_robin`, `weighted`, `random`, `least_used` (the fewest in flight), `latency` (the faster one of two that
-    /// are drawn) or `cost` (the cheapest for the model). Also accepted as `groupBalancePolicy`.
+    /// are drawn) or `cost` (the cheapest for the model by list prices, equals as `failover`). Also accepted as
+    /// `groupBalancePolicy`.
     #[schema(default = "failover")]
     pub group_policy: Option<String>,
     /// Group id → weight, in place of the group's own. A list of `{groupId, weight}` is accepted too.
@@ -324,7 +325,6 @@ pub struct ProxyKeyBody {
     #[schema(default = false)]
     pub client_hints: Option<bool>,
     /// Seconds for which identical requests of the key are answered from memory. 0: as the group says.
-    /// Not in force yet.
     #[schema(default = 0, maximum = 86_400)]
     pub cache_seconds: Option<u32>,
     /// The `updatedAt` that was read. The write is refused with 409 when the key has changed since.

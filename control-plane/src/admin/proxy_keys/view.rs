@@ -48,10 +48,9 @@ pub struct ProxyKeyView {
     pub model_fallbacks: BTreeMap<String, Vec<String>>,
     /// Refusals of a request for which the fallbacks are asked, too.
     pub fallback_on: Vec<&'static str>,
-    /// Whether requests may narrow by themselves where they go.
+    /// Whether requests may narrow by themselves where they go, and name the models that are asked one after the other.
     pub client_hints: bool,
     /// Seconds for which identical requests of the key are answered from memory. 0: as the group says.
-    /// Not in force yet.
     pub cache_seconds: u64,
     /// Number of requests with this key so far.
     pub usage_count: i64,

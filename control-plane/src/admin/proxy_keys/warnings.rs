@@ -1,6 +1,6 @@
 //! What is kept of a proxy key and has no effect, or none yet. What comes into force is taken from here.
 
-use shared::snapshot::{GroupPolicy, ProxyKey};
+use shared::snapshot::ProxyKey;
 use shared::time::now_ms;
 
 use crate::web::warnings::FieldWarning;
@@ -9,12 +9,6 @@ use crate::web::warnings::FieldWarning;
 pub(super) fn of(key: &ProxyKey) -> Vec<FieldWarning> {
     let mut warnings = Vec::new();
     let mut warn = |field: &str, message: &str| warnings.push(FieldWarning::new(field, message));
-    if key.group_policy == GroupPolicy::Cost {
-        warn("groupPolicy", "acts as failover until models have prices");
-    }
-    if !key.routing.cache.is_zero() {
-        warn("cacheSeconds", "is kept, but not in force yet: every request is sent");
-    }
     if key.rpm_limit > 0 {
         warn("rpmLimit", "is kept, but not in force yet: requests are not limited");
     }

@@ -1,7 +1,7 @@
 use shared::pb::{self, key_state::Health};
 use shared::time::steady_ms as now_ms;
 
-use super::KeyStates;
+use super::{KeyStates, Marks, Observed};
 
 fn state(key: &str, health: Health, until_ms: i64) -> pb::KeyState {
     pb::KeyState {
@@ -112,4 +112,33 @@ fn a_model_has_a_state_of_its_own() {
     let told: Vec<_> = states.follow().0.iter().map(|state| (state.model.clone(), state.health())).collect();
     assert!(told.contains(&("m".to_owned(), Health::Invalid)) && told.contains(&(String::new(), Health::Valid)));
     assert!(!states.observed("n", pb::KeyState { model: "m".repeat(600), ..of_model }));
+}
+
+#[test]
+fn news_count_by_the_clock_of_the_fleet_whatever_that_of_this_machine_says() {
+    let hour = 3_600_000;
+    let states = KeyStates::default();
+    states.clock.set_offset(-hour);
+    let (_, mut news) = states.follow();
+    assert!(states.observed("n", at(hour + 50, state("k", Health::Invalid, 0))));
+    let heard = news.try_recv().unwrap();
+    assert_eq!(heard.node_id, "n", "the node's clock is believed");
+    assert_eq!(known(&states), ["k"]);
+    assert!((states.now() - (now_ms() - hour)).abs() < 1_000);
+    let recovery = states.recovery("g", "k");
+    states.learn(recovery);
+    assert!(known(&states).is_empty());
+}
+
+#[test]
+fn what_was_heard_wants_no_write_and_what_was_observed_does() {
+    let states = KeyStates::default();
+    states.learn(vec![crate::store::key_states::StoredKeyState {
+        upstream_key_id: "heard".to_owned(),
+        marks: Marks::of(Observed::Refused { times: 0 }, now_ms(), 401),
+        ..Default::default()
+    }]);
+    assert!(states.any_to_probe() && states.current().unkept.is_empty());
+    assert!(states.observed("n", state("seen", Health::CoolingDown, now_ms() + 60_000)));
+    assert_eq!(states.current().unkept.len(), 1);
 }

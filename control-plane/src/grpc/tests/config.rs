@@ -208,7 +208,8 @@ async fn a_second_stream_replaces_the_first() {
 async fn a_command_goes_to_the_node_and_back() {
     let plane = Plane::start().await;
     let mut node = settled(&plane, "n1").await;
-    let list = pb::command::Command::ListModels(pb::ListModels { group_id: "g1".to_owned() });
+    let list =
+        pb::command::Command::ListModels(pb::ListModels { group_id: "g1".to_owned(), ..pb::ListModels::default() });
     let asked = plane.registry.command("n1", pb::Command { command: Some(list.clone()), ..pb::Command::default() });
     let answered = async {
         let Some(Down::Command(command)) = node.hear().await.unwrap() else { panic!("not a command") };

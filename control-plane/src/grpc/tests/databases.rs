@@ -25,6 +25,11 @@ async fn a_node_that_asks_is_told_whose_control_plane_this_is_and_what_time_it_i
     assert_eq!((welcome.epoch.as_str(), welcome.version), (&*snapshot.epoch, snapshot.version));
     assert!((welcome.now_ms - steady_ms()).abs() < 10_000);
     assert_eq!(node.snapshot().await, *snapshot);
+    assert_eq!(
+        node.hear_all().await.unwrap(),
+        Some(Down::KeyState(pb::KeyState::default())),
+        "no key states are known"
+    );
     // An older node would not know the message.
     assert_eq!(plane.node("n2", &Snapshot::default()).await.snapshot().await, *snapshot);
 }

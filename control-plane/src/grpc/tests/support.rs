@@ -176,7 +176,18 @@ impl TestNode {
         self.up.send(NodeMessage { message: Some(message) }).await.unwrap();
     }
 
+    /// The next message. That all which was known before the stream is told is passed over.
     pub(super) async fn hear(&mut self) -> Result<Option<Down>, Status> {
+        loop {
+            let message = self.hear_all().await?;
+            if !matches!(&message, Some(Down::KeyState(state)) if state.upstream_key_id.is_empty()) {
+                return Ok(message);
+            }
+        }
+    }
+
+    /// The next message, whatever it is.
+    pub(super) async fn hear_all(&mut self) -> Result<Option<Down>, Status> {
         let message = timeout(PATIENCE, self.down.message()).await.expect("a message in time")?;
         Ok(message.map(|message| message.message.unwrap()))
     }
@@ -232,7 +243,7 @@ fn actor() -> Actor {
     Actor { user_id: None, username: "test".to_owned(), client_ip: "127.0.0.1".to_owned() }
 }
 
-pub(super) fn group(name: &str) -> Group {
+pub(crate) fn group(name: &str) -> Group {
     let upstream_key = UpstreamKey {
         id: new_id().into(),
         masked: "sk-1****2345".into(),

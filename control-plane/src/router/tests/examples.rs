@@ -64,12 +64,21 @@ async fn every_body_in_the_document_succeeds_as_it_stands() {
                 operations.iter().find(|(path, method, _)| path == collection && *method == Method::POST).unwrap();
             let made = plane.call(Method::POST, collection, &token, body(&creation.2).unwrap()).await;
             assert_eq!(made.status, 201, "{}", made.text);
-            path = path.replace("{id}", made.json()["id"].as_str().unwrap());
+            let made = made.json();
+            path = path.replace("{id}", made["id"].as_str().unwrap());
+            path = path.replace("{keyId}", made["upstreamKeys"][0]["id"].as_str().unwrap_or_default());
         }
         let answer = plane.call(method.clone(), &path, &token, example).await;
+        sent += 1;
+        // A new installation has no node that it could have ask a provider.
+        let asks_a_node =
+            operation["responses"]["503"]["description"].as_str().is_some_and(|when| when.starts_with("No node"));
+        if asks_a_node && !answer.status.is_success() {
+            assert_eq!(answer.json()["type"], "urn:orchestration-api:no-node", "{id}: {}", answer.text);
+            continue;
+        }
         assert!(answer.status.is_success(), "{id}: {} {}", answer.status, answer.text);
         assert_eq!(answer.json().get("warnings").unwrap_or(&json!([])), &json!([]), "{id}");
-        sent += 1;
     }
     assert!(sent >= 7, "{sent} bodies were sent");
 }

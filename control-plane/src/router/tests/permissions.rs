@@ -28,6 +28,9 @@ const OPERATIONS: &[(&str, Caller)] = &[
     ("replaceGroup", Operator),
     ("changeGroup", Operator),
     ("deleteGroup", Operator),
+    ("recoverUpstreamKey", Operator),
+    ("readErrorRules", Viewer),
+    ("replaceErrorRules", Operator),
     ("tryErrorRules", Viewer),
     ("listProviders", Viewer),
     ("listProxyKeys", Viewer),
@@ -43,6 +46,12 @@ const OPERATIONS: &[(&str, Caller)] = &[
     ("listAudit", Viewer),
     ("explainRouting", Viewer),
     ("traceRequest", Viewer),
+    ("listHealthChecks", Viewer),
+    ("readHealthChecks", Viewer),
+    ("listHealthCheckResults", Viewer),
+    ("runHealthChecks", Operator),
+    ("testGroup", Operator),
+    ("listUpstreamModels", Operator),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -63,7 +72,9 @@ async fn each_operation_is_open_to_those_whom_it_is_for_and_to_nobody_else() {
             assert!(documented("401"), "{id}: every operation can be refused for want of a login");
             assert_eq!(documented("403"), *least > Viewer, "{id}: 403 is documented where a role is refused");
             let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes()).unwrap();
-            let path = path.replace("{id}", "0190a5d0-0000-7000-8000-000000000000");
+            let path = ["{id}", "{keyId}"]
+                .iter()
+                .fold(path.clone(), |path, name| path.replace(name, "0190a5d0-0000-7000-8000-000000000000"));
             let body = if operation["requestBody"].is_object() { json!({}) } else { Value::Null };
             for caller in [None, Some("viewer"), Some("operator"), Some("admin")] {
                 // A login of its own for each call, since one of the operations ends it.

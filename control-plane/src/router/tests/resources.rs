@@ -222,3 +222,44 @@ async fn settings_of_translation_are_stored() {
     let read = plane.get(&path, &token).await.json();
     assert_eq!((&read["upstreamStream"], &read["apiVersion"]), (&json!("never"), &Value::Null));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_error_rules_of_every_group_are_replaced_as_a_whole_and_tried_behind_those_of_a_group() {
+    let (plane, token) = Plane::with_admin().await;
+    let path = "/admin/error-rules";
+    assert_eq!(plane.get(path, &token).await.json(), json!({"rules": [], "updatedAt": null}));
+    let rules = json!({"rules": [
+        {"words": ["never"], "step": "end"},
+        {"statuses": [503], "words": ["Busy"], "step": "next_group", "effect": "none"},
+    ]});
+    let put = plane.call(Method::PUT, path, &token, &rules).await;
+    assert_eq!(put.status, StatusCode::OK, "{}", put.text);
+    assert_eq!(plane.get(path, &token).await.json(), put.json());
+    assert_eq!(put.json()["rules"][1]["words"], json!(["Busy"]));
+    for bad in
+        [json!({}), json!({"rules": [{}]}), json!({"rules": [{"words": ["x"], "step": "leap"}]}), json!({"r": 1})]
+    {
+        let answer = plane.call(Method::PUT, path, &token, &bad).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{bad}: {}", answer.text);
+    }
+    assert_eq!(plane.get(path, &token).await.json(), put.json(), "nothing was stored");
+
+    let mut own = group("strict");
+    own["errorRules"] = json!([{"words": ["seats"], "step": "end"}]);
+    let made = plane.call(Method::POST, "/admin/groups", &token, &own).await.json();
+    let tried = async |body: &str, of: Value| {
+        let mut answer = json!({"providerType": "openai", "status": 503, "body": body});
+        answer.as_object_mut().unwrap().extend(of.as_object().unwrap().clone());
+        let judged = plane.call(Method::POST, "/admin/error-rules/try", &token, &answer).await;
+        assert_eq!(judged.status, StatusCode::OK, "{}", judged.text);
+        let judged = judged.json();
+        (judged["step"].clone(), judged["rule"].clone(), judged["ruleOf"].clone())
+    };
+    let of_group = json!({"groupId": made["id"]});
+    assert_eq!(tried("no seats, BUSY", of_group.clone()).await, (json!("end"), json!(0), json!("group")));
+    assert_eq!(tried("busy", of_group.clone()).await, (json!("next_group"), json!(1), json!("global")));
+    assert_eq!(tried("busy", json!({})).await, (json!("next_group"), json!(1), json!("global")));
+    let given = json!({"rules": [{"words": ["busy"], "step": "end"}]});
+    assert_eq!(tried("busy", given).await, (json!("end"), json!(0), json!("given")));
+    assert_eq!(tried("else", of_group).await, (json!("next_key"), Value::Null, Value::Null));
+}

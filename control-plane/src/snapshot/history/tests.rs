@@ -38,6 +38,26 @@ fn several_steps_become_one_and_the_last_word_counts() {
 }
 
 #[test]
+fn the_last_word_on_the_rules_for_errors_counts() {
+    let ruling = |from, words: Option<&[&str]>| {
+        let rule = |word: &&str| pb::ErrorRule { words: vec![(*word).to_owned()], ..pb::ErrorRule::default() };
+        let mut step = delta(from, from + 1, &[], &[]).as_ref().clone();
+        step.error_rules_changed = words.is_some();
+        step.error_rules = words.unwrap_or_default().iter().map(rule).collect();
+        Arc::new(step)
+    };
+    let merged = |steps: &[Option<&[&str]>]| {
+        let steps: Vec<_> = (1..).zip(steps).map(|(from, words)| ruling(from, *words)).collect();
+        let merged = merge(1, &steps).unwrap();
+        let words: Vec<_> = merged.error_rules.into_iter().flat_map(|rule| rule.words).collect();
+        (merged.error_rules_changed, words)
+    };
+    assert_eq!(merged(&[None, None]), (false, vec![]));
+    assert_eq!(merged(&[Some(&["a"]), None, Some(&["b"]), None]), (true, vec!["b".to_owned()]));
+    assert_eq!(merged(&[Some(&["a"]), Some(&[])]), (true, vec![]));
+}
+
+#[test]
 fn the_newest_step_is_shared() {
     let mut history = History::default();
     history.push(delta(1, 2, &["a"], &[]));

@@ -127,6 +127,7 @@ pub async fn replace(
                     upstream_keys::masked.eq(key.masked),
                     upstream_keys::secret_sealed.eq(key.secret_sealed),
                     upstream_keys::routing.eq(key.routing),
+                    upstream_keys::own_sealed.eq(key.own_sealed),
                 );
                 diesel::update(upstream_keys::table.find(key.id)).set(values).execute(conn).await?;
             } else {

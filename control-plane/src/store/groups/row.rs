@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use shared::crypto::SealingKey;
 use shared::secret::Secret;
 use shared::snapshot::{
-    BalancePolicy, Group, OutboundProxy, ProxyScheme, UnsupportedParameters, UpstreamKey, UpstreamStream,
+    BalancePolicy, Group, KeySettings, OutboundProxy, ProxyScheme, UnsupportedParameters, UpstreamKey,
+    UpstreamKeyRouting, UpstreamStream,
 };
 use shared::time::now_ms;
 
@@ -34,8 +36,18 @@ impl StoredGroup {
     /// The config of the group as nodes are told it.
     pub(in crate::store) fn for_nodes(self) -> Group {
         let outbound_proxy = self.group.outbound_proxy.filter(|_| self.proxy_enabled);
-        Group { outbound_proxy, ..self.group }
+        let upstream_keys = self.group.upstream_keys.into_iter().map(key_for_nodes).collect();
+        Group { outbound_proxy, upstream_keys, ..self.group }
     }
+}
+
+/// `key` as nodes are told it.
+fn key_for_nodes(mut key: Arc<UpstreamKey>) -> Arc<UpstreamKey> {
+    if key.routing.own.is_some() {
+        let own = &mut Arc::make_mut(&mut key).routing.own;
+        *own = own.take().and_then(|own| own.for_nodes().or_none());
+    }
+    key
 }
 
 #[derive(Clone, Insertable, AsChangeset, Queryable, Selectable)]
@@ -83,9 +95,22 @@ pub(in crate::store) struct KeyRow {
     pub(super) enabled: bool,
     created_at: i64,
     pub(super) routing: Option<String>,
+    /// `None` where the key has nothing of its own.
+    pub(super) own_sealed: Option<String>,
 }
 
-/// The outbound proxy as it is sealed.
+/// What a key has of its own, as it is sealed.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct OwnText {
+    proxy: Option<ProxyText>,
+    proxy_enabled: bool,
+    headers: BTreeMap<String, String>,
+    parameter_defaults: Map<String, Value>,
+    parameter_overrides: Map<String, Value>,
+}
+
+/// An outbound proxy as it is sealed.
 #[derive(Serialize, Deserialize)]
 struct ProxyText {
     scheme: ProxyScheme,
@@ -97,8 +122,64 @@ struct ProxyText {
     bypass_domains: Vec<String>,
 }
 
+impl ProxyText {
+    fn of(proxy: &OutboundProxy) -> Self {
+        Self {
+            scheme: proxy.scheme,
+            host: proxy.host.clone(),
+            port: proxy.port,
+            username: proxy.username.clone(),
+            password: proxy.password.expose().to_owned(),
+            bypass_local: proxy.bypass_local,
+            bypass_domains: proxy.bypass_domains.clone(),
+        }
+    }
+}
+
+impl From<ProxyText> for OutboundProxy {
+    fn from(text: ProxyText) -> Self {
+        Self {
+            scheme: text.scheme,
+            host: text.host,
+            port: text.port,
+            username: text.username,
+            password: text.password.into(),
+            bypass_local: text.bypass_local,
+            bypass_domains: text.bypass_domains,
+        }
+    }
+}
+
+impl OwnText {
+    fn of(own: &KeySettings) -> Self {
+        Self {
+            proxy: own.outbound_proxy.as_ref().map(ProxyText::of),
+            proxy_enabled: own.proxy_enabled,
+            headers: own.headers.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect(),
+            parameter_defaults: own.parameter_defaults.clone(),
+            parameter_overrides: own.parameter_overrides.clone(),
+        }
+    }
+}
+
+impl From<OwnText> for KeySettings {
+    fn from(text: OwnText) -> Self {
+        Self {
+            outbound_proxy: text.proxy.map(Into::into),
+            proxy_enabled: text.proxy_enabled,
+            headers: text.headers.into_iter().map(|(name, value)| (name, value.into())).collect(),
+            parameter_defaults: text.parameter_defaults,
+            parameter_overrides: text.parameter_overrides,
+        }
+    }
+}
+
 fn key_context(id: &str) -> String {
     format!("upstream_keys.{id}")
+}
+
+fn own_context(id: &str) -> String {
+    format!("upstream_keys.{id}.own")
 }
 
 fn headers_context(id: &str) -> String {
@@ -115,17 +196,7 @@ impl Row {
         let headers: BTreeMap<_, _> = group.headers.iter().map(|(name, value)| (name, value.expose())).collect();
         let headers = if headers.is_empty() { None } else { Some(json(&headers)?) };
         let seal = |context: String, text: &str| sealing.seal_text(&context, text);
-        let proxy = group.outbound_proxy.as_ref().map(|proxy| {
-            json(&ProxyText {
-                scheme: proxy.scheme,
-                host: proxy.host.clone(),
-                port: proxy.port,
-                username: proxy.username.clone(),
-                password: proxy.password.expose().to_owned(),
-                bypass_local: proxy.bypass_local,
-                bypass_domains: proxy.bypass_domains.clone(),
-            })
-        });
+        let proxy = group.outbound_proxy.as_ref().map(|proxy| json(&ProxyText::of(proxy)));
         Ok(Self {
             id: group.id.to_string(),
             group_name: group.name.to_string(),
@@ -165,15 +236,7 @@ impl Row {
         let outbound_proxy = match &self.proxy_config_sealed {
             Some(sealed) => {
                 let text: ProxyText = from_json("proxy_config", &sealing.open_text(&proxy_context(&self.id), sealed)?)?;
-                Some(OutboundProxy {
-                    scheme: text.scheme,
-                    host: text.host,
-                    port: text.port,
-                    username: text.username,
-                    password: text.password.into(),
-                    bypass_local: text.bypass_local,
-                    bypass_domains: text.bypass_domains,
-                })
+                Some(text.into())
             }
             None => None,
         };
@@ -225,6 +288,7 @@ impl Row {
 
 pub(super) fn key_rows(stored: &StoredGroup, sealing: &SealingKey) -> Result<Vec<KeyRow>, StoreError> {
     let row = |(position, key): (usize, &Arc<UpstreamKey>)| {
+        let own = key.routing.own.as_ref().map(|own| json(&OwnText::of(own))).transpose()?;
         Ok(KeyRow {
             id: key.id.to_string(),
             group_id: stored.group.id.to_string(),
@@ -234,6 +298,7 @@ pub(super) fn key_rows(stored: &StoredGroup, sealing: &SealingKey) -> Result<Vec
             enabled: key.enabled,
             created_at: now_ms(),
             routing: Some(json(&key.routing)?),
+            own_sealed: own.map(|text| sealing.seal_text(&own_context(&key.id), &text)).transpose()?,
         })
     };
     stored.group.upstream_keys.iter().enumerate().map(row).collect()
@@ -248,12 +313,17 @@ pub(in crate::store) fn assemble(
     let mut keys: HashMap<String, Vec<Arc<UpstreamKey>>> = HashMap::new();
     for row in key_rows {
         let secret = sealing.open_text(&key_context(&row.id), &row.secret_sealed)?;
+        let mut routing: UpstreamKeyRouting = optional_json("routing", row.routing.as_deref())?;
+        if let Some(sealed) = &row.own_sealed {
+            let own: OwnText = from_json("own", &sealing.open_text(&own_context(&row.id), sealed)?)?;
+            routing.own = KeySettings::from(own).or_none();
+        }
         let key = UpstreamKey {
             id: row.id.into(),
             masked: row.masked.into(),
             secret: Secret::new(secret.as_str()),
             enabled: row.enabled,
-            routing: optional_json("routing", row.routing.as_deref())?,
+            routing,
         };
         keys.entry(row.group_id).or_default().push(Arc::new(key));
     }

@@ -7,13 +7,13 @@ use shared::crypto::sha256;
 use shared::ids::new_id;
 use shared::pb::KnownConfig;
 use shared::pb::welcome::Lineage;
-use shared::snapshot::{GroupPolicy, ProxyKey, ProxyKeyRouting, Snapshot};
+use shared::snapshot::{ErrorRule, GroupPolicy, ProxyKey, ProxyKeyRouting, Snapshot};
 
 use super::database::{TestDatabase, execute};
 use super::{SCOPE, actor, open};
 use crate::store::proxy_keys::StoredProxyKey;
 use crate::store::published::{self, Since};
-use crate::store::{Page, Store, StoreError, audit, groups, proxy_keys};
+use crate::store::{Page, Store, StoreError, audit, error_rules, groups, proxy_keys};
 
 pub(super) fn proxy_key(name: &str) -> StoredProxyKey {
     let id = new_id();
@@ -88,6 +88,36 @@ async fn every_write_of_config_raises_the_version_and_is_noted_and_audited() {
         assert_eq!((entry.resource.as_str(), entry.resource_id.as_deref()), ("proxy_key", Some(id.as_str())));
         assert_eq!((entry.username.as_str(), entry.client_ip.as_str()), ("tester", "127.0.0.1"));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rules_for_errors_are_config_like_groups() {
+    let database = TestDatabase::new().await;
+    let store = open(&database).await;
+    let none = error_rules::get(&store, SCOPE).await.unwrap();
+    assert_eq!((none.rules.len(), none.updated_at), (0, None));
+    for words in [&["one", "two"][..], &["three"], &[]] {
+        let had = published::snapshot(&store).await.unwrap();
+        let rule = |word: &&str| ErrorRule { words: vec![(*word).to_owned()], ..ErrorRule::default() };
+        let rules: Vec<_> = words.iter().map(rule).collect();
+        let stored = error_rules::replace(&store, SCOPE, rules.clone(), &actor()).await.unwrap();
+        assert_eq!(error_rules::get(&store, SCOPE).await.unwrap(), stored);
+        let now = published::snapshot(&store).await.unwrap();
+        assert_eq!((now.version, &now.error_rules[..]), (had.version + 1, &rules[..]));
+        match published::since(&store, &had).await.unwrap() {
+            Since::Delta(delta) => assert_eq!(delta.error_rules.as_deref(), Some(&rules[..])),
+            other => panic!("{other:?}"),
+        }
+    }
+    let had = published::snapshot(&store).await.unwrap();
+    proxy_keys::create(&store, SCOPE, &proxy_key("app"), &actor()).await.unwrap();
+    match published::since(&store, &had).await.unwrap() {
+        Since::Delta(delta) => assert_eq!(delta.error_rules, None, "they have not changed"),
+        other => panic!("{other:?}"),
+    }
+    let (_, entries) = state(&store).await;
+    let entry = &entries[1];
+    assert_eq!((entry.action.as_str(), entry.resource.as_str(), entries.len()), ("update", "error_rules", 4));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -61,7 +61,7 @@ fn a_walk_goes_on_in_time_and_for_six_attempts() {
     let tried = ["a", "b", "c", "d", "e", "f"].map(|group| (group, NextKey));
     assert!(after(&tried[1..]).goes_on(false) && !after(&tried).goes_on(false));
     // What is sent to one candidate once more counts too.
-    let mut course = after(&tried[2..]);
+    let course = after(&tried[2..]);
     assert!(course.may_send());
     (0..2).for_each(|_| course.sent());
     assert!(!course.may_send() && !course.goes_on(false));
@@ -79,4 +79,39 @@ fn pauses_double_at_the_same_group_and_another_begins_at_once() {
     assert_eq!(pause(&["a", "a", "a", "a", "a", "a", "a"], "a"), Duration::from_secs(1));
     assert_eq!(pause(&["a", "a"], "b"), Duration::ZERO);
     assert_eq!(pause(&["a", "b"], "b"), Duration::from_millis(50));
+}
+
+#[test]
+fn an_attempt_that_still_runs_counts_for_the_one_beside_it() {
+    use Step::{NextGroup, NextKey};
+    let may = |tried: &[(&str, Step)], first: &str, group: &str, retry_count| {
+        after(tried).may_try_beside(&Id::from(first), &Id::from(group), retry_count)
+    };
+    // The first attempt of the request is no further one, the one beside it is.
+    assert!(may(&[], "a", "a", 1) && !may(&[], "a", "a", 0));
+    assert!(may(&[], "a", "b", 1) && !may(&[], "a", "b", 0));
+    // The one that runs is a further one here.
+    assert!(may(&[("b", NextKey)], "a", "a", 2) && !may(&[("b", NextKey)], "a", "a", 1));
+    // Three keys of a group, and six attempts in all.
+    assert!(may(&[("a", NextKey)], "a", "a", 9) && !may(&[("a", NextKey), ("a", NextKey)], "a", "a", 9));
+    assert!(!may(&[("b", NextGroup)], "a", "b", 9));
+    let tried = ["a", "b", "c", "d", "e", "f"].map(|group| (group, NextKey));
+    assert!(may(&tried[1..], "g", "h", 9) && !may(&tried, "g", "h", 9));
+}
+
+#[test]
+fn what_ends_a_walk_ends_it_whichever_of_two_is_heard_first() {
+    use Step::{End, NextKey};
+    assert!(!after(&[("a", End), ("b", NextKey)]).goes_on(false));
+    assert!(!after(&[("a", NextKey), ("b", End)]).goes_on(false));
+}
+
+#[test]
+fn what_is_spared_takes_none_of_the_attempts() {
+    let course = Course::default();
+    for _ in 0..2 * MOST_TRIES {
+        course.sent();
+        course.spared();
+    }
+    assert!(course.may_send() && course.is_new() && course.goes_on(false));
 }

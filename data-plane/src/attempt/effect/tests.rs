@@ -1,11 +1,12 @@
 use std::time::Duration;
 
-use shared::marks::Observed;
+use shared::marks::{EXHAUSTED_FOR_MS, Observed};
 use shared::time::steady_ms;
 use tokio::sync::mpsc;
 
 use super::{Seen, apply, begin, change, observed, worked};
 use crate::attempt::tell::Teller;
+use crate::request::Proof;
 use crate::route::candidate::Candidate;
 use crate::route::fixtures::{candidate, candidates};
 use crate::route::health::{Health, Unhealthy};
@@ -34,7 +35,7 @@ fn each_effect_is_a_change_of_health() {
     assert_eq!(guess(0), Observed::Guessed { until: 5_000, times: 0 });
     assert_eq!(guess(3), Observed::Guessed { until: 40_000, times: 3 });
     let exhausted = |stated, times| observed(Health::Exhausted, stated, times, 0);
-    assert_eq!(exhausted(None, 1), Observed::Exhausted { until: 7_200_000, times: 1 });
+    assert_eq!(exhausted(None, 1), Observed::Exhausted { until: 2 * EXHAUSTED_FOR_MS, times: 1 });
     assert_eq!(exhausted(Some(second), 1), Observed::Exhausted { until: 1_000, times: 1 });
 }
 
@@ -43,7 +44,7 @@ fn a_change_is_told_once_and_also_that_the_key_works_again() {
     let (queue, mut told) = mpsc::channel(10);
     let (teller, candidate) = (Teller::new(queue), candidate());
     let why = || candidate.key.health.at(steady_ms(), "m").err().map(|out| out.why);
-    worked(&candidate, begin(&candidate), &teller);
+    worked(Proof::Key, &candidate, begin(&candidate), &teller);
     apply(Effect::None, &candidate, seen(500, &candidate), &teller);
     assert!(told.try_recv().is_err());
 
@@ -58,13 +59,13 @@ fn a_change_is_told_once_and_also_that_the_key_works_again() {
     assert!(told.try_recv().is_err());
 
     // Within one millisecond nobody can tell which came first.
-    worked(&candidate, before - 1, &teller);
+    worked(Proof::Key, &candidate, before - 1, &teller);
     assert_eq!(why(), Some(Unhealthy::Invalid), "a request that began before it says nothing of it");
-    worked(&candidate, begin(&candidate), &teller);
+    worked(Proof::Key, &candidate, begin(&candidate), &teller);
     assert_eq!(why(), None);
     let state = told.try_recv().unwrap();
     assert_eq!((state.health, state.status), (Health::Valid, 200));
-    worked(&candidate, begin(&candidate), &teller);
+    worked(Proof::Key, &candidate, begin(&candidate), &teller);
     assert!(told.try_recv().is_err());
 
     apply(rest(Extent::Key, 60), &candidate, seen(429, &candidate), &teller);
@@ -85,7 +86,7 @@ fn what_is_about_a_model_leaves_the_key_for_others() {
     let out = |model| candidate.key.health.at(steady_ms(), model).is_err();
     assert!(out("m") && !out("n") && !out(""));
     assert_eq!(&*told.try_recv().unwrap().model, "m");
-    worked(&candidate, begin(&candidate), &teller);
+    worked(Proof::Key, &candidate, begin(&candidate), &teller);
     assert!(!out("m"));
     let state = told.try_recv().unwrap();
     assert_eq!((state.health, &*state.model), (Health::Valid, "m"));
@@ -123,7 +124,7 @@ fn p09_our_own_guess_doubles_and_one_request_at_a_time_may_test_it() {
     assert!(Occupied::begin(&candidate).is_some());
 
     assert!(told.try_recv().is_err(), "what was under way is no further one");
-    worked(&candidate, begin(&candidate), &teller);
+    worked(Proof::Key, &candidate, begin(&candidate), &teller);
     assert_eq!(told.try_recv().unwrap().health, Health::Valid);
     apply(Effect::Guess(Extent::Model), &candidate, seen(429, &candidate), &teller);
     assert_eq!(told.try_recv().unwrap().times, 0, "it begins anew when the key has worked");
@@ -135,12 +136,18 @@ fn a_refusal_in_doubt_harms_after_three_and_not_before() {
     let (teller, candidate) = (Teller::new(queue), candidate());
     let doubt = || apply(Effect::Doubt(Extent::Key), &candidate, seen(401, &candidate), &teller);
     let out = || candidate.key.health.at(steady_ms(), "m").is_err();
-    assert!(!doubt() && !doubt() && !out());
-    worked(&candidate, begin(&candidate), &teller);
-    assert!(!doubt() && !doubt() && !out(), "a success counts");
-    assert!(!doubt() && out());
+    doubt();
+    doubt();
+    assert!(!out());
+    worked(Proof::Key, &candidate, begin(&candidate), &teller);
+    doubt();
+    doubt();
+    assert!(!out(), "a success counts");
+    doubt();
+    assert!(out());
     let state = told.try_recv().unwrap();
-    assert_eq!((state.health, &*state.reason), (Health::Invalid, "no"));
+    // That it is the key is a guess.
+    assert_eq!((state.health, &*state.reason), (Health::Doubted, "no"));
 }
 
 #[test]
@@ -150,18 +157,37 @@ fn keys_that_fail_alike_harm_none_of_them_and_the_group_rests() {
     let keys = candidates(6);
     let out = |candidate: &Candidate| candidate.key.health.at(steady_ms(), "m").is_err();
     let refuse = |candidate: &Candidate| apply(REFUSE, candidate, seen(401, candidate), &teller);
-    assert!(!refuse(&keys[0]) && !refuse(&keys[1]));
+    refuse(&keys[0]);
+    refuse(&keys[1]);
     assert!(out(&keys[0]) && out(&keys[1]));
-    assert!(refuse(&keys[2]), "it is the group");
+    refuse(&keys[2]);
+    // It is the group.
     assert!(keys.iter().all(|key| !out(key)) && keys[0].group.rest.is_on(steady_ms()));
     let told: Vec<_> = std::iter::from_fn(|| told.try_recv().ok()).map(|state| state.health).collect();
     assert_eq!(told, [Health::Invalid, Health::Invalid, Health::Valid, Health::Valid]);
-    worked(&keys[3], begin(&keys[3]), &teller);
+    worked(Proof::Key, &keys[3], begin(&keys[3]), &teller);
     assert!(!keys[0].group.rest.is_on(steady_ms()));
 
     // What a provider states of each key is of each key.
     for key in &keys {
-        assert!(!apply(Effect::Exhaust(Extent::Key, None), key, seen(402, key), &teller));
+        apply(Effect::Exhaust(Extent::Key, None), key, seen(402, key), &teller);
     }
     assert!(keys.iter().all(out));
+}
+
+#[test]
+fn what_costs_nothing_does_not_bring_a_spent_key_back() {
+    let (queue, mut told) = mpsc::channel(10);
+    let (teller, candidate) = (Teller::new(queue), candidate());
+    let mut news = || std::iter::from_fn(|| told.try_recv().ok()).map(|state| state.model).collect::<Vec<_>>();
+    for extent in [Extent::Key, Extent::Model] {
+        apply(Effect::Exhaust(extent, None), &candidate, seen(429, &candidate), &teller);
+    }
+    assert_eq!(news(), ["".into(), candidate.upstream_model.clone()]);
+    worked(Proof::Nothing, &candidate, begin(&candidate), &teller);
+    assert!(news().is_empty(), "a list of files needs no money");
+    worked(Proof::Model, &candidate, begin(&candidate), &teller);
+    assert_eq!(news(), std::slice::from_ref(&candidate.upstream_model), "the account may still have no money");
+    worked(Proof::Key, &candidate, begin(&candidate), &teller);
+    assert_eq!(news(), ["".into()]);
 }

@@ -1,7 +1,9 @@
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures_util::future::poll_immediate;
 use shared::snapshot::{Group, ProxyKey};
 use shared::time::steady_ms;
 use tokio::time::Instant;
@@ -133,9 +135,26 @@ async fn a_thousand_requests_wait_and_no_more() {
 }
 
 #[tokio::test]
+async fn what_another_request_tests_is_waited_for() {
+    let table = table(two_keys(TWO));
+    rests(&table.0, "g-1", Health::Guessed, 60_000);
+    rests(&table.0, "g-2", Health::CoolingDown, 60_000);
+    let candidate = Plan::make(&table.0, table.0.client(&table.1.digest).unwrap(), "m").next().unwrap();
+    let test = Occupied::begin(&candidate).unwrap();
+    let queue = Queue::default();
+    let mut waiting = pin!(first(&table, &queue, 60_000));
+    assert!(poll_immediate(&mut waiting).await.is_none());
+    drop(test);
+    assert_eq!(waiting.await.unwrap(), "g-1");
+    // A client that has no time for that is told to come back soon.
+    let _test = Occupied::begin(&candidate).unwrap();
+    assert_eq!(refused(first(&table, &queue, 100).await), (true, 1));
+}
+
+#[tokio::test]
 async fn keys_that_were_all_refused_are_tried_nevertheless() {
     let table = table(two_keys(TWO));
     rests(&table.0, "g-1", Health::Invalid, 0);
     rests(&table.0, "g-2", Health::Invalid, 0);
-    assert_eq!(first(&table, &Queue::default(), 60_000).await.unwrap(), "g-1");
+    assert!(first(&table, &Queue::default(), 60_000).await.is_ok());
 }

@@ -10,6 +10,7 @@ fn what_a_node_saw_is_what_the_others_read() {
     for (health, until_ms, times, word) in [
         (Health::Valid, 0, 0, Word::Valid),
         (Health::Invalid, 0, 2, Word::Invalid),
+        (Health::Doubted, 0, 2, Word::Invalid),
         (Health::CoolingDown, 7, 0, Word::CoolingDown),
         (Health::Guessed, 7, 3, Word::CoolingDown),
         (Health::Exhausted, 7, 1, Word::CoolingDown),

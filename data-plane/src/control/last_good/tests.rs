@@ -1,6 +1,6 @@
 use std::os::unix::fs::PermissionsExt as _;
 
-use shared::snapshot::{Group, ProxyKey, UpstreamKey, UpstreamKeyRouting};
+use shared::snapshot::{ErrorRule, Group, ProxyKey, UpstreamKey, UpstreamKeyRouting};
 
 use super::*;
 
@@ -31,6 +31,7 @@ fn snapshot(version: u64) -> Snapshot {
         lineage: "lineage".into(),
         groups: [(Arc::clone(&group.id), Arc::new(group))].into(),
         proxy_keys: [(Arc::clone(&key.id), Arc::new(key))].into(),
+        error_rules: [ErrorRule { words: vec!["busy".to_owned()], ..ErrorRule::default() }].into(),
     }
 }
 

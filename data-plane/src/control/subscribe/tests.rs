@@ -1,3 +1,5 @@
+mod clock;
+
 use axum::Router;
 use axum::http::StatusCode;
 use shared::health::Readiness;
@@ -86,9 +88,14 @@ struct Bench {
 
 /// A node that is not started.
 fn subscriber(link: Link) -> Subscriber {
+    let (_, learnt) = mpsc::channel(1);
+    subscriber_of(link, learnt)
+}
+
+/// The same, which learns of keys from `learnt`.
+fn subscriber_of(link: Link, learnt: mpsc::Receiver<KeyState>) -> Subscriber {
     let (state, readiness, tasks) = (ConfigState::default(), Readiness::new("0.0.0"), Tasks::new());
     let applier = Applier::new(state, &readiness, ControlMetrics::register(&Metrics::new()), tasks.clone());
-    let (_, learnt) = mpsc::channel(1);
     Subscriber::new(link, Arc::new(Node::new("node-2")), applier, learnt, UsageState::default, tasks)
 }
 
@@ -349,6 +356,8 @@ async fn welcome(stream: &NodeStream, epoch: &str, version: u64, skew_ms: i64) {
     stream
         .send(FromControl::Welcome(pb::Welcome { epoch: epoch.to_owned(), version, now_ms, ..pb::Welcome::default() }))
         .await;
+    // Nothing is known of upstream keys.
+    stream.send(FromControl::KeyState(pb::KeyState::default())).await;
 }
 
 #[tokio::test]
@@ -381,68 +390,4 @@ async fn another_database_is_refused_until_the_operator_accepts_it() {
     stream.send(FromControl::Snapshot(snapshot(9))).await;
     assert!(matches!(stream.receive_answer().await, Some(ToControl::ForeignDatabase(_))));
     assert!(bench.tasks.drain("node", LONG).await);
-}
-
-#[tokio::test]
-async fn p38_times_are_told_by_the_control_planes_clock_and_known_states_are_told_again() {
-    let hour = 3_600_000;
-    for skew in [-hour, hour] {
-        let mut server = TestServer::start();
-        let bench = Bench::start(server.link(TOKEN));
-        let (mut stream, _) = server.accept().await;
-        welcome(&stream, "epoch", 7, skew).await;
-        let key = |id: &str| pb::UpstreamKey {
-            id: id.to_owned(),
-            secret: "sk-1".to_owned(),
-            enabled: true,
-            ..pb::UpstreamKey::default()
-        };
-        let mut config = snapshot(7);
-        config.groups[0].upstream_keys = vec![key("u1"), key("u2")];
-        stream.send(FromControl::Snapshot(config)).await;
-        expect_ack(&mut stream, 7).await;
-
-        let table = bench.state.table().unwrap();
-        let health = &table.kept.key("u1").unwrap().health;
-        let seen = KeyState { observed_at_ms: health.next_time(""), health: Health::Invalid, ..cooling("u1", 0) };
-        assert!(health.observe(&seen));
-        bench.key_states.send(seen).await.unwrap();
-        let Some(ToControl::KeyState(told)) = stream.receive_answer().await else { panic!("a key state") };
-        assert!((told.observed_at_ms - (steady_ms() + skew)).abs() < 10_000, "by the clock of the control plane");
-        // News from others, by the same clock.
-        let news = |model: &str| pb::KeyState {
-            upstream_key_id: "u2".to_owned(),
-            health: pb::key_state::Health::Invalid.into(),
-            observed_at_ms: steady_ms() + skew,
-            model: model.to_owned(),
-            ..pb::KeyState::default()
-        };
-        stream.send(FromControl::ModelKeyState(news("m1"))).await;
-        let other = &table.kept.key("u2").unwrap().health;
-        let heard = async {
-            while other.at(steady_ms(), "m1").is_ok() {
-                tokio::task::yield_now().await;
-            }
-        };
-        timeout(LONG, heard).await.unwrap();
-        assert!(other.at(steady_ms(), "m2").is_ok());
-
-        // A control plane that comes back with another clock hears all of it, by its own time.
-        drop(stream);
-        let (mut stream, _) = server.accept().await;
-        welcome(&stream, "epoch", 7, 0).await;
-        let mut again = Vec::new();
-        while again.len() < 2 {
-            match stream.receive_answer().await {
-                Some(ToControl::KeyState(state) | ToControl::ModelKeyState(state)) => again.push(state),
-                other => panic!("{other:?}"),
-            }
-        }
-        assert!(again.iter().all(|state| (state.observed_at_ms - steady_ms()).abs() < 10_000), "{again:?}");
-        assert!(
-            health.at(steady_ms(), "m1").is_err() && other.at(steady_ms(), "m1").is_err(),
-            "the step changes nothing here"
-        );
-        assert!(bench.tasks.drain("node", LONG).await);
-    }
 }

@@ -10,7 +10,11 @@ use super::reply::Reply;
 use crate::answer::Failure;
 use crate::error::GatewayError;
 use crate::ingress::admit::Admitted;
+use crate::ingress::fallbacks::Relay;
+use crate::ingress::further::Further;
 use crate::request::json::{JsonEndpoint, JsonRequest};
+use crate::request::{Outbound, Outgoing, Proof};
+use crate::route::candidate::Candidate;
 use crate::route::plan::Plan;
 use crate::usage::estimate::request::tokens_of_request;
 use crate::usage::meter::Meter;
@@ -23,13 +27,33 @@ pub(super) async fn ask(
     meter: &mut Meter,
 ) -> Result<Reply, Failure> {
     let body = admitted.body(body, meter).await?;
+    let Further { body, models: further } = Further::of(admitted, body, asked.model.as_deref())?;
     let request = JsonRequest::read(asked, &body)?;
     meter.model = Some(request.model.to_string());
-    let plan = Plan::serving(admitted.table, admitted.client, &request.model)?;
-    match admitted.walk(plan, &request, meter).await {
-        Ok(answer) => Ok(Reply::bytes(answer, None)),
-        Err(failure) if counts_nothing(&failure) => Ok(Reply::Own(estimate(admitted.format, body).await?)),
-        Err(failure) => Err(failure),
+    admitted.may_name(request.names_further_models)?;
+    let mut relay = Relay::to(admitted, further);
+    let mut plan = Plan::asked(admitted.table, admitted.client, &request.model);
+    loop {
+        let counted = match admitted.narrowed(plan, &request.model) {
+            Ok(plan) => admitted.walk(plan, &Free(&request), meter).await,
+            Err(unserved) => Err(unserved.into()),
+        };
+        match counted {
+            Ok(answer) => return Ok(Reply::bytes(answer, None)),
+            Err(failure) if counts_nothing(&failure) => break,
+            Err(failure) => plan = Ok(relay.next(failure, meter)?),
+        }
+    }
+    drop(request);
+    Ok(Reply::Own(estimate(admitted.format, body).await?))
+}
+
+/// A request that costs nothing: its success says nothing of the money and the limits of a key.
+struct Free<'r, 'b>(&'r JsonRequest<'b>);
+
+impl Outbound for Free<'_, '_> {
+    fn write(&self, candidate: &Candidate) -> Result<Outgoing, GatewayError> {
+        Ok(Outgoing { proves: Proof::Nothing, ..self.0.write(candidate)? })
     }
 }
 

@@ -10,6 +10,9 @@ use super::reply::Reply;
 use crate::answer::{Answer, Failure};
 use crate::error::GatewayError;
 use crate::ingress::admit::Admitted;
+use crate::ingress::fallbacks::Relay;
+use crate::ingress::further::Further;
+use crate::ingress::memory::{self, Asked, Memory};
 use crate::opening::whole::whole;
 use crate::request::embeddings::EmbeddingsRequest;
 use crate::request::json::JsonEndpoint;
@@ -24,13 +27,32 @@ pub(super) async fn ask(
     meter: &mut Meter,
 ) -> Result<Reply, Failure> {
     let body = admitted.body(body, meter).await?;
+    let Further { body, models: further } = Further::of(admitted, body, asked.model.as_deref())?;
     let mut request = EmbeddingsRequest::read(asked, &body)?;
     meter.model = Some(request.json.model.to_string());
-    let plan = Plan::serving(admitted.table, admitted.client, &request.json.model)?;
-    meter.home = Some(plan.home());
-    let candidates = admitted.candidates(plan).await?;
-    let all = candidates.clone().into_iter();
-    let mut answer = admitted.walk_until(admitted.deadline, all, &request, meter).await?;
+    admitted.may_name(request.json.names_further_models)?;
+    let (endpoint, model) = (request.json.path(), &*request.json.model);
+    let wanted = Asked { chat: None, endpoint, body: &body, model, further: &further, stream: false };
+    let missing = match memory::look_up(admitted, wanted, meter).await {
+        Memory::Hit(kept) => return Ok(Reply::Kept(kept)),
+        Memory::Miss(missing) => Some(missing),
+        Memory::Off => None,
+    };
+    let mut relay = Relay::to(admitted, further);
+    let mut plan = Plan::asked(admitted.table, admitted.client, &request.json.model);
+    let (mut answer, candidates) = loop {
+        let walked = match admitted.narrowed(plan, &request.json.model) {
+            Ok(plan) => begin(admitted, plan, &request, meter).await,
+            Err(unserved) => Err(unserved.into()),
+        };
+        match walked {
+            Ok(begun) => break begun,
+            Err(failure) => plan = Ok(relay.next(failure, meter)?),
+        }
+    };
+    if let Some(missing) = missing {
+        missing.record(admitted, &answer.candidate, meter);
+    }
     if answer.format == admitted.format {
         let in_base64 = request.wants_base64();
         return Ok(if in_base64 { Reply::InBase64(Box::new(answer)) } else { Reply::bytes(answer, None) });
@@ -66,6 +88,20 @@ pub(super) async fn ask(
         }
     };
     Ok(Reply::Own(body.into()))
+}
+
+/// Asks the candidates of `plan` for the first embeddings. Gives all of them beside the answer.
+async fn begin(
+    admitted: &Admitted<'_>,
+    plan: Plan<'_>,
+    request: &EmbeddingsRequest<'_>,
+    meter: &mut Meter,
+) -> Result<(Answer, Vec<Candidate>), Failure> {
+    meter.home = Some(plan.home());
+    let candidates = admitted.candidates(plan).await?;
+    let all = candidates.clone().into_iter();
+    let answer = admitted.walk_until(admitted.deadline, all, request, meter).await?;
+    Ok((answer, candidates))
 }
 
 async fn read(admitted: &Admitted<'_>, answer: Answer) -> Result<Embedded, GatewayError> {

@@ -149,7 +149,9 @@ fn across<'r>(
     pinned: Option<&str>,
     request: &ObjectRequest,
 ) -> Result<Plan<'r>, GatewayError> {
-    Plan::across(admitted.table, admitted.client, pinned, |endpoint| request.is_served(endpoint))
+    let plan = Plan::across(admitted.table, admitted.client, pinned, |endpoint| request.is_served(endpoint))?;
+    // An object is in the account that made it, whatever the client wants of its group.
+    if pinned.is_none() { plan.wanted(&admitted.hints()) } else { Ok(plan) }
 }
 
 /// One candidate of each account, as far as accounts can be told apart: an upstream key may be in several groups.

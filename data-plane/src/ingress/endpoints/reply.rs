@@ -1,8 +1,11 @@
 //! What a client of an endpoint beside chat gets.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::answer::Answer;
+use crate::cache::kept::KeptAnswer;
 use crate::respond::learn::Learn;
 
 /// What a client of an endpoint beside chat gets.
@@ -23,6 +26,8 @@ pub(super) enum Reply {
     InBase64(Box<Answer>),
     /// JSON that the gateway has written.
     Own(Bytes),
+    /// An answer from memory.
+    Kept(Arc<KeptAnswer>),
 }
 
 impl Reply {

@@ -15,8 +15,9 @@ use crate::ingress::gateway::Gateway;
 use crate::metrics::Api;
 use crate::request::json::JsonEndpoint;
 use crate::request::upload::Destination;
+use crate::respond::headers::name_dropped;
 use crate::respond::stream::UsageEvent;
-use crate::respond::{error, own, stream, unary};
+use crate::respond::{error, own, replay, stream, unary};
 use crate::usage::meter::Meter;
 
 /// What a client asks for.
@@ -55,9 +56,10 @@ pub(in crate::ingress) async fn serve(
     let asked = unless_closing(closing, pin!(ask(&arrival, body, wanted, &mut meter))).await;
     meter.let_go(0);
     let response = match asked {
-        Ok(Reply::Provider { answer, learn, events, hide_usage }) => {
+        Ok(Reply::Provider { mut answer, learn, events, hide_usage }) => {
             let patience = arrival.patience(&answer);
             let streams = answer.streams();
+            let dropped = std::mem::take(&mut answer.dropped);
             meter.streamed |= streams;
             let usage = if hide_usage { UsageEvent::Hidden } else { UsageEvent::Passes };
             let delivered = if streams && events {
@@ -65,7 +67,9 @@ pub(in crate::ingress) async fn serve(
             } else {
                 unary::pass(*answer, learn, meter, patience).await
             };
-            delivered.unwrap_or_else(|(error, meter)| error::refused(&error, format, meter))
+            let mut response = delivered.unwrap_or_else(|(error, meter)| error::refused(&error, format, meter));
+            name_dropped(&mut response, &dropped);
+            response
         }
         Ok(Reply::InBase64(answer)) => {
             let patience = arrival.patience(&answer);
@@ -73,6 +77,7 @@ pub(in crate::ingress) async fn serve(
             delivered.unwrap_or_else(|(error, meter)| error::refused(&error, format, meter))
         }
         Ok(Reply::Own(body)) => own::answered(body, meter),
+        Ok(Reply::Kept(kept)) => replay::respond(kept.headers.clone(), kept.body.clone(), kept.streams, meter),
         Err(failure) => error::failed(&failure, format, meter),
     };
     arrival.identify(response)

@@ -24,7 +24,8 @@ pub(super) async fn ask(
     } else {
         let object = ObjectRequest::get(admitted.format, destination.path.to_owned());
         let served = |endpoint: &_| object.is_served(endpoint);
-        Some(Plan::across(admitted.table, admitted.client, admitted.pinned(), served)?)
+        let plan = Plan::across(admitted.table, admitted.client, admitted.pinned(), served)?;
+        Some(plan.wanted(&admitted.hints())?)
     };
     // Of an upload this much is in memory at most.
     let held = meter.held.insert(admitted.gateway.budget.hold());
@@ -38,7 +39,7 @@ pub(super) async fn ask(
         plan
     } else {
         meter.model = Some(request.model.clone());
-        Plan::serving(admitted.table, admitted.client, &request.model)?
+        admitted.serving(&request.model)?
     };
     let kept = request.model.is_empty();
     let answer = admitted.walk(plan, &request, meter).await;

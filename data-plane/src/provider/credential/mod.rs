@@ -40,8 +40,8 @@ impl Credential {
     /// # Errors
     /// Why the key cannot be shown so.
     pub fn of(auth: Auth, secret: &str, base_url: &str, known: Option<&Arc<Tokens>>) -> Result<Self, &'static str> {
-        let header = |name, text: &str| {
-            let mut value = HeaderValue::from_str(text).map_err(|_| "holds characters that no header can carry")?;
+        let header = |name, text: String| {
+            let mut value = HeaderValue::try_from(text).map_err(|_| "holds characters that no header can carry")?;
             value.set_sensitive(true);
             Ok(Self::Header(name, value))
         };
@@ -51,11 +51,11 @@ impl Credential {
                 let known = known.filter(|tokens| tokens.are_of(secret)).cloned();
                 known.map_or_else(|| Tokens::new(&account, secret).map(Arc::new), Ok).map(Self::Google)
             }
-            (Key::Plain(key), Auth::XApiKey) => header(HeaderName::from_static("x-api-key"), key),
+            (Key::Plain(key), Auth::XApiKey) => header(HeaderName::from_static("x-api-key"), key.to_owned()),
             // Never in the query: URLs are logged.
-            (Key::Plain(key), Auth::GoogApiKey) => header(HeaderName::from_static("x-goog-api-key"), key),
-            (Key::Plain(key), Auth::AzureApiKey) => header(HeaderName::from_static("api-key"), key),
-            (Key::Plain(key) | Key::BedrockApiKey(key), _) => header(AUTHORIZATION, &format!("Bearer {key}")),
+            (Key::Plain(key), Auth::GoogApiKey) => header(HeaderName::from_static("x-goog-api-key"), key.to_owned()),
+            (Key::Plain(key), Auth::AzureApiKey) => header(HeaderName::from_static("api-key"), key.to_owned()),
+            (Key::Plain(key) | Key::BedrockApiKey(key), _) => header(AUTHORIZATION, ["Bearer ", key].concat()),
         }
     }
 

@@ -1,9 +1,11 @@
 //! Which texts of a group's config are secrets.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use shared::secret::Secret;
-use shared::snapshot::{Group, OutboundProxy};
+use shared::snapshot::OutboundProxy;
 
 /// Words in the name of a header whose value is a secret.
 const NAMES: [&str; 9] = ["auth", "key", "token", "secret", "cookie", "credential", "password", "session", "signature"];
@@ -12,7 +14,8 @@ const NAMES: [&str; 9] = ["auth", "key", "token", "secret", "cookie", "credentia
 pub(super) fn of_key(key: &Secret) -> Vec<Secret> {
     let text = key.expose();
     let mut secrets = vec![key.clone()];
-    if let Ok(file) = serde_json::from_str::<serde_json::Value>(text) {
+    let file = || serde_json::from_str::<serde_json::Value>(text).ok();
+    if let Some(file) = text.trim_start().starts_with('{').then(file).flatten() {
         // The key file of a service account. Each line of the private key gives a part of it away.
         let private = file["private_key"].as_str().unwrap_or_default();
         let lines = private.lines().map(str::trim).filter(|line| !line.starts_with("-----"));
@@ -25,8 +28,8 @@ pub(super) fn of_key(key: &Secret) -> Vec<Secret> {
     secrets
 }
 
-/// The secrets among the headers that go with each request of a group.
-pub(super) fn of_headers(group: &Group) -> Vec<Secret> {
+/// The secrets among `headers`, which go with each request of a group or of a key.
+pub(super) fn of_headers(headers: &BTreeMap<String, Secret>) -> Vec<Secret> {
     let secret = |name: &str, value: &str| {
         let name = name.to_ascii_lowercase();
         NAMES.iter().any(|word| name.contains(word)) || looks_secret(value)
@@ -45,7 +48,7 @@ pub(super) fn of_headers(group: &Group) -> Vec<Secret> {
         }
         secrets
     };
-    let headers = group.headers.iter().filter(|(name, value)| secret(name, value.expose()));
+    let headers = headers.iter().filter(|(name, value)| secret(name, value.expose()));
     headers.flat_map(|(_, value)| of_value(value.expose())).collect()
 }
 

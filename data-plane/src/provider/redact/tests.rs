@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use shared::secret::Secret;
-use shared::snapshot::{OutboundProxy, ProxyScheme, UpstreamKey, UpstreamKeyRouting};
+use shared::snapshot::{KeySettings, OutboundProxy, ProxyScheme, UpstreamKey, UpstreamKeyRouting};
 use translation::ir::{ErrorKind, ProviderError};
 
 use super::{GroupSecrets, Leak, Redactor, TextRedactor};
@@ -109,8 +109,18 @@ fn every_secret_of_the_group_is_taken_out_in_every_form() {
         bypass_local: false,
         bypass_domains: Vec::new(),
     });
+    let own = KeySettings {
+        outbound_proxy: group
+            .outbound_proxy
+            .clone()
+            .map(|proxy| OutboundProxy { password: "own-password".into(), ..proxy }),
+        headers: [("x-own-token".to_owned(), "own-12345678".into())].into(),
+        ..KeySettings::default()
+    };
+    Arc::make_mut(&mut group.upstream_keys[1]).routing.own = own.or_none();
     // Asked with the first key, the answer may hold what belongs to another.
-    let leak = GroupSecrets::of(&group).with_key(&group.upstream_keys[0].secret, None);
+    let group = Arc::new(group);
+    let leak = GroupSecrets::of(&group).with_key(&group.upstream_keys[0], None);
     for secret in [
         r#"sk-"quoted"/\key+1"#,
         "aws/Secret+Key",
@@ -120,6 +130,9 @@ fn every_secret_of_the_group_is_taken_out_in_every_form() {
         &basic,
         "proxy-password",
         "user:proxy-password",
+        "own-12345678",
+        "own-password",
+        "user:own-password",
     ] {
         let json = serde_json::to_string(secret).unwrap();
         let url: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();

@@ -28,7 +28,7 @@ use self::body::{Held, Incoming, Uploading};
 use self::scanner::{ModelField, Scanner};
 use super::decisive;
 use super::model::missing_model;
-use super::outgoing::{Content, Outbound, Outgoing};
+use super::outgoing::{Content, Outbound, Outgoing, Proof};
 use super::passing::{Passing, UploadProgress};
 use crate::body::unpack::is_packed;
 use crate::error::GatewayError;
@@ -167,6 +167,7 @@ impl Outbound for UploadRequest {
             any_answer: true,
             beside_chat: true,
             once: true,
+            proves: if self.destination.has_model { Proof::Key } else { Proof::Nothing },
             ..Outgoing::json(uri, bytes::Bytes::new(), format)
         };
         if upload.rest.is_none()

@@ -18,6 +18,9 @@ pub enum PartError {
     /// The name is one of a decisive field, spelled otherwise, or the part is no plain text field.
     #[error("the field '{0}' must be a plain text field and be spelled like this")]
     Field(&'static str),
+    /// The part names further models. An upload is not sent again where it may have been carried out.
+    #[error("the field 'models' stands in no upload, because one is not sent again: name one model in 'model'")]
+    Models,
 }
 
 /// The decisive field that a part with these `headers` is. Each line of them stands behind a line end.
@@ -54,6 +57,9 @@ pub(super) fn decisive_field(headers: &[u8]) -> Result<Option<&'static str>, Par
     let name = only(disposition, "name").ok_or(PartError::Name)?;
     if !kind.eq_ignore_ascii_case("form-data") || name.contains('\\') {
         return Err(PartError::Name);
+    }
+    if decisive::means_models(&name) {
+        return Err(PartError::Models);
     }
     let Some(field) = decisive::meant_by(&name) else { return Ok(None) };
     let is_file = parameters(disposition, true).any(|(name, _)| name.starts_with("filename"));

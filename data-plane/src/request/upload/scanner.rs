@@ -13,6 +13,7 @@ use memchr::memmem::Finder;
 use thiserror::Error;
 
 use super::part::{self, PartError};
+use crate::request::decisive;
 use crate::request::model::LONGEST_MODEL;
 
 /// The field that decides where an upload goes.
@@ -60,6 +61,7 @@ impl ScanError {
         match self {
             Self::Model => MODEL,
             Self::Twice(field) | Self::Part(PartError::Field(field)) => field,
+            Self::Part(PartError::Models) => decisive::MODELS,
             _ => "body",
         }
     }

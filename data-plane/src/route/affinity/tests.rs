@@ -8,7 +8,7 @@ use super::*;
 impl SessionKey {
     /// A session of a test.
     pub(in crate::route) fn named(number: usize) -> Self {
-        Self(xxhash_rust::xxh3::xxh3_64(&number.to_le_bytes()))
+        Self(xxh3_64(&number.to_le_bytes()))
     }
 }
 

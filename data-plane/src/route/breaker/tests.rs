@@ -4,10 +4,10 @@ use super::*;
 fn open() -> Breaker {
     let breaker = Breaker::default();
     for _ in 1..IN_A_ROW {
-        assert!(!breaker.failed(1_000));
+        assert!(!breaker.failed(1_000, 1_000));
         assert!(breaker.allows(1_000));
     }
-    assert!(breaker.failed(1_000));
+    assert!(breaker.failed(1_000, 1_000));
     breaker
 }
 
@@ -31,23 +31,34 @@ fn p04_a_test_that_fails_doubles_the_pause_up_to_a_bound() {
         assert!(!breaker.allows(now + pause - 1));
         now += pause;
         assert!(breaker.enter(now));
-        assert!(breaker.failed(now));
+        assert!(breaker.failed(now, now));
     }
     // It begins anew after it was closed.
     assert!(breaker.enter(now + 8_000));
     breaker.succeeded(now + 8_000);
     for _ in 1..IN_A_ROW {
-        assert!(!breaker.failed(now + 8_000));
+        assert!(!breaker.failed(now + 8_000, now + 8_000));
     }
-    assert!(breaker.failed(now + 8_000));
+    assert!(breaker.failed(now + 8_000, now + 8_000));
     assert!(breaker.enter(now + 9_000));
+}
+
+#[test]
+fn p05_a_test_that_reaches_a_limit_keeps_it_open_and_any_other_request_does_not_open_it() {
+    let breaker = open();
+    assert!(breaker.enter(2_000) && breaker.limited(2_050, 2_000));
+    assert!(!breaker.allows(4_049) && breaker.enter(4_050));
+    breaker.succeeded(4_100);
+    for _ in 0..100 {
+        assert!(!breaker.limited(4_200, 4_200) && breaker.allows(4_200));
+    }
 }
 
 #[test]
 fn a_test_that_says_nothing_makes_way_for_another() {
     let breaker = open();
     assert!(breaker.enter(2_000) && !breaker.enter(2_000));
-    breaker.left();
+    breaker.left(2_000);
     assert!(breaker.enter(2_000));
     // One that never ends counts as lost.
     assert!(!breaker.enter(2_000 + TEST_MS - 1) && breaker.enter(2_000 + TEST_MS));
@@ -58,15 +69,15 @@ fn half_of_many_that_fail_open_it_and_few_do_not() {
     let breaker = Breaker::default();
     for turn in 0..FEWEST {
         if turn % 2 == 0 {
-            assert!(!breaker.failed(5_000), "{turn}");
+            assert!(!breaker.failed(5_000, 5_000), "{turn}");
         } else {
             breaker.succeeded(5_000);
         }
     }
-    assert!(breaker.failed(5_000));
+    assert!(breaker.failed(5_000, 5_000));
     let breaker = Breaker::default();
     for second in 0..100 {
-        assert!(!breaker.failed(second * WINDOW_MS));
+        assert!(!breaker.failed(second * WINDOW_MS, second * WINDOW_MS));
         breaker.succeeded(second * WINDOW_MS);
     }
 }
@@ -75,7 +86,11 @@ fn half_of_many_that_fail_open_it_and_few_do_not() {
 fn what_was_under_way_when_it_opened_changes_nothing() {
     let breaker = open();
     for _ in 0..10 {
-        assert!(!breaker.failed(1_500));
+        assert!(!breaker.failed(1_500, 900));
     }
-    assert!(breaker.allows(2_000));
+    assert!(breaker.allows(2_000) && breaker.enter(2_000));
+    // Nor while a test is under way.
+    breaker.left(900);
+    assert!(!breaker.failed(2_100, 900) && !breaker.allows(2_100));
+    assert!(breaker.failed(2_200, 2_000) && breaker.allows(4_200));
 }

@@ -5,7 +5,7 @@ use shared::marks::REFUSED_FOR_MS;
 use shared::time::{now_ms, steady_ms};
 
 use super::{Health, KeyHealth, KeyState, MOST_MODELS, Unhealthy};
-use crate::route::clock::FleetClock;
+use shared::clock::FleetClock;
 
 const HOUR: i64 = 3_600_000;
 const ALL: [Health; 5] = [Health::Valid, Health::Invalid, Health::CoolingDown, Health::Guessed, Health::Exhausted];
@@ -127,4 +127,26 @@ fn p38_what_an_older_version_takes_for_a_pause_is_shortened_there_and_not_here()
     assert_eq!(why(&key, "m"), Some(Unhealthy::Exhausted));
     key.observe(&state("", Health::Valid, now + 1, 0));
     assert_eq!(why(&key, "m"), None);
+}
+
+#[test]
+fn p09_a_pause_that_is_heard_of_after_the_key_was_picked_is_kept_too() {
+    for (health, may_go) in [(Health::CoolingDown, false), (Health::Exhausted, false), (Health::Invalid, true)] {
+        let (key, now) = (KeyHealth::default(), steady_ms());
+        assert!(matches!(key.enter(now, "m"), Ok(None)));
+        key.observe(&state("", health, now, now + 60_000));
+        assert_eq!(key.enter(now, "m").is_ok(), may_go, "{health:?}");
+    }
+}
+
+#[test]
+fn what_is_a_guess_is_tested_by_one_request_at_a_time() {
+    for health in [Health::Guessed, Health::Doubted] {
+        let (key, now) = (KeyHealth::default(), steady_ms());
+        key.observe(&state("", health, now, now + 60_000));
+        let test = key.enter(now, "m");
+        assert!(matches!(test, Ok(Some(_))) && key.enter(now, "m").is_err() && key.is_tested(now), "{health:?}");
+        drop(test);
+        assert!(!key.is_tested(now));
+    }
 }

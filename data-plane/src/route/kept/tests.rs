@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
-use shared::snapshot::Group;
+use shared::snapshot::{Group, KeySettings};
 use shared::time::steady_ms;
 
 use super::Kept;
-use crate::route::fixtures::{group, snapshot};
+use crate::route::fixtures::{group, proxy, snapshot, upstream_key};
 use crate::route::health::{Health, KeyState};
 use crate::route::table::RouteTable;
 
@@ -21,7 +21,8 @@ fn what_the_config_no_longer_has_is_forgotten() {
     let mut disabled = group("h", &["m"]);
     disabled.enabled = false;
     let third = table(disabled, Some(&second.kept));
-    assert!(third.kept.key("h-1").is_none() && third.kept.group("h").is_none());
+    // What is known of a key outlives that its group is switched off.
+    assert!(third.kept.key("h-1").is_some() && third.kept.group("h").is_none());
 }
 
 #[test]
@@ -33,6 +34,25 @@ fn connections_outlive_a_change_that_leaves_the_way_out() {
     let exit = |kept: &Kept| Arc::clone(&kept.group("g").unwrap().exit);
     assert!(Arc::ptr_eq(&exit(&first.kept), &exit(&second.kept)));
     assert!(Arc::ptr_eq(&exit(&second.kept), &second.groups()[0].exit));
+}
+
+#[test]
+fn the_connections_of_a_key_outlive_a_change_that_leaves_its_proxy() {
+    let with_proxy = |host: &str, priority| {
+        let mut group = group("g", &["m"]);
+        group.priority = priority;
+        group.upstream_keys.push(upstream_key("g-2"));
+        let own = KeySettings { outbound_proxy: Some(proxy(host)), ..KeySettings::default() };
+        Arc::make_mut(&mut group.upstream_keys[1]).routing.own = own.or_none();
+        group
+    };
+    let first = table(with_proxy("one.test", 1), None);
+    let second = table(with_proxy("one.test", 2), Some(&first.kept));
+    let third = table(with_proxy("two.test", 2), Some(&second.kept));
+    let exit = |table: &RouteTable, key: usize| Arc::clone(&table.groups()[0].keys[key].exit);
+    assert!(Arc::ptr_eq(&exit(&first, 1), &exit(&second, 1)) && !Arc::ptr_eq(&exit(&second, 1), &exit(&third, 1)));
+    assert!(Arc::ptr_eq(&exit(&first, 0), &first.groups()[0].exit) && exit(&first, 0).is_direct());
+    assert!(!exit(&first, 1).is_direct());
 }
 
 #[test]

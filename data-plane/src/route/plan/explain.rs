@@ -6,12 +6,15 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use shared::ids::Id;
-use shared::snapshot::{BalancePolicy, Group, GroupPolicy, UpstreamKey};
+use shared::snapshot::{BalancePolicy, FallbackOn, Group, GroupPolicy, UpstreamKey};
 use shared::time::{now_ms, steady_ms};
 
-use super::{Plan, SkipReason};
+use super::price::Pricing;
+use super::{Home, Plan, SkipReason};
+use crate::route::affinity::SessionKey;
 use crate::route::candidate::Candidate;
 use crate::route::client::Client;
+use crate::route::needs::Needs;
 use crate::route::table::{Route, RouteTable, RoutedKey};
 
 /// The plan of a proxy key for a model.
@@ -26,8 +29,23 @@ pub struct Explanation {
     refused: Option<&'static str>,
     /// Whether all candidates are out, and are tried nevertheless.
     last_resort: bool,
+    /// The upstream key that the conversation is at home at.
+    home: Option<Id>,
     candidates: Vec<ExplainedCandidate>,
     skipped: Vec<ExplainedSkip>,
+    /// The models that are asked after this one, in their order.
+    fallbacks: Vec<ExplainedFallback>,
+    /// The refusals of a request with which they are asked, too.
+    fallback_on: Vec<FallbackOn>,
+}
+
+/// A model that is asked after another.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ExplainedFallback {
+    model: Arc<str>,
+    /// Whether a group serves it to the proxy key. It is passed over where none does.
+    served: bool,
 }
 
 /// A candidate, and what its place depends on.
@@ -46,6 +64,8 @@ struct ExplainedCandidate {
     affinity: bool,
     in_flight: u32,
     first_byte_us: Option<u64>,
+    /// What a typical request costs there, in micro-dollars per million tokens.
+    effective_price_micros: Option<u64>,
 }
 
 /// A group, or a key of one, that is left out.
@@ -77,39 +97,59 @@ impl ExplainedSkip {
 }
 
 impl Explanation {
-    /// What a request of `client` for `model` would do now.
-    pub fn of(table: &RouteTable, client: &Client, model: &str) -> Self {
+    /// What a request of `client` for `model` with these `needs`, which names this `session`, would do now.
+    pub fn of(table: &RouteTable, client: &Client, model: &str, needs: Needs, session: Option<&str>) -> Self {
         let key = &client.key;
-        let (routes, name) = table.asked(model, |group| client.may_use_group(&group.id));
+        let (routes, name) = table.asked(model, client);
         let expired = key.expires_at_ms.is_some_and(|at| at <= now_ms());
         let refused = if !key.enabled || expired {
             Some("invalid_key")
         } else {
             (!client.may_use_model(name)).then_some("not_allowed")
         };
-        let plan = Plan::over(client, routes, name, true);
+        let session = session.map(|name| SessionKey::called(&key.id, name.as_bytes()));
+        let mut plan = Plan::over(client, routes, name, true);
+        let chain = plan.fallbacks(model).cloned().unwrap_or_default();
+        plan.needs = needs;
+        let session = session.filter(|_| plan.keeps_sessions() && plan.has_choice());
+        let plan = plan.of_session(session);
+        let home = match plan.home() {
+            Home::Key(home) => Some(home),
+            Home::Anywhere | Home::Account => None,
+        };
         let skipped = plan.explain_skipped(table);
         let (last_resort, candidates) = if refused.is_some() {
             (false, Vec::new())
         } else {
-            let last_resort = plan.healthy().next().is_none() && !plan.is_empty();
-            let weight = |group: &Group| plan.group_weight(group);
-            let explained = |candidate| ExplainedCandidate::new(&candidate, weight);
-            (last_resort, plan.clone().map(explained).collect())
+            let well = plan.healthy().count();
+            let last_resort = well == 0 && !plan.is_empty();
+            // What is tried when these have failed is among those that are left out.
+            let shown = if last_resort { usize::MAX } else { well };
+            let pricing = Pricing::over(&plan.routes);
+            let explained = |candidate| ExplainedCandidate::new(&candidate, client, pricing);
+            (last_resort, plan.clone().take(shown).map(explained).collect())
         };
         let (snapshot_version, group_policy) = (table.snapshot.version, key.group_policy);
-        Self { snapshot_version, group_policy, refused, last_resort, candidates, skipped }
+        let served = |model: &str| {
+            let (routes, name) = table.asked(model, client);
+            client.may_use_model(name) && !Plan::over(client, routes, name, true).is_empty()
+        };
+        let further = chain.models.get(model).into_iter().flatten();
+        let fallbacks =
+            further.map(|model| ExplainedFallback { model: Arc::clone(model), served: served(model) }).collect();
+        let fallback_on = if chain.models.contains_key(model) { chain.on } else { Vec::new() };
+        Self { snapshot_version, group_policy, refused, last_resort, home, candidates, skipped, fallbacks, fallback_on }
     }
 }
 
 impl ExplainedCandidate {
-    fn new(candidate: &Candidate, weight: impl Fn(&Group) -> u32) -> Self {
+    fn new(candidate: &Candidate, client: &Client, pricing: Pricing) -> Self {
         let (group, key) = (&candidate.group.group, &candidate.key.key);
         Self {
             group_id: Arc::clone(&group.id),
             group_name: Arc::clone(&group.name),
             priority: group.priority,
-            group_weight: weight(group),
+            group_weight: client.key.group_weights.get(&group.id).copied().unwrap_or(group.routing.weight),
             balance_policy: group.balance_policy,
             upstream_key_id: Arc::clone(&key.id),
             upstream_key_masked: Arc::clone(&key.masked),
@@ -118,6 +158,7 @@ impl ExplainedCandidate {
             affinity: group.routing.affinity,
             in_flight: candidate.key.load.in_flight(),
             first_byte_us: candidate.state.load.first_byte_us(),
+            effective_price_micros: pricing.of(candidate.price),
         }
     }
 }

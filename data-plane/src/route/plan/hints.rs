@@ -5,6 +5,9 @@ use std::fmt;
 use http::HeaderMap;
 use shared::snapshot::Group;
 
+use super::Plan;
+use crate::error::GatewayError;
+
 /// Names the group that a request is to go to.
 const GROUP: &str = "x-orchestration-group";
 
@@ -34,16 +37,36 @@ impl<'h> Hints<'h> {
     }
 
     /// Whether nothing is wanted.
-    pub(super) fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.group.is_none() && self.tags.is_none()
     }
 
     /// Whether `group` is one that is wanted.
-    pub(super) fn take(&self, group: &Group) -> bool {
+    pub(in crate::route) fn take(&self, group: &Group) -> bool {
         let mut tags =
             self.tags.into_iter().flat_map(|tags| tags.split(',')).map(str::trim).filter(|tag| !tag.is_empty());
         self.group.is_none_or(|name| *group.name == *name || *group.id == *name)
             && tags.all(|tag| group.routing.tags.iter().any(|has| **has == *tag))
+    }
+}
+
+impl Plan<'_> {
+    /// Leaves the groups that the client itself wants: the one of this name or id, and those that have all of these
+    /// tags.
+    ///
+    /// # Errors
+    /// [`GatewayError::NoGroup`] where none of those that the client may use is left.
+    pub fn wanted(mut self, hints: &Hints<'_>) -> Result<Self, GatewayError> {
+        if hints.is_empty() {
+            return Ok(self);
+        }
+        let client = self.client;
+        self.routes.to_mut().retain(|route| client.may_use_group(route.place) && hints.take(&route.group.group));
+        if self.routes.is_empty() {
+            let missing = format!("the model, {hints}");
+            return Err(GatewayError::NoGroup { missing, reason: String::new() });
+        }
+        Ok(self)
     }
 }
 

@@ -48,17 +48,14 @@ impl Plan<'_> {
             let route = &self.routes[position];
             self.includes(route) && route.group.keys.iter().any(|key| Self::may_try(route, key).is_ok())
         };
-        let all = self.routes.len();
-        let groups = (0..all).filter(|position| serves(*position)).map(|position| self.group_choice(position));
-        let route = &self.routes[order::pick(self.policy, groups, all, self.session, &mut draw)?];
-        if !route.group.group.routing.affinity {
-            return None;
-        }
+        let group = |position: usize| self.group_choice(position);
+        let route = order::pick(self.policy, self.routes.len(), group, serves, self.session, &mut draw)?;
+        let route = Some(&self.routes[route]).filter(|route| route.keeps)?;
         let keys = &route.group.keys;
-        let usable = keys.iter().enumerate().filter(|(_, key)| Self::may_try(route, key).is_ok());
-        let choices = usable.map(|(position, key)| key_choice(position, key));
+        let usable = |position: usize| Self::may_try(route, &keys[position]).is_ok();
         let policy = Policy::of_keys(route.group.group.balance_policy, || 0);
-        let position = order::pick(policy, choices, keys.len(), self.session, &mut draw)?;
+        let key = |position: usize| key_choice(route, position);
+        let position = order::pick(policy, keys.len(), key, usable, self.session, &mut draw)?;
         Some(keys[position].key.id.clone())
     }
 }

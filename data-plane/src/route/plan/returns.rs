@@ -7,6 +7,9 @@ use shared::time::steady_ms;
 use super::Plan;
 use crate::route::health::Unhealthy;
 
+/// How soon what another request tests is looked at again, in milliseconds.
+const SOON_MS: i64 = 250;
+
 /// That nothing of a plan may be tried now. Times are milliseconds of this node's own clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AllOut {
@@ -31,30 +34,30 @@ impl Plan<'_> {
     }
 
     /// How long nothing may be tried, for a request that has waited since `begun`. None where there is something to
-    /// try, which may be keys that were refused, and where there is no key at all.
+    /// try, which may be keys that rest by a guess or that were all refused, and where there is no key at all.
     pub fn all_out(&self, begun: i64) -> Option<AllOut> {
         let mut out: Option<AllOut> = None;
         let mut limited = true;
         for (route, key) in self.keys() {
             self.against(route, key)?;
-            let rests = match key.health.at(self.now, &route.upstream_model) {
+            if self.may_test(route, key) {
+                return None;
+            }
+            // What another request tests may be well as soon as that has ended.
+            let tested = |until: i64| until.min(self.now + SOON_MS);
+            let health = key.health.at(self.now, &route.upstream_model);
+            limited &= health.is_err_and(|out| matches!(out.why, Unhealthy::CoolingDown | Unhealthy::Guessed));
+            let rests = match health {
                 Ok(()) => None,
-                // Whether a guess is over can be tested, by one request at a time.
-                Err(out) if out.why == Unhealthy::Guessed && !key.health.is_tested(self.now) => return None,
                 Err(out) => match out.why {
-                    Unhealthy::CoolingDown | Unhealthy::Guessed => Some(out.until),
-                    Unhealthy::Exhausted => {
-                        limited = false;
-                        Some(out.until)
+                    Unhealthy::CoolingDown | Unhealthy::Exhausted => Some(out.until),
+                    Unhealthy::Guessed | Unhealthy::Doubted => {
+                        key.health.is_tested(self.now).then(|| tested(out.until))
                     }
-                    Unhealthy::Invalid => {
-                        limited = false;
-                        continue;
-                    }
+                    Unhealthy::Invalid => continue,
                 },
             };
-            limited &= rests.is_some();
-            let rests = rests.max(Some(route.rests_until()).filter(|until| *until > self.now));
+            let rests = rests.max(route.is_tested(self.now).then(|| tested(route.rests_until())));
             let breakers = [&route.state.breaker, &key.breaker].map(|breaker| breaker.closed_until(self.now));
             let until = breakers.into_iter().chain([rests]).flatten().max().unwrap_or(self.now);
             let waits = begun.saturating_add(milliseconds(route.group.group.routing.queue_timeout));

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::route::health::Unhealthy;
+use crate::route::needs::Lack;
 
 /// A group, or one of its keys, that is left out.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub enum SkipReason {
     UnknownProvider,
     /// The group has no upstream key that is enabled.
     NoKeys,
+    /// The model lacks what the request needs.
+    Lacks(Lack),
     /// The upstream key may not be used for the model.
     NotForModel,
     /// The upstream key has expired.
@@ -50,13 +53,15 @@ impl SkipReason {
             Self::NotAllowed => "not_allowed",
             Self::UnknownProvider => "unknown_provider",
             Self::NoKeys => "no_keys",
+            Self::Lacks(Lack::Room(_)) => "no_room",
+            Self::Lacks(Lack::Tools | Lack::Vision) => "cannot",
             Self::NotForModel => "not_for_model",
             Self::Expired => "expired",
             Self::Failing => "failing",
             Self::Resting => "resting",
             Self::Unhealthy(Unhealthy::CoolingDown | Unhealthy::Guessed) => "cooling",
             Self::Unhealthy(Unhealthy::Exhausted) => "exhausted",
-            Self::Unhealthy(Unhealthy::Invalid) => "invalid",
+            Self::Unhealthy(Unhealthy::Doubted | Unhealthy::Invalid) => "invalid",
             Self::Disabled => "disabled",
             Self::RefusedDestination => "refused_destination",
             Self::ModelNotServed => "model_not_served",
@@ -67,6 +72,7 @@ impl SkipReason {
 impl fmt::Display for SkipReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Lacks(lack) => return lack.fmt(f),
             Self::NotAllowed => "the proxy key may not use the group",
             Self::UnknownProvider => "this node does not serve the group's provider type",
             Self::NoKeys => "the group has no enabled upstream key",
@@ -77,6 +83,9 @@ impl fmt::Display for SkipReason {
             Self::RefusedDestination => "nothing may be sent to its address",
             Self::ModelNotServed => "the group does not serve the model",
             Self::Unhealthy(Unhealthy::Invalid) => "the provider refused the upstream key",
+            Self::Unhealthy(Unhealthy::Doubted) => {
+                "requests with the upstream key were refused, it may be because of it"
+            }
             Self::Resting => "the upstream keys of the group have failed alike",
             Self::Unhealthy(Unhealthy::Exhausted) => "the account of the upstream key has no money or quota left",
             Self::Unhealthy(Unhealthy::Guessed) => "the provider limited the upstream key, and stated no pause",

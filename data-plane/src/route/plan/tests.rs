@@ -54,6 +54,19 @@ fn groups_go_by_priority_and_keys_in_order() {
 }
 
 #[test]
+fn a_client_may_have_other_weights_for_groups_than_these_have() {
+    let mut key = key("k", "sk");
+    key.group_weights = [("b".into(), 0), ("c".into(), 0), ("gone".into(), 9)].into();
+    let mut last = group("z", &["m"]);
+    last.priority = -1;
+    let table = table([group("b", &["m"]), last, group("a", &["m"]), group("c", &["m"])], key.clone());
+    for _ in 0..50 {
+        let (candidates, _) = plan(&table, &key, "m");
+        assert_eq!((&*candidates[0], &*candidates[3]), ("a-1", "z-1"), "{candidates:?}");
+    }
+}
+
+#[test]
 fn an_alias_leads_to_the_vendors_name() {
     let mut one = group("one", &["gpt-4o"]);
     one.model_aliases.insert("fast".into(), "gpt-4o-mini".into());
@@ -96,8 +109,8 @@ fn keys_that_are_out_wait_until_no_other_is_left() {
     assert_eq!(skipped, [("one".to_owned(), SkipReason::Unhealthy(Unhealthy::Invalid))]);
 
     table.kept.observe(&state("one-2", Health::Guessed, steady_ms() + 60_000));
-    // Where all are out, the one that only rests goes before the one that was refused.
-    assert_eq!(plan(&table, &key, "m").0, ["one-2", "one-1"]);
+    // Where all are out, the one that rests by a guess is tried, and the one that was refused is not.
+    assert_eq!(plan(&table, &key, "m").0, ["one-2"]);
     table.kept.observe(&state("one-1", Health::Valid, 0));
     table.kept.observe(&state("one-2", Health::Valid, 0));
     assert_eq!(plan(&table, &key, "m").0, ["one-1", "one-2"]);
@@ -162,7 +175,7 @@ fn a_key_that_goes_out_before_its_turn_is_passed_over() {
 }
 
 #[test]
-fn with_all_keys_out_those_that_rest_go_first_the_soonest_before_the_others() {
+fn with_all_keys_out_those_that_rest_by_a_guess_are_given_the_soonest_before_the_others() {
     let mut one = group("one", &["m"]);
     one.upstream_keys.extend([upstream_key("one-2"), upstream_key("one-3")]);
     let mut two = group("two", &["m"]);
@@ -173,7 +186,7 @@ fn with_all_keys_out_those_that_rest_go_first_the_soonest_before_the_others() {
     table.kept.observe(&state("one-2", Health::Guessed, steady_ms() + 60_000));
     table.kept.observe(&state("one-3", Health::Guessed, steady_ms() + 40_000));
     table.kept.observe(&state("two-1", Health::Guessed, steady_ms() + 50_000));
-    assert_eq!(plan(&table, &key, "m").0, ["one-3", "two-1", "one-2", "one-1"]);
+    assert_eq!(plan(&table, &key, "m").0, ["one-3", "two-1", "one-2"]);
     let client = table.client(&key.digest).unwrap();
     assert_eq!(Plan::make(&table, client, "m").all_out(steady_ms()), None);
 

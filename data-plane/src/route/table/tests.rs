@@ -1,18 +1,19 @@
 use std::sync::Arc;
 
 use serde_json::json;
+use shared::snapshot::{ErrorRule, Snapshot};
 use shared::time::steady_ms;
 
 use super::RouteTable;
-use crate::route::fixtures::{group, key, snapshot};
+use crate::route::client::Client;
+use crate::route::fixtures::{group, key, snapshot, upstream_key};
 use crate::route::health::{Health, KeyState};
 
-#[test]
-fn what_was_learnt_about_a_key_outlives_a_change_of_config() {
-    let before = RouteTable::compile(Arc::new(snapshot([group("g", &["m"])], [])), None);
-    before.kept.observe(&KeyState {
-        upstream_key_id: "g-1".into(),
-        group_id: "g".into(),
+/// That the provider has refused `key` of `group` just now.
+fn refused(key: &str, group: &str) -> KeyState {
+    KeyState {
+        upstream_key_id: key.into(),
+        group_id: group.into(),
         model: "".into(),
         health: Health::Invalid,
         until_ms: 0,
@@ -20,7 +21,13 @@ fn what_was_learnt_about_a_key_outlives_a_change_of_config() {
         reason: "".into(),
         status: 401,
         observed_at_ms: steady_ms(),
-    });
+    }
+}
+
+#[test]
+fn what_was_learnt_about_a_key_outlives_a_change_of_config() {
+    let before = RouteTable::compile(Arc::new(snapshot([group("g", &["m"])], [])), None);
+    before.kept.observe(&refused("g-1", "g"));
     let after = RouteTable::compile(Arc::new(snapshot([group("g", &["m", "n"])], [])), Some(&before.kept));
     assert!(after.routes("n")[0].group.keys[0].health.at(steady_ms(), "m").is_err());
     let new_key = RouteTable::compile(Arc::new(snapshot([group("h", &["m"])], [])), Some(&after.kept));
@@ -32,7 +39,7 @@ fn config_cannot_set_what_routing_depends_on() {
     let mut one = group("g", &["m"]);
     one.parameter_defaults = json!({ "temperature": 0.5, "stream": true, "model": "x" }).as_object().unwrap().clone();
     let table = RouteTable::compile(Arc::new(snapshot([one], [])), None);
-    assert_eq!(table.routes("m")[0].group.defaults, [("temperature".to_owned(), "0.5".to_owned())]);
+    assert_eq!(table.routes("m")[0].group.extras.defaults, [("temperature".to_owned(), "0.5".to_owned())]);
 }
 
 #[test]
@@ -41,12 +48,20 @@ fn a_key_may_be_bound_to_models_and_groups() {
     bound.allowed_models = vec!["m".into()];
     bound.allowed_groups = vec!["g".into()];
     let free = key("free", "sk-2");
-    let digests = [bound.digest, free.digest];
-    let table = RouteTable::compile(Arc::new(snapshot([], [bound, free])), None);
-    let [bound, free] = digests.map(|digest| table.client(&digest).unwrap());
+    let mut elsewhere = key("elsewhere", "sk-3");
+    elsewhere.allowed_groups = vec!["gone".into()];
+    let digests = [bound.digest, free.digest, elsewhere.digest];
+    let groups = [group("g", &["m"]), group("h", &["m"])];
+    let table = RouteTable::compile(Arc::new(snapshot(groups, [bound, free, elsewhere])), None);
+    let [bound, free, elsewhere] = digests.map(|digest| table.client(&digest).unwrap());
     assert!(bound.may_use_model("m") && !bound.may_use_model("n"));
-    assert!(bound.may_use_group("g") && !bound.may_use_group("h"));
-    assert!(free.may_use_model("n") && free.may_use_group("h"));
+    assert!(free.may_use_model("n"));
+    let groups = |client: &Client| -> Vec<&str> {
+        let places = table.groups().iter().enumerate().filter(|(place, _)| client.may_use_group(*place));
+        places.map(|(_, group)| &*group.group.id).collect()
+    };
+    assert_eq!([groups(bound), groups(free)], [vec!["g"], vec!["g", "h"]]);
+    assert!(groups(elsewhere).is_empty(), "it may use one group alone, and that is gone");
 }
 
 fn upstream(table: &RouteTable, model: &str) -> Vec<(String, String)> {
@@ -146,7 +161,55 @@ fn headers_that_no_group_may_set_are_left_out() {
         one.headers.insert(name.to_owned(), "v".into());
     }
     let table = RouteTable::compile(Arc::new(snapshot([one], [])), None);
-    let mut names: Vec<_> = table.routes("m")[0].group.headers.keys().map(ToString::to_string).collect();
+    let mut names: Vec<_> = table.routes("m")[0].group.extras.headers.keys().map(ToString::to_string).collect();
     names.sort();
     assert_eq!(names, ["authorization", "x-title"], "the place of the vendor's own credential stays the operator's");
+}
+
+#[test]
+fn each_way_to_a_model_has_the_price_of_its_own_vendor() {
+    let of = |id: &str, provider_type: &str, model: &str| {
+        let mut one = group(id, &[model, "*"]);
+        one.provider_type = provider_type.into();
+        one.model_aliases.insert("fast".into(), model.into());
+        one
+    };
+    let groups = [
+        of("a", "openai", "gpt-6-luna"),
+        of("b", "anthropic", "claude-haiku-5-5"),
+        of("c", "openai_compatible", "gpt-6-luna"),
+        of("d", "openai", "our-own"),
+    ];
+    let table = RouteTable::compile(Arc::new(snapshot(groups, [])), None);
+    let prices = |model: &str| -> Vec<Option<u64>> {
+        let now = shared::time::now_ms();
+        table.routes(model).iter().map(|route| route.price?.effective_micros(0, now)).collect()
+    };
+    assert_eq!(prices("fast"), [Some(200_000), Some(200_000), None, None]);
+    // A name that only a pattern fits is priced as well.
+    assert_eq!(prices("gpt-5-nano-2025-08-07"), [Some(137_500), None, None, Some(137_500)]);
+}
+
+#[test]
+fn a_group_that_has_not_changed_is_not_compiled_again() {
+    let before = Arc::new(snapshot([group("same", &["m"]), group("other", &["m"])], [key("k", "sk")]));
+    let first = RouteTable::compile(Arc::clone(&before), None);
+    let mut after = Snapshot::clone(&before);
+    let mut changed = group("other", &["m", "n"]);
+    changed.upstream_keys.push(upstream_key("other-2"));
+    after.groups.insert("other".into(), Arc::new(changed));
+    let second = RouteTable::compile(Arc::new(after.clone()), Some(&first.kept));
+    let of = |table: &RouteTable, id: &str| {
+        Arc::clone(table.groups().iter().find(|group| &*group.group.id == id).expect("the group"))
+    };
+    assert!(Arc::ptr_eq(&of(&first, "same"), &of(&second, "same")));
+    assert_eq!(of(&second, "other").keys.len(), 2);
+    // What is learnt of its keys is still taken in, and so it is by the next config.
+    second.kept.observe(&refused("same-1", "same"));
+    assert!(of(&second, "same").keys[0].health.at(steady_ms(), "m").is_err());
+    // Rules for every group are among what a group is compiled to.
+    after.error_rules = Arc::new([ErrorRule::default()]);
+    let third = RouteTable::compile(Arc::new(after), Some(&second.kept));
+    assert_eq!(of(&third, "same").error_rules.len(), 1);
+    assert!(of(&third, "same").keys[0].health.at(steady_ms(), "m").is_err());
 }

@@ -19,7 +19,7 @@ fn goes_direct(base_url: &str, proxy: OutboundProxy) -> bool {
     let mut group = group("g", &["m"]);
     group.base_url = base_url.into();
     group.outbound_proxy = Some(proxy);
-    Exit::of(&group) == Exit::default()
+    Exit::of(&group).is_direct()
 }
 
 #[test]

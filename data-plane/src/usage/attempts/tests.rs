@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::thread;
-use std::time::Instant;
+
+use tokio::time::Instant;
 
 use super::{AttemptRecord, LONGEST_TEXT, Trail, Tried};
 use crate::metrics::AttemptResult;

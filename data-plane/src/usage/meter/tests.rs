@@ -11,7 +11,8 @@ use super::{Meter, Recorder};
 use crate::error::GatewayError;
 use crate::metrics::{Api, AttemptResult, RequestMetrics};
 use crate::node::Node;
-use crate::route::fixtures::{group, key};
+use crate::route::fixtures::{candidate, group, key};
+use crate::route::occupied::Occupied;
 use crate::usage::attempts::{AttemptRecord, Tried};
 use crate::usage::estimate::request::tokens_of_request;
 use crate::usage::estimate::tokens_of_text;
@@ -159,4 +160,24 @@ fn usage_that_cannot_be_is_capped_and_marked() {
         });
         assert_eq!(counts(&record), (MOST_TOKENS, 3, UsageSource::Capped));
     }
+}
+
+#[test]
+fn what_is_reported_of_the_cache_is_told_to_the_model_that_answered() {
+    let candidate = candidate();
+    let answer = |finish: fn(&mut Meter)| {
+        let running = Some(Arc::new(Occupied::begin(&candidate).unwrap()));
+        record(|meter| {
+            let record = begun().end(AttemptResult::Success, 200, "".into());
+            meter.attempted(AttemptRecord { running, ..record });
+            meter.usage = Some(Usage { cached: 60, ..reported(100, 5) });
+            finish(meter);
+        });
+        candidate.state.cached.counts()
+    };
+    assert_eq!(answer(Meter::succeeded), (100, 60));
+    // What a provider reports at the beginning need not be all, and what costs nothing says nothing.
+    assert_eq!(answer(|meter| meter.broke(&GatewayError::Cut)), (100, 60));
+    assert_eq!(answer(Meter::costs_nothing), (100, 60));
+    assert_eq!(candidate.state.load.in_flight(), 0, "the attempt is over with its request");
 }

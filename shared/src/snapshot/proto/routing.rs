@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::unknown;
+use super::{json_object, json_text, outbound_proxy, unknown};
 use crate::pb;
 use crate::snapshot::{
-    ErrorRule, FallbackOn, Fallbacks, GroupRouting, ProxyKeyRouting, RuleEffect, RuleScope, RuleStep, SnapshotError,
-    UpstreamKeyRouting,
+    ErrorRule, FallbackOn, Fallbacks, GroupRouting, KeySettings, ProxyKeyRouting, RuleEffect, RuleScope, RuleStep,
+    SnapshotError, UpstreamKeyRouting,
 };
 
 fn ms(duration: Duration) -> u64 {
@@ -42,12 +42,12 @@ impl From<&GroupRouting> for pb::GroupRouting {
             cache_ms: ms(routing.cache),
             fallbacks: Some((&routing.fallbacks).into()),
             error_rules: routing.error_rules.iter().map(Into::into).collect(),
+            tls_roots_pem: routing.tls_roots.to_string(),
         }
     }
 }
 
 pub(super) fn group(place: &str, message: pb::GroupRouting) -> Result<GroupRouting, SnapshotError> {
-    let rule = |(index, rule)| error_rule(&format!("{place}.error_rules[{index}]"), rule);
     Ok(GroupRouting {
         weight: message.weight,
         tags: arcs(message.tags),
@@ -61,12 +61,15 @@ pub(super) fn group(place: &str, message: pb::GroupRouting) -> Result<GroupRouti
         retry_empty_answers: message.retry_empty_answers,
         cache: Duration::from_millis(message.cache_ms),
         fallbacks: fallbacks(place, message.fallbacks.unwrap_or_default())?,
-        error_rules: message.error_rules.into_iter().enumerate().map(rule).collect::<Result<_, _>>()?,
+        error_rules: error_rules(&format!("{place}.error_rules"), message.error_rules)?,
+        tls_roots: message.tls_roots_pem.into(),
     })
 }
 
 impl From<&UpstreamKeyRouting> for pb::UpstreamKeyRouting {
     fn from(routing: &UpstreamKeyRouting) -> Self {
+        let none = KeySettings::default();
+        let own = routing.own.as_deref().unwrap_or(&none);
         Self {
             models: texts(&routing.models),
             denied_models: texts(&routing.denied_models),
@@ -75,22 +78,34 @@ impl From<&UpstreamKeyRouting> for pb::UpstreamKeyRouting {
             tags: texts(&routing.tags),
             account: routing.account.to_string(),
             expires_at_ms: routing.expires_at_ms.unwrap_or_default(),
+            outbound_proxy: own.outbound_proxy.as_ref().map(Into::into),
+            headers: own.headers.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect(),
+            parameter_defaults_json: json_text(&own.parameter_defaults),
+            parameter_overrides_json: json_text(&own.parameter_overrides),
         }
     }
 }
 
-impl From<pb::UpstreamKeyRouting> for UpstreamKeyRouting {
-    fn from(message: pb::UpstreamKeyRouting) -> Self {
-        Self {
-            models: arcs(message.models),
-            denied_models: arcs(message.denied_models),
-            weight: message.weight,
-            note: message.note,
-            tags: arcs(message.tags),
-            account: message.account.into(),
-            expires_at_ms: Some(message.expires_at_ms).filter(|at| *at != 0),
-        }
-    }
+pub(super) fn upstream_key(place: &str, message: pb::UpstreamKeyRouting) -> Result<UpstreamKeyRouting, SnapshotError> {
+    let proxy = message.outbound_proxy.map(|proxy| outbound_proxy(&format!("{place}.outbound_proxy"), proxy));
+    let fields = |name, json: &str| json_object(&format!("{place}.{name}"), json);
+    let own = KeySettings {
+        proxy_enabled: proxy.is_some(),
+        outbound_proxy: proxy.transpose()?,
+        headers: message.headers.into_iter().map(|(name, value)| (name, value.into())).collect(),
+        parameter_defaults: fields("parameter_defaults", &message.parameter_defaults_json)?,
+        parameter_overrides: fields("parameter_overrides", &message.parameter_overrides_json)?,
+    };
+    Ok(UpstreamKeyRouting {
+        models: arcs(message.models),
+        denied_models: arcs(message.denied_models),
+        weight: message.weight,
+        note: message.note,
+        tags: arcs(message.tags),
+        account: message.account.into(),
+        expires_at_ms: Some(message.expires_at_ms).filter(|at| *at != 0),
+        own: own.or_none(),
+    })
 }
 
 impl From<&ProxyKeyRouting> for pb::ProxyKeyRouting {
@@ -141,6 +156,11 @@ impl From<&ErrorRule> for pb::ErrorRule {
             seconds: rule.seconds,
         }
     }
+}
+
+pub(super) fn error_rules(place: &str, messages: Vec<pb::ErrorRule>) -> Result<Vec<ErrorRule>, SnapshotError> {
+    let rule = |(index, rule)| error_rule(&format!("{place}[{index}]"), rule);
+    messages.into_iter().enumerate().map(rule).collect()
 }
 
 fn error_rule(place: &str, message: pb::ErrorRule) -> Result<ErrorRule, SnapshotError> {

@@ -14,6 +14,9 @@ use crate::snapshot::{
     UpstreamKeyRouting,
 };
 
+/// A root certificate.
+const ROOT: &str = include_str!("../../../../tests/fixtures/tls/root.pem");
+
 fn names() -> impl Strategy<Value = Vec<Arc<str>>> {
     vec(word().prop_map(Arc::from), 0..3)
 }
@@ -40,7 +43,7 @@ fn fallbacks() -> impl Strategy<Value = Fallbacks> {
     (models, on).prop_map(|(models, on): (BTreeMap<Arc<str>, _>, _)| Fallbacks { models, on })
 }
 
-fn error_rule() -> impl Strategy<Value = ErrorRule> {
+pub(super) fn error_rule() -> impl Strategy<Value = ErrorRule> {
     (
         vec(any::<u16>(), 0..3),
         vec(word(), 0..3),
@@ -61,7 +64,8 @@ fn error_rule() -> impl Strategy<Value = ErrorRule> {
 
 pub(super) fn group_routing() -> impl Strategy<Value = GroupRouting> {
     let times = (some_duration(), some_duration(), some_duration(), duration(), duration());
-    let rest = (any::<u32>(), names(), any::<[bool; 4]>(), fallbacks(), vec(error_rule(), 0..3));
+    let roots = prop_oneof![Just(""), Just(ROOT)];
+    let rest = (any::<u32>(), names(), any::<[bool; 4]>(), fallbacks(), vec(error_rule(), 0..3), roots);
     (times, rest).prop_map(|(times, rest)| GroupRouting {
         weight: rest.0,
         tags: rest.1,
@@ -76,6 +80,7 @@ pub(super) fn group_routing() -> impl Strategy<Value = GroupRouting> {
         cache: times.4,
         fallbacks: rest.3,
         error_rules: rest.4,
+        tls_roots: rest.5.into(),
     })
 }
 
@@ -90,6 +95,7 @@ pub(super) fn upstream_key_routing() -> impl Strategy<Value = UpstreamKeyRouting
             note,
             account: account.into(),
             expires_at_ms,
+            own: None,
         },
     )
 }

@@ -99,7 +99,11 @@ impl Setup {
         Ok(program)
     }
 
-    fn node(&self, root: &Path, control: &Program, index: usize) -> Result<Program> {
+    /// A data plane of `control` below `root` that has not been started, with the number `index` in its name.
+    ///
+    /// # Errors
+    /// When there is no free port, or standalone has its node inside.
+    pub fn prepare_node(&self, root: &Path, control: &Program, index: usize) -> Result<Program> {
         let mut program = self.program(root, "data-plane", &format!("node-{index}"))?;
         let url = match (&self.control_url, control.grpc) {
             (Some(url), _) => url.clone(),
@@ -298,7 +302,7 @@ impl Planes {
     /// # Errors
     /// When there is no free port.
     pub fn prepare_node(&self) -> Result<Program> {
-        self.setup.node(self.root.path(), &self.control, self.nodes.len())
+        self.setup.prepare_node(self.root.path(), &self.control, self.nodes.len())
     }
 
     /// Where clients connect: the first node, or the standalone program.
@@ -392,8 +396,8 @@ fn printed_password(log: &str) -> Option<String> {
 fn known(program: &str, key: &str) -> bool {
     let section = key.split(':').next().unwrap_or_default();
     match program {
-        "control-plane" => !matches!(section, "Limits" | "Usage" | "Node"),
-        "data-plane" => !matches!(section, "Auth" | "Secrets" | "Database" | "Grpc"),
+        "control-plane" => !matches!(section, "Cache" | "Limits" | "Usage" | "Node"),
+        "data-plane" => !matches!(section, "Auth" | "Secrets" | "Database" | "Grpc" | "HealthCheck" | "Probes"),
         _ => true,
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{bad_fields, full, replacement, view};
+use super::{ROOT, bad_fields, full, replacement, view};
 use crate::admin::groups::body::{FIELDS, READ_ONLY};
 use crate::admin::groups::proxy::PROXY_FIELDS;
 use crate::admin::groups::{
@@ -65,7 +65,7 @@ fn each_field_of_a_group_is_shown_as_it_was_written() {
         same("unsupportedParameters", json!("reject")),
         same("modelFacts", json!({"m": {"maxOutput": 9}})),
         same("apiVersion", json!("2024-10-21")),
-        same("healthCheckEnabled", json!(false)),
+        same("healthCheckEnabled", json!(true)),
         same("weight", json!(0)),
         same("tags", json!(["eu"])),
         same("affinity", json!(false)),
@@ -84,6 +84,7 @@ fn each_field_of_a_group_is_shown_as_it_was_written() {
             json!([{"status": 503, "step": "end"}]),
             json!([{"statuses": [503], "words": [], "step": "end", "effect": null, "scope": "model", "seconds": 0}]),
         ),
+        ("tlsRoots", json!(ROOT), json!(ROOT.trim())),
     ];
     // `upstreamKeys` and `updatedAt` are about what is stored already, and `proxyEnabled` goes with `proxyConfig`:
     // other tests change them.
@@ -115,7 +116,7 @@ fn what_is_nested_in_a_group_accepts_documents_and_shows_the_same_fields() {
     assert!(documented.remove("key").is_some());
     let upstream_key = Fields {
         accepted: &accepted,
-        read_only: &["masked"],
+        read_only: keys::READ_ONLY,
         documented,
         documented_as_shown: properties::<UpstreamKeyView>(),
         shown: shown["upstreamKeys"][0].clone(),

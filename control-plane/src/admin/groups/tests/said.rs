@@ -27,10 +27,6 @@ fn a_group_without_surprises_has_no_warnings() {
 fn what_is_not_in_force_is_said() {
     for (more, field) in [
         (json!({"rpmLimit": 5}), "rpmLimit"),
-        (json!({"hedging": true}), "hedging"),
-        (json!({"cacheSeconds": 1}), "cacheSeconds"),
-        (json!({"testModel": "m"}), "testModel"),
-        (json!({"healthCheckEnabled": false}), "healthCheckEnabled"),
         (json!({"proxyConfig": {"host": "proxy.test"}}), "proxyConfig"),
         (json!({"apiKeys": []}), "apiKeys"),
         (json!({"models": []}), "models"),

@@ -3,6 +3,7 @@
 mod counts;
 mod embeddings;
 mod json;
+mod named;
 mod objects;
 mod responses;
 mod uploads;
@@ -36,7 +37,7 @@ struct Bench {
     providers: Vec<FakeProvider>,
     nodes: Vec<axum::Router>,
     records: UsageQueue,
-    _key_states: mpsc::Receiver<KeyState>,
+    key_states: mpsc::Receiver<KeyState>,
 }
 
 /// Starts a bench with groups of those names and vendors, in that order of priority.
@@ -75,7 +76,7 @@ async fn bench_with(
         let (sink, sender) = (sink.clone(), sender.clone());
         router(Gateway::new(config, sink, node, limits.clone(), sender, &Metrics::new()).unwrap(), None)
     };
-    Bench { providers, nodes: vec![node("n0"), node("n1")], records, _key_states: key_states }
+    Bench { providers, nodes: vec![node("n0"), node("n1")], records, key_states }
 }
 
 async fn plain(groups: &[(&str, &str)]) -> Bench {

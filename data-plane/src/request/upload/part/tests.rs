@@ -24,6 +24,8 @@ fn decisive_fields_are_told_by_their_name() {
         assert_eq!(of(headers), Ok(None), "{headers}");
     }
     for (headers, error) in [
+        ("Content-Disposition: form-data; name=\"models\"", PartError::Models),
+        ("Content-Disposition: form-data; name=\"Models[]\"", PartError::Models),
         ("Content-Disposition: form-data; name=\"Model\"", PartError::Field("model")),
         ("Content-Disposition: form-data; name=\"model[]\"", PartError::Field("model")),
         ("Content-Disposition: form-data; name=\"model \"", PartError::Field("model")),

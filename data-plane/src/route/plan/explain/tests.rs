@@ -7,6 +7,7 @@ use shared::time::{now_ms, steady_ms};
 use super::{Explanation, Plan};
 use crate::route::fixtures::{group, key, snapshot, upstream_key};
 use crate::route::health::{Health, KeyState};
+use crate::route::needs::Needs;
 use crate::route::table::RouteTable;
 
 fn table(groups: impl IntoIterator<Item = Group>, key: &ProxyKey) -> RouteTable {
@@ -14,7 +15,8 @@ fn table(groups: impl IntoIterator<Item = Group>, key: &ProxyKey) -> RouteTable 
 }
 
 fn explained(table: &RouteTable, key: &ProxyKey, model: &str) -> Value {
-    serde_json::to_value(Explanation::of(table, table.client(&key.digest).unwrap(), model)).unwrap()
+    let client = table.client(&key.digest).unwrap();
+    serde_json::to_value(Explanation::of(table, client, model, Needs::default(), None)).unwrap()
 }
 
 /// The reason of each group or key that is left out, by its name.
@@ -94,7 +96,7 @@ fn a_breaker_that_is_open_is_a_reason_with_a_time() {
     let key = key("k", "sk");
     let table = table([group("one", &["m"]), group("two", &["m"])], &key);
     let breaker = &table.routes("m")[0].state.breaker;
-    while !breaker.failed(steady_ms()) {}
+    while !breaker.failed(steady_ms(), 0) {}
     let plan = explained(&table, &key, "m");
     assert_eq!(candidates(&plan), ["two-1"]);
     assert_eq!(reasons(&plan), pairs(&[("one-1", "failing")]));
@@ -138,4 +140,26 @@ fn asking_takes_no_turn() {
         let made: Vec<_> = Plan::make(&table, client, "m").map(|candidate| candidate.key.key.id.to_string()).collect();
         assert_eq!(candidates(&plan), made, "what is explained is what comes");
     }
+}
+
+#[test]
+fn each_candidate_shows_what_a_typical_request_costs_there() {
+    let mut key = key("k", "sk");
+    let priced = |policy: GroupPolicy, key: &mut ProxyKey| {
+        key.group_policy = policy;
+        let mut relay = group("relay", &["gpt-6.1-terra"]);
+        relay.provider_type = "openai_compatible".into();
+        let table = table([relay, group("vendor", &["gpt-6.1-terra"])], key);
+        table.routes("gpt-6.1-terra")[1].state.cached.reported(1_000_000, 900_000);
+        let plan = explained(&table, key, "gpt-6.1-terra");
+        let candidates = plan["candidates"].as_array().unwrap().iter();
+        candidates
+            .map(|candidate| (candidate["groupId"].to_string(), candidate["effectivePriceMicros"].clone()))
+            .collect::<Vec<_>>()
+    };
+    let (vendor, relay) = (("\"vendor\"".to_owned(), json!(1_358_750)), ("\"relay\"".to_owned(), Value::Null));
+    assert_eq!(priced(GroupPolicy::Cost, &mut key), [vendor.clone(), relay.clone()]);
+    // It is shown whatever the policy, but decides nothing then.
+    assert_eq!(priced(GroupPolicy::LeastUsed, &mut key).len(), 2);
+    assert!(priced(GroupPolicy::LeastUsed, &mut key).contains(&vendor));
 }

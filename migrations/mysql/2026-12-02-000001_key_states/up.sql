@@ -1,0 +1,9 @@
+CREATE TABLE key_states (
+  upstream_key_id VARCHAR(128) NOT NULL,
+  model VARCHAR(512) NOT NULL,
+  group_id VARCHAR(128) NOT NULL,
+  marks MEDIUMTEXT NOT NULL,
+  forget_at BIGINT NOT NULL,
+  saved_at BIGINT NOT NULL,
+  PRIMARY KEY (upstream_key_id, model)
+) ENGINE=InnoDB CHARSET=utf8mb4 COLLATE=utf8mb4_bin;

@@ -1,0 +1,5 @@
+CREATE TABLE global_error_rules (
+  id VARCHAR(64) NOT NULL PRIMARY KEY,
+  rules MEDIUMTEXT NOT NULL,
+  updated_at BIGINT NOT NULL
+) ENGINE=InnoDB CHARSET=utf8mb4 COLLATE=utf8mb4_bin;

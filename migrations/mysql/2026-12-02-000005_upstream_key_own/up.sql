@@ -1,0 +1,1 @@
+ALTER TABLE upstream_keys ADD COLUMN own_sealed MEDIUMTEXT;

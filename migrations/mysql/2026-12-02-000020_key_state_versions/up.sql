@@ -1,0 +1,4 @@
+-- The number of the write that made the row what it is. Control planes read what others have written by it.
+ALTER TABLE key_states
+  ADD COLUMN version BIGINT NOT NULL DEFAULT 0,
+  ADD INDEX key_states_version (version);

@@ -1,0 +1,4 @@
+-- As long as the longest word that is kept of a record.
+ALTER TABLE usage_records
+  MODIFY COLUMN affinity VARCHAR(64),
+  MODIFY COLUMN group_policy VARCHAR(64);

@@ -1,0 +1,3 @@
+ALTER TABLE usage_records
+  ALTER COLUMN affinity TYPE VARCHAR(16),
+  ALTER COLUMN group_policy TYPE VARCHAR(16);

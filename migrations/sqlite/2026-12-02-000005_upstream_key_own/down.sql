@@ -1,0 +1,1 @@
+ALTER TABLE upstream_keys DROP COLUMN own_sealed;

@@ -1,0 +1,2 @@
+DROP INDEX key_states_version;
+ALTER TABLE key_states DROP COLUMN version;
