@@ -35,6 +35,16 @@ async fn refuses(planes: &Planes) -> (FakeProvider, Key) {
     (provider, key)
 }
 
+/// Kills `node` and has it forget what it had written down of upstream keys, so that it has to hear all of it when it
+/// starts again. Otherwise how much of that is news depends on how far its file had come.
+async fn forgets(node: &mut Program) {
+    node.kill().await.unwrap();
+    match std::fs::remove_file(node.data.join("key-states")) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => panic!("{error}"),
+        _ => {}
+    }
+}
+
 /// Waits until the log of `node` says that it has heard `count` pieces of news.
 async fn heard(node: &Program, count: usize) {
     wait::until_async("the node has heard of it", SOON, async || {
@@ -61,7 +71,7 @@ async fn p38_nodes_and_a_control_plane_that_start_later_know_of_a_refused_key() 
 
     // A control plane that has forgotten all hears it from the nodes, and tells a node that comes later.
     planes.control.kill().await.unwrap();
-    planes.nodes[1].kill().await.unwrap();
+    forgets(&mut planes.nodes[1]).await;
     planes.control.start().await.unwrap();
     planes.add_node().await.unwrap();
     heard(&planes.nodes[2], 1).await;
@@ -166,7 +176,7 @@ async fn p38_three_nodes_with_clocks_an_hour_off_agree_and_old_news_puts_out_no_
         }
         let node = &mut planes.nodes[restarts];
         let before = [said(node, first, "HEALTH_VALID"), said(node, second, "HEALTH_INVALID")];
-        node.kill().await.unwrap();
+        forgets(node).await;
         set_clock(node, &library, [1, -1, 1][restarts]);
         node.start().await.unwrap();
         let (started, node) = (Instant::now(), &planes.nodes[restarts]);
