@@ -88,6 +88,11 @@ impl Course {
         self.tries == 0
     }
 
+    /// Whether nothing of `group` has been tried yet.
+    pub(super) fn is_new_at(&self, group: &Id) -> bool {
+        self.of(group).is_none()
+    }
+
     /// Whether the walk goes on, as far as the last attempt says. A request that cannot be sent without signatures has
     /// nothing left to try. `late` says that the deadline of the request has passed, which the first attempt finds out
     /// for itself.

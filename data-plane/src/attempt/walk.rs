@@ -78,8 +78,8 @@ impl Walker {
     /// or 5xx, and when the provider refuses the key or has no money for it, the next one is tried; when it has no such
     /// model, the next group is. A group gets as many further attempts as its `retry_count` says, with three of its
     /// keys, and the request six in all. Between two tries at the same group there is a pause. What is tried after the
-    /// first candidate is taken out of the retry budget of the group that the request went to first. Where the group
-    /// hedges, a second candidate is tried beside one that is late.
+    /// first candidate is taken out of the retry budget of the group that the request went to first, unless it is
+    /// another group that is well. Where the group hedges, a second candidate is tried beside one that is late.
     ///
     /// Nothing is prepared for a candidate that is not tried.
     ///
@@ -98,6 +98,7 @@ impl Walker {
         let mut refused: Option<GatewayError> = None;
         let mut budget: Option<Arc<RetryBudget>> = None;
         let mut hedge = Hedge::default();
+        let mut spent = false;
         let asking = Asking { request, client, meter, deadline };
         let late = || Instant::now() >= deadline;
         while course.goes_on(late())
@@ -105,7 +106,7 @@ impl Walker {
         {
             let group = Arc::clone(&candidate.group);
             let id = &group.group.id;
-            if !course.may_try(id, group.group.retry_count) {
+            if !course.may_try(id, group.group.retry_count) || (spent && !is_relief(&course, &candidate)) {
                 continue;
             }
             self.pause(course.longest_pause(id), deadline).await;
@@ -129,9 +130,10 @@ impl Walker {
                     group.retries.began(steady_ms());
                     budget = Some(Arc::clone(&group.retries));
                 }
-                Some(budget) if !course.is_new() && !budget.take(steady_ms()) => {
+                Some(budget) if !course.is_new() && !is_relief(&course, &candidate) && !budget.take(steady_ms()) => {
                     meter.retries_are_spent();
-                    break;
+                    spent = true;
+                    continue;
                 }
                 Some(_) => {}
             }
@@ -222,6 +224,12 @@ impl Walker {
             sleep((self.draw)(longest).min(deadline.saturating_duration_since(Instant::now()))).await;
         }
     }
+}
+
+/// Whether the request moves on to another group, where nothing fails: that takes load from those in trouble and gives
+/// them none, so it is no retry in the sense of the budget. As soon as anything fails there too, it is.
+fn is_relief(course: &Course, candidate: &Candidate) -> bool {
+    course.is_new_at(&candidate.group.group.id) && candidate.is_untroubled()
 }
 
 /// `request` without its signatures, for a provider that said that it could not read them: they may be another key's

@@ -35,7 +35,7 @@ pub fn open_after(failures: u32) {
 pub struct Breaker {
     /// When a test may be made; 0 where it is closed. It is what most requests look at, and nothing else.
     opens_at: AtomicI64,
-    /// Whether anything has failed of late.
+    /// Whether anything has failed of late, or reached a limit since the last answer.
     troubled: AtomicBool,
     counts: Mutex<Counts>,
 }
@@ -65,6 +65,11 @@ impl Breaker {
     /// Whether all requests are let through.
     pub fn is_closed(&self) -> bool {
         self.opens_at.load(Ordering::Relaxed) == 0
+    }
+
+    /// Whether nothing has failed or reached a limit since it last answered well, as far as it was asked of late.
+    pub fn is_untroubled(&self) -> bool {
+        !self.troubled.load(Ordering::Relaxed)
     }
 
     /// When a request may be let through next; none where it may be at `now`.
@@ -119,6 +124,7 @@ impl Breaker {
     pub fn limited(&self, now: i64, entered: i64) -> bool {
         if self.opens_at.load(Ordering::Relaxed) == 0 {
             self.succeeded(now);
+            self.troubled.store(true, Ordering::Relaxed);
             return false;
         }
         self.failed(now, entered)

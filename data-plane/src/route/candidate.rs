@@ -47,6 +47,11 @@ impl Candidate {
         rests || self.key.health.at(now, &self.upstream_model).is_err()
     }
 
+    /// Whether it has answered well since anything failed there or a limit was reached.
+    pub fn is_untroubled(&self) -> bool {
+        self.key.breaker.is_untroubled() && self.state.breaker.is_untroubled()
+    }
+
     /// What goes with each request: what the group says, or the key.
     pub fn extras(&self) -> &Extras {
         self.key.extras.as_deref().unwrap_or(&self.group.extras)

@@ -200,6 +200,11 @@ impl Judge {
 
     fn retries(&mut self, arrived: &Arrived) {
         let request = &self.requests[arrived.request];
+        // To move on to another group that is well is free.
+        let relief = arrived.untroubled && request.tried.iter().all(|(group, ..)| *group != arrived.group);
+        if relief && !request.tried.is_empty() {
+            return;
+        }
         let (machine, is_retry) = (request.machine, !request.tried.is_empty());
         let load = self.load.entry(machine).or_default();
         load.push_back((arrived.at, is_retry));

@@ -41,6 +41,8 @@ pub(super) struct Arrived {
     pub(super) group: Id,
     pub(super) key: Id,
     pub(super) model: Arc<str>,
+    /// Whether nothing had failed there since the last good answer.
+    pub(super) untroubled: bool,
     /// When it arrived.
     pub(super) at: i64,
 }
@@ -192,6 +194,7 @@ impl World for Asked {
             group: Arc::clone(&candidate.group.group.id),
             key: Arc::clone(&candidate.key.key.id),
             model: Arc::clone(&candidate.upstream_model),
+            untroubled: candidate.is_untroubled(),
             at: clock::now(),
         };
         let (time, heard) = {

@@ -21,7 +21,7 @@ use crate::request::{Outbound, Outgoing, Preparation};
 use crate::route::candidate::Candidate;
 use crate::route::fixtures::{group, key, snapshot, upstream_key};
 use crate::route::plan::Plan;
-use crate::route::table::RouteTable;
+use crate::route::table::{RouteTable, RoutedGroup};
 use crate::upstream::Upstream;
 use crate::usage::meter::{Meter, Recorder};
 use crate::usage::{UsageMetrics, UsageSink};
@@ -138,17 +138,24 @@ fn pauses_are_drawn_from_nothing_to_the_longest() {
     assert!(drawn.iter().any(|pause| *pause < longest / 10) && drawn.iter().any(|pause| *pause > longest * 9 / 10));
 }
 
-#[tokio::test]
-async fn a_walk_ends_when_the_retries_of_its_first_group_are_spent() {
-    let table = table([of("a", 9, 3), of("b", 9, 2)]);
-    let group = &table.0.groups()[0];
+/// Spends all retries of `group`.
+fn spend(group: &RoutedGroup) {
     // Each second allows some, and the request may meet the next ones, of which none may be left out.
     let now = steady_ms();
     for second in 0..10 {
         while group.retries.take(now + second * 1_000) {}
     }
+}
+
+#[tokio::test]
+async fn with_the_retries_of_its_first_group_spent_a_walk_goes_on_to_a_group_that_is_well_alone() {
+    let table = table([of("a", 9, 3), of("b", 9, 2), of("c", 9, 2)]);
+    spend(&table.0.groups()[0]);
+    for key in &table.0.groups()[2].keys {
+        key.breaker.failed(steady_ms(), steady_ms());
+    }
     let (failure, tried, _) = walk(&table, MINUTE, noted).await;
-    // What is prepared is not sent.
-    assert_eq!(tried, ["a", "a"]);
+    // One of a group that is well is free, and c has failed of late. What is prepared is not sent.
+    assert_eq!(tried, ["a", "a", "b"]);
     assert!(matches!(failure, Failure::Gateway(GatewayError::Connect(_))), "{failure:?}");
 }

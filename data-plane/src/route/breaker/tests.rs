@@ -55,6 +55,21 @@ fn p05_a_test_that_reaches_a_limit_keeps_it_open_and_any_other_request_does_not_
 }
 
 #[test]
+fn a_limit_is_trouble_until_the_next_good_answer_and_a_failure_until_its_window_is_over() {
+    let breaker = Breaker::default();
+    assert!(breaker.is_untroubled());
+    breaker.limited(0, 0);
+    assert!(!breaker.is_untroubled());
+    breaker.succeeded(10);
+    assert!(breaker.is_untroubled());
+    breaker.failed(20, 20);
+    breaker.succeeded(30);
+    assert!(!breaker.is_untroubled());
+    breaker.succeeded(30 + WINDOW_MS);
+    assert!(breaker.is_untroubled());
+}
+
+#[test]
 fn a_test_that_says_nothing_makes_way_for_another() {
     let breaker = open();
     assert!(breaker.enter(2_000) && !breaker.enter(2_000));
