@@ -81,6 +81,7 @@ ORDER = {
         "example fields journal refusal script",
     ],
     "harness": [
+        "flood",
         "planes",
         "admin databases metrics ports process",
         "http wait",

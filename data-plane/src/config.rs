@@ -79,6 +79,8 @@ pub struct LimitSettings {
     pub max_body_bytes: usize,
     /// How many bytes of requests the node holds at once, and of what becomes of them until the provider has them.
     pub max_bytes_in_flight: u64,
+    /// How many requests may be under way at once.
+    pub max_requests_in_flight: usize,
     /// Largest upload.
     pub max_upload_bytes: u64,
     /// Bytes on disk of uploads that name their model behind the file, all together.
@@ -161,6 +163,7 @@ impl Default for LimitSettings {
         Self {
             max_body_bytes: limits.max_body_bytes,
             max_bytes_in_flight: limits.max_bytes_in_flight,
+            max_requests_in_flight: limits.max_requests_in_flight,
             max_upload_bytes: limits.max_upload_bytes,
             max_waiting_upload_bytes: limits.upload_space.most(),
             upload_wait_seconds: limits.upload_wait.as_secs_f64(),
@@ -297,6 +300,7 @@ impl LimitSettings {
         Ok(RequestLimits {
             max_body_bytes: bounds::bytes("Limits:MaxBodyBytes", self.max_body_bytes, 1024)?,
             max_bytes_in_flight: bounds::bytes("Limits:MaxBytesInFlight", self.max_bytes_in_flight, 1024)?,
+            max_requests_in_flight: bounds::count("Limits:MaxRequestsInFlight", self.max_requests_in_flight)?,
             max_upload_bytes: bounds::bytes("Limits:MaxUploadBytes", self.max_upload_bytes, 1024)?,
             upload_space: UploadSpace::new(self.max_waiting_upload_bytes),
             upload_wait: positive_seconds("Limits:UploadWaitSeconds", self.upload_wait_seconds)?,

@@ -13,6 +13,8 @@ pub struct RequestLimits {
     /// How many bytes of requests the node holds at once: the bodies, and what becomes of them until the provider has
     /// them.
     pub max_bytes_in_flight: u64,
+    /// How many requests may be under way at once.
+    pub max_requests_in_flight: usize,
     /// Largest upload (`multipart/form-data`) in bytes. Uploads are not held in memory.
     pub max_upload_bytes: u64,
     /// Where an upload waits that is too large for memory and has not yet said which model it is for.
@@ -100,6 +102,8 @@ impl Default for RequestLimits {
         Self {
             max_body_bytes: 32 * 1024 * 1024,
             max_bytes_in_flight: 512 * 1024 * 1024,
+            // With some 70 KiB for each, what they hold stays below 350 MiB.
+            max_requests_in_flight: 5_000,
             // The largest file that OpenAI takes (API reference, "Upload file").
             max_upload_bytes: 512 * 1024 * 1024,
             upload_directory: std::env::temp_dir(),

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+pub mod tenants;
+
 /// How often it is looked whether requests are still in flight.
 const IDLE_LOOK: Duration = Duration::from_millis(2);
 

@@ -36,6 +36,7 @@ mod promises_faults;
 mod promises_formats;
 mod promises_load;
 mod promises_noise;
+mod promises_overload;
 mod promises_readers;
 mod promises_security;
 mod promises_start;

@@ -89,6 +89,7 @@ fn settings_that_cannot_be_meant_are_refused_by_their_keys() {
     for (key, value) in [
         ("DataDirectory", " "),
         ("Limits:MaxBodyBytes", "0"),
+        ("Limits:MaxRequestsInFlight", "0"),
         ("Limits:MaxUploadBytes", "0"),
         ("Limits:BodyTimeoutSeconds", "0"),
         ("Limits:RequestTimeoutSeconds", "0"),

@@ -104,6 +104,7 @@ impl<'g> Arrival<'g> {
         meter.series = Some(Arc::clone(&table.series));
         let client = auth::client(table, &self.parts, self.format)?;
         meter.proxy_key = Some(Arc::clone(&client.key));
+        meter.seat = Some(self.gateway.seat(client)?);
         timeout(&self.parts.headers)?;
         Ok(Admitted {
             gateway: self.gateway,

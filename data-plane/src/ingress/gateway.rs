@@ -13,10 +13,13 @@ use crate::attempt::{Prober, Walker};
 use crate::body::budget::BodyBudget;
 use crate::cache::ResponseCache;
 use crate::conversations::Conversations;
+use crate::error::GatewayError;
 use crate::limits::RequestLimits;
 use crate::media::MediaFetcher;
 use crate::metrics::RequestMetrics;
 use crate::node::Node;
+use crate::node::tenants::{Seat, Tenants};
+use crate::route::client::Client;
 use crate::route::current::ConfigState;
 use crate::route::health::KeyState;
 use crate::route::owners::Owners;
@@ -44,8 +47,8 @@ pub struct Gateway {
     pub(super) limits: RequestLimits,
     /// What all requests may hold.
     pub(super) budget: Arc<BodyBudget>,
-    /// How many requests may be under way. Each may need a connection to a provider, and there are only so many.
-    most_requests: usize,
+    /// Whose requests are under way, and how many there may be.
+    tenants: Arc<Tenants>,
     pub(super) attempts: Walker,
     pub(super) owners: Arc<Owners>,
     pub(super) signatures: Arc<Signatures>,
@@ -67,6 +70,9 @@ impl Gateway {
         key_states: mpsc::Sender<KeyState>,
         metrics: &Metrics,
     ) -> Result<Arc<Self>> {
+        // Each may need a connection to a provider, and there are only so many.
+        let most = descriptors::connections().min(limits.max_requests_in_flight);
+        let most = u32::try_from(most).unwrap_or(u32::MAX);
         let budget = BodyBudget::new(limits.max_bytes_in_flight);
         budget.register(metrics);
         let series = config.clone();
@@ -78,7 +84,7 @@ impl Gateway {
             recorder: Arc::new(Recorder { sink: usage, node, metrics, refusals: Arc::default() }),
             media: MediaFetcher::new(limits.media),
             budget,
-            most_requests: descriptors::connections(),
+            tenants: Tenants::new(most),
             attempts: Walker::new(Upstream::new()?, key_states, limits.stream_idle_timeout),
             limits,
             owners: Arc::default(),
@@ -88,9 +94,18 @@ impl Gateway {
         }))
     }
 
-    /// Whether more requests are under way than there can be connections to providers.
+    /// Whether more requests are under way than there may be.
     pub(super) fn is_crowded(&self) -> bool {
-        usize::try_from(self.recorder.node.in_flight()).is_ok_and(|in_flight| in_flight > self.most_requests)
+        self.tenants.is_full(self.recorder.node.in_flight())
+    }
+
+    /// A seat for a request of `client`.
+    ///
+    /// # Errors
+    /// [`GatewayError::Busy`]: the node has much to do, and more of it is this client's than its share.
+    pub(super) fn seat(&self, client: &Client) -> Result<Seat, GatewayError> {
+        let seat = self.tenants.seat(&client.key.digest, self.recorder.node.in_flight());
+        seat.ok_or(GatewayError::Busy("it has much to do, and more of that is for this key than its share"))
     }
 
     /// Asks providers what the gateway itself wants to know, over the connections of clients' requests.

@@ -28,6 +28,7 @@ use crate::error::GatewayError;
 use crate::metrics::series::{Series, SeriesTable};
 use crate::metrics::{Affinity, Api, Estimate, Unauthenticated, outcome_name};
 use crate::node::InFlight;
+use crate::node::tenants::Seat;
 use crate::route::plan::Home;
 use crate::usage::attempts::{AttemptRecord, Trail, Tried, cut, micros};
 use crate::usage::estimate::Unreported;
@@ -66,6 +67,8 @@ pub struct Meter {
     pub served_model: Option<String>,
     /// What the node holds of the request. It is given back when the meter is dropped.
     pub held: Option<Held>,
+    /// Its seat among the requests that are under way.
+    pub seat: Option<Seat>,
     /// Where the request belongs. None where it is not routed.
     pub home: Option<Home>,
     /// What the response cache was to the request: `hit`, `miss`, or empty where it was not asked.
@@ -123,6 +126,7 @@ impl Meter {
             model: None,
             served_model: None,
             held: None,
+            seat: None,
             home: None,
             cache: "",
             succeeds: None,

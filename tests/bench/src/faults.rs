@@ -270,7 +270,7 @@ async fn two_groups(planes: &Planes, arguments: &Arguments, dead: &str, alive: &
 
 impl Provider {
     /// Has all answers be as `script` says.
-    async fn script(&self, script: &Value) -> Result<()> {
+    pub(crate) async fn script(&self, script: &Value) -> Result<()> {
         let body = json!({ "for": "all", "always": script });
         self.control(Method::POST, &body).await
     }

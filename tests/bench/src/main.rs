@@ -6,11 +6,13 @@
 //! - [`streams`]: the first byte of a stream, and open streams.
 //! - [`nginx`]: the proxy that the gateway is compared with.
 //! - [`faults`]: what clients notice while a provider fails.
+//! - [`overload`]: what they notice while a node is asked for more than it can do.
 
 mod client;
 mod faults;
 mod load;
 mod nginx;
+mod overload;
 mod streams;
 
 use std::net::SocketAddr;
@@ -57,6 +59,8 @@ struct Arguments {
 enum Mode {
     /// What clients notice while one of two providers fails.
     Faults(faults::Arguments),
+    /// What clients notice while a node is asked for more than it can do.
+    Overload(overload::Arguments),
 }
 
 /// Something that answers the same requests.
@@ -73,8 +77,10 @@ async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let programs = std::path::absolute(&arguments.programs)?;
     harness::raise_file_limit();
-    if let Some(Mode::Faults(faults)) = arguments.mode {
-        return faults::run(faults, &programs).await;
+    match arguments.mode {
+        Some(Mode::Faults(faults)) => return faults::run(faults, &programs).await,
+        Some(Mode::Overload(overload)) => return overload::run(overload, &programs).await,
+        None => {}
     }
     let directory = tempfile::tempdir()?;
     let provider = Provider::start(&programs, directory.path(), "provider").await?;

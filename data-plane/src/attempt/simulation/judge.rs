@@ -16,12 +16,15 @@
 //! - What rests is tried when nothing that is well is left, and not beside another attempt of the request.
 //! - A success ends what has kept its key out, and the rest of its group.
 
+mod pauses;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use shared::ids::Id;
 use shared::time::steady_ms;
 
+use self::pauses::Pause;
 use super::clock;
 use super::request::{Reason, Request, is_busy};
 use super::trouble::Fault;
@@ -37,17 +40,6 @@ pub(super) type Machine = (usize, u32);
 /// How far two machines may be apart in what they take for the time of the fleet, in milliseconds: a correction below a
 /// second is none, and a message that tells the time takes time itself.
 pub(super) const SKEW_MS: i64 = 3_000;
-
-/// A pause that a provider has stated, or the time for which an account has no money.
-#[derive(Clone, Debug)]
-struct Pause {
-    stated: i64,
-    until: i64,
-    /// Who has heard of it.
-    known: BTreeSet<Machine>,
-    /// Who has heard it from the provider itself.
-    own: Machine,
-}
 
 /// How often what happened, to see that the assertions are about something.
 #[derive(Clone, Copy, Debug, Default)]
@@ -169,30 +161,6 @@ impl Judge {
         }
         let tried = (Arc::clone(&arrived.group), Arc::clone(&arrived.key), arrived.at);
         self.requests[arrived.request].tried.push(tried);
-    }
-
-    fn pauses(&mut self, arrived: &Arrived) {
-        let machine = self.requests[arrived.request].machine;
-        for model in [Arc::from(""), Arc::clone(&arrived.model)] {
-            let pauses = self.pauses.get(&(Arc::clone(&arrived.key), model)).map_or(&[][..], Vec::as_slice);
-            let known = || pauses.iter().filter(|pause| pause.known.contains(&machine));
-            // What the provider has stated anew counts in place of what it stated before.
-            let newest = known().map(|pause| pause.stated).max().unwrap_or_default();
-            // What was heard twice may have been told back by another clock in between.
-            let once = known().count() == 1;
-            let broken = |pause: &&Pause| {
-                let alone = once && pause.own == machine && pause.known.len() == 1;
-                let slack = if alone { 10 } else { SKEW_MS };
-                pause.until > arrived.at + slack && pause.stated + SKEW_MS >= newest
-            };
-            if let Some(pause) = known().find(broken) {
-                let (number, key) = (arrived.request, &arrived.key);
-                self.wrong(format!(
-                    "request {number} is sent to {key} by {machine:?} within what was stated: {pause:?}"
-                ));
-                return;
-            }
-        }
     }
 
     fn bounds(&mut self, arrived: &Arrived) {

@@ -4,6 +4,7 @@
 //! - [`process`]: one such process, with its log, its signals, and what it costs.
 //! - [`admin`]: the admin REST API.
 //! - [`http`]: one HTTP/1.1 connection, which closes when it is dropped.
+//! - [`flood`]: many requests at a rate that does not wait for answers.
 //! - [`databases`]: a database server that can be stopped where it is.
 //! - [`metrics`]: the text of `/metrics`.
 //! - [`wait`]: waiting for a condition, with a deadline.
@@ -11,6 +12,7 @@
 
 pub mod admin;
 pub mod databases;
+pub mod flood;
 pub mod http;
 pub mod metrics;
 pub mod planes;
