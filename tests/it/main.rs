@@ -39,6 +39,7 @@ mod promises_noise;
 mod promises_overload;
 mod promises_readers;
 mod promises_security;
+mod promises_smuggling;
 mod promises_start;
 mod promises_usage;
 mod recovery;

@@ -130,6 +130,14 @@ impl Process {
         status_bytes(self.id()?, "VmHWM:")
     }
 
+    /// How many files and sockets it has open.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn open_files(&self) -> Result<usize> {
+        Ok(std::fs::read_dir(format!("/proc/{}/fd", self.id()?))?.count())
+    }
+
     /// The processor time used so far, user and system, in clock ticks (usually 10 ms).
     ///
     /// # Errors
