@@ -29,6 +29,7 @@ mod health_checks;
 mod key_news;
 mod logins;
 mod programs;
+mod promises_access;
 mod promises_bounds;
 mod promises_config;
 mod promises_failover;

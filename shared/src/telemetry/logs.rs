@@ -13,6 +13,7 @@ use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 use tracing_subscriber::{EnvFilter, Layer as _};
 
 use super::Metrics;
+use super::harmless::Harmless;
 
 /// How a log line is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -68,13 +69,15 @@ impl Collector for DroppedLines {
 /// When the filter cannot be read, or logging has been started before.
 pub fn init(format: LogFormat, filter: &str) -> Result<Logging, InitError> {
     let filter = EnvFilter::try_new(filter)?;
+    let colours = std::io::stdout().is_terminal();
+    let stdout = BufWriter::with_capacity(64 * 1024, std::io::stdout());
     let (writer, guard) = NonBlockingBuilder::default()
         .buffered_lines_limit(QUEUED_LINES)
         .lossy(true)
         .thread_name("log")
-        .finish(BufWriter::with_capacity(64 * 1024, std::io::stdout()));
+        .finish(Harmless::new(stdout, format, colours));
     let logging = Logging { dropped: writer.error_counter(), _writer: guard };
-    let lines = tracing_subscriber::fmt::layer().with_ansi(std::io::stdout().is_terminal()).with_writer(writer);
+    let lines = tracing_subscriber::fmt::layer().with_ansi(colours).with_writer(writer);
     let lines = match format {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed(),

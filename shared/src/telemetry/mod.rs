@@ -1,6 +1,7 @@
 //! The one place that sets up telemetry: logs to stdout, metrics in the OpenMetrics text form. An exporter of traces or
 //! logs joins as one more layer in [`init`].
 
+mod harmless;
 mod logs;
 mod metrics;
 mod process;
