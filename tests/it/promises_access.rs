@@ -198,8 +198,8 @@ fn files(directory: &Path) -> Vec<PathBuf> {
     paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
-/// Promise 34 in `docs/PROMISES.md`: at the log level TRACE, none of the secrets in use is found in logs, metrics, bodies
-/// of errors or files. Scaled to one run with successes and failures of each kind, over both planes.
+/// Promise 34 in `docs/PROMISES.md`: at the log level TRACE, none of the secrets in use is found in logs, metrics,
+/// bodies of errors or files. Scaled to one run with successes and failures of each kind, over both planes.
 #[tokio::test(flavor = "multi_thread")]
 async fn p34_no_secret_is_in_logs_metrics_errors_or_files() {
     let bed = Bed::start(split(1).set("Log:Filter", "trace")).await.unwrap();

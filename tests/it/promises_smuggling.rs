@@ -26,8 +26,8 @@ fn chunked(body: &str) -> String {
     format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len())
 }
 
-/// Requests that a reader may take for one, for two, or for another one: a name, the lines of the head that say how long
-/// the body is, and what comes behind the head. `hidden` is another whole request.
+/// Requests that a reader may take for one, for two, or for another one: a name, the lines of the head that say how
+/// long the body is, and what comes behind the head. `hidden` is another whole request.
 fn cases(body: &str, hidden: &str) -> Vec<(&'static str, String, String)> {
     let (length, both) = (body.len(), body.len() + hidden.len());
     let chunks = chunked(body);
@@ -142,8 +142,8 @@ async fn p19_what_two_readers_could_read_differently_is_one_request_or_none() {
     assert_eq!(bed.chat(&chat("gpt-4o", false)).await.unwrap().status, 200);
 }
 
-/// Promise 19 in `docs/PROMISES.md`: what a client says in headers of the gateway's own, or of proxies before it, is not
-/// believed, and does not go upstream.
+/// Promise 19 in `docs/PROMISES.md`: what a client says in headers of the gateway's own, or of proxies before it, is
+/// not believed, and does not go upstream.
 #[tokio::test(flavor = "multi_thread")]
 async fn p19_headers_of_the_gateways_own_are_never_believed() {
     let bed = Bed::start(standalone()).await.unwrap();

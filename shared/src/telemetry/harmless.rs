@@ -1,5 +1,5 @@
-//! Keeps each event of the log in one line, and what drives a terminal or turns the direction of text out of it, wherever
-//! that comes from (promise 36 in `docs/PROMISES.md`).
+//! Keeps each event of the log in one line, and keeps out of it what drives a terminal or turns the direction of text,
+//! wherever that comes from (promise 36 in `docs/PROMISES.md`).
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -26,8 +26,8 @@ impl<W> Harmless<W> {
         match character {
             '\u{1b}' => !self.colours,
             '\t' => false,
-            // What ends a line for some reader (Unicode Standard, section 5.8), and what turns the direction of the text
-            // behind it (Unicode Standard Annex 9, section 2).
+            // What ends a line for some reader (Unicode Standard, section 5.8), and what turns the direction of text
+            // (Unicode Standard Annex 9, section 2).
             '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => true,
             _ => character.is_control(),
         }
