@@ -280,3 +280,53 @@ async fn a_key_may_take_less_with_some_models() {
     refused(&mini().await, "its limit for this model of 1 requests per minute");
     assert_eq!((ask(&bed, &key).await.status, ask(&bed, &key).await.status), (200, 200));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_is_itself_at_fault_counts() {
+    let bed = Bed::start(standalone()).await.unwrap();
+    let key = key(&bed, "at fault", json!({ "rpmLimit": 2 })).await;
+    let mut statuses = Vec::new();
+    for _ in 0..3 {
+        statuses.push(bed.planes.api().chat(&key.value, &chat("fake-error-400", false)).await.unwrap().status);
+    }
+    assert_eq!(statuses, [400, 400, 429]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_from_memory_takes_nothing() {
+    let bed = Bed::start(standalone()).await.unwrap();
+    let key = key(&bed, "cached", json!({ "rpmLimit": 2, "cacheSeconds": 600 })).await;
+    for expected in ["miss", "hit", "hit", "hit"] {
+        let answer = ask(&bed, &key).await;
+        assert_eq!((answer.status, answer.header("x-orchestration-cache")), (200, expected));
+    }
+    let limits = explained(&bed, &key).await;
+    assert_eq!(limits["limits"][0]["used"], 1, "{limits}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_takes_more_as_it_outgrows_its_reservation_and_settles_when_its_client_leaves() {
+    let bed = Bed::start(standalone()).await.unwrap();
+    bed.provider.always(Target::All, Script::endless(Duration::from_millis(2)));
+    let key = key(&bed, "stream", json!({ "tpmLimit": 400, "concurrencyLimit": 5 })).await;
+    let used = async || explained(&bed, &key).await["limits"].clone();
+    let mut request = chat("gpt-4o", true);
+    request["max_tokens"] = json!(10);
+    let mut stream = bed.planes.api().chat_stream(&key.value, &request).await.unwrap();
+    assert!(stream.next().await.unwrap().is_some());
+    let mut read = 0;
+    wait::until_async("the answer has passed its reservation", SOON, async || {
+        // What is not read does not come.
+        for _ in 0..100 {
+            stream.next().await.ok()??;
+            read += 1;
+        }
+        (used().await[0]["used"].as_u64()? > 400).then_some(())
+    })
+    .await
+    .unwrap();
+    assert_eq!(ask(&bed, &key).await.status, 429, "what an answer has used keeps out those behind it");
+    drop(stream);
+    wait::until_async("the seat is free", SOON, async || (used().await[1]["used"] == 0).then_some(())).await.unwrap();
+    assert!(used().await[0]["used"].as_u64().unwrap() > 0 && read > 0, "what the model wrote is used");
+}

@@ -5,6 +5,7 @@ use translation::ir::Usage;
 
 use super::Meter;
 use crate::error::LIMITED;
+use crate::metrics::AttemptResult;
 use crate::usage::estimate::Unreported;
 
 /// After how many more tokens of an answer limits hear of them.
@@ -29,7 +30,9 @@ impl Meter {
         self.limits.over().for_each(|over| self.recorder.metrics.limited(&over, true));
         let failed = matches!(self.outcome, Outcome::UpstreamError | Outcome::InternalError | Outcome::Timeout);
         let unasked = self.outcome == Outcome::ClientGone && self.attempts() == 0;
-        let unused = source == UsageSource::None && (failed || unasked);
+        // A provider that refuses the request itself has answered it.
+        let at_fault = self.attempts.last().and_then(|last| last.result) == Some(AttemptResult::ClientFault);
+        let unused = source == UsageSource::None && (failed && !at_fault || unasked);
         if unused || self.error_code == LIMITED || self.cache == "hit" {
             self.limits.uncount();
         }
