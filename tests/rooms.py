@@ -42,7 +42,7 @@ ORDER = {
         "snapshot",
         "secret",
         "clock",
-        "crypto forwarded hosts ids marks pb prices time tokens",
+        "crypto forwarded hosts ids limits marks pb prices time tokens",
     ],
     "data-plane": [
         "app",
@@ -58,7 +58,7 @@ ORDER = {
         "upstream",
         "opening",
         "body",
-        "limits metrics",
+        "limit limits metrics",
         "data_dir error node",
     ],
     "translation": [

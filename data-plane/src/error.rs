@@ -1,14 +1,21 @@
 //! Why a request has no answer of a provider. `respond/error.rs` writes what the client is told of it.
 
-use std::borrow::Cow;
+mod limited;
+mod told;
+
 use std::time::Duration;
 
 use http::StatusCode;
 use shared::pb::usage_record::Outcome;
 use thiserror::Error;
 use translation::Format;
-use translation::ir::{ErrorKind, ProviderError, TranslateError};
+use translation::ir::{ProviderError, TranslateError};
 use translation::object::ReadError;
+
+pub use limited::{Limit, LimitReached, LimitSubject};
+
+/// The code of a request that a limit refuses, as OpenAI has it (API reference, "Error codes").
+pub const LIMITED: &str = "rate_limit_exceeded";
 
 /// Why a request has no answer of a provider. The text is for the client: what happened, to what, and what to do. It
 /// names no group, upstream key, host or node; what the operator is to know beside it is
@@ -61,6 +68,9 @@ pub enum GatewayError {
         /// How long it takes until the first one returns.
         pause: Duration,
     },
+    /// A limit that the operator has set is reached.
+    #[error("{0}")]
+    Limited(LimitReached),
     /// The body is not JSON.
     #[error("the request body is not valid JSON: {0}")]
     Json(serde_json::Error),
@@ -277,7 +287,7 @@ impl GatewayError {
             | Self::Busy(_)
             | Self::UploadsFull
             | Self::AllOut { limited: false, .. } => StatusCode::SERVICE_UNAVAILABLE,
-            Self::AllOut { limited: true, .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::AllOut { limited: true, .. } | Self::Limited(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
             Self::MissingKey { .. } | Self::InvalidKey => StatusCode::UNAUTHORIZED,
             Self::ModelNotFound { .. } | Self::UnknownRoute { .. } | Self::NoGroup { .. } => StatusCode::NOT_FOUND,
@@ -316,6 +326,7 @@ impl GatewayError {
             Self::ModelNotFound { .. } => "model_not_found",
             Self::NoUpstream { .. } => "no_upstream_key",
             Self::Failing => "upstream_failing",
+            Self::Limited(_) => LIMITED,
             Self::AllOut { limited: true, .. } => "upstream_rate_limited",
             Self::AllOut { limited: false, .. } => "upstream_unavailable",
             Self::Json(_) => "invalid_json",
@@ -372,69 +383,14 @@ impl GatewayError {
     /// worked on already. Claude Code, for one, tries a refused key ten times unless it is told.
     pub fn is_final(&self) -> bool {
         match self {
-            Self::Provider(_) | Self::BodyTimeout | Self::BodyUnreadable(_) | Self::AllOut { .. } => false,
+            Self::Provider(_)
+            | Self::BodyTimeout
+            | Self::BodyUnreadable(_)
+            | Self::AllOut { .. }
+            | Self::Limited(_) => false,
             Self::Timeout | Self::Credentials { .. } | Self::Loop | Self::NoUpstream { .. } => true,
             _ => self.status().is_client_error(),
         }
-    }
-
-    fn kind(&self) -> ErrorKind {
-        match self {
-            Self::NotReady
-            | Self::NoUpstream { .. }
-            | Self::Failing
-            | Self::Draining
-            | Self::Busy(_)
-            | Self::UploadsFull
-            | Self::AllOut { limited: false, .. } => ErrorKind::Overloaded,
-            Self::AllOut { limited: true, .. } => ErrorKind::RateLimited,
-            Self::MissingKey { .. } | Self::InvalidKey => ErrorKind::Authentication,
-            Self::ModelNotFound { .. } | Self::UnknownRoute { .. } | Self::NoGroup { .. } => ErrorKind::NotFound,
-            Self::Forbidden(_) => ErrorKind::PermissionDenied,
-            Self::BodyTooLarge { .. } | Self::ConversationTooLarge { .. } => ErrorKind::TooLarge,
-            Self::Timeout => ErrorKind::Timeout,
-            Self::Credentials { .. } | Self::Token(_) => ErrorKind::UpstreamAuthentication,
-            Self::Connect(_) | Self::Cut | Self::Unusable(_) | Self::Loop | Self::Internal(_) | Self::DiskFull => {
-                ErrorKind::Server
-            }
-            Self::Provider(error) => error.kind,
-            _ => ErrorKind::InvalidRequest,
-        }
-    }
-
-    fn param(&self) -> Option<String> {
-        match self {
-            Self::ModelNotFound { .. } => Some("model".to_owned()),
-            Self::Field { param, .. } => param.clone(),
-            Self::Translate(error) => error.param.clone(),
-            Self::Unsupported { field, .. } => Some(field.clone()),
-            _ => None,
-        }
-    }
-
-    /// The error in the neutral form, from which the error of every client API is written.
-    pub fn neutral(&self) -> ProviderError {
-        if let Self::Provider(error) = self {
-            return (**error).clone();
-        }
-        let retry_after = match self {
-            Self::AllOut { pause, .. } => Some((*pause).max(Duration::from_secs(1))),
-            // Another request has the one test of what is left alone, and knows more in a moment.
-            Self::Failing => Some(Duration::from_secs(1)),
-            _ => None,
-        };
-        ProviderError {
-            retry_after,
-            status: self.status().as_u16(),
-            code: Some(Cow::Borrowed(self.code())),
-            param: self.param(),
-            ..ProviderError::new(self.kind(), self.to_string())
-        }
-    }
-
-    /// The same for the end of a stream that has begun.
-    pub fn in_stream(&self) -> ProviderError {
-        if matches!(self, Self::Cut) { ProviderError::truncated() } else { self.neutral() }
     }
 }
 

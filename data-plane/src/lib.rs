@@ -5,6 +5,7 @@
 //!
 //! - [`ingress`]: the APIs that clients speak. Every request passes one front, `ingress/admit.rs`.
 //! - [`auth`]: finds the client that a key belongs to.
+//! - [`limit`]: how much a client, a group or an upstream key may take.
 //! - [`limits`]: bounds on one request.
 //! - [`body`]: reads bodies within bounds.
 //! - [`request`]: what the client asks for, written for a candidate. Wire formats and translation are the crate
@@ -38,6 +39,7 @@ pub mod conversations;
 pub mod data_dir;
 pub mod error;
 pub mod ingress;
+pub mod limit;
 pub mod limits;
 pub mod link;
 pub mod media;

@@ -13,6 +13,7 @@
 //! - [`pb`]: generated from `proto/`.
 //! - [`marks`], [`key_news`]: what is known of upstream keys, and how peers tell it.
 //! - [`verdict`]: what a provider's answer means for the request and for the upstream key.
+//! - [`limits`]: the arithmetic of limits.
 //! - [`prices`]: what models cost at their vendors.
 //! - [`forwarded`]: the address of a client behind proxies.
 //! - [`clock`]: the time of the fleet.
@@ -28,6 +29,7 @@ pub mod health;
 pub mod hosts;
 pub mod ids;
 pub mod key_news;
+pub mod limits;
 pub mod marks;
 pub mod pb;
 pub mod prices;

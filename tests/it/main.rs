@@ -27,6 +27,7 @@ mod databases;
 mod decisive;
 mod health_checks;
 mod key_news;
+mod limits;
 mod logins;
 mod programs;
 mod promises_access;

@@ -19,7 +19,7 @@ use crate::web::extract::{query, query_integer};
 use crate::web::fields::Known;
 use crate::web::responses::AskProblems;
 
-pub use view::{CandidateView, ExplainQuery, ExplainView, FallbackView, SkippedView};
+pub use view::{CandidateView, ExplainQuery, ExplainView, FallbackView, LimitStandingView, SkippedView};
 
 const QUERY: &[Known] = &[
     Known::new("model"),

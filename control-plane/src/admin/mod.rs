@@ -7,6 +7,7 @@ pub mod explain;
 mod fallbacks;
 pub mod groups;
 pub mod health_checks;
+mod limits;
 pub mod logs;
 pub mod nodes;
 pub mod openapi;

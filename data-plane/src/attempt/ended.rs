@@ -9,6 +9,7 @@ use translation::optional;
 use crate::answer::{Failure, ProviderAnswer};
 use crate::error::GatewayError;
 use crate::request::Added;
+use crate::route::candidate::Candidate;
 
 /// The status by which a provider says that it is overloaded (Anthropic), with whatever key.
 pub(super) const OVERLOADED: u16 = 529;
@@ -45,6 +46,12 @@ impl Ended {
     /// Nothing was sent: too much has failed there of late.
     pub(super) fn spared() -> Self {
         Self { spared: true, ..Self::next(GatewayError::Failing) }
+    }
+
+    /// Nothing was sent to `candidate`: a limit leaves no room, or too much has failed there of late.
+    pub(super) fn barred(candidate: &Candidate) -> Self {
+        let limited = |reached| Self { spared: true, ..Self::next(GatewayError::Limited(reached)) };
+        candidate.full().map_or_else(Self::spared, limited)
     }
 
     pub(super) fn end(error: GatewayError) -> Self {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::error::GatewayError;
+use crate::error::{GatewayError, LimitReached};
 use crate::route::plan::Plan;
 
 /// The most requests of a node that wait. What comes beyond that is refused at once.
@@ -40,7 +40,11 @@ impl Queue {
                 place = self.place();
             }
             let (Some(awaited), Some(_)) = (awaited, &place) else {
-                return Err(GatewayError::AllOut { limited: out.limited, pause: until(out.until) });
+                let pause = until(out.until);
+                return Err(match out.own.filter(|_| out.limited) {
+                    Some(own) => GatewayError::Limited(LimitReached { pause, ..own }),
+                    None => GatewayError::AllOut { limited: out.limited, pause },
+                });
             };
             sleep(awaited.clamp(Duration::from_millis(1), LOOK)).await;
             plan.renew();

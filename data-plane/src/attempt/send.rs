@@ -205,7 +205,7 @@ impl Sender {
             let again = credential.tokens().is_some();
             *request.headers_mut() = if again { headers.clone() } else { std::mem::take(&mut headers) };
             if let Err(error) = credential.put(&mut request, &body, errand).await {
-                let attempt = Attempt::begin(behalf, &candidate).ok_or_else(Ended::spared)?;
+                let attempt = Attempt::begin(behalf, &candidate).ok_or_else(|| Ended::barred(&candidate))?;
                 attempt.end(AttemptResult::ConnectError, 0, error.to_string());
                 return Err(Ended::next(error));
             }
@@ -218,7 +218,7 @@ impl Sender {
             });
 
             began = effect::begin(&candidate);
-            let attempt = Attempt::begin(behalf, &candidate).ok_or_else(Ended::spared)?;
+            let attempt = Attempt::begin(behalf, &candidate).ok_or_else(|| Ended::barred(&candidate))?;
             let response = match timeout_at(until, self.upstream.send(&candidate.key.exit, request)).await {
                 Ok(Ok(response)) => response,
                 Ok(Err(error)) => {

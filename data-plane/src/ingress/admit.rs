@@ -19,10 +19,12 @@ use crate::body::collect::Patience;
 use crate::body::receive;
 use crate::cache::note::CacheNote;
 use crate::error::GatewayError;
+use crate::limit::estimate::{LONGEST_ANSWER, USUAL_ANSWER, tokens_of};
+use crate::limit::standing::Standing;
 use crate::metrics::Api;
 use crate::request::Outbound;
-use crate::respond::own;
 use crate::respond::way::RouteTaken;
+use crate::respond::{limits, own};
 use crate::route::candidate::Candidate;
 use crate::route::client::Client;
 use crate::route::owners::Owner;
@@ -58,6 +60,8 @@ struct Notes {
     way: Option<RouteTaken>,
     /// What the cache was to it, where it is on.
     cache: Option<CacheNote>,
+    /// How the limits of its proxy key stand, where that has any.
+    standing: Option<Standing>,
 }
 
 /// A request whose client is known.
@@ -125,7 +129,11 @@ impl<'g> Arrival<'g> {
     /// # Errors
     /// As [`Self::admit`].
     pub(super) async fn admit_with(&self, body: Body, meter: &mut Meter) -> Result<(Admitted<'_>, Body), GatewayError> {
-        receive::or_discard(self.admit(meter), body).await
+        let admitted = match self.admit(meter) {
+            Ok(admitted) => admitted.begin(meter).await.map(|()| admitted),
+            Err(refused) => Err(refused),
+        };
+        receive::or_discard(admitted, body).await
     }
 
     /// How long `answer` may take.
@@ -136,8 +144,10 @@ impl<'g> Arrival<'g> {
     /// `response` with the id of the request where its client looks for it, with the way that it took, and with what
     /// the cache was to it.
     pub(super) fn identify(&self, response: Response) -> Response {
-        let Notes { way, cache } = std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner));
+        let Notes { way, cache, standing } =
+            std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner));
         let response = cache.into_iter().fold(response, |response, note| note.shown(response));
+        let response = standing.iter().fold(response, |response, now| limits::shown(response, now, self.format));
         let response = own::identified_to(self.format, response, &self.id);
         way.into_iter().fold(response, |response, way| way.shown(response))
     }
@@ -165,6 +175,42 @@ impl Admitted<'_> {
             return Err(GatewayError::Forbidden("it is limited to some models, and the request names further ones"));
         }
         Ok(())
+    }
+
+    /// Takes one request of the limits of the proxy key, and waits for a seat where the key has a queue.
+    ///
+    /// # Errors
+    /// [`GatewayError::Limited`].
+    async fn begin(&self, meter: &mut Meter) -> Result<(), GatewayError> {
+        let Some(limits) = &self.client.limits else { return Ok(()) };
+        let begun = limits.begin().await;
+        self.note_standing(limits.standing(None));
+        meter.limits = begun.map_err(GatewayError::Limited)?;
+        Ok(())
+    }
+
+    /// Takes of the limits of the proxy key, and of those that it has with `model`, what a request with this `body`
+    /// has, by an estimate. Its answer may have so many tokens, where it says so.
+    ///
+    /// # Errors
+    /// [`GatewayError::Limited`].
+    pub(super) async fn reserve(
+        &self,
+        model: &str,
+        body: &[u8],
+        longest_answer: Option<u64>,
+        meter: &mut Meter,
+    ) -> Result<(), GatewayError> {
+        let Some(limits) = &self.client.limits else { return Ok(()) };
+        let answered = longest_answer.map_or(USUAL_ANSWER, |longest| longest.min(LONGEST_ANSWER));
+        let reserved = limits.go_on(&mut meter.limits, model, [tokens_of(body), answered]).await;
+        self.note_standing(limits.standing(Some(model)));
+        reserved.map_err(GatewayError::Limited)
+    }
+
+    /// Notes for the answer how the limits of the client stand.
+    fn note_standing(&self, standing: Standing) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).standing = Some(standing);
     }
 
     /// Reads a body that is to be held, and has `meter` hold it.

@@ -99,6 +99,7 @@ async fn ask(arrival: &Arrival<'_>, body: Body, spoken: Spoken, meter: &mut Mete
     meter.has_tools = request.has_tools;
     admitted.trace(meter)?;
     admitted.may_name(request.names_further_models)?;
+    admitted.reserve(&request.model, &body, request.longest_answer(), meter).await?;
 
     let asked = Asked {
         chat: Some(format),

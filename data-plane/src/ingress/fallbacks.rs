@@ -12,6 +12,7 @@ use super::admit::Admitted;
 use super::sticky;
 use crate::answer::{Answer, Failure};
 use crate::error::GatewayError;
+use crate::limit::estimate::{LONGEST_ANSWER, USUAL_ANSWER, tokens_of};
 use crate::request::{ChatRequest, Outbound, Outgoing, Preparation};
 use crate::route::candidate::Candidate;
 use crate::route::plan::Plan;
@@ -161,7 +162,10 @@ async fn walk_one(
 ) -> Result<Answer, Failure> {
     let plan = plan.wanted(&admitted.hints())?;
     let needs = request.needs(&plan.bounds());
-    let mut plan = plan.needing(needs, &request.model)?.or_none_left(&request.model)?;
+    let plan = plan.needing(needs, &request.model)?.or_none_left(&request.model)?;
+    let mut plan = plan.weighing_if_limited(|| {
+        tokens_of(body) + request.longest_answer().map_or(USUAL_ANSWER, |most| most.min(LONGEST_ANSWER))
+    });
     if plan.keeps_sessions() && plan.has_choice() {
         plan = plan.of_session(request.session(&admitted.client.key.id, &admitted.parts.headers));
     }
@@ -184,6 +188,7 @@ fn may_help(failure: &Failure, chain: &Chain) -> bool {
             GatewayError::Unable { .. }
             | GatewayError::NoUpstream { .. }
             | GatewayError::AllOut { .. }
+            | GatewayError::Limited(_)
             | GatewayError::Failing
             | GatewayError::Connect(_)
             | GatewayError::Timeout

@@ -23,7 +23,7 @@ pub use estimated::{Estimate, EstimatedTokens};
 pub use histogram::Histogram;
 pub use probes::ProbeMetrics;
 
-use crate::error::GatewayError;
+use crate::error::{GatewayError, Limit, LimitReached, LimitSubject};
 use crate::node::Node;
 use series::Series;
 
@@ -256,6 +256,9 @@ impl From<&GatewayError> for Unauthenticated {
     }
 }
 
+/// What limits do.
+const MODES: [&str; 2] = ["enforce", "shadow"];
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ReasonLabels {
     reason: &'static str,
@@ -278,6 +281,13 @@ struct ResultLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LimitLabels {
+    subject: &'static str,
+    unit: &'static str,
+    mode: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct TokenLabels {
     kind: &'static str,
     source: &'static str,
@@ -291,6 +301,8 @@ pub struct RequestMetrics {
     attempts: [Counter; AttemptResult::ALL.len()],
     hedged: [Counter; HedgeResult::ALL.len()],
     affinity: [Counter; Affinity::ALL.len()],
+    /// By subject, unit and mode.
+    limited: [[[Counter; MODES.len()]; Limit::UNITS.len()]; LimitSubject::ALL.len()],
     duration: Histogram,
     first_byte: Histogram,
     tokens: [Counter<u64, AtomicU64>; series::KINDS.len()],
@@ -305,6 +317,7 @@ impl RequestMetrics {
         let attempts = Family::<ResultLabels, Counter>::default();
         let hedged = Family::<ResultLabels, Counter>::default();
         let affinity = Family::<AffinityLabels, Counter>::default();
+        let limited = Family::<LimitLabels, Counter>::default();
         let tokens = Family::<TokenLabels, Counter>::default();
         let duration = Histogram::default();
         let first_byte = Histogram::default();
@@ -327,6 +340,11 @@ impl RequestMetrics {
                 affinity.clone(),
             );
             registry.register(
+                "limited_requests",
+                "Requests that a limit has refused, by whose it is and what it counts; those in shadow mode were served",
+                limited.clone(),
+            );
+            registry.register(
                 "tokens",
                 "Tokens by kind and source, which is what providers reported or the gateway estimated; cached and cache_write \
                  are parts of input, reasoning of output",
@@ -343,6 +361,7 @@ impl RequestMetrics {
         };
         // Within the struct, the guard of the first look-up would live to its end, and the second would wait for it for
         // ever.
+        let limit = |subject, unit, mode| limited.get_or_create(&LimitLabels { subject, unit, mode }).clone();
         let tokens = |kind, source| tokens.get_or_create(&TokenLabels { kind, source }).clone();
         Self {
             requests: Api::ALL.map(|api| OUTCOMES.map(|outcome| counter(api, outcome))),
@@ -352,6 +371,8 @@ impl RequestMetrics {
             hedged: HedgeResult::ALL.map(|(_, result)| hedged.get_or_create(&ResultLabels { result }).clone()),
             affinity: Affinity::ALL
                 .map(|kind| affinity.get_or_create(&AffinityLabels { affinity: kind.name() }).clone()),
+            limited: LimitSubject::ALL
+                .map(|(_, subject)| Limit::UNITS.map(|unit| MODES.map(|mode| limit(subject, unit, mode)))),
             duration,
             first_byte,
             tokens: series::KINDS.map(|kind| tokens(kind, series::REPORTED)),
@@ -392,6 +413,11 @@ impl RequestMetrics {
     /// Counts a request that was sent to a provider.
     pub fn routed(&self, affinity: Affinity) {
         self.affinity[affinity as usize].inc();
+    }
+
+    /// Counts a request that a limit has refused, or would have refused if it were no `shadow`.
+    pub fn limited(&self, reached: &LimitReached, shadow: bool) {
+        self.limited[reached.subject as usize][reached.limit.unit()][usize::from(shadow)].inc();
     }
 
     /// Counts an attempt that was made because another one was late.

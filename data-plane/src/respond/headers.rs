@@ -1,6 +1,8 @@
 //! Passes on the headers of a provider that are on a list. Others tell of the operator's account, or belong to the
 //! connection.
 
+use std::time::Duration;
+
 use axum::response::Response;
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue};
@@ -24,11 +26,11 @@ const FORWARDED: [HeaderName; 8] = [
 
 /// How the headers with OpenAI's rate limits begin: `x-ratelimit-limit-requests`, `x-ratelimit-remaining-tokens` and so
 /// on.
-const RATE_LIMITS: &str = "x-ratelimit-";
+pub(super) const RATE_LIMITS: &str = "x-ratelimit-";
 
 /// How the headers with Anthropic's rate limits begin: `anthropic-ratelimit-requests-limit`,
 /// `anthropic-ratelimit-tokens-reset` and so on.
-const ANTHROPIC_RATE_LIMITS: &str = "anthropic-ratelimit-";
+pub(super) const ANTHROPIC_RATE_LIMITS: &str = "anthropic-ratelimit-";
 
 /// Headers in which vendors name the request with an id of their own. In this order: Anthropic; OpenAI and most vendors
 /// that are compatible with it; Amazon; Azure.
@@ -86,14 +88,19 @@ fn openai_rate_limit(limit: &str, value: &HeaderValue) -> Option<(HeaderName, He
         // Anthropic gives a time. OpenAI gives how long it is until then: `1s`, `6m0s`.
         "reset" => {
             let at: Timestamp = value.to_str().ok()?.parse().ok()?;
-            let seconds = at.duration_since(Timestamp::now()).as_secs_f64().ceil().max(0.0);
-            let (minutes, seconds) = ((seconds / 60.0).floor(), seconds % 60.0);
-            let text = if minutes > 0.0 { format!("{minutes}m{seconds}s") } else { format!("{seconds}s") };
-            text.parse().ok()?
+            let left = at.duration_since(Timestamp::now());
+            duration_text(left.try_into().unwrap_or_default()).parse().ok()?
         }
         _ => return None,
     };
     Some((format!("{RATE_LIMITS}{what}-{window}").parse().ok()?, value))
+}
+
+/// How OpenAI writes how long something takes, in whole seconds: `1s`, `6m0s`.
+pub(super) fn duration_text(left: Duration) -> String {
+    let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+    let (minutes, seconds) = (seconds / 60, seconds % 60);
+    if minutes > 0 { format!("{minutes}m{seconds}s") } else { format!("{seconds}s") }
 }
 
 /// Tells caches and proxies on the way to leave the stream alone.

@@ -21,6 +21,7 @@ mod kind;
 mod large;
 pub mod learn;
 mod legible;
+pub mod limits;
 pub mod own;
 pub mod replay;
 pub mod stream;

@@ -8,7 +8,7 @@ use translation::facts::ModelFacts;
 use super::extras::Extras;
 use super::models::ModelState;
 use super::table::{Route, RoutedGroup, RoutedKey};
-use crate::error::GatewayError;
+use crate::error::{GatewayError, LimitReached};
 use crate::provider::Endpoint;
 
 /// One upstream key of one group that may answer the request.
@@ -26,6 +26,8 @@ pub struct Candidate {
     pub state: Arc<ModelState>,
     /// What the model costs at the group's vendor, where that is known.
     pub price: Option<&'static Price>,
+    /// The tokens of the request, by an estimate.
+    pub tokens: u64,
 }
 
 impl Candidate {
@@ -38,7 +40,14 @@ impl Candidate {
             facts: Arc::clone(&route.facts),
             state: Arc::clone(&route.state),
             price: route.price,
+            tokens: 0,
         }
+    }
+
+    /// The limit of its group or its key that leaves no room for the request now.
+    pub fn full(&self) -> Option<LimitReached> {
+        let limits = [&self.group.limits, &self.key.limits];
+        limits.into_iter().flatten().find_map(|limits| limits.full(self.tokens))
     }
 
     /// Whether a guess has it rest, or its provider has stated that it is out, when this node's own clock says `now`.

@@ -8,6 +8,7 @@ use shared::snapshot::ProxyKey;
 
 use super::places::Places;
 use super::turns::Turns;
+use crate::limit::client::ClientLimits;
 
 /// A client that has shown its proxy key.
 #[derive(Debug)]
@@ -24,11 +25,18 @@ pub struct Client {
     allowed_beginnings: Vec<Box<str>>,
     /// Whose turn it is, where its policy goes round.
     pub(super) turns: Option<Arc<Turns>>,
+    /// How much it may take, where that is limited.
+    pub limits: Option<Box<ClientLimits>>,
 }
 
 impl Client {
     /// The client of `key`, compiled for look-ups. `places` are those of all groups.
-    pub(super) fn compile(key: &Arc<ProxyKey>, places: &HashMap<&Id, usize>, turns: Option<Arc<Turns>>) -> Self {
+    pub(super) fn compile(
+        key: &Arc<ProxyKey>,
+        places: &HashMap<&Id, usize>,
+        turns: Option<Arc<Turns>>,
+        limits: Option<Box<ClientLimits>>,
+    ) -> Self {
         let (patterns, names): (Vec<_>, Vec<_>) = key.allowed_models.iter().partition(|model| model.ends_with('*'));
         let place = |id: &Id| places.get(id).copied();
         let allowed = || key.allowed_groups.iter().filter_map(place).collect();
@@ -42,6 +50,7 @@ impl Client {
             allowed_models: names.into_iter().cloned().collect(),
             allowed_beginnings: patterns.into_iter().map(|pattern| pattern.trim_end_matches('*').into()).collect(),
             turns,
+            limits,
         }
     }
 

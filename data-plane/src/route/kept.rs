@@ -18,6 +18,7 @@ use super::rest::Rest;
 use super::retries::RetryBudget;
 use super::table::RoutedGroup;
 use super::turns::Turns;
+use crate::limit::client::KeptLimits;
 use crate::metrics::series::SeriesStore;
 use crate::provider::credential::Tokens;
 use crate::provider::redact::GroupSecrets;
@@ -32,6 +33,8 @@ pub struct Kept {
     groups: HashMap<Id, KeptGroup>,
     /// Whose turn it is, of proxy keys whose policy goes round.
     turns: HashMap<Id, Arc<Turns>>,
+    /// What has been taken of limits: of proxy keys, and of those with one model, of groups and of upstream keys.
+    pub limits: KeptLimits,
     /// The series of metrics by group and model.
     pub series: SeriesStore,
 }
@@ -161,7 +164,9 @@ impl Kept {
         }
         for key in &compiled.keys {
             self.keep_key(&key.key.id, kept.key(&key.key.id)?.clone());
+            self.limits.extend(key.limits.clone().map(|limits| (Arc::clone(&key.key.id), limits)));
         }
+        self.limits.extend(compiled.limits.clone().map(|limits| (Arc::clone(&group.id), limits)));
         self.keep_group(&group.id, known.clone());
         Some(Arc::clone(compiled))
     }

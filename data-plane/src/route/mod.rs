@@ -1,7 +1,7 @@
 //! Client and model → plan: the ordered candidates that a request may try, and why each other one is left out.
 //!
-//! - [`table`]: a snapshot, compiled for look-ups; [`current`]: the one in force; `patterns`: names of models that end
-//!   in `*`; [`client`]: who asks, and what its proxy key allows.
+//! - [`table`]: a snapshot, compiled for look-ups; `state`: what its parts are like now; [`current`]: the one in force;
+//!   `patterns`: names of models that end in `*`; [`client`]: who asks, and what its proxy key allows.
 //! - [`kept`]: what is remembered over changes of config; [`health`]: what is known of an upstream key, by the
 //!   clock of the fleet; [`refusals`]: what a provider refuses of what the gateway adds.
 //! - [`order`]: the order in which candidates are tried; [`affinity`]: which requests belong together; `turns`: whose
@@ -12,6 +12,7 @@
 //! - [`needs`]: what a request certainly needs of a model, and what a model certainly lacks.
 //! - [`rest`]: keys of a group that fail alike are one failure of the group; `strikes`: refusals of a key that are in
 //!   doubt; `share`: how much each key of a group may have in flight.
+//! - `shared_limits`: how much may be sent to a group and with a key.
 //! - [`plan`]: the candidates of a request, one after the other; [`candidate`]: one of them; [`single`]: one upstream
 //!   key, whatever its state, for what the gateway itself asks.
 //! - [`caching`]: what the answers to a client depend on, and whether they are kept in memory.
@@ -40,7 +41,9 @@ pub mod refusals;
 pub mod rest;
 pub mod retries;
 mod share;
+mod shared_limits;
 pub mod single;
+mod state;
 mod strikes;
 pub mod table;
 pub mod tail;

@@ -11,6 +11,7 @@ use super::candidate::Candidate;
 use super::load::Load;
 use super::models::ModelState;
 use super::one_test::{Barred, Testing};
+use crate::limit::reservation::Reservation;
 
 /// An attempt that is under way. It keeps its group, its key and its model busy until it is dropped, and lets their
 /// breakers know how it went.
@@ -28,6 +29,40 @@ pub struct Occupied {
     tests: Tests,
     /// Whether it keeps anything busy, and what it measures and fails at counts.
     counts: bool,
+    /// What it has taken of the limits of its group and its key.
+    taken: [Option<Reservation>; 2],
+    /// Whether the provider has begun to answer, so that tokens are spent.
+    spends: bool,
+}
+
+/// What an attempt takes of limits before it is sent: it is given back unless it is.
+struct Taken([Option<Reservation>; 2]);
+
+impl Taken {
+    fn into_parts(mut self) -> [Option<Reservation>; 2] {
+        std::mem::take(&mut self.0)
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        for taken in self.0.iter().flatten() {
+            taken.settle_tokens(0);
+            taken.uncount();
+        }
+    }
+}
+
+/// Takes a request with its tokens of the limits of the group and of the key of `candidate`. None where one of them has
+/// no room.
+fn take(candidate: &Candidate) -> Option<Taken> {
+    let mut all = Taken([None, None]);
+    for (place, limits) in all.0.iter_mut().zip([&candidate.group.limits, &candidate.key.limits]) {
+        if let Some(limits) = limits {
+            place.insert(limits.begin().ok()?).estimate(candidate.tokens).ok()?;
+        }
+    }
+    Some(all)
 }
 
 /// The tests of what a guess has rest: the key, the group, the model.
@@ -55,11 +90,12 @@ pub enum Failed {
 }
 
 impl Occupied {
-    /// Begins an attempt at `candidate`; none where a breaker does not let it through, or another attempt tests what
-    /// has it rest.
+    /// Begins an attempt at `candidate`; none where a breaker does not let it through, another attempt tests what has
+    /// it rest, or a limit leaves no room for it.
     pub fn begin(candidate: &Candidate) -> Option<Self> {
         let (model, breaker) = (&candidate.state, &candidate.key.breaker);
         let now = steady_ms();
+        let taken = take(candidate)?;
         if !model.breaker.enter(now) {
             return None;
         }
@@ -85,6 +121,8 @@ impl Occupied {
             told: false,
             tests,
             counts: true,
+            taken: taken.into_parts(),
+            spends: false,
         })
     }
 
@@ -101,6 +139,8 @@ impl Occupied {
             told: true,
             tests: Tests::default(),
             counts: false,
+            taken: [None, None],
+            spends: false,
         }
     }
 
@@ -108,6 +148,7 @@ impl Occupied {
     pub fn began(&mut self, time: Duration) {
         let now = steady_ms();
         let loads = [&*self.group, &self.model.load, &*self.key];
+        self.spends = true;
         loads.into_iter().filter(|_| self.counts).for_each(|load| load.measured(time, now));
         self.answered();
     }
@@ -141,6 +182,8 @@ impl Occupied {
     /// The provider has reported what the whole answer took.
     pub fn reported(&self, usage: &Usage) {
         self.model.cached.reported(usage.input, usage.cached);
+        let usage = [usage.input, usage.cached, usage.output, usage.reasoning];
+        self.taken.iter().flatten().for_each(|taken| taken.settle(usage));
     }
 
     /// The provider has answered that the key has reached a limit, or has no money.
@@ -174,6 +217,9 @@ impl Occupied {
 
 impl Drop for Occupied {
     fn drop(&mut self) {
+        if !self.spends {
+            self.taken.iter().flatten().for_each(|taken| taken.settle_tokens(0));
+        }
         if self.counts {
             for load in [&*self.group, &self.model.load, &*self.key] {
                 load.end();

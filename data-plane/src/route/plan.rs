@@ -28,7 +28,7 @@ use super::owners::Owner;
 use super::places::Places;
 use super::share::Share;
 use super::table::{Route, RouteTable, RoutedGroup, RoutedKey};
-use crate::error::GatewayError;
+use crate::error::{GatewayError, LimitReached};
 use crate::provider::Endpoint;
 
 pub use explain::Explanation;
@@ -56,6 +56,8 @@ pub struct Plan<'t> {
     pricing: Option<Pricing>,
     /// What the request needs of a model.
     needs: Needs,
+    /// The tokens of the request, by an estimate.
+    tokens: u64,
     /// What the request belongs to.
     session: Option<SessionKey>,
     /// When the plan was made, by this node's own clock ([`steady_ms`]). A pause that ends later is not over for it.
@@ -169,6 +171,7 @@ impl<'t> Plan<'t> {
             peeks,
             policy: Policy::of_groups(client.key.group_policy, turn),
             needs: Needs::default(),
+            tokens: 0,
             session: None,
             now: steady_ms(),
             owner: None,
@@ -183,6 +186,18 @@ impl<'t> Plan<'t> {
     #[must_use]
     pub fn of_session(mut self, session: Option<SessionKey>) -> Self {
         self.session = session;
+        self
+    }
+
+    /// The plan of a request of so many `tokens`, by an estimate, for which limits have to have room. Nothing is
+    /// estimated where there are none.
+    #[must_use]
+    pub fn weighing_if_limited(mut self, tokens: impl FnOnce() -> u64) -> Self {
+        let limited =
+            |route: &Route| route.group.limits.is_some() || route.group.keys.iter().any(|key| key.limits.is_some());
+        if self.routes.iter().any(limited) {
+            self.tokens = tokens();
+        }
         self
     }
 
@@ -293,7 +308,16 @@ impl<'t> Plan<'t> {
         if route.is_resting(self.now) {
             return Some(SkipReason::Resting);
         }
-        (!self.passes_breakers(route, key)).then_some(SkipReason::Failing)
+        if !self.passes_breakers(route, key) {
+            return Some(SkipReason::Failing);
+        }
+        self.limited(route, key).map(|reached| SkipReason::Limited(reached.subject))
+    }
+
+    /// The limit of the group of `route` or of `key` that leaves no room for the request now.
+    fn limited(&self, route: &Route, key: &RoutedKey) -> Option<LimitReached> {
+        let limits = [&route.group.limits, &key.limits];
+        limits.into_iter().flatten().find_map(|limits| limits.full(self.tokens))
     }
 
     /// All keys that may be tried, in the operator's order, whatever their health.
@@ -393,15 +417,15 @@ impl Iterator for Plan<'_> {
     type Item = Candidate;
 
     fn next(&mut self) -> Option<Candidate> {
-        loop {
+        let next = loop {
             if let Some(candidate) = self.next_key() {
-                return Some(candidate);
+                break Some(candidate);
             }
             if self.next_route().is_none() {
-                break;
+                break self.resort();
             }
-        }
-        self.resort()
+        };
+        next.map(|candidate| Candidate { tokens: self.tokens, ..candidate })
     }
 }
 

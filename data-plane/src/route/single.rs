@@ -65,7 +65,7 @@ impl RouteTable {
             let state = group.models.of(&upstream_model);
             (group, state)
         };
-        Ok(Candidate { group, key, upstream_model, facts, state, price: None })
+        Ok(Candidate { group, key, upstream_model, facts, state, price: None, tokens: 0 })
     }
 
     /// `group` and `key`, as if both were switched on. What is remembered of them counts.

@@ -7,10 +7,7 @@ use std::sync::{Arc, OnceLock};
 use shared::crypto::KEY_LEN;
 use shared::ids::Id;
 use shared::prices::{Price, Prices};
-use shared::snapshot::{
-    ErrorRule, Group, GroupPolicy, ProxyKey, Snapshot, UnsupportedParameters, UpstreamKey, UpstreamStream,
-    validate_destination,
-};
+use shared::snapshot::{ErrorRule, Group, GroupPolicy, ProxyKey, Snapshot, UpstreamKey, validate_destination};
 use tracing::warn;
 use translation::facts::ModelFacts;
 
@@ -28,7 +25,10 @@ use super::patterns::Patterns;
 use super::refusals::Refusals;
 use super::rest::Rest;
 use super::retries::RetryBudget;
+use super::shared_limits::{limits_of_group, limits_of_key};
 use super::turns::Turns;
+use crate::limit::client::ClientLimits;
+use crate::limit::subject::LimitedSubject;
 use crate::metrics::series::SeriesTable;
 use crate::provider::Endpoint;
 use crate::provider::credential::Credential;
@@ -122,6 +122,8 @@ pub struct RoutedGroup {
     pub turns: Arc<Turns>,
     /// How much its requests may be tried again.
     pub retries: Arc<RetryBudget>,
+    /// How much may be sent to it, where that is limited.
+    pub limits: Option<Arc<LimitedSubject>>,
     /// Whether it rests, because its keys fail alike.
     pub rest: Arc<Rest>,
     /// What tells its answers from those under another config, once that is asked for.
@@ -145,6 +147,8 @@ pub struct RoutedKey {
     pub load: Arc<Load>,
     /// Whether requests with it fail.
     pub breaker: Arc<Breaker>,
+    /// How much may be sent with it, where that is limited.
+    pub limits: Option<Arc<LimitedSubject>>,
     /// The way by which requests with it leave.
     pub exit: Arc<Exit>,
     /// What goes with each request, where that is not what its group says.
@@ -203,7 +207,8 @@ impl RouteTable {
             if let Some(turns) = &turns {
                 keeps.keep_turns(&key.id, Arc::clone(turns));
             }
-            (key.digest, Client::compile(key, &places, turns))
+            let limits = ClientLimits::compile(key, kept.map(|kept| &kept.limits), &mut keeps.limits);
+            (key.digest, Client::compile(key, &places, turns, limits))
         };
         let clients = snapshot.proxy_keys.values().map(&mut client).collect();
         let series = Arc::new(keeps.series.table(snapshot.groups.values().filter(|group| group.enabled)));
@@ -264,21 +269,6 @@ impl RouteTable {
 }
 
 impl Route {
-    /// Whether the group rests at `now`, or the model there.
-    pub fn is_resting(&self, now: i64) -> bool {
-        self.group.rest.is_on(now) || self.state.rest.is_on(now)
-    }
-
-    /// Whether the group or the model there rests at `now`, and a request tests if that is over.
-    pub fn is_tested(&self, now: i64) -> bool {
-        self.group.rest.is_tested(now) || self.state.rest.is_tested(now)
-    }
-
-    /// The end of the newest rest of the group, or of the model there.
-    pub fn rests_until(&self) -> i64 {
-        self.group.rest.until().max(self.state.rest.until())
-    }
-
     /// The way to `upstream_model` in `group`, as a model of which nothing is certain and that has no price.
     pub(super) fn unpriced(
         group: &Arc<RoutedGroup>,
@@ -309,24 +299,11 @@ impl Route {
 }
 
 impl RoutedGroup {
-    /// Whether the provider is asked for a stream, for a client that wants one or not.
-    pub fn streams(&self, wanted: bool) -> bool {
-        match self.group.upstream_stream {
-            UpstreamStream::Auto => wanted,
-            UpstreamStream::Always => true,
-            UpstreamStream::Never => false,
-        }
-    }
-
-    /// Whether a request is refused that holds what the provider's API cannot express.
-    pub fn rejects_unsupported(&self) -> bool {
-        self.group.unsupported_parameters == UnsupportedParameters::Reject
-    }
-
     /// Compiles `group` with the rules for errors of `every` group and with what was `kept` of it, and notes in `keeps`
     /// what is to be kept on.
     pub(super) fn compile(group: &Arc<Group>, every: &Arc<[ErrorRule]>, kept: Option<&Kept>, keeps: &mut Kept) -> Self {
         let endpoint = Endpoint::of(group);
+        let known_limits = kept.map(|kept| &kept.limits);
         let known_group = kept.and_then(|kept| kept.group(&group.id));
         // What depends on nothing but the group's own config is made anew where that has changed.
         let same = known_group.filter(|known| Arc::ptr_eq(&known.config, group) || known.config == *group);
@@ -366,6 +343,7 @@ impl RoutedGroup {
                 exit: own_exit.clone(),
             };
             keeps.keep_key(&key.id, kept);
+            let limits = limits_of_key(key, known_limits, &mut keeps.limits);
             let leak = secrets.with_key(key, credential.tokens());
             let extras = Extras::of_key(group, key, endpoint.as_ref());
             let own = own_exit.unwrap_or_else(|| Arc::clone(&exit));
@@ -377,6 +355,7 @@ impl RoutedGroup {
                 load,
                 breaker,
                 exit: own,
+                limits,
                 extras,
             }))
         });
@@ -403,6 +382,7 @@ impl RoutedGroup {
             compiled: None,
         };
         keeps.keep_group(&group.id, kept_group);
+        let limits = limits_of_group(group, known_limits, &mut keeps.limits);
         let extras = Extras::of(group, endpoint.as_ref());
         let own = &group.routing.error_rules;
         let error_rules =
@@ -419,6 +399,7 @@ impl RoutedGroup {
             load,
             turns,
             retries,
+            limits,
             rest,
             identity: OnceLock::new(),
             error_rules,

@@ -3,6 +3,8 @@
 //! was never known whose it is leaves none: it is counted in the metrics.
 
 mod further;
+mod limited;
+mod log;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,13 +22,13 @@ use shared::serve::Closing;
 use shared::snapshot::ProxyKey;
 use shared::time::now_ms;
 use tokio::time::Instant;
-use tracing::{info, warn};
 use translation::ir::Usage;
 
 use crate::body::budget::Held;
 use crate::error::GatewayError;
+use crate::limit::client::ClientPass;
 use crate::metrics::series::{Series, SeriesTable};
-use crate::metrics::{Affinity, Api, Estimate, Unauthenticated, outcome_name};
+use crate::metrics::{Affinity, Api, Estimate, Unauthenticated};
 use crate::node::InFlight;
 use crate::node::tenants::Seat;
 use crate::route::plan::Home;
@@ -75,6 +77,10 @@ pub struct Meter {
     pub cache: &'static str,
     /// Is set when the client has the whole answer.
     pub succeeds: Option<Arc<AtomicBool>>,
+    /// What the request has taken of the limits of its proxy key.
+    pub limits: ClientPass,
+    /// The tokens of the answer so far, at least.
+    answered: u64,
     /// Whether the client asked for a stream.
     pub streamed: bool,
     /// Whether the model may call tools.
@@ -130,6 +136,8 @@ impl Meter {
             home: None,
             cache: "",
             succeeds: None,
+            limits: ClientPass::default(),
+            answered: 0,
             streamed: false,
             has_tools: false,
             request_bytes: 0,
@@ -271,6 +279,9 @@ impl Meter {
     pub fn broke(&mut self, error: &GatewayError) {
         self.outcome = error.outcome();
         self.error_code = error.code();
+        if let GatewayError::Limited(reached) = error {
+            self.recorder.metrics.limited(reached, false);
+        }
         self.unauthenticated = error.into();
         cut(&error.for_operator()).clone_into(&mut self.error_message);
     }
@@ -293,53 +304,25 @@ impl Meter {
             // not all.
             Some(usage) => {
                 let heard = std::mem::take(&mut self.heard);
-                let unreported =
-                    Unreported { asked: None, heard, written: usage.output, estimate: Estimate::default() };
+                let unreported = Unreported {
+                    asked: None,
+                    heard,
+                    written: usage.output,
+                    estimate: Estimate::default(),
+                    limits: ClientPass::default(),
+                };
                 (usage, UsageSource::Partial, Some(unreported))
             }
             None if self.is_spending() => {
                 let asked = Some(std::mem::take(&mut self.asked));
                 let heard = std::mem::take(&mut self.heard);
-                let unreported = Unreported { asked, heard, written: 0, estimate: Estimate::default() };
+                let (estimate, limits) = (Estimate::default(), ClientPass::default());
+                let unreported = Unreported { asked, heard, written: 0, estimate, limits };
                 let source = if whole { UsageSource::Estimated } else { UsageSource::Partial };
                 (Usage::default(), source, Some(unreported))
             }
             None => (Usage::default(), UsageSource::None, None),
         }
-    }
-
-    fn log(&self, total: Duration, usage: Option<Usage>) {
-        let key = self.proxy_key.as_ref().map(|key| &*key.name);
-        let last = self.attempts.last();
-        let group = last.map(|last| &*last.tried.group.name);
-        let (input, output) = usage.map(|usage| (usage.input, usage.output)).unzip();
-        let attempt_error = last.map(|last| cut(&last.error)).filter(|error| !error.is_empty());
-        macro_rules! line {
-            ($level:ident) => {
-                $level!(
-                    request_id = self.id,
-                    trace_id = self.trace_id,
-                    method = cut(self.method.as_str()),
-                    path = self.path,
-                    status = self.status,
-                    outcome = outcome_name(self.outcome),
-                    error_code = (!self.error_code.is_empty()).then_some(self.error_code),
-                    error = (!self.error_message.is_empty()).then_some(self.error_message.as_str()),
-                    proxy_key = key,
-                    model = self.model,
-                    group,
-                    attempts = self.attempts(),
-                    attempt_error,
-                    streamed = self.streamed,
-                    input_tokens = input,
-                    output_tokens = output,
-                    first_byte_us = self.first_byte.map(micros),
-                    total_us = micros(total),
-                    "request"
-                )
-            };
-        }
-        if self.outcome == Outcome::InternalError { line!(warn) } else { line!(info) }
     }
 }
 
@@ -362,6 +345,7 @@ impl Drop for Meter {
         let (usage, usage_source, mut unreported) = self.counts();
         self.recorder.metrics.request(self.api, self.outcome, first_byte_us, micros(total));
         self.recorder.metrics.tokens(&usage);
+        self.settle_limits(&usage, usage_source, unreported.as_mut());
         let affinity = self.affinity();
         affinity.inspect(|affinity| self.recorder.metrics.routed(*affinity));
         let last = self.attempts.last();

@@ -1,9 +1,10 @@
 //! The domain model of a config snapshot: an immutable, versioned picture of all config that a node needs.
 //!
 //! This module holds the types, and `routing` those that say where requests go. `proto` is the one place that converts
-//! them to and from the wire form, and `validate` decides whether a node may serve from them. `own` is what an upstream
-//! key has besides its group, and `roots` reads certificates.
+//! them to and from the wire form, and `validate` decides whether a node may serve from them. `limits` says how much
+//! may be taken, `own` is what an upstream key has besides its group, and `roots` reads certificates.
 
+mod limits;
 mod names;
 mod own;
 mod proto;
@@ -22,6 +23,10 @@ use self::names::names;
 use crate::ids::Id;
 use crate::secret::Secret;
 
+pub use limits::{
+    HEAVIEST_TOKEN, LARGEST_AMOUNT, LONGEST_LIMIT_QUEUE, LONGEST_LIMIT_WAIT, LimitMode, LimitQueue, LimitRaise,
+    LimitSpan, LimitUnit, LimitWindow, MOST_WINDOWS, ModelLimits, RAISES, SubjectLimits, TokenWeights,
+};
 pub use own::KeySettings;
 pub use roots::tls_roots;
 pub use routing::{

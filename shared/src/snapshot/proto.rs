@@ -1,5 +1,6 @@
 //! Conversion between the domain model and the wire form. No other place knows both.
 
+mod limits;
 mod routing;
 
 use std::sync::Arc;

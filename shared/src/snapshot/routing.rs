@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::limits::SubjectLimits;
 use super::names::names;
 use super::own::KeySettings;
 
@@ -53,6 +54,8 @@ pub struct GroupRouting {
     pub error_rules: Vec<ErrorRule>,
     /// Root certificates that the group's connections trust besides the system's, as PEM; mostly none.
     pub tls_roots: Arc<str>,
+    /// How much may be sent to the group, beside its [`super::Group::rpm_limit`].
+    pub limits: Option<Box<SubjectLimits>>,
 }
 
 impl Default for GroupRouting {
@@ -72,6 +75,7 @@ impl Default for GroupRouting {
             fallbacks: Fallbacks::default(),
             error_rules: Vec::new(),
             tls_roots: Arc::from(""),
+            limits: None,
         }
     }
 }
@@ -98,6 +102,8 @@ pub struct UpstreamKeyRouting {
     /// itself.
     #[serde(skip)]
     pub own: Option<Box<KeySettings>>,
+    /// How much may be sent with the key.
+    pub limits: Option<Box<SubjectLimits>>,
 }
 
 impl Default for UpstreamKeyRouting {
@@ -111,6 +117,7 @@ impl Default for UpstreamKeyRouting {
             account: Arc::from(""),
             expires_at_ms: None,
             own: None,
+            limits: None,
         }
     }
 }
@@ -136,6 +143,8 @@ pub struct ProxyKeyRouting {
     /// How long identical requests of the key are answered from memory. Zero: as the group says.
     #[serde(with = "ms")]
     pub cache: Duration,
+    /// How much the key may take, beside its own limits a minute and in flight.
+    pub limits: Option<Box<SubjectLimits>>,
 }
 
 /// Which models are asked when another fails.

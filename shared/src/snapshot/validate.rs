@@ -2,10 +2,14 @@
 //! from it.
 
 use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Uri};
 
-use super::{Group, KeySettings, OutboundProxy, ProxyKey, Snapshot, SnapshotError, tls_roots};
+use super::limits::{HEAVIEST_TOKEN, LARGEST_AMOUNT, LONGEST_LIMIT_QUEUE, LONGEST_LIMIT_WAIT, MOST_WINDOWS, RAISES};
+use super::{
+    Group, KeySettings, LimitWindow, OutboundProxy, ProxyKey, Snapshot, SnapshotError, SubjectLimits, tls_roots,
+};
 use crate::hosts::{is_metadata_host, literal};
 use crate::secret::Secret;
 
@@ -112,6 +116,8 @@ pub fn validate_group(group: &Group) -> Checked {
         if let Some(own) = &key.routing.own {
             validate_own(own).map_err(|error| within(&format!("upstream_keys[{index}].own"), error))?;
         }
+        validate_limits(key.routing.limits.as_deref())
+            .map_err(|error| within(&format!("upstream_keys[{index}]"), error))?;
         not_blank(&format!("upstream_keys[{index}].secret"), key.secret.expose())?;
         if HeaderValue::from_str(key.secret.expose()).is_err() {
             return Err(SnapshotError::invalid(
@@ -127,6 +133,7 @@ pub fn validate_group(group: &Group) -> Checked {
         not_blank("model_aliases", alias)?;
         not_blank(&format!("model_aliases[{alias}]"), model)?;
     }
+    validate_limits(group.routing.limits.as_deref())?;
     validate_headers(&group.headers)?;
     if group.timeout.is_zero() {
         return Err(SnapshotError::invalid("timeout", "is 0"));
@@ -189,6 +196,50 @@ pub fn validate_proxy_key(key: &ProxyKey) -> Checked {
     not_blank("name", &key.name)?;
     if key.digest == [0; 32] {
         return Err(SnapshotError::invalid("digest", "is all zeros"));
+    }
+    validate_limits(key.routing.limits.as_deref())
+}
+
+/// Checks how much a subject may take.
+fn validate_limits(limits: Option<&SubjectLimits>) -> Checked {
+    let Some(limits) = limits else { return Ok(()) };
+    validate_windows("limits", &limits.windows)?;
+    for (model, of_model) in &limits.models {
+        not_blank("model_limits", model)?;
+        validate_pattern(model).map_err(|problem| SnapshotError::invalid(format!("model_limits[{model}]"), problem))?;
+        validate_windows(&format!("model_limits[{model}].limits"), &of_model.windows)?;
+    }
+    let weights = limits.weights;
+    if [weights.cached, weights.output, weights.reasoning].iter().any(|weight| *weight > HEAVIEST_TOKEN) {
+        return Err(SnapshotError::invalid("token_weights", format!("is above {HEAVIEST_TOKEN} thousandths")));
+    }
+    let wait = Duration::from_millis(limits.queue.wait_ms.into());
+    if limits.queue.length > LONGEST_LIMIT_QUEUE || wait > LONGEST_LIMIT_WAIT {
+        return Err(SnapshotError::invalid("concurrency_queue", "is longer than a queue may be"));
+    }
+    if limits.raise.is_some_and(|raise| !RAISES.contains(&raise.percent)) {
+        return Err(SnapshotError::invalid(
+            "raise",
+            format!("must be from {} to {} percent", RAISES.start(), RAISES.end()),
+        ));
+    }
+    Ok(())
+}
+
+/// Checks the windows of one list: each kind once.
+fn validate_windows(place: &str, windows: &[LimitWindow]) -> Checked {
+    if windows.len() > MOST_WINDOWS {
+        return Err(SnapshotError::invalid(place, format!("has more than {MOST_WINDOWS} entries")));
+    }
+    for (index, window) in windows.iter().enumerate() {
+        let place = || format!("{place}[{index}]");
+        if window.amount == 0 || window.amount > LARGEST_AMOUNT {
+            return Err(SnapshotError::invalid(place() + ".amount", format!("must be from 1 to {LARGEST_AMOUNT}")));
+        }
+        let same = |other: &LimitWindow| (other.unit, other.window) == (window.unit, window.window);
+        if windows.iter().take(index).any(same) {
+            return Err(SnapshotError::invalid(place(), "is of the same unit and window as one before it"));
+        }
     }
     Ok(())
 }

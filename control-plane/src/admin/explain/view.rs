@@ -49,6 +49,9 @@ pub struct ExplainView {
     pub candidates: Vec<CandidateView>,
     /// What is left out, and why.
     pub skipped: Vec<SkippedView>,
+    /// Limits of the proxy key for the model, and how much of them the node has taken.
+    #[serde(default)]
+    pub limits: Vec<LimitStandingView>,
     /// The models that would be asked one after the other if this one failed, as the proxy key or a group says.
     #[serde(default)]
     pub fallbacks: Vec<FallbackView>,
@@ -98,6 +101,31 @@ pub struct CandidateView {
     /// What a typical request costs at the group, in micro-dollars per million tokens: three tokens in for each one
     /// out, and of those in as many from the cache as of late. Null where no price of the model is known.
     pub effective_price_micros: Option<u64>,
+    /// Limits of the group and of the upstream key, and how much of them the node has taken.
+    #[serde(default)]
+    pub limits: Vec<LimitStandingView>,
+}
+
+/// A limit and how much of it is taken.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LimitStandingView {
+    /// Whose limit it is: `proxy_key`, `model` (of the proxy key with the model), `group` or `upstream_key`.
+    pub subject: String,
+    /// What it counts: `requests`, `tokens` or `concurrency` (requests in flight).
+    pub unit: String,
+    /// Length of its window: `minute`, `hour` or `day`; null for requests in flight.
+    pub window: Option<String>,
+    /// How much there is.
+    pub amount: u64,
+    /// How much is taken.
+    pub used: u64,
+    /// How much is left.
+    pub remaining: u64,
+    /// When all of it is there again, in epoch milliseconds; null for requests in flight.
+    pub resets_at: Option<i64>,
+    /// Whether it only counts.
+    pub shadow: bool,
 }
 
 /// A group, or an upstream key of one, that would not be tried.
@@ -113,8 +141,8 @@ pub struct SkippedView {
     /// Mask of the upstream key.
     pub upstream_key_masked: Option<String>,
     /// Why, for programs: `not_allowed`, `unknown_provider`, `no_keys`, `no_room`, `cannot`, `not_for_model`,
-    /// `expired`, `failing`, `resting`, `cooling`, `exhausted`, `invalid`, `disabled`, `refused_destination` or
-    /// `model_not_served`.
+    /// `expired`, `failing`, `resting`, `cooling`, `exhausted`, `invalid`, `disabled`, `refused_destination`,
+    /// `model_not_served` or `limited`.
     pub reason: String,
     /// Why, for people.
     pub detail: String,

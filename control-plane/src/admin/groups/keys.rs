@@ -16,6 +16,7 @@ use super::pasted::{self, Pasted};
 use super::routing::read_key_routing;
 use super::view::masks;
 use crate::admin::bounds::ID_BYTES;
+use crate::admin::limits::{LimitRaiseBody, LimitWindowBody, TokenWeightsBody};
 use crate::web::fields::{Fields, Known, MASK_MARK, kind};
 
 pub(super) const FIELDS: &[Known] = &[
@@ -40,6 +41,11 @@ pub(super) const FIELDS: &[Known] = &[
     Known::new("headers"),
     Known::also("parameters", &["parameterDefaults"]),
     Known::new("parameterOverrides"),
+    Known::also("concurrencyLimit", &["concurrency"]),
+    Known::new("limits"),
+    Known::new("limitMode"),
+    Known::new("tokenWeights"),
+    Known::new("raise"),
 ];
 
 /// The fields that a write does not change. They are accepted so that what was read can be sent back.
@@ -89,6 +95,19 @@ pub struct UpstreamKeyBody {
     /// Request fields that replace the client's, before those of the group of the same name.
     #[schema(value_type = Option<Object>)]
     pub parameter_overrides: Option<Map<String, Value>>,
+    /// Requests in flight; 0 means no limit. Also accepted as `concurrency`.
+    #[schema(default = 0)]
+    pub concurrency_limit: Option<u32>,
+    /// Windows of requests and tokens, each kind once.
+    pub limits: Option<Vec<LimitWindowBody>>,
+    /// What the limits do: `enforce` (requests go elsewhere where they are reached), or `shadow` (they count and
+    /// report).
+    #[schema(default = "enforce")]
+    pub limit_mode: Option<String>,
+    /// How much each kind of token counts, in thousandths; 1000 each where nothing is said.
+    pub token_weights: Option<TokenWeightsBody>,
+    /// Another amount of each window until a date.
+    pub raise: Option<LimitRaiseBody>,
 }
 
 /// The keys of a group as it is written.

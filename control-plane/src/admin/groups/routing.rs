@@ -6,13 +6,14 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 use shared::snapshot::{
-    ErrorRule, GroupRouting, HEAVIEST, QUEUE_TIMEOUT, RuleEffect, RuleScope, RuleStep, UpstreamKeyRouting, tls_roots,
-    validate_pattern,
+    ErrorRule, GroupRouting, HEAVIEST, QUEUE_TIMEOUT, RuleEffect, RuleScope, RuleStep, SubjectLimits,
+    UpstreamKeyRouting, tls_roots, validate_pattern,
 };
 use utoipa::ToSchema;
 
 use crate::admin::bounds::{MODEL_BYTES, NAME_BYTES};
 use crate::admin::fallbacks::read_fallbacks;
+use crate::admin::limits::read_limits;
 use crate::web::fields::{Fields, Known, into_text, kind};
 
 /// The longest timeout, in seconds.
@@ -97,6 +98,7 @@ pub(super) fn read_routing(fields: &mut Fields) -> GroupRouting {
         fallbacks: read_fallbacks(fields),
         error_rules: read_rules(fields, "errorRules"),
         tls_roots: read_roots(fields),
+        limits: read_shared_limits(fields, None),
     }
 }
 
@@ -143,7 +145,17 @@ pub(super) fn read_key_routing(fields: &mut Fields, before: &UpstreamKeyRouting)
         },
         expires_at_ms: if fields.has("expiresAt") { fields.time("expiresAt") } else { before.expires_at_ms },
         own: None,
+        limits: read_shared_limits(fields, before.limits.as_deref()),
     }
+}
+
+/// Reads how much may be sent to a group or with an upstream key. What `fields` leaves out stays as it was `before`.
+fn read_shared_limits(fields: &mut Fields, before: Option<&SubjectLimits>) -> Option<Box<SubjectLimits>> {
+    let mut limits = read_limits(fields, before);
+    if fields.has("concurrencyLimit") {
+        limits.concurrency = fields.limit("concurrencyLimit");
+    }
+    limits.or_none()
 }
 
 fn read_weight(fields: &mut Fields, default: u32) -> u32 {

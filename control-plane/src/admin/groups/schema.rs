@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use crate::admin::limits::{LimitRaiseBody, LimitWindowBody, TokenWeightsBody};
+
 /// A provider account or pool, as it is made or changed. Names in snake_case are accepted too.
 #[derive(Debug, utoipa::ToSchema)]
 #[schema(rename_all = "camelCase")]
@@ -47,9 +49,22 @@ pub struct GroupBody {
     /// Seconds that one attempt may take up to the first byte of the answer; may be a fraction.
     #[schema(default = 60)]
     pub timeout: Option<f64>,
-    /// Requests a minute; 0 means no limit. Also accepted as `rpm`. Not in force yet.
+    /// Requests a minute; 0 means no limit. Also accepted as `rpm`.
     #[schema(default = 0)]
     pub rpm_limit: Option<u32>,
+    /// Requests in flight; 0 means no limit. Also accepted as `concurrency`.
+    #[schema(default = 0)]
+    pub concurrency_limit: Option<u32>,
+    /// Windows of requests and tokens, each kind once.
+    pub limits: Option<Vec<LimitWindowBody>>,
+    /// What the limits do: `enforce` (requests go elsewhere where they are reached), or `shadow` (they count and
+    /// report).
+    #[schema(default = "enforce")]
+    pub limit_mode: Option<String>,
+    /// How much each kind of token counts, in thousandths; 1000 each where nothing is said.
+    pub token_weights: Option<TokenWeightsBody>,
+    /// Another amount of each window until a date.
+    pub raise: Option<LimitRaiseBody>,
     /// Model that probes, health checks and test prompts ask, as a client or the vendor names it. Without one, they ask
     /// the first of `models`.
     pub test_model: Option<String>,

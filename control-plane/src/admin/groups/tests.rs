@@ -122,7 +122,9 @@ fn every_field_has_its_place_and_no_secret_is_shown() {
         json!({"masked": "sk-o****0002", "enabled": true, "models": ["m"], "deniedModels": ["n*"], "weight": 2,
                "note": "the spare", "tags": ["spare"], "account": "acme", "expiresAt": 1_893_456_000_000_i64,
                "proxyEnabled": false, "proxyConfig": null, "headers": {}, "parameters": {}, "parameterOverrides": {},
-               "state": "ok", "stateUntil": null, "stateReason": null, "observedAt": null, "modelStates": []})
+               "state": "ok", "stateUntil": null, "stateReason": null, "observedAt": null, "modelStates": [],
+               "concurrencyLimit": 0, "limits": [], "limitMode": "enforce", "raise": null,
+               "tokenWeights": {"cached": 1000, "output": 1000, "reasoning": 1000}})
     );
     assert_eq!((&shown["weight"], &shown["tags"]), (&json!(5), &json!(["eu", "batch"])));
     assert_eq!(shown["affinity"], false);

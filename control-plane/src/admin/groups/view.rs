@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use super::routing::ErrorRuleBody;
 use super::warnings;
 use crate::admin::fallbacks::{faults_of, models_of};
+use crate::admin::limits::{LimitRaiseBody, LimitWindowBody, ShownLimits, TokenWeightsBody};
 use crate::grpc::key_states::{KeyStanding, ModelStanding};
 use crate::store::groups::StoredGroup;
 use crate::store::key_states::StoredKeyState;
@@ -55,8 +56,18 @@ pub struct GroupView {
     /// Seconds that one attempt may take up to the first byte of the answer.
     #[schema(value_type = f64)]
     pub timeout: Number,
-    /// Requests a minute; 0 means no limit. Not in force yet.
+    /// Requests a minute; 0 means no limit.
     pub rpm_limit: u32,
+    /// Requests in flight; 0 means no limit.
+    pub concurrency_limit: u32,
+    /// Windows of requests and tokens.
+    pub limits: Vec<LimitWindowBody>,
+    /// What the limits do: `enforce` or `shadow`.
+    pub limit_mode: &'static str,
+    /// How much each kind of token counts, in thousandths.
+    pub token_weights: TokenWeightsBody,
+    /// Another amount of each window until a date.
+    pub raise: Option<LimitRaiseBody>,
     /// Model that probes, health checks and test prompts ask.
     pub test_model: Option<String>,
     /// Priority of the group: the higher number goes first.
@@ -174,6 +185,16 @@ pub struct UpstreamKeyView {
     /// Request fields that replace the client's, before those of the group of the same name.
     #[schema(value_type = Object)]
     pub parameter_overrides: Map<String, Value>,
+    /// Requests in flight; 0 means no limit.
+    pub concurrency_limit: u32,
+    /// Windows of requests and tokens.
+    pub limits: Vec<LimitWindowBody>,
+    /// What the limits do: `enforce` or `shadow`.
+    pub limit_mode: &'static str,
+    /// How much each kind of token counts, in thousandths.
+    pub token_weights: TokenWeightsBody,
+    /// Another amount of each window until a date.
+    pub raise: Option<LimitRaiseBody>,
 }
 
 /// A model for which an upstream key may not be used now.
@@ -223,6 +244,7 @@ impl GroupView {
         let standing =
             |key: &UpstreamKey| KeyStanding::at(now, key, known.get(&*key.id).map_or(&[][..], Vec::as_slice));
         let masks = masks(&group.upstream_keys);
+        let limits = ShownLimits::of(group.routing.limits.as_deref());
         Self {
             id: group.id.to_string(),
             group_name: group.name.to_string(),
@@ -248,6 +270,11 @@ impl GroupView {
             retry_count: group.retry_count,
             timeout: seconds(group.timeout),
             rpm_limit: group.rpm_limit,
+            concurrency_limit: limits.concurrency_limit,
+            limits: limits.limits,
+            limit_mode: limits.limit_mode,
+            token_weights: limits.token_weights,
+            raise: limits.raise,
             test_model: group.test_model.as_ref().map(ToString::to_string),
             priority: group.priority,
             enabled: group.enabled,
@@ -285,6 +312,7 @@ impl UpstreamKeyView {
     pub(super) fn of(key: &UpstreamKey, masked: &str, standing: KeyStanding) -> Self {
         let routing = &key.routing;
         let own = routing.own.as_deref().cloned().unwrap_or_default();
+        let limits = ShownLimits::of(routing.limits.as_deref());
         let texts = |names: &[Arc<str>]| names.iter().map(ToString::to_string).collect();
         Self {
             id: key.id.to_string(),
@@ -297,6 +325,11 @@ impl UpstreamKeyView {
             tags: texts(&routing.tags),
             account: routing.account.to_string(),
             expires_at: routing.expires_at_ms,
+            concurrency_limit: limits.concurrency_limit,
+            limits: limits.limits,
+            limit_mode: limits.limit_mode,
+            token_weights: limits.token_weights,
+            raise: limits.raise,
             state: standing.condition.name(),
             state_until: standing.until,
             state_reason: standing.reason,

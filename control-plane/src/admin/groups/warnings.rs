@@ -62,8 +62,5 @@ pub(super) fn of(stored: &StoredGroup) -> Vec<FieldWarning> {
     if group.outbound_proxy.is_some() && !stored.proxy_enabled {
         warn("proxyConfig", "has no effect, because proxyEnabled is false");
     }
-    if group.rpm_limit > 0 {
-        warn("rpmLimit", "is kept, but not in force yet: requests are not limited");
-    }
     warnings
 }

@@ -14,6 +14,9 @@ use utoipa::ToSchema;
 use super::view::ProxyKeyView;
 use crate::admin::bounds::{ID_BYTES, MODEL_BYTES, NAME_BYTES};
 use crate::admin::fallbacks::read_fallbacks;
+use crate::admin::limits::{
+    ConcurrencyQueueBody, LimitRaiseBody, LimitWindowBody, ModelLimitsBody, TokenWeightsBody, read_limits,
+};
 use crate::error::{ApiError, FieldError};
 use crate::store::proxy_keys::StoredProxyKey;
 use crate::store::{Scope, Store, StoreError, groups};
@@ -34,6 +37,12 @@ pub(super) const FIELDS: &[Known] = &[
     Known::also("rpmLimit", &["rpm"]),
     Known::also("tpmLimit", &["tpm"]),
     Known::also("concurrencyLimit", &["concurrency"]),
+    Known::new("limits"),
+    Known::new("limitMode"),
+    Known::new("tokenWeights"),
+    Known::new("modelLimits"),
+    Known::new("concurrencyQueue"),
+    Known::new("raise"),
     Known::new("expiresAt"),
     Known::new("modelFallbacks"),
     Known::new("fallbackOn"),
@@ -270,6 +279,7 @@ fn read_routing(fields: &mut Fields) -> ProxyKeyRouting {
         fallbacks: read_fallbacks(fields),
         client_hints: fields.boolean("clientHints", false),
         cache: Duration::from_secs(cache.unwrap_or_default()),
+        limits: read_limits(fields, None).or_none(),
     }
 }
 
@@ -303,15 +313,29 @@ pub struct ProxyKeyBody {
     pub group_policy: Option<String>,
     /// Group id → weight, in place of the group's own. A list of `{groupId, weight}` is accepted too.
     pub group_weights: Option<BTreeMap<String, u32>>,
-    /// Requests a minute; 0 means no limit. Also accepted as `rpm`. Not in force yet.
+    /// Requests a minute; 0 means no limit. Also accepted as `rpm`.
     #[schema(default = 0, example = 100)]
     pub rpm_limit: Option<u32>,
-    /// Tokens a minute; 0 means no limit. Also accepted as `tpm`. Not in force yet.
+    /// Tokens a minute; 0 means no limit. Also accepted as `tpm`.
     #[schema(default = 0)]
     pub tpm_limit: Option<u64>,
-    /// Requests in flight; 0 means no limit. Also accepted as `concurrency`. Not in force yet.
+    /// Requests in flight; 0 means no limit. Also accepted as `concurrency`.
     #[schema(default = 0)]
     pub concurrency_limit: Option<u32>,
+    /// Further windows of requests and tokens, each kind once.
+    pub limits: Option<Vec<LimitWindowBody>>,
+    /// What the limits of the key do: `enforce`, or `shadow` (they count and report, and refuse nothing).
+    #[schema(default = "enforce")]
+    pub limit_mode: Option<String>,
+    /// How much each kind of token counts, in thousandths; 1000 each where nothing is said.
+    pub token_weights: Option<TokenWeightsBody>,
+    /// Model that a client asks for → what the key may take with it. A name may end in `*`: the models that it fits
+    /// share the limit.
+    pub model_limits: Option<BTreeMap<String, ModelLimitsBody>>,
+    /// How requests wait where as many are in flight as may be; null: they are refused at once.
+    pub concurrency_queue: Option<ConcurrencyQueueBody>,
+    /// Another amount of each window until a date.
+    pub raise: Option<LimitRaiseBody>,
     /// When the key stops being valid: epoch milliseconds, or RFC 3339 text.
     pub expires_at: Option<i64>,
     /// Model that a client asks for → the models that are asked when it fails, in their order. They count before those

@@ -7,6 +7,9 @@ use utoipa::ToSchema;
 
 use super::warnings;
 use crate::admin::fallbacks::{faults_of, models_of};
+use crate::admin::limits::{
+    ConcurrencyQueueBody, LimitRaiseBody, LimitWindowBody, ModelLimitsBody, ShownLimits, TokenWeightsBody,
+};
 use crate::store::proxy_keys::StoredProxyKey;
 use crate::web::warnings::FieldWarning;
 
@@ -36,12 +39,24 @@ pub struct ProxyKeyView {
     pub group_policy: &'static str,
     /// Group id → weight, in place of the group's own.
     pub group_weights: BTreeMap<String, u32>,
-    /// Requests a minute; 0 means no limit. Not in force yet.
+    /// Requests a minute; 0 means no limit.
     pub rpm_limit: u32,
-    /// Tokens a minute; 0 means no limit. Not in force yet.
+    /// Tokens a minute; 0 means no limit.
     pub tpm_limit: u64,
-    /// Requests in flight; 0 means no limit. Not in force yet.
+    /// Requests in flight; 0 means no limit.
     pub concurrency_limit: u32,
+    /// Further windows of requests and tokens.
+    pub limits: Vec<LimitWindowBody>,
+    /// What the limits of the key do: `enforce` or `shadow`.
+    pub limit_mode: &'static str,
+    /// How much each kind of token counts, in thousandths.
+    pub token_weights: TokenWeightsBody,
+    /// Model that a client asks for → what the key may take with it.
+    pub model_limits: BTreeMap<String, ModelLimitsBody>,
+    /// How requests wait where as many are in flight as may be.
+    pub concurrency_queue: Option<ConcurrencyQueueBody>,
+    /// Another amount of each window until a date.
+    pub raise: Option<LimitRaiseBody>,
     /// When the key stops being valid, in epoch milliseconds.
     pub expires_at: Option<i64>,
     /// Model that a client asks for → the models that are asked when it fails, in their order.
@@ -69,6 +84,7 @@ impl ProxyKeyView {
     /// The view of a stored proxy key, without its value.
     pub fn of(stored: &StoredProxyKey) -> Self {
         let key = &stored.key;
+        let limits = ShownLimits::of(key.routing.limits.as_deref());
         Self {
             id: key.id.to_string(),
             name: key.name.to_string(),
@@ -83,6 +99,12 @@ impl ProxyKeyView {
             rpm_limit: key.rpm_limit,
             tpm_limit: key.tpm_limit,
             concurrency_limit: key.concurrency_limit,
+            limits: limits.limits,
+            limit_mode: limits.limit_mode,
+            token_weights: limits.token_weights,
+            model_limits: limits.model_limits,
+            concurrency_queue: limits.concurrency_queue,
+            raise: limits.raise,
             expires_at: key.expires_at_ms,
             model_fallbacks: models_of(&key.routing.fallbacks),
             fallback_on: faults_of(&key.routing.fallbacks),

@@ -9,15 +9,6 @@ use crate::web::warnings::FieldWarning;
 pub(super) fn of(key: &ProxyKey) -> Vec<FieldWarning> {
     let mut warnings = Vec::new();
     let mut warn = |field: &str, message: &str| warnings.push(FieldWarning::new(field, message));
-    if key.rpm_limit > 0 {
-        warn("rpmLimit", "is kept, but not in force yet: requests are not limited");
-    }
-    if key.tpm_limit > 0 {
-        warn("tpmLimit", "is kept, but not in force yet: tokens are not limited");
-    }
-    if key.concurrency_limit > 0 {
-        warn("concurrencyLimit", "is kept, but not in force yet: requests in flight are not limited");
-    }
     if key.expires_at_ms.is_some_and(|expires_at| expires_at <= now_ms()) {
         warn("expiresAt", "has passed: the key is refused");
     }

@@ -31,6 +31,7 @@ pub(super) async fn ask(
     let request = JsonRequest::read(asked, &body)?;
     meter.model = Some(request.model.to_string());
     admitted.may_name(request.names_further_models)?;
+    admitted.reserve(&request.model, &[], Some(0), meter).await?;
     let mut relay = Relay::to(admitted, further);
     let mut plan = Plan::asked(admitted.table, admitted.client, &request.model);
     loop {

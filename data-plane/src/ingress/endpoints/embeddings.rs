@@ -31,6 +31,7 @@ pub(super) async fn ask(
     let mut request = EmbeddingsRequest::read(asked, &body)?;
     meter.model = Some(request.json.model.to_string());
     admitted.may_name(request.json.names_further_models)?;
+    admitted.reserve(&request.json.model, &body, Some(0), meter).await?;
     let (endpoint, model) = (request.json.path(), &*request.json.model);
     let wanted = Asked { chat: None, endpoint, body: &body, model, further: &further, stream: false };
     let missing = match memory::look_up(admitted, wanted, meter).await {

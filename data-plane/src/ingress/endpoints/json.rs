@@ -27,6 +27,7 @@ pub(super) async fn ask(
     meter.model = Some(request.model.to_string());
     meter.streamed = request.stream;
     admitted.may_name(request.names_further_models)?;
+    admitted.reserve(&request.model, &further.body, None, meter).await?;
     let responses = admitted.format.facts().keeps_answers;
     let mut relay = Relay::to(admitted, further.models);
     let mut plan = Plan::asked(admitted.table, admitted.client, &request.model);

@@ -39,6 +39,7 @@ pub(super) async fn ask(
         plan
     } else {
         meter.model = Some(request.model.clone());
+        admitted.reserve(&request.model, &[], Some(0), meter).await?;
         admitted.serving(&request.model)?
     };
     let kept = request.model.is_empty();

@@ -12,7 +12,15 @@ use crate::route::needs::{Bounds, Needs, SHORTENING};
 /// it is too long.
 const BYTES_PER_TOKEN: u64 = 3;
 
+/// The fields that bound the tokens of an answer: OpenAI's chat completions, old and new, its responses, Anthropic.
+const ANSWER_BOUNDS: [&str; 3] = ["max_tokens", "max_completion_tokens", "max_output_tokens"];
+
 impl ChatRequest<'_> {
+    /// The most tokens that the answer may have, where the request says so.
+    pub fn longest_answer(&self) -> Option<u64> {
+        ANSWER_BOUNDS.iter().find_map(|name| self.object.non_null(name)?.parse().ok())
+    }
+
     /// What the request certainly needs of what a model of these `bounds` may lack.
     pub fn needs(&self, bounds: &Bounds) -> Needs {
         let long = self.body.len() as u64 / BYTES_PER_TOKEN > bounds.context;

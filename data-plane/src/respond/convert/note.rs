@@ -10,6 +10,9 @@ pub(super) fn note(meter: &mut Meter, event: &Event) {
         Event::Start(start) if start.usage.is_some() => meter.usage = start.usage,
         Event::Usage(usage) => meter.usage = Some(*usage),
         Event::Finish { .. } => meter.finished = true,
-        _ => meter.heard.event(event),
+        _ => {
+            meter.heard.event(event);
+            meter.one_more();
+        }
     }
 }

@@ -48,7 +48,7 @@ fn the_providers_id_of_the_request_goes_beside_the_gateways() {
 
 #[test]
 fn anthropics_rate_limits_are_put_in_openais_words() {
-    let reset = (Timestamp::now() + std::time::Duration::from_secs(125)).to_string();
+    let reset = (Timestamp::now() + Duration::from_secs(125)).to_string();
     let sent = [
         ("anthropic-ratelimit-requests-limit", "50"),
         ("anthropic-ratelimit-requests-remaining", "49"),

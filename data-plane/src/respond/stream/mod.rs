@@ -324,6 +324,7 @@ impl PassedStream {
             self.learn = None;
         }
         self.meter.heard.wire_event(self.format, event);
+        self.meter.one_more();
         let wire = event;
         let event = self.watcher.event(&data);
         self.meter.finished |= event.finishes;

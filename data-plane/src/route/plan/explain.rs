@@ -11,6 +11,7 @@ use shared::time::{now_ms, steady_ms};
 
 use super::price::Pricing;
 use super::{Home, Plan, SkipReason};
+use crate::limit::standing::ExplainedLimit;
 use crate::route::affinity::SessionKey;
 use crate::route::candidate::Candidate;
 use crate::route::client::Client;
@@ -33,6 +34,8 @@ pub struct Explanation {
     home: Option<Id>,
     candidates: Vec<ExplainedCandidate>,
     skipped: Vec<ExplainedSkip>,
+    /// The limits of the proxy key for the model, and how much of them is taken.
+    limits: Vec<ExplainedLimit>,
     /// The models that are asked after this one, in their order.
     fallbacks: Vec<ExplainedFallback>,
     /// The refusals of a request with which they are asked, too.
@@ -66,6 +69,8 @@ struct ExplainedCandidate {
     first_byte_us: Option<u64>,
     /// What a typical request costs there, in micro-dollars per million tokens.
     effective_price_micros: Option<u64>,
+    /// The limits of the group and of the upstream key, and how much of them is taken.
+    limits: Vec<ExplainedLimit>,
 }
 
 /// A group, or a key of one, that is left out.
@@ -138,7 +143,19 @@ impl Explanation {
         let fallbacks =
             further.map(|model| ExplainedFallback { model: Arc::clone(model), served: served(model) }).collect();
         let fallback_on = if chain.models.contains_key(model) { chain.on } else { Vec::new() };
-        Self { snapshot_version, group_policy, refused, last_resort, home, candidates, skipped, fallbacks, fallback_on }
+        let limits = client.limits.as_ref().map(|limits| limits.explain(name)).unwrap_or_default();
+        Self {
+            snapshot_version,
+            group_policy,
+            refused,
+            last_resort,
+            home,
+            candidates,
+            skipped,
+            limits,
+            fallbacks,
+            fallback_on,
+        }
     }
 }
 
@@ -159,6 +176,11 @@ impl ExplainedCandidate {
             in_flight: candidate.key.load.in_flight(),
             first_byte_us: candidate.state.load.first_byte_us(),
             effective_price_micros: pricing.of(candidate.price),
+            limits: [&candidate.group.limits, &candidate.key.limits]
+                .into_iter()
+                .flatten()
+                .flat_map(|limits| ExplainedLimit::all(limits))
+                .collect(),
         }
     }
 }
@@ -196,6 +218,9 @@ impl Plan<'_> {
         let steady = match why {
             SkipReason::Unhealthy(_) => key.health.at(self.now, &route.upstream_model).err().map(|out| out.until),
             SkipReason::Resting => Some(route.rests_until()),
+            SkipReason::Limited(_) => self
+                .limited(route, key)
+                .map(|full| steady_ms().saturating_add(i64::try_from(full.pause.as_millis()).unwrap_or(i64::MAX))),
             SkipReason::Failing => route.state.breaker.closed_until(self.now).max(key.breaker.closed_until(self.now)),
             _ => None,
         };

@@ -18,7 +18,7 @@ impl Plan<'_> {
             Ok(()) => true,
             Err(out) => out.why.is_guess() && !key.health.is_tested(self.now),
         };
-        by_guess && !route.is_tested(self.now) && self.passes_breakers(route, key)
+        by_guess && !route.is_tested(self.now) && self.passes_breakers(route, key) && self.limited(route, key).is_none()
     }
 
     /// Whether the breakers let a request with `key` through in `route`.

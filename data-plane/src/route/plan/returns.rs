@@ -5,6 +5,7 @@ use std::time::Duration;
 use shared::time::steady_ms;
 
 use super::Plan;
+use crate::error::LimitReached;
 use crate::route::health::Unhealthy;
 
 /// How soon what another request tests is looked at again, in milliseconds.
@@ -18,8 +19,11 @@ pub struct AllOut {
     /// When the first returns of those that return within the time for which requests to their group wait; none where
     /// no one does.
     pub awaited: Option<i64>,
-    /// Whether all of them only rest because their providers asked for it.
+    /// Whether all of them only rest because their providers asked for it, or have reached a limit that is set for
+    /// them.
     pub limited: bool,
+    /// The limit that is set for one of them and leaves room again first.
+    pub own: Option<LimitReached>,
 }
 
 impl Plan<'_> {
@@ -37,7 +41,7 @@ impl Plan<'_> {
     /// try, which may be keys that rest by a guess or that were all refused, and where there is no key at all.
     pub fn all_out(&self, begun: i64) -> Option<AllOut> {
         let mut out: Option<AllOut> = None;
-        let mut limited = true;
+        let (mut limited, mut own) = (true, None::<LimitReached>);
         for (route, key) in self.keys() {
             self.against(route, key)?;
             if self.may_test(route, key) {
@@ -46,7 +50,11 @@ impl Plan<'_> {
             // What another request tests may be well as soon as that has ended.
             let tested = |until: i64| until.min(self.now + SOON_MS);
             let health = key.health.at(self.now, &route.upstream_model);
-            limited &= health.is_err_and(|out| matches!(out.why, Unhealthy::CoolingDown | Unhealthy::Guessed));
+            let full = self.limited(route, key).filter(|_| health.is_ok());
+            limited &= full.is_some()
+                || health.is_err_and(|out| matches!(out.why, Unhealthy::CoolingDown | Unhealthy::Guessed));
+            let room = full.map(|full| self.now.saturating_add(milliseconds(full.pause)));
+            own = own.into_iter().chain(full).min_by_key(|full| full.pause);
             let rests = match health {
                 Ok(()) => None,
                 Err(out) => match out.why {
@@ -59,19 +67,20 @@ impl Plan<'_> {
             };
             let rests = rests.max(route.is_tested(self.now).then(|| tested(route.rests_until())));
             let breakers = [&route.state.breaker, &key.breaker].map(|breaker| breaker.closed_until(self.now));
-            let until = breakers.into_iter().chain([rests]).flatten().max().unwrap_or(self.now);
+            let until = breakers.into_iter().chain([rests, room]).flatten().max().unwrap_or(self.now);
             let waits = begun.saturating_add(milliseconds(route.group.group.routing.queue_timeout));
             let awaited = Some(until).filter(|until| *until <= waits);
             out = Some(match out {
-                None => AllOut { until, awaited, limited },
+                None => AllOut { until, awaited, limited, own },
                 Some(out) => AllOut {
                     until: out.until.min(until),
                     awaited: [out.awaited, awaited].into_iter().flatten().min(),
                     limited,
+                    own,
                 },
             });
         }
-        out.map(|out| AllOut { limited, ..out })
+        out.map(|out| AllOut { limited, own, ..out })
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::error::LimitSubject;
 use crate::route::health::Unhealthy;
 use crate::route::needs::Lack;
 
@@ -44,6 +45,8 @@ pub enum SkipReason {
     RefusedDestination,
     /// The group does not serve the model.
     ModelNotServed,
+    /// A limit of the group or the upstream key is reached.
+    Limited(LimitSubject),
 }
 
 impl SkipReason {
@@ -65,6 +68,7 @@ impl SkipReason {
             Self::Disabled => "disabled",
             Self::RefusedDestination => "refused_destination",
             Self::ModelNotServed => "model_not_served",
+            Self::Limited(_) => "limited",
         }
     }
 }
@@ -82,6 +86,8 @@ impl fmt::Display for SkipReason {
             Self::Disabled => "it is switched off",
             Self::RefusedDestination => "nothing may be sent to its address",
             Self::ModelNotServed => "the group does not serve the model",
+            Self::Limited(LimitSubject::UpstreamKey) => "the upstream key has reached a limit that is set for it",
+            Self::Limited(_) => "the group has reached a limit that is set for it",
             Self::Unhealthy(Unhealthy::Invalid) => "the provider refused the upstream key",
             Self::Unhealthy(Unhealthy::Doubted) => {
                 "requests with the upstream key were refused, it may be because of it"

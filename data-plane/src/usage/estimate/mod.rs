@@ -18,6 +18,7 @@ mod text;
 
 use shared::pb::UsageRecord;
 
+use crate::limit::client::ClientPass;
 use crate::metrics::Estimate;
 use heard::Heard;
 use request::HeldRequest;
@@ -35,6 +36,8 @@ pub struct Unreported {
     pub written: u64,
     /// Counts the tokens in the metrics.
     pub estimate: Estimate,
+    /// What the request has taken of limits, which settle with the count.
+    pub limits: ClientPass,
 }
 
 impl Unreported {
@@ -61,6 +64,8 @@ impl Unreported {
             record.input_tokens = asked;
         }
         record.output_tokens = self.written.max(heard);
+        let (input, output) = (record.input_tokens, record.output_tokens);
+        self.limits.settle([input, record.cached_tokens, output, record.reasoning_tokens]);
         self.estimate.note(asked.unwrap_or_default(), record.output_tokens - self.written);
     }
 }

@@ -104,7 +104,16 @@ async fn p23_a_record_waits_for_no_count() {
         let uncounted =
             UsageRecord { input_tokens: 0, usage_source: UsageSource::Partial.into(), ..record(100 + number) };
         let (asked, estimate) = (Some(asked.clone()), Estimate::default());
-        sink.submit(uncounted, Some(Unreported { asked, heard: Heard::Nothing, written: 0, estimate }));
+        sink.submit(
+            uncounted,
+            Some(Unreported {
+                asked,
+                heard: Heard::Nothing,
+                written: 0,
+                estimate,
+                limits: crate::limit::client::ClientPass::default(),
+            }),
+        );
     }
     sink.submit(record(0), None);
     let written = async {

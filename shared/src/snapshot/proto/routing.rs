@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::limits;
 use super::{json_object, json_text, outbound_proxy, unknown};
 use crate::pb;
 use crate::snapshot::{
@@ -43,6 +44,7 @@ impl From<&GroupRouting> for pb::GroupRouting {
             fallbacks: Some((&routing.fallbacks).into()),
             error_rules: routing.error_rules.iter().map(Into::into).collect(),
             tls_roots_pem: routing.tls_roots.to_string(),
+            limits: routing.limits.as_deref().map(Into::into),
         }
     }
 }
@@ -63,6 +65,7 @@ pub(super) fn group(place: &str, message: pb::GroupRouting) -> Result<GroupRouti
         fallbacks: fallbacks(place, message.fallbacks.unwrap_or_default())?,
         error_rules: error_rules(&format!("{place}.error_rules"), message.error_rules)?,
         tls_roots: message.tls_roots_pem.into(),
+        limits: limits::read(place, message.limits)?,
     })
 }
 
@@ -82,6 +85,7 @@ impl From<&UpstreamKeyRouting> for pb::UpstreamKeyRouting {
             headers: own.headers.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect(),
             parameter_defaults_json: json_text(&own.parameter_defaults),
             parameter_overrides_json: json_text(&own.parameter_overrides),
+            limits: routing.limits.as_deref().map(Into::into),
         }
     }
 }
@@ -105,6 +109,7 @@ pub(super) fn upstream_key(place: &str, message: pb::UpstreamKeyRouting) -> Resu
         account: message.account.into(),
         expires_at_ms: Some(message.expires_at_ms).filter(|at| *at != 0),
         own: own.or_none(),
+        limits: limits::read(place, message.limits)?,
     })
 }
 
@@ -114,6 +119,7 @@ impl From<&ProxyKeyRouting> for pb::ProxyKeyRouting {
             fallbacks: Some((&routing.fallbacks).into()),
             client_hints: routing.client_hints,
             cache_ms: ms(routing.cache),
+            limits: routing.limits.as_deref().map(Into::into),
         }
     }
 }
@@ -123,6 +129,7 @@ pub(super) fn proxy_key(place: &str, message: pb::ProxyKeyRouting) -> Result<Pro
         fallbacks: fallbacks(place, message.fallbacks.unwrap_or_default())?,
         client_hints: message.client_hints,
         cache: Duration::from_millis(message.cache_ms),
+        limits: limits::read(place, message.limits)?,
     })
 }
 

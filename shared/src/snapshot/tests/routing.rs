@@ -10,7 +10,8 @@ use proptest::prelude::*;
 
 use super::word;
 use crate::snapshot::{
-    ErrorRule, FallbackOn, Fallbacks, GroupRouting, ProxyKeyRouting, RuleEffect, RuleScope, RuleStep,
+    ErrorRule, FallbackOn, Fallbacks, GroupRouting, LARGEST_AMOUNT, LimitMode, LimitQueue, LimitRaise, LimitSpan,
+    LimitUnit, LimitWindow, ModelLimits, ProxyKeyRouting, RuleEffect, RuleScope, RuleStep, SubjectLimits, TokenWeights,
     UpstreamKeyRouting,
 };
 
@@ -62,10 +63,41 @@ pub(super) fn error_rule() -> impl Strategy<Value = ErrorRule> {
         })
 }
 
+fn windows() -> impl Strategy<Value = Vec<LimitWindow>> {
+    let spans = prop_oneof![Just(LimitSpan::Minute), Just(LimitSpan::Hour), Just(LimitSpan::Day)];
+    let units = prop_oneof![Just(LimitUnit::Requests), Just(LimitUnit::Tokens)];
+    (option::of((units, spans)), 1..=LARGEST_AMOUNT).prop_map(|(kind, amount)| {
+        kind.map(|(unit, window)| LimitWindow { unit, window, amount }).into_iter().collect()
+    })
+}
+
+fn limits() -> impl Strategy<Value = Option<Box<SubjectLimits>>> {
+    let mode = prop_oneof![Just(LimitMode::Enforce), Just(LimitMode::Shadow)];
+    let raise = option::of((100..1_000_u32, 1..i64::MAX));
+    let models = btree_map("[a-z]{1,8}", (windows(), any::<u32>()), 0..3);
+    (windows(), 0..9_u32, mode, 0..5_000_u32, raise, models).prop_map(
+        |(windows, number, mode, weight, raise, models)| {
+            SubjectLimits {
+                windows,
+                concurrency: number,
+                mode,
+                weights: TokenWeights { cached: weight, output: 2 * weight, reasoning: 1_000 },
+                queue: LimitQueue { length: number, wait_ms: weight },
+                raise: raise.map(|(percent, until_ms)| LimitRaise { percent, until_ms }),
+                models: models
+                    .into_iter()
+                    .map(|(model, (windows, concurrency))| (model.into(), ModelLimits { windows, concurrency }))
+                    .collect(),
+            }
+            .or_none()
+        },
+    )
+}
+
 pub(super) fn group_routing() -> impl Strategy<Value = GroupRouting> {
     let times = (some_duration(), some_duration(), some_duration(), duration(), duration());
     let roots = prop_oneof![Just(""), Just(ROOT)];
-    let rest = (any::<u32>(), names(), any::<[bool; 4]>(), fallbacks(), vec(error_rule(), 0..3), roots);
+    let rest = (any::<u32>(), names(), any::<[bool; 4]>(), fallbacks(), vec(error_rule(), 0..3), roots, limits());
     (times, rest).prop_map(|(times, rest)| GroupRouting {
         weight: rest.0,
         tags: rest.1,
@@ -81,13 +113,14 @@ pub(super) fn group_routing() -> impl Strategy<Value = GroupRouting> {
         fallbacks: rest.3,
         error_rules: rest.4,
         tls_roots: rest.5.into(),
+        limits: rest.6,
     })
 }
 
 pub(super) fn upstream_key_routing() -> impl Strategy<Value = UpstreamKeyRouting> {
     let lists = (names(), names(), names());
-    (lists, any::<u32>(), ".{0,8}", word(), option::of(1..i64::MAX)).prop_map(
-        |(lists, weight, note, account, expires_at_ms)| UpstreamKeyRouting {
+    (lists, any::<u32>(), ".{0,8}", word(), option::of(1..i64::MAX), limits()).prop_map(
+        |(lists, weight, note, account, expires_at_ms, limits)| UpstreamKeyRouting {
             models: lists.0,
             denied_models: lists.1,
             tags: lists.2,
@@ -96,16 +129,14 @@ pub(super) fn upstream_key_routing() -> impl Strategy<Value = UpstreamKeyRouting
             account: account.into(),
             expires_at_ms,
             own: None,
+            limits,
         },
     )
 }
 
 pub(super) fn proxy_key_routing() -> impl Strategy<Value = ProxyKeyRouting> {
-    (fallbacks(), any::<bool>(), duration()).prop_map(|(fallbacks, client_hints, cache)| ProxyKeyRouting {
-        fallbacks,
-        client_hints,
-        cache,
-    })
+    (fallbacks(), any::<bool>(), duration(), limits())
+        .prop_map(|(fallbacks, client_hints, cache, limits)| ProxyKeyRouting { fallbacks, client_hints, cache, limits })
 }
 
 proptest! {

@@ -26,7 +26,6 @@ fn a_group_without_surprises_has_no_warnings() {
 #[test]
 fn what_is_not_in_force_is_said() {
     for (more, field) in [
-        (json!({"rpmLimit": 5}), "rpmLimit"),
         (json!({"proxyConfig": {"host": "proxy.test"}}), "proxyConfig"),
         (json!({"apiKeys": []}), "apiKeys"),
         (json!({"models": []}), "models"),
