@@ -28,6 +28,7 @@ mod decisive;
 mod health_checks;
 mod key_news;
 mod logins;
+mod prices;
 mod programs;
 mod promises_bounds;
 mod promises_config;

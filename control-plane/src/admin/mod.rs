@@ -14,6 +14,7 @@ pub mod providers;
 pub mod proxy_keys;
 pub mod requests;
 pub mod status;
+pub mod usage;
 
 use utoipa_axum::router::OpenApiRouter;
 
@@ -29,6 +30,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .merge(proxy_keys::router())
         .merge(health_checks::router())
         .merge(logs::router())
+        .merge(usage::router())
         .merge(requests::router())
         .merge(explain::router())
         .merge(nodes::router())

@@ -1,4 +1,6 @@
-//! The ledger of usage. It holds every record once, however often a node sends it.
+//! The ledger of usage. It holds every record once, however often a node sends it. `price.rs` says what a record costs.
+
+pub(crate) mod price;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +9,7 @@ use prometheus_client::metrics::counter::Counter;
 use shared::drain::Tasks;
 use shared::pb::UsageRecord;
 use shared::pb::usage_record::UsageSource;
+use shared::prices::Prices;
 use shared::telemetry::Metrics;
 use shared::tokens::MOST_TOKENS;
 use thiserror::Error;
@@ -36,7 +39,7 @@ const MAX_MARK: usize = 16;
 /// Bounds of numbers in a record. Sums of as many records as a database holds stay within 64 bits.
 const MOST_US: u64 = 365 * 24 * 3_600 * 1_000_000;
 const MOST_BYTES: u64 = 1 << 40;
-const MOST_MICROS: i64 = 1_000_000_000_000;
+const MOST_UNITS: u64 = 1_000_000;
 /// The end of the year 9999.
 const MOST_MS: i64 = 253_402_300_799_999;
 
@@ -130,7 +133,8 @@ impl Ledger {
         let (store, total) = (self.store.clone(), records.len() as u64);
         // The write runs in a task of its own, so that a node that leaves does not cut the transaction short.
         let write = self.tasks.spawn("ledger write", async move {
-            let new = usage::insert(&store, &records).await;
+            let prices = Prices::built_in();
+            let new = usage::insert(&store, &records, |record| price::cost(record, prices)).await;
             drop(turn);
             new
         });
@@ -167,6 +171,7 @@ fn presentable(mut record: UsageRecord) -> Option<UsageRecord> {
         &mut record.client_ip,
         &mut record.affinity,
         &mut record.group_policy,
+        &mut record.service_tier,
     ] {
         shorten(word, MAX_WORD);
     }
@@ -194,6 +199,8 @@ fn presentable(mut record: UsageRecord) -> Option<UsageRecord> {
         &mut record.cache_write_1h_tokens,
         &mut record.input_audio_tokens,
         &mut record.output_audio_tokens,
+        &mut record.input_image_tokens,
+        &mut record.output_image_tokens,
         &mut record.output_tokens,
         &mut record.reasoning_tokens,
     ] {
@@ -210,7 +217,11 @@ fn presentable(mut record: UsageRecord) -> Option<UsageRecord> {
         *bytes = (*bytes).min(MOST_BYTES);
     }
     record.snapshot_version = record.snapshot_version.min(i64::MAX as u64);
-    record.cost_micros = record.cost_micros.clamp(0, MOST_MICROS);
+    if let Some(units) = &mut record.units {
+        for count in [&mut units.images, &mut units.seconds, &mut units.searches, &mut units.reranks] {
+            *count = (*count).min(MOST_UNITS);
+        }
+    }
     record.started_at_ms = record.started_at_ms.clamp(0, MOST_MS);
     record.status = record.status.min(i32::MAX as u32);
     Some(record)

@@ -7,6 +7,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::response::Parts;
 use translation::protocol::embeddings::openai;
+use translation::protocol::served;
 
 use super::counts;
 use super::flow::Flow;
@@ -59,6 +60,7 @@ pub async fn respond(
             return Ok(large(&head, (start, legibility), rest, key, patience, kind, meter));
         }
     };
+    meter.served_by(served::service_tier(&body));
     if usage.is_none() {
         meter.heard = Heard::Whole { format, body: body.clone() };
     }
@@ -103,6 +105,8 @@ pub async fn pass(
     };
     if json {
         meter.usage = counts::usage(&body);
+        meter.units = counts::units(&body);
+        meter.served_by(served::service_tier(&body));
         if let Some(learn) = &learn {
             learn.whole(&body);
         }

@@ -3,6 +3,7 @@
 //! was never known whose it is leaves none: it is counted in the metrics.
 
 mod further;
+mod log;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,17 +17,17 @@ use http::{HeaderValue, Method, StatusCode, request};
 use shared::ids::new_id;
 use shared::pb;
 use shared::pb::usage_record::{Outcome, UsageSource};
+use shared::prices::UnitCounts;
 use shared::serve::Closing;
 use shared::snapshot::ProxyKey;
 use shared::time::now_ms;
 use tokio::time::Instant;
-use tracing::{info, warn};
 use translation::ir::Usage;
 
 use crate::body::budget::Held;
 use crate::error::GatewayError;
 use crate::metrics::series::{Series, SeriesTable};
-use crate::metrics::{Affinity, Api, Estimate, Unauthenticated, outcome_name};
+use crate::metrics::{Affinity, Api, Estimate, Unauthenticated};
 use crate::node::InFlight;
 use crate::route::plan::Home;
 use crate::usage::attempts::{AttemptRecord, Trail, Tried, cut, micros};
@@ -82,6 +83,11 @@ pub struct Meter {
     pub response_bytes: u64,
     /// The usage that the provider reported.
     pub usage: Option<Usage>,
+    /// The tier of service that the answer says it was given, in the vendor's word, or else what the provider was asked
+    /// for.
+    pub tier: Option<String>,
+    /// What the provider charges for beside tokens, as far as the answer shows it.
+    pub units: UnitCounts,
     /// Whether the model has said why it stopped: then the usage that is reported is all of it.
     pub finished: bool,
     /// What has come of the answer.
@@ -131,6 +137,8 @@ impl Meter {
             request_bytes: 0,
             response_bytes: 0,
             usage: None,
+            tier: None,
+            units: UnitCounts::default(),
             finished: false,
             heard: Heard::Nothing,
             asked: HeldRequest::default(),
@@ -303,40 +311,6 @@ impl Meter {
             None => (Usage::default(), UsageSource::None, None),
         }
     }
-
-    fn log(&self, total: Duration, usage: Option<Usage>) {
-        let key = self.proxy_key.as_ref().map(|key| &*key.name);
-        let last = self.attempts.last();
-        let group = last.map(|last| &*last.tried.group.name);
-        let (input, output) = usage.map(|usage| (usage.input, usage.output)).unzip();
-        let attempt_error = last.map(|last| cut(&last.error)).filter(|error| !error.is_empty());
-        macro_rules! line {
-            ($level:ident) => {
-                $level!(
-                    request_id = self.id,
-                    trace_id = self.trace_id,
-                    method = cut(self.method.as_str()),
-                    path = self.path,
-                    status = self.status,
-                    outcome = outcome_name(self.outcome),
-                    error_code = (!self.error_code.is_empty()).then_some(self.error_code),
-                    error = (!self.error_message.is_empty()).then_some(self.error_message.as_str()),
-                    proxy_key = key,
-                    model = self.model,
-                    group,
-                    attempts = self.attempts(),
-                    attempt_error,
-                    streamed = self.streamed,
-                    input_tokens = input,
-                    output_tokens = output,
-                    first_byte_us = self.first_byte.map(micros),
-                    total_us = micros(total),
-                    "request"
-                )
-            };
-        }
-        if self.outcome == Outcome::InternalError { line!(warn) } else { line!(info) }
-    }
 }
 
 impl Drop for Meter {
@@ -401,7 +375,9 @@ impl Drop for Meter {
             cache_write_tokens: usage.cache_write,
             cache_write_1h_tokens: usage.cache_write_1h,
             input_audio_tokens: usage.input_audio,
+            input_image_tokens: usage.input_image,
             output_audio_tokens: usage.output_audio,
+            output_image_tokens: usage.output_image,
             output_tokens: usage.output,
             reasoning_tokens: usage.reasoning,
             usage_source: usage_source.into(),
@@ -416,6 +392,8 @@ impl Drop for Meter {
             request_bytes: self.request_bytes,
             response_bytes: self.response_bytes,
             cache: self.cache.to_owned(),
+            service_tier: self.tier.take().unwrap_or_default(),
+            units: self.charged_units(),
             ..pb::UsageRecord::default()
         };
         if let Some(key) = self.proxy_key.take() {

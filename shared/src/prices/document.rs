@@ -9,7 +9,10 @@ use jiff::{Timestamp, ToSpan};
 use serde::Deserialize;
 use serde::de::Error as _;
 
-use super::{Named, Period, Price, PricedTier, Prices, Rates, Schedule};
+use super::{Named, Period, Price, PricedTier, Prices, Rates, Schedule, UnitRates};
+
+/// The highest rate: 10,000 dollars for a million tokens, or for a unit. Sums of costs stay within 64 bits.
+const MOST_RATE: u64 = 10_000_000_000;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -50,11 +53,24 @@ struct Row {
     /// Whether the vendor asks for nothing. No other row has a rate of 0.
     #[serde(default)]
     free: bool,
-    rates: RateRow,
+    /// The rates of tokens. They may be left out where the vendor charges for units alone.
+    rates: Option<RateRow>,
     #[serde(default)]
     above: Vec<StepRow>,
     #[serde(default)]
     tiers: BTreeMap<PricedTier, TierRow>,
+    #[serde(default)]
+    units: UnitRow,
+}
+
+/// Rates of what is not counted in tokens, in micro-dollars each.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct UnitRow {
+    image: Option<u64>,
+    second: Option<u64>,
+    search: Option<u64>,
+    rerank: Option<u64>,
 }
 
 /// Rates, in micro-dollars per million tokens. What is left out costs as the whole that it is a part of.
@@ -66,10 +82,12 @@ struct RateRow {
     cache_write_5m: Option<u64>,
     cache_write_1h: Option<u64>,
     input_audio: Option<u64>,
+    input_image: Option<u64>,
     /// None where the model gives no tokens out.
     output: Option<u64>,
     reasoning: Option<u64>,
     output_audio: Option<u64>,
+    output_image: Option<u64>,
 }
 
 /// The rates of requests with more tokens in than this.
@@ -158,8 +176,8 @@ impl Period {
 
 impl Row {
     fn period(&self) -> serde_json::Result<Period> {
-        let name = self.models.first().map(String::as_str).unwrap_or_default();
-        let standard = self.schedule(self.rates, &self.above)?;
+        let name = self.name();
+        let (units, standard) = (self.units()?, self.standard()?);
         let mut tiers = vec![(PricedTier::Standard, standard.clone())];
         for (tier, row) in &self.tiers {
             if *tier == PricedTier::Standard {
@@ -177,17 +195,44 @@ impl Row {
         if from_ms >= until_ms {
             return Err(wrong(name, "ends before it begins"));
         }
-        Ok(Period { from_ms, until_ms, tiers })
+        Ok(Period { from_ms, until_ms, tiers, by_tokens: self.rates.is_some(), units })
+    }
+
+    /// The rates of the standard tier; rates of 0 where nothing is charged for tokens.
+    fn standard(&self) -> serde_json::Result<Schedule> {
+        match self.rates {
+            Some(rates) => self.schedule(rates, &self.above),
+            None if self.above.is_empty() && self.tiers.is_empty() && self.units()? != UnitRates::default() => {
+                Ok(Schedule { base: RateRow::NOTHING.filled(), above: Vec::new() })
+            }
+            None => Err(wrong(self.name(), "has no rates")),
+        }
+    }
+
+    fn units(&self) -> serde_json::Result<UnitRates> {
+        let UnitRow { image, second, search, rerank } = self.units;
+        if [image, second, search, rerank].into_iter().flatten().any(|rate| rate == 0 || rate > MOST_RATE) {
+            return Err(wrong(self.name(), "has a rate of a unit that is 0 or too high"));
+        }
+        Ok(UnitRates { image, second, search, rerank })
+    }
+
+    fn name(&self) -> &str {
+        self.models.first().map(String::as_str).unwrap_or_default()
     }
 
     fn schedule(&self, rates: RateRow, above: &[StepRow]) -> serde_json::Result<Schedule> {
-        let name = self.models.first().map(String::as_str).unwrap_or_default();
+        let name = self.name();
         let above: Vec<_> = above.iter().map(|step| (step.tokens, step.rates)).collect();
         if !above.is_sorted_by(|(left, _), (right, _)| left < right) {
             return Err(wrong(name, "has steps out of order"));
         }
         let all = [rates].into_iter().chain(above.iter().map(|(_, rates)| *rates));
-        if all.flat_map(RateRow::given).any(|rate| (rate == 0) != self.free) {
+        let given: Vec<_> = all.flat_map(RateRow::given).collect();
+        if given.iter().any(|rate| *rate > MOST_RATE) {
+            return Err(wrong(name, "has a rate that is too high"));
+        }
+        if given.iter().any(|rate| (*rate == 0) != self.free) {
             return Err(wrong(name, "costs nothing and is not free, or the other way round"));
         }
         let above = above.into_iter().map(|(tokens, rates)| (tokens, rates.filled())).collect();
@@ -208,11 +253,25 @@ impl Schedule {
 }
 
 impl RateRow {
+    const NOTHING: Self = Self {
+        input: 0,
+        cached_input: None,
+        cache_write_5m: None,
+        cache_write_1h: None,
+        input_audio: None,
+        input_image: None,
+        output: None,
+        reasoning: None,
+        output_audio: None,
+        output_image: None,
+    };
+
     /// The rates that are given.
     fn given(self) -> impl Iterator<Item = u64> {
-        let input = [Some(self.input), self.cached_input, self.cache_write_5m, self.cache_write_1h, self.input_audio];
-        let output = [self.output, self.reasoning, self.output_audio];
-        input.into_iter().chain(output).flatten()
+        let cache = [self.cached_input, self.cache_write_5m, self.cache_write_1h];
+        let input = [Some(self.input), self.input_audio, self.input_image];
+        let output = [self.output, self.reasoning, self.output_audio, self.output_image];
+        input.into_iter().chain(cache).chain(output).flatten()
     }
 
     /// The rates, with those that are not given.
@@ -225,9 +284,11 @@ impl RateRow {
             cache_write_5m: written,
             cache_write_1h: self.cache_write_1h.unwrap_or(written),
             input_audio: self.input_audio.unwrap_or(self.input),
+            input_image: self.input_image.unwrap_or(self.input),
             output,
             reasoning: self.reasoning.unwrap_or(output),
             output_audio: self.output_audio.unwrap_or(output),
+            output_image: self.output_image.unwrap_or(output),
         }
     }
 }

@@ -40,6 +40,7 @@ const OPERATIONS: &[(&str, Caller)] = &[
     ("changeProxyKey", Operator),
     ("deleteProxyKey", Operator),
     ("listLogs", Viewer),
+    ("readUsage", Viewer),
     ("listNodes", Viewer),
     ("acceptDatabase", Operator),
     ("acceptDatabaseEverywhere", Operator),

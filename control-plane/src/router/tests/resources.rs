@@ -151,7 +151,8 @@ async fn changes_and_logins_are_in_the_audit_log() {
 async fn the_status_counts_what_nodes_are_told() {
     let (plane, token) = Plane::with_admin().await;
     plane.call(Method::POST, "/admin/groups", &token, &group("a")).await;
-    let wanted = json!({"groups": 1, "enabledGroups": 1, "upstreamKeys": 1, "proxyKeys": 0, "enabledProxyKeys": 0, "usageRecords": 0});
+    let wanted = json!({"groups": 1, "enabledGroups": 1, "upstreamKeys": 1, "proxyKeys": 0, "enabledProxyKeys": 0, "usageRecords": 0,
+        "unpricedRecords": 0, "costMicros": 0});
     let mut position = plane.control.publisher().position();
     let deadline = std::time::Duration::from_secs(10);
     tokio::time::timeout(deadline, async {

@@ -104,6 +104,7 @@ impl WholeConversion {
             wish.signatures.remember(family, &neutral);
         }
         meter.usage = neutral.usage;
+        meter.served_by(neutral.service_tier.clone());
         if neutral.usage.is_none() {
             meter.heard = Heard::Counted(tokens_of_response(&neutral));
         }
