@@ -13,8 +13,10 @@ use translation::ir::Usage;
 
 mod cost;
 mod document;
+mod tariff;
 
 pub use cost::{Bill, Cost, CostKind, Multiplier, UnitCounts, UnitRates};
+pub use tariff::{GroupPricing, MOST_PRICE_TEXT, PriceText, Tariff};
 
 /// Tokens that a rate is for.
 const PER: u128 = 1_000_000;
@@ -46,7 +48,7 @@ struct Named {
     name: String,
     /// Whether every name is meant that begins so. Otherwise only a version of the model may follow.
     is_beginning: bool,
-    price: Price,
+    price: Arc<Price>,
 }
 
 /// What a model costs at a vendor.
@@ -76,7 +78,7 @@ struct Period {
 }
 
 /// The rates of one tier of service, by how much goes in.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Schedule {
     base: Rates,
     /// More tokens in than this → the rates for all tokens of the request. In ascending order.
@@ -141,6 +143,20 @@ impl Prices {
     /// the model's name is, or begins with. A version may follow (`-20250929`, `@default`, `-v1:0`, `-latest`), and a
     /// prefix of a vendor or region may stand before it (`models/gemini-…`, `us.anthropic.claude-…`).
     pub fn of(&self, provider_type: &str, model: &str) -> Option<&Price> {
+        self.find(provider_type, model).map(|price| &**price)
+    }
+
+    /// Each price with its vendor and the name that it is for, which ends in `*` where it is the beginning of names.
+    pub fn all(&self) -> impl Iterator<Item = (&str, String, &Price)> {
+        self.vendors.iter().flat_map(|(vendor, models)| {
+            models.iter().map(move |named| {
+                let mark = if named.is_beginning { "*" } else { "" };
+                (&**vendor, format!("{}{mark}", named.name), &*named.price)
+            })
+        })
+    }
+
+    fn find(&self, provider_type: &str, model: &str) -> Option<&Arc<Price>> {
         let vendor = self.vendors.get(provider_type)?;
         let model = model.to_ascii_lowercase();
         let starts = iter::once(0).chain(model.match_indices(['/', '.']).map(|(at, _)| at + 1));
@@ -224,6 +240,18 @@ impl Price {
     /// What `usage` at `at_ms`, in epoch milliseconds, costs in micro-dollars. None where it is unpriced.
     pub fn cost_micros(&self, usage: &Usage, tier: PricedTier, at_ms: i64) -> Option<u64> {
         Some(self.rates(tier, usage.fitted().input, at_ms)?.cost_micros(usage))
+    }
+
+    /// Whether `other` has all that this price says of `at_ms`, in epoch milliseconds: it may know more tiers.
+    pub fn is_within(&self, other: &Self, at_ms: i64) -> bool {
+        let (Some(mine), Some(theirs)) = (self.period(at_ms), other.period(at_ms)) else { return false };
+        let has = |tier: &(PricedTier, Schedule)| theirs.tiers.contains(tier);
+        mine.tiers.iter().all(has) && (mine.by_tokens, mine.units) == (theirs.by_tokens, theirs.units)
+    }
+
+    /// Whether it is known what the model costs at `at_ms`, in epoch milliseconds.
+    pub fn is_known_at(&self, at_ms: i64) -> bool {
+        self.period(at_ms).is_some()
     }
 
     /// The period that `at_ms` is in. None where it is not known what the model costs then.

@@ -2,10 +2,13 @@
 
 use fake_provider::queue::Target;
 use fake_provider::script::{Cut, Script};
-use harness::planes::{chat, group};
+use harness::http::Connection;
+use harness::planes::{Planes, chat, group};
+use harness::wait;
+use hyper::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Bed, SOON, chat_records, provider, split, standalone};
+use crate::support::{Bed, SOON, chat_records, provider, raw_post, split, standalone};
 
 /// An answer of OpenAI's with these counts, and with the tier of service that it was given.
 fn answer(usage: &Value, tier: &str) -> Script {
@@ -82,4 +85,56 @@ async fn an_answer_that_is_cut_costs_what_was_generated_and_an_unknown_model_not
     let quarters = 10 * tokens("inputTokens") + 40 * tokens("outputTokens");
     assert_eq!(cut["costMicros"], (quarters + 2) / 4, "{cut}");
     assert_eq!(of("nobody-knows-it")["costMicros"], Value::Null);
+}
+
+/// Prices that are set for all groups: 2 dollars a million in and 8 out.
+fn for_all() -> Value {
+    json!({ "vendors": [{
+        "providerTypes": ["openai"], "source": "https://relay.test", "lookedUp": "2026-11-30",
+        "rows": [{ "models": ["gpt-4o"], "rates": { "input": 2_000_000, "output": 8_000_000 } }],
+    }] })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_operator_sets_counts_in_the_ledger_and_is_told_to_the_client() {
+    let provider = provider().await;
+    let planes = split(1).start().await.unwrap();
+    let mut relay = group("relay", &provider.base_url(), &["sk-upstream-0001"], &["gpt-4o"]);
+    relay["priceMultiplier"] = json!("0.35");
+    relay["costHeader"] = json!(true);
+    let id = planes.admin.create_group(&relay).await.unwrap();
+    planes.admin.ok(Method::PUT, "/admin/prices", &for_all()).await.unwrap();
+    let key = planes.admin.create_key(&json!({ "name": "prices" })).await.unwrap();
+    planes.knows(&key).await.unwrap();
+    provider.always(Target::All, answer(&usage(), "default"));
+    let told = planes.api().chat(&key.value, &chat("gpt-4o", false)).await.unwrap();
+    // 1,000 in at 2 dollars and 100 out at 8, and 0.35 of that.
+    assert_eq!(told.header("x-orchestration-cost"), "0.000980", "{}", told.text());
+    let messages = json!({ "model": "gpt-4o", "max_tokens": 9, "messages": [{ "role": "user", "content": "Hi" }] });
+    let converted = raw_post("/v1/messages", &key.value, messages.to_string()).unwrap();
+    let converted = Connection::to(planes.api().http).fetch(converted).await.unwrap();
+    assert_eq!((converted.status, converted.header("x-orchestration-cost")), (200, "0.000980"), "{}", converted.text());
+    let records = wait_for(&planes, 2).await;
+    for record in &records {
+        assert_eq!(record["costMicros"], 980, "{record}");
+    }
+    let own = json!({ "prices": [{ "models": ["gpt-4o"], "rates": { "input": 1_000_000 } }], "costHeader": false });
+    planes.admin.ok(Method::PATCH, &format!("/admin/groups/{id}"), &own).await.unwrap();
+    let another = planes.admin.create_key(&json!({ "name": "later" })).await.unwrap();
+    planes.knows(&another).await.unwrap();
+    let told = planes.api().chat(&key.value, &chat("gpt-4o", false)).await.unwrap();
+    assert_eq!(told.header("x-orchestration-cost"), "", "the group says so no more");
+    let records = wait_for(&planes, 3).await;
+    assert!(records.iter().any(|record| record["costMicros"] == 1_000), "{records:#?}");
+}
+
+async fn wait_for(planes: &Planes, count: usize) -> Vec<Value> {
+    wait::until_async("the records are in the ledger", SOON, async || {
+        let logs = planes.admin.logs().await.ok()?;
+        let asked = |record: &Value| record["requestedModel"] == "gpt-4o";
+        let of_model: Vec<Value> = logs.into_iter().filter(asked).collect();
+        (of_model.len() == count).then_some(of_model)
+    })
+    .await
+    .unwrap()
 }

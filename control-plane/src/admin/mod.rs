@@ -10,6 +10,7 @@ pub mod health_checks;
 pub mod logs;
 pub mod nodes;
 pub mod openapi;
+pub mod prices;
 pub mod providers;
 pub mod proxy_keys;
 pub mod requests;
@@ -26,6 +27,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .merge(status::router())
         .merge(groups::router())
         .merge(error_rules::router())
+        .merge(prices::router())
         .merge(providers::router())
         .merge(proxy_keys::router())
         .merge(health_checks::router())

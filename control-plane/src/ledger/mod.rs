@@ -2,6 +2,7 @@
 
 pub(crate) mod price;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use prometheus_client::metrics::counter::Counter;
 use shared::drain::Tasks;
 use shared::pb::UsageRecord;
 use shared::pb::usage_record::UsageSource;
-use shared::prices::Prices;
+use shared::snapshot::Snapshot;
 use shared::telemetry::Metrics;
 use shared::tokens::MOST_TOKENS;
 use thiserror::Error;
@@ -46,9 +47,12 @@ const MOST_MS: i64 = 253_402_300_799_999;
 /// The most attempts of a record that are kept.
 const MAX_ATTEMPTS: usize = 100;
 
+/// Gives the config in force, by whose prices records are counted.
+pub type ConfigInForce = Arc<dyn Fn() -> Arc<Snapshot> + Send + Sync>;
+
 /// Puts usage records into the database.
-#[derive(Debug)]
 pub struct Ledger {
+    config: ConfigInForce,
     store: Store,
     tasks: Tasks,
     writers: Arc<Semaphore>,
@@ -73,11 +77,18 @@ pub enum LedgerError {
     Stopping,
 }
 
+impl fmt::Debug for Ledger {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Ledger").field("store", &self.store).finish_non_exhaustive()
+    }
+}
+
 impl Ledger {
     /// A ledger over `store`, which registers `ledger_records_total`, `ledger_duplicates_total` and
-    /// `ledger_invalid_total`. Its writes run under `tasks`.
-    pub fn start(store: Store, metrics: &Metrics, tasks: &Tasks) -> Arc<Self> {
+    /// `ledger_invalid_total`. Records are priced by `config`. Its writes run under `tasks`.
+    pub fn start(store: Store, config: ConfigInForce, metrics: &Metrics, tasks: &Tasks) -> Arc<Self> {
         let ledger = Self {
+            config,
             store,
             tasks: tasks.clone(),
             writers: Arc::new(Semaphore::new(WRITERS)),
@@ -130,11 +141,10 @@ impl Ledger {
     async fn commit(&self, records: Vec<UsageRecord>) -> Result<(), LedgerError> {
         let turn = timeout(DEADLINE, Arc::clone(&self.writers).acquire_owned()).await;
         let turn = turn.map_err(|_| LedgerError::Late)?.map_err(|_| LedgerError::Stopping)?;
-        let (store, total) = (self.store.clone(), records.len() as u64);
+        let (store, config, total) = (self.store.clone(), (self.config)(), records.len() as u64);
         // The write runs in a task of its own, so that a node that leaves does not cut the transaction short.
         let write = self.tasks.spawn("ledger write", async move {
-            let prices = Prices::built_in();
-            let new = usage::insert(&store, &records, |record| price::cost(record, prices)).await;
+            let new = usage::insert(&store, &records, |record| price::cost(record, &config)).await;
             drop(turn);
             new
         });

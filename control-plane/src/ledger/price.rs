@@ -3,17 +3,21 @@
 
 use shared::pb::UsageRecord;
 use shared::pb::usage_record::{Units, UsageSource};
-use shared::prices::{Bill, Cost, Multiplier, PricedTier, Prices, UnitCounts};
+use shared::prices::{Bill, Cost, GroupPricing, PricedTier, Tariff, UnitCounts};
+use shared::snapshot::Snapshot;
 use translation::ir::Usage;
 
-/// What `record` costs by `prices`. None where it is unpriced, which is not the same as free.
-pub(crate) fn cost(record: &UsageRecord, prices: &Prices) -> Option<Cost> {
+/// What `record` costs by the prices of `config`. A group that is not there any more has none of its own. None where
+/// the record is unpriced, which is not the same as free.
+pub(crate) fn cost(record: &UsageRecord, config: &Snapshot) -> Option<Cost> {
     let bill = bill(record);
     if record.usage_source() == UsageSource::None && bill.units.is_empty() {
         // No provider was at work: a refusal, an answer from memory, a list.
         return Some(Cost::NOTHING);
     }
-    prices.of(&record.provider_type, &record.upstream_model)?.cost(&bill, Multiplier::ONE)
+    let none = GroupPricing::default();
+    let pricing = config.groups.get(record.group_id.as_str()).map_or(&none, |group| &group.routing.pricing);
+    Tariff::of(pricing, &config.prices, &record.provider_type, &record.upstream_model)?.cost(&bill)
 }
 
 /// What `record` is charged for.

@@ -49,6 +49,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    global_prices (id) {
+        id -> Text,
+        document -> Text,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
     provider_groups (id) {
         id -> Text,
         group_name -> Text,

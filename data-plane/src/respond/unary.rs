@@ -11,7 +11,7 @@ use translation::protocol::served;
 
 use super::counts;
 use super::flow::Flow;
-use super::headers::{as_stream, forward};
+use super::headers::{COST, as_stream, forward};
 use super::idle::IdleTimer;
 use super::kind;
 use super::large::{Kind, LargeAnswer, NO_TEXT};
@@ -157,7 +157,10 @@ fn held(head: &Parts, body: Bytes, key: &RoutedKey, kind: Kind, mut meter: Meter
     meter.answering(head.status);
     meter.response_bytes = body.len() as u64;
     meter.succeeded();
-    with_head(head, Body::from(body), key, kind)
+    let cost = meter.shown_cost();
+    let mut response = with_head(head, Body::from(body), key, kind);
+    response.headers_mut().extend(cost.map(|cost| (COST, cost)));
+    response
 }
 
 fn with_head(head: &Parts, body: Body, key: &RoutedKey, kind: Kind) -> Response {

@@ -17,7 +17,7 @@ use http::{HeaderValue, Method, StatusCode, request};
 use shared::ids::new_id;
 use shared::pb;
 use shared::pb::usage_record::{Outcome, UsageSource};
-use shared::prices::UnitCounts;
+use shared::prices::{PriceText, UnitCounts};
 use shared::serve::Closing;
 use shared::snapshot::ProxyKey;
 use shared::time::now_ms;
@@ -59,6 +59,8 @@ pub struct Meter {
     pub snapshot_version: u64,
     /// The series of metrics of that config.
     pub series: Option<Arc<SeriesTable>>,
+    /// The prices that the operator has set for all groups.
+    pub prices: Option<Arc<PriceText>>,
     /// The proxy key of the client.
     pub proxy_key: Option<Arc<ProxyKey>>,
     /// The model, as the client named it.
@@ -125,6 +127,7 @@ impl Meter {
             trace_id: None,
             snapshot_version: 0,
             series: None,
+            prices: None,
             proxy_key: None,
             model: None,
             served_model: None,

@@ -11,6 +11,9 @@ use serde::de::Error as _;
 
 use super::{Named, Period, Price, PricedTier, Prices, Rates, Schedule, UnitRates};
 
+/// What stands for the vendor of prices that belong to one group.
+pub(super) const OWN: &str = "";
+
 /// The highest rate: 10,000 dollars for a million tokens, or for a unit. Sums of costs stay within 64 bits.
 const MOST_RATE: u64 = 10_000_000_000;
 
@@ -133,7 +136,7 @@ pub(super) fn read(text: &str) -> serde_json::Result<Prices> {
         };
         let rows =
             rows.ok_or_else(|| wrong(&block.source, "sameAs names no block with rows, or has rows beside it"))?;
-        let models = models(block, rows)?;
+        let models = models((&block.source, &block.looked_up.to_string()), rows)?;
         for name in &block.provider_types {
             if vendors.insert(name.clone(), Arc::clone(&models)).is_some() {
                 return Err(wrong(name, "has two blocks"));
@@ -143,29 +146,36 @@ pub(super) fn read(text: &str) -> serde_json::Result<Prices> {
     Ok(Prices { as_of: document.as_of.to_string(), vendors })
 }
 
-/// The models of `rows`, which the page of `block` has the prices of, in the order of their names.
-fn models(block: &Block, rows: &[Row]) -> serde_json::Result<Arc<[Named]>> {
-    let (source, looked_up): (Arc<str>, Arc<str>) = (block.source.as_str().into(), block.looked_up.to_string().into());
-    let mut models: BTreeMap<String, Named> = BTreeMap::new();
+/// Reads rows that belong to one group.
+pub(super) fn read_rows(text: &str) -> serde_json::Result<Prices> {
+    let rows: Vec<Row> = serde_json::from_str(text)?;
+    let models = models(("", ""), &rows)?;
+    Ok(Prices { as_of: String::new(), vendors: HashMap::from([(OWN.to_owned(), models)]) })
+}
+
+/// The models of `rows`, whose prices a page had on a day, in the order of their names.
+fn models((source, looked_up): (&str, &str), rows: &[Row]) -> serde_json::Result<Arc<[Named]>> {
+    let (source, looked_up): (Arc<str>, Arc<str>) = (source.into(), looked_up.into());
+    let mut models: BTreeMap<String, (bool, Price)> = BTreeMap::new();
     for row in rows {
         let period = row.period()?;
         for model in &row.models {
             let name = model.strip_suffix('*').unwrap_or(model).to_ascii_lowercase();
             let is_beginning = model.ends_with('*');
-            let named = models.entry(name.clone()).or_insert_with(|| Named {
-                name,
-                is_beginning,
-                price: Price { source: Arc::clone(&source), looked_up: Arc::clone(&looked_up), periods: Vec::new() },
+            let (known_beginning, price) = models.entry(name).or_insert_with(|| {
+                let (source, looked_up) = (Arc::clone(&source), Arc::clone(&looked_up));
+                (is_beginning, Price { source, looked_up, periods: Vec::new() })
             });
-            let periods = &mut named.price.periods;
-            if named.is_beginning != is_beginning || periods.iter().any(|other| period.overlaps(other)) {
+            let periods = &mut price.periods;
+            if *known_beginning != is_beginning || periods.iter().any(|other| period.overlaps(other)) {
                 return Err(wrong(model, "has two prices at the same time"));
             }
             periods.push(period.clone());
             periods.sort_by_key(|period| period.from_ms);
         }
     }
-    Ok(models.into_values().collect())
+    let named = |(name, (is_beginning, price))| Named { name, is_beginning, price: Arc::new(price) };
+    Ok(models.into_iter().map(named).collect())
 }
 
 impl Period {
@@ -293,6 +303,6 @@ impl RateRow {
     }
 }
 
-fn wrong(what: &str, why: &str) -> serde_json::Error {
+pub(super) fn wrong(what: &str, why: &str) -> serde_json::Error {
     serde_json::Error::custom(format_args!("{what}: {why}"))
 }

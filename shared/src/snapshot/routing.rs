@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::names::names;
 use super::own::KeySettings;
+use crate::prices::GroupPricing;
 
 /// The heaviest weight of a group or an upstream key.
 pub const HEAVIEST: u32 = 1_000_000;
@@ -53,6 +54,8 @@ pub struct GroupRouting {
     pub error_rules: Vec<ErrorRule>,
     /// Root certificates that the group's connections trust besides the system's, as PEM; mostly none.
     pub tls_roots: Arc<str>,
+    /// What the group says of prices.
+    pub pricing: GroupPricing,
 }
 
 impl Default for GroupRouting {
@@ -72,6 +75,7 @@ impl Default for GroupRouting {
             fallbacks: Fallbacks::default(),
             error_rules: Vec::new(),
             tls_roots: Arc::from(""),
+            pricing: GroupPricing::default(),
         }
     }
 }

@@ -11,6 +11,7 @@ use shared::snapshot::{
 };
 use utoipa::ToSchema;
 
+use super::pricing::read_pricing;
 use crate::admin::bounds::{MODEL_BYTES, NAME_BYTES};
 use crate::admin::fallbacks::read_fallbacks;
 use crate::web::fields::{Fields, Known, into_text, kind};
@@ -97,6 +98,7 @@ pub(super) fn read_routing(fields: &mut Fields) -> GroupRouting {
         fallbacks: read_fallbacks(fields),
         error_rules: read_rules(fields, "errorRules"),
         tls_roots: read_roots(fields),
+        pricing: read_pricing(fields),
     }
 }
 

@@ -17,7 +17,7 @@ fn record(provider_type: &str, model: &str) -> UsageRecord {
 }
 
 fn micros(record: &UsageRecord) -> Option<u64> {
-    cost(record, Prices::built_in()).map(|cost| cost.micros())
+    cost(record, &Snapshot::default()).map(|cost| cost.micros())
 }
 
 #[test]

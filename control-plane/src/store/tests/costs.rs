@@ -3,7 +3,8 @@
 use shared::ids::new_id;
 use shared::pb::UsageRecord;
 use shared::pb::usage_record::{Units, UsageSource};
-use shared::prices::{Cost, Prices};
+use shared::prices::Cost;
+use shared::snapshot::Snapshot;
 
 use super::database::{TestDatabase, execute};
 use super::{SCOPE, open};
@@ -31,7 +32,7 @@ fn record(model: &str, at_ms: i64) -> UsageRecord {
 }
 
 fn built_in(record: &UsageRecord) -> Option<Cost> {
-    price::cost(record, Prices::built_in())
+    price::cost(record, &Snapshot::default())
 }
 
 async fn newest(store: &Store) -> StoredCost {

@@ -158,7 +158,7 @@ impl ExplainedCandidate {
             affinity: group.routing.affinity,
             in_flight: candidate.key.load.in_flight(),
             first_byte_us: candidate.state.load.first_byte_us(),
-            effective_price_micros: pricing.of(candidate.price),
+            effective_price_micros: pricing.of(candidate.price.as_ref()),
         }
     }
 }

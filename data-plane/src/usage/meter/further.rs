@@ -2,7 +2,9 @@
 
 use std::sync::atomic::Ordering;
 
+use http::HeaderValue;
 use shared::pb::usage_record::Units;
+use shared::prices::{Bill, Cost, PricedTier, Tariff};
 
 use super::Meter;
 use crate::metrics::HedgeResult;
@@ -46,5 +48,28 @@ impl Meter {
             searches: counts.searches,
             reranks: counts.reranks,
         })
+    }
+
+    /// What the answer costs, as far as its provider has reported what it used. None where it has not, and where no
+    /// price is known.
+    pub fn cost(&self) -> Option<Cost> {
+        let (tried, prices, usage) = (self.last_tried()?, self.prices.as_ref()?, self.usage?);
+        let group = &tried.group;
+        let bill = Bill {
+            usage,
+            units: self.units,
+            tier: PricedTier::of_word(self.tier.as_deref().unwrap_or_default()),
+            at_ms: self.started_at_ms,
+        };
+        Tariff::of(&group.routing.pricing, prices, &group.provider_type, &tried.model)?.cost(&bill)
+    }
+
+    /// The cost for the client, in dollars with six digits behind the point, where the group has clients told.
+    pub fn shown_cost(&self) -> Option<HeaderValue> {
+        if !self.last_tried()?.group.routing.pricing.cost_header || self.free {
+            return None;
+        }
+        let micros = self.cost()?.micros();
+        HeaderValue::try_from(format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)).ok()
     }
 }
