@@ -107,7 +107,7 @@ impl ControlPlane {
             let probes = KeyProbes::new(Arc::clone(&publisher), Arc::clone(&nodes), Arc::clone(&lease), times);
             tasks.spawn("key probes", probes.run(tasks.clone()));
         }
-        let ledger = Ledger::start(store.clone(), metrics, tasks);
+        let ledger = Ledger::start(store.clone(), publisher.in_force(), metrics, tasks);
         tasks.spawn("database check", check_database(store.clone(), readiness.clone(), tasks.clone()));
         tasks.spawn("session purge", purge_sessions(store.clone(), tasks.clone()));
         let asker = Arc::new(NodeAsker::new(Arc::clone(&nodes)));

@@ -11,7 +11,12 @@ use std::sync::{Arc, LazyLock};
 use serde::Deserialize;
 use translation::ir::Usage;
 
+mod cost;
 mod document;
+mod tariff;
+
+pub use cost::{Bill, Cost, CostKind, Multiplier, UnitCounts, UnitRates};
+pub use tariff::{GroupPricing, MOST_PRICE_TEXT, PriceText, Tariff};
 
 /// Tokens that a rate is for.
 const PER: u128 = 1_000_000;
@@ -43,7 +48,7 @@ struct Named {
     name: String,
     /// Whether every name is meant that begins so. Otherwise only a version of the model may follow.
     is_beginning: bool,
-    price: Price,
+    price: Arc<Price>,
 }
 
 /// What a model costs at a vendor.
@@ -66,10 +71,14 @@ struct Period {
     until_ms: i64,
     /// The rates of each tier that the vendor offers; the standard one is always there.
     tiers: Vec<(PricedTier, Schedule)>,
+    /// Whether tokens are charged for. Otherwise all that the vendor charges for are units.
+    by_tokens: bool,
+    /// The rates of what is not counted in tokens.
+    units: UnitRates,
 }
 
 /// The rates of one tier of service, by how much goes in.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Schedule {
     base: Rates,
     /// More tokens in than this → the rates for all tokens of the request. In ascending order.
@@ -104,12 +113,16 @@ pub struct Rates {
     pub cache_write_1h: u64,
     /// Tokens in that are sound.
     pub input_audio: u64,
+    /// Tokens in that are images.
+    pub input_image: u64,
     /// Tokens out, but for those below.
     pub output: u64,
     /// Tokens out that are spent on reasoning.
     pub reasoning: u64,
     /// Tokens out that are sound.
     pub output_audio: u64,
+    /// Tokens out that are images.
+    pub output_image: u64,
 }
 
 impl Prices {
@@ -130,6 +143,20 @@ impl Prices {
     /// the model's name is, or begins with. A version may follow (`-20250929`, `@default`, `-v1:0`, `-latest`), and a
     /// prefix of a vendor or region may stand before it (`models/gemini-…`, `us.anthropic.claude-…`).
     pub fn of(&self, provider_type: &str, model: &str) -> Option<&Price> {
+        self.find(provider_type, model).map(|price| &**price)
+    }
+
+    /// Each price with its vendor and the name that it is for, which ends in `*` where it is the beginning of names.
+    pub fn all(&self) -> impl Iterator<Item = (&str, String, &Price)> {
+        self.vendors.iter().flat_map(|(vendor, models)| {
+            models.iter().map(move |named| {
+                let mark = if named.is_beginning { "*" } else { "" };
+                (&**vendor, format!("{}{mark}", named.name), &*named.price)
+            })
+        })
+    }
+
+    fn find(&self, provider_type: &str, model: &str) -> Option<&Arc<Price>> {
         let vendor = self.vendors.get(provider_type)?;
         let model = model.to_ascii_lowercase();
         let starts = iter::once(0).chain(model.match_indices(['/', '.']).map(|(at, _)| at + 1));
@@ -196,15 +223,40 @@ impl Price {
     /// The rates at `at_ms`, in epoch milliseconds, for a request with so many tokens in. None where the price is not
     /// known for that time, or the vendor has none for the tier.
     pub fn rates(&self, tier: PricedTier, input_tokens: u64, at_ms: i64) -> Option<&Rates> {
-        let period = self.periods.iter().find(|period| (period.from_ms..period.until_ms).contains(&at_ms))?;
-        let (_, schedule) = period.tiers.iter().find(|(known, _)| *known == tier)?;
-        let step = schedule.above.iter().rev().find(|(tokens, _)| input_tokens > *tokens);
-        Some(step.map_or(&schedule.base, |(_, rates)| rates))
+        self.period(at_ms)?.rates(tier, input_tokens)
+    }
+
+    /// What is charged with `bill`, at a fraction or multiple of the rates. None where it is unpriced: the price is not
+    /// known for the time or the tier, or the vendor charges for units and it is not known how many there were.
+    pub fn cost(&self, bill: &Bill, multiplier: Multiplier) -> Option<Cost> {
+        let period = self.period(bill.at_ms)?;
+        if !period.by_tokens && !bill.units.any_at(period.units) {
+            return None;
+        }
+        let rates = period.rates(bill.tier?, bill.usage.fitted().input)?;
+        Some(Cost::of(&bill.usage, bill.units, rates, period.units, multiplier))
     }
 
     /// What `usage` at `at_ms`, in epoch milliseconds, costs in micro-dollars. None where it is unpriced.
     pub fn cost_micros(&self, usage: &Usage, tier: PricedTier, at_ms: i64) -> Option<u64> {
         Some(self.rates(tier, usage.fitted().input, at_ms)?.cost_micros(usage))
+    }
+
+    /// Whether `other` has all that this price says of `at_ms`, in epoch milliseconds: it may know more tiers.
+    pub fn is_within(&self, other: &Self, at_ms: i64) -> bool {
+        let (Some(mine), Some(theirs)) = (self.period(at_ms), other.period(at_ms)) else { return false };
+        let has = |tier: &(PricedTier, Schedule)| theirs.tiers.contains(tier);
+        mine.tiers.iter().all(has) && (mine.by_tokens, mine.units) == (theirs.by_tokens, theirs.units)
+    }
+
+    /// Whether it is known what the model costs at `at_ms`, in epoch milliseconds.
+    pub fn is_known_at(&self, at_ms: i64) -> bool {
+        self.period(at_ms).is_some()
+    }
+
+    /// The period that `at_ms` is in. None where it is not known what the model costs then.
+    fn period(&self, at_ms: i64) -> Option<&Period> {
+        self.periods.iter().find(|period| (period.from_ms..period.until_ms).contains(&at_ms))
     }
 
     /// The price of a typical request at `at_ms`, in epoch milliseconds: see [`Rates::effective_micros`]. None where it
@@ -219,28 +271,18 @@ impl Price {
     }
 }
 
+impl Period {
+    fn rates(&self, tier: PricedTier, input_tokens: u64) -> Option<&Rates> {
+        let (_, schedule) = self.tiers.iter().find(|(known, _)| *known == tier)?;
+        let step = schedule.above.iter().rev().find(|(tokens, _)| input_tokens > *tokens);
+        Some(step.map_or(&schedule.base, |(_, rates)| rates))
+    }
+}
+
 impl Rates {
-    /// What `usage` costs in micro-dollars, rounded to the nearest one. Each token has one rate: tokens from the cache,
-    /// and those written to it, are no longer counted as sound, nor thoughts as sound.
+    /// What `usage` costs in micro-dollars, rounded to the nearest one. Each token has one rate.
     pub fn cost_micros(&self, usage: &Usage) -> u64 {
-        let usage = usage.fitted();
-        let written_5m = usage.cache_write - usage.cache_write_1h;
-        let fresh = usage.input - usage.cached - usage.cache_write;
-        let sound_in = usage.input_audio.min(fresh);
-        let said = usage.output - usage.reasoning;
-        let sound_out = usage.output_audio.min(said);
-        let parts = [
-            (fresh - sound_in, self.input),
-            (usage.cached, self.cached_input),
-            (written_5m, self.cache_write_5m),
-            (usage.cache_write_1h, self.cache_write_1h),
-            (sound_in, self.input_audio),
-            (said - sound_out, self.output),
-            (usage.reasoning, self.reasoning),
-            (sound_out, self.output_audio),
-        ];
-        let sum: u128 = parts.iter().map(|(tokens, rate)| u128::from(*tokens) * u128::from(*rate)).sum();
-        rounded(sum, PER)
+        Cost::of(usage, UnitCounts::default(), self, UnitRates::default(), Multiplier::ONE).micros()
     }
 
     /// The price of a typical request, to compare vendors by, in micro-dollars per million tokens: of three tokens in
@@ -264,9 +306,11 @@ impl Rates {
             cache_write_5m: scaled(self.cache_write_5m)?,
             cache_write_1h: scaled(self.cache_write_1h)?,
             input_audio: scaled(self.input_audio)?,
+            input_image: scaled(self.input_image)?,
             output: scaled(self.output)?,
             reasoning: scaled(self.reasoning)?,
             output_audio: scaled(self.output_audio)?,
+            output_image: scaled(self.output_image)?,
         })
     }
 }

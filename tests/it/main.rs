@@ -29,6 +29,7 @@ mod health_checks;
 mod key_news;
 mod limits;
 mod logins;
+mod prices;
 mod programs;
 mod promises_access;
 mod promises_bounds;

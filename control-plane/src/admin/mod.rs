@@ -11,10 +11,12 @@ mod limits;
 pub mod logs;
 pub mod nodes;
 pub mod openapi;
+pub mod prices;
 pub mod providers;
 pub mod proxy_keys;
 pub mod requests;
 pub mod status;
+pub mod usage;
 
 use utoipa_axum::router::OpenApiRouter;
 
@@ -26,10 +28,12 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .merge(status::router())
         .merge(groups::router())
         .merge(error_rules::router())
+        .merge(prices::router())
         .merge(providers::router())
         .merge(proxy_keys::router())
         .merge(health_checks::router())
         .merge(logs::router())
+        .merge(usage::router())
         .merge(requests::router())
         .merge(explain::router())
         .merge(nodes::router())

@@ -55,6 +55,10 @@ pub struct Counts {
     /// Number of usage records in the ledger. It is counted as they come in, so that it costs the same however many
     /// there are.
     pub usage_records: i64,
+    /// Number of usage records without a price, counted likewise.
+    pub unpriced_records: i64,
+    /// What the other usage records cost, in micro-dollars, counted likewise.
+    pub cost_micros: i64,
 }
 
 /// The route of the status.
@@ -75,13 +79,16 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
 )]
 async fn status(State(state): State<AppState>, permit: Permitted<ReadStatus>) -> Result<Json<Status>, ApiError> {
     let snapshot = state.publisher().snapshot();
+    let ledger = usage::totals(state.store(), &permit.scope).await?;
     let counts = Counts {
         groups: snapshot.groups.len(),
         enabled_groups: snapshot.groups.values().filter(|group| group.enabled).count(),
         upstream_keys: snapshot.groups.values().map(|group| group.upstream_keys.len()).sum(),
         proxy_keys: snapshot.proxy_keys.len(),
         enabled_proxy_keys: snapshot.proxy_keys.values().filter(|key| key.enabled).count(),
-        usage_records: usage::count(state.store(), &permit.scope).await?,
+        usage_records: ledger.records,
+        unpriced_records: ledger.unpriced,
+        cost_micros: ledger.cost_micros,
     };
     Ok(Json(Status {
         status: "running",

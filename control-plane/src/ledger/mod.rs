@@ -1,5 +1,8 @@
-//! The ledger of usage. It holds every record once, however often a node sends it.
+//! The ledger of usage. It holds every record once, however often a node sends it. `price.rs` says what a record costs.
 
+pub(crate) mod price;
+
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +10,7 @@ use prometheus_client::metrics::counter::Counter;
 use shared::drain::Tasks;
 use shared::pb::UsageRecord;
 use shared::pb::usage_record::UsageSource;
+use shared::snapshot::Snapshot;
 use shared::telemetry::Metrics;
 use shared::tokens::MOST_TOKENS;
 use thiserror::Error;
@@ -36,16 +40,19 @@ const MAX_MARK: usize = 16;
 /// Bounds of numbers in a record. Sums of as many records as a database holds stay within 64 bits.
 const MOST_US: u64 = 365 * 24 * 3_600 * 1_000_000;
 const MOST_BYTES: u64 = 1 << 40;
-const MOST_MICROS: i64 = 1_000_000_000_000;
+const MOST_UNITS: u64 = 1_000_000;
 /// The end of the year 9999.
 const MOST_MS: i64 = 253_402_300_799_999;
 
 /// The most attempts of a record that are kept.
 const MAX_ATTEMPTS: usize = 100;
 
+/// Gives the config in force, by whose prices records are counted.
+pub type ConfigInForce = Arc<dyn Fn() -> Arc<Snapshot> + Send + Sync>;
+
 /// Puts usage records into the database.
-#[derive(Debug)]
 pub struct Ledger {
+    config: ConfigInForce,
     store: Store,
     tasks: Tasks,
     writers: Arc<Semaphore>,
@@ -70,11 +77,18 @@ pub enum LedgerError {
     Stopping,
 }
 
+impl fmt::Debug for Ledger {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Ledger").field("store", &self.store).finish_non_exhaustive()
+    }
+}
+
 impl Ledger {
     /// A ledger over `store`, which registers `ledger_records_total`, `ledger_duplicates_total` and
-    /// `ledger_invalid_total`. Its writes run under `tasks`.
-    pub fn start(store: Store, metrics: &Metrics, tasks: &Tasks) -> Arc<Self> {
+    /// `ledger_invalid_total`. Records are priced by `config`. Its writes run under `tasks`.
+    pub fn start(store: Store, config: ConfigInForce, metrics: &Metrics, tasks: &Tasks) -> Arc<Self> {
         let ledger = Self {
+            config,
             store,
             tasks: tasks.clone(),
             writers: Arc::new(Semaphore::new(WRITERS)),
@@ -127,10 +141,10 @@ impl Ledger {
     async fn commit(&self, records: Vec<UsageRecord>) -> Result<(), LedgerError> {
         let turn = timeout(DEADLINE, Arc::clone(&self.writers).acquire_owned()).await;
         let turn = turn.map_err(|_| LedgerError::Late)?.map_err(|_| LedgerError::Stopping)?;
-        let (store, total) = (self.store.clone(), records.len() as u64);
+        let (store, config, total) = (self.store.clone(), (self.config)(), records.len() as u64);
         // The write runs in a task of its own, so that a node that leaves does not cut the transaction short.
         let write = self.tasks.spawn("ledger write", async move {
-            let new = usage::insert(&store, &records).await;
+            let new = usage::insert(&store, &records, |record| price::cost(record, &config)).await;
             drop(turn);
             new
         });
@@ -167,6 +181,7 @@ fn presentable(mut record: UsageRecord) -> Option<UsageRecord> {
         &mut record.client_ip,
         &mut record.affinity,
         &mut record.group_policy,
+        &mut record.service_tier,
     ] {
         shorten(word, MAX_WORD);
     }
@@ -194,6 +209,8 @@ fn presentable(mut record: UsageRecord) -> Option<UsageRecord> {
         &mut record.cache_write_1h_tokens,
         &mut record.input_audio_tokens,
         &mut record.output_audio_tokens,
+        &mut record.input_image_tokens,
+        &mut record.output_image_tokens,
         &mut record.output_tokens,
         &mut record.reasoning_tokens,
     ] {
@@ -210,7 +227,11 @@ fn presentable(mut record: UsageRecord) -> Option<UsageRecord> {
         *bytes = (*bytes).min(MOST_BYTES);
     }
     record.snapshot_version = record.snapshot_version.min(i64::MAX as u64);
-    record.cost_micros = record.cost_micros.clamp(0, MOST_MICROS);
+    if let Some(units) = &mut record.units {
+        for count in [&mut units.images, &mut units.seconds, &mut units.searches, &mut units.reranks] {
+            *count = (*count).min(MOST_UNITS);
+        }
+    }
     record.started_at_ms = record.started_at_ms.clamp(0, MOST_MS);
     record.status = record.status.min(i32::MAX as u32);
     Some(record)

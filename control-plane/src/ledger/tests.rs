@@ -3,10 +3,10 @@ use std::sync::Arc;
 use shared::crypto::SealingKey;
 use shared::drain::Tasks;
 use shared::pb::UsageRecord;
-use shared::pb::usage_record::UsageSource;
+use shared::pb::usage_record::{Units, UsageSource};
 use shared::tokens::MOST_TOKENS;
 
-use super::{MAX_NAME, MAX_WORD, MOST_MICROS, MOST_MS, presentable};
+use super::{MAX_NAME, MAX_WORD, MOST_MS, MOST_UNITS, presentable};
 use crate::store::tests::database::TestDatabase;
 use crate::store::usage::{self, UsageFilter};
 use crate::store::{Page, Scope, Store};
@@ -39,15 +39,17 @@ fn numbers_that_cannot_be_are_capped_so_that_sums_fit() {
         id: "0193a7b2-c4d5-7e8f-9a0b-1c2d3e4f5061".to_owned(),
         total_us: u64::MAX,
         request_bytes: u64::MAX,
-        cost_micros: i64::MIN,
+        units: Some(Units { images: u64::MAX, seconds: 1, searches: 0, reranks: 0 }),
         started_at_ms: i64::MAX,
         usage_source: UsageSource::Reported.into(),
         ..UsageRecord::default()
     };
     let record = presentable(record).unwrap();
-    assert_eq!((record.cost_micros, record.started_at_ms, record.usage_source()), (0, MOST_MS, UsageSource::Reported));
+    assert_eq!((record.started_at_ms, record.usage_source()), (MOST_MS, UsageSource::Reported));
+    let units = record.units.unwrap();
+    assert_eq!((units.images, units.seconds), (MOST_UNITS, 1));
     let rows = 100_000;
-    for number in [record.total_us, record.request_bytes, MOST_TOKENS, MOST_MICROS.unsigned_abs()] {
+    for number in [record.total_us, record.request_bytes, MOST_TOKENS, MOST_UNITS] {
         assert!(i64::try_from(number).unwrap().checked_mul(rows).is_some(), "{number}");
     }
 }
@@ -79,13 +81,14 @@ async fn the_longest_texts_that_are_kept_fit_into_every_database() {
         affinity: long(),
         group_policy: long(),
         cache: long(),
+        service_tier: long(),
         ..UsageRecord::default()
     };
     let record = presentable(record).unwrap();
     let database = TestDatabase::new().await;
     let sealing = SealingKey::derive("test", b"a secret of the tests", "tests").unwrap();
     let store = Store::open(&database.url, Arc::new(sealing), &Tasks::new()).await.unwrap();
-    assert_eq!(usage::insert(&store, std::slice::from_ref(&record)).await.unwrap(), 1);
+    assert_eq!(usage::insert(&store, std::slice::from_ref(&record), |_| None).await.unwrap(), 1);
     let page = Page { limit: 1, cursor: None };
     let kept = usage::list(&store, &Scope::Everything, &page, &UsageFilter::default()).await.unwrap().items.remove(0);
     assert_eq!((kept.affinity, kept.group_policy), (Some("é".repeat(MAX_WORD)), Some("é".repeat(MAX_WORD))));

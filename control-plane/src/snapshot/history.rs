@@ -106,6 +106,7 @@ pub(crate) fn merge(version: u64, steps: &[Arc<pb::Delta>]) -> Option<pb::Delta>
     }
     let removed = |gone: bool, id: &str| gone.then(|| id.to_owned());
     let rules = steps.iter().rev().find(|step| step.error_rules_changed);
+    let prices = steps.iter().rev().find(|step| step.prices_changed);
     Some(pb::Delta {
         from_version: version,
         version: last.version,
@@ -118,6 +119,8 @@ pub(crate) fn merge(version: u64, steps: &[Arc<pb::Delta>]) -> Option<pb::Delta>
         proxy_keys: proxy_keys.into_values().flatten().cloned().collect(),
         error_rules: rules.map(|step| step.error_rules.clone()).unwrap_or_default(),
         error_rules_changed: rules.is_some(),
+        prices_json: prices.map(|step| step.prices_json.clone()).unwrap_or_default(),
+        prices_changed: prices.is_some(),
     })
 }
 

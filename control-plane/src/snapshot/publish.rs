@@ -128,6 +128,12 @@ impl Publisher {
         });
     }
 
+    /// Gives the newest snapshot whenever it is called, for what does not know publishers.
+    pub fn in_force(self: &Arc<Self>) -> Arc<dyn Fn() -> Arc<Snapshot> + Send + Sync> {
+        let publisher = Arc::clone(self);
+        Arc::new(move || publisher.snapshot())
+    }
+
     /// The newest snapshot.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         Arc::clone(&self.published().snapshot)
@@ -343,6 +349,9 @@ fn after(snapshot: &Snapshot, delta: &Delta) -> Snapshot {
     next.proxy_keys.extend(delta.proxy_keys.iter().map(|key| (Arc::clone(&key.id), Arc::clone(key))));
     if let Some(rules) = &delta.error_rules {
         next.error_rules = Arc::clone(rules);
+    }
+    if let Some(prices) = &delta.prices {
+        next.prices = Arc::clone(prices);
     }
     next
 }

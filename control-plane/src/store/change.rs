@@ -15,6 +15,7 @@ pub(super) enum Kind {
     Group,
     ProxyKey,
     ErrorRules,
+    Prices,
 }
 
 impl Kind {
@@ -24,6 +25,7 @@ impl Kind {
             Self::Group => "group",
             Self::ProxyKey => "proxy_key",
             Self::ErrorRules => "error_rules",
+            Self::Prices => "prices",
         }
     }
 }

@@ -25,6 +25,7 @@ pub mod job_leases;
 pub mod key_states;
 pub mod login_places;
 pub mod metrics;
+pub mod prices;
 pub mod proxy_keys;
 pub mod published;
 pub mod sessions;

@@ -14,7 +14,7 @@ use shared::snapshot::{Delta, Snapshot};
 use super::change::Kind;
 use super::schema::{config_changes, provider_groups, proxy_keys, settings, upstream_keys};
 use super::version::{CONFIG_PRUNED, counters, lineage};
-use super::{Store, StoreError, error_rules, groups, proxy_keys as keys};
+use super::{Store, StoreError, error_rules, groups, prices, proxy_keys as keys};
 
 /// The most changes that a delta is made of. Nodes are sent a whole snapshot instead of more.
 const LARGEST_DELTA: i64 = 900;
@@ -37,7 +37,7 @@ pub enum Since {
 /// # Errors
 /// [`StoreError`].
 pub async fn snapshot(store: &Store) -> Result<Snapshot, StoreError> {
-    let (counters, lineage, groups, upstream_keys, keys, rules) = with_read_tx!(store, conn => {
+    let (counters, lineage, groups, upstream_keys, keys, (rules, prices)) = with_read_tx!(store, conn => {
         let counters = counters!(conn);
         let lineage = lineage!(conn, counters.version);
         let groups = provider_groups::table.select(groups::Row::as_select()).load::<groups::Row>(conn).await?;
@@ -45,12 +45,13 @@ pub async fn snapshot(store: &Store) -> Result<Snapshot, StoreError> {
         let query = upstream_keys::table.order(order).select(groups::KeyRow::as_select());
         let upstream_keys = query.load::<groups::KeyRow>(conn).await?;
         let keys = proxy_keys::table.select(keys::Row::as_select()).load::<keys::Row>(conn).await?;
-        let rules = error_rules::rows!(conn);
-        Ok((counters, lineage, groups, upstream_keys, keys, rules))
+        let rest = (error_rules::rows!(conn), prices::price_rows!(conn));
+        Ok((counters, lineage, groups, upstream_keys, keys, rest))
     })?;
     let error_rules = error_rules::StoredRules::of(rules)?.rules.into();
     let (version, epoch) = (counters.version, counters.epoch);
-    let mut snapshot = Snapshot { version, epoch, lineage, error_rules, ..Snapshot::default() };
+    let prices = Arc::new(prices::StoredPrices::of(prices)?.prices);
+    let mut snapshot = Snapshot { version, epoch, lineage, error_rules, prices, ..Snapshot::default() };
     for stored in groups::assemble(store.sealing(), groups, upstream_keys)? {
         let group = Arc::new(stored.for_nodes());
         snapshot.groups.insert(Arc::clone(&group.id), group);
@@ -118,17 +119,20 @@ pub async fn since(store: &Store, have: &Snapshot) -> Result<Since, StoreError> 
         let query = proxy_keys::table.filter(proxy_keys::id.eq_any(key_ids.clone()));
         let keys = query.select(keys::Row::as_select()).load::<keys::Row>(conn).await?;
         let rules = if of(Kind::ErrorRules).is_empty() { None } else { Some(error_rules::rows!(conn)) };
+        let prices = if of(Kind::Prices).is_empty() { None } else { Some(prices::price_rows!(conn)) };
         let lineage = lineage!(conn, counters.version);
-        Ok(Ok((counters, lineage, group_ids, key_ids, groups, upstream_keys, keys, rules)))
+        Ok(Ok((counters, lineage, group_ids, key_ids, groups, upstream_keys, keys, (rules, prices))))
     })?;
-    let (counters, lineage, group_ids, key_ids, groups, upstream_keys, keys, rules) = match read {
+    let (counters, lineage, group_ids, key_ids, groups, upstream_keys, keys, (rules, prices)) = match read {
         Ok(read) => read,
         Err(since) => return Ok(since),
     };
     let (to, epoch) = (counters.version, counters.epoch);
     let rules = rules.map(error_rules::StoredRules::of).transpose()?;
     let error_rules = rules.map(|stored| stored.rules.into());
-    let mut delta = Delta { from_version: version, version: to, epoch, lineage, error_rules, ..Delta::default() };
+    let prices = prices.map(prices::StoredPrices::of).transpose()?.map(|stored| Arc::new(stored.prices));
+    let mut delta =
+        Delta { from_version: version, version: to, epoch, lineage, error_rules, prices, ..Delta::default() };
     for stored in groups::assemble(store.sealing(), groups, upstream_keys)? {
         delta.groups.push(Arc::new(stored.for_nodes()));
     }

@@ -49,6 +49,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    global_prices (id) {
+        id -> Text,
+        document -> Text,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
     provider_groups (id) {
         id -> Text,
         group_name -> Text,
@@ -173,7 +181,6 @@ diesel::table! {
         output_tokens -> BigInt,
         reasoning_tokens -> BigInt,
         usage_source -> Text,
-        cost_micros -> BigInt,
         attempts -> Text,
         started_at -> BigInt,
         queue_us -> BigInt,
@@ -187,6 +194,20 @@ diesel::table! {
         affinity -> Nullable<Text>,
         group_policy -> Nullable<Text>,
         cache -> Nullable<Text>,
+        service_tier -> Nullable<Text>,
+        input_image_tokens -> BigInt,
+        output_image_tokens -> BigInt,
+        units -> Nullable<Text>,
+        cost_micros -> Nullable<BigInt>,
+        cost_input_micros -> Nullable<BigInt>,
+        cost_cached_micros -> Nullable<BigInt>,
+        cost_cache_write_5m_micros -> Nullable<BigInt>,
+        cost_cache_write_1h_micros -> Nullable<BigInt>,
+        cost_output_micros -> Nullable<BigInt>,
+        cost_reasoning_micros -> Nullable<BigInt>,
+        cost_audio_micros -> Nullable<BigInt>,
+        cost_image_micros -> Nullable<BigInt>,
+        cost_units_micros -> Nullable<BigInt>,
     }
 }
 

@@ -2,6 +2,7 @@
 //! what is wrong with a database is told.
 
 mod change;
+mod costs;
 mod cut;
 pub(crate) mod database;
 mod file;

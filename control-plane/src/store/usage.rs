@@ -1,4 +1,10 @@
 //! The rows of the ledger, one for each client request.
+//!
+//! - `cost`: what a record costs.
+//! - `sums`: sums over records.
+
+mod cost;
+mod sums;
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -6,12 +12,16 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 use shared::pb::UsageRecord;
-use shared::pb::usage_record::{Outcome, UsageSource};
+use shared::pb::usage_record::{Outcome, Units, UsageSource};
+use shared::prices::Cost;
 use shared::time::now_ms;
 
 use super::columns::{signed, some_text};
 use super::schema::{ledger_totals, proxy_keys, usage_records};
 use super::{Listed, Page, Scope, Store, StoreError};
+
+pub use cost::StoredCost;
+pub use sums::{UsageSums, sums};
 
 /// The attempts of a request, which stand in the database as JSON text.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,7 +75,6 @@ pub struct StoredUsage {
     pub output_tokens: i64,
     pub reasoning_tokens: i64,
     pub usage_source: String,
-    pub cost_micros: i64,
     #[diesel(serialize_as = String, deserialize_as = String)]
     pub attempts: StoredAttempts,
     pub started_at: i64,
@@ -81,10 +90,17 @@ pub struct StoredUsage {
     pub affinity: Option<String>,
     pub group_policy: Option<String>,
     pub cache: Option<String>,
+    pub service_tier: Option<String>,
+    pub input_image_tokens: i64,
+    pub output_image_tokens: i64,
+    /// The units as JSON, such as `{"images":2}`.
+    pub units: Option<String>,
+    #[diesel(embed)]
+    pub cost: StoredCost,
 }
 
 impl StoredUsage {
-    fn of(record: &UsageRecord, recorded_at: i64) -> Self {
+    fn of(record: &UsageRecord, cost: Option<Cost>, recorded_at: i64) -> Self {
         let attempt = |attempt: &shared::pb::Attempt| {
             json!({
                 "groupId": attempt.group_id,
@@ -131,7 +147,6 @@ impl StoredUsage {
             output_tokens: signed(record.output_tokens),
             reasoning_tokens: signed(record.reasoning_tokens),
             usage_source: source(record.usage_source()).to_owned(),
-            cost_micros: record.cost_micros,
             attempts: StoredAttempts(record.attempts.iter().map(attempt).collect()),
             started_at: record.started_at_ms,
             queue_us: signed(record.queue_us),
@@ -145,8 +160,21 @@ impl StoredUsage {
             affinity: some_text(&record.affinity),
             group_policy: some_text(&record.group_policy),
             cache: some_text(&record.cache),
+            service_tier: some_text(&record.service_tier),
+            input_image_tokens: signed(record.input_image_tokens),
+            output_image_tokens: signed(record.output_image_tokens),
+            units: record.units.as_ref().and_then(units),
+            cost: cost.into(),
         }
     }
+}
+
+/// The units that are not 0, as JSON.
+fn units(units: &Units) -> Option<String> {
+    let Units { images, seconds, searches, reranks } = *units;
+    let all = [("images", images), ("seconds", seconds), ("searches", searches), ("reranks", reranks)];
+    let used: BTreeMap<_, _> = all.into_iter().filter(|(_, count)| *count > 0).collect();
+    (!used.is_empty()).then(|| json!(used).to_string())
 }
 
 fn outcome(outcome: Outcome) -> &'static str {
@@ -195,33 +223,58 @@ pub struct UsageFilter {
 /// Name of the total that says how many records the ledger has.
 const RECORDS: &str = "usage_records";
 
-/// Adds the records that are not there yet, in one transaction, and counts them for their proxy keys. Returns how many
-/// were new.
+/// Name of the total that says how many records have no price.
+const UNPRICED: &str = "unpriced_records";
+
+/// Name of the total that says what the others cost, in micro-dollars.
+const COST: &str = "cost_micros";
+
+/// What is known of the whole ledger without reading it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LedgerTotals {
+    /// Number of records.
+    pub records: i64,
+    /// Number of records without a price.
+    pub unpriced: i64,
+    /// What the others cost, in micro-dollars.
+    pub cost_micros: i64,
+}
+
+/// Adds the records that are not there yet, each with its cost by `price`, in one transaction, and counts them for
+/// their proxy keys. Returns how many were new.
 ///
 /// # Errors
 /// [`StoreError`]; then none of them is added.
-pub async fn insert(store: &Store, records: &[UsageRecord]) -> Result<u64, StoreError> {
-    match insert_new(store, records).await {
+pub async fn insert(
+    store: &Store,
+    records: &[UsageRecord],
+    price: impl Fn(&UsageRecord) -> Option<Cost>,
+) -> Result<u64, StoreError> {
+    let now = now_ms();
+    let mut ids = HashSet::with_capacity(records.len());
+    let new = records.iter().filter(|record| ids.insert(&record.id));
+    let rows: Vec<_> = new.map(|record| StoredUsage::of(record, price(record), now)).collect();
+    match insert_new(store, rows.clone()).await {
         // Another stream added one of the records between the look and the insert. This time the look finds it.
-        Err(StoreError::Taken { .. }) => insert_new(store, records).await,
+        Err(StoreError::Taken { .. }) => insert_new(store, rows).await,
         done => done,
     }
 }
 
-async fn insert_new(store: &Store, records: &[UsageRecord]) -> Result<u64, StoreError> {
-    let now = now_ms();
-    let mut ids = HashSet::with_capacity(records.len());
-    let rows: Vec<_> =
-        records.iter().filter(|record| ids.insert(&record.id)).map(|record| StoredUsage::of(record, now)).collect();
+async fn insert_new(store: &Store, rows: Vec<StoredUsage>) -> Result<u64, StoreError> {
     with_tx!(store, conn => {
         let wanted: Vec<_> = rows.iter().map(|row| row.id.clone()).collect();
         let query = usage_records::table.filter(usage_records::id.eq_any(wanted)).select(usage_records::id);
         let there: HashSet<String> = query.load::<String>(conn).await?.into_iter().collect();
-        let mut new = 0;
+        let (mut new, mut unpriced, mut cost) = (0, 0_i64, 0_i64);
         let mut used: BTreeMap<String, (i64, i64)> = BTreeMap::new();
         for row in rows.iter().filter(|row| !there.contains(&row.id)) {
             diesel::insert_into(usage_records::table).values(row.clone()).execute(conn).await?;
             new += 1;
+            match row.cost.cost_micros {
+                Some(micros) => cost = cost.saturating_add(micros),
+                None => unpriced += 1,
+            }
             if let Some(id) = &row.proxy_key_id {
                 let (count, last) = used.entry(id.clone()).or_default();
                 *count += 1;
@@ -232,14 +285,49 @@ async fn insert_new(store: &Store, records: &[UsageRecord]) -> Result<u64, Store
             let values = (proxy_keys::usage_count.eq(proxy_keys::usage_count + count), proxy_keys::last_used_at.eq(last));
             diesel::update(proxy_keys::table.find(id)).set(values).execute(conn).await?;
         }
-        // Last, because the row is locked until the commit.
-        if new > 0 {
-            let more = ledger_totals::value.eq(ledger_totals::value + signed(new));
-            diesel::update(ledger_totals::table.find(RECORDS)).set(more).execute(conn).await?;
+        // Last, because the rows are locked until the commit. Each writer takes them in the same order.
+        for (name, more) in [(RECORDS, signed(new)), (UNPRICED, unpriced), (COST, cost)] {
+            if more != 0 {
+                let more = ledger_totals::value.eq(ledger_totals::value + more);
+                diesel::update(ledger_totals::table.find(name)).set(more).execute(conn).await?;
+            }
         }
         Ok(new)
     })
 }
+
+/// The boxed query for records, where the conditions of the filter hold.
+macro_rules! filtered {
+    ($query:expr, $filter:ident, $column:ident) => {{
+        let mut query = $query;
+        if let Some(id) = &$filter.proxy_key_id {
+            query = query.filter($column::proxy_key_id.eq(id));
+        }
+        if let Some(id) = &$filter.group_id {
+            query = query.filter($column::group_id.eq(id));
+        }
+        if let Some(model) = &$filter.model {
+            query = query.filter($column::requested_model.eq(model));
+        }
+        if let Some(id) = &$filter.request_id {
+            query = query.filter($column::request_id.eq(id));
+        }
+        if let Some(from) = $filter.from_ms {
+            query = query.filter($column::started_at.ge(from));
+        }
+        if let Some(to) = $filter.to_ms {
+            query = query.filter($column::started_at.lt(to));
+        }
+        if let Some(status) = $filter.status {
+            query = query.filter($column::status.eq(status));
+        }
+        if let Some(cache) = &$filter.cache {
+            query = query.filter($column::cache.eq(cache));
+        }
+        query
+    }};
+}
+use filtered;
 
 /// One page of the records in `scope`, the newest first.
 ///
@@ -261,30 +349,7 @@ pub async fn list(
             let same = column::started_at.eq(*started_at).and(column::id.lt(id));
             query = query.filter(column::started_at.lt(*started_at).or(same));
         }
-        if let Some(id) = &filter.proxy_key_id {
-            query = query.filter(column::proxy_key_id.eq(id));
-        }
-        if let Some(id) = &filter.group_id {
-            query = query.filter(column::group_id.eq(id));
-        }
-        if let Some(model) = &filter.model {
-            query = query.filter(column::requested_model.eq(model));
-        }
-        if let Some(id) = &filter.request_id {
-            query = query.filter(column::request_id.eq(id));
-        }
-        if let Some(from) = filter.from_ms {
-            query = query.filter(column::started_at.ge(from));
-        }
-        if let Some(to) = filter.to_ms {
-            query = query.filter(column::started_at.lt(to));
-        }
-        if let Some(status) = filter.status {
-            query = query.filter(column::status.eq(status));
-        }
-        if let Some(cache) = &filter.cache {
-            query = query.filter(column::cache.eq(cache));
-        }
+        let query = filtered!(query, filter, column);
         let query = query.order((column::started_at.desc(), column::id.desc())).limit(limit + 1);
         Ok(query.load::<StoredUsage>(conn).await?)
     })?;
@@ -296,13 +361,15 @@ fn cursor(text: &str) -> Result<(i64, String), StoreError> {
     Ok((started_at.parse().map_err(|_| StoreError::Cursor)?, id.to_owned()))
 }
 
-/// How many records there are in `scope`. The number is kept beside the ledger, so that it is read in the same time
+/// The totals of the records in `scope`. They are kept beside the ledger, so that they are read in the same time
 /// however long the ledger is.
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn count(store: &Store, scope: &Scope) -> Result<i64, StoreError> {
+pub async fn totals(store: &Store, scope: &Scope) -> Result<LedgerTotals, StoreError> {
     let Scope::Everything = scope;
-    let total = ledger_totals::table.find(RECORDS).select(ledger_totals::value);
-    with_conn!(store, conn => Ok(total.first(conn).await?))
+    let all = ledger_totals::table.select((ledger_totals::name, ledger_totals::value));
+    let rows = with_conn!(store, conn => Ok(all.load::<(String, i64)>(conn).await?))?;
+    let of = |wanted: &str| rows.iter().find(|(name, _)| name == wanted).map_or(0, |(_, value)| *value);
+    Ok(LedgerTotals { records: of(RECORDS), unpriced: of(UNPRICED), cost_micros: of(COST) })
 }

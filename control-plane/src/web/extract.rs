@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use axum::body::{HttpBody as _, to_bytes};
+use axum::body::{Bytes, HttpBody as _, to_bytes};
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, header};
@@ -16,6 +16,9 @@ use crate::error::ApiError;
 /// Largest body of an admin request, in bytes.
 pub(crate) const BODY_LIMIT: usize = 1024 * 1024;
 
+/// Largest body of a request that imports a list, in bytes.
+const LARGE_BODY_LIMIT: usize = 8 * 1024 * 1024;
+
 /// Time in which a client has to send its body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -26,23 +29,38 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
-        if !is_json(request.headers()) {
-            return Err(ApiError::NotJson);
-        }
-        let read = tokio::time::timeout(BODY_TIMEOUT, to_bytes(request.into_body(), BODY_LIMIT));
-        let bytes = read.await.map_err(|_| ApiError::BodyTimeout)?.map_err(|error| {
-            let error = error.into_inner();
-            if error.is::<LengthLimitError>() {
-                ApiError::TooLarge(BODY_LIMIT)
-            } else {
-                ApiError::Malformed("the body could not be read to its end".to_owned())
-            }
-        })?;
+        let bytes = json_bytes(request, BODY_LIMIT).await?;
         match serde_json::from_slice(&bytes) {
             Ok(value) => Ok(Self(value)),
             Err(_) if bytes.is_empty() => Err(ApiError::Malformed("the body is empty, JSON is needed".to_owned())),
             Err(error) => Err(ApiError::Malformed(malformed(&error))),
         }
+    }
+}
+
+/// The bytes of a body that is sent as JSON.
+async fn json_bytes(request: Request, limit: usize) -> Result<Bytes, ApiError> {
+    if !is_json(request.headers()) {
+        return Err(ApiError::NotJson);
+    }
+    let read = tokio::time::timeout(BODY_TIMEOUT, to_bytes(request.into_body(), limit));
+    read.await.map_err(|_| ApiError::BodyTimeout)?.map_err(|error| {
+        if error.into_inner().is::<LengthLimitError>() {
+            ApiError::TooLarge(limit)
+        } else {
+            ApiError::Malformed("the body could not be read to its end".to_owned())
+        }
+    })
+}
+
+/// A body that is sent as JSON, and may be as large as a public list of prices. It is not read yet.
+pub(crate) struct LargeBody(pub(crate) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for LargeBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
+        json_bytes(request, LARGE_BODY_LIMIT).await.map(Self)
     }
 }
 

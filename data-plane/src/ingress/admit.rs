@@ -106,6 +106,7 @@ impl<'g> Arrival<'g> {
         let table = self.table.as_deref().ok_or(GatewayError::NotReady)?;
         meter.snapshot_version = table.snapshot.version;
         meter.series = Some(Arc::clone(&table.series));
+        meter.prices = Some(Arc::clone(&table.snapshot.prices));
         let client = auth::client(table, &self.parts, self.format)?;
         meter.proxy_key = Some(Arc::clone(&client.key));
         meter.seat = Some(self.gateway.seat(client)?);

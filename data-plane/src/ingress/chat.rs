@@ -97,6 +97,7 @@ async fn ask(arrival: &Arrival<'_>, body: Body, spoken: Spoken, meter: &mut Mete
     meter.model = Some(request.model.to_string());
     meter.streamed = request.stream;
     meter.has_tools = request.has_tools;
+    meter.tier = request.tier();
     admitted.trace(meter)?;
     admitted.may_name(request.names_further_models)?;
     admitted.reserve(&request.model, &body, request.longest_answer(), meter).await?;
@@ -120,6 +121,9 @@ async fn ask(arrival: &Arrival<'_>, body: Body, spoken: Spoken, meter: &mut Mete
     let mut answer = fallbacks::walk(&admitted, &request, further, &body, meter).await?;
     if let Some(missing) = missing {
         missing.record(&admitted, &answer.candidate, meter);
+    }
+    if answer.dropped.names().iter().any(|name| *name == facts.fields.service_tier) {
+        meter.tier = None;
     }
     let learns = facts.keeps_answers && answer.conversion.is_none();
     let learn = learns.then(|| Learn::new(&gateway.owners, &answer.candidate));

@@ -161,6 +161,12 @@ impl<'b> ChatRequest<'b> {
         })
     }
 
+    /// The tier of service that the request asks for, in its own word.
+    pub fn tier(&self) -> Option<String> {
+        let word = self.object.string(self.format.facts().fields.service_tier).ok()?;
+        word.filter(|word| !word.is_empty()).map(Cow::into_owned)
+    }
+
     /// What the request belongs to.
     pub fn session(&self, proxy_key: &Id, headers: &HeaderMap) -> Option<SessionKey> {
         SessionKey::of(proxy_key, self.format, headers, &self.object)

@@ -4,7 +4,9 @@
 
 use memchr::memmem;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
+use shared::prices::UnitCounts;
 use translation::ir::Usage;
 
 #[derive(Deserialize)]
@@ -39,6 +41,8 @@ struct Details {
     cached: Option<u64>,
     #[serde(rename = "audio_tokens")]
     audio: Option<u64>,
+    #[serde(rename = "image_tokens")]
+    image: Option<u64>,
     #[serde(rename = "reasoning_tokens")]
     reasoning: Option<u64>,
 }
@@ -48,6 +52,63 @@ pub(super) fn usage(body: &[u8]) -> Option<Usage> {
     let answer: Answer<'_> = serde_json::from_slice(body).ok()?;
     let counts = answer.usage.or(answer.usage_metadata)?;
     serde_json::from_str::<Counts>(counts.get()).ok()?.usage()
+}
+
+/// What a whole JSON answer shows of what is not counted in tokens: the images of OpenAI's images API (API reference,
+/// "The image generation response"), the seconds of its transcriptions (`usage` of type `duration`), begun ones as
+/// whole, and the search units of Cohere's rerank API (`meta.billed_units`).
+pub(super) fn units(body: &[u8]) -> UnitCounts {
+    #[derive(Deserialize)]
+    struct Shown<'b> {
+        #[serde(borrow)]
+        data: Option<&'b RawValue>,
+        #[serde(borrow)]
+        usage: Option<&'b RawValue>,
+        #[serde(borrow)]
+        meta: Option<&'b RawValue>,
+    }
+    #[derive(Deserialize)]
+    struct Image {
+        b64_json: Option<IgnoredAny>,
+        url: Option<IgnoredAny>,
+    }
+    #[derive(Deserialize)]
+    struct Duration {
+        seconds: Option<f64>,
+    }
+    #[derive(Deserialize)]
+    struct Meta {
+        billed_units: Billed,
+    }
+    #[derive(Deserialize)]
+    struct Billed {
+        search_units: Option<f64>,
+    }
+
+    let names: [&[u8]; 4] = [br#""b64_json""#, br#""url""#, br#""seconds""#, br#""search_units""#];
+    if names.into_iter().all(|name| memmem::find(body, name).is_none()) {
+        return UnitCounts::default();
+    }
+    let Ok(shown) = serde_json::from_slice::<Shown<'_>>(body) else { return UnitCounts::default() };
+    let images: Vec<Image> = read(shown.data).unwrap_or_default();
+    let duration: Option<Duration> = read(shown.usage);
+    let meta: Option<Meta> = read(shown.meta);
+    UnitCounts {
+        images: images.iter().filter(|image| image.b64_json.is_some() || image.url.is_some()).count() as u64,
+        seconds: begun(duration.and_then(|usage| usage.seconds)),
+        reranks: begun(meta.and_then(|meta| meta.billed_units.search_units)),
+        ..UnitCounts::default()
+    }
+}
+
+fn read<'b, T: Deserialize<'b>>(raw: Option<&'b RawValue>) -> Option<T> {
+    serde_json::from_str(raw?.get()).ok()
+}
+
+/// The number as a whole one, where what has begun counts. No request has more than a million.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the number is between its bounds")]
+fn begun(number: Option<f64>) -> u64 {
+    number.filter(|number| number.is_finite()).unwrap_or_default().clamp(0.0, 1_000_000.0).ceil() as u64
 }
 
 /// The usage at the end of a stream, or of an answer that is too large to hold. It is the last object in a field of
@@ -75,8 +136,10 @@ impl Counts {
             input: input.unwrap_or_default(),
             cached: details.cached.unwrap_or_default(),
             input_audio: details.audio.unwrap_or_default(),
+            input_image: details.image.unwrap_or_default(),
             output: output.unwrap_or_default(),
             output_audio: output_details.audio.unwrap_or_default(),
+            output_image: output_details.image.unwrap_or_default(),
             reasoning: output_details.reasoning.unwrap_or_default(),
             ..Usage::default()
         };

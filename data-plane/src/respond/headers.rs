@@ -13,6 +13,9 @@ use translation::ir::Dropped;
 
 use crate::route::table::RoutedKey;
 
+/// Tells the client what the answer costs, in dollars.
+pub(super) const COST: HeaderName = HeaderName::from_static("x-orchestration-cost");
+
 const FORWARDED: [HeaderName; 8] = [
     CONTENT_TYPE,
     CONTENT_DISPOSITION,

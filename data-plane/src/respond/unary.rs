@@ -7,10 +7,11 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::response::Parts;
 use translation::protocol::embeddings::openai;
+use translation::protocol::served;
 
 use super::counts;
 use super::flow::Flow;
-use super::headers::{as_stream, forward};
+use super::headers::{COST, as_stream, forward};
 use super::idle::IdleTimer;
 use super::kind;
 use super::large::{Kind, LargeAnswer, NO_TEXT};
@@ -59,6 +60,7 @@ pub async fn respond(
             return Ok(large(&head, (start, legibility), rest, key, patience, kind, meter));
         }
     };
+    meter.served_by(served::service_tier(&body));
     if usage.is_none() {
         meter.heard = Heard::Whole { format, body: body.clone() };
     }
@@ -103,6 +105,8 @@ pub async fn pass(
     };
     if json {
         meter.usage = counts::usage(&body);
+        meter.units = counts::units(&body);
+        meter.served_by(served::service_tier(&body));
         if let Some(learn) = &learn {
             learn.whole(&body);
         }
@@ -153,7 +157,10 @@ fn held(head: &Parts, body: Bytes, key: &RoutedKey, kind: Kind, mut meter: Meter
     meter.answering(head.status);
     meter.response_bytes = body.len() as u64;
     meter.succeeded();
-    with_head(head, Body::from(body), key, kind)
+    let cost = meter.shown_cost();
+    let mut response = with_head(head, Body::from(body), key, kind);
+    response.headers_mut().extend(cost.map(|cost| (COST, cost)));
+    response
 }
 
 fn with_head(head: &Parts, body: Body, key: &RoutedKey, kind: Kind) -> Response {

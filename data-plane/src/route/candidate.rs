@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use shared::prices::Price;
+use shared::prices::Tariff;
 use translation::facts::ModelFacts;
 
 use super::extras::Extras;
@@ -24,8 +24,8 @@ pub struct Candidate {
     pub facts: Arc<ModelFacts>,
     /// What is remembered of the model at the group.
     pub state: Arc<ModelState>,
-    /// What the model costs at the group's vendor, where that is known.
-    pub price: Option<&'static Price>,
+    /// What the model costs at the group, where that is known.
+    pub price: Option<Tariff>,
     /// The tokens of the request, by an estimate.
     pub tokens: u64,
 }
@@ -39,7 +39,7 @@ impl Candidate {
             upstream_model: Arc::clone(&route.upstream_model),
             facts: Arc::clone(&route.facts),
             state: Arc::clone(&route.state),
-            price: route.price,
+            price: route.price.clone(),
             tokens: 0,
         }
     }

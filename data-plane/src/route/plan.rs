@@ -368,7 +368,7 @@ impl<'t> Plan<'t> {
     fn group_choice(&self, position: usize) -> Contender<'_> {
         let route = &self.routes[position];
         let lot = Lot { weight: self.group_weight(route), ..route.lot };
-        let price = self.pricing.and_then(|pricing| pricing.of(route.price));
+        let price = self.pricing.and_then(|pricing| pricing.of(route.price.as_ref()));
         Contender { lot, priority: route.priority, load: &route.state.load, keeps: route.keeps, price }
     }
 

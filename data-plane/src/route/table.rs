@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use shared::crypto::KEY_LEN;
 use shared::ids::Id;
-use shared::prices::{Price, Prices};
+use shared::prices::{PriceText, Tariff};
 use shared::snapshot::{ErrorRule, Group, GroupPolicy, ProxyKey, Snapshot, UpstreamKey, validate_destination};
 use tracing::warn;
 use translation::facts::ModelFacts;
@@ -74,8 +74,8 @@ pub struct Route {
     pub bounds: Bounds,
     /// What is remembered of the model at this group.
     pub state: Arc<ModelState>,
-    /// What the model costs at the group's vendor, where that is known.
-    pub price: Option<&'static Price>,
+    /// What the model costs at this group, where that is known.
+    pub price: Option<Tariff>,
     /// Where the group stands in [`RouteTable::groups`].
     pub(crate) place: usize,
     /// What decides at random between groups.
@@ -187,13 +187,13 @@ impl RouteTable {
             let names: BTreeMap<_, _> = names(group).collect();
             compiled.models.configure(names.values().copied());
             for (&name, &upstream_model) in &names {
-                let route = Route::new(&compiled, place, upstream_model, &facts);
+                let route = Route::new(&compiled, (place, &snapshot.prices), upstream_model, &facts);
                 routes.entry(Arc::clone(name)).or_default().push(route);
             }
             if !patterns.is_empty() {
                 for name in exact.iter().filter(|name| !names.contains_key(**name)) {
                     if let Some(upstream_model) = patterns.find(name) {
-                        let route = Route::new(&compiled, place, &upstream_model, &facts);
+                        let route = Route::new(&compiled, (place, &snapshot.prices), &upstream_model, &facts);
                         routes.entry(Arc::clone(name)).or_default().push(route);
                     }
                 }
@@ -252,7 +252,9 @@ impl RouteTable {
         if let Some(routes) = self.routes.get(model) {
             return Cow::Borrowed(routes);
         }
-        let route = |of: &PatternedGroup| Some(Route::new(&of.group, of.place, &of.patterns.find(model)?, &of.facts));
+        let prices = &self.snapshot.prices;
+        let route =
+            |of: &PatternedGroup| Some(Route::new(&of.group, (of.place, prices), &of.patterns.find(model)?, &of.facts));
         self.patterned.iter().filter_map(route).collect()
     }
 
@@ -291,10 +293,11 @@ impl Route {
         }
     }
 
-    fn new(group: &Arc<RoutedGroup>, place: usize, upstream_model: &Arc<str>, facts: &GroupFacts) -> Self {
-        let price = Prices::built_in().of(&group.group.provider_type, upstream_model);
-        let (facts, bounds) = facts.of_model(upstream_model);
-        Self { bounds, price, ..Self::unpriced(group, place, upstream_model, facts) }
+    fn new(group: &Arc<RoutedGroup>, at: (usize, &PriceText), model: &Arc<str>, facts: &GroupFacts) -> Self {
+        let (config, (place, prices)) = (&group.group, at);
+        let price = Tariff::of(&config.routing.pricing, prices, &config.provider_type, model);
+        let (facts, bounds) = facts.of_model(model);
+        Self { bounds, price, ..Self::unpriced(group, place, model, facts) }
     }
 }
 

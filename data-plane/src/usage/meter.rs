@@ -18,6 +18,7 @@ use http::{HeaderValue, Method, StatusCode, request};
 use shared::ids::new_id;
 use shared::pb;
 use shared::pb::usage_record::{Outcome, UsageSource};
+use shared::prices::{PriceText, UnitCounts};
 use shared::serve::Closing;
 use shared::snapshot::ProxyKey;
 use shared::time::now_ms;
@@ -61,6 +62,8 @@ pub struct Meter {
     pub snapshot_version: u64,
     /// The series of metrics of that config.
     pub series: Option<Arc<SeriesTable>>,
+    /// The prices that the operator has set for all groups.
+    pub prices: Option<Arc<PriceText>>,
     /// The proxy key of the client.
     pub proxy_key: Option<Arc<ProxyKey>>,
     /// The model, as the client named it.
@@ -91,6 +94,11 @@ pub struct Meter {
     pub response_bytes: u64,
     /// The usage that the provider reported.
     pub usage: Option<Usage>,
+    /// The tier of service that the answer says it was given, in the vendor's word, or else what the provider was asked
+    /// for.
+    pub tier: Option<String>,
+    /// What the provider charges for beside tokens, as far as the answer shows it.
+    pub units: UnitCounts,
     /// Whether the model has said why it stopped: then the usage that is reported is all of it.
     pub finished: bool,
     /// What has come of the answer.
@@ -128,6 +136,7 @@ impl Meter {
             trace_id: None,
             snapshot_version: 0,
             series: None,
+            prices: None,
             proxy_key: None,
             model: None,
             served_model: None,
@@ -143,6 +152,8 @@ impl Meter {
             request_bytes: 0,
             response_bytes: 0,
             usage: None,
+            tier: None,
+            units: UnitCounts::default(),
             finished: false,
             heard: Heard::Nothing,
             asked: HeldRequest::default(),
@@ -389,7 +400,9 @@ impl Drop for Meter {
             cache_write_tokens: usage.cache_write,
             cache_write_1h_tokens: usage.cache_write_1h,
             input_audio_tokens: usage.input_audio,
+            input_image_tokens: usage.input_image,
             output_audio_tokens: usage.output_audio,
+            output_image_tokens: usage.output_image,
             output_tokens: usage.output,
             reasoning_tokens: usage.reasoning,
             usage_source: usage_source.into(),
@@ -404,6 +417,8 @@ impl Drop for Meter {
             request_bytes: self.request_bytes,
             response_bytes: self.response_bytes,
             cache: self.cache.to_owned(),
+            service_tier: self.tier.take().unwrap_or_default(),
+            units: self.charged_units(),
             ..pb::UsageRecord::default()
         };
         if let Some(key) = self.proxy_key.take() {

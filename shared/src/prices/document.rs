@@ -9,7 +9,13 @@ use jiff::{Timestamp, ToSpan};
 use serde::Deserialize;
 use serde::de::Error as _;
 
-use super::{Named, Period, Price, PricedTier, Prices, Rates, Schedule};
+use super::{Named, Period, Price, PricedTier, Prices, Rates, Schedule, UnitRates};
+
+/// What stands for the vendor of prices that belong to one group.
+pub(super) const OWN: &str = "";
+
+/// The highest rate: 10,000 dollars for a million tokens, or for a unit. Sums of costs stay within 64 bits.
+const MOST_RATE: u64 = 10_000_000_000;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -50,11 +56,24 @@ struct Row {
     /// Whether the vendor asks for nothing. No other row has a rate of 0.
     #[serde(default)]
     free: bool,
-    rates: RateRow,
+    /// The rates of tokens. They may be left out where the vendor charges for units alone.
+    rates: Option<RateRow>,
     #[serde(default)]
     above: Vec<StepRow>,
     #[serde(default)]
     tiers: BTreeMap<PricedTier, TierRow>,
+    #[serde(default)]
+    units: UnitRow,
+}
+
+/// Rates of what is not counted in tokens, in micro-dollars each.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct UnitRow {
+    image: Option<u64>,
+    second: Option<u64>,
+    search: Option<u64>,
+    rerank: Option<u64>,
 }
 
 /// Rates, in micro-dollars per million tokens. What is left out costs as the whole that it is a part of.
@@ -66,10 +85,12 @@ struct RateRow {
     cache_write_5m: Option<u64>,
     cache_write_1h: Option<u64>,
     input_audio: Option<u64>,
+    input_image: Option<u64>,
     /// None where the model gives no tokens out.
     output: Option<u64>,
     reasoning: Option<u64>,
     output_audio: Option<u64>,
+    output_image: Option<u64>,
 }
 
 /// The rates of requests with more tokens in than this.
@@ -115,7 +136,7 @@ pub(super) fn read(text: &str) -> serde_json::Result<Prices> {
         };
         let rows =
             rows.ok_or_else(|| wrong(&block.source, "sameAs names no block with rows, or has rows beside it"))?;
-        let models = models(block, rows)?;
+        let models = models((&block.source, &block.looked_up.to_string()), rows)?;
         for name in &block.provider_types {
             if vendors.insert(name.clone(), Arc::clone(&models)).is_some() {
                 return Err(wrong(name, "has two blocks"));
@@ -125,29 +146,36 @@ pub(super) fn read(text: &str) -> serde_json::Result<Prices> {
     Ok(Prices { as_of: document.as_of.to_string(), vendors })
 }
 
-/// The models of `rows`, which the page of `block` has the prices of, in the order of their names.
-fn models(block: &Block, rows: &[Row]) -> serde_json::Result<Arc<[Named]>> {
-    let (source, looked_up): (Arc<str>, Arc<str>) = (block.source.as_str().into(), block.looked_up.to_string().into());
-    let mut models: BTreeMap<String, Named> = BTreeMap::new();
+/// Reads rows that belong to one group.
+pub(super) fn read_rows(text: &str) -> serde_json::Result<Prices> {
+    let rows: Vec<Row> = serde_json::from_str(text)?;
+    let models = models(("", ""), &rows)?;
+    Ok(Prices { as_of: String::new(), vendors: HashMap::from([(OWN.to_owned(), models)]) })
+}
+
+/// The models of `rows`, whose prices a page had on a day, in the order of their names.
+fn models((source, looked_up): (&str, &str), rows: &[Row]) -> serde_json::Result<Arc<[Named]>> {
+    let (source, looked_up): (Arc<str>, Arc<str>) = (source.into(), looked_up.into());
+    let mut models: BTreeMap<String, (bool, Price)> = BTreeMap::new();
     for row in rows {
         let period = row.period()?;
         for model in &row.models {
             let name = model.strip_suffix('*').unwrap_or(model).to_ascii_lowercase();
             let is_beginning = model.ends_with('*');
-            let named = models.entry(name.clone()).or_insert_with(|| Named {
-                name,
-                is_beginning,
-                price: Price { source: Arc::clone(&source), looked_up: Arc::clone(&looked_up), periods: Vec::new() },
+            let (known_beginning, price) = models.entry(name).or_insert_with(|| {
+                let (source, looked_up) = (Arc::clone(&source), Arc::clone(&looked_up));
+                (is_beginning, Price { source, looked_up, periods: Vec::new() })
             });
-            let periods = &mut named.price.periods;
-            if named.is_beginning != is_beginning || periods.iter().any(|other| period.overlaps(other)) {
+            let periods = &mut price.periods;
+            if *known_beginning != is_beginning || periods.iter().any(|other| period.overlaps(other)) {
                 return Err(wrong(model, "has two prices at the same time"));
             }
             periods.push(period.clone());
             periods.sort_by_key(|period| period.from_ms);
         }
     }
-    Ok(models.into_values().collect())
+    let named = |(name, (is_beginning, price))| Named { name, is_beginning, price: Arc::new(price) };
+    Ok(models.into_iter().map(named).collect())
 }
 
 impl Period {
@@ -158,8 +186,8 @@ impl Period {
 
 impl Row {
     fn period(&self) -> serde_json::Result<Period> {
-        let name = self.models.first().map(String::as_str).unwrap_or_default();
-        let standard = self.schedule(self.rates, &self.above)?;
+        let name = self.name();
+        let (units, standard) = (self.units()?, self.standard()?);
         let mut tiers = vec![(PricedTier::Standard, standard.clone())];
         for (tier, row) in &self.tiers {
             if *tier == PricedTier::Standard {
@@ -177,17 +205,44 @@ impl Row {
         if from_ms >= until_ms {
             return Err(wrong(name, "ends before it begins"));
         }
-        Ok(Period { from_ms, until_ms, tiers })
+        Ok(Period { from_ms, until_ms, tiers, by_tokens: self.rates.is_some(), units })
+    }
+
+    /// The rates of the standard tier; rates of 0 where nothing is charged for tokens.
+    fn standard(&self) -> serde_json::Result<Schedule> {
+        match self.rates {
+            Some(rates) => self.schedule(rates, &self.above),
+            None if self.above.is_empty() && self.tiers.is_empty() && self.units()? != UnitRates::default() => {
+                Ok(Schedule { base: RateRow::NOTHING.filled(), above: Vec::new() })
+            }
+            None => Err(wrong(self.name(), "has no rates")),
+        }
+    }
+
+    fn units(&self) -> serde_json::Result<UnitRates> {
+        let UnitRow { image, second, search, rerank } = self.units;
+        if [image, second, search, rerank].into_iter().flatten().any(|rate| rate == 0 || rate > MOST_RATE) {
+            return Err(wrong(self.name(), "has a rate of a unit that is 0 or too high"));
+        }
+        Ok(UnitRates { image, second, search, rerank })
+    }
+
+    fn name(&self) -> &str {
+        self.models.first().map(String::as_str).unwrap_or_default()
     }
 
     fn schedule(&self, rates: RateRow, above: &[StepRow]) -> serde_json::Result<Schedule> {
-        let name = self.models.first().map(String::as_str).unwrap_or_default();
+        let name = self.name();
         let above: Vec<_> = above.iter().map(|step| (step.tokens, step.rates)).collect();
         if !above.is_sorted_by(|(left, _), (right, _)| left < right) {
             return Err(wrong(name, "has steps out of order"));
         }
         let all = [rates].into_iter().chain(above.iter().map(|(_, rates)| *rates));
-        if all.flat_map(RateRow::given).any(|rate| (rate == 0) != self.free) {
+        let given: Vec<_> = all.flat_map(RateRow::given).collect();
+        if given.iter().any(|rate| *rate > MOST_RATE) {
+            return Err(wrong(name, "has a rate that is too high"));
+        }
+        if given.iter().any(|rate| (*rate == 0) != self.free) {
             return Err(wrong(name, "costs nothing and is not free, or the other way round"));
         }
         let above = above.into_iter().map(|(tokens, rates)| (tokens, rates.filled())).collect();
@@ -208,11 +263,25 @@ impl Schedule {
 }
 
 impl RateRow {
+    const NOTHING: Self = Self {
+        input: 0,
+        cached_input: None,
+        cache_write_5m: None,
+        cache_write_1h: None,
+        input_audio: None,
+        input_image: None,
+        output: None,
+        reasoning: None,
+        output_audio: None,
+        output_image: None,
+    };
+
     /// The rates that are given.
     fn given(self) -> impl Iterator<Item = u64> {
-        let input = [Some(self.input), self.cached_input, self.cache_write_5m, self.cache_write_1h, self.input_audio];
-        let output = [self.output, self.reasoning, self.output_audio];
-        input.into_iter().chain(output).flatten()
+        let cache = [self.cached_input, self.cache_write_5m, self.cache_write_1h];
+        let input = [Some(self.input), self.input_audio, self.input_image];
+        let output = [self.output, self.reasoning, self.output_audio, self.output_image];
+        input.into_iter().chain(cache).chain(output).flatten()
     }
 
     /// The rates, with those that are not given.
@@ -225,13 +294,15 @@ impl RateRow {
             cache_write_5m: written,
             cache_write_1h: self.cache_write_1h.unwrap_or(written),
             input_audio: self.input_audio.unwrap_or(self.input),
+            input_image: self.input_image.unwrap_or(self.input),
             output,
             reasoning: self.reasoning.unwrap_or(output),
             output_audio: self.output_audio.unwrap_or(output),
+            output_image: self.output_image.unwrap_or(output),
         }
     }
 }
 
-fn wrong(what: &str, why: &str) -> serde_json::Error {
+pub(super) fn wrong(what: &str, why: &str) -> serde_json::Error {
     serde_json::Error::custom(format_args!("{what}: {why}"))
 }

@@ -17,25 +17,29 @@ const RATES: Rates = Rates {
     cache_write_5m: 3_750_000,
     cache_write_1h: 6_000_000,
     input_audio: 32_000_000,
+    input_image: 5_000_000,
     output: 15_000_000,
     reasoning: 12_000_000,
     output_audio: 64_000_000,
+    output_image: 30_000_000,
 };
 
 fn table() -> Prices {
     Prices::read(TEXT).expect("the table can be read")
 }
 
-fn parts(rates: &Rates) -> [u64; 8] {
+fn parts(rates: &Rates) -> [u64; 10] {
     [
         rates.input,
         rates.cached_input,
         rates.cache_write_5m,
         rates.cache_write_1h,
         rates.input_audio,
+        rates.input_image,
         rates.output,
         rates.reasoning,
         rates.output_audio,
+        rates.output_image,
     ]
 }
 
@@ -170,6 +174,7 @@ fn each_token_is_paid_for_once_at_the_rate_of_its_kind() {
         reasoning: 200_000,
         output_audio: 100_000,
         capped: false,
+        ..Usage::default()
     };
     // 300,000 read as text, 400,000 from the cache, 150,000 and 50,000 into it, 100,000 heard; 200,000 said in words,
     // 200,000 thought, 100,000 spoken.
@@ -276,6 +281,7 @@ fn usage() -> impl Strategy<Value = Usage> {
             reasoning,
             output_audio,
             capped: false,
+            ..Usage::default()
         },
     )
 }
@@ -291,6 +297,7 @@ fn sum(left: Usage, right: Usage) -> Usage {
         reasoning: left.reasoning + right.reasoning,
         output_audio: left.output_audio + right.output_audio,
         capped: false,
+        ..Usage::default()
     }
 }
 

@@ -21,6 +21,7 @@ use thiserror::Error;
 
 use self::names::names;
 use crate::ids::Id;
+use crate::prices::PriceText;
 use crate::secret::Secret;
 
 pub use limits::{
@@ -58,6 +59,8 @@ pub struct Snapshot {
     /// What the operator says that answers mean in every group. The first rule that fits counts, behind those of the
     /// group.
     pub error_rules: Arc<[ErrorRule]>,
+    /// The prices that the operator has set for all groups. They count before the list prices of vendors.
+    pub prices: Arc<PriceText>,
 }
 
 /// What changed between two versions.
@@ -81,6 +84,8 @@ pub struct Delta {
     pub removed_proxy_keys: Vec<Id>,
     /// The rules for errors as they are now. None where they have not changed.
     pub error_rules: Option<Arc<[ErrorRule]>>,
+    /// The prices as they are now. None where they have not changed.
+    pub prices: Option<Arc<PriceText>>,
 }
 
 /// A provider account or pool.
@@ -350,6 +355,9 @@ impl Snapshot {
         }
         if let Some(rules) = &delta.error_rules {
             next.error_rules = Arc::clone(rules);
+        }
+        if let Some(prices) = &delta.prices {
+            next.prices = Arc::clone(prices);
         }
         next.validate()?;
         Ok(next)

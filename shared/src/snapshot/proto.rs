@@ -13,6 +13,7 @@ use super::{
     SCHEMA, Snapshot, SnapshotError, UnsupportedParameters, UpstreamKey, UpstreamStream,
 };
 use crate::pb;
+use crate::prices::PriceText;
 
 impl From<&Snapshot> for pb::Snapshot {
     fn from(snapshot: &Snapshot) -> Self {
@@ -24,6 +25,7 @@ impl From<&Snapshot> for pb::Snapshot {
             proxy_keys: snapshot.proxy_keys.values().map(|key| key.as_ref().into()).collect(),
             lineage: snapshot.lineage.to_string(),
             error_rules: snapshot.error_rules.iter().map(Into::into).collect(),
+            prices_json: snapshot.prices.text().to_string(),
         }
     }
 }
@@ -37,7 +39,8 @@ impl TryFrom<pb::Snapshot> for Snapshot {
         let (groups, proxy_keys) = (message.groups.len(), message.proxy_keys.len());
         let (epoch, lineage) = (message.epoch.into(), message.lineage.into());
         let error_rules = routing::error_rules("error_rules", message.error_rules)?.into();
-        let mut snapshot = Self { version: message.version, epoch, lineage, error_rules, ..Self::default() };
+        let prices = prices(&message.prices_json)?;
+        let mut snapshot = Self { version: message.version, epoch, lineage, error_rules, prices, ..Self::default() };
         snapshot.groups.reserve(groups);
         for group in message.groups {
             let group = Group::try_from(group)?;
@@ -73,6 +76,8 @@ impl From<&Delta> for pb::Delta {
             lineage: delta.lineage.to_string(),
             error_rules: delta.error_rules.iter().flat_map(|rules| rules.iter()).map(Into::into).collect(),
             error_rules_changed: delta.error_rules.is_some(),
+            prices_json: delta.prices.iter().map(|prices| prices.text().to_string()).collect(),
+            prices_changed: delta.prices.is_some(),
         }
     }
 }
@@ -100,8 +105,13 @@ impl TryFrom<pb::Delta> for Delta {
             } else {
                 None
             },
+            prices: if message.prices_changed { Some(prices(&message.prices_json)?) } else { None },
         })
     }
+}
+
+fn prices(text: &str) -> Result<Arc<PriceText>, SnapshotError> {
+    PriceText::document(text).map(Arc::new).map_err(|error| SnapshotError::invalid("prices", error.to_string()))
 }
 
 fn check_schema(needed: u32) -> Result<(), SnapshotError> {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::limits::SubjectLimits;
 use super::names::names;
 use super::own::KeySettings;
+use crate::prices::GroupPricing;
 
 /// The heaviest weight of a group or an upstream key.
 pub const HEAVIEST: u32 = 1_000_000;
@@ -56,6 +57,8 @@ pub struct GroupRouting {
     pub tls_roots: Arc<str>,
     /// How much may be sent to the group, beside its [`super::Group::rpm_limit`].
     pub limits: Option<Box<SubjectLimits>>,
+    /// What the group says of prices.
+    pub pricing: GroupPricing,
 }
 
 impl Default for GroupRouting {
@@ -76,6 +79,7 @@ impl Default for GroupRouting {
             error_rules: Vec::new(),
             tls_roots: Arc::from(""),
             limits: None,
+            pricing: GroupPricing::default(),
         }
     }
 }

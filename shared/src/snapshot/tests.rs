@@ -153,8 +153,11 @@ fn snapshot() -> impl Strategy<Value = Snapshot> {
         groups: groups.into_iter().map(|group| (Arc::clone(&group.id), group)).collect(),
         proxy_keys: keys.into_iter().map(|key| (Arc::clone(&key.id), key)).collect(),
         error_rules: rules.into(),
+        prices: Arc::new(PriceText::document(if version % 2 == 0 { PRICES } else { "" }).unwrap()),
     })
 }
+
+const PRICES: &str = r#"{"asOf": "2026-11-30", "vendors": []}"#;
 
 /// The snapshot after a way over the wire, as bytes.
 fn sent<M: prost::Message + Default>(message: &M) -> M {
@@ -182,6 +185,7 @@ proptest! {
             proxy_keys: new.proxy_keys.values().cloned().collect(),
             removed_proxy_keys: old.proxy_keys.keys().cloned().collect(),
             error_rules: Some(Arc::clone(&new.error_rules)),
+            prices: Some(Arc::clone(&new.prices)),
         };
         let received = Delta::try_from(sent(&pb::Delta::from(&delta)));
         prop_assert_eq!(received.as_ref(), Ok(&delta));

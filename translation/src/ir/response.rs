@@ -88,12 +88,16 @@ pub struct Usage {
     pub cache_write_1h: u64,
     /// The part of `input` that is sound.
     pub input_audio: u64,
+    /// The part of `input` that is images, where the provider says so.
+    pub input_image: u64,
     /// Tokens out, with reasoning.
     pub output: u64,
     /// The part of `output` that was spent on reasoning.
     pub reasoning: u64,
     /// The part of `output` that is sound.
     pub output_audio: u64,
+    /// The part of `output` that is images, where the provider says so.
+    pub output_image: u64,
     /// Whether a count was none that can be: negative, or more than any model takes. It is capped then.
     pub capped: bool,
 }
@@ -118,9 +122,11 @@ impl Usage {
             cache_write,
             cache_write_1h: possible(self.cache_write_1h).min(cache_write),
             input_audio: possible(self.input_audio).min(input),
+            input_image: possible(self.input_image).min(input),
             output,
             reasoning: possible(self.reasoning).min(output),
             output_audio: possible(self.output_audio).min(output),
+            output_image: possible(self.output_image).min(output),
             capped,
         }
     }

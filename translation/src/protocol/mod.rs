@@ -18,6 +18,7 @@
 //! - [`sse`]: server-sent events, whatever they carry.
 //! - `blank`: whether a part of a stream says anything.
 //! - [`listing`]: lists of models, as providers answer with them.
+//! - [`served`]: the tier of service that an answer was given.
 //! - `state`: requests for what only the provider of their own format has.
 //! - [`thinking_rules`]: how compatible vendors are told to think.
 //! - `unserved`: refuses what a format cannot do here.
@@ -43,6 +44,7 @@ mod openai_limits;
 mod openai_models;
 pub mod openai_responses;
 mod raw;
+pub mod served;
 pub mod sse;
 mod state;
 pub mod thinking_rules;

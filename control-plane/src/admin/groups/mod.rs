@@ -8,6 +8,7 @@ mod moved;
 mod own;
 mod pasted;
 mod place;
+mod pricing;
 mod proxy;
 mod recovery;
 mod routing;

@@ -11,6 +11,7 @@ use shared::snapshot::{
 };
 use utoipa::ToSchema;
 
+use super::pricing::read_pricing;
 use crate::admin::bounds::{MODEL_BYTES, NAME_BYTES};
 use crate::admin::fallbacks::read_fallbacks;
 use crate::admin::limits::read_limits;
@@ -99,6 +100,7 @@ pub(super) fn read_routing(fields: &mut Fields) -> GroupRouting {
         error_rules: read_rules(fields, "errorRules"),
         tls_roots: read_roots(fields),
         limits: read_shared_limits(fields, None),
+        pricing: read_pricing(fields),
     }
 }
 

@@ -155,6 +155,19 @@ pub struct GroupBody {
     /// again.
     #[schema(max_length = 65_536)]
     pub tls_roots: Option<String>,
+    /// Prices of models by the vendor's names, as rows like those of `/admin/prices`. They count before all others, and
+    /// as they are.
+    #[schema(value_type = Option<Vec<Object>>, example = json!([
+        {"models": ["gpt-4o"], "from": "2026-12-01", "rates": {"input": 1_500_000, "output": 6_000_000}}
+    ]))]
+    pub prices: Option<Vec<Value>>,
+    /// At which part of the prices that are not its own the group sells: a number of at most three digits behind the
+    /// point, as text.
+    #[schema(default = "1", example = "0.35")]
+    pub price_multiplier: Option<String>,
+    /// Whether clients are told what whole answers cost, in `x-orchestration-cost`.
+    #[schema(default = false)]
+    pub cost_header: Option<bool>,
     /// Settings of upstream keys: stored ones by their `id`, new ones with their `key`. What an entry leaves out stays.
     pub upstream_keys: Option<Vec<super::keys::UpstreamKeyBody>>,
     /// The `updatedAt` that was read. The write is refused with 409 when the group has changed since.

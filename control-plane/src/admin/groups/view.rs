@@ -10,6 +10,7 @@ use shared::secret::mask;
 use shared::snapshot::{OutboundProxy, UpstreamKey, UpstreamStream};
 use utoipa::ToSchema;
 
+use super::pricing::rows_of;
 use super::routing::ErrorRuleBody;
 use super::warnings;
 use crate::admin::fallbacks::{faults_of, models_of};
@@ -126,6 +127,14 @@ pub struct GroupView {
     pub error_rules: Vec<ErrorRuleBody>,
     /// Root certificates that connections to the provider and to its proxy trust besides the system's, as PEM.
     pub tls_roots: Option<String>,
+    /// The group's own prices, as rows.
+    #[schema(value_type = Vec<Object>)]
+    pub prices: Vec<Value>,
+    /// At which part of the prices that are not its own the group sells.
+    #[schema(example = "0.35")]
+    pub price_multiplier: String,
+    /// Whether clients are told what whole answers cost, in `x-orchestration-cost`.
+    pub cost_header: bool,
     /// When the group was made, in epoch milliseconds.
     pub created_at: i64,
     /// When the group was last changed, in epoch milliseconds. A write that sends it back is refused when the group has
@@ -301,6 +310,9 @@ impl GroupView {
             fallback_on: faults_of(&group.routing.fallbacks),
             error_rules: group.routing.error_rules.iter().map(ErrorRuleBody::of).collect(),
             tls_roots: Some(group.routing.tls_roots.to_string()).filter(|roots| !roots.is_empty()),
+            prices: rows_of(&group.routing.pricing),
+            price_multiplier: group.routing.pricing.multiplier.to_string(),
+            cost_header: group.routing.pricing.cost_header,
             created_at: stored.created_at,
             updated_at: stored.updated_at,
             warnings: warnings::of(stored),

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
+use crate::admin::usage::CostView;
 use crate::store::usage::StoredUsage;
 
 /// Which usage records are listed: those for which all the given conditions hold.
@@ -93,19 +94,31 @@ pub struct LogView {
     pub cache_write_1h_tokens: i64,
     /// The input tokens that are sound.
     pub input_audio_tokens: i64,
+    /// The input tokens that are images.
+    pub input_image_tokens: i64,
     /// Tokens of the answer.
     pub output_tokens: i64,
     /// The output tokens that were spent on reasoning.
     pub reasoning_tokens: i64,
     /// The output tokens that are sound.
     pub output_audio_tokens: i64,
+    /// The output tokens that are images.
+    pub output_image_tokens: i64,
     /// Input and output tokens together.
     pub total_tokens: i64,
     /// Where the numbers of tokens come from: `none`, `reported`, `estimated`, `partial`, or
     /// `capped` where the provider reported numbers that cannot be.
     pub usage_source: String,
-    /// Cost in micro-dollars.
-    pub cost_micros: i64,
+    /// Cost in micro-dollars; null where the record is unpriced, which is not the same as free.
+    pub cost_micros: Option<i64>,
+    /// The cost by kind; null where the record is unpriced.
+    pub costs: Option<CostView>,
+    /// Tier of service that the answer says it was given, or that was asked for, in the vendor's word; null where
+    /// neither says any.
+    pub service_tier: Option<String>,
+    /// What was used beside tokens, such as `{"images": 2}`; null where nothing is known of that.
+    #[schema(value_type = Option<Object>)]
+    pub units: Option<Value>,
     /// How the groups were put in order, such as `failover`; null where the request was not routed.
     pub group_policy: Option<String>,
     /// What kept the request at the upstream key of its last attempt: `none`, `soft_hit` (its conversation belongs
@@ -170,11 +183,16 @@ impl LogView {
             cache_write_1h_tokens: stored.cache_write_1h_tokens,
             input_audio_tokens: stored.input_audio_tokens,
             output_audio_tokens: stored.output_audio_tokens,
+            input_image_tokens: stored.input_image_tokens,
+            output_image_tokens: stored.output_image_tokens,
             output_tokens: stored.output_tokens,
             reasoning_tokens: stored.reasoning_tokens,
             total_tokens: stored.input_tokens.saturating_add(stored.output_tokens),
             usage_source: stored.usage_source,
-            cost_micros: stored.cost_micros,
+            cost_micros: stored.cost.cost_micros,
+            costs: CostView::of(&stored.cost),
+            service_tier: stored.service_tier,
+            units: stored.units.and_then(|units| serde_json::from_str(&units).ok()),
             group_policy: stored.group_policy,
             affinity: stored.affinity,
             cache: stored.cache,

@@ -58,6 +58,13 @@ fn body_example(operation: &str) -> Option<Value> {
         "replaceErrorRules" => json!({
             "rules": [{"statuses": [429], "words": ["no seats left"], "effect": "exhaust", "scope": "key", "seconds": 3600}]
         }),
+        "replacePrices" => json!({
+            "vendors": [{"providerTypes": ["openai"], "source": "https://relay.example/prices", "lookedUp": "2026-12-01",
+                         "rows": [{"models": ["gpt-4o"], "rates": {"input": 2_000_000, "output": 8_000_000}}]}]
+        }),
+        "importPrices" => json!({
+            "openai": {"id": "openai", "models": {"gpt-4o": {"cost": {"input": 2, "output": 8, "cache_read": 1}}}}
+        }),
         "runHealthChecks" => json!({"kinds": ["provider", "key"]}),
         "testGroup" => json!({"model": "gpt-4o-mini", "prompt": "Say hello."}),
         "changeProxyKey" => json!({"enabled": false}),

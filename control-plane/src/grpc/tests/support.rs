@@ -74,7 +74,7 @@ impl Plane {
         publisher.register(&metrics);
         let registry = NodeRegistry::new();
         registry.register(&metrics);
-        let ledger = Ledger::start(store.clone(), &metrics, &tasks);
+        let ledger = Ledger::start(store.clone(), publisher.in_force(), &metrics, &tasks);
         let (token, proxies) = (Secret::new(TOKEN), TrustedProxies::default());
         let routes = routes(Arc::clone(&publisher), Arc::clone(&registry), ledger, &token, proxies, &tasks);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -35,7 +35,7 @@ async fn a_batch_is_acked_when_it_is_stored_and_counts_once() {
     let (batches, mut acks) = plane.report().await;
     batches.send(batch(1, &ids)).await.unwrap();
     assert_eq!(ack(&mut acks).await.unwrap(), Some(1));
-    assert_eq!(usage::count(&plane.store, &Scope::Everything).await.unwrap(), 1_200);
+    assert_eq!(usage::totals(&plane.store, &Scope::Everything).await.unwrap().records, 1_200);
 
     // A node that did not see the ack sends the batch again, with what came after it.
     let (batches, mut acks) = plane.report().await;
@@ -45,7 +45,7 @@ async fn a_batch_is_acked_when_it_is_stored_and_counts_once() {
     batches.send(batch(2, &[])).await.unwrap();
     assert_eq!(ack(&mut acks).await.unwrap(), Some(1));
     assert_eq!(ack(&mut acks).await.unwrap(), Some(2));
-    assert_eq!(usage::count(&plane.store, &Scope::Everything).await.unwrap(), 1_202);
+    assert_eq!(usage::totals(&plane.store, &Scope::Everything).await.unwrap().records, 1_202);
     let metrics = plane.metrics.encode().unwrap();
     assert!(metrics.contains("ledger_records_total 1202"), "{metrics}");
     assert!(metrics.contains("ledger_duplicates_total 200"), "{metrics}");
@@ -60,7 +60,7 @@ async fn a_record_without_a_uuid_does_not_block_the_others() {
     let (batches, mut acks) = plane.report().await;
     batches.send(batch(1, &[new_id(), "not a uuid".to_owned(), String::new()])).await.unwrap();
     assert_eq!(ack(&mut acks).await.unwrap(), Some(1));
-    assert_eq!(usage::count(&plane.store, &Scope::Everything).await.unwrap(), 1);
+    assert_eq!(usage::totals(&plane.store, &Scope::Everything).await.unwrap().records, 1);
     assert!(plane.metrics.encode().unwrap().contains("ledger_invalid_total 2"));
 }
 
@@ -78,7 +78,7 @@ async fn what_no_database_takes_whole_is_made_to_fit() {
     record.started_at_ms = i64::MIN;
     batches.send(odd).await.unwrap();
     assert_eq!(ack(&mut acks).await.unwrap(), Some(1));
-    assert_eq!(usage::count(&plane.store, &Scope::Everything).await.unwrap(), 1);
+    assert_eq!(usage::totals(&plane.store, &Scope::Everything).await.unwrap().records, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -100,7 +100,7 @@ async fn usage_of_another_database_is_not_taken() {
     assert_eq!(ack(&mut acks).await.unwrap(), Some(1));
     batches.send(UsageBatch { epoch: "another".to_owned(), ..batch(2, &[new_id()]) }).await.unwrap();
     assert_eq!(ack(&mut acks).await.unwrap_err().code(), Code::FailedPrecondition);
-    assert_eq!(usage::count(&plane.store, &Scope::Everything).await.unwrap(), 1);
+    assert_eq!(usage::totals(&plane.store, &Scope::Everything).await.unwrap().records, 1);
 }
 
 /// Promise 40 in `docs/PROMISES.md`: nodes of an older version report requests that never authenticated.
@@ -112,7 +112,7 @@ async fn p40_records_of_requests_without_a_key_are_acked_and_not_stored() {
     mixed.records[1].proxy_key_id.clear();
     batches.send(mixed).await.unwrap();
     assert_eq!(ack(&mut acks).await.unwrap(), Some(1));
-    assert_eq!(usage::count(&plane.store, &Scope::Everything).await.unwrap(), 2);
+    assert_eq!(usage::totals(&plane.store, &Scope::Everything).await.unwrap().records, 2);
     let metrics = plane.metrics.encode().unwrap();
     assert!(metrics.contains("ledger_unauthenticated_total 1"), "{metrics}");
 }

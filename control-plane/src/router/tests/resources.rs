@@ -151,7 +151,8 @@ async fn changes_and_logins_are_in_the_audit_log() {
 async fn the_status_counts_what_nodes_are_told() {
     let (plane, token) = Plane::with_admin().await;
     plane.call(Method::POST, "/admin/groups", &token, &group("a")).await;
-    let wanted = json!({"groups": 1, "enabledGroups": 1, "upstreamKeys": 1, "proxyKeys": 0, "enabledProxyKeys": 0, "usageRecords": 0});
+    let wanted = json!({"groups": 1, "enabledGroups": 1, "upstreamKeys": 1, "proxyKeys": 0, "enabledProxyKeys": 0, "usageRecords": 0,
+        "unpricedRecords": 0, "costMicros": 0});
     let mut position = plane.control.publisher().position();
     let deadline = std::time::Duration::from_secs(10);
     tokio::time::timeout(deadline, async {
@@ -262,4 +263,52 @@ async fn the_error_rules_of_every_group_are_replaced_as_a_whole_and_tried_behind
     let given = json!({"rules": [{"words": ["busy"], "step": "end"}]});
     assert_eq!(tried("busy", given).await, (json!("end"), json!(0), json!("given")));
     assert_eq!(tried("else", of_group).await, (json!("next_key"), Value::Null, Value::Null));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn prices_are_replaced_as_a_whole_and_imported_once_that_is_said() {
+    let (plane, token) = Plane::with_admin().await;
+    let path = "/admin/prices";
+    let none = plane.get(path, &token).await.json();
+    assert_eq!((&none["vendors"], &none["asOf"], &none["updatedAt"]), (&json!([]), &Value::Null, &Value::Null));
+    assert!(none["builtInAsOf"].as_str().is_some_and(|day| day.starts_with("20")), "{none}");
+    let rows = json!([{"models": ["gpt-4o"], "rates": {"input": 2_000_000, "output": 8_000_000}}]);
+    let block =
+        json!({"providerTypes": ["openai"], "source": "https://x.test", "lookedUp": "2026-11-30", "rows": rows});
+    let document = json!({"asOf": "2026-11-30", "comment": "ours", "vendors": [block]});
+    let put = plane.call(Method::PUT, path, &token, &document).await;
+    assert_eq!(put.status, StatusCode::OK, "{}", put.text);
+    let shown = plane.get(path, &token).await.json();
+    assert_eq!((&shown["vendors"], &shown["comment"]), (&document["vendors"], &json!("ours")));
+    let again = plane.call(Method::PUT, path, &token, &shown).await;
+    assert_eq!(again.status, StatusCode::OK, "what was read can be sent back: {}", again.text);
+    let bad = plane.call(Method::PUT, path, &token, &json!({"vendors": [{"providerTypes": ["openai"]}]})).await;
+    assert_eq!((bad.status, bad.fields()), (StatusCode::BAD_REQUEST, vec!["vendors".to_owned()]));
+
+    let list = json!({"openai": {"models": {
+        "new-one": {"cost": {"input": 1, "output": 2}}, "gpt-4o": {"cost": {"input": 3, "output": 8}}
+    }}});
+    let tried = plane.call(Method::POST, "/admin/prices/import", &token, &list).await;
+    assert_eq!(tried.status, StatusCode::OK, "{}", tried.text);
+    let tried = tried.json();
+    assert_eq!(
+        (&tried["applied"], &tried["counts"]["added"], &tried["counts"]["changed"]),
+        (&json!(false), &json!(2), &json!(2))
+    );
+    let change = &tried["changed"][0];
+    assert_eq!((&change["before"]["input"], &change["after"]["input"]), (&json!(2_000_000), &json!(3_000_000)));
+    assert_eq!(plane.get(path, &token).await.json()["vendors"], document["vendors"], "nothing was stored");
+    let applied = plane.call(Method::POST, "/admin/prices/import?apply=true", &token, &list).await.json();
+    assert_eq!((&applied["applied"], &applied["counts"]), (&json!(true), &tried["counts"]));
+    let now = plane.get(path, &token).await.json();
+    assert_eq!((&now["comment"], now["vendors"].as_array().map(Vec::len)), (&Value::Null, Some(2)), "{now}");
+    let query = plane.call(Method::POST, "/admin/prices/import?apply=perhaps", &token, &list).await;
+    assert_eq!((query.status, query.fields()), (StatusCode::BAD_REQUEST, vec!["apply".to_owned()]));
+    // A public list is larger than other bodies may be.
+    let mut large = list.clone();
+    large["openai"]["models"]["gpt-4o"]["note"] = json!("x".repeat(2 * 1024 * 1024));
+    assert_eq!(plane.call(Method::POST, "/admin/prices/import", &token, &large).await.status, StatusCode::OK);
+    large["openai"]["models"]["gpt-4o"]["note"] = json!("x".repeat(8 * 1024 * 1024));
+    let answer = plane.call(Method::POST, "/admin/prices/import", &token, &large).await;
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
 }

@@ -7,13 +7,14 @@ use shared::crypto::sha256;
 use shared::ids::new_id;
 use shared::pb::KnownConfig;
 use shared::pb::welcome::Lineage;
+use shared::prices::PriceText;
 use shared::snapshot::{ErrorRule, GroupPolicy, ProxyKey, ProxyKeyRouting, Snapshot};
 
 use super::database::{TestDatabase, execute};
 use super::{SCOPE, actor, open};
 use crate::store::proxy_keys::StoredProxyKey;
 use crate::store::published::{self, Since};
-use crate::store::{Page, Store, StoreError, audit, error_rules, groups, proxy_keys};
+use crate::store::{Page, Store, StoreError, audit, error_rules, groups, prices, proxy_keys};
 
 pub(super) fn proxy_key(name: &str) -> StoredProxyKey {
     let id = new_id();
@@ -204,4 +205,30 @@ async fn a_full_disk_is_known_in_any_language() {
         execute(&store, "DROP FUNCTION refuse_row CASCADE; DROP FUNCTION refuse_table CASCADE").await;
     }
     proxy_keys::create(&store, SCOPE, &proxy_key("app"), &actor()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn prices_for_all_groups_are_stored_as_a_change_of_config() {
+    let database = TestDatabase::new().await;
+    let store = open(&database).await;
+    let none = prices::get(&store, SCOPE).await.unwrap();
+    assert_eq!((none.prices.text().as_ref(), none.updated_at), ("", None));
+    let document = PriceText::document(
+        r#"{"asOf": "2026-11-30", "vendors": [{"providerTypes": ["openai"], "lookedUp": "2026-11-30",
+            "source": "https://x.test", "rows": [{"models": ["m"], "rates": {"input": 5}}]}]}"#,
+    );
+    for text in [document.unwrap(), PriceText::default()] {
+        let had = published::snapshot(&store).await.unwrap();
+        let stored = prices::replace(&store, SCOPE, text.clone(), &actor()).await.unwrap();
+        assert_eq!(prices::get(&store, SCOPE).await.unwrap(), stored);
+        let now = published::snapshot(&store).await.unwrap();
+        assert_eq!((now.version, &*now.prices), (had.version + 1, &text));
+        match published::since(&store, &had).await.unwrap() {
+            Since::Delta(delta) => assert_eq!(delta.prices.as_deref(), Some(&text)),
+            other => panic!("{other:?}"),
+        }
+    }
+    let page = Page { limit: 1, cursor: None };
+    let entry = audit::list(&store, SCOPE, &page).await.unwrap().items.remove(0);
+    assert_eq!((entry.action.as_str(), entry.resource.as_str()), ("update", "prices"));
 }

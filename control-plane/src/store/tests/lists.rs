@@ -57,7 +57,7 @@ async fn proxy_keys_and_usage_are_listed_in_the_order_in_which_they_came() {
     let records: Vec<_> = (0..5)
         .map(|number| UsageRecord { id: new_id(), started_at_ms: number / 2, ..UsageRecord::default() })
         .collect();
-    assert_eq!(usage::insert(&store, &records).await.unwrap(), 5);
+    assert_eq!(usage::insert(&store, &records, |_| None).await.unwrap(), 5);
     let filter = usage::UsageFilter::default();
     let listed = walk(async |page| usage::list(&store, SCOPE, &page, &filter).await.unwrap()).await;
     let mut wanted: Vec<_> = records.iter().map(|record| record.id.clone()).collect();

@@ -15,14 +15,14 @@ fn records(count: usize) -> Vec<UsageRecord> {
 async fn each_record_counts_once_and_the_ledger_is_not_read_for_it() {
     let database = TestDatabase::new().await;
     let store = open(&database).await;
-    assert_eq!(usage::count(&store, SCOPE).await.unwrap(), 0);
+    assert_eq!(usage::totals(&store, SCOPE).await.unwrap().records, 0);
     let sent = records(3);
-    assert_eq!(usage::insert(&store, &sent).await.unwrap(), 3);
-    assert_eq!(usage::insert(&store, &sent).await.unwrap(), 0, "they come again");
-    assert_eq!(usage::insert(&store, &[&sent[..1], &records(2)[..]].concat()).await.unwrap(), 2);
-    assert_eq!(usage::count(&store, SCOPE).await.unwrap(), 5);
+    assert_eq!(usage::insert(&store, &sent, |_| None).await.unwrap(), 3);
+    assert_eq!(usage::insert(&store, &sent, |_| None).await.unwrap(), 0, "they come again");
+    assert_eq!(usage::insert(&store, &[&sent[..1], &records(2)[..]].concat(), |_| None).await.unwrap(), 2);
+    assert_eq!(usage::totals(&store, SCOPE).await.unwrap().records, 5);
     execute(&store, "DROP TABLE usage_records").await;
-    assert_eq!(usage::count(&store, SCOPE).await.unwrap(), 5);
+    assert_eq!(usage::totals(&store, SCOPE).await.unwrap().records, 5);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -31,25 +31,25 @@ async fn writers_at_once_lose_no_count() {
     let store = open(&database).await;
     let writes = (0..4).map(async |_| {
         for _ in 0..5 {
-            usage::insert(&store, &records(3)).await.unwrap();
+            usage::insert(&store, &records(3), |_| None).await.unwrap();
         }
     });
     futures_util::future::join_all(writes).await;
-    assert_eq!(usage::count(&store, SCOPE).await.unwrap(), 60);
+    assert_eq!(usage::totals(&store, SCOPE).await.unwrap().records, 60);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ledger_of_before_is_counted_by_the_upgrade() {
     let database = TestDatabase::new().await;
     let store = open(&database).await;
-    usage::insert(&store, &records(4)).await.unwrap();
+    usage::insert(&store, &records(4), |_| None).await.unwrap();
     // The database as a build before the totals has left it.
     execute(&store, "DROP TABLE ledger_totals").await;
     execute(&store, "DELETE FROM __diesel_schema_migrations WHERE version IN ('20261130000001', '20261130000002')")
         .await;
     drop(store);
     let store = open(&database).await;
-    assert_eq!(usage::count(&store, SCOPE).await.unwrap(), 4);
-    usage::insert(&store, &records(1)).await.unwrap();
-    assert_eq!(usage::count(&store, SCOPE).await.unwrap(), 5);
+    assert_eq!(usage::totals(&store, SCOPE).await.unwrap().records, 4);
+    usage::insert(&store, &records(1), |_| None).await.unwrap();
+    assert_eq!(usage::totals(&store, SCOPE).await.unwrap().records, 5);
 }

@@ -32,6 +32,7 @@ fn snapshot(version: u64) -> Snapshot {
         groups: [(Arc::clone(&group.id), Arc::new(group))].into(),
         proxy_keys: [(Arc::clone(&key.id), Arc::new(key))].into(),
         error_rules: [ErrorRule { words: vec!["busy".to_owned()], ..ErrorRule::default() }].into(),
+        prices: Arc::default(),
     }
 }
 

@@ -10,7 +10,7 @@ use translation::protocol::contract::StreamEncoder;
 
 use super::spoken::SpokenTexts;
 use super::stream::{ConvertedStream, Converter};
-use super::whole::{Making, SlowAnswer};
+use super::whole::{Making, SlowAnswer, WrittenAnswer};
 use crate::error::GatewayError;
 use crate::provider::redact::Leak;
 use crate::respond::flow::Writer;
@@ -72,7 +72,7 @@ async fn a_client_of_a_whole_answer_that_comes_slowly_is_kept_alive() {
     let white = |at| (at, Ok(Bytes::from_static(b"\n")));
     let made: Making = Box::pin(async {
         sleep(Duration::from_secs(25)).await;
-        Ok((Bytes::from_static(b"{}"), "application/json"))
+        Ok(WrittenAnswer { body: Bytes::from_static(b"{}"), content_type: "application/json", cost: None })
     });
     assert_eq!(heard(made).await, [white(0), white(10), white(20), (25, Ok(Bytes::from_static(b"{}")))]);
     let failed: Making = Box::pin(async {

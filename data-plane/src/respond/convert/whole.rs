@@ -23,6 +23,7 @@ use crate::body::collect::Patience;
 use crate::error::GatewayError;
 use crate::opening::Opened;
 use crate::opening::whole::whole;
+use crate::respond::headers::COST;
 use crate::respond::idle::KEEP_ALIVE;
 use crate::route::table::RoutedKey;
 use crate::usage::estimate::heard::Heard;
@@ -40,8 +41,16 @@ pub(super) struct WholeConversion {
     pub(super) wish: Wish,
 }
 
-/// The body of an answer and its content type, or why there is none.
-type Made = Result<(Bytes, &'static str), (GatewayError, Meter)>;
+/// An answer in its own format: its body, its content type, and what its client is told that it costs.
+#[derive(Debug)]
+pub(super) struct WrittenAnswer {
+    pub(super) body: Bytes,
+    pub(super) content_type: &'static str,
+    pub(super) cost: Option<HeaderValue>,
+}
+
+/// An answer, or why there is none.
+type Made = Result<WrittenAnswer, (GatewayError, Meter)>;
 
 impl WholeConversion {
     /// The answer that has come whole.
@@ -104,12 +113,13 @@ impl WholeConversion {
             wish.signatures.remember(family, &neutral);
         }
         meter.usage = neutral.usage;
+        meter.served_by(neutral.service_tier.clone());
         if neutral.usage.is_none() {
             meter.heard = Heard::Counted(tokens_of_response(&neutral));
         }
         meter.first_byte();
         meter.answering(head.status);
-        let conversation = wish.conversation.take();
+        let (conversation, streams) = (wish.conversation.take(), wish.stream);
         let (body, content_type) = written(neutral, wish);
         let body = key.leak.redact(body.into());
         if let Some(conversation) = conversation {
@@ -117,13 +127,14 @@ impl WholeConversion {
         }
         meter.response_bytes = body.len() as u64;
         meter.succeeded();
-        Ok((body, content_type))
+        Ok(WrittenAnswer { body, content_type, cost: if streams { None } else { meter.shown_cost() } })
     }
 }
 
-fn answered((body, content_type): (Bytes, &'static str)) -> Response {
-    let mut response = Response::new(Body::from(body));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+fn answered(answer: WrittenAnswer) -> Response {
+    let mut response = Response::new(Body::from(answer.body));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
+    response.headers_mut().extend(answer.cost.map(|cost| (COST, cost)));
     response
 }
 
@@ -152,7 +163,7 @@ impl http_body::Body for SlowAnswer {
         let this = self.get_mut();
         let Some(making) = &mut this.making else { return Poll::Ready(None) };
         let frame = match making.as_mut().poll(context) {
-            Poll::Ready(Ok((body, _))) => Ok(Frame::data(body)),
+            Poll::Ready(Ok(answer)) => Ok(Frame::data(answer.body)),
             Poll::Ready(Err((error, mut meter))) => {
                 meter.broke(&error);
                 Err(error)

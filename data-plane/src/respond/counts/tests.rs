@@ -1,6 +1,7 @@
+use shared::prices::UnitCounts;
 use translation::ir::Usage;
 
-use super::{usage, usage_in_tail};
+use super::{units, usage, usage_in_tail};
 
 fn counts(body: &str) -> Option<(u64, u64)> {
     usage(body.as_bytes()).map(|usage| (usage.input, usage.output))
@@ -28,7 +29,10 @@ fn each_endpoint_has_its_words() {
     assert_eq!(usage(completed.as_bytes()), Some(counted));
     let images =
         r#"{"usage":{"input_tokens":5,"output_tokens":7,"input_tokens_details":{"cached_tokens":2,"image_tokens":3}}}"#;
-    assert_eq!(usage(images.as_bytes()), Some(Usage { input: 5, output: 7, cached: 2, ..Usage::default() }));
+    assert_eq!(
+        usage(images.as_bytes()),
+        Some(Usage { input: 5, output: 7, cached: 2, input_image: 3, ..Usage::default() })
+    );
 }
 
 #[test]
@@ -41,5 +45,25 @@ data: {"type":"image_generation.completed","usage": {"input_tokens":3,"output_to
     assert_eq!((usage.input, usage.output), (3, 4));
     for none in ["", "\"usage\"", "\"usage\":{\"input_tokens\":", "\"usage\":null}"] {
         assert!(usage_in_tail(none.as_bytes()).is_none(), "{none}");
+    }
+}
+
+#[test]
+fn what_is_not_counted_in_tokens_is_counted_where_the_answer_shows_it() {
+    let none = UnitCounts::default();
+    for (body, expected) in [
+        (
+            r#"{"created":1,"data":[{"b64_json":"AA"},{"url":"https://x.test/1.png"},{}]}"#,
+            UnitCounts { images: 2, ..none },
+        ),
+        (r#"{"text":"a","usage":{"type":"duration","seconds":3.2}}"#, UnitCounts { seconds: 4, ..none }),
+        (r#"{"results":[],"meta":{"billed_units":{"search_units":1}}}"#, UnitCounts { reranks: 1, ..none }),
+        (r#"{"data":[{"embedding":[0.5],"index":0}],"usage":{"prompt_tokens":1}}"#, none),
+        (r#"{"data":{"url":"https://x.test"},"usage":{"seconds":-1}}"#, none),
+        (r#"{"usage":{"seconds":1e300}}"#, UnitCounts { seconds: 1_000_000, ..none }),
+        (r#"{"data":[{"url":"#, none),
+        ("", none),
+    ] {
+        assert_eq!(units(body.as_bytes()), expected, "{body}");
     }
 }

@@ -17,6 +17,7 @@ use translation::Format;
 use translation::ir::ProviderError;
 use translation::protocol::contract::{Life, StreamWatcher};
 use translation::protocol::openai_error;
+use translation::protocol::served;
 use translation::protocol::sse::{self, EventSplitter, LARGEST_EVENT};
 
 use super::error;
@@ -330,6 +331,7 @@ impl PassedStream {
         self.meter.finished |= event.finishes;
         if let Some(usage) = event.usage {
             self.meter.usage = Some(usage);
+            self.meter.served_by(served::service_tier(&data));
         }
         if event.error {
             self.failed = true;

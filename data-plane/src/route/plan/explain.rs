@@ -175,7 +175,7 @@ impl ExplainedCandidate {
             affinity: group.routing.affinity,
             in_flight: candidate.key.load.in_flight(),
             first_byte_us: candidate.state.load.first_byte_us(),
-            effective_price_micros: pricing.of(candidate.price),
+            effective_price_micros: pricing.of(candidate.price.as_ref()),
             limits: [&candidate.group.limits, &candidate.key.limits]
                 .into_iter()
                 .flatten()

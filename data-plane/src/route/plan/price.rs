@@ -1,6 +1,6 @@
 //! What a request would cost at each group, to compare them by.
 
-use shared::prices::Price;
+use shared::prices::Tariff;
 use shared::snapshot::GroupPolicy;
 use shared::time::now_ms;
 
@@ -26,7 +26,7 @@ impl Pricing {
     /// at the groups whose vendor charges less for that. Others need not have a cache, and say nothing of the requests.
     pub(super) fn over(routes: &[Route]) -> Self {
         let now_ms = now_ms();
-        let favours = |route: &&Route| route.price.is_some_and(|price| price.favours_cached(now_ms));
+        let favours = |route: &&Route| route.price.as_ref().is_some_and(|price| price.favours_cached(now_ms));
         let counts = routes.iter().filter(favours).map(|route| route.state.cached.counts());
         let (input, cached) =
             counts.fold((0, 0), |(input, cached), more| (input + u128::from(more.0), cached + u128::from(more.1)));
@@ -35,7 +35,7 @@ impl Pricing {
     }
 
     /// The effective price, in micro-dollars per million tokens; none where it is not known.
-    pub(super) fn of(self, price: Option<&Price>) -> Option<u64> {
+    pub(super) fn of(self, price: Option<&Tariff>) -> Option<u64> {
         price?.effective_micros(self.cached_ppm, self.now_ms)
     }
 }

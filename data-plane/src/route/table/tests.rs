@@ -183,7 +183,7 @@ fn each_way_to_a_model_has_the_price_of_its_own_vendor() {
     let table = RouteTable::compile(Arc::new(snapshot(groups, [])), None);
     let prices = |model: &str| -> Vec<Option<u64>> {
         let now = shared::time::now_ms();
-        table.routes(model).iter().map(|route| route.price?.effective_micros(0, now)).collect()
+        table.routes(model).iter().map(|route| route.price.as_ref()?.effective_micros(0, now)).collect()
     };
     assert_eq!(prices("fast"), [Some(200_000), Some(200_000), None, None]);
     // A name that only a pattern fits is priced as well.

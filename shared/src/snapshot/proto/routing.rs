@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::limits;
 use super::{json_object, json_text, outbound_proxy, unknown};
 use crate::pb;
+use crate::prices::{GroupPricing, Multiplier, PriceText};
 use crate::snapshot::{
     ErrorRule, FallbackOn, Fallbacks, GroupRouting, KeySettings, ProxyKeyRouting, RuleEffect, RuleScope, RuleStep,
     SnapshotError, UpstreamKeyRouting,
@@ -45,11 +46,18 @@ impl From<&GroupRouting> for pb::GroupRouting {
             error_rules: routing.error_rules.iter().map(Into::into).collect(),
             tls_roots_pem: routing.tls_roots.to_string(),
             limits: routing.limits.as_deref().map(Into::into),
+            prices_json: routing.pricing.prices.text().to_string(),
+            price_thousandths: Some(routing.pricing.multiplier.thousandths()),
+            cost_header: routing.pricing.cost_header,
         }
     }
 }
 
 pub(super) fn group(place: &str, message: pb::GroupRouting) -> Result<GroupRouting, SnapshotError> {
+    let bad = |field: &str, problem: String| SnapshotError::invalid(format!("{place}.{field}"), problem);
+    let prices = PriceText::rows(&message.prices_json).map_err(|error| bad("prices", error.to_string()))?;
+    let multiplier = message.price_thousandths.map_or(Some(Multiplier::ONE), Multiplier::of_thousandths);
+    let multiplier = multiplier.ok_or_else(|| bad("price_multiplier", "is too high".to_owned()))?;
     Ok(GroupRouting {
         weight: message.weight,
         tags: arcs(message.tags),
@@ -66,6 +74,7 @@ pub(super) fn group(place: &str, message: pb::GroupRouting) -> Result<GroupRouti
         error_rules: error_rules(&format!("{place}.error_rules"), message.error_rules)?,
         tls_roots: message.tls_roots_pem.into(),
         limits: limits::read(place, message.limits)?,
+        pricing: GroupPricing { prices, multiplier, cost_header: message.cost_header },
     })
 }
 

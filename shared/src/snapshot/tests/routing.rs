@@ -9,6 +9,7 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::word;
+use crate::prices::{GroupPricing, Multiplier, PriceText};
 use crate::snapshot::{
     ErrorRule, FallbackOn, Fallbacks, GroupRouting, LARGEST_AMOUNT, LimitMode, LimitQueue, LimitRaise, LimitSpan,
     LimitUnit, LimitWindow, ModelLimits, ProxyKeyRouting, RuleEffect, RuleScope, RuleStep, SubjectLimits, TokenWeights,
@@ -94,6 +95,16 @@ fn limits() -> impl Strategy<Value = Option<Box<SubjectLimits>>> {
     )
 }
 
+/// Any of a few prices.
+fn pricing(number: u32) -> GroupPricing {
+    let rows = if number % 2 == 0 { "" } else { r#"[{"models": ["m"], "rates": {"input": 1}}]"# };
+    GroupPricing {
+        prices: PriceText::rows(rows).expect("rows"),
+        multiplier: Multiplier::of_thousandths(number % 100_001).expect("it is within the bounds"),
+        cost_header: number % 3 == 0,
+    }
+}
+
 pub(super) fn group_routing() -> impl Strategy<Value = GroupRouting> {
     let times = (some_duration(), some_duration(), some_duration(), duration(), duration());
     let roots = prop_oneof![Just(""), Just(ROOT)];
@@ -114,6 +125,7 @@ pub(super) fn group_routing() -> impl Strategy<Value = GroupRouting> {
         error_rules: rest.4,
         tls_roots: rest.5.into(),
         limits: rest.6,
+        pricing: pricing(rest.0),
     })
 }
 

@@ -178,6 +178,7 @@ fn snapshot(arguments: &Arguments, group_policy: GroupPolicy, balance_policy: Ba
         error_rules: Arc::default(),
         groups: groups.map(|group| (Arc::clone(&group.id), Arc::new(group))).collect(),
         proxy_keys: keys.map(|key| (Arc::clone(&key.id), Arc::new(key))).collect(),
+        prices: Arc::default(),
     }
 }
 

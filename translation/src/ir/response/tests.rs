@@ -12,6 +12,8 @@ fn every_count_is_a_part_of_its_sum() {
         reasoning: 4,
         output_audio: 5,
         capped: false,
+        input_image: 0,
+        output_image: 0,
     };
     let fitted = Usage { cache_write: 2, cache_write_1h: 2, input_audio: 10, reasoning: 3, output_audio: 3, ..wild };
     assert_eq!(wild.fitted(), fitted);

@@ -117,6 +117,8 @@ impl Counts {
         let cache_write = self.cache_write.unwrap_or_default();
         let usage = Usage {
             capped: false,
+            input_image: 0,
+            output_image: 0,
             // Anthropic counts the three apart.
             input: self.input.unwrap_or_default().saturating_add(cached).saturating_add(cache_write),
             cached,

@@ -201,10 +201,12 @@ impl UsageMetadata<'_> {
         let usage = Usage {
             input,
             cached: of(self.cached_content_token_count),
-            input_audio: audio(&self.prompt_tokens_details),
+            input_audio: of_kind(&self.prompt_tokens_details, ("AUDIO", 4)),
+            input_image: of_kind(&self.prompt_tokens_details, ("IMAGE", 2)),
             output,
             reasoning,
-            output_audio: audio(&self.candidates_tokens_details),
+            output_audio: of_kind(&self.candidates_tokens_details, ("AUDIO", 4)),
+            output_image: of_kind(&self.candidates_tokens_details, ("IMAGE", 2)),
             ..Usage::default()
         };
         Some(usage.fitted())
@@ -222,13 +224,14 @@ impl UsageMetadata<'_> {
     }
 }
 
-fn audio(details: &[ModalityCount<'_>]) -> u64 {
-    let is_audio = |count: &&ModalityCount<'_>| match &count.modality {
-        Some(Word::Name(name)) => name == "AUDIO",
-        Some(Word::Number(number)) => *number == 4,
+/// The tokens of the modality of this name and number.
+fn of_kind(details: &[ModalityCount<'_>], (word, digit): (&str, u64)) -> u64 {
+    let is_meant = |count: &&ModalityCount<'_>| match &count.modality {
+        Some(Word::Name(name)) => name == word,
+        Some(Word::Number(number)) => *number == digit,
         None => false,
     };
-    details.iter().filter(is_audio).filter_map(|count| count.token_count).fold(0, u64::saturating_add)
+    details.iter().filter(is_meant).filter_map(|count| count.token_count).fold(0, u64::saturating_add)
 }
 
 /// Sources that were recited. AI Studio calls the list `citationSources`, Vertex `citations`.

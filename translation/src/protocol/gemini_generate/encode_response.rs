@@ -59,9 +59,9 @@ pub(super) struct UsageMetadata {
     #[serde(skip_serializing_if = "is_zero")]
     thoughts_token_count: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    prompt_tokens_details: Option<[ModalityCount; 2]>,
+    prompt_tokens_details: Option<Vec<ModalityCount>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    candidates_tokens_details: Option<[ModalityCount; 2]>,
+    candidates_tokens_details: Option<Vec<ModalityCount>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     service_tier: Option<String>,
 }
@@ -80,9 +80,12 @@ fn is_zero(count: &u64) -> bool {
 
 impl UsageMetadata {
     pub(super) fn of(usage: &Usage, tier: Option<&str>) -> Self {
-        let details = |all: u64, audio: u64| {
+        let details = |all: u64, audio: u64, image: u64| {
+            let text = all.saturating_sub(audio).saturating_sub(image);
             let count = |modality, token_count| ModalityCount { modality, token_count };
-            (audio > 0).then(|| [count("TEXT", all.saturating_sub(audio)), count("AUDIO", audio)])
+            let others =
+                [count("AUDIO", audio), count("IMAGE", image)].into_iter().filter(|other| other.token_count > 0);
+            (audio > 0 || image > 0).then(|| [count("TEXT", text)].into_iter().chain(others).collect())
         };
         let said = usage.output.saturating_sub(usage.reasoning);
         Self {
@@ -91,8 +94,8 @@ impl UsageMetadata {
             total_token_count: usage.total(),
             cached_content_token_count: usage.cached,
             thoughts_token_count: usage.reasoning,
-            prompt_tokens_details: details(usage.input, usage.input_audio),
-            candidates_tokens_details: details(said, usage.output_audio),
+            prompt_tokens_details: details(usage.input, usage.input_audio, usage.input_image),
+            candidates_tokens_details: details(said, usage.output_audio, usage.output_image),
             service_tier: tier.map(|tier| if tier == "default" { "standard" } else { tier }.to_owned()),
         }
     }

@@ -48,6 +48,8 @@ impl Counts<'_> {
         let count = |count: Count| count.0.unwrap_or_default();
         let usage = Usage {
             capped: false,
+            input_image: 0,
+            output_image: 0,
             input: count(counts.input_tokens),
             cached: count(input.cached),
             cache_write: count(input.cache_write),

@@ -90,6 +90,9 @@ fn each_field_of_a_group_is_shown_as_it_was_written() {
             json!([{"statuses": [503], "words": [], "step": "end", "effect": null, "scope": "model", "seconds": 0}]),
         ),
         ("tlsRoots", json!(ROOT), json!(ROOT.trim())),
+        same("prices", json!([{"models": ["m"], "rates": {"input": 5}}])),
+        ("priceMultiplier", json!("0.350"), json!("0.35")),
+        same("costHeader", json!(true)),
     ];
     // `upstreamKeys` and `updatedAt` are about what is stored already, and `proxyEnabled` goes with `proxyConfig`:
     // other tests change them.

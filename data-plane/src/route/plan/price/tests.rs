@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
-use shared::snapshot::{Group, GroupPolicy, ProxyKey};
+use shared::prices::{GroupPricing, PriceText};
+use shared::snapshot::{Group, GroupPolicy, ProxyKey, Snapshot};
 use shared::time::steady_ms;
 
 use super::Pricing;
@@ -61,7 +62,7 @@ fn state(table: &RouteTable, id: &str) -> Arc<ModelState> {
 fn price(table: &RouteTable, id: &str) -> Option<u64> {
     let routes = table.routes("m");
     let route = routes.iter().find(|route| &*route.group.group.id == id).expect("a route");
-    Pricing::over(&routes).of(route.price)
+    Pricing::over(&routes).of(route.price.as_ref())
 }
 
 #[test]
@@ -128,4 +129,27 @@ fn only_a_policy_that_goes_by_prices_asks_for_them() {
     assert!(Pricing::asked(GroupPolicy::Failover, &routes).is_none());
     assert!(Pricing::asked(GroupPolicy::Cost, &routes).is_some());
     assert_eq!(Pricing::over(&[]).of(None), None);
+}
+
+#[test]
+fn what_a_group_charges_counts_and_what_the_operator_has_set_for_all() {
+    let of = |id: &str, multiplier: &str, rows: &str| {
+        let mut group = of_vendor(id, "openai", "gpt-5-nano");
+        let prices = PriceText::rows(rows).expect("rows");
+        group.routing.pricing =
+            GroupPricing { prices, multiplier: multiplier.parse().expect("a multiplier"), cost_header: false };
+        group
+    };
+    let own = r#"[{"models": ["gpt-5-nano"], "rates": {"input": 1, "output": 1}}]"#;
+    let groups = || [of("list", "1", ""), of("relay", "0.5", ""), of("own", "1", own)];
+    let before = table(groups());
+    assert_eq!(order(&before, None), ["own", "relay", "list"]);
+    assert_eq!(price(&before, "list"), price(&before, "relay").map(|half| 2 * half));
+    let document = r#"{"asOf": "2026-11-30", "vendors": [{"providerTypes": ["openai"], "lookedUp": "2026-11-30",
+        "source": "https://x.test", "rows": [{"models": ["gpt-5-nano"], "rates": {"input": 4000000}}]}]}"#;
+    let prices = Arc::new(PriceText::document(document).expect("a document"));
+    let after =
+        RouteTable::compile(Arc::new(Snapshot { prices, ..snapshot(groups(), [by_cost()]) }), Some(&before.kept));
+    assert_eq!((price(&after, "list"), price(&after, "relay")), (Some(3_000_000), Some(1_500_000)));
+    assert_eq!(price(&after, "own"), Some(1));
 }

@@ -25,6 +25,8 @@ const USAGE: Usage = Usage {
     reasoning: 1,
     output_audio: 0,
     capped: false,
+    input_image: 0,
+    output_image: 0,
 };
 
 #[test]

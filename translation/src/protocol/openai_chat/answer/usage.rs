@@ -52,6 +52,8 @@ impl From<Counts> for Usage {
         let cached = prompt.cached_tokens.0.or(counts.prompt_cache_hit_tokens.0).or(counts.cached_tokens.0);
         let usage = Self {
             capped: false,
+            input_image: 0,
+            output_image: 0,
             input,
             cached: cached.unwrap_or_default(),
             cache_write: prompt.cache_write_tokens.0.unwrap_or_default(),

@@ -15,6 +15,8 @@ const TOKENS: Usage = Usage {
     reasoning: 5,
     output_audio: 3,
     capped: false,
+    input_image: 0,
+    output_image: 0,
 };
 
 fn of(data: &str) -> Seen {

@@ -1,0 +1,16 @@
+ALTER TABLE usage_records
+  DROP COLUMN service_tier,
+  DROP COLUMN input_image_tokens,
+  DROP COLUMN output_image_tokens,
+  DROP COLUMN units,
+  DROP COLUMN cost_micros,
+  DROP COLUMN cost_input_micros,
+  DROP COLUMN cost_cached_micros,
+  DROP COLUMN cost_cache_write_5m_micros,
+  DROP COLUMN cost_cache_write_1h_micros,
+  DROP COLUMN cost_output_micros,
+  DROP COLUMN cost_reasoning_micros,
+  DROP COLUMN cost_audio_micros,
+  DROP COLUMN cost_image_micros,
+  DROP COLUMN cost_units_micros,
+  ADD COLUMN cost_micros BIGINT NOT NULL DEFAULT 0;

@@ -1,0 +1,5 @@
+CREATE TABLE global_prices (
+  id VARCHAR(64) NOT NULL PRIMARY KEY,
+  document MEDIUMTEXT NOT NULL,
+  updated_at BIGINT NOT NULL
+) ENGINE=InnoDB CHARSET=utf8mb4 COLLATE=utf8mb4_bin;

@@ -1,0 +1,1 @@
+DELETE FROM ledger_totals WHERE name IN ('unpriced_records', 'cost_micros');

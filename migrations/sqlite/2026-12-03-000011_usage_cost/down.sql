@@ -1,0 +1,15 @@
+ALTER TABLE usage_records DROP COLUMN service_tier;
+ALTER TABLE usage_records DROP COLUMN input_image_tokens;
+ALTER TABLE usage_records DROP COLUMN output_image_tokens;
+ALTER TABLE usage_records DROP COLUMN units;
+ALTER TABLE usage_records DROP COLUMN cost_micros;
+ALTER TABLE usage_records DROP COLUMN cost_input_micros;
+ALTER TABLE usage_records DROP COLUMN cost_cached_micros;
+ALTER TABLE usage_records DROP COLUMN cost_cache_write_5m_micros;
+ALTER TABLE usage_records DROP COLUMN cost_cache_write_1h_micros;
+ALTER TABLE usage_records DROP COLUMN cost_output_micros;
+ALTER TABLE usage_records DROP COLUMN cost_reasoning_micros;
+ALTER TABLE usage_records DROP COLUMN cost_audio_micros;
+ALTER TABLE usage_records DROP COLUMN cost_image_micros;
+ALTER TABLE usage_records DROP COLUMN cost_units_micros;
+ALTER TABLE usage_records ADD COLUMN cost_micros BIGINT NOT NULL DEFAULT 0;

@@ -1,0 +1,16 @@
+-- Until here the column was always 0, whatever a request cost. A record without a price has none, which is not 0.
+ALTER TABLE usage_records DROP COLUMN cost_micros;
+ALTER TABLE usage_records ADD COLUMN service_tier TEXT;
+ALTER TABLE usage_records ADD COLUMN input_image_tokens BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE usage_records ADD COLUMN output_image_tokens BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE usage_records ADD COLUMN units TEXT;
+ALTER TABLE usage_records ADD COLUMN cost_micros BIGINT;
+ALTER TABLE usage_records ADD COLUMN cost_input_micros BIGINT;
+ALTER TABLE usage_records ADD COLUMN cost_cached_micros BIGINT;
+ALTER TABLE usage_records ADD COLUMN cost_cache_write_5m_micros BIGINT;
+ALTER TABLE usage_records ADD COLUMN cost_cache_write_1h_micros BIGINT;
+ALTER TABLE usage_records ADD COLUMN cost_output_micros BIGINT;
+ALTER TABLE usage_records ADD COLUMN cost_reasoning_micros BIGINT;
+ALTER TABLE usage_records ADD COLUMN cost_audio_micros BIGINT;
+ALTER TABLE usage_records ADD COLUMN cost_image_micros BIGINT;
+ALTER TABLE usage_records ADD COLUMN cost_units_micros BIGINT;
