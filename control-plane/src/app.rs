@@ -23,6 +23,7 @@ use crate::jobs::health_checks::{CheckSchedule, HealthChecker};
 use crate::jobs::key_counts::KeyCounts;
 use crate::jobs::lease::JobLease;
 use crate::jobs::probes::{KeyProbes, ProbeTimes};
+use crate::jobs::repricing::Repricer;
 use crate::ledger::Ledger;
 use crate::router::AdminMetrics;
 use crate::secrets::{Canary, GivenSecrets, Secrets};
@@ -113,7 +114,9 @@ impl ControlPlane {
         let asker = Arc::new(NodeAsker::new(Arc::clone(&nodes)));
         let schedule = CheckSchedule { every, kept };
         let checker = HealthChecker::start(store.clone(), Arc::clone(&publisher), asker, schedule, lease, tasks);
-        let state = AppState::new(store, publisher, nodes, checker, logins, database_type(url.expose()));
+        let repricer = Repricer::start(store.clone(), tasks);
+        let jobs = (checker, repricer);
+        let state = AppState::new(store, publisher, nodes, jobs, logins, database_type(url.expose()));
         drop(starting);
         let admin_metrics = AdminMetrics::register(metrics);
         let (node_token, streams) = (secrets.node_token, tasks.part());

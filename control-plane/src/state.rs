@@ -9,6 +9,7 @@ use shared::time::now_ms;
 use crate::auth::Logins;
 use crate::grpc::registry::NodeRegistry;
 use crate::jobs::health_checks::HealthChecker;
+use crate::jobs::repricing::Repricer;
 use crate::snapshot::publish::Publisher;
 use crate::store::Store;
 
@@ -24,6 +25,7 @@ struct Inner {
     publisher: Arc<Publisher>,
     nodes: Arc<NodeRegistry>,
     checker: HealthChecker,
+    repricer: Arc<Repricer>,
     logins: Logins,
     database_type: &'static str,
     started: Instant,
@@ -36,12 +38,12 @@ impl AppState {
         store: Store,
         publisher: Arc<Publisher>,
         nodes: Arc<NodeRegistry>,
-        checker: HealthChecker,
+        (checker, repricer): (HealthChecker, Arc<Repricer>),
         logins: Logins,
         database_type: &'static str,
     ) -> Self {
         let (started, started_at) = (Instant::now(), now_ms());
-        Self(Arc::new(Inner { store, publisher, nodes, checker, logins, database_type, started, started_at }))
+        Self(Arc::new(Inner { store, publisher, nodes, checker, repricer, logins, database_type, started, started_at }))
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -58,6 +60,10 @@ impl AppState {
 
     pub(crate) fn checker(&self) -> &HealthChecker {
         &self.0.checker
+    }
+
+    pub(crate) fn repricer(&self) -> &Repricer {
+        &self.0.repricer
     }
 
     pub(crate) fn database_type(&self) -> &'static str {

@@ -138,3 +138,33 @@ async fn wait_for(planes: &Planes, count: usize) -> Vec<Value> {
     .await
     .unwrap()
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_time_is_priced_again_after_a_correction() {
+    let bed = Bed::start(standalone()).await.unwrap();
+    bed.provider.always(Target::All, answer(&usage(), "default"));
+    for _ in 0..3 {
+        bed.chat(&chat("gpt-4o", false)).await.unwrap();
+    }
+    let records = bed.chat_records(3).await.unwrap();
+    let until = 1 + records.iter().filter_map(|record| record["startedAt"].as_i64()).max().unwrap();
+    let admin = &bed.planes.admin;
+    admin.ok(Method::PUT, "/admin/prices", &for_all()).await.unwrap();
+    let asked = json!({ "from": until - 3_600_000, "until": until, "model": "gpt-4o" });
+    let run = admin.ok(Method::POST, "/admin/usage/reprice", &asked).await.unwrap();
+    let done = wait::until_async("the run is over", SOON, async || {
+        let runs = admin.get("/admin/usage/reprice").await.ok()?;
+        let found = runs["items"].as_array()?.iter().find(|one| one["id"] == run["id"])?.clone();
+        (found["state"] == "done").then_some(found)
+    })
+    .await
+    .unwrap();
+    assert_eq!((&done["records"], &done["changed"]), (&json!(3), &json!(3)), "{done}");
+    assert_eq!((&done["costMicrosBefore"], &done["costMicrosAfter"]), (&json!(9_000), &json!(8_400)));
+    for record in bed.chat_records(3).await.unwrap() {
+        assert_eq!((&record["costMicros"], &record["previousCostMicros"]), (&json!(2_800), &json!(3_000)), "{record}");
+    }
+    let sums = admin.get("/admin/usage").await.unwrap();
+    assert_eq!((&sums["costMicros"], sum_of_kinds(&sums["costs"])), (&json!(8_400), 8_400));
+    assert_eq!(admin.get("/admin/status").await.unwrap()["counts"]["costMicros"], 8_400);
+}

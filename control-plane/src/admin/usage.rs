@@ -1,5 +1,6 @@
-//! `GET /admin/usage`: sums over usage records.
+//! `GET /admin/usage`: sums over usage records. `reprice`: `/admin/usage/reprice`, by which they are priced again.
 
+mod reprice;
 mod view;
 
 use axum::Json;
@@ -17,6 +18,7 @@ use crate::web::extract::{query, query_time};
 use crate::web::fields::Known;
 use crate::web::responses::ListProblems;
 
+pub use reprice::{RepriceBody, RepriceRunView, RepriceRuns};
 pub use view::{CostView, UsageQuery, UsageView};
 
 const QUERY: &[Known] =
@@ -32,7 +34,7 @@ const LONGEST_MS: i64 = 31 * DAY_MS;
 
 /// The routes of sums over usage.
 pub(crate) fn router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(read))
+    OpenApiRouter::new().routes(routes!(read)).routes(routes!(reprice::runs, reprice::reprice))
 }
 
 /// Add up usage

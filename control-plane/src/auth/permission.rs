@@ -71,6 +71,8 @@ rights! {
     RunHealthChecks: Change,
     /// Read usage records.
     ReadLogs: Read,
+    /// Price usage records again.
+    RepriceUsage: Change,
     /// Read what is known of nodes.
     ReadNodes: Read,
     /// Tell nodes what to do.

@@ -3,12 +3,14 @@
 //! - `health_checks`: providers, keys and models are checked by a node.
 //! - `probes`: upstream keys that are refused or have no money left are tried by a node.
 //! - `key_counts`: how many upstream keys are in which condition, as a metric of each control plane.
+//! - `repricing`: usage records are priced again after a correction.
 //! - `lease`: which of several control planes makes the checks and the probes.
 
 pub mod health_checks;
 pub(crate) mod key_counts;
 pub(crate) mod lease;
 pub(crate) mod probes;
+pub mod repricing;
 
 use crate::grpc::registry::NodeRegistry;
 use crate::snapshot::publish::Publisher;

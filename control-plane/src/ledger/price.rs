@@ -7,6 +7,8 @@ use shared::prices::{Bill, Cost, GroupPricing, PricedTier, Tariff, UnitCounts};
 use shared::snapshot::Snapshot;
 use translation::ir::Usage;
 
+use crate::store::usage::StoredUsage;
+
 /// What `record` costs by the prices of `config`. A group that is not there any more has none of its own. None where
 /// the record is unpriced, which is not the same as free.
 pub(crate) fn cost(record: &UsageRecord, config: &Snapshot) -> Option<Cost> {
@@ -18,6 +20,34 @@ pub(crate) fn cost(record: &UsageRecord, config: &Snapshot) -> Option<Cost> {
     let none = GroupPricing::default();
     let pricing = config.groups.get(record.group_id.as_str()).map_or(&none, |group| &group.routing.pricing);
     Tariff::of(pricing, &config.prices, &record.provider_type, &record.upstream_model)?.cost(&bill)
+}
+
+/// What a record of the ledger costs by the prices of `config`, as when it came in.
+pub(crate) fn of_stored(stored: &StoredUsage, config: &Snapshot) -> Option<Cost> {
+    let count = |number: i64| u64::try_from(number).unwrap_or_default();
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let source = if stored.usage_source == "none" { UsageSource::None } else { UsageSource::Reported };
+    let record = UsageRecord {
+        group_id: text(&stored.group_id),
+        provider_type: text(&stored.provider_type),
+        upstream_model: text(&stored.upstream_model),
+        service_tier: text(&stored.service_tier),
+        usage_source: source.into(),
+        input_tokens: count(stored.input_tokens),
+        cached_tokens: count(stored.cached_tokens),
+        cache_write_tokens: count(stored.cache_write_tokens),
+        cache_write_1h_tokens: count(stored.cache_write_1h_tokens),
+        input_audio_tokens: count(stored.input_audio_tokens),
+        input_image_tokens: count(stored.input_image_tokens),
+        output_tokens: count(stored.output_tokens),
+        reasoning_tokens: count(stored.reasoning_tokens),
+        output_audio_tokens: count(stored.output_audio_tokens),
+        output_image_tokens: count(stored.output_image_tokens),
+        units: stored.units(),
+        started_at_ms: stored.started_at,
+        ..UsageRecord::default()
+    };
+    cost(&record, config)
 }
 
 /// What `record` is charged for.

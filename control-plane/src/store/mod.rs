@@ -28,6 +28,7 @@ pub mod metrics;
 pub mod prices;
 pub mod proxy_keys;
 pub mod published;
+pub mod repricing;
 pub mod sessions;
 pub mod usage;
 pub mod users;

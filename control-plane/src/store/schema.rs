@@ -208,6 +208,28 @@ diesel::table! {
         cost_audio_micros -> Nullable<BigInt>,
         cost_image_micros -> Nullable<BigInt>,
         cost_units_micros -> Nullable<BigInt>,
+        previous_cost_micros -> Nullable<BigInt>,
+        repriced_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    reprice_runs (id) {
+        id -> Text,
+        from_ms -> BigInt,
+        until_ms -> BigInt,
+        group_id -> Nullable<Text>,
+        model -> Nullable<Text>,
+        reached_ms -> BigInt,
+        reached_id -> Text,
+        records -> BigInt,
+        changed -> BigInt,
+        cost_before -> BigInt,
+        cost_after -> BigInt,
+        unpriced_before -> BigInt,
+        unpriced_after -> BigInt,
+        asked_at -> BigInt,
+        finished_at -> Nullable<BigInt>,
     }
 }
 

@@ -10,6 +10,7 @@ mod health_checks;
 mod job_leases;
 mod key_states;
 mod lists;
+mod repricing;
 mod totals;
 
 use std::sync::Arc;

@@ -97,6 +97,10 @@ pub struct StoredUsage {
     pub units: Option<String>,
     #[diesel(embed)]
     pub cost: StoredCost,
+    /// What the record cost before it was priced again, in micro-dollars. None where it never was, or had no price.
+    pub previous_cost_micros: Option<i64>,
+    /// When it was last priced again with another result, in epoch milliseconds.
+    pub repriced_at: Option<i64>,
 }
 
 impl StoredUsage {
@@ -165,7 +169,19 @@ impl StoredUsage {
             output_image_tokens: signed(record.output_image_tokens),
             units: record.units.as_ref().and_then(units),
             cost: cost.into(),
+            previous_cost_micros: None,
+            repriced_at: None,
         }
+    }
+}
+
+impl StoredUsage {
+    /// What was used beside tokens; none where nothing is known of that.
+    pub fn units(&self) -> Option<Units> {
+        let used: BTreeMap<String, u64> = serde_json::from_str(self.units.as_deref()?).ok()?;
+        let of = |name: &str| used.get(name).copied().unwrap_or_default();
+        let (images, seconds) = (of("images"), of("seconds"));
+        Some(Units { images, seconds, searches: of("searches"), reranks: of("reranks") })
     }
 }
 
@@ -224,10 +240,10 @@ pub struct UsageFilter {
 const RECORDS: &str = "usage_records";
 
 /// Name of the total that says how many records have no price.
-const UNPRICED: &str = "unpriced_records";
+pub(super) const UNPRICED: &str = "unpriced_records";
 
 /// Name of the total that says what the others cost, in micro-dollars.
-const COST: &str = "cost_micros";
+pub(super) const COST: &str = "cost_micros";
 
 /// What is known of the whole ledger without reading it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -111,6 +111,10 @@ pub struct LogView {
     pub usage_source: String,
     /// Cost in micro-dollars; null where the record is unpriced, which is not the same as free.
     pub cost_micros: Option<i64>,
+    /// What the record cost before it was priced again, in micro-dollars; null where it never was, or had no price.
+    pub previous_cost_micros: Option<i64>,
+    /// When it was last priced again with another result, in epoch milliseconds.
+    pub repriced_at: Option<i64>,
     /// The cost by kind; null where the record is unpriced.
     pub costs: Option<CostView>,
     /// Tier of service that the answer says it was given, or that was asked for, in the vendor's word; null where
@@ -190,6 +194,8 @@ impl LogView {
             total_tokens: stored.input_tokens.saturating_add(stored.output_tokens),
             usage_source: stored.usage_source,
             cost_micros: stored.cost.cost_micros,
+            previous_cost_micros: stored.previous_cost_micros,
+            repriced_at: stored.repriced_at,
             costs: CostView::of(&stored.cost),
             service_tier: stored.service_tier,
             units: stored.units.and_then(|units| serde_json::from_str(&units).ok()),

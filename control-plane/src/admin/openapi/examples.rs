@@ -58,6 +58,7 @@ fn body_example(operation: &str) -> Option<Value> {
         "replaceErrorRules" => json!({
             "rules": [{"statuses": [429], "words": ["no seats left"], "effect": "exhaust", "scope": "key", "seconds": 3600}]
         }),
+        "repriceUsage" => json!({"from": "2026-01-01T00:00:00Z", "until": "2026-02-01T00:00:00Z", "model": "gpt-4o"}),
         "replacePrices" => json!({
             "vendors": [{"providerTypes": ["openai"], "source": "https://relay.example/prices", "lookedUp": "2026-12-01",
                          "rows": [{"models": ["gpt-4o"], "rates": {"input": 2_000_000, "output": 8_000_000}}]}]

@@ -41,6 +41,8 @@ const OPERATIONS: &[(&str, Caller)] = &[
     ("deleteProxyKey", Operator),
     ("listLogs", Viewer),
     ("readUsage", Viewer),
+    ("repriceUsage", Operator),
+    ("listRepriceRuns", Viewer),
     ("readPrices", Viewer),
     ("replacePrices", Operator),
     ("importPrices", Operator),

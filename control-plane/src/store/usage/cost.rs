@@ -7,8 +7,8 @@ use crate::store::columns::signed;
 use crate::store::schema::usage_records;
 
 /// A cost in micro-dollars, by kind. The kinds add up to the whole. All of them are null where the record is unpriced.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Insertable, Queryable, Selectable)]
-#[diesel(table_name = usage_records)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, AsChangeset, Insertable, Queryable, Selectable)]
+#[diesel(table_name = usage_records, treat_none_as_null = true)]
 #[expect(missing_docs, reason = "documented at CostKind")]
 pub struct StoredCost {
     pub cost_micros: Option<i64>,

@@ -1,0 +1,2 @@
+ALTER TABLE usage_records ADD COLUMN previous_cost_micros BIGINT;
+ALTER TABLE usage_records ADD COLUMN repriced_at BIGINT;
