@@ -225,7 +225,7 @@ pub(super) fn compare(read: ReadList, before: &PriceText, now: i64, day: &str) -
     }
     let gone =
         before.prices().all().filter(|(vendor, model, _)| !named.contains(&((*vendor).to_owned(), model.clone())));
-    let removed: Vec<_> = gone
+    let mut removed: Vec<_> = gone
         .map(|(vendor, model, price)| PriceDifference {
             provider_type: vendor.to_owned(),
             model,
@@ -233,6 +233,9 @@ pub(super) fn compare(read: ReadList, before: &PriceText, now: i64, day: &str) -
             after: None,
         })
         .collect();
+    // What is known stands in no order.
+    removed
+        .sort_unstable_by(|left, right| (&left.provider_type, &left.model).cmp(&(&right.provider_type, &right.model)));
     view.counts = ImportCounts {
         added: added.len(),
         changed: changed.len(),
