@@ -271,7 +271,7 @@ impl Sender {
             Err(OpeningFault::Said { error, document, usage }) => {
                 let (status, _) = format.protocol().encode_error(&error, "");
                 let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
-                let (headers, mut error) = (head.headers, *error);
+                let (headers, mut error, usage) = (head.headers, *error, usage.map(|usage| *usage));
                 if error.kind == ErrorKind::Overloaded {
                     error.retry_after.get_or_insert(OVERLOADED_PAUSE);
                 }

@@ -256,7 +256,7 @@ impl Held {
         match self.error {
             Some((error, words)) if self.size > 0 => {
                 let document = if super::whole::is_error(&words) { words } else { Bytes::new() };
-                OpeningFault::Said { error, document, usage: self.usage }
+                OpeningFault::Said { error, document, usage: self.usage.map(Box::new) }
             }
             _ => GatewayError::Unusable("it is an empty stream").into(),
         }

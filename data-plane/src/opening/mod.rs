@@ -75,7 +75,7 @@ pub enum OpeningFault {
         /// Its words, where they are a document of their own.
         document: Bytes,
         /// The tokens that it reports all the same.
-        usage: Option<Usage>,
+        usage: Option<Box<Usage>>,
     },
     /// No answer has come.
     Missing(GatewayError),
@@ -220,7 +220,7 @@ impl Wants {
             return Err(EMPTY.into());
         }
         if self.refusable && is_filtered(response) {
-            let usage = format.protocol().usage(body).ok().flatten();
+            let usage = format.protocol().usage(body).ok().flatten().map(Box::new);
             return Err(OpeningFault::Said { error: Box::new(filtered()), document: Bytes::new(), usage });
         }
         Ok(())
@@ -254,7 +254,7 @@ fn is_empty(response: &ir::Response) -> bool {
 fn said(format: Format, error: ProviderError, body: Bytes) -> OpeningFault {
     let usage = format.protocol().usage(&body).ok().flatten();
     let document = if whole::is_error(&body) { body } else { Bytes::new() };
-    OpeningFault::Said { error: Box::new(error), document, usage }
+    OpeningFault::Said { error: Box::new(error), document, usage: usage.map(Box::new) }
 }
 
 /// Reads the beginning of a JSON answer of an endpoint beside chat. Only an error document is none.

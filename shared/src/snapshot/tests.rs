@@ -153,7 +153,7 @@ fn snapshot() -> impl Strategy<Value = Snapshot> {
         groups: groups.into_iter().map(|group| (Arc::clone(&group.id), group)).collect(),
         proxy_keys: keys.into_iter().map(|key| (Arc::clone(&key.id), key)).collect(),
         error_rules: rules.into(),
-        prices: Arc::new(PriceText::document(if version % 2 == 0 { PRICES } else { "" }).unwrap()),
+        prices: Arc::new(PriceText::document(if version.is_multiple_of(2) { PRICES } else { "" }).unwrap()),
     })
 }
 

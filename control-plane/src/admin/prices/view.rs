@@ -42,7 +42,7 @@ impl PricesView {
         let mut document: Value = serde_json::from_str(stored.prices.text()).unwrap_or_default();
         let text = |name: &str| document.get(name).and_then(Value::as_str).map(str::to_owned);
         let (as_of, comment) = (text("asOf"), text("$comment"));
-        let vendors = document.get_mut("vendors").map(Value::take).unwrap_or_else(|| Value::Array(Vec::new()));
+        let vendors = document.get_mut("vendors").map_or_else(|| Value::Array(Vec::new()), Value::take);
         Self {
             as_of,
             comment,

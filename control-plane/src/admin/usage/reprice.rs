@@ -105,8 +105,8 @@ impl RepriceRunView {
 /// Price usage again
 ///
 /// Counts the cost of records of a time anew, by the prices that are set when the run begins, for the time of each
-/// request. It goes on after the answer, in small batches; `GET /admin/usage/reprice` shows how far it is. A record whose
-/// cost changes keeps the one before as `previousCostMicros`.
+/// request. It goes on after the answer, in small batches; `GET /admin/usage/reprice` shows how far it is. A record
+/// whose cost changes keeps the one before as `previousCostMicros`.
 #[utoipa::path(
     post,
     path = "/admin/usage/reprice",

@@ -48,6 +48,9 @@ const fn whole<C: DatabaseSums>(_connection: &C) -> &'static str {
     C::WHOLE
 }
 
+/// The sums of costs, in the order of [`StoredCost`].
+type Costs = (i64, i64, i64, i64, i64, i64, i64, i64, i64, i64);
+
 /// Adds up the records in `scope` for which the conditions hold.
 ///
 /// # Errors
@@ -73,7 +76,6 @@ pub async fn sums(store: &Store, scope: &Scope, filter: &UsageFilter) -> Result<
         );
         let counts = (sum("1"), sum("CASE WHEN cost_micros IS NULL THEN 1 ELSE 0 END"), sum("input_tokens"), sum("output_tokens"));
         let query = filtered!(usage_records::table.select((counts, costs)).into_boxed(), filter, column);
-        type Costs = (i64, i64, i64, i64, i64, i64, i64, i64, i64, i64);
         let ((records, unpriced, input_tokens, output_tokens), costs) =
             query.first::<((i64, i64, i64, i64), Costs)>(conn).await?;
         let cost = StoredCost {

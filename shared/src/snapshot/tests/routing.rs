@@ -97,11 +97,11 @@ fn limits() -> impl Strategy<Value = Option<Box<SubjectLimits>>> {
 
 /// Any of a few prices.
 fn pricing(number: u32) -> GroupPricing {
-    let rows = if number % 2 == 0 { "" } else { r#"[{"models": ["m"], "rates": {"input": 1}}]"# };
+    let rows = if number.is_multiple_of(2) { "" } else { r#"[{"models": ["m"], "rates": {"input": 1}}]"# };
     GroupPricing {
         prices: PriceText::rows(rows).expect("rows"),
         multiplier: Multiplier::of_thousandths(number % 100_001).expect("it is within the bounds"),
-        cost_header: number % 3 == 0,
+        cost_header: number.is_multiple_of(3),
     }
 }
 
