@@ -33,6 +33,7 @@ mod prices;
 mod programs;
 mod promises_access;
 mod promises_bounds;
+mod promises_clocks;
 mod promises_config;
 mod promises_failover;
 mod promises_faults;

@@ -2,6 +2,7 @@
 //! so that a request to models of which nothing is known costs nothing.
 
 use memchr::memmem;
+use serde::Deserialize;
 use translation::ir::{MediaKind, Part};
 
 use super::ChatRequest;
@@ -15,10 +16,24 @@ const BYTES_PER_TOKEN: u64 = 3;
 /// The fields that bound the tokens of an answer: OpenAI's chat completions, old and new, its responses, Anthropic.
 const ANSWER_BOUNDS: [&str; 3] = ["max_tokens", "max_completion_tokens", "max_output_tokens"];
 
+/// The field of Gemini's requests that holds the bound, in both spellings that Gemini reads.
+const GENERATION_CONFIG: [&str; 2] = ["generationConfig", "generation_config"];
+
+/// What of it counts here.
+#[derive(Deserialize)]
+struct AnswerBound {
+    #[serde(rename = "maxOutputTokens", alias = "max_output_tokens")]
+    most: Option<u64>,
+}
+
 impl ChatRequest<'_> {
     /// The most tokens that the answer may have, where the request says so.
     pub fn longest_answer(&self) -> Option<u64> {
-        ANSWER_BOUNDS.iter().find_map(|name| self.object.non_null(name)?.parse().ok())
+        let geminis = || {
+            let config = GENERATION_CONFIG.iter().find_map(|name| self.object.non_null(name))?;
+            serde_json::from_str::<AnswerBound>(config).ok()?.most
+        };
+        ANSWER_BOUNDS.iter().find_map(|name| self.object.non_null(name)?.parse().ok()).or_else(geminis)
     }
 
     /// What the request certainly needs of what a model of these `bounds` may lack.

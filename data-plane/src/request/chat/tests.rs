@@ -151,3 +151,24 @@ fn openai_gets_no_signatures_of_other_families() {
         r#"{"model":"m", "messages":[{"role":"assistant","content":"a"},{"role":"user","content":"b"}],"x":1.0}"#;
     assert_eq!(edit(&body, "m", &[], &[]), expected);
 }
+
+#[test]
+fn the_longest_answer_is_known_in_every_format() {
+    let longest = |format, body: serde_json::Value| {
+        let body = Bytes::from(body.to_string());
+        let spoken = Spoken { model: Some("m".into()), ..Spoken::default() };
+        ChatRequest::read(format, &body, spoken).unwrap().longest_answer()
+    };
+    let messages = json!([{ "role": "user", "content": "Hello" }]);
+    for name in ["max_tokens", "max_completion_tokens"] {
+        let body = json!({ "model": "m", "messages": messages, name: 77 });
+        assert_eq!(longest(Format::OpenAiChat, body), Some(77), "{name}");
+    }
+    let contents = json!([{ "role": "user", "parts": [{ "text": "Hello" }] }]);
+    for (config, name) in [("generationConfig", "maxOutputTokens"), ("generation_config", "max_output_tokens")] {
+        let body = json!({ "contents": contents, config: { "temperature": 0.5, name: 77 } });
+        assert_eq!(longest(Format::GeminiGenerate, body), Some(77), "{name}");
+    }
+    let body = json!({ "contents": contents, "generationConfig": { "maxOutputTokens": "many" } });
+    assert_eq!(longest(Format::GeminiGenerate, body), None, "what is no number bounds nothing");
+}
