@@ -102,9 +102,9 @@ async fn p26_a_login_ends_when_it_should_whatever_the_clock_was_before() {
     clock.give(&mut planes.control);
     planes.control.start().await.unwrap();
     let http = planes.control.http;
-    let login = json!({ "username": "admin", "password": planes.password });
+    let credentials = json!({ "username": "admin", "password": planes.password });
     let log_in = async || {
-        let request = json_request(Method::POST, "/auth/login", "", &login).unwrap();
+        let request = json_request(Method::POST, "/auth/login", "", &credentials).unwrap();
         let answer = Connection::to(http).fetch(request).await.unwrap();
         answer.json()["token"].as_str().unwrap_or_else(|| panic!("{}", answer.text())).to_owned()
     };

@@ -57,10 +57,10 @@ fn what_names_no_key_or_no_health_is_dropped() {
 
 #[test]
 fn it_is_bounded_and_forgets_the_oldest() {
-    let states = KeyStates::bounded(4, 2);
+    let (states, now) = (KeyStates::bounded(4, 2), now_ms());
     for (key, at) in [("a", 2), ("b", 1), ("c", 3)] {
         let mut state = state(key, Health::Invalid, 0);
-        state.observed_at_ms = now_ms() - 1_000 + at;
+        state.observed_at_ms = now - 1_000 + at;
         assert!(states.observed("n", state));
     }
     assert_eq!(known(&states), ["a", "c"]);
