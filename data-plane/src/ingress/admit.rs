@@ -184,7 +184,7 @@ impl Admitted<'_> {
     /// [`GatewayError::Limited`].
     async fn begin(&self, meter: &mut Meter) -> Result<(), GatewayError> {
         let Some(limits) = &self.client.limits else { return Ok(()) };
-        let begun = limits.begin().await;
+        let begun = limits.begin(self.deadline).await;
         self.note_standing(limits.standing(None));
         meter.limits = begun.map_err(GatewayError::Limited)?;
         Ok(())
@@ -204,7 +204,7 @@ impl Admitted<'_> {
     ) -> Result<(), GatewayError> {
         let Some(limits) = &self.client.limits else { return Ok(()) };
         let answered = longest_answer.map_or(USUAL_ANSWER, |longest| longest.min(LONGEST_ANSWER));
-        let reserved = limits.go_on(&mut meter.limits, model, [tokens_of(body), answered]).await;
+        let reserved = limits.go_on(&mut meter.limits, model, [tokens_of(body), answered], self.deadline).await;
         self.note_standing(limits.standing(Some(model)));
         reserved.map_err(GatewayError::Limited)
     }

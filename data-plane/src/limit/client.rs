@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use shared::ids::Id;
 use shared::snapshot::ProxyKey;
+use tokio::time::Instant;
 
 use super::reservation::Reservation;
 use super::standing::{ExplainedLimit, Standing};
@@ -63,19 +64,20 @@ impl ClientLimits {
         exact.or_else(|| self.models.iter().find(fits)).map(|(_, limits)| limits)
     }
 
-    /// Takes one request with its seat.
+    /// Takes one request with its seat, for which it waits `until` then at the latest.
     ///
     /// # Errors
     /// [`LimitReached`].
-    pub async fn begin(&self) -> Result<ClientPass, LimitReached> {
+    pub async fn begin(&self, until: Instant) -> Result<ClientPass, LimitReached> {
         let key = match &self.key {
-            Some(key) => Some(key.begin_waiting().await?),
+            Some(key) => Some(key.begin_waiting(until).await?),
             None => None,
         };
         Ok(ClientPass { key, ..ClientPass::default() })
     }
 
-    /// Takes the request for `model`, too, and so many tokens `asked` and to be `answered`, by an estimate.
+    /// Takes the request for `model`, too, and so many tokens `asked` and to be `answered`, by an estimate. For a seat
+    /// with the model it waits `until` then at the latest.
     ///
     /// # Errors
     /// [`LimitReached`].
@@ -84,13 +86,14 @@ impl ClientLimits {
         pass: &mut ClientPass,
         model: &str,
         [asked, answered]: [u64; 2],
+        until: Instant,
     ) -> Result<(), LimitReached> {
         pass.asked = asked;
         if let Some(key) = &mut pass.key {
             key.estimate(asked + answered)?;
         }
         if let Some(limits) = self.of_model(model) {
-            let of_model = pass.model.insert(limits.begin_waiting().await?);
+            let of_model = pass.model.insert(limits.begin_waiting(until).await?);
             of_model.estimate(asked + answered)?;
         }
         Ok(())

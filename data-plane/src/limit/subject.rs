@@ -6,6 +6,7 @@ use std::time::Duration;
 use shared::limits::window::{Full, SlidingWindow};
 use shared::snapshot::{LimitMode, LimitRaise, LimitUnit, LimitWindow, SubjectLimits, TokenWeights};
 use shared::time::{now_ms, steady_ms};
+use tokio::time::Instant;
 
 use super::reservation::Reservation;
 use super::seats::Seats;
@@ -133,17 +134,18 @@ impl LimitedSubject {
         self.begin_seated(seated)
     }
 
-    /// The same, and waits for a seat in the queue of the subject, where it has one.
+    /// The same, and waits for a seat in the queue of the subject, where it has one, `until` then at the latest.
     ///
     /// # Errors
     /// [`LimitReached`]: nothing is taken.
-    pub async fn begin_waiting(self: &Arc<Self>) -> Result<Reservation, LimitReached> {
+    pub async fn begin_waiting(self: &Arc<Self>, until: Instant) -> Result<Reservation, LimitReached> {
         let (length, wait_ms) = self.queue;
         if length == 0 || self.shadow {
             return self.begin();
         }
+        let left = until.saturating_duration_since(Instant::now());
         let seated = match self.has_seats() {
-            Some(seats) => seats.wait(length, Duration::from_millis(wait_ms.into())).await,
+            Some(seats) => seats.wait(length, left.min(Duration::from_millis(wait_ms.into()))).await,
             None => false,
         };
         self.begin_seated(seated)

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::snapshot::{LimitQueue, LimitSpan, LimitUnit, LimitWindow, SubjectLimits};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::client::ClientLimits;
 use super::estimate::tokens_of;
@@ -10,6 +10,11 @@ use super::reservation::Reservation;
 use super::seats::Seats;
 use super::subject::{LimitCounters, LimitedSubject};
 use crate::error::{Limit, LimitSubject};
+
+/// A deadline that is further away than any wait.
+fn later() -> Instant {
+    Instant::now() + Duration::from_hours(1)
+}
 
 fn windows(rpm: u64, tpm: u64) -> Vec<LimitWindow> {
     let of = |unit, amount| LimitWindow { unit, window: LimitSpan::Minute, amount };
@@ -95,12 +100,12 @@ fn what_was_taken_counts_on_when_the_limits_change() {
 #[tokio::test(start_paused = true)]
 async fn those_who_wait_for_a_seat_get_it_in_their_order() {
     let of = subject(100, 100, 1, 2, None);
-    let seat = of.begin_waiting().await.unwrap();
-    let mut second = Box::pin(of.begin_waiting());
-    let mut third = Box::pin(of.begin_waiting());
+    let seat = of.begin_waiting(later()).await.unwrap();
+    let mut second = Box::pin(of.begin_waiting(later()));
+    let mut third = Box::pin(of.begin_waiting(later()));
     let now = Duration::from_millis(1);
     assert!(timeout(now, &mut second).await.is_err() && timeout(now, &mut third).await.is_err());
-    assert!(of.begin_waiting().await.is_err(), "as many wait as may");
+    assert!(of.begin_waiting(later()).await.is_err(), "as many wait as may");
     drop(seat);
     assert!(of.begin().is_err(), "nobody overtakes those who wait");
     assert!(timeout(now, &mut third).await.is_err());
@@ -110,7 +115,11 @@ async fn those_who_wait_for_a_seat_get_it_in_their_order() {
     assert!(of.begin().is_ok(), "who leaves the queue takes no seat along");
     let patient = subject(100, 100, 1, 2, None);
     let _seat = patient.begin().unwrap();
-    assert!(patient.begin_waiting().await.is_err(), "the wait ends");
+    assert!(patient.begin_waiting(later()).await.is_err(), "the wait ends");
+    let (begun, deadline) = (Instant::now(), Duration::from_secs(1));
+    assert!(patient.begin_waiting(begun + deadline).await.is_err());
+    // The clock stands still but for what is waited for.
+    assert!(begun.elapsed() >= deadline && begun.elapsed() < deadline * 2, "no wait goes on beyond the request's time");
 }
 
 #[test]
